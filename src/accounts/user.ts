@@ -1,0 +1,42 @@
+import type { IdentityId, UserId } from '../base/ids.ts'
+
+export type UserStatus = 'active' | 'locked' | 'deleted'
+
+/** For display only; never matched on. */
+export interface Profile {
+  readonly nickname?: string
+  readonly picture?: string
+}
+
+export interface User {
+  readonly id: UserId
+  readonly status: UserStatus
+  readonly profile: Profile
+  readonly createdAt: Date
+}
+
+/** One way a user proves who they are. The first subject is canonical, the rest are aliases of the same person. */
+export interface Identity {
+  readonly id: IdentityId
+  readonly provider: string
+  readonly subjects: readonly string[]
+  readonly verifiedAt: Date | undefined
+  readonly createdAt: Date
+  readonly lastUsedAt: Date
+}
+
+/** A user with the identities. What claims are made from. */
+export interface Account {
+  readonly user: User
+  readonly identities: readonly Identity[]
+}
+
+/**
+ * One person's standing at one provider, proved just now. Provider `phone`: subject is E.164; `email`: lower case;
+ * `username`: lower case.
+ */
+export interface IdentityClaim {
+  readonly provider: string
+  readonly subjects: readonly [string, ...string[]]
+  readonly profile: Profile
+}

@@ -1,0 +1,95 @@
+interface Row {
+  readonly status: number
+  readonly oauth: string
+}
+
+/**
+ * Every way this product refuses something. A code is at once the log key, the locale key (`errors.<code>`), and the row that
+ * gives the HTTP status and the OAuth error of JSON endpoints.
+ */
+export const catalogue = {
+  'request.invalid': { status: 400, oauth: 'invalid_request' },
+  'request.too_large': { status: 413, oauth: 'invalid_request' },
+  'request.unsupported_type': { status: 415, oauth: 'invalid_request' },
+  'request.not_found': { status: 404, oauth: 'invalid_request' },
+  'request.method_not_allowed': { status: 405, oauth: 'invalid_request' },
+  'request.cross_site': { status: 403, oauth: 'invalid_request' },
+  'request.too_many': { status: 429, oauth: 'slow_down' },
+  'attempt.expired': { status: 400, oauth: 'invalid_request' },
+  'attempt.method_unknown': { status: 400, oauth: 'invalid_request' },
+  'login.required': { status: 401, oauth: 'login_required' },
+  'login.cancelled': { status: 400, oauth: 'access_denied' },
+  'agreement.required': { status: 400, oauth: 'insufficient_authorization' },
+  'phone.invalid': { status: 400, oauth: 'invalid_request' },
+  'phone.country_unsupported': { status: 400, oauth: 'invalid_request' },
+  'email.invalid': { status: 400, oauth: 'invalid_request' },
+  'username.invalid': { status: 400, oauth: 'invalid_request' },
+  'identifier.required': { status: 400, oauth: 'invalid_request' },
+  'otp.required': { status: 400, oauth: 'insufficient_authorization' },
+  'otp.wrong': { status: 400, oauth: 'insufficient_authorization' },
+  'otp.expired': { status: 400, oauth: 'insufficient_authorization' },
+  'otp.tries_used': { status: 400, oauth: 'insufficient_authorization' },
+  'otp.too_soon': { status: 429, oauth: 'slow_down' },
+  'sms.undeliverable': { status: 502, oauth: 'temporarily_unavailable' },
+  'sms.number_refused': { status: 400, oauth: 'access_denied' },
+  'mail.undeliverable': { status: 502, oauth: 'temporarily_unavailable' },
+  'password.required': { status: 400, oauth: 'invalid_request' },
+  'password.wrong': { status: 400, oauth: 'access_denied' },
+  'password.locked': { status: 429, oauth: 'slow_down' },
+  'password.too_short': { status: 400, oauth: 'invalid_request' },
+  'password.too_long': { status: 400, oauth: 'invalid_request' },
+  'password.common': { status: 400, oauth: 'invalid_request' },
+  'password.mismatch': { status: 400, oauth: 'invalid_request' },
+  'password.busy': { status: 429, oauth: 'slow_down' },
+  'identity.taken': { status: 409, oauth: 'access_denied' },
+  'identity.last': { status: 409, oauth: 'access_denied' },
+  'user.locked': { status: 403, oauth: 'access_denied' },
+  'registration.closed': { status: 403, oauth: 'access_denied' },
+  'upstream.refused': { status: 502, oauth: 'temporarily_unavailable' },
+  'server.unavailable': { status: 503, oauth: 'temporarily_unavailable' },
+  'server.unexpected': { status: 500, oauth: 'server_error' },
+} as const satisfies Record<string, Row>
+
+export type ErrorCode = keyof typeof catalogue
+export type ErrorParams = Readonly<Record<string, string | number>>
+
+interface AppErrorOptions {
+  /** Safe to show to the person and to log. `retryAfterSeconds` becomes the `Retry-After` header. */
+  readonly params?: ErrorParams
+  /** The form field the message belongs to. */
+  readonly field?: string
+  /** For the log only. */
+  readonly cause?: unknown
+}
+
+/** The only error this code throws on purpose; anything else that escapes is a bug and answers 500. */
+export class AppError extends Error {
+  override readonly name = 'AppError'
+  readonly code: ErrorCode
+  readonly params: ErrorParams
+  readonly field: string | undefined
+
+  constructor(code: ErrorCode, options: AppErrorOptions = {}) {
+    super(code, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.params = options.params ?? {}
+    this.field = options.field
+  }
+
+  get status(): number {
+    return catalogue[this.code].status
+  }
+
+  get oauth(): string {
+    return catalogue[this.code].oauth
+  }
+
+  get messageKey(): string {
+    return `errors.${this.code}`
+  }
+}
+
+/** What was thrown, as an `AppError`; anything not thrown on purpose becomes `server.unexpected` with its cause kept for the log. */
+export function asAppError(thrown: unknown): AppError {
+  return thrown instanceof AppError ? thrown : new AppError('server.unexpected', { cause: thrown })
+}

@@ -1,0 +1,20 @@
+import { randomBytes } from 'node:crypto'
+
+declare const brand: unique symbol
+type Id<Prefix extends string> = `${Prefix}_${string}` & { readonly [brand]: Prefix }
+
+export type UserId = Id<'usr'>
+export type IdentityId = Id<'idn'>
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/** A new random id of 130 bits, Crockford base 32, so that a leaked value says what it is. */
+export function newId<Prefix extends string>(prefix: Prefix): Id<Prefix> {
+  const text = Array.from(randomBytes(26), (byte) => alphabet[byte & 31]).join('')
+  return `${prefix}_${text}` as Id<Prefix>
+}
+
+/** True for text that has the shape of an id with this prefix. */
+export function isId<Prefix extends string>(prefix: Prefix, text: unknown): text is Id<Prefix> {
+  return typeof text === 'string' && new RegExp(`^${prefix}_[0-9a-z]{26}$`).test(text)
+}

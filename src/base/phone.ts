@@ -1,0 +1,46 @@
+import parsePhoneNumber, { type CountryCallingCode, type PhoneNumber as Parsed } from 'libphonenumber-js/max'
+import { AppError } from './errors.ts'
+
+declare const brand: unique symbol
+/** A phone number in E.164, the only form used past the edge: `+8613800138000`. */
+export type PhoneNumber = `+${string}` & { readonly [brand]: 'PhoneNumber' }
+
+/**
+ * Reads what a person typed: spaces, dashes, full-width digits, `86`, `+86` and `0086` are fine. New mainland ranges appear
+ * every year, so any `1[3-9]` number of eleven digits is accepted there. Throws `phone.invalid`.
+ */
+export function parsePhone(text: string, country = '86'): PhoneNumber {
+  if (text.length > 40 || !/^\d{1,4}$/.test(country)) throw invalid()
+  const typed = text.normalize('NFKC').replace(/^\s*00/, '+')
+  const parsed = parsePhoneNumber(typed, { defaultCallingCode: country as CountryCallingCode })
+  if (parsed === undefined || !isReachable(parsed)) throw invalid()
+  return parsed.number as unknown as PhoneNumber
+}
+
+function isReachable(parsed: Parsed): boolean {
+  if (parsed.ext !== undefined) return false
+  if (parsed.countryCallingCode === '86') return /^1[3-9]\d{9}$/.test(parsed.nationalNumber)
+  const type = parsed.getType()
+  return parsed.isValid() && (type === 'MOBILE' || type === 'FIXED_LINE_OR_MOBILE' || type === undefined)
+}
+
+/** Country calling code of a number, without the plus. */
+export function callingCode(phone: PhoneNumber): string {
+  return parsePhoneNumber(phone)?.countryCallingCode ?? ''
+}
+
+/** National part of a number, for vendors that want eleven digits. */
+export function nationalNumber(phone: PhoneNumber): string {
+  return parsePhoneNumber(phone)?.nationalNumber ?? phone.slice(1)
+}
+
+/** `138****8000`: enough for its owner to recognise, too little for anybody else. */
+export function maskPhone(phone: PhoneNumber): string {
+  const national = nationalNumber(phone)
+  const masked = `${national.slice(0, 3)}****${national.slice(-4)}`
+  return callingCode(phone) === '86' ? masked : `+${callingCode(phone)} ${masked}`
+}
+
+function invalid(): AppError {
+  return new AppError('phone.invalid', { field: 'phone' })
+}
