@@ -1,0 +1,225 @@
+/** The languages the pages are written in; the same values as `Locale`, which this folder must not import. */
+export type PageLocale = 'zh-CN' | 'en'
+
+/** What surrounds every page, whatever it shows. */
+export interface PageContext {
+  readonly locale: PageLocale
+  readonly brand: { readonly name: string; readonly supportUrl?: string | undefined }
+  /** Name of the app the person is on the way to. */
+  readonly clientName?: string | undefined
+  readonly requestId: string
+  readonly sandbox: boolean
+  /** Path (with query, if any) the language links lead to, `lang` added. Absent: a page that only answers a POST elsewhere, so no links. */
+  readonly languagePath?: string | undefined
+  /** Folder of the assets as the browser sees it: `/assets`. */
+  readonly assetPath: string
+}
+
+/** A refusal shown on the page that caused it. `message` is translated already; `field` is the name of the input it belongs to. */
+export interface PageError {
+  readonly code: string
+  readonly message: string
+  readonly field?: string | undefined
+}
+
+export interface Country {
+  /** Without the plus: `86`. */
+  readonly callingCode: string
+  readonly name: string
+}
+
+export interface Agreement {
+  readonly id: string
+  readonly title: string
+  readonly url: string
+}
+
+/** What was typed, to be shown again. Never a password, never a code. */
+export interface TypedValues {
+  readonly phone?: string | undefined
+  readonly country?: string | undefined
+  readonly identifier?: string | undefined
+}
+
+/** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts `choice=cancel`. */
+export interface LoginView {
+  readonly method: 'sms' | 'password'
+  readonly values: TypedValues
+  readonly countries: readonly Country[]
+  readonly agreements: readonly Agreement[]
+  readonly error?: PageError | undefined
+  /** The form came without the tick: ask once more, in the one question "agree and continue?". */
+  readonly agreementMissing: boolean
+  readonly loginHint?: string | undefined
+  /** `prompt=login` or `max_age`: the person is known and must prove it again. */
+  readonly reauthenticate: boolean
+  readonly canRegister: boolean
+  readonly cancelAllowed: boolean
+  /** Ids of the methods on offer; `sms` and `password` become tabs. */
+  readonly offeredMethods: readonly string[]
+  /** Other ways in, each a link of its own. */
+  readonly connections: readonly { readonly label: string; readonly href: string }[]
+  /** The submit button waits this long where JavaScript runs; the server refuses in any case. */
+  readonly retryAfterSeconds?: number | undefined
+}
+
+/** Posts `method` and `otp`; the resend form posts `method` and `resend=1`. */
+export interface CodeView {
+  readonly channel: 'sms' | 'email'
+  readonly maskedTarget: string
+  readonly purpose: 'login' | 'register' | 'reset'
+  readonly method: string
+  readonly resendAfterSeconds: number
+  readonly error?: PageError | undefined
+  readonly triesLeft?: number | undefined
+}
+
+/** Posts `new_password`, and `password` when the current one is asked for; the skip form posts `choice=skip`. Both carry `form_token` when given. */
+export interface PasswordNewView {
+  readonly purpose: 'reset' | 'set' | 'change'
+  readonly method?: string | undefined
+  readonly minLength: number
+  /** For the password manager, in a hidden field it can read. */
+  readonly username?: string | undefined
+  readonly needsCurrent: boolean
+  readonly error?: PageError | undefined
+  readonly formToken?: string | undefined
+  readonly canSkip: boolean
+}
+
+export type RegisterKind = 'phone' | 'email' | 'username'
+
+/** Posts `method=register`, `kind`, `agreement` and `phone` + `country`, or `identifier` + `new_password`. */
+export interface RegisterView {
+  readonly kind: RegisterKind
+  readonly offeredKinds: readonly RegisterKind[]
+  readonly values: TypedValues
+  readonly countries: readonly Country[]
+  readonly agreements: readonly Agreement[]
+  readonly minLength: number
+  readonly error?: PageError | undefined
+}
+
+/** Posts `method=reset` and `identifier` (phone or e-mail). */
+export interface ResetView {
+  readonly values: TypedValues
+  readonly error?: PageError | undefined
+}
+
+export interface ScopeItem {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  /** Shown as part of the request; only the others have a checkbox, never ticked beforehand. */
+  readonly required: boolean
+}
+
+/**
+ * Posts `choice` = `allow`, `deny` or `switch`, and one `scope` for each ticked optional scope: the scope's name, or
+ * `<resource> <scope>` (one space) for the scope of a resource, because two resources may use one name.
+ */
+export interface ConsentView {
+  readonly client: {
+    readonly name: string
+    /** Never loaded: a foreign image would tell its server who logs in. The first letter of the name is shown. */
+    readonly logoUri?: string | undefined
+    readonly policyUri?: string | undefined
+    readonly tosUri?: string | undefined
+    readonly uri?: string | undefined
+    readonly filingNumber?: string | undefined
+  }
+  readonly scopes: readonly ScopeItem[]
+  readonly resources: readonly { readonly resource: string; readonly scopes: readonly ScopeItem[] }[]
+  /** Masked label of the signed-in account. */
+  readonly account: string
+  readonly offlineAccess: boolean
+}
+
+/** Posts `xsrf` and, to sign out everywhere, `logout=yes` to `action`. */
+export interface LogoutView {
+  readonly action: string
+  readonly xsrf: string
+  readonly clientName?: string | undefined
+  readonly accountLabel?: string | undefined
+}
+
+export interface LogoutDoneView {
+  readonly clientName?: string | undefined
+}
+
+export interface ErrorView {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string | undefined
+  readonly requestId: string
+  readonly at: Date
+  readonly retryHref?: string | undefined
+  readonly homeHref?: string | undefined
+  readonly retryAfterSeconds?: number | undefined
+}
+
+/** Posts `xsrf` and `user_code` to `action`. */
+export interface DeviceCodeView {
+  readonly action: string
+  readonly xsrf: string
+  readonly userCode?: string | undefined
+  readonly error?: PageError | undefined
+}
+
+/** Posts `xsrf`, `user_code` and `confirm=yes` or `abort=yes` to `action`. */
+export interface DeviceConfirmView {
+  readonly action: string
+  readonly xsrf: string
+  readonly userCode: string
+  readonly clientName: string
+  readonly device: { readonly ip?: string | undefined; readonly userAgent?: string | undefined }
+}
+
+export interface DeviceDoneView {
+  readonly clientName?: string | undefined
+}
+
+export interface AccountView {
+  readonly accountLabel: string
+  readonly userId: string
+  /** `label` is masked; `provider` is the identity's provider as stored (`phone`, `oidc:<name>` …). */
+  readonly identities: readonly { readonly label: string; readonly provider: string; readonly lastUsedAt: Date }[]
+  readonly hasPassword: boolean
+  readonly passwordHref: string
+  readonly logoutHref: string
+  /** One translated sentence about what was just done. */
+  readonly notice?: string | undefined
+}
+
+/** The sandbox's own sample documents, so that the agreement links lead somewhere. */
+export interface TermsView {
+  readonly kind: 'terms' | 'privacy'
+}
+
+export interface MessageView {
+  readonly title: string
+  readonly body: string
+  readonly nextHref?: string | undefined
+  readonly nextLabel?: string | undefined
+}
+
+/** The data each page takes. A page's name is also the name of its template. */
+export interface Views {
+  readonly login: LoginView
+  readonly code: CodeView
+  readonly 'password-new': PasswordNewView
+  readonly register: RegisterView
+  readonly reset: ResetView
+  readonly consent: ConsentView
+  readonly logout: LogoutView
+  readonly 'logout-done': LogoutDoneView
+  readonly error: ErrorView
+  readonly 'device-code': DeviceCodeView
+  readonly 'device-confirm': DeviceConfirmView
+  readonly 'device-done': DeviceDoneView
+  readonly account: AccountView
+  readonly terms: TermsView
+  readonly message: MessageView
+}
+
+export type ViewName = keyof Views
