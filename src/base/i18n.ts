@@ -1,0 +1,90 @@
+import { createInstance } from 'i18next'
+
+/** The languages of every sentence a person reads. The first is the default. */
+export const locales = ['zh-CN', 'en'] as const
+
+export type Locale = (typeof locales)[number]
+export type TranslationParams = Readonly<Record<string, string | number>>
+
+/** What a visitor said about languages, strongest first. */
+export interface LanguageWishes {
+  /** `ui_locales`, as OIDC Core §3.1.2.1 writes it: tags separated by spaces. */
+  readonly uiLocales?: string | undefined
+  readonly cookie?: string | undefined
+  readonly acceptLanguage?: string | undefined
+}
+
+export interface I18n {
+  readonly locales: typeof locales
+  /** The first wish we can meet. A visitor who names Chinese anywhere in `Accept-Language`, or names nothing, gets `zh-CN`. */
+  negotiate(wishes: LanguageWishes): Locale
+  /**
+   * The sentence for a key, as plain text: whoever puts it into HTML escapes it. `{{wait}}` is always at hand, made from
+   * `retryAfterSeconds`. Throws when the key or a parameter is missing, so that no raw key reaches a page.
+   */
+  translate(locale: Locale, key: string, params?: TranslationParams): string
+}
+
+/** Builds the translator from one flat table of sentences per language. */
+export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonly<Record<string, string>>>> }): I18n {
+  const instance = createInstance()
+  void instance.init({
+    initAsync: false,
+    lng: locales[0],
+    fallbackLng: false,
+    supportedLngs: [...locales],
+    load: 'currentOnly',
+    keySeparator: false,
+    nsSeparator: false,
+    resources: Object.fromEntries(locales.map((locale) => [locale, { translation: resources[locale] }])),
+    interpolation: { escapeValue: false },
+    missingInterpolationHandler: (text: string, [name]: RegExpExecArray) => {
+      throw new Error(`no value for ${name} in "${text}"`)
+    },
+  })
+
+  const translate: I18n['translate'] = (locale, key, params = {}) => {
+    if (resources[locale][key] === undefined) throw new Error(`no sentence "${key}" in ${locale}`)
+    return instance.t(key, { ...params, wait: waitText(params['retryAfterSeconds']), lng: locale })
+
+    function waitText(seconds: string | number | undefined): string {
+      const whole = Math.ceil(Number(seconds))
+      if (!(whole > 0)) return resources[locale]['wait.later'] ?? ''
+      return instance.t('wait.after', { duration: duration(locale, whole), lng: locale })
+    }
+  }
+
+  return { locales, negotiate, translate }
+}
+
+/** A length of time the way people say it: `60秒钟`, `5 minutes`. Rounded up, because waiting a little long never fails. */
+export function duration(locale: Locale, seconds: number): string {
+  const [unit, size] = seconds <= 120 ? ['second', 1] : seconds <= 7200 ? ['minute', 60] : ['hour', 3600]
+  const format = new Intl.NumberFormat(locale, { style: 'unit', unit: unit as string, unitDisplay: 'long' })
+  return format.format(Math.ceil(seconds / (size as number)))
+}
+
+function negotiate({ uiLocales, cookie, acceptLanguage }: LanguageWishes): Locale {
+  return firstKnown(uiLocales?.split(/\s+/)) ?? firstKnown([cookie ?? '']) ?? fromHeader(acceptLanguage)
+}
+
+function firstKnown(tags: readonly string[] = []): Locale | undefined {
+  for (const tag of tags) {
+    const found = locales.find((locale) => language(locale) === language(tag))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function fromHeader(header = ''): Locale {
+  const tags = header
+    .split(',', 20)
+    .filter((part) => !/;\s*q=0(\.0*)?\s*$/i.test(part))
+    .map((part) => language(part.split(';')[0] ?? ''))
+    .filter((tag) => tag !== '' && tag !== '*')
+  return tags.length === 0 || tags.includes('zh') ? 'zh-CN' : 'en'
+}
+
+function language(tag: string): string {
+  return (tag.trim().split(/[-_]/)[0] ?? '').toLowerCase()
+}
