@@ -1,0 +1,133 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import pino, { type DestinationStream, type Logger } from 'pino'
+import { AppError } from '../base/errors.ts'
+import { prettyLine } from './log-pretty.ts'
+import { scrub, scrubValue } from './scrub.ts'
+
+export type Log = Logger
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+export type LogFormat = 'json' | 'pretty'
+
+export interface LogOptions {
+  readonly level: LogLevel
+  readonly format: LogFormat
+  /** Where lines go; standard output when absent. */
+  readonly destination?: DestinationStream
+}
+
+/**
+ * The log of a process: one JSON object a line, or a line for a person at a terminal.
+ * SECURITY: every finished line passes the scrub, whatever part of it a value came in through.
+ */
+export function createLog({ level, format, destination }: LogOptions): Log {
+  const out = destination ?? pino.destination({ fd: 1, sync: true })
+  const finish = format === 'pretty' ? (line: string) => prettyLine(cleanLine(line)) : cleanLine
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError, error: describeError },
+      hooks: { streamWrite: finish },
+    },
+    out,
+  )
+}
+
+/** Looks at the text of the line, which is cheap and misses nothing; takes the line apart only when something was found. */
+function cleanLine(line: string): string {
+  return line.length < 16_000 && scrub(line) === line ? line : `${JSON.stringify(scrubValue(JSON.parse(line)))}\n`
+}
+
+interface ErrorDescription {
+  readonly type: string
+  readonly message: string
+  readonly code?: string
+  readonly params?: unknown
+  readonly stack?: string
+  readonly cause?: ErrorDescription
+}
+
+const deepestCause = 5
+
+/** An error for the log: its chain of causes, and the stack of whatever was not thrown on purpose. */
+export function describeError(thrown: unknown, depth = 0): ErrorDescription {
+  if (!(thrown instanceof Error)) return { type: typeof thrown, message: scrub(printable(thrown)) }
+  const code = thrown instanceof AppError ? thrown.code : (thrown as { code?: unknown }).code
+  const cause = depth < deepestCause ? causeOf(thrown) : undefined
+  return {
+    type: thrown.name,
+    message: scrub(thrown.message),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
+    ...(thrown instanceof AppError && Object.keys(thrown.params).length > 0 ? { params: thrown.params } : {}),
+    ...(thrown instanceof AppError || thrown.stack === undefined ? {} : { stack: frames(thrown.stack) }),
+    ...(cause === undefined ? {} : { cause: describeError(cause, depth + 1) }),
+  }
+}
+
+function causeOf(error: Error): unknown {
+  return error.cause ?? (error instanceof AggregateError ? error.errors[0] : undefined)
+}
+
+/** The frames without the message above them, which is there already. */
+function frames(stack: string): string {
+  const first = stack.search(/^\s+at /m)
+  return first === -1
+    ? ''
+    : scrub(
+        stack
+          .slice(first)
+          .replace(/^\s+at /gm, '')
+          .replaceAll('file://', ''),
+      )
+}
+
+function printable(thrown: unknown): string {
+  try {
+    return typeof thrown === 'string' ? thrown : (JSON.stringify(thrown) ?? String(thrown))
+  } catch {
+    return 'a value that cannot be printed'
+  }
+}
+
+export interface RequestFields {
+  readonly requestId: string
+  readonly method: string
+  /** Template of the matched route, never the path with its query. */
+  readonly route: string
+  readonly status: number
+  readonly durationMs: number
+  readonly ip: string
+  readonly clientId?: string | undefined
+  /** What the request failed with, when it did. */
+  readonly error?: unknown
+}
+
+/** Writes the one line a request leaves: `error` when we failed, `info` otherwise. The cause is told only where there is one. */
+export function logRequest(log: Log, fields: RequestFields): void {
+  const line = {
+    request_id: fields.requestId,
+    method: fields.method,
+    route: fields.route,
+    status: fields.status,
+    duration_ms: Math.round(fields.durationMs * 10) / 10,
+    ip: maskIp(fields.ip),
+    ...(fields.clientId === undefined ? {} : { client_id: fields.clientId.slice(0, 200) }),
+    ...(fields.error === undefined ? {} : { err: fields.error }),
+  }
+  if (fields.status >= 500) log.error(line, 'request')
+  else log.info(line, 'request')
+}
+
+/** The network of an address, /24 or /48: enough to see an attack, too little to follow a person. */
+export function maskIp(ip: string): string {
+  const plain = ip.replace(/^::ffff:(?=\d+\.)/i, '')
+  if (isIPv4(plain)) return plain.replace(/\d+$/, '0')
+  if (!isIPv6(plain)) return 'unknown'
+  const [head = ''] = plain.split('::')
+  const groups = [...head.split(':').filter(Boolean), '0', '0', '0']
+  return `${groups.slice(0, 3).join(':')}::`
+}

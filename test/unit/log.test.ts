@@ -1,0 +1,230 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { AppError } from '../../src/base/errors.ts'
+import { Secret } from '../../src/base/secret.ts'
+import { createLog, type LogFormat, type LogLevel, logRequest, maskIp } from '../../src/ops/log.ts'
+import { scrub, scrubValue } from '../../src/ops/scrub.ts'
+
+function written(
+  use: (log: ReturnType<typeof createLog>) => void,
+  format: LogFormat = 'json',
+  level: LogLevel = 'debug',
+) {
+  const lines: string[] = []
+  use(createLog({ level, format, destination: { write: (line: string) => lines.push(line) } }))
+  return lines.join('')
+}
+
+describe('scrub', () => {
+  test.each([
+    ['手机13800138000未注册', '手机[phone]未注册'],
+    ['to +8613800138000 failed', 'to [phone] failed'],
+    ['to 008613800138000 failed', 'to [phone] failed'],
+    ['phone=138 0013 8000', 'phone=[phone]'],
+    ['138-0013-8000 is busy', '[phone] is busy'],
+    ['sms:%2B8613800138000', 'sms:[phone]'],
+    ['+442071838750 is abroad', '[phone] is abroad'],
+    ['otp: 123456 is wrong', 'otp: [redacted] is wrong'],
+    ['your code is 654321.', 'your code is [redacted].'],
+    ['验证码为123456', '验证码为[redacted]'],
+    ['{\\"code\\":\\"123456\\"}', '{\\"code\\":\\"[redacted]\\"}'],
+    ['Authorization: Bearer abc.def-ghi', 'Authorization: Bearer [redacted]'],
+    ['client_secret=s3cr3t&grant_type=x', 'client_secret=[redacted]&grant_type=x'],
+    ['{"password":"hunter2"}', '{"password":"[redacted]"}'],
+    ['secret=abc', 'secret=[redacted]'],
+    ['code=Zk3_9fJw0aPq7TtYx1LmNoBv', 'code=[redacted]'],
+    ['id eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln done', 'id [token] done'],
+    ['GET https://api.example.com/a?Signature=x&PhoneNumbers=1 failed', 'GET https://api.example.com/a failed'],
+    ['GET /auth?client_id=web&state=xyz', 'GET /auth'],
+    ['https://app.example.com/cb#access_token=abc', 'https://app.example.com/cb'],
+    ['connect postgres://menshen:pw@db:5432/menshen', 'connect postgres://[redacted]@db:5432/menshen'],
+    ['mail to zhang.san@example.com bounced', 'mail to [email] bounced'],
+  ])('%j becomes %j', (before, after) => {
+    expect(scrub(before)).toBe(after)
+    expect(scrub(after)).toBe(after)
+  })
+
+  test.each([
+    'request took 1763653000000 ms since 1763653000',
+    'usr_7k3m9q2r5t8v1x4z6b0c2d5f8g at node_modules/pino@10.4.0/pino.js:120:13',
+    'error 23505 code: 23505 status 400 on 127.0.0.1:5432',
+    'is it done? yes',
+    '138****8000',
+    'trace 4bf92f3577b34da6a3ce929d0e0e4736',
+  ])('%j is left alone', (text) => {
+    expect(scrub(text)).toBe(text)
+  })
+
+  test.each([
+    '1',
+    '86',
+    'a.',
+    'a@',
+    'eyJ',
+    'secret',
+    'code',
+    '/?',
+    'https://',
+    'otp ',
+    ':// ',
+    '138 ',
+    'Bearer ',
+    '\\n',
+    '+1',
+    '/',
+  ])('a hostile message made of %j is scrubbed within 50 ms', (part) => {
+    const text = part.repeat(100_000 / part.length)
+    const startedAt = performance.now()
+    scrub(text)
+    expect(performance.now() - startedAt).toBeLessThan(50)
+  })
+
+  test('members whose name says secret are hidden whatever they hold', () => {
+    const before = {
+      otp: '12',
+      phone: 'x',
+      client_secret: 's',
+      nested: [{ refresh_token: 't' }],
+      key: new Secret('k'),
+      ok: true,
+    }
+    expect(scrubValue(before)).toEqual({
+      otp: '[redacted]',
+      phone: '[redacted]',
+      client_secret: '[redacted]',
+      nested: [{ refresh_token: '[redacted]' }],
+      key: '[redacted]',
+      ok: true,
+    })
+  })
+
+  test('an error code stays although its name is that of an authorization code', () => {
+    expect(scrubValue({ code: 'otp.wrong' })).toEqual({ code: 'otp.wrong' })
+    expect(scrubValue({ code: 'Zk3-9fJw0' })).toEqual({ code: '[redacted]' })
+  })
+})
+
+describe('the log', () => {
+  test('a planted canary appears on no path into a line', () => {
+    const cause = new Error('POST https://sms.example.com/?PhoneNumbers=13800138000 otp 123456')
+    const output = written((log) => {
+      log.info('sent to +8613800138000')
+      log.info({ phone: '+8613800138000', raw: 13800138000 }, 'sent')
+      log.child({ to: '13800138000' }).warn('child')
+      log.error(new Error('for 13800138000', { cause }))
+      log.error({ err: new AppError('sms.undeliverable', { cause }) }, 'sms')
+      log.info({ note: 'a\n13800138000\tb' }, 'escaped')
+      log.info('%s logs in', '13800138000')
+      log.info({ key: new Secret('canary-secret'), text: 'password=canary-secret' })
+    })
+    expect(output).not.toMatch(/13800138000|123456|canary-secret|PhoneNumbers/)
+    expect(output.trim().split('\n')).toHaveLength(8)
+    for (const line of output.trim().split('\n')) JSON.parse(line)
+  })
+
+  test('every line is one JSON object whatever is logged', () => {
+    const values = fc.jsonValue()
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), values, (text, value) => {
+        const lines = written((log) => log.info({ value, otp: '123456' }, `${text} 13800138000`)).split('\n')
+        expect(lines).toHaveLength(2)
+        expect(JSON.parse(lines[0]!)).toMatchObject({ level: 'info', otp: '[redacted]' })
+      }),
+      { seed: 7, numRuns: 200 },
+    )
+  })
+
+  test('an error thrown on purpose has its code and its causes, and the bug below it has a stack', () => {
+    const output = written((log) =>
+      log.error({ err: new AppError('server.unexpected', { cause: new TypeError('x of undefined') }) }),
+    )
+    const { err } = JSON.parse(output)
+    expect(err).toMatchObject({
+      type: 'AppError',
+      code: 'server.unexpected',
+      cause: { type: 'TypeError', message: 'x of undefined' },
+    })
+    expect(err.stack).toBeUndefined()
+    expect(err.cause.stack).toContain('log.test.ts')
+  })
+
+  test('a chain of causes that bites its own tail ends', () => {
+    const first = new Error('first')
+    first.cause = new Error('second', { cause: first })
+    expect(() => written((log) => log.error({ err: first }))).not.toThrow()
+  })
+
+  test('a request line has the route, a masked address and no query', () => {
+    const output = written((log) =>
+      logRequest(log, {
+        requestId: 'req_1',
+        method: 'GET',
+        route: '/auth',
+        status: 303,
+        durationMs: 4.2612,
+        ip: '203.0.113.77',
+        clientId: 'web',
+      }),
+    )
+    const { time, ...line } = JSON.parse(output)
+    expect(line).toEqual({
+      level: 'info',
+      request_id: 'req_1',
+      method: 'GET',
+      route: '/auth',
+      status: 303,
+      duration_ms: 4.3,
+      ip: '203.0.113.0',
+      client_id: 'web',
+      msg: 'request',
+    })
+    expect(time).toMatch(/^\d{4}-\d\d-\d\dT/)
+  })
+
+  test.each([
+    ['203.0.113.77', '203.0.113.0'],
+    ['::ffff:203.0.113.77', '203.0.113.0'],
+    ['2001:db8:5:6:7:8:9:a', '2001:db8:5::'],
+    ['2001:db8::1', '2001:db8:0::'],
+    ['::1', '0:0:0::'],
+    ['<script>', 'unknown'],
+  ])('address %s is logged as %s', (ip, masked) => {
+    expect(maskIp(ip)).toBe(masked)
+  })
+
+  test('the line for a terminal shows Chinese as it is, and no control character of a value', () => {
+    const output = written((log) => log.warn({ name: '门神 👍', evil: 'a\u001b[2Jb\nc' }, '启动了'), 'pretty')
+    expect(output).toContain('启动了')
+    expect(output).toContain('门神 👍')
+    expect(output).not.toContain('\u001b[2J')
+    expect(output.split('\n')).toHaveLength(2)
+  })
+
+  test('the line for a terminal lists the causes of an error below it', () => {
+    const output = written(
+      (log) => log.error({ err: new AppError('server.unavailable', { cause: new Error('socket closed') }) }, 'away'),
+      'pretty',
+    )
+    expect(output).toContain('AppError: server.unavailable')
+    expect(output).toContain('Error: socket closed')
+  })
+
+  test('a line costs less than 25 µs', () => {
+    const log = createLog({ level: 'info', format: 'json', destination: { write: () => {} } })
+    const line = {
+      requestId: 'req_1',
+      method: 'GET',
+      route: '/auth',
+      status: 303,
+      durationMs: 4.2,
+      ip: '203.0.113.77',
+      clientId: 'web',
+    }
+    const rounds = Array.from({ length: 8 }, () => {
+      const startedAt = performance.now()
+      for (let count = 0; count < 2000; count++) logRequest(log, line)
+      return ((performance.now() - startedAt) * 1000) / 2000
+    })
+    expect(Math.min(...rounds)).toBeLessThan(25)
+  })
+})
