@@ -1,0 +1,71 @@
+import type { IdentityId, UserId } from '../base/ids.ts'
+import type { Account, UserStatus } from './user.ts'
+
+interface AccountRow {
+  readonly id: UserId
+  readonly status: UserStatus
+  readonly nickname: string | null
+  readonly picture: string | null
+  readonly created_at: string
+  readonly identities: readonly IdentityRow[]
+}
+
+interface IdentityRow {
+  readonly id: IdentityId
+  readonly provider: string
+  readonly subjects: readonly string[]
+  readonly verified_at: string | null
+  readonly created_at: string
+  readonly last_used_at: string
+}
+
+/**
+ * SQL of a scalar subquery that yields a whole account as JSON text, null when there is no such user, so that a query about
+ * something else can carry the account along. SECURITY: the argument is SQL (a column or a placeholder), never a value.
+ */
+export function accountJson(userIdExpression: string): string {
+  return `(
+    select json_build_object(
+      'id', account_user.id, 'status', account_user.status, 'nickname', account_user.nickname,
+      'picture', account_user.picture, 'created_at', account_user.created_at,
+      'identities', coalesce((
+        select json_agg(json_build_object(
+          'id', account_identity.id, 'provider', account_identity.provider,
+          'subjects', (
+            select json_agg(account_subject.subject
+              order by account_subject.position, account_subject.created_at desc, account_subject.subject)
+            from identity_subjects account_subject where account_subject.identity_id = account_identity.id
+          ),
+          'verified_at', account_identity.verified_at, 'created_at', account_identity.created_at,
+          'last_used_at', account_identity.last_used_at
+        ) order by account_identity.created_at, account_identity.id)
+        from identities account_identity where account_identity.user_id = account_user.id
+      ), '[]')
+    )::text
+    from users account_user where account_user.id = ${userIdExpression}
+  )`
+}
+
+/** The account in what `accountJson` yields. */
+export function accountFromJson(text: string): Account {
+  const row: AccountRow = JSON.parse(text)
+  return {
+    user: {
+      id: row.id,
+      status: row.status,
+      profile: {
+        ...(row.nickname !== null && { nickname: row.nickname }),
+        ...(row.picture !== null && { picture: row.picture }),
+      },
+      createdAt: new Date(row.created_at),
+    },
+    identities: row.identities.map((identity) => ({
+      id: identity.id,
+      provider: identity.provider,
+      subjects: identity.subjects,
+      verifiedAt: identity.verified_at === null ? undefined : new Date(identity.verified_at),
+      createdAt: new Date(identity.created_at),
+      lastUsedAt: new Date(identity.last_used_at),
+    })),
+  }
+}
