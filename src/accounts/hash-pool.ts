@@ -1,0 +1,86 @@
+import { Worker } from 'node:worker_threads'
+import { AppError } from '../base/errors.ts'
+import type { HashJob } from './hash-worker.ts'
+
+interface Waiting {
+  readonly job: HashJob
+  readonly resolve: (tag: Uint8Array) => void
+  readonly reject: (error: AppError) => void
+}
+
+/** Threads that derive argon2id tags, fed from a bounded queue. */
+export interface HashPool {
+  /** Throws `password.busy` when no more may wait, `server.unavailable` when the thread died or the pool is closed. */
+  run(job: HashJob): Promise<Uint8Array>
+  /** Throws `password.busy` when `run` would. */
+  refuseWhenFull(): void
+  close(): Promise<void>
+}
+
+/** A thread does 20 to 50 hashes a second at the default cost; the slower figure decides when a refused caller may return. */
+const hashesPerSecond = 20
+
+/** Threads start when there is work for them and are started again after they die; they keep no idle process alive. */
+export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: number }): HashPool {
+  const queue: Waiting[] = []
+  const idle: Worker[] = []
+  const busy = new Map<Worker, Waiting>()
+  const retryAfterSeconds = Math.ceil((maxQueue + 1) / workers / hashesPerSecond)
+  let closed = false
+
+  function start(): Worker {
+    const worker = new Worker(new URL('./hash-worker.ts', import.meta.url), { execArgv: [], env: {} })
+    worker.on('message', (tag: Uint8Array) => {
+      busy.get(worker)?.resolve(tag)
+      busy.delete(worker)
+      idle.push(worker)
+      worker.unref()
+      feed()
+    })
+    worker.on('error', (error) => bury(worker, error))
+    worker.on('exit', (status) => bury(worker, new Error(`hash worker exited with ${status}`)))
+    return worker
+  }
+
+  function bury(worker: Worker, cause: unknown): void {
+    busy.get(worker)?.reject(new AppError('server.unavailable', { params: { retryAfterSeconds: 1 }, cause }))
+    busy.delete(worker)
+    const place = idle.indexOf(worker)
+    if (place >= 0) idle.splice(place, 1)
+    feed()
+  }
+
+  function feed(): void {
+    while (!closed && queue.length > 0) {
+      const worker = idle.pop() ?? (busy.size < workers ? start() : undefined)
+      const next = worker && queue.shift()
+      if (!next) return
+      worker.ref()
+      busy.set(worker, next)
+      worker.postMessage(next.job)
+    }
+  }
+
+  function refuseWhenFull(): void {
+    if (busy.size >= workers && queue.length >= maxQueue)
+      throw new AppError('password.busy', { params: { retryAfterSeconds } })
+  }
+
+  return {
+    refuseWhenFull,
+    async run(job) {
+      refuseWhenFull()
+      if (closed) throw new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
+      return new Promise((resolve, reject) => {
+        queue.push({ job, resolve, reject })
+        feed()
+      })
+    },
+    async close() {
+      closed = true
+      const stopped = new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
+      for (const { reject } of queue.splice(0)) reject(stopped)
+      await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()))
+    },
+  }
+}
