@@ -1,0 +1,156 @@
+import { createRequire } from 'node:module'
+import knexFactory, { type Knex } from 'knex'
+import pg from 'pg'
+import type { Secret } from '../base/secret.ts'
+import { breaksConnection, storeError } from './postgres-errors.ts'
+import { pipelinedReader } from './postgres-reader.ts'
+import type { NamedStatement, QueryResult } from './statement.ts'
+import { errorCode } from './unavailable.ts'
+
+/** The one way to PostgreSQL. Every query throws `server.unavailable` when the database is away or slower than five seconds. */
+export interface Database {
+  readonly knex: Knex
+  /** For reads on the hot path: all share one connection, each is sent without waiting for the answer of the one before. */
+  readQuery<Row extends object>(statement: NamedStatement): Promise<QueryResult<Row>>
+  /** For a statement that writes on the hot path: a connection of the pool, committed when the promise resolves. */
+  commitQuery<Row extends object>(statement: NamedStatement): Promise<QueryResult<Row>>
+  /** Runs work on one connection of its own without time limits, for migrations. */
+  maintenance<T>(work: (knex: Knex) => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  readonly url: Secret | string
+  readonly poolSize: number
+  /** Told of connections that die while nobody uses them. */
+  readonly onError?: (error: Error) => void
+}
+
+/** True when an insert or update met a row that is already there; `constraint` narrows it to one index. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  if (errorCode(error) !== '23505') return false
+  return constraint === undefined || (error as { constraint?: string }).constraint === constraint
+}
+
+const statementTimeoutMs = 5000
+const connectTimeoutMs = 3000
+
+/** Opens nothing yet: connections are made when a query needs one, and made again after they are lost. */
+export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOptions): Database {
+  const connection: pg.ClientConfig = {
+    connectionString: typeof url === 'string' ? url : url.reveal(),
+    application_name: 'menshen',
+    keepAlive: true,
+    connectionTimeoutMillis: connectTimeoutMs,
+    types: { getTypeParser },
+  }
+  const limited = { ...connection, statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 200 }
+  const pool = newPool({ ...limited, max: poolSize }, onError)
+  const reader = pipelinedReader(() => new pg.Client({ ...limited, pipeline: true }), onError)
+  const knex = newKnex(pool)
+
+  return {
+    knex,
+    readQuery: (statement) => reader.query(statement),
+    commitQuery: (statement) => poolQuery(pool, statement),
+    async maintenance(work) {
+      const single = newPool({ ...connection, max: 1, idleTimeoutMillis: 0 }, onError)
+      const own = newKnex(single)
+      try {
+        return await work(own)
+      } finally {
+        await own.destroy()
+        await single.end()
+      }
+    },
+    async close() {
+      await knex.destroy()
+      await Promise.all([reader.close(), pool.end()])
+    },
+  }
+}
+
+function newPool(config: pg.PoolConfig, onError: (error: Error) => void): pg.Pool {
+  const pool = new pg.Pool(config)
+  pool.on('error', onError)
+  // A client that is checked out has no listener of the pool; without this one a lost socket would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  return pool
+}
+
+async function poolQuery<Row extends object>(pool: pg.Pool, statement: NamedStatement): Promise<QueryResult<Row>> {
+  try {
+    const client = await pool.connect()
+    let broken = false
+    try {
+      return await client.query<Row>(statement as pg.QueryConfig)
+    } catch (error) {
+      broken = breaksConnection(error)
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  } catch (error) {
+    throw storeError(error)
+  }
+}
+
+interface RawConnection {
+  __knex__disposed?: unknown
+}
+
+interface Dialect {
+  new (
+    config: Knex.Config,
+  ): {
+    acquireConnection(): Promise<RawConnection>
+    query(connection: RawConnection, query: unknown): Promise<unknown>
+  }
+}
+
+// knex documents subclassing a dialect by this path but types only its base class.
+const Postgres = createRequire(import.meta.url)('knex/lib/dialects/postgres/index.js') as Dialect
+
+/** The dialect of knex with our errors, which also keeps a broken connection from returning to the pool. */
+class HealingPostgres extends Postgres {
+  override async acquireConnection(): Promise<RawConnection> {
+    try {
+      return await super.acquireConnection()
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
+  override async query(connection: RawConnection, query: unknown): Promise<unknown> {
+    try {
+      return await super.query(connection, query)
+    } catch (error) {
+      if (breaksConnection(error)) connection.__knex__disposed = error
+      throw storeError(error)
+    }
+  }
+}
+
+function newKnex(connectionPool: pg.Pool): Knex {
+  const silent = { warn() {}, error() {}, debug() {}, deprecate() {} }
+  const config = {
+    client: HealingPostgres as unknown as typeof Knex.Client,
+    connectionPool,
+    // SECURITY: a failing statement is named without its values, which are phone numbers and sealed secrets.
+    compileSqlOnError: false,
+    log: silent,
+  }
+  return knexFactory(config)
+}
+
+const int8 = 20
+
+function getTypeParser(oid: number, format?: 'text' | 'binary') {
+  if (oid === int8 && format !== 'binary') return integer
+  return pg.types.getTypeParser(oid, format as 'text')
+}
+
+function integer(text: string): number | string {
+  const value = Number(text)
+  return Number.isSafeInteger(value) ? value : text
+}

@@ -1,0 +1,82 @@
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import type { Secret } from '../base/secret.ts'
+
+/** Keeps secrets at rest under the master key. */
+export interface Sealer {
+  /** Encrypts for one place: `context` names table, column and row, and only the same context opens it again. */
+  seal(plaintext: string, context: string): string
+  /** Throws when the text was sealed for another place, under a key that is not given, or was changed. */
+  open(sealed: string, context: string): string
+  /** A keyed digest, by which a value can be looked up that must not be guessed from a leaked table. */
+  mac(purpose: string, text: string): string
+  /** 32 bytes that depend on the current master key and the purpose alone. */
+  derive(purpose: string): Buffer
+}
+
+const algorithm = 'aes-256-gcm'
+const nonceBytes = 12
+const tagBytes = 16
+
+/** Seals under the first key and opens under any. Keys are 32 bytes in base64url; throws when one is not. */
+export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]] }): Sealer {
+  const rings = keys.map((key) => ring(key.reveal()))
+  const [current] = rings as [Ring, ...Ring[]]
+  const byId = new Map(rings.toReversed().map((each) => [each.id, each]))
+
+  return {
+    seal(plaintext, context) {
+      const nonce = randomBytes(nonceBytes)
+      const cipher = createCipheriv(algorithm, current.sealing, nonce).setAAD(Buffer.from(context))
+      const parts = [nonce, cipher.update(plaintext, 'utf8'), cipher.final(), cipher.getAuthTag()]
+      return `${current.id}.${Buffer.concat(parts).toString('base64url')}`
+    },
+    open(sealed, context) {
+      const dot = sealed.indexOf('.')
+      const used = byId.get(sealed.slice(0, Math.max(dot, 0)))
+      if (used === undefined) throw new Error(`what is sealed for ${context} needs a master key that is not configured`)
+      const bytes = Buffer.from(sealed.slice(dot + 1), 'base64url')
+      if (bytes.length < nonceBytes + tagBytes) throw new Error(`what is sealed for ${context} is damaged`)
+      const decipher = createDecipheriv(algorithm, used.sealing, bytes.subarray(0, nonceBytes), {
+        authTagLength: tagBytes,
+      })
+      decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-tagBytes))
+      try {
+        const text = decipher.update(bytes.subarray(nonceBytes, -tagBytes))
+        return Buffer.concat([text, decipher.final()]).toString('utf8')
+      } catch (cause) {
+        throw new Error(`what is sealed for ${context} was sealed for another place or is damaged`, { cause })
+      }
+    },
+    mac(purpose, text) {
+      return createHmac('sha256', current.derive(`mac:${purpose}`))
+        .update(text)
+        .digest('base64url')
+    },
+    derive(purpose) {
+      return Buffer.from(current.derive(`derive:${purpose}`))
+    },
+  }
+}
+
+/** What is stored in place of a bearer value of at least 128 random bits: enough to find it, useless to present. */
+export function digest(token: string): string {
+  return createHash('sha256').update(token).digest('base64url')
+}
+
+interface Ring {
+  readonly id: string
+  readonly sealing: Buffer
+  derive(purpose: string): Buffer
+}
+
+function ring(encoded: string): Ring {
+  const master = Buffer.from(encoded, 'base64url')
+  if (master.length !== 32) throw new Error('a master key must be 32 bytes in base64url')
+  const made = new Map<string, Buffer>()
+  const derive = (purpose: string) => {
+    const bytes = made.get(purpose) ?? Buffer.from(hkdfSync('sha256', master, '', `menshen ${purpose}`, 32))
+    made.set(purpose, bytes)
+    return bytes
+  }
+  return { id: derive('key id').subarray(0, 6).toString('base64url'), sealing: derive('seal'), derive }
+}
