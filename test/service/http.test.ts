@@ -1,0 +1,139 @@
+import { createServer, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { AppError } from '../../src/base/errors.ts'
+import { httpClient, UpstreamFailure } from '../../src/base/http.ts'
+
+const servers: Server[] = []
+const http = httpClient({ timeoutMs: 300, maxBytes: 1000, allowInsecure: true })
+
+async function listen(server: Server): Promise<string> {
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const serve = async (listener: RequestListener) => `http://${await listen(createServer(listener))}`
+
+/** A TCP listener that accepts and stays silent, so that a TLS handshake with it never ends. */
+const silent = async () => `https://${await listen(createTcpServer((socket) => socket.on('error', () => {})))}`
+
+async function failureOf(attempt: Promise<unknown>): Promise<UpstreamFailure> {
+  const thrown = await attempt.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+  expect(thrown).toBeInstanceOf(AppError)
+  expect((thrown as AppError).code).toBe('upstream.refused')
+  expect((thrown as AppError).cause).toBeInstanceOf(UpstreamFailure)
+  return (thrown as AppError).cause as UpstreamFailure
+}
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    if ('closeAllConnections' in server) (server as ReturnType<typeof createServer>).closeAllConnections()
+    server.close()
+  }
+})
+
+describe('the outbound HTTP client', () => {
+  it('hands back status, headers and text, also of an error status', async () => {
+    const base = await serve((request, response) => {
+      response.writeHead(418, { 'x-method': request.method ?? '' }).end('茶壶')
+    })
+    const { status, headers, text } = await http.request(`${base}/tea`, { method: 'POST', body: '{}' })
+    expect({ status, method: headers.get('x-method'), text }).toEqual({ status: 418, method: 'POST', text: '茶壶' })
+  })
+
+  it('reads UTF-8 whatever the content type claims, without the byte order mark', async () => {
+    const base = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/plain; charset=gbk' }).end('\uFEFF{"名":1}')
+    })
+    expect((await http.request(base)).text).toBe('{"名":1}')
+  })
+
+  it('calls a refused connection and an unknown host unreachable', async () => {
+    const base = await serve(() => {})
+    servers.pop()?.close()
+    expect(await failureOf(http.request(base))).toMatchObject({ kind: 'unreachable' })
+    expect(await failureOf(http.request('https://no-such-host.invalid/'))).toMatchObject({ kind: 'unreachable' })
+  })
+
+  it('calls a timeout during the handshake unreachable, as nothing was sent', async () => {
+    expect(await failureOf(http.request(`${await silent()}/`))).toMatchObject({ kind: 'unreachable' })
+  })
+
+  it('calls a timeout after sending unclear', async () => {
+    const base = await serve(() => {})
+    expect(await failureOf(http.request(base))).toMatchObject({ kind: 'unclear' })
+  })
+
+  it('keeps the verdicts of concurrent requests apart', async () => {
+    const [mute, hanging] = [await silent(), await serve(() => {})]
+    const failures = await Promise.all([mute, hanging, mute, hanging].map((base) => failureOf(http.request(base))))
+    expect(failures.map(({ kind }) => kind)).toEqual(['unreachable', 'unclear', 'unreachable', 'unclear'])
+  })
+
+  it('calls a timeout in the middle of the body unclear', async () => {
+    const base = await serve((_, response) => {
+      response.writeHead(200).write('half')
+    })
+    expect(await failureOf(http.request(base))).toMatchObject({ kind: 'unclear' })
+  })
+
+  it('calls a reset after sending unclear, and does not try again', async () => {
+    let calls = 0
+    const base = await serve((request) => {
+      calls += 1
+      request.socket.destroy()
+    })
+    expect(await failureOf(http.request(base, { method: 'POST', body: 'x' }))).toMatchObject({ kind: 'unclear' })
+    expect(await failureOf(http.request(base))).toMatchObject({ kind: 'unclear' })
+    expect(calls).toBe(2)
+  })
+
+  it('stops reading at the size limit', async () => {
+    const base = await serve((request, response) => {
+      response.end('x'.repeat(request.url === '/fits' ? 1000 : 1001))
+    })
+    expect((await http.request(`${base}/fits`)).text).toHaveLength(1000)
+    expect((await failureOf(http.request(`${base}/large`))).message).toContain('larger than 1000 bytes')
+  })
+
+  it('follows no redirect', async () => {
+    const seen: (string | undefined)[] = []
+    const base = await serve((request, response) => {
+      seen.push(request.url)
+      response.writeHead(302, { location: '/elsewhere' }).end()
+    })
+    expect(await failureOf(http.request(`${base}/here`))).toMatchObject({ kind: 'unclear' })
+    expect(seen).toEqual(['/here'])
+  })
+
+  it('refuses plain http unless told otherwise, and every other scheme', async () => {
+    let calls = 0
+    const base = await serve((_, response) => {
+      calls += 1
+      response.end()
+    })
+    const strict = httpClient({ timeoutMs: 300 })
+    expect(await failureOf(strict.request(base))).toMatchObject({ kind: 'unreachable' })
+    expect(await failureOf(http.request('data:text/plain,hello'))).toMatchObject({ kind: 'unreachable' })
+    expect(await failureOf(http.request('no address'))).toMatchObject({ kind: 'unreachable' })
+    expect(calls).toBe(0)
+  })
+
+  it('names an address by origin and path only', async () => {
+    const base = await serve((request) => request.socket.destroy())
+    const secretHeader = 'line\nbreak-of-a-secret'
+    for (const [address, headers] of [
+      [`${base}/send?secret=hunter2#frag`, {}],
+      [`${base.replace('//', '//user:hunter2@')}/send`, {}],
+      [`${base}/send`, { authorization: secretHeader }],
+    ] as const) {
+      const { message, stack, cause } = await failureOf(http.request(address, { headers }))
+      expect(message).toContain(`GET ${base}/send: `)
+      expect(`${message} ${stack} ${cause}`).not.toMatch(/hunter2|frag|break-of-a-secret/)
+    }
+  })
+})
