@@ -1,6 +1,8 @@
+import { AppError } from '../base/errors.ts'
 import type { PhoneNumber } from '../base/phone.ts'
 
-export type SmsTemplate = 'login_code' | 'register_code' | 'reset_code' | 'bind_code'
+export const smsTemplates = ['login_code', 'register_code', 'reset_code', 'bind_code'] as const
+export type SmsTemplate = (typeof smsTemplates)[number]
 
 export interface SmsMessage {
   readonly to: PhoneNumber
@@ -10,9 +12,54 @@ export interface SmsMessage {
 }
 
 /**
- * Sends one message. Throws `sms.number_refused` when the number cannot be served, `sms.undeliverable` when nothing was sent or
- * it is unclear whether it was. `SmsRefusal` (a cause) tells a fail-over that the vendor certainly did not send.
+ * Sends one message. Throws `sms.number_refused` when the number cannot be served, `otp.too_soon` when the vendor wants a
+ * pause, `sms.undeliverable` when nothing was sent or it is unclear whether it was. `SmsRefusal` (a cause) tells a fail-over
+ * that the vendor certainly did not send.
  */
 export interface SmsSender {
   send(message: SmsMessage): Promise<void>
+}
+
+interface SmsRefusalFacts {
+  readonly vendorCode: string
+  readonly requestId?: string | undefined
+  readonly certainlyNotSent: boolean
+  /** `error` wakes the operator: money, configuration or clock. */
+  readonly level: 'info' | 'warn' | 'error'
+  readonly cause?: unknown
+}
+
+/** What the vendor said, for the log. Never holds the vendor's prose, which may quote the number. */
+export class SmsRefusal extends Error {
+  override readonly name = 'SmsRefusal'
+  readonly vendorCode: string
+  readonly requestId: string | undefined
+  readonly certainlyNotSent: boolean
+  readonly level: SmsRefusalFacts['level']
+
+  constructor({ vendorCode, requestId, certainlyNotSent, level, cause }: SmsRefusalFacts) {
+    const code = /^[A-Za-z][\w.]{0,79}$/.test(vendorCode) ? vendorCode : 'unrecognised'
+    super(`the vendor answered ${code}`, cause === undefined ? undefined : { cause })
+    this.vendorCode = code
+    this.requestId = requestId !== undefined && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined
+    this.certainlyNotSent = certainlyNotSent
+    this.level = level
+  }
+}
+
+/** `sms.undeliverable` with what the vendor said. */
+export function undeliverable(facts: SmsRefusalFacts): AppError {
+  return new AppError('sms.undeliverable', { cause: new SmsRefusal(facts) })
+}
+
+/** `sms.number_refused`: no other vendor is asked, as the number is malformed or its owner has unsubscribed. */
+export function numberRefused(vendorCode: string, requestId: string | undefined): AppError {
+  const cause = new SmsRefusal({ vendorCode, requestId, certainlyNotSent: true, level: 'info' })
+  return new AppError('sms.number_refused', { field: 'phone', cause })
+}
+
+/** `otp.too_soon` by the vendor's own limit: no other vendor is asked, as that would walk around the limit. */
+export function tooSoon(vendorCode: string, requestId: string | undefined, retryAfterSeconds: number): AppError {
+  const cause = new SmsRefusal({ vendorCode, requestId, certainlyNotSent: true, level: 'warn' })
+  return new AppError('otp.too_soon', { params: { retryAfterSeconds }, cause })
 }

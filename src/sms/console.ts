@@ -1,0 +1,19 @@
+import { maskPhone } from '../base/phone.ts'
+import type { SmsSender } from './sender.ts'
+
+interface ConsoleDeps {
+  readonly stream: { write(text: string): unknown }
+}
+
+/** Prints codes in a box instead of sending them. SECURITY: sandbox only; whoever reads the stream can log in as anybody. */
+export function consoleSms({ stream }: ConsoleDeps): SmsSender {
+  return {
+    async send({ to, template, otp, ttlMinutes }) {
+      const lines = [`SMS to ${maskPhone(to)}  ${template}`, `${otp}  valid ${ttlMinutes} min`]
+      const width = Math.max(...lines.map((line) => line.length))
+      const rule = '─'.repeat(width + 2)
+      const rows = lines.map((line) => `│ ${line.padEnd(width)} │`)
+      stream.write(`${[`┌${rule}┐`, ...rows, `└${rule}┘`].join('\n')}\n`)
+    },
+  }
+}
