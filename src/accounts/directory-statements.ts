@@ -1,0 +1,136 @@
+import { accountJson } from './account-json.ts'
+
+/** Claimed subjects with their places. Inserts go in the order of the subjects, so that two of them cannot wait for each other. */
+const given = (parameter: string) =>
+  `select subject, (place - 1)::smallint as position from unnest(${parameter}::text[]) with ordinality as claimed (subject, place)`
+
+export const findAccount = {
+  name: 'accounts_find',
+  text: `select ${accountJson('$1')} as account`,
+}
+
+export const findByIdentifier = {
+  name: 'accounts_find_by_identifier',
+  text: `
+    select u.id, u.status, p.hash
+    from identity_subjects s
+    join identities i on i.id = s.identity_id and i.verified_at is not null
+    join users u on u.id = i.user_id
+    left join passwords p on p.user_id = u.id
+    where s.provider = $1 and s.subject = $2`,
+}
+
+export const findOwners = {
+  name: 'accounts_find_owners',
+  text: `
+    select distinct i.user_id
+    from identity_subjects s join identities i on i.id = s.identity_id
+    where s.provider = $1 and s.subject = any($2::text[])`,
+}
+
+/** Parameters: provider, subjects, time, IP. Writes only when all subjects that are known lead to one user. */
+export const useIdentity = {
+  name: 'accounts_use_identity',
+  text: `
+    with given as (${given('$2')}),
+    found as (
+      select given.subject, given.position, i.id as identity_id, i.user_id
+      from given
+      join identity_subjects s on s.provider = $1 and s.subject = given.subject
+      join identities i on i.id = s.identity_id
+    ),
+    owner as (
+      select identity_id, user_id from found
+      where (select count(distinct user_id) from found) = 1
+      order by position limit 1
+    ),
+    used as (
+      update identities
+      set last_used_at = $3::timestamptz, last_used_ip = $4, verified_at = coalesce(verified_at, $3::timestamptz)
+      from owner where identities.id = owner.identity_id
+      returning identities.id
+    ),
+    attached as (
+      insert into identity_subjects (provider, subject, identity_id, position, created_at)
+      select $1, given.subject, owner.identity_id, given.position, $3::timestamptz
+      from given, owner
+      where given.subject not in (select subject from found)
+      order by given.subject
+      returning subject
+    )
+    select
+      array(select distinct user_id from found) as users,
+      (select identity_id from owner) as identity_id,
+      (select id from used) as used_id,
+      (select count(*) from attached) as attached,
+      ${accountJson('(select user_id from owner)')} as account`,
+}
+
+/** Parameters: user id, nickname, picture, time, identity id, provider, IP, subjects, password hash or null. */
+export const createUser = {
+  name: 'accounts_create_user',
+  text: `
+    with given as (${given('$8')}),
+    created_user as (
+      insert into users (id, nickname, picture, status, created_at, updated_at)
+      values ($1, $2, $3, 'active', $4::timestamptz, $4::timestamptz)
+      returning id
+    ),
+    created_identity as (
+      insert into identities
+        (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip)
+      select $5, id, $6, $4::timestamptz, $4::timestamptz, $7, $4::timestamptz, $7 from created_user
+      returning id
+    ),
+    recorded as (
+      insert into identity_subjects (provider, subject, identity_id, position, created_at)
+      select $6, given.subject, created_identity.id, given.position, $4::timestamptz
+      from given, created_identity
+      order by given.subject
+    )
+    insert into passwords (user_id, hash, updated_at)
+    select id, $9, $4::timestamptz from created_user where $9::text is not null`,
+}
+
+/** Parameters: user id, identity id, provider, time, IP, subjects. No row when the user is not there any more. */
+export const addIdentity = {
+  name: 'accounts_add_identity',
+  text: `
+    with given as (${given('$6')}),
+    owner as (
+      select id from users where id = $1 and status <> 'deleted' for no key update
+    ),
+    created_identity as (
+      insert into identities
+        (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip)
+      select $2, id, $3, $4::timestamptz, $4::timestamptz, $5, $4::timestamptz, $5 from owner
+      returning id
+    ),
+    recorded as (
+      insert into identity_subjects (provider, subject, identity_id, position, created_at)
+      select $3, given.subject, created_identity.id, given.position, $4::timestamptz
+      from given, created_identity
+      order by given.subject
+    )
+    select id from created_identity`,
+}
+
+/** For knex. Held to the end of the transaction: whatever adds or removes ways to log in takes it first. */
+export const lockUser = `select id from users where id = :userId and status <> 'deleted' for no key update`
+
+/**
+ * For knex. Must be a statement after `lockUser`: a statement sees what was committed when it began, and this one has to see what
+ * the last holder of the lock removed.
+ */
+export const removeIdentity = `
+  with own as (select id, provider, verified_at from identities where user_id = :userId),
+  removed as (
+    delete from identities
+    where id = :identityId and id in (select id from own) and exists (
+      select from own
+      where own.id <> :identityId and own.verified_at is not null
+        and (own.provider <> 'username' or exists (select from passwords where user_id = :userId))
+    )
+    returning id
+  )
+  select exists (select from own where id = :identityId) as owned, exists (select from removed) as removed`

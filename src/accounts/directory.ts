@@ -1,0 +1,239 @@
+import type { Clock } from '../base/clock.ts'
+import { AppError } from '../base/errors.ts'
+import { type IdentityId, newId, type UserId } from '../base/ids.ts'
+import { type Database, isUniqueViolation } from '../store/postgres.ts'
+import { errorCode } from '../store/unavailable.ts'
+import { accountFromJson } from './account-json.ts'
+import {
+  addIdentity,
+  createUser,
+  findAccount,
+  findByIdentifier,
+  findOwners,
+  lockUser,
+  removeIdentity,
+  useIdentity,
+} from './directory-statements.ts'
+import type { ParsedIdentifier } from './identifier.ts'
+import { displayable } from './profile.ts'
+import type { Account, IdentityClaim, UserStatus } from './user.ts'
+
+export type Resolution =
+  | { readonly kind: 'known'; readonly account: Account; readonly identityId: IdentityId }
+  | { readonly kind: 'unknown' }
+  /** The subjects belong to several users. */
+  | { readonly kind: 'conflict'; readonly users: readonly UserId[] }
+
+/** Where an identity was proved from. */
+export interface IdentityUse {
+  readonly ip: string
+}
+
+export interface RegisterOptions {
+  /** Throw `identity.taken` instead of answering the account that is already there. */
+  readonly mustBeNew?: boolean
+  /** Stored together with the user, and only when this call creates the user. */
+  readonly passwordHash?: string
+}
+
+/** `isNew` is false when the identity was this user's already. */
+export interface Binding {
+  readonly identityId: IdentityId
+  readonly isNew: boolean
+}
+
+/** What a password login needs to know about an identifier. */
+export interface LoginRecord {
+  readonly userId: UserId
+  readonly status: UserStatus
+  readonly passwordHash: string | undefined
+}
+
+interface UsedRow {
+  readonly users: readonly UserId[]
+  readonly identity_id: IdentityId | null
+  readonly used_id: IdentityId | null
+  readonly attached: number
+  readonly account: string | null
+}
+
+const tries = 5
+
+/**
+ * The only place that creates, finds and links users. Matching is by (provider, subject) alone, never by nickname, e-mail or
+ * anything else of a profile. Every method is one transaction. Locked users are answered with their status, for the caller to
+ * refuse; a deleted user has no identities left, so what led to it is unknown and free for anybody who proves it.
+ */
+export class AccountDirectory {
+  readonly #database: Database
+  readonly #clock: Clock
+
+  constructor({ database, clock }: { readonly database: Database; readonly clock: Clock }) {
+    this.#database = database
+    this.#clock = clock
+  }
+
+  /**
+   * Whose identity this is, by any of its subjects. Known: subjects seen for the first time become aliases, and the use is
+   * noted, in the same statement. Nothing is written otherwise.
+   */
+  async resolve(claim: IdentityClaim, use: IdentityUse): Promise<Resolution> {
+    const { provider, subjects } = checked(claim)
+    return settle(async () => {
+      const usedAt = new Date(this.#clock())
+      const values = [provider, subjects, usedAt, use.ip]
+      const { rows } = await this.#database.commitQuery<UsedRow>({ ...useIdentity, values })
+      const { users = [], identity_id: identityId, used_id, attached = 0, account } = rows[0] ?? {}
+      if (users.length === 0) return { kind: 'unknown' }
+      if (users.length > 1) return { kind: 'conflict', users }
+      if (!identityId || !account || used_id === null) return undefined
+      if (attached === 0)
+        return { kind: 'known', identityId, account: withUse(accountFromJson(account), identityId, usedAt) }
+      const current = await this.find(users[0] as UserId)
+      return current && { kind: 'known', identityId, account: current }
+    })
+  }
+
+  /**
+   * Makes a user with this identity. Of several callers with one identity the first makes the user and the others are answered
+   * that account. Throws `identity.taken` when the subjects belong to several users, or to anybody if it must be new.
+   */
+  async register(claim: IdentityClaim, use: IdentityUse, options: RegisterOptions = {}): Promise<Account> {
+    const { provider, subjects } = checked(claim)
+    const profile = displayable(claim.profile)
+    const { nickname = null, picture = null } = profile
+    return settle(async () => {
+      const createdAt = new Date(this.#clock())
+      const userId = newId('usr')
+      const identityId = newId('idn')
+      const hash = options.passwordHash ?? null
+      const values = [userId, nickname, picture, createdAt, identityId, provider, use.ip, subjects, hash]
+      try {
+        await this.#database.commitQuery({ ...createUser, values })
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error
+        if (options.mustBeNew) throw taken(provider)
+        const resolution = await this.resolve(claim, use)
+        if (resolution.kind === 'conflict') throw taken(provider)
+        return resolution.kind === 'known' ? resolution.account : undefined
+      }
+      const times = { verifiedAt: createdAt, createdAt, lastUsedAt: createdAt }
+      return {
+        user: { id: userId, status: 'active', profile, createdAt },
+        identities: [{ id: identityId, provider, subjects, ...times }],
+      }
+    })
+  }
+
+  /**
+   * Adds an identity to a user. Throws `identity.taken` when any subject is somebody else's (nothing of theirs changes),
+   * `login.required` when the user was deleted.
+   */
+  async bind(userId: UserId, claim: IdentityClaim, use: IdentityUse): Promise<Binding> {
+    const { provider, subjects } = checked(claim)
+    return settle(async () => {
+      const identityId = newId('idn')
+      const values = [userId, identityId, provider, new Date(this.#clock()), use.ip, subjects]
+      try {
+        const { rows } = await this.#database.commitQuery({ ...addIdentity, values })
+        if (rows.length === 0) throw new AppError('login.required')
+        return { identityId, isNew: true }
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error
+      }
+      const owners = await this.#database.readQuery<{ user_id: UserId }>({
+        ...findOwners,
+        values: [provider, subjects],
+      })
+      if (owners.rows.length === 0) return undefined
+      if (owners.rows.some((owner) => owner.user_id !== userId)) throw taken(provider)
+      const resolution = await this.resolve(claim, use)
+      if (resolution.kind === 'unknown') return undefined
+      if (resolution.kind === 'conflict' || resolution.account.user.id !== userId) throw taken(provider)
+      return { identityId: resolution.identityId, isNew: false }
+    })
+  }
+
+  /**
+   * Removes an identity. Throws `identity.last` when no usable way in would be left (a user name is one only beside a password,
+   * an unproved identity never), `request.not_found` when it is not this user's. Two calls cannot remove each other's last way.
+   */
+  async unbind(userId: UserId, identityId: IdentityId): Promise<void> {
+    const { owned, removed } = await this.#database.knex.transaction(async (transaction) => {
+      await transaction.raw(lockUser, { userId })
+      const { rows } = await transaction.raw(removeIdentity, { userId, identityId })
+      return rows[0] as { owned: boolean; removed: boolean }
+    })
+    if (!owned) throw new AppError('request.not_found')
+    if (!removed) throw new AppError('identity.last')
+  }
+
+  /** The account, whatever its status; deleted users have no identities and no profile. */
+  async find(userId: UserId): Promise<Account | undefined> {
+    const { rows } = await this.#database.readQuery<{ account: string | null }>({ ...findAccount, values: [userId] })
+    const text = rows[0]?.account
+    return text ? accountFromJson(text) : undefined
+  }
+
+  /** The user a proved identifier belongs to, with the hash to check a password against. One query. */
+  async findByIdentifier({ provider, subject }: ParsedIdentifier): Promise<LoginRecord | undefined> {
+    const { rows } = await this.#database.readQuery<{ id: UserId; status: UserStatus; hash: string | null }>({
+      ...findByIdentifier,
+      values: [provider, subject],
+    })
+    const [row] = rows
+    return row && { userId: row.id, status: row.status, passwordHash: row.hash ?? undefined }
+  }
+
+  /**
+   * Locks, unlocks or deletes a user. Deletion is final: it erases the profile and the password and frees the identities, and
+   * the row stays so that its id is never given again. False when there is no such user or it is deleted.
+   */
+  async setStatus(userId: UserId, status: UserStatus): Promise<boolean> {
+    const erased = status === 'deleted' ? { nickname: null, picture: null } : {}
+    return this.#database.knex.transaction(async (transaction) => {
+      const changed = await transaction('users')
+        .where({ id: userId })
+        .whereNot({ status: 'deleted' })
+        .update({ status, updated_at: new Date(this.#clock()), ...erased })
+      if (changed > 0 && status === 'deleted') {
+        await transaction('identities').where({ user_id: userId }).delete()
+        await transaction('passwords').where({ user_id: userId }).delete()
+      }
+      return changed > 0
+    })
+  }
+}
+
+/** Runs an attempt again while somebody else is faster: a subject recorded, an identity removed, a deadlock broken. */
+async function settle<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+  for (let tried = 0; tried < tries; tried++) {
+    try {
+      const result = await attempt()
+      if (result !== undefined) return result
+    } catch (error) {
+      if (!['23505', '23503', '40P01'].includes(errorCode(error) ?? '')) throw error
+    }
+  }
+  throw new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
+}
+
+function taken(provider: string): AppError {
+  return new AppError('identity.taken', { params: { provider } })
+}
+
+/** Text that PostgreSQL cannot store or index is a bad request, not a broken server. */
+function checked({ provider, subjects }: IdentityClaim): { provider: string; subjects: readonly string[] } {
+  const fits = (text: string) => text.length > 0 && text.length <= 512 && text.isWellFormed() && !text.includes('\0')
+  if (![provider, ...subjects].every(fits)) throw new AppError('request.invalid')
+  return { provider, subjects: [...new Set(subjects)] }
+}
+
+function withUse(account: Account, identityId: IdentityId, usedAt: Date): Account {
+  const identities = account.identities.map((identity) =>
+    identity.id === identityId
+      ? { ...identity, lastUsedAt: usedAt, verifiedAt: identity.verifiedAt ?? usedAt }
+      : identity,
+  )
+  return { ...account, identities }
+}
