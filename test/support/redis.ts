@@ -1,5 +1,12 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import { inject } from 'vitest'
+import { freePort } from './services.ts'
 
 /** The Redis of this run. */
 export function redisUrl(): string {
@@ -9,4 +16,76 @@ export function redisUrl(): string {
 /** A key prefix nobody else uses, so that files can run in parallel on one Redis. */
 export function redisPrefix(): string {
   return `test:${randomBytes(6).toString('hex')}:`
+}
+
+/** A Redis of one's own, to be killed and started again. */
+export interface OwnRedis {
+  readonly url: string
+  /** Resolves when it answers. */
+  start(): Promise<void>
+  kill(): Promise<void>
+  /** Kills it and removes its folder. */
+  remove(): Promise<void>
+}
+
+/** Starts a Redis for one test; with `cluster` it is the only node of a cluster. */
+export async function ownRedis({ cluster = false } = {}): Promise<OwnRedis> {
+  const folder = await mkdtemp(join(tmpdir(), 'menshen-redis-'))
+  const [port, busPort] = [await freePort(), await freePort()]
+  const url = `redis://127.0.0.1:${port}`
+  const clustered = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-announce-ip', '127.0.0.1']
+  const args = [
+    '--port',
+    `${port}`,
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    ...(cluster ? clustered : []),
+  ]
+  let child: ChildProcess | undefined
+
+  async function kill(): Promise<void> {
+    const ended = new Promise((resolve) => child?.once('exit', resolve))
+    if (child?.kill('SIGKILL')) await ended
+    child = undefined
+  }
+  async function start(): Promise<void> {
+    child = spawn('redis-server', args, { stdio: 'ignore' })
+    await untilReady(url, cluster)
+  }
+  await start()
+  return {
+    url: cluster ? `${url},${url}` : url,
+    start,
+    kill,
+    async remove() {
+      await kill()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+async function untilReady(url: string, cluster: boolean): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
+    redis.on('error', () => {})
+    try {
+      await redis.connect()
+      if (cluster) {
+        if (tries === 0 || !`${await redis.cluster('INFO')}`.includes('cluster_slots_assigned:16384')) {
+          await redis.cluster('ADDSLOTSRANGE', 0, 16383)
+        }
+        if (!`${await redis.cluster('INFO')}`.includes('cluster_state:ok')) throw new Error('the cluster is not ready')
+      }
+      return
+    } catch (error) {
+      if (tries === 200) throw error
+      await delay(25)
+    } finally {
+      redis.disconnect()
+    }
+  }
 }

@@ -1,0 +1,168 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { Clock } from '../base/clock.ts'
+import { AppError } from '../base/errors.ts'
+import type { Secret } from '../base/secret.ts'
+import type { EphemeralStore } from './ephemeral.ts'
+import { type Link, type LinkEvents, listener } from './listener.ts'
+import { scripts } from './redis-scripts.ts'
+import { unavailable } from './unavailable.ts'
+import { settledAnswer, waitSeconds, windowSet } from './windows.ts'
+
+interface Options {
+  /** `redis://`, `rediss://`, or several of them with commas between: the nodes of a cluster. */
+  readonly url: Secret
+  readonly clock: Clock
+  readonly prefix?: string
+  /** Told of lost connections and refused passwords. */
+  readonly onError?: (error: Error) => void
+}
+
+interface Scripted {
+  menshenAdd(key: string, ...args: readonly (string | number)[]): Promise<number>
+  menshenIncrement(key: string, ...args: readonly (string | number)[]): Promise<number>
+  menshenHit(key: string, ...args: readonly (string | number)[]): Promise<number>
+}
+
+const deadlineMs = 1000
+
+/** Commands fail at once or within a second when Redis is away; none waits in a queue to be carried out later, unasked. */
+const connection = {
+  connectTimeout: deadlineMs,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  autoResubscribe: false,
+  lazyConnect: true,
+  keepAlive: deadlineMs,
+  // A primary that was demoted is left for the one that took over.
+  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+} satisfies RedisOptions
+
+const retryStrategy = (attempt: number) => Math.min(attempt * 50, deadlineMs)
+
+/** The store over Redis 7 or newer. Connects at the first call. */
+export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {} }: Options): EphemeralStore {
+  const urls = url.reveal().split(',') as [string, ...string[]]
+  const redis = urls.length > 1 ? cluster(urls) : new Redis(urls[0], { ...connection, retryStrategy, scripts })
+  redis.on('error', onError)
+  const scripted = redis as unknown as Scripted
+  const name = (key: string) => prefix + key
+  const messages = listener((events) => link(urls, prefix, events))
+
+  const living = <T>(kept: string | null): T | undefined => {
+    if (kept === null) return undefined
+    const { e, v } = JSON.parse(kept) as { e: number; v: T }
+    return e > clock() ? v : undefined
+  }
+  const envelope = (value: unknown, ttlSeconds: number) => JSON.stringify({ e: endOf(clock, ttlSeconds), v: value })
+
+  return {
+    async get<T>(key: string) {
+      return living<T>(await answer(redis.get(name(key))))
+    },
+    async set(key, value, ttlSeconds) {
+      await answer(redis.set(name(key), envelope(value, ttlSeconds), 'PX', keepMs(ttlSeconds * 1000)))
+    },
+    async add(key, value, ttlSeconds) {
+      const kept = envelope(value, ttlSeconds)
+      return (await answer(scripted.menshenAdd(name(key), clock(), kept, keepMs(ttlSeconds * 1000)))) === 1
+    },
+    async take<T>(key: string) {
+      return living<T>(await answer(redis.getdel(name(key))))
+    },
+    increment(key, ttlSeconds) {
+      const end = endOf(clock, ttlSeconds)
+      return answer(scripted.menshenIncrement(name(key), clock(), end, keepMs(ttlSeconds * 1000)))
+    },
+    async hit(key, windows) {
+      const settled = settledAnswer(windows)
+      if (settled !== undefined) return settled
+      const { longestMs, mostEvents } = windowSet(windows)
+      const pairs = windows.flatMap(({ max, seconds }) => [max, seconds * 1000])
+      return waitSeconds(await answer(scripted.menshenHit(name(key), clock(), keepMs(longestMs), mostEvents, ...pairs)))
+    },
+    async delete(key) {
+      await answer(redis.del(name(key)))
+    },
+    async publish(channel, message) {
+      await answer(redis.publish(name(channel), message))
+    },
+    subscribe: (channel, onMessage, onGap) => answer(messages.subscribe(channel, onMessage, onGap), 2 * deadlineMs),
+    async ping() {
+      await answer(redis.ping())
+    },
+    async close() {
+      await messages.close()
+      redis.disconnect()
+    },
+  }
+}
+
+function cluster(urls: readonly string[]): Cluster {
+  const [first] = urls.map((url) => new URL(url)) as [URL]
+  const redisOptions = {
+    ...connection,
+    ...(first.username === '' ? {} : { username: decodeURIComponent(first.username) }),
+    ...(first.password === '' ? {} : { password: decodeURIComponent(first.password) }),
+    ...(first.protocol === 'rediss:' ? { tls: {} } : {}),
+  }
+  return new Cluster([...urls], {
+    redisOptions,
+    scripts,
+    lazyConnect: true,
+    clusterRetryStrategy: retryStrategy,
+    slotsRefreshTimeout: deadlineMs,
+    maxRedirections: 3,
+  })
+}
+
+/** A connection for messages alone, to the first node that accepts one: a cluster repeats every message on every node. */
+async function link(urls: readonly string[], prefix: string, events: LinkEvents): Promise<Link> {
+  const failures: unknown[] = []
+  for (const url of urls) {
+    const redis = new Redis(url, { ...connection, retryStrategy: () => null })
+    redis.on('error', () => {})
+    try {
+      await redis.connect()
+    } catch (error) {
+      failures.push(error)
+      continue
+    }
+    redis.on('message', (channel, text) => events.message(channel.slice(prefix.length), text))
+    redis.on('end', events.lost)
+    return {
+      async listen(channel) {
+        await redis.subscribe(prefix + channel)
+      },
+      async check() {
+        await answer(redis.ping())
+      },
+      close: () => redis.disconnect(),
+    }
+  }
+  throw new AggregateError(failures, 'no Redis node accepts a connection for messages')
+}
+
+/** Redis removes a value late rather than early, because the envelope's own end is what counts. */
+function keepMs(ttlMs: number): number {
+  return Math.max(Math.ceil(ttlMs), 1000)
+}
+
+function endOf(clock: Clock, ttlSeconds: number): number {
+  return Math.ceil(clock() + ttlSeconds * 1000)
+}
+
+/** The reply, or `server.unavailable` when there is none in time or Redis says it cannot serve. Our own mistakes stay as they are. */
+async function answer<T>(reply: Promise<T>, timeoutMs = deadlineMs): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Redis gave no answer in ${timeoutMs} ms`)), timeoutMs)
+  })
+  try {
+    return await Promise.race([reply, late])
+  } catch (error) {
+    const mistaken = error instanceof Error && /^(ERR|WRONGTYPE) /.test(error.message)
+    throw mistaken || error instanceof AppError ? error : unavailable(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,246 @@
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Clock } from '../../src/base/clock.ts'
+import { Secret } from '../../src/base/secret.ts'
+import type { EphemeralStore } from '../../src/store/ephemeral.ts'
+import { redisStore } from '../../src/store/redis.ts'
+import { tableStore } from '../../src/store/tables.ts'
+import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { type OwnRedis, ownRedis, redisPrefix, redisUrl } from '../support/redis.ts'
+
+interface Place {
+  readonly name: string
+  setUp(): Promise<void>
+  open(clock: Clock): EphemeralStore
+  loseMessageConnections(): Promise<void>
+  tearDown(): Promise<void>
+}
+
+const racing = Array.from({ length: 20 }, (_, index) => index)
+
+for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
+  describe(`the ephemeral store in ${place.name}`, () => {
+    let now: number
+    let store: EphemeralStore
+    let other: EphemeralStore
+    const walk = (seconds: number) => {
+      now += seconds * 1000
+    }
+    beforeAll(place.setUp)
+    afterAll(place.tearDown)
+    beforeEach(() => {
+      now = Date.parse('2026-11-20T10:00:00Z')
+      store = place.open(() => now)
+      other = place.open(() => now)
+    })
+    afterEach(() => Promise.all([store.close(), other.close()]))
+
+    test('a value is kept as it was until its lifetime ends', async () => {
+      const value = { text: '门神 🚪 "quoted" \\', list: [1, null, true], deep: { empty: {} } }
+      await store.set('kept', value, 60)
+      walk(59.9)
+      expect(await other.get('kept')).toEqual(value)
+      walk(0.1)
+      expect(await other.get('kept')).toBeUndefined()
+    })
+
+    test('a later value replaces the earlier one and its lifetime', async () => {
+      await store.set('replaced', 'first', 10)
+      await store.set('replaced', 'second', 100)
+      walk(50)
+      expect(await store.get('replaced')).toBe('second')
+    })
+
+    test('what was never set, deleted or taken is absent', async () => {
+      expect(await store.get('never')).toBeUndefined()
+      expect(await store.take('never')).toBeUndefined()
+      await store.set('deleted', 1, 60)
+      await store.delete('deleted')
+      await store.delete('deleted')
+      expect(await store.get('deleted')).toBeUndefined()
+      await store.set('taken', 1, 60)
+      expect(await store.take('taken')).toBe(1)
+      expect(await store.get('taken')).toBeUndefined()
+    })
+
+    test('an expired value cannot be taken', async () => {
+      await store.set('late', 1, 60)
+      walk(60)
+      expect(await store.take('late')).toBeUndefined()
+    })
+
+    test('of 20 that add at once one is first, and its value stays', async () => {
+      const won = await Promise.all(racing.map((index) => (index % 2 ? store : other).add('raced', index, 60)))
+      expect(won.filter(Boolean)).toHaveLength(1)
+      expect(await store.get('raced')).toBe(won.indexOf(true))
+    })
+
+    test('after its lifetime a key can be added again, before that it cannot', async () => {
+      expect(await store.add('again', 'first', 300)).toBe(true)
+      walk(299)
+      expect(await store.add('again', 'second', 300)).toBe(false)
+      expect(await store.get('again')).toBe('first')
+      walk(1)
+      expect(await store.add('again', 'third', 300)).toBe(true)
+      expect(await store.get('again')).toBe('third')
+    })
+
+    test('of 20 that take at once one gets the value', async () => {
+      await store.set('prize', 'value', 60)
+      const got = await Promise.all(racing.map((index) => (index % 2 ? store : other).take('prize')))
+      expect(got.filter((value) => value === 'value')).toHaveLength(1)
+    })
+
+    test('counting starts a window with the first call and begins again when it is over', async () => {
+      expect(await store.increment('counted', 60)).toBe(1)
+      walk(59)
+      expect(await store.increment('counted', 60)).toBe(2)
+      expect(await store.get('counted')).toBe(2)
+      walk(1)
+      expect(await store.increment('counted', 60)).toBe(1)
+    })
+
+    test('20 that count at once get 20 different counts', async () => {
+      const counts = await Promise.all(racing.map((index) => (index % 2 ? store : other).increment('busy', 60)))
+      expect(counts.toSorted((a, b) => a - b)).toEqual(racing.map((index) => index + 1))
+    })
+
+    test('a rolling window refuses with the seconds to wait and does not count what it refused', async () => {
+      const windows = [{ max: 2, seconds: 60 }]
+      expect(await store.hit('rolling', windows)).toBe(0)
+      walk(40)
+      expect(await store.hit('rolling', windows)).toBe(0)
+      walk(10.5)
+      for (const _ of racing) expect(await store.hit('rolling', windows)).toBe(10)
+      walk(9.4)
+      expect(await store.hit('rolling', windows)).toBe(1)
+      walk(0.1)
+      expect(await store.hit('rolling', windows)).toBe(0)
+      expect(await store.hit('rolling', windows)).toBe(40)
+    })
+
+    test('of several windows the one that waits longest decides', async () => {
+      const windows = [
+        { max: 1, seconds: 60 },
+        { max: 3, seconds: 3600 },
+      ]
+      for (const _ of [1, 2, 3]) {
+        expect(await store.hit('several', windows)).toBe(0)
+        expect(await store.hit('several', windows)).toBeGreaterThan(0)
+        walk(60)
+      }
+      expect(await store.hit('several', windows)).toBe(3600 - 180)
+      walk(3600 - 180)
+      expect(await store.hit('several', windows)).toBe(0)
+    })
+
+    test('of 20 events at once a window of 5 admits exactly 5', async () => {
+      const windows = [
+        { max: 5, seconds: 60 },
+        { max: 50, seconds: 3600 },
+      ]
+      const waits = await Promise.all(racing.map((index) => (index % 2 ? store : other).hit('stormed', windows)))
+      expect(waits.filter((wait) => wait === 0)).toHaveLength(5)
+      expect(new Set(waits)).toEqual(new Set([0, 60]))
+    })
+
+    test('a window of no events is always full, no window never', async () => {
+      expect(await store.hit('closed', [{ max: 0, seconds: 30 }])).toBe(30)
+      expect(await store.hit('open', [])).toBe(0)
+    })
+
+    test('a deleted key has its whole window again', async () => {
+      const windows = [{ max: 1, seconds: 60 }]
+      await store.hit('pardoned', windows)
+      await store.delete('pardoned')
+      expect(await store.hit('pardoned', windows)).toBe(0)
+    })
+
+    test('a message reaches every subscriber of its channel and nobody after they stopped', async () => {
+      const heard: string[] = []
+      const stop = await store.subscribe('clients', (message) => heard.push(`mine ${message}`), unexpectedGap)
+      const last = Promise.withResolvers<void>()
+      await other.subscribe('clients', (message) => heard.push(`theirs ${message}`), unexpectedGap)
+      await other.subscribe('clients', (message) => (message === 'end' ? last.resolve() : undefined), unexpectedGap)
+      await other.subscribe('keys', (message) => heard.push(`wrong ${message}`), unexpectedGap)
+      const first = Promise.withResolvers<void>()
+      await store.subscribe('clients', () => first.resolve(), unexpectedGap)
+      await store.publish('clients', 'web 门')
+      await first.promise
+      await stop()
+      await store.publish('clients', 'end')
+      await last.promise
+      expect(heard.toSorted()).toEqual(['mine web 门', 'theirs end', 'theirs web 门'])
+    })
+
+    test('after a lost connection the subscriber is told of the gap and hears again', async () => {
+      const gap = Promise.withResolvers<void>()
+      const heard = Promise.withResolvers<string>()
+      await store.subscribe('clients', heard.resolve, gap.resolve)
+      await place.loseMessageConnections()
+      await gap.promise
+      await other.publish('clients', 'after')
+      expect(await heard.promise).toBe('after')
+    })
+
+    test('it answers a ping', async () => {
+      await store.ping()
+    })
+  })
+}
+
+function unexpectedGap(): never {
+  throw new Error('no connection was lost')
+}
+
+function redisPlace(): Place {
+  const prefix = redisPrefix()
+  return {
+    name: 'Redis',
+    setUp: async () => {},
+    open: (clock) => redisStore({ url: new Secret(redisUrl()), clock, prefix }),
+    loseMessageConnections: () => killSubscribers(redisUrl()),
+    async tearDown() {
+      const redis = new Redis(redisUrl())
+      const keys = await redis.keys(`${prefix}*`)
+      if (keys.length > 0) await redis.del(...keys)
+      redis.disconnect()
+    },
+  }
+}
+
+function clusterPlace(): Place {
+  let cluster: OwnRedis
+  return {
+    name: 'a Redis cluster',
+    async setUp() {
+      cluster = await ownRedis({ cluster: true })
+    },
+    open: (clock) => redisStore({ url: new Secret(cluster.url), clock }),
+    loseMessageConnections: () => killSubscribers(cluster.url.split(',')[0] as string),
+    tearDown: () => cluster.remove(),
+  }
+}
+
+function tablesPlace(): Place {
+  let own: TestDatabase
+  return {
+    name: 'PostgreSQL tables',
+    async setUp() {
+      own = await createDatabase()
+    },
+    open: (clock) => tableStore({ database: own.database, clock, url: own.url }),
+    async loseMessageConnections() {
+      await own.database.knex.raw(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'menshen messages' and datname = current_database()",
+      )
+    },
+    tearDown: () => own.drop(),
+  }
+}
+
+async function killSubscribers(url: string): Promise<void> {
+  const redis = new Redis(url)
+  await redis.client('KILL', 'TYPE', 'PUBSUB')
+  redis.disconnect()
+}
