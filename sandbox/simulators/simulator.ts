@@ -1,0 +1,165 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../../src/base/clock.ts'
+
+/** One request as it arrived, secrets included, so that tests can see what was sent and how often. */
+export interface ReceivedRequest {
+  readonly at: number
+  readonly method: string
+  readonly path: string
+  /** Undecoded, without the question mark: signatures are made over it. */
+  readonly rawQuery: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+/** Trouble for one request. "Accepted" says whether the vendor acted on it before the answer went wrong. */
+export type Fault =
+  /** The vendor's own refusal of a correctly signed call; `forNumber` where the vendor can refuse one number of several. */
+  | { readonly kind: 'refuse'; readonly code: string; readonly message?: string; readonly forNumber?: boolean }
+  | { readonly kind: 'latency'; readonly ms: number }
+  | { readonly kind: 'reset_before_accept' }
+  | { readonly kind: 'reset_after_accept' }
+  /** Not accepted. */
+  | { readonly kind: 'server_error' }
+  /** Not accepted. */
+  | { readonly kind: 'bad_gateway_html' }
+  /** Accepted. */
+  | { readonly kind: 'truncated_json' }
+  /** Accepted; the second half of the body comes after `ms`. */
+  | { readonly kind: 'slow_body'; readonly ms: number }
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+export interface Simulator {
+  readonly url: string
+  readonly requests: readonly ReceivedRequest[]
+  /** Each request takes the first fault off this list. */
+  readonly faults: Fault[]
+  close(): Promise<void>
+}
+
+interface SimulatorOptions {
+  readonly clock: Clock
+  readonly port?: number | undefined
+  /** Judges a request; with `refuse`, a request in good order gets that refusal. */
+  readonly handle: (request: ReceivedRequest, refuse: Extract<Fault, { kind: 'refuse' }> | undefined) => Answer
+}
+
+const maxRequestBytes = 64 * 1024
+
+/** A JSON-over-HTTP vendor on 127.0.0.1 with injectable faults. */
+export async function startSimulator({ clock, port = 0, handle }: SimulatorOptions): Promise<Simulator> {
+  const requests: ReceivedRequest[] = []
+  const faults: Fault[] = []
+  const closing = new AbortController()
+
+  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const request = await receive(incoming, clock())
+    requests.push(request)
+    const fault = faults.shift()
+    if (fault?.kind === 'latency') await pause(fault.ms, closing.signal)
+    if (closing.signal.aborted || fault?.kind === 'reset_before_accept') return incoming.socket.destroy()
+    if (fault?.kind === 'server_error') return outgoing.writeHead(500).end('Internal Server Error')
+    if (fault?.kind === 'bad_gateway_html') {
+      return outgoing.writeHead(502, { 'content-type': 'text/html' }).end('<html><body>502 Bad Gateway</body></html>')
+    }
+
+    const answer = handle(request, fault?.kind === 'refuse' ? fault : undefined)
+    if (fault?.kind === 'reset_after_accept') return incoming.socket.destroy()
+    const body = Buffer.from(JSON.stringify(answer.body))
+    const half = body.length >> 1
+    outgoing.writeHead(answer.status, { 'content-type': 'application/json;charset=utf-8' })
+    if (fault?.kind === 'truncated_json') return outgoing.end(body.subarray(0, half))
+    if (fault?.kind === 'slow_body') {
+      outgoing.write(body.subarray(0, half))
+      await pause(fault.ms, closing.signal)
+      return outgoing.end(body.subarray(half))
+    }
+    return outgoing.end(body)
+  }
+
+  const server = createServer((incoming, outgoing) => {
+    serve(incoming, outgoing).catch(() => incoming.socket.destroy())
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', resolve)
+  })
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    faults,
+    close: () =>
+      new Promise((resolve) => {
+        closing.abort()
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function receive(incoming: IncomingMessage, at: number): Promise<ReceivedRequest> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxRequestBytes) throw new Error('request too large')
+    chunks.push(chunk)
+  }
+  const [path = '', rawQuery = ''] = (incoming.url ?? '').split(/\?(.*)/s)
+  return {
+    at,
+    method: incoming.method ?? '',
+    path,
+    rawQuery,
+    headers: incoming.headers,
+    body: Buffer.concat(chunks).toString('utf8'),
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+/** A message the vendor took for delivery. */
+export interface SentSms {
+  readonly to: string
+  readonly template: string
+  readonly params: Readonly<Record<string, string>>
+  readonly at: number
+}
+
+/** How many messages one key may get in a rolling window. */
+export interface RollingLimit {
+  readonly max: number
+  readonly seconds: number
+}
+
+/** Counts accepted messages per key. */
+export class MessageCounter {
+  readonly #times = new Map<string, number[]>()
+
+  count(key: string, at: number): void {
+    this.#times.set(key, [...(this.#times.get(key) ?? []), at])
+  }
+
+  /** How many were counted at or after this moment. */
+  since(key: string, moment: number): number {
+    return (this.#times.get(key) ?? []).filter((time) => time >= moment).length
+  }
+
+  /** Whether one more at `now` would break the limit. */
+  isFull(key: string, limit: RollingLimit, now: number): boolean {
+    return this.since(key, now - limit.seconds * 1000 + 1) >= limit.max
+  }
+}

@@ -1,0 +1,197 @@
+import { createHash, createHmac } from 'node:crypto'
+import type { Clock } from '../../src/base/clock.ts'
+import {
+  type Answer,
+  MessageCounter,
+  type ReceivedRequest,
+  type SentSms,
+  type Simulator,
+  startSimulator,
+} from './simulator.ts'
+
+interface TencentLimits {
+  /** The same text to one number, once in this many seconds. */
+  readonly sameContentSeconds: number
+  /** Messages to one number in a calendar day of Beijing. */
+  readonly perDay: number
+}
+
+export interface TencentSmsOptions {
+  readonly clock: Clock
+  /** SecretId → SecretKey. */
+  readonly secretKeys: Readonly<Record<string, string>>
+  readonly sdkAppIds: readonly string[]
+  readonly signNames: readonly string[]
+  /** Template id → number of its parameters. */
+  readonly templates: Readonly<Record<string, number>>
+  /** Numbers in E.164 whose owners have unsubscribed. */
+  readonly blacklist?: readonly string[]
+  readonly limits?: TencentLimits
+  readonly port?: number
+}
+
+export interface TencentSmsSimulator extends Simulator {
+  readonly sent: readonly SentSms[]
+}
+
+const toleranceSeconds = 300
+const defaultLimits: TencentLimits = { sameContentSeconds: 30, perDay: 2 }
+
+/**
+ * Plays Tencent Cloud SendSms 2021-01-11 behind TC3 (cloud.tencent.com/document/api/382/38780, limits: faq/382/13303). Every
+ * refusal has status 200. Which codes come for the whole request and which for one number, the codes of malformed requests,
+ * and the time zone of the day limit are not documented by the vendor; a client must bear both shapes.
+ */
+export async function startTencentSms(options: TencentSmsOptions): Promise<TencentSmsSimulator> {
+  const { clock, limits = defaultLimits, blacklist = [], port } = options
+  const sent: SentSms[] = []
+  const counter = new MessageCounter()
+  let serial = 0
+
+  const answer = (response: Record<string, unknown>): Answer => {
+    serial += 1
+    const RequestId = `00000000-0000-4000-8000-${String(serial).padStart(12, '0')}`
+    return { status: 200, body: { Response: { ...response, RequestId } } }
+  }
+  const failure = (Code: string) => answer({ Error: { Code, Message: `The request was refused: ${Code}` } })
+
+  const sendOne = (message: TencentMessage, phone: string, e164: string | undefined, refused: string | undefined) => {
+    const now = clock()
+    const content = `${e164} ${message.SignName} ${message.TemplateId} ${message.TemplateParamSet.join('\n')}`
+    const day = String(e164)
+    let code = refused
+    if (code === undefined && e164 === undefined) code = 'InvalidParameterValue.IncorrectPhoneNumber'
+    if (code === undefined && blacklist.includes(day)) code = 'FailedOperation.PhoneNumberInBlacklist'
+    if (code === undefined && counter.isFull(content, { max: 1, seconds: limits.sameContentSeconds }, now)) {
+      code = 'LimitExceeded.PhoneNumberThirtySecondLimit'
+    }
+    if (code === undefined && counter.since(day, beijingMidnight(now)) >= limits.perDay) {
+      code = 'LimitExceeded.PhoneNumberDailyLimit'
+    }
+    const status = { PhoneNumber: e164 ?? phone, SessionContext: '', IsoCode: e164?.startsWith('+86') ? 'CN' : '' }
+    if (code !== undefined) return { ...status, SerialNo: '', Fee: 0, Code: code, Message: `refused: ${code}` }
+
+    counter.count(content, now)
+    counter.count(day, now)
+    const params = Object.fromEntries(message.TemplateParamSet.map((value, index) => [String(index + 1), value]))
+    sent.push({ to: day, template: message.TemplateId, params, at: now })
+    return { ...status, SerialNo: `2640:${sent.length}`, Fee: 1, Code: 'Ok', Message: 'send success' }
+  }
+
+  const simulator = await startSimulator({
+    clock,
+    port,
+    handle(request, refuse) {
+      const denied = checkCall(request, { nowSeconds: Math.floor(clock() / 1000), secretKeys: options.secretKeys })
+      if (denied !== undefined) return failure(denied)
+      const message = parseMessage(request.body)
+      if (message === undefined) return failure('InvalidParameter')
+      if (refuse !== undefined && refuse.forNumber !== true) return failure(refuse.code)
+      if (!options.sdkAppIds.includes(message.SmsSdkAppId)) return failure('InvalidParameterValue.SdkAppIdNotExist')
+      if (message.PhoneNumberSet.length > 200) return failure('InvalidParameterValue.IncorrectPhoneNumber')
+      const numbers = message.PhoneNumberSet.map((phone) => ({ phone, e164: toE164(phone) }))
+      const mainland = numbers.filter(({ e164 }) => e164?.startsWith('+86')).length
+      if (mainland > 0 && mainland < numbers.length) {
+        return failure('UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber')
+      }
+      const refused = refuse?.code ?? checkContent(message, mainland > 0, options)
+      return answer({ SendStatusSet: numbers.map(({ phone, e164 }) => sendOne(message, phone, e164, refused)) })
+    },
+  })
+  return Object.assign(simulator, { sent })
+}
+
+interface CallState {
+  readonly nowSeconds: number
+  readonly secretKeys: Readonly<Record<string, string>>
+}
+
+const authorizationShape =
+  /^TC3-HMAC-SHA256 Credential=([^/\s]+)\/(\d{4}-\d\d-\d\d)\/([^/\s]+)\/tc3_request, SignedHeaders=([^,\s]+), Signature=([0-9a-f]{64})$/
+
+/** The code of the first thing wrong with the call itself. */
+function checkCall(request: ReceivedRequest, { nowSeconds, secretKeys }: CallState): string | undefined {
+  const header = (name: string) => String(request.headers[name] ?? '')
+  if (header('x-tc-action') !== 'SendSms' || request.method !== 'POST') return 'InvalidAction'
+  if (header('x-tc-version') !== '2021-01-11') return 'NoSuchVersion'
+  if (header('x-tc-region') === '') return 'MissingParameter'
+
+  const parts = authorizationShape.exec(header('authorization'))
+  if (parts === null) return 'AuthFailure.SignatureFailure'
+  const [, secretId = '', date = '', service = '', signedNames = '', signature = ''] = parts
+  const secretKey = Object.hasOwn(secretKeys, secretId) ? secretKeys[secretId] : undefined
+  if (secretKey === undefined) return 'AuthFailure.SecretIdNotFound'
+
+  const timestamp = header('x-tc-timestamp')
+  if (!/^\d{10}$/.test(timestamp) || Math.abs(Number(timestamp) - nowSeconds) > toleranceSeconds) {
+    return 'AuthFailure.SignatureExpire'
+  }
+  const names = signedNames.split(';')
+  const day = new Date(Number(timestamp) * 1000).toISOString().slice(0, 10)
+  if (day !== date || !names.includes('content-type') || !names.includes('host')) return 'AuthFailure.SignatureFailure'
+
+  const headerLines = [...names].sort().map((name) => `${name}:${signedValue(name, header(name))}\n`)
+  const canonical = `POST\n/\n${request.rawQuery}\n${headerLines.join('')}\n${[...names].sort().join(';')}\n${hash(request.body)}`
+  const key = mac(mac(mac(`TC3${secretKey}`, date), service), 'tc3_request')
+  const expected = mac(key, `TC3-HMAC-SHA256\n${timestamp}\n${date}/${service}/tc3_request\n${hash(canonical)}`)
+  return expected.toString('hex') === signature ? undefined : 'AuthFailure.SignatureFailure'
+}
+
+/** The vendor signs the host without its port. */
+function signedValue(name: string, value: string): string {
+  return (name === 'host' ? value.replace(/:\d+$/, '') : value).trim().toLowerCase()
+}
+
+interface TencentMessage {
+  readonly SmsSdkAppId: string
+  readonly SignName: string
+  readonly TemplateId: string
+  readonly TemplateParamSet: readonly string[]
+  readonly PhoneNumberSet: readonly string[]
+}
+
+function parseMessage(text: string): TencentMessage | undefined {
+  const isTexts = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string')
+  try {
+    const { SmsSdkAppId, SignName = '', TemplateId, TemplateParamSet = [], PhoneNumberSet } = JSON.parse(text)
+    const texts = [SmsSdkAppId, SignName, TemplateId].every((value) => typeof value === 'string')
+    if (!texts || !isTexts(TemplateParamSet) || !isTexts(PhoneNumberSet) || PhoneNumberSet.length === 0)
+      return undefined
+    return { SmsSdkAppId, SignName, TemplateId, TemplateParamSet, PhoneNumberSet }
+  } catch {
+    return undefined
+  }
+}
+
+/** The signature is needed for mainland numbers only; parameters of a verification template are up to six digits each. */
+function checkContent(message: TencentMessage, mainland: boolean, options: TencentSmsOptions): string | undefined {
+  const unsigned = message.SignName === '' && !mainland
+  if (!unsigned && !options.signNames.includes(message.SignName))
+    return 'FailedOperation.SignatureIncorrectOrUnapproved'
+  const count = Object.hasOwn(options.templates, message.TemplateId) ? options.templates[message.TemplateId] : undefined
+  if (count === undefined) return 'FailedOperation.TemplateIncorrectOrUnapproved'
+  const params = message.TemplateParamSet
+  if (params.length !== count || params.some((value) => !/^\d+$/.test(value))) {
+    return 'InvalidParameterValue.TemplateParameterFormatError'
+  }
+  return params.some((value) => value.length > 6) ? 'InvalidParameterValue.TemplateParameterLengthLimit' : undefined
+}
+
+function toE164(text: string): string | undefined {
+  const mainland = /^(?:\+86|0086|86)?(1[3-9]\d{9})$/.exec(text)?.[1]
+  if (mainland !== undefined) return `+86${mainland}`
+  return /^\+(?!86)[1-9]\d{6,14}$/.test(text) ? text : undefined
+}
+
+function beijingMidnight(now: number): number {
+  const offset = 8 * 3600 * 1000
+  return Math.floor((now + offset) / 86_400_000) * 86_400_000 - offset
+}
+
+function mac(key: string | Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest()
+}
+
+function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
