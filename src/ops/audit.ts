@@ -1,0 +1,115 @@
+import { isIP } from 'node:net'
+import type { Knex } from 'knex'
+import type { Clock } from '../base/clock.ts'
+import type { UserId } from '../base/ids.ts'
+import type { Log } from './log.ts'
+import { scrub, scrubValue } from './scrub.ts'
+
+export const auditEventNames = [
+  'login.succeeded',
+  'login.failed',
+  'login.locked',
+  'session.ended',
+  'user.registered',
+  'user.locked',
+  'user.unlocked',
+  'user.deleted',
+  'identity.bound',
+  'identity.unbound',
+  'password.set',
+  'password.changed',
+  'password.reset',
+  'otp.sent',
+  'otp.refused',
+  'agreement.accepted',
+  'consent.granted',
+  'consent.refused',
+  'grant.revoked',
+  'token.reused',
+  'client.created',
+  'client.changed',
+  'client.removed',
+  'client.secret_rotated',
+  'resource.created',
+  'resource.changed',
+  'resource.removed',
+  'key.created',
+  'key.rotated',
+  'key.retired',
+] as const
+
+export type AuditEventName = (typeof auditEventNames)[number]
+
+export interface AuditEvent {
+  readonly event: AuditEventName
+  readonly userId?: UserId | undefined
+  readonly clientId?: string | undefined
+  readonly identityProvider?: string | undefined
+  /** Address of the person, already freed of what untrusted proxies claim; absent when an operator acts. */
+  readonly ip?: string | undefined
+  readonly requestId?: string | undefined
+  /** Small facts: method, outcome, error code. Texts are scrubbed; never give a phone number, OTP or token all the same. */
+  readonly detail?: Readonly<Record<string, unknown>> | undefined
+}
+
+export interface Audit {
+  /**
+   * Adds one row, and resolves when it is stored. It never throws: when the row cannot be stored the whole event goes to the log
+   * at level `error`, where the operator's log keeping takes its place, because an audit table that is away must not lock
+   * everybody out.
+   */
+  record(event: AuditEvent): Promise<void>
+}
+
+interface AuditDeps {
+  readonly database: { readonly knex: Knex }
+  readonly clock: Clock
+  readonly log: Pick<Log, 'error'>
+  /** Told of every attempt, for the counters. */
+  readonly onRecord?: (event: AuditEventName, outcome: 'stored' | 'failed') => void
+}
+
+/** The append-only record of security events in the table `audit_events`. */
+export function audit({ database, clock, log, onRecord = () => {} }: AuditDeps): Audit {
+  return {
+    async record(event) {
+      const row = {
+        at: new Date(clock()),
+        event: event.event,
+        user_id: event.userId ?? null,
+        client_id: short(event.clientId),
+        identity_provider: short(event.identityProvider),
+        ip: event.ip !== undefined && isIP(event.ip) !== 0 ? event.ip.replace(/%.*$/, '') : null,
+        request_id: short(event.requestId),
+        detail: detailText(event.detail),
+      }
+      try {
+        await database.knex('audit_events').insert(row)
+        onRecord(event.event, 'stored')
+      } catch (error) {
+        log.error({ err: error, audit: row }, 'audit event not stored')
+        onRecord(event.event, 'failed')
+      }
+    },
+  }
+}
+
+const longestText = 200
+const longestDetail = 4000
+
+/** Bounded and scrubbed: a client id may be whatever a stranger sent. */
+function short(text: string | undefined): string | null {
+  return text === undefined ? null : scrub(storable(text.slice(0, longestText)))
+}
+
+function detailText(detail: AuditEvent['detail']): string {
+  const json = JSON.stringify(scrubValue(detail ?? {}), (_, value) =>
+    typeof value === 'string' ? storable(value) : value,
+  )
+  return json.length > longestDetail ? JSON.stringify({ truncated: json.slice(0, longestDetail / 2) }) : json
+}
+
+/** PostgreSQL refuses NUL and half surrogate pairs. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '').toWellFormed()
+}

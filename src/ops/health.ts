@@ -1,0 +1,80 @@
+import { AppError } from '../base/errors.ts'
+
+/** Resolves when the part answers. What it throws as an `AppError` is named to the prober: code, and `params.reason` if given. */
+export type HealthCheck = () => Promise<void>
+
+export interface Readiness {
+  readonly ok: boolean
+  readonly checks: Readonly<Record<string, string>>
+}
+
+export interface Health {
+  /** True as long as the process can answer at all. */
+  live(): boolean
+  /** Runs every check, side by side and bounded in time. */
+  ready(): Promise<Readiness>
+  /** From the first call on `ready` says no, so that balancers send nothing more while requests in flight finish. */
+  drain(): void
+  readonly draining: boolean
+}
+
+interface HealthDeps {
+  readonly checks: Readonly<Record<string, HealthCheck>>
+  readonly timeoutMs: number
+  /** Told what a check failed with; the prober is not, because addresses and versions are none of its business. */
+  readonly onFailure?: (name: string, error: unknown) => void
+}
+
+/** Liveness and readiness of this process. */
+export function health({ checks, timeoutMs, onFailure = () => {} }: HealthDeps): Health {
+  const running = new Map<string, Promise<void>>()
+  let draining = false
+
+  /** A check that hangs is waited for again, not started again, or probes would pile up on a store in trouble. */
+  function start(name: string, check: HealthCheck): Promise<void> {
+    const before = running.get(name)
+    if (before !== undefined) return before
+    const started = Promise.resolve().then(check)
+    const settled = started.finally(() => running.delete(name))
+    running.set(name, settled)
+    return settled
+  }
+
+  async function run(name: string, check: HealthCheck): Promise<string> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs, `no answer within ${timeoutMs} ms`)
+    })
+    const answer = start(name, check).then(
+      () => 'ok',
+      (error: unknown) => {
+        onFailure(name, error)
+        return reason(error)
+      },
+    )
+    const message = await Promise.race([answer, late])
+    clearTimeout(timer)
+    return message
+  }
+
+  return {
+    live: () => true,
+    async ready() {
+      const names = Object.entries(checks)
+      const messages = await Promise.all(names.map(async ([name, check]) => [name, await run(name, check)] as const))
+      const all = draining ? [...messages, ['server', 'stopping'] as const] : messages
+      return { ok: all.every(([, message]) => message === 'ok'), checks: Object.fromEntries(all) }
+    },
+    drain() {
+      draining = true
+    },
+    get draining() {
+      return draining
+    },
+  }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof AppError)) return 'failed'
+  return String(error.params['reason'] ?? error.code)
+}

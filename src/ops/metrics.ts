@@ -1,0 +1,136 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Every metric of the product. Labels come from closed sets only: a value a stranger chooses would grow the registry without end. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  return {
+    registry,
+    httpRequests: new Histogram({
+      name: 'menshen_http_request_seconds',
+      help: 'Time to answer a request, by route template, method and class of status (2xx …).',
+      labelNames: ['route', 'method', 'status'] as const,
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers,
+    }),
+    logins: new Counter({
+      name: 'menshen_logins_total',
+      help: 'Login attempts that ended, by method and outcome (succeeded, or the error code).',
+      labelNames: ['method', 'outcome'] as const,
+      registers,
+    }),
+    registrations: new Counter({
+      name: 'menshen_registrations_total',
+      help: 'Accounts made, by identity provider.',
+      labelNames: ['provider'] as const,
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'menshen_token_requests_total',
+      help: 'Answers of the token endpoint, by grant type and outcome (issued, or the OAuth error).',
+      labelNames: ['grant_type', 'outcome'] as const,
+      registers,
+    }),
+    smsSent: new Counter({
+      name: 'menshen_sms_total',
+      help: 'Messages handed to an SMS vendor, by vendor and outcome (sent, or the error code).',
+      labelNames: ['vendor', 'outcome'] as const,
+      registers,
+    }),
+    mailSent: new Counter({
+      name: 'menshen_mails_total',
+      help: 'Messages handed to the mail server, by outcome (sent, or the error code).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    limited: new Counter({
+      name: 'menshen_limit_refusals_total',
+      help: 'Requests refused by a limit, by its name.',
+      labelNames: ['limit'] as const,
+      registers,
+    }),
+    hashQueue: new Gauge({
+      name: 'menshen_hash_queue_jobs',
+      help: 'Passwords waiting for a hashing thread.',
+      registers,
+    }),
+    storeRoundTrips: new Histogram({
+      name: 'menshen_request_round_trips',
+      help: 'Waits for a store in one request, by route template.',
+      labelNames: ['route'] as const,
+      buckets: [0, 1, 2, 3, 4, 6, 8, 12, 16],
+      registers,
+    }),
+    auditEvents: new Counter({
+      name: 'menshen_audit_events_total',
+      help: 'Security events, by name and outcome (stored, failed).',
+      labelNames: ['event', 'outcome'] as const,
+      registers,
+    }),
+  }
+}
+
+/** `2xx` for 204: the label a status is counted under. */
+export function statusClass(status: number): string {
+  return `${Math.floor(status / 100)}xx`
+}
+
+export interface MetricsListener {
+  readonly address: string
+  close(): Promise<void>
+}
+
+interface MetricsListenerDeps {
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: string
+  readonly registry: Registry
+}
+
+/** Answers `GET /metrics` on a port of its own, never on the public one. Throws when the address cannot be had, naming the setting. */
+export async function startMetricsListener({ address, registry }: MetricsListenerDeps): Promise<MetricsListener> {
+  const { host, port } = splitAddress(address)
+  const server = createServer(
+    { requestTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 8192 },
+    async (request, response) => {
+      if (request.method !== 'GET' || request.url?.split('?')[0] !== '/metrics') {
+        response.writeHead(404).end()
+        return
+      }
+      try {
+        const text = await registry.metrics()
+        response.writeHead(200, { 'content-type': registry.contentType, 'cache-control': 'no-store' }).end(text)
+      } catch {
+        response.writeHead(500).end()
+      }
+    },
+  )
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
+    server.listen(port, host, resolve)
+  })
+  const bound = server.address() as AddressInfo
+  return {
+    address: `${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+/** Host and port of `127.0.0.1:9464` or `[::1]:9464`. */
+function splitAddress(address: string): { host: string; port: number } {
+  const separator = address.lastIndexOf(':')
+  return { host: address.slice(0, separator).replace(/^\[|\]$/g, ''), port: Number(address.slice(separator + 1)) }
+}
+
+function listenError(address: string, error: NodeJS.ErrnoException): Error {
+  const why = error.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be listened on (${error.code})`
+  return new Error(`ops.metrics: ${address} ${why}; set ops.metrics to another address, or to off`, { cause: error })
+}

@@ -1,0 +1,111 @@
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import type { UserId } from '../../src/base/ids.ts'
+import { type AuditEvent, audit } from '../../src/ops/audit.ts'
+import { createLog } from '../../src/ops/log.ts'
+import { openDatabase } from '../../src/store/postgres.ts'
+import { createDatabase } from '../support/database.ts'
+
+const { database, drop } = await createDatabase()
+afterAll(drop)
+
+const at = Date.UTC(2026, 10, 20, 10, 0, 0)
+const userId = 'usr_0123456789abcdefghjkmnpqrs' as UserId
+let lines: string[] = []
+const log = createLog({ level: 'info', format: 'json', destination: { write: (line) => lines.push(line) } })
+
+beforeEach(async () => {
+  lines = []
+  await database.knex('audit_events').delete()
+})
+
+async function stored(event: AuditEvent) {
+  const counts: string[] = []
+  const record = audit({
+    database,
+    clock: () => at,
+    log,
+    onRecord: (name, outcome) => counts.push(`${name} ${outcome}`),
+  })
+  await record.record(event)
+  return { counts, rows: await database.knex('audit_events').select('*') }
+}
+
+test('an event is stored whole by the time the call returns', async () => {
+  const { rows, counts } = await stored({
+    event: 'login.succeeded',
+    userId,
+    clientId: 'web',
+    identityProvider: 'phone',
+    ip: '203.0.113.77',
+    requestId: 'req_1',
+    detail: { method: 'sms', acr: 1 },
+  })
+  expect(rows).toEqual([
+    {
+      id: expect.anything(),
+      at: new Date(at),
+      event: 'login.succeeded',
+      user_id: userId,
+      client_id: 'web',
+      identity_provider: 'phone',
+      ip: '203.0.113.77',
+      request_id: 'req_1',
+      detail: { method: 'sms', acr: 1 },
+    },
+  ])
+  expect(counts).toEqual(['login.succeeded stored'])
+  expect(lines).toEqual([])
+})
+
+test('no phone number, OTP, token or password reaches the table', async () => {
+  await stored({
+    event: 'login.failed',
+    clientId: '13800138000',
+    requestId: 'Bearer abcdefghijk',
+    detail: {
+      text: 'for +8613800138000',
+      otp: '123456',
+      nested: { refresh_token: 'canary', list: ['password=canary'] },
+    },
+  })
+  const { rows } = await database.knex.raw('select audit_events::text as text from audit_events')
+  expect(rows[0].text).toContain('[redacted]')
+  expect(rows[0].text).not.toMatch(/13800138000|123456|canary|abcdefghijk/)
+})
+
+test.each([
+  ['a NUL', { event: 'login.failed', clientId: 'a\0b', detail: { text: 'a\0b', slash: '\\u0000' } }],
+  ['half a surrogate pair', { event: 'login.failed', clientId: 'a\ud83d', detail: { text: '\ud83d' } }],
+  ['an address that is none', { event: 'login.failed', ip: "'; drop table users" }],
+  ['an address with a zone', { event: 'login.failed', ip: 'fe80::1%eth0' }],
+  ['a very long detail', { event: 'login.failed', detail: { text: 'é'.repeat(15_000) } }],
+  ['a very long client id', { event: 'login.failed', clientId: 'x'.repeat(100_000) }],
+] satisfies [string, AuditEvent][])('%s is stored all the same', async (_, event) => {
+  const { rows } = await stored(event)
+  expect(rows).toHaveLength(1)
+  expect(lines).toEqual([])
+})
+
+test('a table that is away breaks no login: the event goes to the log instead', async () => {
+  const away = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 1 })
+  const counts: string[] = []
+  const record = audit({ database: away, clock: () => at, log, onRecord: (_, outcome) => counts.push(outcome) })
+  await record.record({ event: 'user.locked', userId, detail: { by: 'operator' } })
+  await away.close()
+  expect(counts).toEqual(['failed'])
+  expect(JSON.parse(lines[0]!)).toMatchObject({
+    level: 'error',
+    msg: 'audit event not stored',
+    audit: { event: 'user.locked', user_id: userId, detail: '{"by":"operator"}' },
+  })
+})
+
+test('the events of one user are found by an index', async () => {
+  const { rows } = await database.knex
+    .raw(`
+    set enable_seqscan = off;
+    explain select * from audit_events where user_id = 'usr_x' order by at desc limit 50
+  `)
+    .then((answers: { rows: unknown[] }[]) => answers[1]!)
+  expect(JSON.stringify(rows)).toContain('audit_events_user_id_at_idx')
+})
