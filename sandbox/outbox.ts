@@ -1,0 +1,110 @@
+import { appendFile, mkdir, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../src/base/clock.ts'
+import { AppError } from '../src/base/errors.ts'
+import type { MailSender } from '../src/mail/sender.ts'
+import type { SmsSender } from '../src/sms/sender.ts'
+
+/** One message as `/sandbox/outbox` shows it. */
+export interface OutboxEntry {
+  readonly to: string
+  readonly channel: 'sms' | 'email'
+  readonly template: string
+  readonly otp: string
+  readonly at: string
+}
+
+export interface Outbox {
+  smsSender(): SmsSender
+  mailSender(): MailSender
+  /** Newest first, at most 200; `to` keeps only messages to that phone number or address. */
+  list(filter?: { readonly to?: string | undefined }): Promise<OutboxEntry[]>
+}
+
+interface OutboxDeps {
+  readonly dataDir: string
+  readonly clock: Clock
+}
+
+/** Numbers that misbehave on purpose, so that each failure can be seen in the sandbox. */
+export const specialNumbers: Readonly<Record<'rateLimited' | 'neverDelivered' | 'late', string>> = {
+  rateLimited: '+8613800000001',
+  neverDelivered: '+8613800000002',
+  late: '+8613800000003',
+}
+
+const lateBySeconds = 20
+const listedAtMost = 200
+const tailBytes = 512 * 1024
+
+/** A line of the file; `listed_from` holds back a late message. */
+interface Line extends OutboxEntry {
+  readonly listed_from?: string
+}
+
+/**
+ * Keeps what would have been sent in `<dataDir>/outbox.jsonl`, readable by its owner only. A message is one append of one
+ * line, so several processes may share the file. SECURITY: sandbox only; the file holds live codes.
+ */
+export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
+  const file = join(dataDir, 'outbox.jsonl')
+
+  const append = async (entry: Omit<OutboxEntry, 'at'>, delaySeconds = 0) => {
+    const now = clock()
+    const line: Line = {
+      ...entry,
+      at: new Date(now).toISOString(),
+      ...(delaySeconds === 0 ? {} : { listed_from: new Date(now + delaySeconds * 1000).toISOString() }),
+    }
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await appendFile(file, `${JSON.stringify(line)}\n`, { mode: 0o600 })
+  }
+
+  return {
+    smsSender: () => ({
+      async send({ to, template, otp }) {
+        if (to === specialNumbers.rateLimited) throw new AppError('otp.too_soon', { params: { retryAfterSeconds: 60 } })
+        if (to === specialNumbers.neverDelivered) return
+        await append({ to, channel: 'sms', template, otp }, to === specialNumbers.late ? lateBySeconds : 0)
+      },
+    }),
+    mailSender: () => ({
+      async send({ to, template, otp }) {
+        await append({ to, channel: 'email', template, otp })
+      },
+    }),
+    async list({ to } = {}) {
+      const now = clock()
+      return (await readTail(file))
+        .split('\n')
+        .reverse()
+        .flatMap(parseLine)
+        .filter((line) => to === undefined || line.to === to)
+        .filter((line) => line.listed_from === undefined || Date.parse(line.listed_from) <= now)
+        .slice(0, listedAtMost)
+        .map(({ listed_from: _, ...entry }) => entry)
+    },
+  }
+}
+
+/** A line cut by the start of the tail or by a crash is no entry. */
+function parseLine(text: string): Line[] {
+  try {
+    return [JSON.parse(text) as Line]
+  } catch {
+    return []
+  }
+}
+
+async function readTail(file: string): Promise<string> {
+  try {
+    await using handle = await open(file, 'r')
+    const { size } = await handle.stat()
+    const start = Math.max(0, size - tailBytes)
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - start), 0, size - start, start)
+    return buffer.toString('utf8', 0, bytesRead)
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return ''
+    throw thrown
+  }
+}
