@@ -47,7 +47,6 @@ export function smtpMail(options: MailOptions): MailSender {
           // SECURITY: an address object is taken whole; a string is a list and `a@x, b@y` would reach two people.
           to: { name: '', address: message.to },
           ...mailText(message),
-          textEncoding: 'base64',
           headers: { 'Auto-Submitted': 'auto-generated' },
         })
       } catch (thrown) {
