@@ -58,7 +58,7 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
 }
 
 /** A length of time the way people say it: `60秒钟`, `5 minutes`. Rounded up, because waiting a little long never fails. */
-export function duration(locale: Locale, seconds: number): string {
+function duration(locale: Locale, seconds: number): string {
   const [unit, size] = seconds <= 120 ? ['second', 1] : seconds <= 7200 ? ['minute', 60] : ['hour', 3600]
   const format = new Intl.NumberFormat(locale, { style: 'unit', unit: unit as string, unitDisplay: 'long' })
   return format.format(Math.ceil(seconds / (size as number)))

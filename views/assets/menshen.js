@@ -1,0 +1,93 @@
+// Conveniences only: every page works when this file never arrives. ES2018, no build.
+;(() => {
+  const all = (selector) => Array.from(document.querySelectorAll(selector))
+
+  // A wait ticks in sight; assistive technology hears its start and its end, not every second.
+  for (const box of all('[data-wait]')) {
+    const text = box.querySelector('[data-wait-text]')
+    const live = box.querySelector('[data-wait-live]')
+    const button = document.getElementById(box.dataset.waitButton || '')
+    const end = performance.now() + Number(box.dataset.wait) * 1000
+    const remaining = () => Math.ceil((end - performance.now()) / 1000)
+    const tick = () => {
+      const seconds = remaining()
+      const done = seconds <= 0
+      if (button) button.disabled = !done
+      text.textContent = done ? box.dataset.waitDone : box.dataset.waitTick.replace('{s}', String(seconds))
+      if (!done) return
+      clearInterval(timer)
+      live.textContent = box.dataset.waitDone
+    }
+    const timer = setInterval(tick, 1000)
+    live.textContent = text.textContent
+    tick()
+  }
+
+  for (const button of all('[data-reveal]')) {
+    const field = document.getElementById(button.dataset.reveal)
+    const show = (visible) => {
+      field.type = visible ? 'text' : 'password'
+      button.setAttribute('aria-pressed', String(visible))
+    }
+    button.hidden = false
+    button.addEventListener('click', () => show(field.type === 'password'))
+    field.form.addEventListener('submit', () => show(false))
+
+    const caps = document.getElementById(`${field.id}-caps`)
+    const check = (event) => {
+      if (event.getModifierState) caps.hidden = !event.getModifierState('CapsLock')
+    }
+    field.addEventListener('keydown', check)
+    field.addEventListener('keyup', check)
+    field.addEventListener('blur', () => {
+      caps.hidden = true
+    })
+  }
+
+  for (const field of all('[data-otp]')) {
+    let sent = false
+    const submitOnce = () => {
+      const digits = field.value.normalize('NFKC').replace(/\D/g, '')
+      if (sent || digits.length !== Number(field.dataset.otp)) return
+      sent = true
+      field.value = digits
+      if (field.form.requestSubmit) field.form.requestSubmit()
+      else field.form.submit()
+    }
+    field.addEventListener('input', (event) => {
+      if (!event.isComposing) submitOnce()
+    })
+    field.addEventListener('compositionend', submitOnce)
+    if (field.dataset.otpSms && 'OTPCredential' in window) {
+      const abort = new AbortController()
+      field.form.addEventListener('submit', () => abort.abort())
+      navigator.credentials.get({ otp: { transport: ['sms'] }, signal: abort.signal }).then(
+        (credential) => {
+          field.value = credential.code
+          submitOnce()
+        },
+        () => {},
+      )
+    }
+  }
+
+  for (const field of all('[data-user-code]')) {
+    field.addEventListener('input', () => {
+      const before = field.value
+      const after = before.normalize('NFKC').toUpperCase()
+      if (before === after) return
+      const { selectionStart, selectionEnd } = field
+      field.value = after
+      if (before.length === after.length) field.setSelectionRange(selectionStart, selectionEnd)
+    })
+  }
+
+  for (const field of all('[data-phone]')) {
+    const country = document.getElementById(field.dataset.phone)
+    field.addEventListener('blur', () => {
+      const digits = field.value.normalize('NFKC').replace(/[\s-]/g, '')
+      const mainland = country.value === '86' && /^1[3-9]\d{9}$/.test(digits)
+      if (mainland) field.value = `${digits.slice(0, 3)} ${digits.slice(3, 7)} ${digits.slice(7)}`
+    })
+  }
+})()

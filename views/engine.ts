@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import { Eta } from 'eta'
+import type { PageContext, PageError, PageLocale, ViewName, Views } from './views.ts'
+
+/** Where the templates, locales and assets lie. */
+export const viewsFolder: string = import.meta.dirname
+
+export interface Asset {
+  readonly body: Buffer
+  readonly type: string
+  readonly etag: string
+}
+
+export type Translate = (locale: PageLocale, key: string, params?: Readonly<Record<string, string | number>>) => string
+
+export interface ViewEngine {
+  /** One whole page. Everything in `data` is escaped; links other than http(s) and our own paths lead nowhere. */
+  render<K extends ViewName>(name: K, data: Views[K], page: PageContext): string
+}
+
+const languages = [
+  { locale: 'zh-CN', label: '简体中文' },
+  { locale: 'en', label: 'English' },
+] as const satisfies readonly { locale: PageLocale; label: string }[]
+
+const assetTypes: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+
+const knownProviders: readonly string[] = ['phone', 'email', 'username', 'wechat', 'qq', 'weibo', 'github', 'apple']
+
+/** What the asset folder holds, by file name: `menshen.css`. Reads the disk; call it once at the start. */
+export function assets(folder: string = viewsFolder): Map<string, Asset> {
+  const names = readdirSync(join(folder, 'assets')).filter((name) => assetTypes[extname(name)] !== undefined)
+  return new Map(
+    names.map((name) => {
+      const body = readFileSync(join(folder, 'assets', name))
+      const hash = createHash('sha256').update(body).digest('base64url').slice(0, 16)
+      return [`/assets/${name}`, { body, type: assetTypes[extname(name)] ?? '', etag: `"${hash}"` }]
+    }),
+  )
+}
+
+/** Compiles every template at once, so that a broken one stops the start and no request reads the disk. */
+export function viewEngine({ folder, translate }: { folder: string; translate: Translate }): ViewEngine {
+  const eta = new Eta({ escapeFunction: escapeHtml, functionHeader: 'const { t, data, page, error, url } = it' })
+  for (const file of readdirSync(join(folder, 'templates'))) {
+    eta.loadTemplate(`@${file.replace(/\.eta$/, '')}`, readFileSync(join(folder, 'templates', file), 'utf8'))
+  }
+  const versions = new Map([...assets(folder)].map(([path, { etag }]) => [path, etag.slice(1, -1)]))
+
+  return {
+    render(name, data, page) {
+      const t = (key: string, params: Readonly<Record<string, string | number>> = {}) =>
+        translate(page.locale, key, Object.fromEntries(Object.entries(params).map(([k, v]) => [k, withoutBidi(v)])))
+      return eta.render(`@${name}`, {
+        t,
+        data,
+        page,
+        url: safeUrl,
+        error: 'error' in data ? (data.error as PageError | undefined) : undefined,
+        asset: (file: string) => `${page.assetPath}/${file}?v=${versions.get(`/assets/${file}`)}`,
+        time: (date: Date) => shownTime(page.locale, date),
+        initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
+        provider: (id: string) => (knownProviders.includes(id) ? t(`provider.${id}`) : id.replace(/^oidc:/, '')),
+        languages: languageLinks(page),
+      })
+    },
+  }
+}
+
+/** SECURITY: the only way data reaches a page. A value nobody gave is a bug and stops the page rather than printing `undefined`. */
+function escapeHtml(value: unknown): string {
+  if (value === undefined || value === null) throw new Error('a template printed a value that is not there')
+  return String(value).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+/** SECURITY: a client's or configuration's `javascript:` or `data:` link must not become a link of this origin. */
+function safeUrl(href: string): string {
+  if (/^(\?|#|\/(?![/\\]))/.test(href)) return href
+  return /^https?:\/\//i.test(href) ? href : '#'
+}
+
+/** Direction overrides inside a client's name could reorder the sentence around it ("continue to …"). */
+function withoutBidi(value: string | number): string | number {
+  return typeof value === 'number' ? value : value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+}
+
+function languageLinks(
+  page: PageContext,
+): readonly { locale: string; label: string; href: string; current: boolean }[] {
+  const path = page.languagePath
+  if (path === undefined) return []
+  return languages.map(({ locale, label }) => ({
+    locale,
+    label,
+    href: `${path}${path.includes('?') ? '&' : '?'}lang=${locale}`,
+    current: locale === page.locale,
+  }))
+}
+
+function shownTime(locale: PageLocale, date: Date): string {
+  const format = { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'Asia/Shanghai', hour12: false } as const
+  return `${new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, format).format(date)} UTC+8`
+}

@@ -1,0 +1,262 @@
+import type { Agreement, ConsentView, Country, LoginView, ScopeItem, ViewName, Views } from './views.ts'
+
+const countries: readonly Country[] = [
+  { callingCode: '86', name: '中国大陆' },
+  { callingCode: '852', name: '中国香港' },
+  { callingCode: '853', name: '中国澳门' },
+  { callingCode: '1', name: '美国、加拿大' },
+  { callingCode: '246', name: '英属印度洋领地' },
+]
+
+const agreements: readonly Agreement[] = [
+  { id: 'terms', title: '用户协议', url: '/sandbox/terms' },
+  { id: 'privacy', title: '隐私政策', url: 'https://example.com/privacy?lang=zh&v=2' },
+]
+
+const longName = '中华人民共和国超长名称测试应用之二十四节气农事与茶叶交易平台国际版 International Edition'
+const requestId = '01JXW8C7Q2M6T4'
+
+const login: LoginView = {
+  method: 'sms',
+  values: {},
+  countries,
+  agreements,
+  agreementMissing: false,
+  reauthenticate: false,
+  canRegister: true,
+  cancelAllowed: true,
+  offeredMethods: ['sms', 'password'],
+  connections: [],
+}
+
+const scopes: readonly ScopeItem[] = [
+  { name: 'openid', title: '用户编号', description: '用于识别您的账号。', required: true },
+  { name: 'phone', title: '手机号', description: '您已验证的手机号码。', required: false },
+  { name: 'profile', title: '昵称和头像', description: '您公开的昵称和头像。', required: false },
+]
+
+const consent: ConsentView = {
+  client: { name: '茶园记账' },
+  scopes,
+  resources: [],
+  account: '138****8000',
+  offlineAccess: false,
+}
+
+/** Every page as it can look: the plain case, refusals, long names. Tests and the screenshot script render them all. */
+export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
+  login: [
+    login,
+    {
+      ...login,
+      values: { phone: '1380013800', country: '86' },
+      error: { code: 'phone.invalid', message: '手机号格式不正确，请检查号码和国家或地区代码。', field: 'phone' },
+    },
+    { ...login, agreementMissing: true, values: { phone: '138 0013 8000', country: '86' } },
+    {
+      ...login,
+      method: 'password',
+      connections: [
+        { label: '微信', href: '?method=wechat' },
+        { label: 'GitHub', href: '?method=github' },
+      ],
+    },
+    {
+      ...login,
+      method: 'password',
+      values: { identifier: 'linxiaoyu' },
+      error: { code: 'password.wrong', message: '账号或密码错误，请重新输入，或找回密码。', field: 'password' },
+    },
+    {
+      ...login,
+      method: 'password',
+      agreementMissing: true,
+      values: { identifier: 'a.very.long.mailbox.name.indeed@subdomain.of.a.long.example.com' },
+      error: { code: 'agreement.required', message: '请先阅读并勾选同意相关协议，再继续。', field: 'agreement' },
+    },
+    {
+      ...login,
+      method: 'password',
+      values: { identifier: 'linxiaoyu' },
+      error: { code: 'password.locked', message: '密码输错次数过多，请5分钟后再试。手机验证码登录不受影响。' },
+      retryAfterSeconds: 300,
+    },
+    {
+      ...login,
+      reauthenticate: true,
+      loginHint: '+86 138 0013 8000',
+      offeredMethods: ['sms'],
+      agreements: [],
+      cancelAllowed: false,
+    },
+  ],
+  code: [
+    { channel: 'sms', maskedTarget: '138****8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },
+    {
+      channel: 'sms',
+      maskedTarget: '+852 516****8000',
+      purpose: 'login',
+      method: 'sms',
+      resendAfterSeconds: 0,
+      error: { code: 'otp.wrong', message: '验证码不正确，请核对后重新输入。', field: 'otp' },
+      triesLeft: 3,
+    },
+    {
+      channel: 'email',
+      maskedTarget: 'l***u@example.com',
+      purpose: 'register',
+      method: 'register',
+      resendAfterSeconds: 25,
+    },
+    {
+      channel: 'email',
+      maskedTarget: 'l***u@example.com',
+      purpose: 'reset',
+      method: 'reset',
+      resendAfterSeconds: 42,
+      error: { code: 'otp.too_soon', message: '验证码获取太频繁，请42秒钟后再试。' },
+    },
+  ],
+  'password-new': [
+    { purpose: 'reset', method: 'reset', minLength: 8, username: 'linxiaoyu', needsCurrent: false, canSkip: false },
+    { purpose: 'set', minLength: 8, needsCurrent: false, formToken: 'q1w2e3r4', canSkip: true },
+    {
+      purpose: 'change',
+      minLength: 8,
+      username: '+8613800138000',
+      needsCurrent: true,
+      formToken: 'q1w2e3r4',
+      canSkip: false,
+      error: { code: 'password.common', message: '这个密码太常见，容易被猜到，请换一个。', field: 'new_password' },
+    },
+  ],
+  register: [
+    { kind: 'phone', offeredKinds: ['phone', 'email', 'username'], values: {}, countries, agreements, minLength: 8 },
+    {
+      kind: 'email',
+      offeredKinds: ['phone', 'email', 'username'],
+      values: { identifier: 'lin@' },
+      countries,
+      agreements,
+      minLength: 8,
+      error: {
+        code: 'email.invalid',
+        message: '邮箱格式不正确，请检查后重新输入，例如 name@example.com。',
+        field: 'identifier',
+      },
+    },
+    {
+      kind: 'username',
+      offeredKinds: ['phone', 'email', 'username'],
+      values: { identifier: 'linxiaoyu' },
+      countries,
+      agreements,
+      minLength: 10,
+      error: { code: 'agreement.required', message: '请先阅读并勾选同意相关协议，再继续。', field: 'agreement' },
+    },
+  ],
+  reset: [
+    { values: {} },
+    {
+      values: { identifier: '' },
+      error: { code: 'identifier.required', message: '请输入手机号、邮箱或用户名。', field: 'identifier' },
+    },
+  ],
+  consent: [
+    consent,
+    {
+      client: {
+        name: longName,
+        logoUri: 'https://cdn.example.com/logo.png',
+        uri: 'https://tea.example.com',
+        policyUri: 'https://tea.example.com/privacy',
+        tosUri: 'https://tea.example.com/terms',
+        filingNumber: '浙ICP备12345678号-3A',
+      },
+      scopes,
+      resources: [
+        {
+          resource: 'https://api.tea-garden-and-market.example.com/v1/orders',
+          scopes: [
+            { name: 'orders:read', title: '查看订单', description: '读取您的订单和物流信息。', required: true },
+            { name: 'orders:write', title: '提交订单', description: '以您的名义下单和取消订单。', required: false },
+          ],
+        },
+      ],
+      account: 'a***d@subdomain.of.a.long.example.com',
+      offlineAccess: true,
+    },
+  ],
+  logout: [
+    { action: '/session/end/confirm', xsrf: 'b7f1c2', clientName: '茶园记账', accountLabel: '138****8000' },
+    { action: '/session/end/confirm', xsrf: 'b7f1c2' },
+  ],
+  'logout-done': [{}, { clientName: longName }],
+  error: [
+    {
+      code: 'attempt.expired',
+      message: '本次登录已过期或已完成，请返回应用重新登录。',
+      requestId,
+      at: new Date('2026-03-01T12:34:56Z'),
+      homeHref: 'https://tea.example.com/',
+    },
+    {
+      code: 'request.too_many',
+      message: '操作太频繁，请90秒钟后再试。',
+      hint: '多人共用一个网络时也可能出现这种情况。',
+      requestId,
+      at: new Date('2026-03-01T12:34:56Z'),
+      retryHref: '/interaction/abc',
+      homeHref: 'https://tea.example.com/',
+      retryAfterSeconds: 90,
+    },
+    { code: 'server.unexpected', message: '服务出现意外问题。', requestId, at: new Date('2026-03-01T12:34:56Z') },
+  ],
+  'device-code': [
+    { action: '/device', xsrf: 'b7f1c2' },
+    {
+      action: '/device',
+      xsrf: 'b7f1c2',
+      userCode: 'WDJB-MJHX',
+      error: { code: 'request.invalid', message: '代码不正确或已过期，请核对设备上的代码。', field: 'user_code' },
+    },
+  ],
+  'device-confirm': [
+    {
+      action: '/device',
+      xsrf: 'b7f1c2',
+      userCode: 'WDJB-MJHX',
+      clientName: '客厅电视',
+      device: { ip: '203.0.113.7', userAgent: 'Mozilla/5.0 (Linux; Android 12; MiTV-AXSO2) AppleWebKit/537.36' },
+    },
+    { action: '/device', xsrf: 'b7f1c2', userCode: 'WDJB-MJHX', clientName: longName, device: {} },
+  ],
+  'device-done': [{}, { clientName: '客厅电视' }],
+  account: [
+    {
+      accountLabel: '138****8000',
+      userId: 'usr_0123456789abcdefghjkmnpqrs',
+      identities: [
+        { label: '138****8000', provider: 'phone', lastUsedAt: new Date('2026-03-01T12:34:56Z') },
+        { label: 'lin@corp.example.com', provider: 'oidc:corp', lastUsedAt: new Date('2025-12-31T23:59:59Z') },
+      ],
+      hasPassword: false,
+      passwordHref: '/account/password',
+      logoutHref: '/session/end',
+    },
+    {
+      accountLabel: '林小雨',
+      userId: 'usr_0123456789abcdefghjkmnpqrs',
+      identities: [{ label: 'linxiaoyu', provider: 'username', lastUsedAt: new Date('2026-03-01T12:34:56Z') }],
+      hasPassword: true,
+      passwordHref: '/account/password',
+      logoutHref: '/session/end',
+      notice: '密码已修改，其他设备需要重新登录。',
+    },
+  ],
+  terms: [{ kind: 'terms' }, { kind: 'privacy' }],
+  message: [
+    { title: '邮箱已验证', body: '可以关闭此页，回到原来的页面继续。' },
+    { title: longName, body: longName, nextHref: '/account', nextLabel: '查看我的账号' },
+  ],
+}
