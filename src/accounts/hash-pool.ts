@@ -14,6 +14,8 @@ export interface HashPool {
   run(job: HashJob): Promise<Uint8Array>
   /** Throws `password.busy` when `run` would. */
   refuseWhenFull(): void
+  /** How many wait for a thread. */
+  waiting(): number
   close(): Promise<void>
 }
 
@@ -68,6 +70,7 @@ export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: num
 
   return {
     refuseWhenFull,
+    waiting: () => queue.length,
     async run(job) {
       refuseWhenFull()
       if (closed) throw new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })

@@ -30,6 +30,8 @@ export interface Hasher {
   needsRehash(hash: string): boolean
   /** Throws `password.busy` when the next call would; for refusing before other work is done. */
   refuseWhenFull(): void
+  /** How many wait for a thread, for the metrics. */
+  waiting(): number
   /** Fails what is waiting with `server.unavailable` and ends the threads. */
   close(): Promise<void>
 }
@@ -70,6 +72,7 @@ export function hasher({ parameters, workers, maxQueue }: HasherOptions): Hasher
       )
     },
     refuseWhenFull: pool.refuseWhenFull,
+    waiting: pool.waiting,
     close: pool.close,
   }
 }

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { duration } from '../base/duration.ts'
+
+// Equally strong by OWASP's reckoning; anything at least as large as one of these in both costs is accepted.
+// https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html, read 2026-11-20
+const weakest = [
+  { memory_kib: 47_104, time_cost: 1 },
+  { memory_kib: 19_456, time_cost: 2 },
+  { memory_kib: 12_288, time_cost: 3 },
+  { memory_kib: 9_216, time_cost: 4 },
+  { memory_kib: 7_168, time_cost: 5 },
+] as const
+
+const argon2 = z
+  .strictObject({
+    memory_kib: z.int().min(7168).max(1_048_576).default(19_456).describe('Memory of one hash in KiB.'),
+    time_cost: z.int().min(1).max(64).default(2).describe('Passes over the memory.'),
+    parallelism: z.int().min(1).max(16).default(1).describe('Lanes of one hash.'),
+  })
+  .refine(
+    ({ memory_kib, time_cost }) =>
+      weakest.some((least) => memory_kib >= least.memory_kib && time_cost >= least.time_cost),
+    'weaker than argon2id with memory_kib 19456 and time_cost 2',
+  )
+
+const lock = z
+  .strictObject({
+    tries: z.int().min(1).max(20).default(5).describe('Wrong tries before the first lock.'),
+    first: duration.prefault('30s').describe('Length of the first lock; every further wrong try doubles it.'),
+    longest: duration.prefault('15m').describe('No lock is longer.'),
+    forget_after: duration.prefault('24h').describe('When wrong tries are forgotten.'),
+    per_ip: z
+      .array(z.strictObject({ max: z.int().min(1), seconds: z.int().min(1).max(86_400) }))
+      .default([
+        { max: 15, seconds: 60 },
+        { max: 150, seconds: 3600 },
+      ])
+      .describe('Wrong passwords from one address (IPv6: one /64). Many people can share one.'),
+  })
+  .refine(({ first, longest }) => first >= 1 && first <= longest && longest <= 3600, {
+    message: 'must be 1s ≤ first ≤ longest ≤ 1h',
+    path: ['longest'],
+  })
+  .refine(({ longest, forget_after }) => forget_after >= longest && forget_after <= 2_592_000, {
+    message: 'must be between longest and 30d',
+    path: ['forget_after'],
+  })
+
+/** Settings of passwords: what is accepted, how it is hashed, what guessing costs. */
+export const passwordOptions = z.strictObject({
+  min_length: z
+    .int()
+    .min(8)
+    .max(64)
+    .default(8)
+    .describe('Fewest characters of a password; there are no other rules of form.'),
+  blocked_words: z
+    .array(z.string().min(3))
+    .default(['menshen'])
+    .describe('Names of the product and its maker, which a password must not be made of.'),
+  argon2: argon2.prefault({}).describe('Cost of a hash; raised costs reach a password at its next login.'),
+  workers: z.int().min(1).max(64).optional().describe('Hashing threads; by default one less than there are cores.'),
+  max_queue: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(64)
+    .describe('Passwords that may wait for a thread; more are answered 429.'),
+  lock: lock.prefault({}).describe('What happens after wrong passwords.'),
+})
+
+export type PasswordPolicy = z.output<typeof passwordOptions>

@@ -1,0 +1,165 @@
+import type { Clock } from '../base/clock.ts'
+import { AppError } from '../base/errors.ts'
+import type { UserId } from '../base/ids.ts'
+import type { EphemeralStore } from '../store/ephemeral.ts'
+import type { Database } from '../store/postgres.ts'
+import { isCommonPassword } from './common-passwords.ts'
+import type { AccountDirectory } from './directory.ts'
+import type { Hasher } from './hashing.ts'
+import type { ParsedIdentifier } from './identifier.ts'
+import { passwordLock } from './password-lock.ts'
+import type { PasswordPolicy } from './password-options.ts'
+import {
+  changePasswordHash,
+  findPasswordHash,
+  storePasswordHash,
+  strengthenPasswordHash,
+} from './password-statements.ts'
+import type { Account } from './user.ts'
+
+export { passwordOptions } from './password-options.ts'
+
+interface Dependencies {
+  readonly database: Database
+  readonly directory: AccountDirectory
+  readonly hasher: Hasher
+  readonly store: EphemeralStore
+  readonly clock: Clock
+  readonly policy: PasswordPolicy
+}
+
+/** One try to log in. */
+export interface PasswordTry {
+  readonly identifier: ParsedIdentifier
+  readonly password: string
+  readonly ip: string
+}
+
+/** The one password of a user, valid with every identifier that user has proved. */
+export interface Passwords {
+  /**
+   * Throws `password.too_short`, `password.too_long` or `password.common` when this may not become somebody's password. The
+   * context words are what an attacker would try first: the user's names and addresses.
+   */
+  check(password: string, contextWords?: readonly string[]): void
+  /** Checks and hashes a password, to be given to `AccountDirectory.register` or `store`. Throws as `check` does, `password.busy`. */
+  prepare(password: string, contextWords?: readonly string[]): Promise<string>
+  /** Keeps a prepared hash as the user's password, whatever it was. Throws `login.required` when the user was deleted. */
+  store(userId: UserId, hash: string): Promise<void>
+  /**
+   * Who the password belongs to. SECURITY: nobody by that name, somebody without a password and a wrong password are one answer,
+   * `password.wrong`, after the same work: one query and one derivation. Throws `password.locked`, `request.too_many` and
+   * `password.busy` without deriving anything, and `user.locked` to who knows the password of a locked user.
+   */
+  verify(attempt: PasswordTry): Promise<UserId>
+  /** Checks a password against the user's own names too and makes it the user's. Throws as `prepare` and `store` do. */
+  set(userId: UserId, password: string): Promise<void>
+  /** `set` for who knows the current one; wrong ones are counted and lock as in `verify`. Throws `password.wrong` for those. */
+  change(userId: UserId, current: string, next: string): Promise<void>
+  has(userId: UserId): Promise<boolean>
+}
+
+const maxLength = 256
+
+/** Passwords of all users. */
+export function passwords({ database, directory, hasher, store, clock, policy }: Dependencies): Passwords {
+  const lock = passwordLock({ store, clock, rules: policy.lock })
+
+  function check(password: string, contextWords: readonly string[] = []): void {
+    const length = lengthOf(password)
+    if (length > maxLength) throw refused('password.too_long', { max: maxLength })
+    if (length < policy.min_length) throw refused('password.too_short', { min: policy.min_length })
+    if (isCommonPassword(password, [...policy.blocked_words, ...contextWords])) throw refused('password.common')
+  }
+
+  async function prepare(password: string, contextWords: readonly string[] = []): Promise<string> {
+    check(password, contextWords)
+    return hasher.hash(password)
+  }
+
+  /** Exactly one derivation, also for what nobody can have set. */
+  function matches(hash: string | undefined, password: string): Promise<boolean> {
+    return lengthOf(password) > maxLength ? hasher.verify(undefined, '') : hasher.verify(hash, password)
+  }
+
+  async function keep(userId: UserId, hash: string): Promise<void> {
+    const values = [userId, hash, new Date(clock())]
+    const { rowCount } = await database.commitQuery({ ...storePasswordHash, values })
+    if (!rowCount) throw new AppError('login.required')
+  }
+
+  async function contextOf(userId: UserId): Promise<readonly string[]> {
+    const account = await directory.find(userId)
+    if (account === undefined) throw new AppError('login.required')
+    return namesOf(account)
+  }
+
+  /** A busy queue is no reason to refuse who has just logged in; the next login tries again. */
+  async function rehash(userId: UserId, hash: string, password: string): Promise<void> {
+    if (!hasher.needsRehash(hash)) return
+    try {
+      const values = [userId, hash, await hasher.hash(password)]
+      await database.commitQuery({ ...strengthenPasswordHash, values })
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+    }
+  }
+
+  return {
+    check,
+    prepare,
+    store: keep,
+    async verify({ identifier, password, ip }) {
+      hasher.refuseWhenFull()
+      const who = `${identifier.provider}:${identifier.subject}`
+      const record = await lock.guard({ who, ip }, async () => {
+        const found = await directory.findByIdentifier(identifier)
+        return (await matches(found?.passwordHash, password)) ? found : undefined
+      })
+      if (record?.passwordHash === undefined || record.status === 'deleted') throw wrong()
+      if (record.status === 'locked') throw new AppError('user.locked')
+      await rehash(record.userId, record.passwordHash, password)
+      return record.userId
+    },
+    async set(userId, password) {
+      await keep(userId, await prepare(password, await contextOf(userId)))
+    },
+    async change(userId, current, next) {
+      check(next, await contextOf(userId))
+      hasher.refuseWhenFull()
+      const hash = await lock.guard({ who: userId, ip: undefined }, async () => {
+        const { rows } = await database.readQuery<{ hash: string }>({ ...findPasswordHash, values: [userId] })
+        return (await matches(rows[0]?.hash, current)) ? rows[0]?.hash : undefined
+      })
+      if (hash === undefined) throw wrong()
+      const values = [userId, hash, await hasher.hash(next), new Date(clock())]
+      const { rowCount } = await database.commitQuery({ ...changePasswordHash, values })
+      if (!rowCount) throw wrong()
+    },
+    async has(userId) {
+      const { rows } = await database.readQuery({ ...findPasswordHash, values: [userId] })
+      return rows.length > 0
+    },
+  }
+}
+
+/** In code points of what is hashed. */
+function lengthOf(password: string): number {
+  return password.length > 8 * maxLength ? password.length : [...password.normalize('NFKC')].length
+}
+
+function namesOf({ user, identities }: Account): readonly string[] {
+  const local = identities.filter(({ provider }) => ['phone', 'email', 'username'].includes(provider))
+  return [user.profile.nickname ?? '', ...local.flatMap(({ subjects }) => subjects)]
+}
+
+function refused(
+  code: 'password.too_short' | 'password.too_long' | 'password.common',
+  params: Readonly<Record<string, number>> = {},
+): AppError {
+  return new AppError(code, { params, field: 'new_password' })
+}
+
+function wrong(): AppError {
+  return new AppError('password.wrong', { field: 'password' })
+}
