@@ -33,7 +33,7 @@ export function signAcs3(input: Acs3Input): Acs3Signature {
     input.method,
     input.path,
     query,
-    ...headers.map(([name, value]) => `${name}:${value.trim()}`),
+    ...headers.map(([name, value]) => `${name}:${value}`),
     '',
     signedHeaders,
     sha256Hex(input.body),
