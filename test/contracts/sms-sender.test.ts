@@ -10,6 +10,7 @@ import type { Fault } from '../../sandbox/simulators/simulator.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import { httpClient } from '../../src/base/http.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
+import { consoleSms } from '../../src/sms/console.ts'
 import { failoverSms } from '../../src/sms/failover.ts'
 import { buildSmsSender, type SmsSenderOptions } from '../../src/sms/registry.ts'
 import type { SmsMessage, SmsRefusal, SmsSender } from '../../src/sms/sender.ts'
@@ -244,6 +245,23 @@ describe('the sandbox sender', () => {
     const sender = outbox({ dataDir, clock }).smsSender()
     const refused = await refusedBy(sender, { ...message, to: specialNumbers.rateLimited as PhoneNumber })
     expect(refused).toMatchObject({ code: 'otp.too_soon', params: { retryAfterSeconds: 60 } })
+  })
+})
+
+describe('the console sender', () => {
+  it('prints the code in a box, and only enough of the number to recognise it', async () => {
+    const printed: string[] = []
+    await consoleSms({ stream: { write: (text: string) => printed.push(text) } }).send(message)
+    expect(printed.join('')).toMatch(/^┌─+┐\n│ SMS to 139\*{4}1234 {2}login_code │\n│ 739251 .*5 min +│\n└─+┘\n$/)
+    expect(
+      new Set(
+        printed
+          .join('')
+          .trim()
+          .split('\n')
+          .map(({ length }) => length),
+      ).size,
+    ).toBe(1)
   })
 })
 
