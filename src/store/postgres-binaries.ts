@@ -22,15 +22,15 @@ export async function findBinaries(): Promise<Binaries> {
   )
 }
 
-/** PostgreSQL as the machine's package manager installs it, newest first; undefined when there is none. */
-export async function systemBinaries(): Promise<Binaries | undefined> {
+/** PostgreSQL as the machine's package manager installs it: the newest, or the given major version; undefined when there is none. */
+export async function systemBinaries(major?: number): Promise<Binaries | undefined> {
   const versions = await readdir('/usr/lib/postgresql').catch(() => [])
   const debian = versions.sort((a, b) => Number(b) - Number(a)).map((version) => `/usr/lib/postgresql/${version}/bin`)
   const onPath = await run('sh', ['-c', 'dirname "$(readlink -f "$(command -v postgres)")"']).catch(() => undefined)
   const candidates = [...debian, ...(onPath === undefined ? [] : [onPath.stdout.trim()])]
   for (const folder of candidates) {
     const binaries = await probe(folder)
-    if (binaries !== undefined) return binaries
+    if (binaries !== undefined && (major ?? binaries.major) === binaries.major) return binaries
   }
   return undefined
 }
