@@ -1,0 +1,278 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { passwordOptions } from './accounts/password-options.ts'
+import { duration, durationOrNone } from './base/duration.ts'
+import { Secret } from './base/secret.ts'
+import { mailOptions } from './mail/smtp.ts'
+import { logLevels } from './ops/log.ts'
+import { smsSenderOptions } from './sms/registry.ts'
+
+/** What the defaults depend on. */
+export interface Mode {
+  readonly production: boolean
+  readonly sandbox: boolean
+  readonly port: number
+  /** Standard output is a terminal. */
+  readonly isTerminal: boolean
+}
+
+const issuer = z
+  .string()
+  .refine(isOrigin, 'expected https://host, or http://localhost:port in the sandbox, without path, query or user')
+  .transform((text) => new URL(text).origin)
+
+const key = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, 'expected 32 bytes as base64url, 43 characters')
+  .transform((text) => new Secret(text))
+  .meta({ secret: true })
+
+const url = (protocols: RegExp, expected: string) =>
+  z
+    .string()
+    .refine((text) => text.split(',').every((one) => protocols.test(URL.parse(one.trim())?.protocol ?? '')), expected)
+    .transform((text) => new Secret(text))
+    .meta({ secret: true })
+
+const windows = z.array(
+  z.strictObject({
+    max: z.int().min(1).describe('How many are allowed.'),
+    seconds: z.int().min(1).max(2_592_000).describe('Length of the rolling window.'),
+  }),
+)
+
+const documentUrl = z
+  .string()
+  .refine(
+    (text) => /^\/(?!\/)/.test(text) || /^https?:$/.test(URL.parse(text)?.protocol ?? ''),
+    'expected an http(s) address or a path',
+  )
+
+const agreement = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,31}$/, 'expected a short name of lower-case letters')
+    .describe('`terms`, `privacy`, …'),
+  version: z.string().min(1).max(64).describe('A change asks everybody to agree again.'),
+  url: documentUrl.describe('Where the text is read.'),
+  title: z
+    .strictObject({
+      'zh-CN': z.string().min(1).optional().describe('Title in Chinese.'),
+      en: z.string().min(1).optional().describe('Title in English.'),
+    })
+    .optional()
+    .describe('Name of the document, where it is not one of the known ones.'),
+})
+
+const sampleAgreements = [
+  { id: 'terms', version: 'sample', url: '/sandbox/terms' },
+  { id: 'privacy', version: 'sample', url: '/sandbox/privacy' },
+]
+
+const sliding = (idle: string, max: string) =>
+  z
+    .strictObject({
+      idle: duration.prefault(idle).describe('Ends after this long without use.'),
+      max: durationOrNone
+        .prefault(max)
+        .describe('Ends this long after the login, however much it is used; `none`: never.'),
+    })
+    .prefault({})
+
+/** The one schema of the configuration; the parts bring the schemas of their own settings. */
+export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
+  const unique = <Item>(items: readonly Item[]) => new Set(items).size === items.length
+  return z.strictObject({
+    issuer: issuer
+      .prefault(`http://localhost:${port}`)
+      .describe('Address the world knows this server by; the `iss` of every token. Production needs https.'),
+    sandbox: z
+      .boolean()
+      .default(!production)
+      .describe('Demo client, simulated vendors and an outbox that shows every code. Refused in production.'),
+    sandbox_exposed: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Allows a sandbox under an address that is not this machine. Whoever reaches it can log in as anybody.',
+      ),
+    server: z
+      .strictObject({
+        port: z.int().min(0).max(65_535).default(3000).describe('Port of the listener; 0 takes a free one.'),
+        host: z
+          .string()
+          .min(1)
+          .default(sandbox ? '127.0.0.1' : '0.0.0.0')
+          .describe('Address of the listener.'),
+        workers: z
+          .union([z.int().min(1).max(256), z.literal('auto')])
+          .default(1)
+          .describe('Processes on this machine; `auto` for one a core.'),
+        trusted_proxies: z
+          .array(z.string().refine(isNetwork, 'expected an address or a network such as 10.0.0.0/8'))
+          .default([])
+          .describe('Only these may say who the visitor is (X-Forwarded-For and -Proto). Addresses or networks.'),
+        shutdown_seconds: z
+          .int()
+          .min(0)
+          .max(600)
+          .default(10)
+          .describe('How long requests in flight may finish when stopping.'),
+      })
+      .prefault({})
+      .describe('The public listener.'),
+    data_dir: z.string().min(1).default('./.menshen').describe('Folder of the embedded store.'),
+    secret_key: key
+      .optional()
+      .describe(
+        'Master key, 32 bytes base64url (43 characters). Seals everything secret at rest. The sandbox makes one in the data folder.',
+      ),
+    previous_secret_keys: z
+      .array(key)
+      .prefault([])
+      .describe('Master keys of before: they still open what they sealed.'),
+    database: z
+      .strictObject({
+        url: url(/^postgres(ql)?:$/, 'expected a postgres:// address')
+          .optional()
+          .describe(
+            'PostgreSQL, `postgres://user:password@host:5432/name`. Absent: the embedded one in the data folder.',
+          ),
+        pool_size: z.int().min(1).max(500).default(10).describe('Connections a process may hold.'),
+      })
+      .prefault({})
+      .describe('Where accounts, sessions, grants and keys live.'),
+    redis: z
+      .strictObject({
+        url: url(/^rediss?:$/, 'expected redis:// or rediss:// addresses')
+          .optional()
+          .describe(
+            'Redis, `redis://host:6379`, or a comma-separated list of cluster nodes. Absent: the database does its work.',
+          ),
+      })
+      .prefault({})
+      .describe('Where values with a short life live.'),
+    log: z
+      .strictObject({
+        level: z.enum(logLevels).default('info').describe('Least important line that is written.'),
+        format: z
+          .enum(['json', 'pretty'])
+          .default(!production && isTerminal ? 'pretty' : 'json')
+          .describe('`pretty` at a terminal.'),
+      })
+      .prefault({})
+      .describe('Log lines on standard output.'),
+    ops: z
+      .strictObject({
+        metrics: z
+          .string()
+          .refine(isMetricsAddress, 'expected host:port or off')
+          .default('127.0.0.1:9464')
+          .describe('Listener of `GET /metrics`, `host:port` or `off`.'),
+      })
+      .prefault({})
+      .describe('For operators.'),
+    brand: z
+      .strictObject({
+        name: z.string().min(1).max(40).default('门神').describe('Name on pages, in messages and mails.'),
+        support_url: z
+          .url({ protocol: /^(https?|mailto)$/ })
+          .optional()
+          .describe('Where people find help.'),
+      })
+      .prefault({})
+      .describe('What visitors see.'),
+    agreements: z
+      .array(agreement)
+      .refine((all) => unique(all.map(({ id }) => id)), 'two documents have the same id')
+      .prefault(sandbox ? sampleAgreements : [])
+      .describe('Documents a person agrees to before the first login.'),
+    sms: z
+      .strictObject({
+        senders: z
+          .array(smsSenderOptions)
+          .prefault([])
+          .describe('Vendors in the order they are tried. Empty in the sandbox: codes appear in the outbox.'),
+        countries: z
+          .array(z.string().regex(/^[1-9]\d{0,3}$/, 'expected a calling code such as 86, in quotes'))
+          .min(1)
+          .default(['86'])
+          .describe('Calling codes that are served.'),
+        limits: z
+          .strictObject({
+            per_number: windows
+              .default([
+                { max: 1, seconds: 60 },
+                { max: 5, seconds: 3600 },
+                { max: 10, seconds: 86_400 },
+              ])
+              .describe('Messages to one number.'),
+            per_ip: windows
+              .default([
+                { max: 20, seconds: 3600 },
+                { max: 100, seconds: 86_400 },
+              ])
+              .describe('Messages asked for from one address. Many people can share one.'),
+            per_day_total: z.int().min(1).default(10_000).describe('Messages a day in all: the most a flood can cost.'),
+          })
+          .prefault({})
+          .describe('How many messages may be sent.'),
+      })
+      .prefault({})
+      .describe('Messages with one-time codes.'),
+    mail: mailOptions
+      .optional()
+      .describe('Outgoing mail. Absent: e-mail addresses cannot be registered outside the sandbox.'),
+    password: passwordOptions.prefault({}).describe('Password rules and hashing.'),
+    login: z
+      .strictObject({
+        methods: z
+          .array(z.enum(['sms', 'password']))
+          .min(1)
+          .refine(unique, 'a method is named twice')
+          .default(['sms', 'password'])
+          .describe('Ways to log in, in the order they are shown.'),
+      })
+      .prefault({})
+      .describe('The login page.'),
+    registration: z
+      .strictObject({
+        phone: z
+          .enum(['auto', 'closed'])
+          .default('auto')
+          .describe('`auto`: an unknown number that was proved gets an account.'),
+        username: z.enum(['open', 'closed']).default('open').describe('Accounts with a user name and a password.'),
+        email: z.enum(['open', 'closed']).default('open').describe('Accounts with an e-mail address and a password.'),
+      })
+      .prefault({})
+      .describe('Who may make an account.'),
+    lifetimes: z
+      .strictObject({
+        access: duration.prefault('10m').describe('Access tokens that no resource gives a time of its own.'),
+        session: sliding('14d', '30d').describe('The browser session.'),
+        refresh: sliding('30d', '180d').describe('Refresh tokens, which slide with every use.'),
+      })
+      .prefault({})
+      .describe('How long things last; a client may have its own.'),
+  })
+}
+
+export type Config = z.output<ReturnType<typeof configSchema>>
+
+function isOrigin(text: string): boolean {
+  const parsed = URL.parse(text)
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) return false
+  return parsed.href === `${parsed.origin}/` && !/[?#]/.test(text)
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}
+
+function isMetricsAddress(text: string): boolean {
+  const match = /^(?:\[[0-9a-f:.]+\]|[\w.-]+):(\d{1,5})$/i.exec(text)
+  return text === 'off' || (match !== null && Number(match[1]) <= 65_535)
+}

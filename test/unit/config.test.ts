@@ -1,0 +1,322 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+import { ConfigError, type LoadedConfig, loadConfig } from '../../src/config.ts'
+import { jsonSchema } from '../../src/config-settings.ts'
+import { configurationMarkdown, exampleConfig, printConfig } from '../../src/config-text.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'menshen-config-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+let count = 0
+
+/** Loads from a folder that holds these files; `menshen.yaml` is found by itself. */
+function load(env: Record<string, string> = {}, files: Record<string, string> = {}, config?: string): LoadedConfig {
+  const cwd = mkdtempSync(join(root, `${count++}-`))
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
+  return loadConfig({ argv: { config }, env, cwd })
+}
+
+function problems(env: Record<string, string> = {}, yaml?: string): string[] {
+  try {
+    load(env, yaml === undefined ? {} : { 'menshen.yaml': yaml })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.message
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim())
+  }
+  return []
+}
+
+const secretKey = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8'
+const production = {
+  NODE_ENV: 'production',
+  ISSUER: 'https://id.example.com',
+  DATABASE_URL: 'postgres://menshen:canary-db@db.example.com/menshen',
+  MENSHEN_SECRET_KEY: secretKey,
+  MENSHEN_SMS__SENDERS: `[{ type: aliyun, access_key_id: id, access_key_secret: canary-aliyun, sign_name: 门神,
+    templates: { login_code: SMS_1, register_code: SMS_1, reset_code: SMS_1, bind_code: SMS_1 } }]`,
+}
+
+describe('sources', () => {
+  test('with nothing set there is a sandbox on this machine', () => {
+    const { config, warnings, production: isProduction, sourceOf } = load()
+    expect(config).toMatchObject({
+      issuer: 'http://localhost:3000',
+      sandbox: true,
+      server: { port: 3000, host: '127.0.0.1', workers: 1, trusted_proxies: [], shutdown_seconds: 10 },
+      database: { pool_size: 10 },
+      ops: { metrics: '127.0.0.1:9464' },
+      brand: { name: '门神' },
+      login: { methods: ['sms', 'password'] },
+      lifetimes: { access: 600, session: { idle: 14 * 86_400, max: 30 * 86_400 }, refresh: { max: 180 * 86_400 } },
+    })
+    expect(config.agreements.map(({ url }) => url)).toEqual(['/sandbox/terms', '/sandbox/privacy'])
+    expect(isProduction).toBe(false)
+    expect(sourceOf('server.port')).toBe('default')
+    expect(warnings.map(({ setting }) => setting)).toEqual([
+      'sandbox',
+      'issuer',
+      'database.url',
+      'secret_key',
+      'sms.senders',
+      'mail.url',
+      'agreements',
+    ])
+  })
+
+  test('the environment wins over the file, and the file over the defaults', () => {
+    const yaml = 'server:\n  port: 4000\n  workers: 2\nlog: { level: warn }\n'
+    const { config, sourceOf } = load({ PORT: '5000', LOG_LEVEL: 'debug' }, { 'menshen.yaml': yaml })
+    expect(config.server).toMatchObject({ port: 5000, workers: 2, shutdown_seconds: 10 })
+    expect(config.log.level).toBe('debug')
+    expect(config.issuer).toBe('http://localhost:5000')
+    expect(['server.port', 'server.workers', 'server.host'].map(sourceOf)).toEqual([
+      'env PORT',
+      'menshen.yaml',
+      'default',
+    ])
+  })
+
+  test('--config wins over MENSHEN_CONFIG, which wins over menshen.yaml; one file is read', () => {
+    const files = {
+      'menshen.yaml': 'brand: { name: a }',
+      'b.yaml': 'brand: { name: b }',
+      'c.yaml': 'brand: { name: c }',
+    }
+    expect(load({}, files).config.brand.name).toBe('a')
+    expect(load({ MENSHEN_CONFIG: 'b.yaml' }, files).config.brand.name).toBe('b')
+    expect(load({ MENSHEN_CONFIG: 'b.yaml' }, files, 'c.yaml').config.brand.name).toBe('c')
+    expect(() => load({}, {}, 'missing.yaml')).toThrow('missing.yaml cannot be read')
+  })
+
+  test.each([
+    [{ PORT: '1234' }, 'server.port', 1234],
+    [{ HOST: '::1' }, 'server.host', '::1'],
+    [{ WORKERS: 'auto' }, 'server.workers', 'auto'],
+    [{ WORKERS: '4' }, 'server.workers', 4],
+    [{ LOG_FORMAT: 'pretty' }, 'log.format', 'pretty'],
+    [{ MENSHEN_SANDBOX: 'false' }, 'sandbox', false],
+    [{ MENSHEN_BRAND__NAME: '123' }, 'brand.name', '123'],
+    [{ MENSHEN_BRAND__NAME: 'a: b # c' }, 'brand.name', 'a: b # c'],
+    [{ MENSHEN_LOGIN__METHODS: '[password]' }, 'login.methods', ['password']],
+    [{ MENSHEN_SERVER__TRUSTED_PROXIES: '[10.0.0.0/8, "::1"]' }, 'server.trusted_proxies', ['10.0.0.0/8', '::1']],
+    [{ MENSHEN_LIFETIMES__SESSION: '{ idle: 1h, max: none }' }, 'lifetimes.session', { idle: 3600, max: 'none' }],
+    [{ MENSHEN_LIFETIMES__REFRESH__IDLE: '2d' }, 'lifetimes.refresh', { idle: 172_800, max: 15_552_000 }],
+    [{ MENSHEN_PASSWORD__ARGON2__MEMORY_KIB: '32768' }, 'password.argon2.memory_kib', 32_768],
+    [{ REDIS_URL: '' }, 'redis.url', undefined],
+    [{ MENSHEN_SMS__LIMITS__PER_IP: '[{ max: 3, seconds: 60 }]' }, 'sms.limits.per_ip', [{ max: 3, seconds: 60 }]],
+  ])('%j sets %s', (env, path, value) => {
+    const found = path.split('.').reduce<unknown>((at, key) => Object(at)[key], load(env).config)
+    expect(found).toEqual(value)
+  })
+
+  test('a variable ending in _FILE reads the value from a file, without its last newline', () => {
+    const { config, sourceOf } = load(
+      { DATABASE_URL_FILE: 'db', MENSHEN_SECRET_KEY_FILE: 'key', PORT_FILE: 'port' },
+      { db: 'postgres://u:p@h/d\n', key: `${secretKey}\r\n`, port: '4321\n' },
+    )
+    expect(config.database.url?.reveal()).toBe('postgres://u:p@h/d')
+    expect(config.secret_key?.reveal()).toBe(secretKey)
+    expect(config.server.port).toBe(4321)
+    expect(sourceOf('database.url')).toBe('env DATABASE_URL_FILE')
+  })
+
+  test('a key without a value counts as absent, as when everything below it is commented out', () => {
+    expect(load({}, { 'menshen.yaml': 'server:\nmail:\nbrand:\n  name:\n' }).config.brand.name).toBe('门神')
+    expect(load({}, { 'menshen.yaml': '# nothing\n' }).config.server.port).toBe(3000)
+  })
+
+  test('the data folder is an absolute path, whatever folder the process moves to', () => {
+    expect(load({ MENSHEN_DATA_DIR: 'data' }).config.data_dir).toMatch(/^\/.*\/data$/)
+  })
+})
+
+describe('problems', () => {
+  test('all are told at once, each with its path, what was meant and where it stands', () => {
+    const yaml = `
+server: { prot: 1, port: 99999 }
+log: { level: inof }
+lifetimes: { session: { idle: 40d }, refresh: { idle: 5 } }
+sms: { senders: [{ type: aliyum }] }
+brand: 7
+`
+    expect(problems({ MENSHEN_PASWORD__ARGON2__PASSES: '1', DATABASE_URL: 'mysql://canary@x' }, yaml)).toEqual([
+      expect.stringMatching(/^server\.port: .*65535.* \(menshen\.yaml\)$/),
+      'server.prot: unknown setting; did you mean server.port? (menshen.yaml)',
+      'database.url: expected a postgres:// address (env DATABASE_URL)',
+      'log.level: expected trace, debug, info, warn, error, fatal, silent; did you mean info? (menshen.yaml)',
+      'brand: expected object, received number (menshen.yaml)',
+      'sms.senders[0].type: expected aliyun, tencent; did you mean aliyun? (menshen.yaml)',
+      'lifetimes.refresh.idle: expected a duration such as 30s, 10m, 12h or 30d (menshen.yaml)',
+      'pasword: unknown setting; did you mean password? (env MENSHEN_PASWORD__ARGON2__PASSES)',
+      'lifetimes.session: idle is longer than max (menshen.yaml)',
+    ])
+  })
+
+  test.each([
+    ['MENSHEN_SERVER__PROT', '1', 'server.prot: unknown setting; did you mean server.port? (env MENSHEN_SERVER__PROT)'],
+    ['MENSHEN_SECRET_KEYS', 'x', 'secret_keys: unknown setting; did you mean secret_key? (env MENSHEN_SECRET_KEYS)'],
+    ['MENSHEN___PROTO__', '{a: 1}', expect.stringMatching(/unknown setting|expected/)],
+    ['MENSHEN_CONSTRUCTOR__PROTOTYPE', '1', expect.stringContaining('constructor: unknown setting')],
+    ['PORT', 'abc', 'server.port: expected number, received string (env PORT)'],
+    ['WORKERS', 'many', expect.stringMatching(/^server\.workers: .*auto/)],
+    ['ISSUER', 'https://id.example.com/path', expect.stringContaining('without path')],
+    ['ISSUER', 'https://user@id.example.com', expect.stringContaining('without path')],
+    ['ISSUER', 'ftp://id.example.com', expect.stringContaining('issuer: expected')],
+    [
+      'MENSHEN_SECRET_KEY',
+      'short',
+      'secret_key: expected 32 bytes as base64url, 43 characters (env MENSHEN_SECRET_KEY)',
+    ],
+    ['REDIS_URL', 'redis://a:1,http://b', expect.stringContaining('redis.url: expected redis://')],
+    ['MENSHEN_OPS__METRICS', '9464', expect.stringContaining('host:port or off')],
+    [
+      'MENSHEN_SERVER__TRUSTED_PROXIES',
+      '[10.0.0.0/33]',
+      expect.stringContaining('server.trusted_proxies[0]: expected an address'),
+    ],
+    ['MENSHEN_LOGIN__METHODS', '[sms, sms]', 'login.methods: a method is named twice (env MENSHEN_LOGIN__METHODS)'],
+    ['MENSHEN_LOGIN__METHODS', '[sms', expect.stringContaining('login.methods: is not YAML')],
+    [
+      'MENSHEN_AGREEMENTS',
+      '[{ id: terms, version: 1, url: /t }]',
+      expect.stringContaining('agreements[0].version: expected string'),
+    ],
+    [
+      'MENSHEN_AGREEMENTS',
+      '[{ id: terms, version: "1", url: "javascript:x" }]',
+      expect.stringContaining('agreements[0].url'),
+    ],
+    ['DATABASE_URL_FILE', '/does/not/exist', 'database.url: the file it names cannot be read (env DATABASE_URL_FILE)'],
+    ['MENSHEN_PREVIOUS_SECRET_KEYS', `[${secretKey}]`, expect.stringContaining('secret_key: is missing while')],
+    ['MENSHEN_MAIL__FROM', 'a@example.com', expect.stringMatching(/^mail\.url: is missing/)],
+  ])('%s=%s is one problem that says so', (name, value, expected) => {
+    expect(problems({ [name]: value })).toEqual([expected])
+  })
+
+  test('two variables that disagree about one setting are a contradiction, two that agree are not', () => {
+    expect(problems({ PORT: '1', MENSHEN_SERVER__PORT: '2' })).toEqual([
+      expect.stringContaining('contradict each other'),
+    ])
+    expect(problems({ PORT: '1', MENSHEN_SERVER__PORT: '1' })).toEqual([])
+  })
+
+  test.each([
+    ['a: [', /is not YAML: .* line 1/],
+    ['- a', /menshen\.yaml is not a mapping/],
+    ['issuer: a\nissuer: b', /is not YAML: DUPLICATE_KEY at line 2/],
+    ['__proto__: { sandbox: false }', /__proto__|unknown/],
+    ['brand: *nowhere', /is not YAML/],
+  ])('the file %j is refused without quoting it', (yaml, expected) => {
+    expect(problems({}, yaml).join('\n')).toMatch(expected)
+  })
+
+  test('no message quotes a value, because it may be a secret', () => {
+    const yaml =
+      'database: { url: canary }\nsecret_key: canary\nmail: { url: "ftp://canary", from: "canary" }\nredis: [canary\n'
+    expect(problems({}, yaml).join('\n')).not.toContain('canary')
+    expect(problems({ REDIS_URL: 'canary', MENSHEN_SMS__SENDERS: '{canary' }).join('\n')).not.toContain('canary')
+  })
+
+  test('a sandbox under an address that is not this machine needs to be asked for', () => {
+    expect(problems({ ISSUER: 'http://192.168.1.5:3000' })).toEqual([
+      expect.stringContaining('set sandbox: false, or sandbox_exposed: true'),
+    ])
+    expect(problems({ ISSUER: 'http://192.168.1.5:3000', MENSHEN_SANDBOX_EXPOSED: 'true' })).toEqual([])
+    expect(problems({ ISSUER: 'http://127.0.0.1.evil.example' })).toHaveLength(1)
+  })
+})
+
+describe('production', () => {
+  test('everything not fit for it is refused at once, with the variable that mends it', () => {
+    const found = problems({ NODE_ENV: 'production' })
+    expect(found.map((line) => line.split(':')[0])).toEqual(['issuer', 'database.url', 'secret_key', 'sms.senders'])
+    for (const variable of ['ISSUER', 'DATABASE_URL', 'MENSHEN_SECRET_KEY', 'MENSHEN_SMS__SENDERS']) {
+      expect(found.join('\n')).toContain(`as a variable: ${variable})`)
+    }
+  })
+
+  test('a whole configuration starts, warned of what is only unwise', () => {
+    const { config, warnings } = load(production)
+    expect(config).toMatchObject({
+      sandbox: false,
+      agreements: [],
+      server: { host: '0.0.0.0' },
+      log: { format: 'json' },
+    })
+    expect(warnings.map(({ setting, refusedInProduction }) => [setting, refusedInProduction])).toEqual([
+      ['mail.url', false],
+      ['agreements', false],
+    ])
+  })
+
+  test.each([
+    [{ MENSHEN_SANDBOX: 'true' }, 'sandbox: not fit for production'],
+    [{ ISSUER: 'http://id.example.com' }, 'issuer: not fit for production'],
+    [{ MENSHEN_SMS__SENDERS: '[]' }, 'sms.senders: not fit for production'],
+    [{ DATABASE_URL: '' }, 'database.url: not fit for production'],
+    [{ MENSHEN_SECRET_KEY: '' }, 'secret_key: not fit for production'],
+  ])('%j is refused', (env, expected) => {
+    expect(problems({ ...production, ...env }).join('\n')).toContain(expected)
+  })
+
+  test('without the SMS method no vendor is needed', () => {
+    expect(problems({ ...production, MENSHEN_SMS__SENDERS: '[]', MENSHEN_LOGIN__METHODS: '[password]' })).toEqual([])
+  })
+})
+
+describe('what is shown', () => {
+  test('no secret appears in JSON, in inspect, or in print, and each value has its source', () => {
+    const loaded = load({
+      ...production,
+      MENSHEN_MAIL__URL: 'smtps://u:canary-mail@h',
+      MENSHEN_MAIL__FROM: 'id@example.com',
+    })
+    const rows = printConfig(loaded)
+    for (const text of [
+      JSON.stringify(loaded.config),
+      inspect(loaded.config, { depth: 9 }),
+      `${loaded.config.secret_key}`,
+      JSON.stringify(rows),
+    ]) {
+      expect(text).not.toMatch(/canary|AAECAw/)
+      expect(text).toContain('[redacted]')
+    }
+    expect(rows).toContainEqual({ path: 'database.url', value: '[redacted]', source: 'env DATABASE_URL' })
+    expect(rows).toContainEqual({ path: 'lifetimes.access', value: '10m', source: 'default' })
+    expect(rows).toContainEqual({ path: 'redis.url', value: null, source: 'not set' })
+  })
+
+  test('the example file is valid as it is, and with everything that has a default uncommented', () => {
+    const example = exampleConfig()
+    expect(load({}, { 'menshen.yaml': example }).config).toEqual({ ...load().config, data_dir: expect.any(String) })
+    const uncommented = example
+      .split('\n')
+      .filter((line) => !line.includes(': <'))
+      .map((line) => line.slice(1))
+      .join('\n')
+    const { config, sourceOf } = load({}, { 'menshen.yaml': uncommented })
+    expect(config).toEqual({ ...load().config, data_dir: expect.any(String) })
+    expect(sourceOf('lifetimes.refresh.max')).toBe('menshen.yaml')
+  })
+
+  test('every setting is described, in the schema and in the reference', () => {
+    const undescribed = configurationMarkdown()
+      .split('\n')
+      .filter((line) => /^\| `[^`]+` \| {2}\|/.test(line))
+    expect(undescribed).toEqual([])
+  })
+
+  test('the JSON Schema marks secrets and refuses unknown keys', () => {
+    const schema = JSON.parse(JSON.stringify(jsonSchema()))
+    expect(schema.additionalProperties).toBe(false)
+    expect(schema.properties.secret_key).toMatchObject({ secret: true, writeOnly: true })
+    expect(schema.properties.database.properties.url).toMatchObject({ secret: true, type: 'string' })
+    expect(schema.required).toBeUndefined()
+  })
+})
