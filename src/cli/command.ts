@@ -1,0 +1,51 @@
+/** Where a command writes: a stream of the process, or a test's. */
+export interface Output {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+}
+
+export interface Option {
+  readonly type: 'string' | 'boolean'
+  readonly summary: string
+  /** Name of the value in help: `--config FILE`. */
+  readonly value?: string
+}
+
+/** One command: noun, verb, and where its function is. The module is loaded only when the command runs. */
+export interface Command {
+  readonly name: string
+  readonly summary: string
+  /** What follows the name, besides options: `<file>...`, `[name]`. */
+  readonly usage: string
+  readonly args: { readonly min: number; readonly max: number }
+  readonly options: Readonly<Record<string, Option>>
+  readonly module: `./${string}.ts`
+  readonly action: string
+  /** Exit statuses beyond 0, 1 and 2. */
+  readonly exits?: Readonly<Record<number, string>>
+}
+
+export type Env = Readonly<Record<string, string | undefined>>
+export type Flags = Readonly<Record<string, string | boolean | undefined>>
+
+export interface CommandContext {
+  /** What follows the command's name. */
+  readonly args: readonly string[]
+  readonly flags: Flags
+  /** Results only. */
+  readonly stdout: Output
+  /** Talk: progress, warnings, errors. */
+  readonly stderr: Output
+  readonly env: Env
+  readonly cwd: string
+}
+
+/** Answers the exit status: 0 done, 1 refused or a problem found, 2 wrong usage. What it throws is printed and becomes 1. */
+export type Run = (context: CommandContext) => Promise<number>
+
+/** Every command takes these. */
+export const commonOptions: Readonly<Record<string, Option>> = {
+  config: { type: 'string', value: 'FILE', summary: 'Configuration file.' },
+  json: { type: 'boolean', summary: 'Results as JSON, for machines.' },
+  help: { type: 'boolean', summary: 'What the command does, and its options.' },
+}

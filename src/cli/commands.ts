@@ -1,0 +1,113 @@
+import { parseArgs } from 'node:util'
+import { nearest } from '../base/nearest.ts'
+import { type Command, commonOptions, type Env, type Flags, type Output, type Run } from './command.ts'
+import { commands } from './command-table.ts'
+import { commandHelp, overview } from './help.ts'
+
+export interface MainInput {
+  readonly argv: readonly string[]
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly cwd: string
+  /** The environment of the process when absent. */
+  readonly env?: Env
+}
+
+/** Finds the command, reads its options, runs it and answers the exit status. */
+export async function main({ argv, stdout, stderr, cwd, env: given }: MainInput): Promise<number> {
+  const asksForHelp = argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h'
+  const words = asksForHelp ? argv.slice(1) : argv
+  const command = find(words)
+  if (command === undefined) return withoutCommand(words, asksForHelp, { stdout, stderr })
+  if (asksForHelp) return say(stdout, commandHelp(command), 0)
+
+  const read = readArguments(command, words.slice(command.name.split(' ').length))
+  if ('problem' in read) return say(stderr, `${read.problem}\nusage: menshen ${command.name} ${command.usage}\n`, 2)
+  if (read.flags['help'] === true) return say(stdout, commandHelp(command), 0)
+
+  let isDebug = false
+  try {
+    const env = given ?? (await import('../config.ts')).environment()
+    isDebug = /^(debug|trace)$/.test(env['LOG_LEVEL'] ?? '')
+    const run = await loadRun(command)
+    return await run({ args: read.args, flags: read.flags, stdout, stderr, env, cwd })
+  } catch (thrown) {
+    const { printError } = await import('./output.ts')
+    printError(stderr, thrown, { debug: isDebug })
+    return 1
+  }
+}
+
+/** The function behind a command. Throws when the table names what is not there. */
+export async function loadRun({ module, action }: Command): Promise<Run> {
+  const specifier: string = module
+  const loaded = (await import(specifier)) as Readonly<Record<string, unknown>>
+  const run = loaded[action]
+  if (typeof run !== 'function') throw new Error(`${module} exports no ${action}`)
+  return run as Run
+}
+
+function find(words: readonly string[]): Command | undefined {
+  return commands.find(({ name }) => name.split(' ').every((part, index) => words[index] === part))
+}
+
+function withoutCommand(
+  words: readonly string[],
+  asksForHelp: boolean,
+  { stdout, stderr }: Pick<MainInput, 'stdout' | 'stderr'>,
+): number {
+  const typed = words.filter((word) => !word.startsWith('-'))
+  const noun = typed[0]
+  if (noun === undefined) return asksForHelp ? say(stdout, overview(commands), 0) : say(stderr, overview(commands), 2)
+  const ofNoun = commands.filter(({ name }) => name.startsWith(`${noun} `))
+  if (ofNoun.length > 0 && typed.length === 1) {
+    const isHelp = asksForHelp || words.includes('--help')
+    return say(isHelp ? stdout : stderr, overview(ofNoun), isHelp ? 0 : 2)
+  }
+  return say(
+    stderr,
+    `there is no command "${typed.slice(0, 2).join(' ')}"${meant(typed)}\nmenshen --help lists all of them\n`,
+    2,
+  )
+}
+
+function meant(typed: readonly string[]): string {
+  const names = commands.map(({ name }) => name)
+  const candidate = nearest(typed.slice(0, 2).join(' '), names) ?? nearest(typed[0] ?? '', names)
+  return candidate === undefined ? '' : `; did you mean "${candidate}"?`
+}
+
+type Read = { readonly args: readonly string[]; readonly flags: Flags } | { readonly problem: string }
+
+function readArguments(command: Command, words: readonly string[]): Read {
+  const options = { ...command.options, ...commonOptions }
+  const types = Object.fromEntries(Object.entries(options).map(([name, { type }]) => [name, { type }]))
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      options: types,
+      allowPositionals: true,
+      strict: true,
+    })
+    const { min, max } = command.args
+    const flags = values as Flags
+    if (flags['help'] !== true && positionals.length < min) return { problem: 'something is missing' }
+    if (positionals.length > max) return { problem: `"${positionals[max]}" is too much` }
+    return { args: positionals, flags }
+  } catch (thrown) {
+    return { problem: optionProblem(thrown, Object.keys(options)) }
+  }
+}
+
+function optionProblem(thrown: unknown, names: readonly string[]): string {
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1]
+  if (unknown === undefined) return message.split('. ')[0] ?? message
+  const candidate = nearest(unknown, names)
+  return `there is no option --${unknown}${candidate === undefined ? '' : `; did you mean --${candidate}?`}`
+}
+
+function say(output: Output, text: string, status: number): number {
+  output.write(text)
+  return status
+}

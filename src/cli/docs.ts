@@ -1,0 +1,57 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { catalogue } from '../base/errors.ts'
+import { configurationMarkdown } from '../config-text.ts'
+import type { CommandContext } from './command.ts'
+import { commands } from './command-table.ts'
+import { cliMarkdown } from './help.ts'
+import { englishText, printJson } from './output.ts'
+
+const folder = new URL('../../docs/', import.meta.url)
+
+/** Every generated page, by its file name in `docs/`. */
+export function pages(): Readonly<Record<string, string>> {
+  return {
+    'configuration.md': configurationMarkdown(),
+    'errors.md': errorsMarkdown(),
+    'cli.md': cliMarkdown(commands),
+  }
+}
+
+/** `docs`: writes the pages that changed; `docs --check`: writes nothing and answers 1 when one is stale. */
+export async function docs({ flags, stdout, stderr }: CommandContext): Promise<number> {
+  const stale = Object.entries(pages()).filter(([name, text]) => readPage(name) !== text)
+  const isCheck = flags['check'] === true
+  if (!isCheck) for (const [name, text] of stale) writeFileSync(new URL(name, folder), text)
+  const names = stale.map(([name]) => `docs/${name}`)
+  if (flags['json'] === true) printJson(stdout, isCheck ? { stale: names } : { written: names })
+  else for (const name of names) stdout.write(`${isCheck ? 'stale' : 'written'} ${name}\n`)
+  if (isCheck && names.length > 0) stderr.write('npm run docs writes them\n')
+  return isCheck && names.length > 0 ? 1 : 0
+}
+
+function readPage(name: string): string | undefined {
+  try {
+    return readFileSync(new URL(name, folder), 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function errorsMarkdown(): string {
+  const rows = Object.entries(catalogue).map(([code, { status, oauth }]) => {
+    const text = (englishText(`errors.${code}`) ?? '').replaceAll('|', '\\|')
+    return `| \`${code}\` | ${status} | \`${oauth}\` | ${text} |`
+  })
+  return `${[
+    '# Errors',
+    '',
+    'Written by `menshen docs` from the catalogue in `src/base/errors.ts`; do not edit.',
+    '',
+    'JSON endpoints answer `{ "error", "error_description", "message_key" }` with the status of the table; `message_key` is `errors.` and the code. Pages show the text in the language of',
+    'the visitor, the code and a request id. Where trying again makes sense there is a `Retry-After` header.',
+    '',
+    '| code | status | `error` | what people are told in English |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n')}\n`
+}
