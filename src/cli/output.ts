@@ -83,7 +83,11 @@ function describe(thrown: unknown): string {
 
 function sentence(error: AppError): string {
   const template = englishText(error.messageKey) ?? error.code
-  const filled = template.replace(/\{\{(?:- *)?(\w+)\}\}/g, (_, name: string) => String(error.params[name] ?? ''))
+  const seconds = error.params['retryAfterSeconds']
+  const params = { wait: seconds === undefined ? 'later' : `in ${seconds} s`, ...error.params }
+  const filled = template.replace(/\{\{(?:- *)?(\w+)\}\}/g, (_, name: keyof typeof params) =>
+    String(params[name] ?? ''),
+  )
   const reason = error.params['reason']
   return reason === undefined ? filled : `${filled} ${reason}`
 }

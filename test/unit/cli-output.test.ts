@@ -67,6 +67,12 @@ describe('errors', () => {
     expect(text).not.toContain(' at ')
   })
 
+  test('nothing of a template stays unfilled', () => {
+    const wait = printed(new AppError('password.locked', { params: { retryAfterSeconds: 30 } }))
+    expect(wait).toContain('in 30 s')
+    expect(wait + printed(new AppError('server.unavailable'))).not.toMatch(/\{\{|undefined| \./)
+  })
+
   test('causes are told in order, and the stack only on request', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:5432'), { code: 'ECONNREFUSED' })
     const error = new AppError('server.unavailable', { cause: new AggregateError([refused]) })
