@@ -7,9 +7,9 @@ const databaseAtFault = /^(08|53|58)...$|^57(014|P0[1-5])$|^25006$/
 /** After these the connection is useless even though its socket is alive: a demoted primary, a plan or statement that is gone. */
 const connectionStale = /^(25006|26000|57P0[1-5])$|^0A000$/
 
-/** The driver gives these no code. */
+/** The driver gives these no code, and knex puts the statement before them. */
 const connectionLost =
-  /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|Client was closed|Client has encountered a connection error|Cannot use a pool after calling end)/
+  /(^| - )(Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|Client was closed|Client has encountered a connection error|Cannot use a pool after calling end)/
 
 /** True when the connection an error came from must not be used again. */
 export function breaksConnection(error: unknown): boolean {

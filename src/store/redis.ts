@@ -28,6 +28,7 @@ const deadlineMs = 1000
 /** Commands fail at once or within a second when Redis is away; none waits in a queue to be carried out later, unasked. */
 const connection = {
   connectTimeout: deadlineMs,
+  socketTimeout: 2 * deadlineMs,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   autoResubscribe: false,
@@ -42,8 +43,13 @@ const retryStrategy = (attempt: number) => Math.min(attempt * 50, deadlineMs)
 /** The store over Redis 7 or newer. Connects at the first call. */
 export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {} }: Options): EphemeralStore {
   const urls = url.reveal().split(',') as [string, ...string[]]
-  const redis = urls.length > 1 ? cluster(urls) : new Redis(urls[0], { ...connection, retryStrategy, scripts })
-  redis.on('error', onError)
+  const redis =
+    urls.length > 1
+      ? cluster(urls)
+      : new Redis(urls[0], { ...connection, enableOfflineQueue: false, retryStrategy, scripts })
+  const gate = readiness(redis, onError)
+  const ask = <T>(command: () => Promise<T>) =>
+    redis.status === 'ready' ? inTime(command()) : inTime(gate()).then(() => inTime(command()))
   const scripted = redis as unknown as Scripted
   const name = (key: string) => prefix + key
   const messages = listener((events) => link(urls, prefix, events))
@@ -57,38 +63,40 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
 
   return {
     async get<T>(key: string) {
-      return living<T>(await answer(redis.get(name(key))))
+      return living<T>(await ask(() => redis.get(name(key))))
     },
     async set(key, value, ttlSeconds) {
-      await answer(redis.set(name(key), envelope(value, ttlSeconds), 'PX', keepMs(ttlSeconds * 1000)))
+      await ask(() => redis.set(name(key), envelope(value, ttlSeconds), 'PX', keepMs(ttlSeconds * 1000)))
     },
     async add(key, value, ttlSeconds) {
       const kept = envelope(value, ttlSeconds)
-      return (await answer(scripted.menshenAdd(name(key), clock(), kept, keepMs(ttlSeconds * 1000)))) === 1
+      return (await ask(() => scripted.menshenAdd(name(key), clock(), kept, keepMs(ttlSeconds * 1000)))) === 1
     },
     async take<T>(key: string) {
-      return living<T>(await answer(redis.getdel(name(key))))
+      return living<T>(await ask(() => redis.getdel(name(key))))
     },
     increment(key, ttlSeconds) {
       const end = endOf(clock, ttlSeconds)
-      return answer(scripted.menshenIncrement(name(key), clock(), end, keepMs(ttlSeconds * 1000)))
+      return ask(() => scripted.menshenIncrement(name(key), clock(), end, keepMs(ttlSeconds * 1000)))
     },
     async hit(key, windows) {
       const settled = settledAnswer(windows)
       if (settled !== undefined) return settled
       const { longestMs, mostEvents } = windowSet(windows)
       const pairs = windows.flatMap(({ max, seconds }) => [max, seconds * 1000])
-      return waitSeconds(await answer(scripted.menshenHit(name(key), clock(), keepMs(longestMs), mostEvents, ...pairs)))
+      return waitSeconds(
+        await ask(() => scripted.menshenHit(name(key), clock(), keepMs(longestMs), mostEvents, ...pairs)),
+      )
     },
     async delete(key) {
-      await answer(redis.del(name(key)))
+      await ask(() => redis.del(name(key)))
     },
     async publish(channel, message) {
-      await answer(redis.publish(name(channel), message))
+      await ask(() => redis.publish(name(channel), message))
     },
-    subscribe: (channel, onMessage, onGap) => answer(messages.subscribe(channel, onMessage, onGap), 2 * deadlineMs),
+    subscribe: (channel, onMessage, onGap) => inTime(messages.subscribe(channel, onMessage, onGap), 2 * deadlineMs),
     async ping() {
-      await answer(redis.ping())
+      await ask(() => redis.ping())
     },
     async close() {
       await messages.close()
@@ -109,6 +117,7 @@ function cluster(urls: readonly string[]): Cluster {
     redisOptions,
     scripts,
     lazyConnect: true,
+    enableOfflineQueue: false,
     clusterRetryStrategy: retryStrategy,
     slotsRefreshTimeout: deadlineMs,
     maxRedirections: 3,
@@ -122,8 +131,9 @@ async function link(urls: readonly string[], prefix: string, events: LinkEvents)
     const redis = new Redis(url, { ...connection, retryStrategy: () => null })
     redis.on('error', () => {})
     try {
-      await redis.connect()
+      await inTime(redis.connect())
     } catch (error) {
+      redis.disconnect()
       failures.push(error)
       continue
     }
@@ -134,7 +144,7 @@ async function link(urls: readonly string[], prefix: string, events: LinkEvents)
         await redis.subscribe(prefix + channel)
       },
       async check() {
-        await answer(redis.ping())
+        await inTime(redis.ping())
       },
       close: () => redis.disconnect(),
     }
@@ -151,8 +161,32 @@ function endOf(clock: Clock, ttlSeconds: number): number {
   return Math.ceil(clock() + ttlSeconds * 1000)
 }
 
+/** Connects at the first call; resolves when commands can be sent and rejects when the attempt fails or Redis is known to be away. */
+function readiness(redis: Redis | Cluster, onError: (error: Error) => void): () => Promise<void> {
+  let latest = new Error('Redis is not connected')
+  let attempt: Promise<void> | undefined
+  redis.on('error', (error: Error) => {
+    latest = error
+    onError(error)
+  })
+  return async () => {
+    if (redis.status === 'reconnecting' || redis.status === 'end') throw latest
+    attempt ??= new Promise<void>((resolve, reject) => {
+      const settle = () => {
+        redis.off('ready', settle).off('close', settle)
+        attempt = undefined
+        if (redis.status === 'ready') resolve()
+        else reject(latest)
+      }
+      redis.on('ready', settle).on('close', settle)
+      if (redis.status === 'wait') redis.connect().catch(settle)
+    })
+    return attempt
+  }
+}
+
 /** The reply, or `server.unavailable` when there is none in time or Redis says it cannot serve. Our own mistakes stay as they are. */
-async function answer<T>(reply: Promise<T>, timeoutMs = deadlineMs): Promise<T> {
+async function inTime<T>(reply: Promise<T>, timeoutMs = deadlineMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`Redis gave no answer in ${timeoutMs} ms`)), timeoutMs)

@@ -1,0 +1,134 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { Secret } from '../../src/base/secret.ts'
+import type { EphemeralStore } from '../../src/store/ephemeral.ts'
+import { openDatabase } from '../../src/store/postgres.ts'
+import { redisStore } from '../../src/store/redis.ts'
+import { tableStore } from '../../src/store/tables.ts'
+import { createDatabase } from '../support/database.ts'
+import { ownRedis } from '../support/redis.ts'
+import { freePort } from '../support/services.ts'
+import { silentServer } from '../support/silent-server.ts'
+
+const clock = () => Date.parse('2026-11-20T10:00:00Z')
+
+const operations: Record<string, (store: EphemeralStore) => Promise<unknown>> = {
+  get: (store) => store.get('key'),
+  set: (store) => store.set('key', 1, 60),
+  add: (store) => store.add('key', 1, 60),
+  take: (store) => store.take('key'),
+  increment: (store) => store.increment('key', 60),
+  hit: (store) => store.hit('key', [{ max: 5, seconds: 60 }]),
+  delete: (store) => store.delete('key'),
+  publish: (store) => store.publish('channel', 'message'),
+  subscribe: (store) =>
+    store.subscribe(
+      'channel',
+      () => {},
+      () => {},
+    ),
+  ping: (store) => store.ping(),
+}
+
+async function expectAllUnavailable(store: EphemeralStore, withinMs: number): Promise<void> {
+  await Promise.all(
+    Object.values(operations).map(async (operation) => {
+      const started = performance.now()
+      await expect(operation(store)).rejects.toMatchObject({ code: 'server.unavailable' })
+      expect(performance.now() - started).toBeLessThan(withinMs)
+    }),
+  )
+}
+
+function redisAt(url: string): EphemeralStore {
+  const store = redisStore({ url: new Secret(url), clock })
+  onTestFinished(() => store.close())
+  return store
+}
+
+function tablesAt(url: string): EphemeralStore {
+  const database = openDatabase({ url, poolSize: 2 })
+  const store = tableStore({ database, clock, url })
+  onTestFinished(async () => {
+    await store.close()
+    await database.close()
+  })
+  return store
+}
+
+test('without a Redis every operation is unavailable at once', async () => {
+  await expectAllUnavailable(redisAt(`redis://127.0.0.1:${await freePort()}`), 1000)
+})
+
+test('without any node of a cluster every operation is unavailable within a second or two', async () => {
+  const nodes = `redis://127.0.0.1:${await freePort()},redis://127.0.0.1:${await freePort()}`
+  await expectAllUnavailable(redisAt(nodes), 2500)
+})
+
+test('a Redis that never answers is unavailable within a second or two', async () => {
+  const { port, close } = await silentServer()
+  onTestFinished(close)
+  await expectAllUnavailable(redisAt(`redis://127.0.0.1:${port}`), 2500)
+})
+
+test('without a PostgreSQL every operation on the tables is unavailable at once', async () => {
+  await expectAllUnavailable(tablesAt(`postgres://menshen:secret@127.0.0.1:${await freePort()}/menshen`), 1000)
+})
+
+for (const cluster of [false, true]) {
+  test(`${cluster ? 'a Redis cluster' : 'Redis'} that comes back is used again, and subscribers are told`, async () => {
+    const redis = await ownRedis({ cluster })
+    onTestFinished(redis.remove)
+    const store = redisAt(redis.url)
+    const gap = Promise.withResolvers<void>()
+    const heard = Promise.withResolvers<string>()
+    await store.subscribe('channel', heard.resolve, gap.resolve)
+    await store.set('key', 'before', 60)
+    await redis.kill()
+    await expect(store.increment('count', 60)).rejects.toMatchObject({ code: 'server.unavailable' })
+    await expect(store.get('key')).rejects.toMatchObject({ code: 'server.unavailable' })
+    await redis.start()
+    await gap.promise
+    expect(await eventually(() => store.get('key'))).toBeUndefined()
+    expect(await store.increment('count', 60)).toBe(1)
+    await store.publish('channel', 'after')
+    expect(await heard.promise).toBe('after')
+  })
+}
+
+test('sweeping removes what has expired in batches and nothing else', async () => {
+  const { database, url, drop } = await createDatabase()
+  let now = clock()
+  const store = tableStore({ database, clock: () => now, url })
+  onTestFinished(async () => {
+    await store.close()
+    await drop()
+  })
+  await database.knex.raw(
+    "insert into ephemeral (key, value, expires_at_ms) select 'old' || i, '1', ? from generate_series(1, 2500) as i",
+    [now + 1000],
+  )
+  await store.set('living', 'value', 60)
+  expect(await store.sweep()).toBe(0)
+  now += 1000
+  expect(await store.sweep()).toBe(2500)
+  expect(await store.get('living')).toBe('value')
+})
+
+test('a message too long for PostgreSQL is a mistake of the caller', async () => {
+  const { database, url, drop } = await createDatabase()
+  onTestFinished(drop)
+  const store = tableStore({ database, clock, url })
+  await expect(store.publish('channel', '门'.repeat(2700))).rejects.toThrow(RangeError)
+})
+
+async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (tries === 60) throw error
+      await delay(50)
+    }
+  }
+}
