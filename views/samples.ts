@@ -255,6 +255,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
   ],
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],
+  continue: [{ action: '/session/end/confirm', fields: [{ name: 'xsrf', value: 'b7f1c2' }] }],
   message: [
     { title: '邮箱已验证', body: '可以关闭此页，回到原来的页面继续。' },
     { title: longName, body: longName, nextHref: '/account', nextLabel: '查看我的账号' },

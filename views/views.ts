@@ -196,6 +196,12 @@ export interface TermsView {
   readonly kind: 'terms' | 'privacy'
 }
 
+/** Posts the given fields on to `action`, by itself where JavaScript runs, by the button where it does not. */
+export interface ContinueView {
+  readonly action: string
+  readonly fields: readonly { readonly name: string; readonly value: string }[]
+}
+
 export interface MessageView {
   readonly title: string
   readonly body: string
@@ -220,6 +226,7 @@ export interface Views {
   readonly account: AccountView
   readonly terms: TermsView
   readonly message: MessageView
+  readonly continue: ContinueView
 }
 
 export type ViewName = keyof Views

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { chromium } from 'playwright-core'
-import { i18n, locales } from '../../src/base/i18n.ts'
+import { i18n, type Locale, locales } from '../../src/base/i18n.ts'
 import { assets, viewEngine, viewsFolder } from '../../views/engine.ts'
 import { samples } from '../../views/samples.ts'
 import type { ViewName } from '../../views/views.ts'
@@ -29,7 +29,7 @@ for (const name of Object.keys(samples) as ViewName[]) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   for (const locale of locales) {
     samples[name].forEach((data, index) => {
-      const html = engine.render(name, data as never, {
+      const html = engine.render(name, inLanguage(locale, data) as never, {
         locale,
         brand: { name: locale === 'en' ? 'Menshen' : '门神账号', supportUrl: 'https://help.example.com/' },
         clientName: locale === 'en' ? 'Tea Ledger' : '茶园记账',
@@ -41,6 +41,15 @@ for (const name of Object.keys(samples) as ViewName[]) {
       pages.set(`/${name}-${index}.${locale}`, html)
     })
   }
+}
+
+/** Samples quote one language; a refusal whose code is ours is shown in the language of the page. */
+function inLanguage<T extends object>(locale: Locale, data: T): T {
+  const said = (shown: unknown) => {
+    if (typeof shown !== 'object' || shown === null || !('code' in shown) || !('message' in shown)) return shown
+    return { ...shown, message: translate(locale, `errors.${shown.code}`, { retryAfterSeconds: 90 }) }
+  }
+  return ('error' in data ? { ...data, error: said(data.error) } : said(data)) as T
 }
 
 const server = createServer((request, response) => {

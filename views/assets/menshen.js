@@ -2,6 +2,8 @@
 ;(() => {
   const all = (selector) => Array.from(document.querySelectorAll(selector))
 
+  for (const form of all('form[data-submit]')) form.submit()
+
   // A wait ticks in sight; assistive technology hears its start and its end, not every second.
   for (const box of all('[data-wait]')) {
     const text = box.querySelector('[data-wait-text]')
@@ -79,6 +81,10 @@
       const { selectionStart, selectionEnd } = field
       field.value = after
       if (before.length === after.length) field.setSelectionRange(selectionStart, selectionEnd)
+    })
+    field.addEventListener('blur', () => {
+      const [, left, right] = /^\s*([A-Z0-9]{4})[\s-]*([A-Z0-9]{4})\s*$/.exec(field.value) || []
+      if (left) field.value = `${left}-${right}`
     })
   }
 
