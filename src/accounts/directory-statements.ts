@@ -59,7 +59,7 @@ export const useIdentity = {
       returning subject
     )
     select
-      array(select distinct user_id from found) as users,
+      array(select user_id from found group by user_id order by min(position)) as users,
       (select identity_id from owner) as identity_id,
       (select id from used) as used_id,
       (select count(*) from attached) as attached,

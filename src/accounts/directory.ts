@@ -21,7 +21,7 @@ import type { Account, IdentityClaim, UserStatus } from './user.ts'
 export type Resolution =
   | { readonly kind: 'known'; readonly account: Account; readonly identityId: IdentityId }
   | { readonly kind: 'unknown' }
-  /** The subjects belong to several users. */
+  /** The subjects belong to several users, here in the order of the claim. */
   | { readonly kind: 'conflict'; readonly users: readonly UserId[] }
 
 /** Where an identity was proved from. */

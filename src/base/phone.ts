@@ -1,4 +1,5 @@
 import parsePhoneNumber, { type CountryCallingCode, type PhoneNumber as Parsed } from 'libphonenumber-js/max'
+import metadata from 'libphonenumber-js/metadata.max'
 import { AppError } from './errors.ts'
 
 declare const brand: unique symbol
@@ -43,4 +44,10 @@ export function maskPhone(phone: PhoneNumber): string {
 
 function invalid(): AppError {
   return new AppError('phone.invalid', { field: 'phone' })
+}
+
+/** Name of the country (or territory) a calling code belongs to, for a list people choose from. */
+export function countryName(callingCode: string, language: string): string {
+  const [region] = metadata.country_calling_codes[callingCode] ?? []
+  return region === undefined ? '' : (new Intl.DisplayNames(language, { type: 'region' }).of(region) ?? '')
 }

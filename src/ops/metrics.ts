@@ -88,7 +88,7 @@ export interface MetricsListener {
 interface MetricsListenerDeps {
   /** `host:port`; port 0 takes a free one. */
   readonly address: string
-  readonly registry: Registry
+  readonly registry: { readonly contentType: string; metrics(): Promise<string> }
 }
 
 /** Answers `GET /metrics` on a port of its own, never on the public one. Throws when the address cannot be had, naming the setting. */

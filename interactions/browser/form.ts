@@ -1,0 +1,61 @@
+import type { Context } from 'koa'
+import getRawBody from 'raw-body'
+import { AppError } from '../../src/base/errors.ts'
+
+export interface Form {
+  readonly fields: Readonly<Record<string, string>>
+  /** Values of the one name that may come several times. */
+  readonly list: readonly string[]
+}
+
+const maxBytes = 16 * 1024
+const maxFields = 40
+const maxFieldLength = 2000
+
+/**
+ * Reads a posted form. Throws `request.unsupported_type`, `request.too_large`, or `request.invalid` for a name that comes twice,
+ * too many or too long fields, bytes that are no UTF-8, and NUL.
+ */
+export async function readForm(ctx: Context, listName?: string): Promise<Form> {
+  if (!ctx.is('application/x-www-form-urlencoded')) throw new AppError('request.unsupported_type')
+  const body = await rawBody(ctx)
+  const fields: Record<string, string> = Object.create(null) as Record<string, string>
+  const list: string[] = []
+  const pairs = body === '' ? [] : body.split('&')
+  if (pairs.length > maxFields) throw invalid()
+  for (const pair of pairs) {
+    const separator = pair.indexOf('=')
+    const name = decode(separator === -1 ? pair : pair.slice(0, separator))
+    const value = decode(separator === -1 ? '' : pair.slice(separator + 1))
+    if (name === listName) list.push(value)
+    else if (name in fields) throw invalid()
+    else fields[name] = value
+  }
+  return { fields: { ...fields }, list }
+}
+
+async function rawBody(ctx: Context): Promise<string> {
+  try {
+    const body = await getRawBody(ctx.req, { limit: maxBytes, length: ctx.request.length ?? null })
+    return new TextDecoder('utf-8', { fatal: true }).decode(body)
+  } catch (cause) {
+    const type = (cause as { type?: string }).type
+    throw new AppError(type === 'entity.too.large' ? 'request.too_large' : 'request.invalid', { cause })
+  }
+}
+
+/** Percent-decoding that refuses what is no UTF-8 instead of replacing it. */
+function decode(text: string): string {
+  let decoded: string
+  try {
+    decoded = decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    throw invalid()
+  }
+  if (decoded.length > maxFieldLength || decoded.includes('\0')) throw invalid()
+  return decoded
+}
+
+function invalid(): AppError {
+  return new AppError('request.invalid')
+}

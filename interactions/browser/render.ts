@@ -1,0 +1,146 @@
+import type { Context } from 'koa'
+import { type AppError, asAppError } from '../../src/base/errors.ts'
+import type { I18n, Locale } from '../../src/base/i18n.ts'
+import type { RenderPage, Translate } from '../../src/oidc/pages.ts'
+import type { ViewEngine } from '../../views/engine.ts'
+import type { PageError } from '../../views/views.ts'
+
+/** What the first middleware finds out about every request. */
+export interface RequestState {
+  requestId: string
+  ip: string
+  clientName?: string | undefined
+  locale?: Locale
+}
+
+/** A page that is shown may lead on to any registered client, so `form-action` stays open: browsers apply it to the whole chain of redirects. */
+const contentSecurityPolicy =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+
+const pageHeaders: Readonly<Record<string, string>> = {
+  'content-security-policy': contentSecurityPolicy,
+  'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'cross-origin-opener-policy': 'same-origin',
+  'permissions-policy': 'camera=(), microphone=(), geolocation=(), otp-credentials=(self)',
+}
+
+const languageCookie = 'menshen_lang'
+const languageCookieMs = 365 * 86_400_000
+
+export interface Renderer {
+  readonly render: RenderPage
+  readonly translate: Translate
+  /** The visitor's language, found once a request. */
+  locale(ctx: Context): Locale
+  /** An error on the page that caused it. */
+  pageError(ctx: Context, error: AppError): PageError
+  /** An error that ends the way: a page of its own, or JSON for a program. */
+  renderError(ctx: Context, thrown: unknown, options?: { readonly retryHref?: string | undefined }): void
+  /** Answers `?lang=`: remembers the choice and leads back to the same page without it. True when it did. */
+  switchLanguage(ctx: Context): boolean
+}
+
+interface Dependencies {
+  readonly engine: ViewEngine
+  readonly i18n: I18n
+  readonly brand: { readonly name: string; readonly supportUrl?: string | undefined }
+  readonly sandbox: boolean
+  readonly secure: boolean
+  readonly now: () => Date
+}
+
+export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependencies): Renderer {
+  const state = (ctx: Context) => ctx.state as RequestState
+
+  function locale(ctx: Context): Locale {
+    const known = state(ctx).locale
+    if (known) return known
+    const uiLocales = ctx.query['ui_locales']
+    const negotiated = i18n.negotiate({
+      uiLocales: typeof uiLocales === 'string' ? uiLocales : undefined,
+      cookie: ctx.cookies.get(languageCookie, { signed: false }),
+      acceptLanguage: ctx.get('accept-language'),
+    })
+    state(ctx).locale = negotiated
+    return negotiated
+  }
+
+  const render: RenderPage = (ctx, name, data, options = {}) => {
+    for (const [header, value] of Object.entries(pageHeaders)) ctx.set(header, value)
+    ctx.vary('Accept-Language')
+    ctx.status = options.status ?? 200
+    ctx.type = 'html'
+    ctx.body = engine.render(name, data, {
+      locale: locale(ctx),
+      brand,
+      clientName: options.clientName ?? state(ctx).clientName,
+      requestId: state(ctx).requestId,
+      sandbox,
+      languagePath: options.languageLinks ? `${ctx.path}${withoutLang(ctx.search)}` : undefined,
+      assetPath: '/assets',
+    })
+  }
+
+  const translate: Translate = (ctx, key, params) => i18n.translate(locale(ctx), key, params)
+
+  return {
+    render,
+    translate,
+    locale,
+
+    pageError(ctx, error) {
+      return { code: error.code, message: translate(ctx, error.messageKey, error.params), field: error.field }
+    },
+
+    renderError(ctx, thrown, { retryHref } = {}) {
+      const error = asAppError(thrown)
+      const retryAfterSeconds = Number(error.params['retryAfterSeconds'] ?? 0)
+      if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
+      if (ctx.accepts('html', 'json') === 'html') {
+        const { requestId } = state(ctx)
+        const message = translate(ctx, error.messageKey, error.params)
+        const view = { code: error.code, message, requestId, at: now(), retryHref }
+        render(ctx, 'error', { ...view, retryAfterSeconds: retryAfterSeconds || undefined }, { status: error.status })
+        return
+      }
+      ctx.status = error.status
+      ctx.set('cache-control', 'no-store')
+      ctx.body = {
+        error: error.oauth,
+        error_description: asciiText(i18n.translate('en', error.messageKey, error.params)),
+        message_key: error.messageKey,
+      }
+    },
+
+    switchLanguage(ctx) {
+      const wanted = ctx.query['lang']
+      const chosen = i18n.locales.find((each) => each === wanted)
+      if (!chosen) return false
+      ctx.cookies.set(languageCookie, chosen, {
+        maxAge: languageCookieMs,
+        httpOnly: true,
+        sameSite: 'lax',
+        secure,
+        path: '/',
+        signed: false,
+      })
+      ctx.redirect(`${ctx.path}${withoutLang(ctx.search)}`)
+      ctx.status = 303
+      return true
+    },
+  }
+}
+
+function withoutLang(search: string): string {
+  const query = new URLSearchParams(search)
+  query.delete('lang')
+  const text = query.toString()
+  return text === '' ? '' : `?${text}`
+}
+
+/** RFC 6749 §5.2 allows printable ASCII without quote and backslash. */
+function asciiText(text: string): string {
+  return text.replace(/[\u2018\u2019]/g, "'").replace(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, ' ')
+}

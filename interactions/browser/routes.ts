@@ -1,0 +1,145 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { errors, type Interaction, type Provider } from 'oidc-provider'
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import { AppError } from '../../src/base/errors.ts'
+import { isId } from '../../src/base/ids.ts'
+import type { Audit } from '../../src/ops/audit.ts'
+import type { accountPages } from './account.ts'
+import type { ConsentClient, consentPages } from './consent.ts'
+import { readForm } from './form.ts'
+import { refuseCrossSite } from './guard.ts'
+import type { LoginResult, loginPages } from './login.ts'
+import type { Renderer, RequestState } from './render.ts'
+
+interface Dependencies {
+  readonly provider: () => Provider
+  readonly renderer: Renderer
+  readonly pages: {
+    readonly login: ReturnType<typeof loginPages>
+    readonly consent: ReturnType<typeof consentPages>
+    readonly account: ReturnType<typeof accountPages>
+  }
+  readonly directory: AccountDirectory
+  readonly audit: Audit
+  /** Where an authorization request can be started again after its interaction is gone. */
+  readonly restartHref: (interactionUid: string) => Promise<string | undefined>
+}
+
+/** The pages for browsers. Every route says who may call it: `interaction` the browser that began it, `session` a signed-in one. */
+export function browserRoutes({ provider, renderer, pages, directory, audit, restartHref }: Dependencies): Router {
+  const router = new Router()
+  const { login, consent, account } = pages
+
+  /** SECURITY: only the browser that holds the signed cookie of this very interaction, else another could finish its login. */
+  async function interaction(ctx: Context): Promise<Interaction> {
+    const uid = String(ctx['params'].uid)
+    try {
+      const found = await provider().interactionDetails(ctx.req, ctx.res)
+      if (found.uid !== uid) throw new AppError('attempt.expired')
+      return found
+    } catch (cause) {
+      if (!(cause instanceof errors.SessionNotFound) && !(cause instanceof AppError)) throw cause
+      throw new AppError('attempt.expired', { cause })
+    }
+  }
+
+  async function clientOf(ctx: Context, found: Interaction): Promise<ConsentClient> {
+    const client = await provider().Client.find(String(found.params['client_id']))
+    if (!client) throw new AppError('attempt.expired')
+    const state = ctx.state as RequestState
+    state.clientName = client.clientName ?? client.clientId
+    const uiLocales = found.params['ui_locales']
+    if (typeof uiLocales === 'string' && ctx.query['ui_locales'] === undefined)
+      ctx.query = { ...ctx.query, ui_locales: uiLocales }
+    return client as unknown as ConsentClient
+  }
+
+  async function finish(ctx: Context, result: object): Promise<void> {
+    const returnTo = await provider().interactionResult(ctx.req, ctx.res, result as never)
+    ctx.redirect(returnTo)
+    ctx.status = 303
+  }
+
+  async function show(ctx: Context): Promise<void> {
+    const found = await interaction(ctx)
+    const client = await clientOf(ctx, found)
+    if (renderer.switchLanguage(ctx)) return
+    if (found.prompt.name === 'login') return login.show(ctx, found)
+    const accountId = found.session?.accountId
+    const visitor = isId('usr', accountId) ? await directory.find(accountId) : undefined
+    if (!visitor) throw new AppError('attempt.expired')
+    consent.show(ctx, found, client, visitor)
+  }
+
+  async function submit(ctx: Context): Promise<void> {
+    const form = await readForm(ctx, 'scope')
+    const found = await interaction(ctx)
+    await clientOf(ctx, found)
+    const { choice } = form.fields
+    if (choice === 'cancel' || choice === 'deny') {
+      const userId = found.session?.accountId
+      if (choice === 'deny' && isId('usr', userId)) {
+        await audit.record({ event: 'consent.refused', userId, ...origin(ctx, found) })
+      }
+      return finish(ctx, { error: 'access_denied', error_description: 'the person declined' })
+    }
+    if (found.prompt.name === 'login') {
+      const result: LoginResult | undefined = await login.submit(ctx, found, form.fields)
+      return result && finish(ctx, result)
+    }
+    if (choice === 'switch') return switchAccount(ctx, found)
+    if (choice !== 'allow') throw new AppError('request.invalid')
+    const result = await consent.allow(provider(), found, form)
+    const userId = found.session?.accountId
+    if (isId('usr', userId)) await audit.record({ event: 'consent.granted', userId, ...origin(ctx, found) })
+    await finish(ctx, result)
+  }
+
+  /** The same request once more, with a login in front of it. */
+  function switchAccount(ctx: Context, found: Interaction): void {
+    ctx.redirect(authorizationHref(found.params, { prompt: 'login consent' }))
+    ctx.status = 303
+  }
+
+  const guarded = (handler: (ctx: Context) => Promise<void> | void) => async (ctx: Context) => {
+    refuseCrossSite(ctx, provider().issuer)
+    await handler(ctx)
+  }
+  const orRestart = (handler: (ctx: Context) => Promise<void>) => async (ctx: Context) => {
+    try {
+      await handler(ctx)
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'attempt.expired') throw error
+      renderer.renderError(ctx, error, { retryHref: await restartHref(String(ctx['params'].uid)) })
+    }
+  }
+  const withLanguage = (handler: (ctx: Context) => Promise<void> | void) => (ctx: Context) =>
+    renderer.switchLanguage(ctx) ? undefined : handler(ctx)
+
+  router.get('interaction', '/interaction/:uid', orRestart(show))
+  router.post('interaction_submit', '/interaction/:uid', orRestart(guarded(submit) as (ctx: Context) => Promise<void>))
+  router.get('account', '/account', withLanguage(account.home))
+  router.get('account_return', '/account/return', account.comeBack)
+  router.get('account_password', '/account/password', withLanguage(account.passwordPage))
+  router.post('account_password_submit', '/account/password', guarded(account.submitPassword))
+  return router
+}
+
+function origin(ctx: Context, found: Interaction) {
+  const { ip, requestId } = ctx.state as RequestState
+  return { ip, requestId, clientId: String(found.params['client_id']) }
+}
+
+/** An authorization request from stored parameters. */
+export function authorizationHref(
+  params: Readonly<Record<string, unknown>>,
+  override: Readonly<Record<string, string>> = {},
+): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries({ ...params, ...override })) {
+    if (name === 'offline' || name === 'request' || name === 'request_uri') continue
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) query.append(name, String(each))
+  }
+  return `/auth?${query}`
+}

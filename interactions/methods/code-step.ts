@@ -1,0 +1,56 @@
+import type { IdentityClaim } from '../../src/accounts/user.ts'
+import type { Step, StepRequest } from './method.ts'
+import { type Delivery, maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget } from './otp.ts'
+
+/** What a method remembers while a code is on its way. */
+export interface CodeState {
+  readonly target: OtpTarget
+  readonly resendAt: number
+}
+
+interface CodeStep<State extends CodeState> {
+  readonly codes: OtpCodes
+  readonly request: StepRequest<State>
+  readonly state: State
+  readonly purpose: OtpPurpose
+  readonly delivery?: Delivery
+}
+
+/** Sends the first code and asks for it. */
+export async function sendCode<State extends CodeState>(
+  step: Omit<CodeStep<State>, 'state'> & { readonly state: Omit<State, 'resendAt'> & { target: OtpTarget } },
+): Promise<Step<State>> {
+  const { codes, request, purpose, delivery = 'awaited' } = step
+  const { attemptId, ip, locale } = request
+  const resendAt = await codes.issue({ attemptId, ip, locale, purpose, target: step.state.target, delivery })
+  return askCode({ ...step.state, resendAt } as State, purpose)
+}
+
+/** Takes what came back: another code is sent, or the code is checked and `undefined` says that it was right. */
+export async function checkCode<State extends CodeState>(step: CodeStep<State>): Promise<Step<State> | undefined> {
+  const { codes, request, state, purpose } = step
+  if (request.input['resend'] !== undefined) return sendCode(step)
+  if (request.input['otp'] === undefined) return askCode(state, purpose)
+  await codes.verify({ attemptId: request.attemptId, purpose, target: state.target, otp: request.input['otp'] })
+  return undefined
+}
+
+function askCode<State extends CodeState>(state: State, purpose: OtpPurpose): Step<State> {
+  const { target, resendAt } = state
+  return {
+    kind: 'ask',
+    ask: { view: 'code', channel: target.channel, purpose, maskedTarget: maskTarget(target), resendAt },
+    fields: ['otp', 'resend'],
+    state,
+  }
+}
+
+/** How a person proved that a number or an address is theirs. */
+export function otpAmr(target: OtpTarget): readonly string[] {
+  return [target.channel, 'otp']
+}
+
+/** The identity behind a number or an address. */
+export function identityOf(target: OtpTarget): IdentityClaim & { readonly provider: 'phone' | 'email' } {
+  return { provider: target.channel === 'sms' ? 'phone' : 'email', subjects: [target.to], profile: {} }
+}

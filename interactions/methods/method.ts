@@ -1,0 +1,53 @@
+import type { IdentityClaim } from '../../src/accounts/user.ts'
+import type { Locale } from '../../src/base/i18n.ts'
+
+/** Who renders the answer: pages for a browser, JSON for an app of our own. No method may behave differently for one of them. */
+export type Channel = 'browser' | 'native'
+export type Input = Readonly<Record<string, string>>
+
+export interface StepRequest<State> {
+  readonly channel: Channel
+  readonly attemptId: string
+  readonly ip: string
+  readonly locale: Locale
+  readonly input: Input
+  /** What the method answered last time; kept on our side. */
+  readonly state: State | undefined
+}
+
+/** What a person is asked for. `resendAt` is in milliseconds since the epoch. */
+export type Ask =
+  | { readonly view: 'login' | 'register' | 'reset' }
+  | {
+      readonly view: 'code'
+      readonly channel: 'sms' | 'email'
+      readonly purpose: 'login' | 'register' | 'reset'
+      readonly maskedTarget: string
+      readonly resendAt: number
+    }
+  | { readonly view: 'password-new'; readonly purpose: 'reset'; readonly username: string }
+
+/** What the account table may do with a proved identity nobody has yet, or somebody has already. */
+export type Registration = 'allowed' | 'required' | 'never'
+
+export type Step<State> =
+  | { readonly kind: 'ask'; readonly ask: Ask; readonly fields: readonly string[]; readonly state: State }
+  | { readonly kind: 'redirect'; readonly to: URL; readonly state: State }
+  | {
+      readonly kind: 'proved'
+      readonly identity: IdentityClaim
+      readonly amr: readonly string[]
+      readonly registration: Registration
+      /** A password chosen on the way, hashed. `replace` also ends every session and token of the account. */
+      readonly password?: { readonly hash: string; readonly replace: boolean }
+    }
+
+/** One way for a person to prove an identity. It knows no user, no route and no page. */
+export interface LoginMethod<State = unknown> {
+  readonly id: string
+  readonly channels: readonly Channel[]
+  /** The page it begins with. */
+  readonly entry: 'login' | 'register' | 'reset'
+  /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */
+  step(request: StepRequest<State>): Promise<Step<State>>
+}

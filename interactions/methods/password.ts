@@ -1,0 +1,38 @@
+import { parseIdentifier } from '../../src/accounts/identifier.ts'
+import type { Passwords } from '../../src/accounts/passwords.ts'
+import { AppError } from '../../src/base/errors.ts'
+import type { LoginMethod } from './method.ts'
+
+/** User name, e-mail or phone number, and the one password of the account. */
+export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMethod<undefined> {
+  return {
+    id: 'password',
+    channels: ['browser', 'native'],
+    entry: 'login',
+    async step({ input, ip }) {
+      const { identifier: typed, password } = input
+      if (typed === undefined && password === undefined) {
+        return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier', 'password'], state: undefined }
+      }
+      if (!typed?.trim()) throw new AppError('identifier.required', { field: 'identifier' })
+      if (!password) throw new AppError('password.required', { field: 'password' })
+      const identifier = readIdentifier(typed, input['country'])
+      await passwords.verify({ identifier, password, ip })
+      return {
+        kind: 'proved',
+        identity: { provider: identifier.provider, subjects: [identifier.subject], profile: {} },
+        amr: ['pwd'],
+        registration: 'never',
+      }
+    },
+  }
+}
+
+/** What nobody can have as an identifier is answered like an identifier nobody has. */
+function readIdentifier(typed: string, country: string | undefined) {
+  try {
+    return parseIdentifier(typed, country)
+  } catch (cause) {
+    throw new AppError('password.wrong', { field: 'password', cause })
+  }
+}

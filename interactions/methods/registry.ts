@@ -1,0 +1,43 @@
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import type { Passwords } from '../../src/accounts/passwords.ts'
+import type { Limits } from '../../src/ops/limits.ts'
+import type { LoginMethod } from './method.ts'
+import type { OtpCodes } from './otp.ts'
+import { passwordMethod } from './password.ts'
+import { type RegistrationRules, registerMethod } from './register.ts'
+import { resetMethod } from './reset.ts'
+import { smsMethod } from './sms.ts'
+
+export type LoginMethods = ReadonlyMap<string, LoginMethod>
+
+interface Dependencies {
+  readonly codes: OtpCodes
+  readonly passwords: Passwords
+  readonly directory: AccountDirectory
+  readonly limits: Limits<'register.ip'>
+  readonly options: {
+    /** Ids of the ways to log in, in the order the login page shows them. */
+    readonly methods: readonly string[]
+    readonly registration: RegistrationRules
+  }
+}
+
+/** Every way in. One line a method; the order is that of the configuration. */
+export function loginMethods({ codes, passwords, directory, limits, options }: Dependencies): LoginMethods {
+  const { registration: rules } = options
+  const builders: Readonly<Record<string, () => LoginMethod[]>> = {
+    sms: () => [erase(smsMethod({ codes, registration: rules.phone }))],
+    password: () => [
+      erase(passwordMethod({ passwords })),
+      erase(registerMethod({ codes, passwords, limits, rules })),
+      erase(resetMethod({ codes, passwords, directory })),
+    ],
+  }
+  const methods = options.methods.flatMap((id) => builders[id]?.() ?? [])
+  return new Map(methods.map((method) => [method.id, method]))
+}
+
+/** What a method remembers is its own business; to everybody else it is a value to hand back. */
+function erase<State>(method: LoginMethod<State>): LoginMethod {
+  return method as unknown as LoginMethod
+}

@@ -1,0 +1,74 @@
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import { parseIdentifier } from '../../src/accounts/identifier.ts'
+import type { Passwords } from '../../src/accounts/passwords.ts'
+import { AppError } from '../../src/base/errors.ts'
+import type { PhoneNumber } from '../../src/base/phone.ts'
+import { type CodeState, checkCode, identityOf, otpAmr, sendCode } from './code-step.ts'
+import type { LoginMethod, Step } from './method.ts'
+import type { OtpCodes, OtpTarget } from './otp.ts'
+
+interface ResetState extends CodeState {
+  /** Whether the number or address belongs to somebody; the visitor never learns it before proving that it is theirs. */
+  readonly isKnown: boolean
+  readonly isProved: boolean
+}
+
+interface Dependencies {
+  readonly codes: OtpCodes
+  readonly passwords: Passwords
+  readonly directory: AccountDirectory
+}
+
+/** Forgotten password: prove the number or address by a code, then choose another. It never makes an account. */
+export function resetMethod({ codes, passwords, directory }: Dependencies): LoginMethod<ResetState> {
+  /** SECURITY: nothing waits for the sender, so that the time of the answer does not tell a known number from an unknown one. */
+  const deliveryTo = (isKnown: boolean) => (isKnown ? 'background' : 'none')
+
+  return {
+    id: 'reset',
+    channels: ['browser', 'native'],
+    entry: 'reset',
+    async step(request) {
+      const { input, state } = request
+      if (input['identifier'] !== undefined) {
+        const target = readTarget(input['identifier'], input['country'])
+        const identity = identityOf(target)
+        const known = await directory.findByIdentifier({ provider: identity.provider, subject: target.to })
+        const isKnown = known?.status === 'active'
+        const next = { target, isKnown, isProved: false }
+        return sendCode({ codes, request, purpose: 'reset', delivery: deliveryTo(isKnown), state: next })
+      }
+      if (!state) return { kind: 'ask', ask: { view: 'reset' }, fields: ['identifier'], state: undefined as never }
+      if (!state.isProved) {
+        const next = await checkCode({ codes, request, state, purpose: 'reset', delivery: deliveryTo(state.isKnown) })
+        return next ?? askPassword({ ...state, isProved: true })
+      }
+      if (input['new_password'] === undefined) return askPassword(state)
+      const identity = identityOf(state.target)
+      return {
+        kind: 'proved',
+        identity,
+        amr: otpAmr(state.target),
+        registration: 'never',
+        password: { hash: await passwords.prepare(input['new_password'], [state.target.to]), replace: true },
+      }
+    },
+  }
+}
+
+function askPassword(state: ResetState): Step<ResetState> {
+  return {
+    kind: 'ask',
+    ask: { view: 'password-new', purpose: 'reset', username: state.target.to },
+    fields: ['new_password'],
+    state,
+  }
+}
+
+function readTarget(typed: string, country: string | undefined): OtpTarget {
+  if (typed.trim() === '') throw new AppError('identifier.required', { field: 'identifier' })
+  const { provider, subject } = parseIdentifier(typed, country)
+  if (provider === 'phone') return { channel: 'sms', to: subject as PhoneNumber }
+  if (provider === 'email') return { channel: 'email', to: subject }
+  throw new AppError('email.invalid', { field: 'identifier' })
+}

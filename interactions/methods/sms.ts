@@ -1,0 +1,36 @@
+import { parsePhone } from '../../src/base/phone.ts'
+import { type CodeState, checkCode, identityOf, otpAmr, sendCode } from './code-step.ts'
+import type { LoginMethod } from './method.ts'
+import type { OtpCodes } from './otp.ts'
+
+/** Phone number, then the code sent to it. Whoever proves a number nobody has yet gets an account. */
+export function smsMethod({
+  codes,
+  registration,
+}: {
+  codes: OtpCodes
+  registration: 'auto' | 'closed'
+}): LoginMethod<CodeState> {
+  return {
+    id: 'sms',
+    channels: ['browser', 'native'],
+    entry: 'login',
+    async step(request) {
+      const { input, state } = request
+      if (input['phone'] !== undefined) {
+        const target = { channel: 'sms', to: parsePhone(input['phone'], input['country']) } as const
+        return sendCode({ codes, request, purpose: 'login', state: { target } })
+      }
+      if (!state)
+        return { kind: 'ask', ask: { view: 'login' }, fields: ['phone', 'country'], state: undefined as never }
+      const next = await checkCode({ codes, request, state, purpose: 'login' })
+      if (next) return next
+      return {
+        kind: 'proved',
+        identity: identityOf(state.target),
+        amr: otpAmr(state.target),
+        registration: registration === 'auto' ? 'allowed' : 'never',
+      }
+    },
+  }
+}

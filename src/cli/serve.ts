@@ -1,0 +1,75 @@
+import cluster from 'node:cluster'
+import { availableParallelism } from 'node:os'
+import type { App } from '../app.ts'
+import { loadConfig } from '../config.ts'
+import type { CommandContext } from './command.ts'
+
+/** `menshen serve`: runs until it is told to stop, then finishes what is in flight. */
+export async function serve(context: CommandContext): Promise<number> {
+  const { env, cwd, flags, stdout } = context
+  const argv = { config: flags['config'] as string | undefined }
+  const loaded = loadConfig({ argv, env, cwd, isTerminal: stdout.isTTY === true })
+  const { server } = loaded.config
+  const workers = server.workers === 'auto' ? availableParallelism() : server.workers
+  if (workers > 1 && cluster.isPrimary) {
+    const { supervise } = await import('./workers.ts')
+    return supervise({ workers, loaded, context })
+  }
+  const app = await start(loaded)
+  const stop = untilStopped()
+  const { port, metrics } = await app.listen()
+  if (cluster.isWorker) process.send?.({ ready: port })
+  else announce(loaded, { port, metrics }, context)
+  await stop
+  await app.close()
+  return 0
+}
+
+export type Loaded = ReturnType<typeof loadConfig>
+
+async function start({ config }: Loaded): Promise<App> {
+  const [{ buildApp }, { createLog }] = await Promise.all([import('../app.ts'), import('../ops/log.ts')])
+  const log = createLog(config.log)
+  const sandbox = config.sandbox ? await loadSandbox() : undefined
+  return buildApp({ config, log, ...(sandbox ? { sandbox } : {}) })
+}
+
+/** The sandbox is no part of the image, so its module is named at run time only. */
+async function loadSandbox(): Promise<NonNullable<Parameters<typeof import('../app.ts').buildApp>[0]['sandbox']>> {
+  const specifier = '../../sandbox/sandbox.ts'
+  const { openSandbox } = (await import(specifier)) as { openSandbox: never }
+  return openSandbox
+}
+
+/** Resolves at the first SIGTERM or SIGINT; at the second the process ends at once. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false
+    const stop = () => {
+      if (isStopping) process.exit(1)
+      isStopping = true
+      resolve()
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    if (cluster.isWorker) process.on('disconnect', stop)
+  })
+}
+
+/** What a person needs to know at the start, in few lines; for machines it is in the log. */
+export function announce(
+  { config, warnings }: Loaded,
+  { port, metrics }: { readonly port: number; readonly metrics: string | undefined },
+  { stdout }: Pick<CommandContext, 'stdout'>,
+): void {
+  const { issuer, server, sandbox } = config
+  const at = new URL(issuer).port === String(port) ? '' : ` (listening on ${server.host}:${port})`
+  const lines = [
+    `Menshen is ready at ${issuer}${at}`,
+    ...(sandbox ? [`  demo       ${issuer}/sandbox`, `  SMS codes  ${issuer}/sandbox/outbox`] : []),
+    ...(metrics ? [`  metrics    http://${metrics}/metrics`] : []),
+    ...(warnings.length > 0 ? ['not fit for production:'] : []),
+    ...warnings.map(({ line, setting }) => `  - ${line} (${setting})`),
+  ]
+  stdout.write(`${lines.join('\n')}\n`)
+}

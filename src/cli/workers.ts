@@ -1,0 +1,75 @@
+import cluster, { type Worker } from 'node:cluster'
+import { AggregatorRegistry } from 'prom-client'
+import { openCore } from '../core.ts'
+import { createLog } from '../ops/log.ts'
+import { startMetricsListener } from '../ops/metrics.ts'
+import type { CommandContext } from './command.ts'
+import { announce, type Loaded } from './serve.ts'
+
+interface Supervision {
+  readonly workers: number
+  readonly loaded: Loaded
+  readonly context: CommandContext
+}
+
+const restartPauseMs = 1000
+
+/**
+ * Several processes behind one port. This one owns the data folder and the metrics listener and starts a worker again when it
+ * dies; the workers do the work.
+ */
+export async function supervise({ workers, loaded, context }: Supervision): Promise<number> {
+  const { config } = loaded
+  const log = createLog(config.log)
+  const core = await openCore({ config, log, serve: true })
+  const registry = new AggregatorRegistry()
+  const env = {
+    ...context.env,
+    DATABASE_URL: core.databaseUrl.reveal(),
+    MENSHEN_OPS__METRICS: 'off',
+  } as Record<string, string>
+  let isStopping = false
+
+  function start(): Promise<number> {
+    const worker = cluster.fork(env)
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: { ready?: number }) => message.ready !== undefined && resolve(message.ready))
+      worker.once('exit', (code) => {
+        reject(new Error(`a worker ended with status ${code} before it was ready`))
+        if (isStopping) return
+        log.error({ code }, 'a worker died and is started again')
+        setTimeout(
+          () => !isStopping && start().catch((error) => log.error({ err: error }, 'a worker did not start')),
+          restartPauseMs,
+        )
+      })
+    })
+  }
+
+  const stopped = new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => resolve())
+    process.once('SIGINT', () => resolve())
+  })
+  const ports = await Promise.all(Array.from({ length: workers }, start))
+  const metrics =
+    config.ops.metrics === 'off'
+      ? undefined
+      : await startMetricsListener({
+          address: config.ops.metrics,
+          registry: { contentType: registry.contentType, metrics: () => registry.clusterMetrics() },
+        })
+  announce(loaded, { port: ports[0] ?? 0, metrics: metrics?.address }, context)
+  await stopped
+  isStopping = true
+  await metrics?.close()
+  await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker)))
+  await core.close()
+  return 0
+}
+
+function end(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve())
+    worker.process.kill('SIGTERM')
+  })
+}

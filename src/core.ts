@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AccountDirectory } from './accounts/directory.ts'
+import type { Clock } from './base/clock.ts'
+import { Secret } from './base/secret.ts'
+import type { Config } from './config.ts'
+import { type Audit, type AuditEventName, audit } from './ops/audit.ts'
+import type { Log } from './ops/log.ts'
+import { type EmbeddedDatabase, openEmbedded } from './store/embedded.ts'
+import type { EphemeralStore } from './store/ephemeral.ts'
+import { migrateUp, migrationStatus } from './store/migrate.ts'
+import { type Database, openDatabase } from './store/postgres.ts'
+import { redisStore } from './store/redis.ts'
+import { type Sealer, sealer } from './store/seal.ts'
+import { tableStore } from './store/tables.ts'
+
+/** What the server and every command that touches stored things begin with. */
+export interface Core {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly database: Database
+  readonly databaseUrl: Secret
+  readonly store: EphemeralStore
+  readonly sealer: Sealer
+  readonly directory: AccountDirectory
+  readonly audit: Audit
+  /** Deletes what has expired, in small batches; the server calls it from time to time. */
+  sweep(): Promise<void>
+  close(): Promise<void>
+}
+
+interface CoreInput {
+  readonly config: Config
+  readonly log: Log
+  readonly clock?: Clock
+  /** True for the server: it takes the data folder for itself and brings the schema up to date. */
+  readonly serve: boolean
+  readonly onAudit?: (event: AuditEventName, outcome: 'stored' | 'failed') => void
+}
+
+/** Opens the stores. Throws an error made for people when the folder is in use or the schema does not fit. */
+export async function openCore({ config, log, clock = Date.now, serve, onAudit }: CoreInput): Promise<Core> {
+  const embedded = config.database.url ? undefined : await openOwnDatabase(config, log, serve)
+  const databaseUrl = config.database.url ?? (embedded as EmbeddedDatabase).url
+  const onError = (error: unknown) => log.warn({ err: error }, 'a store connection was lost')
+  const database = openDatabase({ url: databaseUrl, poolSize: config.database.pool_size, onError })
+  try {
+    await fitSchema(database, log, serve)
+    const tables = config.redis.url ? undefined : tableStore({ database, clock, url: databaseUrl })
+    const store = tables ?? redisStore({ url: config.redis.url as Secret, clock, onError })
+    const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
+    return {
+      config,
+      clock,
+      log,
+      database,
+      databaseUrl,
+      store,
+      sealer: sealer({ keys }),
+      directory: new AccountDirectory({ database, clock }),
+      audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
+      async sweep() {
+        await tables?.sweep()
+        await sweepRecords(database, clock)
+      },
+      async close() {
+        await store.close()
+        await database.close()
+        await embedded?.stop()
+      },
+    }
+  } catch (error) {
+    await database.close()
+    await embedded?.stop()
+    throw error
+  }
+}
+
+function openOwnDatabase(config: Config, log: Log, serve: boolean): Promise<EmbeddedDatabase> {
+  return openEmbedded({ dataDir: config.data_dir, pid: process.pid, serve, log: (line) => log.debug(line) })
+}
+
+async function fitSchema(database: Database, log: Log, serve: boolean): Promise<void> {
+  if (serve) {
+    await migrateUp(database, (line) => log.debug(line))
+    return
+  }
+  const { pending, unknown } = await migrationStatus(database)
+  if (unknown.length > 0) throw new Error(`the schema is newer than this program: it has ${unknown.join(', ')}`)
+  if (pending.length > 0) await migrateUp(database, (line) => log.debug(line))
+}
+
+/** The sandbox's master key, made once. SECURITY: readable by its owner only; production brings a key of its own. */
+async function ownSecretKey(dataDir: string): Promise<Secret> {
+  const path = join(dataDir, 'secret.key')
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  try {
+    await writeFile(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return new Secret((await readFile(path, 'utf8')).trim())
+}
+
+const sweepRows = 1000
+
+/** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
+const keptAfterExpirySeconds = 86_400
+
+async function sweepRecords(database: Database, clock: Clock): Promise<void> {
+  const before = new Date(clock() - keptAfterExpirySeconds * 1000)
+  for (;;) {
+    const { rowCount } = await database.knex.raw(
+      `delete from oidc_records where ctid = any(array(
+         select ctid from oidc_records where expires_at < ? limit ${sweepRows} for update skip locked))`,
+      [before],
+    )
+    if (rowCount < sweepRows) return
+  }
+}

@@ -1,0 +1,77 @@
+import type { Context, Middleware } from 'koa'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { RenderPage } from './oidc/pages.ts'
+import type { UnitOfWork } from './oidc/unit-of-work.ts'
+import type { Metrics } from './ops/metrics.ts'
+import type { EphemeralStore } from './store/ephemeral.ts'
+
+interface Dependencies {
+  readonly units: UnitOfWork
+  readonly store: EphemeralStore
+  readonly mac: (text: string) => string
+  readonly render: RenderPage
+  readonly metrics: Metrics
+}
+
+const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
+/** Seconds between two polls of a device, RFC 8628 §3.2. */
+const pollSeconds = 5
+
+/** Around the library: writes leave before the reply, and answers are completed where the library leaves something to be wished. */
+export function libraryAnswers({ units, store, mac, render, metrics }: Dependencies): Middleware {
+  return async (ctx, next) => {
+    let roundTrips = 0
+    const won = await units.run(async (unit) => {
+      await next()
+      roundTrips = unit.roundTrips
+    })
+    if (!won) loseRace(ctx)
+    const oidc = (ctx as unknown as KoaContextWithOIDC).oidc
+    if (!oidc) return
+    metrics.storeRoundTrips.observe({ route: String(oidc.route) }, roundTrips)
+    if (oidc.route === 'device_authorization' && ctx.status === 200) {
+      ctx.body = { ...(ctx.body as object), interval: pollSeconds }
+    }
+    if (oidc.route === 'token') await slowDown(ctx, oidc.params)
+    if (ctx.response.is('html') && typeof ctx.body === 'string') redrawFormPost(ctx, ctx.body)
+  }
+
+  /** Another request has used the same code or token a moment earlier; nothing of this one was written. */
+  function loseRace(ctx: Context): void {
+    ctx.status = 400
+    ctx.body = { error: 'invalid_grant', error_description: 'grant request is invalid' }
+  }
+
+  /** The library lets a device poll as often as it likes; RFC 8628 §3.5 wants `slow_down`. */
+  async function slowDown(ctx: Context, params: Readonly<Record<string, unknown>> | undefined): Promise<void> {
+    if (params?.['grant_type'] !== deviceGrant || typeof params['device_code'] !== 'string') return
+    if ((ctx.body as { error?: string } | undefined)?.error !== 'authorization_pending') return
+    const inTime = await store.add(`device-poll:${mac(params['device_code'])}`, 1, pollSeconds)
+    if (!inTime) ctx.body = { error: 'slow_down', error_description: 'the device polls too often' }
+  }
+
+  /** The library's page that posts a form on by script, drawn as ours: it works without script and under our policy. */
+  function redrawFormPost(ctx: Context, html: string): void {
+    if (!html.includes('<title>Submitting Callback</title>')) return
+    const action = unescape(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? '')
+    const fields = [...html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"\/>/g)].map(
+      ([, name, value]) => ({
+        name: unescape(name ?? ''),
+        value: unescape(value ?? ''),
+      }),
+    )
+    render(ctx, 'continue', { action, fields }, { status: ctx.status })
+  }
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&lt;': '<',
+  '&gt;': '>',
+  '&quot;': '"',
+  '&#39;': "'",
+  '&amp;': '&',
+}
+
+function unescape(text: string): string {
+  return text.replace(/&(?:lt|gt|quot|#39|amp);/g, (entity) => entities[entity] ?? entity)
+}

@@ -1,0 +1,23 @@
+import type { Config } from './config.ts'
+import type { LimitRule } from './ops/limits.ts'
+
+const day = 86_400
+
+/** Every named limit of the product. Those on messages are settings, because they cost money. */
+export function rules({ sms }: Pick<Config, 'sms'>) {
+  const { per_number, per_ip, per_day_total } = sms.limits
+  return {
+    'sms.number': { windows: per_number, error: 'otp.too_soon' },
+    'sms.ip': { windows: per_ip, error: 'request.too_many' },
+    'sms.total': { fixed: { max: per_day_total, seconds: day }, error: 'server.unavailable' },
+    'mail.address': { windows: per_number, error: 'otp.too_soon' },
+    'mail.ip': { windows: per_ip, error: 'request.too_many' },
+    'register.ip': {
+      windows: [
+        { max: 20, seconds: 3600 },
+        { max: 60, seconds: day },
+      ],
+      error: 'request.too_many',
+    },
+  } as const satisfies Record<string, LimitRule>
+}

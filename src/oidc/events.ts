@@ -1,0 +1,102 @@
+import type { errors, KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { isId } from '../base/ids.ts'
+import type { Audit } from '../ops/audit.ts'
+import type { Log } from '../ops/log.ts'
+import type { Metrics } from '../ops/metrics.ts'
+
+interface Dependencies {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly audit: Audit
+}
+
+const grantTypes = new Set([
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:device_code',
+])
+const knownErrors = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'invalid_target',
+  'invalid_dpop_proof',
+  'use_dpop_nonce',
+  'authorization_pending',
+  'slow_down',
+  'expired_token',
+  'access_denied',
+])
+
+/** What happens inside the library, counted, logged with its private reason, and recorded where it matters for security. */
+export function listen(provider: Provider, { log, metrics, audit }: Dependencies): void {
+  const grantType = (ctx: KoaContextWithOIDC) => {
+    const named = String(ctx.oidc?.params?.['grant_type'] ?? '')
+    return grantTypes.has(named) ? named : 'other'
+  }
+  const about = (ctx: KoaContextWithOIDC) => ({
+    request_id: ctx.state['requestId'] as string | undefined,
+    route: ctx.oidc?.route,
+    client_id: ctx.oidc?.client?.clientId,
+  })
+  const context = (ctx: KoaContextWithOIDC) => ({
+    requestId: ctx.state['requestId'] as string | undefined,
+    ip: ctx.state['ip'] as string | undefined,
+    clientId: ctx.oidc?.client?.clientId,
+  })
+
+  provider.on('grant.success', (ctx) => {
+    metrics.tokens.inc({ grant_type: grantType(ctx), outcome: 'issued' })
+  })
+
+  provider.on('grant.error', (ctx, error) => {
+    const outcome = knownErrors.has(error.message) ? error.message : 'other'
+    metrics.tokens.inc({ grant_type: grantType(ctx), outcome })
+    const detail = (error as { error_detail?: string }).error_detail
+    // A refusal tells the client little on purpose; the reason is here, under the id the client was given.
+    log.info(
+      { ...about(ctx), error: error.message, detail: detail ?? error.error_description },
+      'token request refused',
+    )
+    if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
+      const accountId = (ctx.oidc.entities['RefreshToken'] as { accountId?: string } | undefined)?.accountId
+      const userId = isId('usr', accountId) ? accountId : undefined
+      void audit.record({ event: 'token.reused', userId, ...context(ctx), detail: { reason: detail } })
+    }
+  })
+
+  const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
+    log.info(
+      { ...about(ctx), error: error.message, detail: error.error_detail ?? error.error_description },
+      'request refused',
+    )
+  }
+  provider.on('authorization.error', refused)
+  provider.on('userinfo.error', refused)
+  provider.on('introspection.error', refused)
+  provider.on('revocation.error', refused)
+
+  provider.on('server_error', (ctx, error) => {
+    log.error({ ...about(ctx), err: error }, 'the protocol library failed')
+  })
+
+  provider.on('grant.revoked', (ctx, grantId) => {
+    const accountId = ctx.oidc.entities.Account?.accountId
+    const userId = isId('usr', accountId) ? accountId : undefined
+    void audit.record({ event: 'grant.revoked', userId, ...context(ctx), detail: { grant: grantId.slice(0, 8) } })
+  })
+
+  provider.on('end_session.success', (ctx) => {
+    const accountId = ctx.oidc.session?.accountId
+    const userId = isId('usr', accountId) ? accountId : undefined
+    if (userId) void audit.record({ event: 'session.ended', userId, ...context(ctx) })
+  })
+
+  provider.on('backchannel.error', (ctx, error, client) => {
+    log.warn({ ...about(ctx), client_id: client.clientId, err: error }, 'back-channel logout failed')
+  })
+}

@@ -1,0 +1,44 @@
+import type { Grant, KoaContextWithOIDC } from 'oidc-provider'
+import { type Clock, epochSeconds } from '../base/clock.ts'
+import type { ClientPolicies } from './client-policies.ts'
+import { grantSeconds } from './lifetimes.ts'
+
+const day = 86_400
+
+/**
+ * The grant of this browser session for this client. For our own clients whatever the request names is granted without asking;
+ * for others only what a person agreed to. A grant that would end before the tokens it carries is prolonged, at most once a day,
+ * because a refresh token dies with its grant. A grant of another account is not used.
+ */
+export function existingGrant({ policies, clock }: { policies: ClientPolicies; clock: Clock }) {
+  return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
+    const { client, account, session, params, result, provider } = ctx.oidc
+    if (!client || !account || !session) return undefined
+    const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId)
+    const found = grantId ? await provider.Grant.find(grantId) : undefined
+    const mine = found?.accountId === account.accountId && found.clientId === client.clientId ? found : undefined
+    const isFirstParty = policies.isFirstParty(client)
+    if (!mine && !isFirstParty) return undefined
+
+    const grant = mine ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
+    const changed = isFirstParty && grantRequested(grant, ctx, String(params?.['scope'] ?? ''))
+    const wantedExp = epochSeconds(clock) + grantSeconds(policies.lifetimes(client))
+    if (!mine || changed || wantedExp - (grant.exp ?? 0) > day) {
+      grant.exp = Math.max(grant.exp ?? 0, wantedExp)
+      await grant.save()
+    }
+    return grant
+  }
+}
+
+/** Adds what the request asks for and the grant lacks; true when something was added. */
+function grantRequested(grant: Grant, ctx: KoaContextWithOIDC, scope: string): boolean {
+  const before = JSON.stringify([grant.openid, grant.resources])
+  if (scope !== '') grant.addOIDCScope([...ctx.oidc.requestParamOIDCScopes].join(' '))
+  if (ctx.oidc.requestParamClaims.size > 0) grant.addOIDCClaims([...ctx.oidc.requestParamClaims])
+  for (const [identifier, server] of Object.entries(ctx.oidc.resourceServers ?? {})) {
+    const asked = scope.split(' ').filter((each) => server.scopes.has(each))
+    grant.addResourceScope(identifier, asked.join(' '))
+  }
+  return before !== JSON.stringify([grant.openid, grant.resources])
+}

@@ -1,0 +1,123 @@
+import type { Context } from 'koa'
+import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
+import type { ViewName, Views } from '../../views/views.ts'
+import type { ErrorCode } from '../base/errors.ts'
+
+/** Draws a page for the visitor of `ctx`: language, headers and layout are the renderer's business. */
+export type RenderPage = <K extends ViewName>(
+  ctx: Context,
+  name: K,
+  data: Views[K],
+  options?: { readonly status?: number; readonly clientName?: string | undefined; readonly languageLinks?: boolean },
+) => void
+
+/** Translates a message key for the visitor of `ctx`. */
+export type Translate = (ctx: Context, key: string, params?: Readonly<Record<string, string | number>>) => string
+
+/** Our own pages in the places where the library would draw one of its own. */
+export function libraryPages({
+  render,
+  translate,
+  now,
+}: {
+  render: RenderPage
+  translate: Translate
+  now: () => Date
+}) {
+  const nameOf = (client: Client | undefined) => client?.clientName ?? client?.clientId
+
+  return {
+    async logout(ctx: KoaContextWithOIDC, form: string): Promise<void> {
+      const { action, xsrf } = hidden(form)
+      const clientName = nameOf(ctx.oidc.client)
+      render(ctx, 'logout', { action, xsrf, clientName }, { clientName, languageLinks: true })
+    },
+
+    async logoutDone(ctx: KoaContextWithOIDC): Promise<void> {
+      const clientName = nameOf(ctx.oidc.client)
+      render(ctx, 'logout-done', { clientName }, { clientName, languageLinks: true })
+    },
+
+    async error(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
+      const key = errorKey(out.error, error)
+      render(ctx, 'error', {
+        code: out.error,
+        message: translate(ctx, `errors.${key}`),
+        hint: key === 'request.invalid' ? out.error_description : undefined,
+        requestId: String(ctx.state['requestId'] ?? ''),
+        at: now(),
+      })
+    },
+
+    async deviceCode(ctx: KoaContextWithOIDC, form: string, _out?: unknown, error?: Error & { userCode?: string }) {
+      const { action, xsrf } = hidden(form)
+      const status = error ? 400 : 200
+      const code = error ? deviceErrorKey(error.name) : undefined
+      const shown = code === undefined ? undefined : { code, message: translate(ctx, code), field: 'user_code' }
+      if (error?.name === 'AbortedError') {
+        render(ctx, 'message', {
+          title: translate(ctx, 'device.aborted.title'),
+          body: translate(ctx, 'device.aborted.body'),
+        })
+        return
+      }
+      render(
+        ctx,
+        'device-code',
+        { action, xsrf, userCode: error?.userCode, error: shown },
+        { status, languageLinks: !error },
+      )
+    },
+
+    async deviceConfirm(
+      ctx: KoaContextWithOIDC,
+      form: string,
+      client: Client,
+      deviceInfo: Record<string, unknown>,
+      userCode: string,
+    ) {
+      const { action, xsrf } = hidden(form)
+      const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 200) : undefined)
+      render(ctx, 'device-confirm', {
+        action,
+        xsrf,
+        userCode,
+        clientName: nameOf(client) ?? '',
+        device: { ip: text(deviceInfo['ip']), userAgent: text(deviceInfo['ua']) },
+      })
+    },
+
+    async deviceDone(ctx: KoaContextWithOIDC): Promise<void> {
+      const clientName = nameOf(ctx.oidc.client)
+      render(ctx, 'device-done', { clientName }, { clientName })
+    },
+  }
+}
+
+/** The library hands over a form as HTML text; what matters in it are the target and the token against forged posts. */
+function hidden(form: string): { action: string; xsrf: string } {
+  return {
+    action: /action="([^"]*)"/.exec(form)?.[1] ?? '',
+    xsrf: /name="xsrf" value="([^"]*)"/.exec(form)?.[1] ?? '',
+  }
+}
+
+function errorKey(oauth: string, error: Error): ErrorCode {
+  if (error.name === 'SessionNotFound') return 'attempt.expired'
+  if (oauth === 'server_error') return 'server.unexpected'
+  if (oauth === 'temporarily_unavailable') return 'server.unavailable'
+  return 'request.invalid'
+}
+
+function deviceErrorKey(name: string): string {
+  switch (name) {
+    case 'NoCodeError':
+      return 'device.code_required'
+    case 'ExpiredError':
+      return 'device.code_expired'
+    case 'AlreadyUsedError':
+      return 'device.code_used'
+    default:
+      return 'device.code_unknown'
+  }
+}

@@ -1,0 +1,194 @@
+import {
+  type Account,
+  type Client,
+  type ClientMetadata,
+  type Configuration,
+  type KoaContextWithOIDC,
+  Provider,
+  type RefreshToken,
+} from 'oidc-provider'
+import type { AccountDirectory } from '../accounts/directory.ts'
+import { type Clock, epochSeconds } from '../base/clock.ts'
+import { isId } from '../base/ids.ts'
+import type { Sealer } from '../store/seal.ts'
+import type { Adapter } from './adapter.ts'
+import { claimsByScope, claimsOf } from './claims.ts'
+import type { ClientPolicies } from './client-policies.ts'
+import { extraProperties, protocolScopes } from './client-schema.ts'
+import { existingGrant } from './grants.ts'
+import type { Keys } from './keys.ts'
+import { grantSeconds, maxSeconds, remainingSeconds } from './lifetimes.ts'
+import { keepOfflineAccess } from './offline-access.ts'
+import type { libraryPages } from './pages.ts'
+import { acrValues, prompts } from './policy.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+export interface ProviderParts {
+  readonly issuer: string
+  readonly adapter: (model: string) => Adapter
+  readonly units: UnitOfWork
+  readonly directory: AccountDirectory
+  readonly pages: ReturnType<typeof libraryPages>
+  readonly sealer: Sealer
+  readonly clock: Clock
+}
+
+export interface ProviderSettings {
+  readonly clients: readonly Record<string, unknown>[]
+  readonly policies: ClientPolicies
+  readonly keys: Keys
+}
+
+/** Seconds. A code is used at once by a program; a person needs longer for a login or for a second screen. */
+const codeSeconds = 60
+const interactionSeconds = 3600
+const deviceCodeSeconds = 600
+const anonymousSessionSeconds = 600
+const idTokenSeconds = 3600
+const outboundTimeoutMs = 2500
+
+/** The authorization server of the library with our rules. The only place that constructs it. */
+export function buildProvider(parts: ProviderParts, { clients, policies, keys }: ProviderSettings): Provider {
+  const { issuer, adapter, units, directory, pages, sealer, clock } = parts
+  const secure = issuer.startsWith('https:')
+  const lifetimesIn = (ctx: KoaContextWithOIDC | undefined) => policies.lifetimes(ctx?.oidc?.client)
+
+  /** Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. */
+  async function findAccount(_: unknown, sub: string): Promise<Account | undefined> {
+    if (!isId('usr', sub)) return undefined
+    const account = units.current()?.account(sub) ?? (await directory.find(sub))
+    if (account?.user.status !== 'active') return undefined
+    return { accountId: sub, claims: async () => claimsOf(account) }
+  }
+
+  const configuration: Configuration = {
+    adapter,
+    findAccount,
+    clients: clients as unknown as ClientMetadata[],
+    jwks: { keys: [...keys.signing] } as NonNullable<Configuration['jwks']>,
+    acrValues,
+    claims: { ...claimsByScope, sid: null } as NonNullable<Configuration['claims']>,
+    scopes: protocolScopes,
+    responseTypes: ['code'],
+    subjectTypes: ['public'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    extraClientMetadata: { properties: [...extraProperties] },
+    enabledJWA: {
+      idTokenSigningAlgValues: ['ES256', 'RS256'],
+      clientAuthSigningAlgValues: ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'],
+      dPoPSigningAlgValues: ['ES256', 'RS256', 'EdDSA'],
+    },
+    // PKCE with S256 for every client, confidential ones too: RFC 9700 §2.1.1. The library knows no other method.
+    pkce: { required: () => true },
+    clockTolerance: 5,
+    cookies: {
+      keys: keys.cookies,
+      names: sessionCookieNames(secure),
+      long: { signed: true, httpOnly: true, sameSite: 'lax', secure, path: '/' },
+      short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
+    },
+    clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
+    extraParams: { offline: keepOfflineAccess(policies) },
+    extraTokenClaims: (ctx) => loginClaims(ctx),
+    loadExistingGrant: existingGrant({ policies, clock }),
+    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn) },
+    renderError: pages.error,
+    // SECURITY: clients are registered by operators, so their addresses may be private; what they may not do is stall us.
+    fetch: (url, options) =>
+      globalThis.fetch(url, { redirect: 'error', ...options, signal: AbortSignal.timeout(outboundTimeoutMs) }),
+
+    /** Every client rotates on every use, until so little is left of the absolute limit that a successor would be stillborn. */
+    rotateRefreshToken: (ctx) => {
+      const limit = policies.lifetimes(ctx.oidc.client).refresh
+      return maxSeconds(limit) - (ctx.oidc.entities['RefreshToken'] as RefreshToken).totalLifetime() > 1
+    },
+    ttl: {
+      AuthorizationCode: codeSeconds,
+      Interaction: interactionSeconds,
+      DeviceCode: deviceCodeSeconds,
+      IdToken: idTokenSeconds,
+      AccessToken: (_, token, client) => token.resourceServer?.accessTokenTTL ?? policies.lifetimes(client).access,
+      ClientCredentials: (_, token, client) =>
+        token.resourceServer?.accessTokenTTL ?? policies.lifetimes(client).access,
+      RefreshToken: (_, token, client) => remainingSeconds(policies.lifetimes(client).refresh, token.totalLifetime()),
+      Grant: (ctx) => grantSeconds(lifetimesIn(ctx)),
+      Session: (ctx, session) => {
+        if (!session.loginTs) return anonymousSessionSeconds
+        const now = epochSeconds(clock)
+        const slid = remainingSeconds(lifetimesIn(ctx).session, now - session.loginTs)
+        // A client with a short limit must not shorten the session of the others.
+        return Math.max(slid, (session.exp ?? 0) - now)
+      },
+    },
+    features: {
+      devInteractions: { enabled: false },
+      userinfo: { enabled: true },
+      claimsParameter: { enabled: true },
+      clientCredentials: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true },
+      backchannelLogout: { enabled: true },
+      dPoP: { enabled: true, nonceSecret: sealer.derive('dpop_nonce') },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_, client, token) => policies.mayIntrospect(client, token.clientId),
+      },
+      revocation: { enabled: true },
+      rpInitiatedLogout: { enabled: true, logoutSource: pages.logout, postLogoutSuccessSource: pages.logoutDone },
+      deviceFlow: {
+        enabled: true,
+        charset: 'base-20',
+        mask: '****-****',
+        userCodeInputSource: pages.deviceCode as never,
+        userCodeConfirmSource: pages.deviceConfirm as never,
+        successSource: pages.deviceDone,
+      },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_, client, oneOf) => {
+          const own = policies.defaultResource(client)
+          if (!oneOf) return own as string
+          return own && oneOf.includes(own) ? own : (oneOf as unknown as string)
+        },
+        getResourceServerInfo: (_, resource, client) => policies.resourceServer(resource, client),
+        // A refresh that names only scopes of the protocol asks for a token for userinfo; any other gets the granted resource.
+        useGrantedResource: (ctx) => !asksForProtocolOnly(ctx),
+      },
+    },
+  }
+
+  const provider = new Provider(issuer, configuration)
+  provider.proxy = true
+  return provider
+}
+
+/** `__Host-` binds the cookie to this host and to https (RFC 6265bis §4.1.3.2); without https a browser would refuse it. */
+export function sessionCookieNames(secure: boolean): { session: string; interaction: string; resume: string } {
+  return {
+    session: secure ? '__Host-menshen_session' : 'menshen_session',
+    interaction: 'menshen_interaction',
+    resume: 'menshen_resume',
+  }
+}
+
+function loginClaims(ctx: KoaContextWithOIDC): Record<string, unknown> | undefined {
+  const { AuthorizationCode, RefreshToken, DeviceCode } = ctx?.oidc?.entities ?? {}
+  const source = (AuthorizationCode ?? RefreshToken ?? DeviceCode) as
+    | { acr?: string; amr?: string[]; authTime?: number }
+    | undefined
+  return source && { acr: source.acr, amr: source.amr, auth_time: source.authTime }
+}
+
+function asksForProtocolOnly(ctx: KoaContextWithOIDC): boolean {
+  const scope = ctx.oidc.params?.['scope']
+  if (ctx.oidc.params?.['grant_type'] !== 'refresh_token' || typeof scope !== 'string') return false
+  return scope.split(' ').every((each) => (protocolScopes as readonly string[]).includes(each))
+}
+
+/** Checks metadata the way the running server will; throws the library's `invalid_client_metadata`. */
+export async function validateClient(provider: Provider, metadata: Record<string, unknown>): Promise<void> {
+  const model = provider.Client as unknown as { validate(metadata: Record<string, unknown>): Promise<void> }
+  await model.validate(metadata)
+}
+
+export type { Client }

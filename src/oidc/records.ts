@@ -1,0 +1,148 @@
+import { hash } from 'node:crypto'
+import { accountJson } from '../accounts/account-json.ts'
+
+/** Models whose loss a person would notice, with their number in the table. The ephemeral ones are listed in adapter.ts. */
+export const durableModels = {
+  Session: 1,
+  Grant: 2,
+  AuthorizationCode: 3,
+  RefreshToken: 4,
+  AccessToken: 5,
+  ClientCredentials: 6,
+  DeviceCode: 7,
+} as const
+
+export type DurableModel = keyof typeof durableModels
+export type Payload = Record<string, unknown> & { jti?: string }
+
+/** One row on its way into the table. */
+export interface RecordRow {
+  readonly model: DurableModel
+  readonly id: string
+  readonly payload: string
+  readonly grantId: string | null
+  readonly uid: string | null
+  readonly userCode: string | null
+  readonly sessionUid: string | null
+  readonly userId: string | null
+  readonly expiresAt: number
+}
+
+/** A session as it was read in this request and as it leaves it: only the difference of `authorizations` is written. */
+export interface SessionChange {
+  readonly uid: string
+  readonly id: string
+  readonly payload: string
+  readonly removedAuthorizations: readonly string[]
+  readonly changedAuthorizations: string
+  readonly expiresAt: number
+}
+
+/**
+ * What a value is stored under. Bearer values are stored as digests, so that a reader of the database cannot use them; they
+ * carry 256 bits of their own, so a plain hash is enough.
+ */
+export function recordId(model: DurableModel, value: string): string {
+  return model === 'Grant' ? value : hash('sha256', value, 'base64url')
+}
+
+const tokenModels = [
+  durableModels.AccessToken,
+  durableModels.ClientCredentials,
+  durableModels.RefreshToken,
+  durableModels.AuthorizationCode,
+].join(', ')
+
+const related = `
+  t.model, t.payload, extract(epoch from t.consumed_at)::int as consumed,
+  t.grant_id, g.payload as grant_payload, t.session_uid, s.payload as session_payload, t.user_id, ${accountJson('t.user_id')} as account
+  from oidc_records t
+  left join oidc_records g on g.model = ${durableModels.Grant} and g.id = t.grant_id
+  left join oidc_records s on s.uid = t.session_uid`
+
+/** Every statement of the protocol's hot path, by the name it is prepared under. */
+export const statements = {
+  /** A bearer value of any token model with its grant, session and account: one read for a whole token request. */
+  token: { name: 'oidc_token', text: `select ${related} where t.model in (${tokenModels}) and t.id = $1` },
+  deviceCode: {
+    name: 'oidc_device_code',
+    text: `select ${related} where t.model = ${durableModels.DeviceCode} and t.id = $1`,
+  },
+  userCode: {
+    name: 'oidc_user_code',
+    text: `select ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = $1`,
+  },
+  session: {
+    name: 'oidc_session',
+    text: `select t.payload, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
+  },
+  sessionByUid: {
+    name: 'oidc_session_by_uid',
+    text: `select t.payload, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.uid = $1`,
+  },
+  grant: {
+    name: 'oidc_grant',
+    text: `select t.payload from oidc_records t where t.model = ${durableModels.Grant} and t.id = $1`,
+  },
+  insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
+  /** A whole request in one statement: nothing is inserted unless the value to consume was still unused. */
+  commit: { name: 'oidc_commit', text: commitText() },
+} as const
+
+const rowColumns = ['model', 'id', 'payload', 'grant_id', 'uid', 'user_code', 'session_uid', 'user_id'] as const
+
+function insertText(where: string): string {
+  return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at)
+    select m, i, p, g, u, c, s, a, to_timestamp(e)
+    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[])
+      as x(m, i, p, g, u, c, s, a, e) ${where}`
+}
+
+function onConflict(): string {
+  return `on conflict (model, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
+    user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id, expires_at = excluded.expires_at`
+}
+
+function commitText(): string {
+  return `with consumed as (
+      update oidc_records set consumed_at = to_timestamp($10) where model = $11 and id = $12 and consumed_at is null returning 1
+    ), allowed as (
+      select 1 where $12::text is null or exists (select 1 from consumed)
+    ), deleted as (
+      delete from oidc_records where (model, id) in (select * from unnest($13::smallint[], $14::text[]))
+    ), revoked as (
+      delete from oidc_records where grant_id = any($15::text[])
+    ), sessions as (
+      update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId', expires_at = to_timestamp(n.expires_at),
+        payload = (n.payload || jsonb_build_object('authorizations',
+          (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
+      from unnest($16::text[], $17::text[], $18::jsonb[], $19::jsonb[], $20::jsonb[], $21::float8[])
+        as n(uid, id, payload, removed, changed, expires_at)
+      where o.uid = n.uid and exists (select 1 from allowed)
+    ), inserted as (
+      ${insertText('where exists (select 1 from allowed)')} ${onConflict()}
+    )
+    select exists (select 1 from allowed) as allowed`
+}
+
+/** Rows as the nine array parameters of an insert. */
+export function insertValues(rows: readonly RecordRow[]): unknown[] {
+  const columns: unknown[][] = [...rowColumns.map(() => []), []]
+  for (const row of rows) {
+    const values = [
+      durableModels[row.model],
+      row.id,
+      row.payload,
+      row.grantId,
+      row.uid,
+      row.userCode,
+      row.sessionUid,
+      row.userId,
+      row.expiresAt,
+    ]
+    values.forEach((value, index) => {
+      columns[index]?.push(value)
+    })
+  }
+  return columns
+}

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { BlockList, isIP } from 'node:net'
+import type { Context, Middleware } from 'koa'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { Renderer, RequestState } from '../interactions/browser/render.ts'
+import { AppError, asAppError } from './base/errors.ts'
+import { type Log, logRequest } from './ops/log.ts'
+import { type Metrics, statusClass } from './ops/metrics.ts'
+
+interface AddressRules {
+  readonly issuer: string
+  readonly trustedProxies: readonly string[]
+}
+
+/**
+ * Frees a request of what strangers may claim about it. SECURITY: host and scheme are always those of the issuer, so no header
+ * can change an address we print or whether cookies are secure; `X-Forwarded-For` counts only as far as trusted proxies wrote it.
+ */
+export function requestOrigin({ issuer, trustedProxies }: AddressRules): (request: IncomingMessage) => void {
+  const { host, protocol } = new URL(issuer)
+  const trusted = new BlockList()
+  for (const entry of trustedProxies) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) trusted.addAddress(address, family)
+    else trusted.addSubnet(address, Number(bits), family)
+  }
+  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+
+  return (request) => {
+    const { headers } = request
+    const forwarded = headers['x-forwarded-for']
+    const chain = typeof forwarded === 'string' ? forwarded.split(',').map((each) => plain(each.trim())) : []
+    let address = plain(request.socket.remoteAddress ?? '')
+    while (isIP(address) !== 0 && isTrusted(address) && chain.length > 0) {
+      const claimed = chain.pop() ?? ''
+      if (isIP(claimed) === 0) break
+      address = claimed
+    }
+    headers.host = host
+    headers['x-forwarded-host'] = undefined
+    headers['x-forwarded-proto'] = protocol.slice(0, -1)
+    headers['x-forwarded-for'] = address
+  }
+}
+
+/** `1.2.3.4` for `::ffff:1.2.3.4`. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '')
+}
+
+interface Dependencies {
+  readonly renderer: Renderer
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly secure: boolean
+}
+
+const routeOf = (ctx: Context): string => String(ctx['_matchedRouteName'] ?? 'other')
+
+/** The outermost middleware: names the request, answers what went wrong, writes the one log line, counts. */
+export function requestContext({ renderer, log, metrics, secure }: Dependencies): Middleware {
+  return async (ctx, next) => {
+    const started = performance.now()
+    const state = ctx.state as RequestState
+    state.requestId = randomBytes(9).toString('base64url')
+    state.ip = ctx.get('x-forwarded-for')
+    ctx.set('x-request-id', state.requestId)
+    ctx.set('x-content-type-options', 'nosniff')
+    ctx.set('referrer-policy', 'no-referrer')
+    if (secure) ctx.set('strict-transport-security', 'max-age=31536000')
+    let failure: unknown
+    try {
+      refuseMalformed(ctx)
+      await next()
+      if (ctx.status === 404 && ctx.body === undefined) throw new AppError('request.not_found')
+    } catch (thrown) {
+      const error = asAppError(thrown)
+      failure = error.status >= 500 ? error : undefined
+      ctx.remove('location')
+      renderer.renderError(ctx, error)
+    }
+    const route = routeOf(ctx)
+    const durationMs = performance.now() - started
+    metrics.httpRequests.observe({ route, method: ctx.method, status: statusClass(ctx.status) }, durationMs / 1000)
+    const { requestId, ip } = state
+    const { client } = (ctx as unknown as KoaContextWithOIDC).oidc ?? {}
+    const line = {
+      requestId,
+      method: ctx.method,
+      route,
+      status: ctx.status,
+      durationMs,
+      ip,
+      clientId: client?.clientId,
+    }
+    logRequest(log, { ...line, error: failure })
+  }
+}
+
+const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
+
+/** What no route can make sense of and some would stumble over. */
+function refuseMalformed(ctx: Context): void {
+  if (!methods.has(ctx.method)) throw new AppError('request.method_not_allowed')
+  if (/%00/.test(ctx.url)) throw new AppError('request.invalid')
+  try {
+    decodeURIComponent(ctx.path)
+  } catch (cause) {
+    throw new AppError('request.invalid', { cause })
+  }
+}

@@ -1,0 +1,52 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+
+interface Dependencies {
+  /** Asked anew for every request, because the provider may have been replaced. */
+  readonly handler: () => (request: IncomingMessage, response: import('node:http').ServerResponse) => unknown
+  readonly clean: (request: IncomingMessage) => void
+}
+
+export interface HttpListener {
+  readonly server: Server
+  listen(options: { readonly port: number; readonly host: string }): Promise<AddressInfo>
+  /** Takes no new connections, lets requests in flight finish for so long, then cuts what is left. */
+  stop(withinSeconds: number): Promise<void>
+}
+
+/** The public listener. Headers and bodies that crawl are cut off, so that one client cannot hold a place for ever. */
+export function httpListener({ handler, clean }: Dependencies): HttpListener {
+  const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 }
+  let isStopping = false
+  const server = createServer(limits, (request, response) => {
+    clean(request)
+    if (isStopping) response.setHeader('connection', 'close')
+    handler()(request, response)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy()
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+    return undefined
+  })
+
+  return {
+    server,
+    listen: ({ port, host }) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, host, () => {
+          server.off('error', reject)
+          resolve(server.address() as AddressInfo)
+        })
+      }),
+    async stop(withinSeconds) {
+      isStopping = true
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      const timer = setTimeout(() => server.closeAllConnections(), withinSeconds * 1000)
+      await closed
+      clearTimeout(timer)
+    },
+  }
+}
