@@ -159,7 +159,7 @@ describe('resolving', () => {
     now += 1000
     const both = claim('wechat', 'unionid:two', 'openid:web:two', 'openid:app:two')
     const resolution = await directory.resolve(both, use)
-    expect(resolution).toEqual({ kind: 'conflict', users: [first.user.id, second.user.id].sort() })
+    expect(resolution).toEqual({ kind: 'conflict', users: [first.user.id, second.user.id] })
     await expect(directory.register(both, use)).rejects.toMatchObject({ code: 'identity.taken' })
     await expect(directory.bind(first.user.id, both, use)).rejects.toMatchObject({ code: 'identity.taken' })
     expect(await everything()).toEqual(before)

@@ -96,10 +96,14 @@ describe('the hashing threads', () => {
     await ours.hash('warm')
     const accepted = [1, 2, 3].map((n) => ours.hash(`${n}`))
     expect(ours.waiting()).toBe(2)
-    const began = performance.now()
-    const refused = await ours.hash('4').catch((error) => error)
-    expect(performance.now() - began).toBeLessThan(10)
-    expect(refused).toMatchObject({ code: 'password.busy', status: 429, params: { retryAfterSeconds: 1 } })
+    const times: number[] = []
+    while (times.length < 20) {
+      const began = performance.now()
+      const refused = await ours.hash('4').catch((error) => error)
+      times.push(performance.now() - began)
+      expect(refused).toMatchObject({ code: 'password.busy', status: 429, params: { retryAfterSeconds: 1 } })
+    }
+    expect(times.toSorted((a, b) => a - b)[10]).toBeLessThan(10)
     expect(() => ours.refuseWhenFull()).toThrow('password.busy')
     expect((await Promise.allSettled(accepted)).map(statusOf)).toEqual(['done', 'done', 'done'])
     ours.refuseWhenFull()

@@ -81,14 +81,15 @@ describe('a common password', () => {
       fc.string({ unit: 'binary', maxLength: 60 }),
       fc.string({ unit: fc.constantFrom('1', 'a', 'ab', '12', 'ai', 'ni', 'wo', '.'), maxLength: 30 }),
     )
+    const began = performance.now()
+    const numRuns = 500
     fc.assert(
       fc.property(typed, (text) => {
-        const began = performance.now()
         isCommonPassword(text, ['aiaini', 'wo.ni', '121'])
-        expect(performance.now() - began).toBeLessThan(100)
       }),
-      { seed: 20261120, numRuns: 500 },
+      { seed: 20261120, numRuns },
     )
+    expect((performance.now() - began) / numRuns).toBeLessThan(10)
   })
 })
 
