@@ -56,10 +56,12 @@ const server = createServer((request, response) => {
   const path = new URL(request.url ?? '/', 'http://localhost').pathname
   const asset = files.get(path)
   const html = pages.get(path)
-  response.statusCode = asset === undefined && html === undefined ? 404 : 200
+  // A page that sends its form by itself stays in place on 204, so it is the one in the picture.
+  const found = asset !== undefined || html !== undefined
+  response.statusCode = request.method === 'POST' ? 204 : found ? 200 : 404
   response.setHeader('content-type', asset?.type ?? 'text/html; charset=utf-8')
   response.setHeader('content-security-policy', csp)
-  response.end(asset?.body ?? html ?? '')
+  response.end(request.method === 'POST' ? '' : (asset?.body ?? html ?? ''))
 })
 await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
