@@ -96,6 +96,22 @@ test('a transaction whose connection is cut fails as unavailable and the pool go
   expect((await database.knex.raw(one.text)).rows).toEqual([{ it: 1 }])
 })
 
+test('a connection to a server that has become read-only is unavailable and given up for one that can write', async () => {
+  const own = await createDatabase()
+  onTestFinished(own.drop)
+  const name = new URL(own.url).pathname.slice(1)
+  const write = { name: 'write', text: "insert into ephemeral values (gen_random_uuid()::text, '', 0)", values: [] }
+  const single = openDatabase({ url: own.url, poolSize: 1 })
+  onTestFinished(() => single.close())
+  for (const query of waysOf(single, write).slice(1)) {
+    await database.knex.raw('alter database ?? set default_transaction_read_only = on', [name])
+    await single.knex.raw('select pg_terminate_backend(pg_backend_pid())').catch(() => {})
+    await expect(query()).rejects.toMatchObject({ code: 'server.unavailable', cause: { code: '25006' } })
+    await database.knex.raw('alter database ?? reset default_transaction_read_only', [name])
+    await query()
+  }
+})
+
 test('a database that is away answers unavailable at once, with the cause kept', async () => {
   const away = openDatabase({ url: `postgres://menshen:secret@127.0.0.1:${await freePort()}/menshen`, poolSize: 2 })
   onTestFinished(() => away.close())
