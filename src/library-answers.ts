@@ -53,11 +53,11 @@ export function libraryAnswers({ units, store, mac, render, metrics }: Dependenc
   /** The library's page that posts a form on by script, drawn as ours: it works without script and under our policy. */
   function redrawFormPost(ctx: Context, html: string): void {
     if (!html.includes('<title>Submitting Callback</title>')) return
-    const action = unescape(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? '')
+    const action = decodeEntities(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? '')
     const fields = [...html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"\/>/g)].map(
       ([, name, value]) => ({
-        name: unescape(name ?? ''),
-        value: unescape(value ?? ''),
+        name: decodeEntities(name ?? ''),
+        value: decodeEntities(value ?? ''),
       }),
     )
     render(ctx, 'continue', { action, fields }, { status: ctx.status })
@@ -72,6 +72,6 @@ const entities: Readonly<Record<string, string>> = {
   '&amp;': '&',
 }
 
-function unescape(text: string): string {
+function decodeEntities(text: string): string {
   return text.replace(/&(?:lt|gt|quot|#39|amp);/g, (entity) => entities[entity] ?? entity)
 }

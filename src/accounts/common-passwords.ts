@@ -1,3 +1,4 @@
+import { dictionary } from '@zxcvbn-ts/language-common'
 import { commonWords } from './common-words.ts'
 
 const rows = ['1234567890', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm', 'abcdefghijklmnopqrstuvwxyz', '!@#$%^&*()']
@@ -24,6 +25,8 @@ const spokenNumbers = new Set(
     ' ',
   ),
 )
+/** Whole passwords from leaks, most used first. */
+const listed = new Set(dictionary['passwords-common'])
 const known = new Set(commonWords)
 const looksLike: Readonly<Record<string, string>> = {
   '@': 'a',
@@ -47,7 +50,7 @@ const longestGuess = 48
  */
 export function isCommonPassword(password: string, contextWords: readonly string[] = []): boolean {
   const text = password.normalize('NFKC').toLowerCase()
-  if (/^(.{1,6}?)\1+$/u.test(text) || isInterleaved(text)) return true
+  if (listed.has(text) || /^(.{1,6}?)\1+$/u.test(text) || isInterleaved(text)) return true
   if (text.length > longestGuess) return false
   const context = new Set(contextWords.flatMap(partsOf))
   const plain = text.replace(/[@431!0$57]/g, (letter) => looksLike[letter] ?? letter)

@@ -30,7 +30,12 @@ const lock = z
     longest: duration.prefault('15m').describe('No lock is longer.'),
     forget_after: duration.prefault('24h').describe('When wrong tries are forgotten.'),
     per_ip: z
-      .array(z.strictObject({ max: z.int().min(1), seconds: z.int().min(1).max(86_400) }))
+      .array(
+        z.strictObject({
+          max: z.int().min(1).describe('How many are allowed.'),
+          seconds: z.int().min(1).max(86_400).describe('Length of the rolling window.'),
+        }),
+      )
       .default([
         { max: 15, seconds: 60 },
         { max: 150, seconds: 3600 },

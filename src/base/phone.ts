@@ -12,10 +12,18 @@ export type PhoneNumber = `+${string}` & { readonly [brand]: 'PhoneNumber' }
  */
 export function parsePhone(text: string, country = '86'): PhoneNumber {
   if (text.length > 40 || !/^\d{1,4}$/.test(country)) throw invalid()
-  const typed = text.normalize('NFKC').replace(/^\s*00/, '+')
-  const parsed = parsePhoneNumber(typed, { defaultCallingCode: country as CountryCallingCode })
+  const parsed = read(text.normalize('NFKC').replace(/^\s*00/, '+'), country)
   if (parsed === undefined || !isReachable(parsed)) throw invalid()
   return parsed.number as unknown as PhoneNumber
+}
+
+/** The library throws plain errors at calling codes that no country has. */
+function read(typed: string, country: string): Parsed | undefined {
+  try {
+    return parsePhoneNumber(typed, { defaultCallingCode: country as CountryCallingCode })
+  } catch {
+    return undefined
+  }
 }
 
 function isReachable(parsed: Parsed): boolean {

@@ -12,7 +12,8 @@ export const mailOptions = z.strictObject({
       (url) => /^smtps?:$/.test(URL.parse(url.reveal())?.protocol ?? ''),
       'expected an smtp:// or smtps:// address',
     )
-    .meta({ secret: true }),
+    .meta({ secret: true })
+    .describe('Mail server, `smtps://user:password@host` or `smtp://…`'),
   from: z
     .string()
     .regex(/^[^\r\n]*@[^\r\n]+$/, 'expected an e-mail address')

@@ -11,13 +11,16 @@ import { askVendor, unclear } from './vendor.ts'
 
 /** Settings of the Aliyun sender. Each template has one variable, `code`: verification templates take only letters and digits. */
 export const aliyunSmsOptions = z.strictObject({
-  type: z.literal('aliyun'),
-  access_key_id: z.string().min(1),
-  access_key_secret: secret(),
+  type: z.literal('aliyun').describe('Aliyun SendSms.'),
+  access_key_id: z.string().min(1).describe('Id of an access key that may send SMS.'),
+  access_key_secret: secret().describe('Secret of that access key.'),
   sign_name: z.string().min(1).describe('Approved signature, without the brackets'),
   templates: z.record(z.enum(smsTemplates), z.string().min(1)).describe('Approved template code for each purpose'),
-  endpoint: z.url({ protocol: /^https?$/ }).default('https://dysmsapi.aliyuncs.com'),
-  region: z.string().min(1).optional(),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .default('https://dysmsapi.aliyuncs.com')
+    .describe('Address of the service.'),
+  region: z.string().min(1).optional().describe('Sent as RegionId when set.'),
 })
 export type AliyunSmsOptions = z.output<typeof aliyunSmsOptions>
 

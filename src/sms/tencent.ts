@@ -8,20 +8,23 @@ import { signTc3 } from './tencent-signature.ts'
 import { askVendor, unclear } from './vendor.ts'
 
 const templateOptions = z.strictObject({
-  id: z.string().min(1),
+  id: z.string().min(1).describe('Approved template id'),
   params: z.array(z.enum(['otp', 'ttl_minutes'])).describe('What the approved text takes, by position'),
 })
 
 /** Settings of the Tencent Cloud sender. */
 export const tencentSmsOptions = z.strictObject({
-  type: z.literal('tencent'),
-  secret_id: z.string().min(1),
-  secret_key: secret(),
-  region: z.string().min(1).default('ap-guangzhou'),
-  sdk_app_id: z.string().min(1),
+  type: z.literal('tencent').describe('Tencent Cloud SendSms.'),
+  secret_id: z.string().min(1).describe('Id of an API key that may send SMS.'),
+  secret_key: secret().describe('Secret of that API key.'),
+  region: z.string().min(1).default('ap-guangzhou').describe('Region of the service.'),
+  sdk_app_id: z.string().min(1).describe('Id of the SMS application, 1400…'),
   sign_name: z.string().min(1).describe('Approved signature, as text'),
-  templates: z.record(z.enum(smsTemplates), templateOptions),
-  endpoint: z.url({ protocol: /^https?$/ }).default('https://sms.tencentcloudapi.com'),
+  templates: z.record(z.enum(smsTemplates), templateOptions).describe('Approved template for each purpose'),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .default('https://sms.tencentcloudapi.com')
+    .describe('Address of the service.'),
 })
 export type TencentSmsOptions = z.output<typeof tencentSmsOptions>
 
