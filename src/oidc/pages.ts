@@ -40,13 +40,14 @@ export function libraryPages({
 
     async error(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
       const key = errorKey(out.error, error)
-      render(ctx, 'error', {
+      const view = {
         code: out.error,
         message: translate(ctx, `errors.${key}`),
         hint: key === 'request.invalid' ? out.error_description : undefined,
         requestId: String(ctx.state['requestId'] ?? ''),
         at: now(),
-      })
+      }
+      render(ctx, 'error', view, { status: ctx.status })
     },
 
     async deviceCode(ctx: KoaContextWithOIDC, form: string, _out?: unknown, error?: Error & { userCode?: string }) {
