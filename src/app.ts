@@ -71,7 +71,7 @@ const sweepMs = 60_000
 const outboundTimeoutMs = 5000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
-export async function buildApp({ config, log, clock = Date.now, sandbox }: AppInput): Promise<App> {
+export async function buildApp({ config, log, clock = () => Date.now(), sandbox }: AppInput): Promise<App> {
   const metrics = createMetrics()
   const onAudit = (event: string, outcome: 'stored' | 'failed') => metrics.auditEvents.inc({ event, outcome })
   const core = await openCore({ config, log, clock, serve: true, onAudit })
@@ -155,7 +155,16 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
   const home = sandbox ? '/sandbox' : '/account'
   const restartKey = (uid: string) => `restart:${sealer.mac('restart', uid)}`
   const runtime: OidcRuntime = await oidcRuntime({
-    parts: { issuer, adapter: adapterFactory({ units, store, sealer, clock }), units, directory, pages, sealer, clock },
+    parts: {
+      issuer,
+      adapter: adapterFactory({ units, store, sealer, clock }),
+      units,
+      directory,
+      pages,
+      sealer,
+      clock,
+      privateAddresses: config.outbound.private_addresses,
+    },
     database,
     lifetimes: config.lifetimes,
     ownClients: [accountClient(issuer), ...(sandbox?.clients ?? [])],

@@ -172,6 +172,15 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('For operators.'),
+    outbound: z
+      .strictObject({
+        private_addresses: z
+          .boolean()
+          .default(sandbox)
+          .describe('Whether `backchannel_logout_uri` and `jwks_uri` of clients may lead into a private network.'),
+      })
+      .prefault({})
+      .describe('Requests this server makes to clients.'),
     brand: z
       .strictObject({
         name: z.string().min(1).max(40).default('门神').describe('Name on pages, in messages and mails.'),

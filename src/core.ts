@@ -41,7 +41,7 @@ interface CoreInput {
 }
 
 /** Opens the stores. Throws an error made for people when the folder is in use or the schema does not fit. */
-export async function openCore({ config, log, clock = Date.now, serve, onAudit }: CoreInput): Promise<Core> {
+export async function openCore({ config, log, clock = () => Date.now(), serve, onAudit }: CoreInput): Promise<Core> {
   const embedded = config.database.url ? undefined : await openOwnDatabase(config, log, serve)
   const databaseUrl = config.database.url ?? (embedded as EmbeddedDatabase).url
   const onError = (error: unknown) => log.warn({ err: error }, 'a store connection was lost')

@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import { type ClientSeed, clientSchema, libraryMetadata, type ResourceSeed, resourceSchema } from './client-schema.ts'
@@ -38,13 +39,28 @@ export async function loadCatalog(knex: Queryable): Promise<Catalog> {
     clients: new Map(
       clients.map((row) => [
         row.client_id,
-        { written: row.metadata, seed: clientSchema.parse(row.metadata), sealedSecret: row.secret ?? undefined },
+        {
+          written: row.metadata,
+          seed: stored(clientSchema, row.metadata, `client ${row.client_id}`),
+          sealedSecret: row.secret ?? undefined,
+        },
       ]),
     ),
     resources: new Map(
-      resources.map((row) => [row.resource, { written: row.settings, seed: resourceSchema.parse(row.settings) }]),
+      resources.map((row) => [
+        row.resource,
+        { written: row.settings, seed: stored(resourceSchema, row.settings, `resource ${row.resource}`) },
+      ]),
     ),
   }
+}
+
+/** What a version before this one, or somebody with psql, has stored may not fit; say which row. */
+function stored<Schema extends z.ZodType>(schema: Schema, written: unknown, name: string): z.output<Schema> {
+  const { data, error } = schema.safeParse(written)
+  if (!error) return data
+  const faults = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new Error(`the ${name} in the database does not fit this version: ${faults.join('; ')}`)
 }
 
 /** The clients as the library takes them, secrets opened. */

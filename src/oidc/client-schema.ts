@@ -7,9 +7,7 @@ export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', '
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope token')
-const httpsOrLoopback = z
-  .url()
-  .refine((text) => /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$)/.test(text), 'must be https')
+const httpsOrLoopback = z.url().refine(isHttpsOrLoopback, 'must be https')
 
 /** One API: the audience of its access tokens and what may be asked of it. */
 export const resourceSchema = z.strictObject({
@@ -77,6 +75,16 @@ export const extraProperties = [
   'filing_number',
 ] as const
 
+/** Whether nobody on the way can read what is sent to an address. */
+export function isHttpsOrLoopback(address: string): boolean {
+  return /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)/i.test(address)
+}
+
+/** The scopes a client may ask for, of the protocol and of resources; undefined when it does not say. */
+export function scopesOf({ scope }: Pick<ClientSeed, 'scope'>): string[] | undefined {
+  return scope?.split(/\s+/).filter((each) => each !== '')
+}
+
 /** Whether this client authenticates with a secret. */
 export function needsSecret(client: Pick<ClientSeed, 'token_endpoint_auth_method'>): boolean {
   return client.token_endpoint_auth_method.startsWith('client_secret')
@@ -90,9 +98,9 @@ export function grantTypesOf(client: Pick<ClientSeed, 'grant_types' | 'redirect_
 
 /** A client as the library takes it: its scope holds only the scopes of the protocol, those of resources travel beside it. */
 export function libraryMetadata(client: ClientSeed, secret: string | undefined): Record<string, unknown> {
-  const { client_secret: _, scope, lifetimes: __, redirect_uris, grant_types: ___, ...rest } = client
+  const { client_secret: _, scope: __, lifetimes: ___, redirect_uris, grant_types: ____, ...rest } = client
   const grantTypes = grantTypesOf(client)
-  const scopes = scope?.split(' ').filter((each) => each !== '')
+  const scopes = scopesOf(client)
   const isProtocolScope = (each: string) => (protocolScopes as readonly string[]).includes(each)
   const allowed = (scopes ?? protocolScopes).filter(
     (each) => isProtocolScope(each) && (each !== 'identities' || client.first_party),

@@ -31,6 +31,8 @@ export interface ProviderParts {
   readonly pages: ReturnType<typeof libraryPages>
   readonly sealer: Sealer
   readonly clock: Clock
+  /** Whether clients' own addresses may be private ones. */
+  readonly privateAddresses: boolean
 }
 
 export interface ProviderSettings {
@@ -45,7 +47,6 @@ const interactionSeconds = 3600
 const deviceCodeSeconds = 600
 const anonymousSessionSeconds = 600
 const idTokenSeconds = 3600
-const outboundTimeoutMs = 2500
 
 /** The authorization server of the library with our rules. The only place that constructs it. */
 export function buildProvider(parts: ProviderParts, { clients, policies, keys }: ProviderSettings): Provider {
@@ -94,9 +95,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     loadExistingGrant: existingGrant({ policies, clock }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn) },
     renderError: pages.error,
-    // SECURITY: clients are registered by operators, so their addresses may be private; what they may not do is stall us.
-    fetch: (url, options) =>
-      globalThis.fetch(url, { redirect: 'error', ...options, signal: AbortSignal.timeout(outboundTimeoutMs) }),
+    fetch: outboundFetch(parts.privateAddresses),
 
     /** Every client rotates on every use, until so little is left of the absolute limit that a successor would be stillborn. */
     rotateRefreshToken: (ctx) => {
@@ -133,7 +132,10 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         enabled: true,
         allowedPolicy: (_, client, token) => policies.mayIntrospect(client, token.clientId),
       },
-      revocation: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_, client, token) => token.clientId === client.clientId,
+      },
       rpInitiatedLogout: { enabled: true, logoutSource: pages.logout, postLogoutSuccessSource: pages.logoutDone },
       deviceFlow: {
         enabled: true,
@@ -160,6 +162,18 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const provider = new Provider(issuer, configuration)
   provider.proxy = true
   return provider
+}
+
+/** SECURITY: the library hands over a dispatcher that cuts connections to private addresses, and a time limit; we follow no redirect. */
+function outboundFetch(privateAddresses: boolean): NonNullable<Configuration['fetch']> {
+  return (url, options) => {
+    const { dispatcher, ...rest } = options as RequestInit & { dispatcher?: unknown }
+    return globalThis.fetch(url, {
+      redirect: 'error',
+      ...rest,
+      ...(privateAddresses ? {} : { dispatcher }),
+    } as RequestInit)
+  }
 }
 
 /** `__Host-` binds the cookie to this host and to https (RFC 6265bis §4.1.3.2); without https a browser would refuse it. */

@@ -13,6 +13,7 @@ import {
   type SessionChange,
   statements,
 } from './records.ts'
+import { entries, isUnchanged, parseEntry } from './session-changes.ts'
 
 interface Dependencies {
   readonly database: Database
@@ -255,34 +256,6 @@ export class Unit {
     const { rows } = await this.#database.readQuery<StoredRow>({ ...statement, values: [value] })
     return rows[0]
   }
-}
-
-/** Seconds by which a session's expiry may lag behind before it is written again; spares a write on every request. */
-const sessionSlackSeconds = 600
-
-function isUnchanged(before: Payload, after: Payload): boolean {
-  const { exp: expBefore, iat: _a, jti: _b, ...restBefore } = before
-  const { exp: expAfter, iat: _c, jti: _d, ...restAfter } = after
-  if (Math.abs(Number(expAfter) - Number(expBefore)) >= sessionSlackSeconds) return false
-  return canonical(restBefore) === canonical(restAfter)
-}
-
-/** JSON with sorted keys: the database hands a merged session back in an order of its own. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
-}
-
-function entries(payload: Payload): Map<string, string> {
-  const authorizations = (payload['authorizations'] ?? {}) as Record<string, unknown>
-  return new Map(Object.entries(authorizations).map(([client, value]) => [client, canonical(value)]))
-}
-
-function parseEntry([client, value]: [string, string]): [string, unknown] {
-  return [client, JSON.parse(value)]
 }
 
 export interface UnitOfWork {
