@@ -1,7 +1,8 @@
 import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import type { App } from '../app.ts'
-import { loadConfig } from '../config.ts'
+import { type LoadedConfig, loadConfig } from '../config.ts'
+import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
 
 /** `menshen serve`: runs until it is told to stop, then finishes what is in flight. */
@@ -25,9 +26,7 @@ export async function serve(context: CommandContext): Promise<number> {
   return 0
 }
 
-export type Loaded = ReturnType<typeof loadConfig>
-
-async function start({ config }: Loaded): Promise<App> {
+async function start({ config }: LoadedConfig): Promise<App> {
   const [{ buildApp }, { createLog }] = await Promise.all([import('../app.ts'), import('../ops/log.ts')])
   const log = createLog(config.log)
   const sandbox = config.sandbox ? await loadSandbox() : undefined
@@ -54,22 +53,4 @@ function untilStopped(): Promise<void> {
     process.on('SIGINT', stop)
     if (cluster.isWorker) process.on('disconnect', stop)
   })
-}
-
-/** What a person needs to know at the start, in few lines; for machines it is in the log. */
-export function announce(
-  { config, warnings }: Loaded,
-  { port, metrics }: { readonly port: number; readonly metrics: string | undefined },
-  { stdout }: Pick<CommandContext, 'stdout'>,
-): void {
-  const { issuer, server, sandbox } = config
-  const at = new URL(issuer).port === String(port) ? '' : ` (listening on ${server.host}:${port})`
-  const lines = [
-    `Menshen is ready at ${issuer}${at}`,
-    ...(sandbox ? [`  demo       ${issuer}/sandbox`, `  SMS codes  ${issuer}/sandbox/outbox`] : []),
-    ...(metrics ? [`  metrics    http://${metrics}/metrics`] : []),
-    ...(warnings.length > 0 ? ['not fit for production:'] : []),
-    ...warnings.map(({ line, setting }) => `  - ${line} (${setting})`),
-  ]
-  stdout.write(`${lines.join('\n')}\n`)
 }

@@ -1,14 +1,15 @@
 import cluster, { type Worker } from 'node:cluster'
 import { AggregatorRegistry } from 'prom-client'
+import type { LoadedConfig } from '../config.ts'
 import { openCore } from '../core.ts'
 import { createLog } from '../ops/log.ts'
 import { startMetricsListener } from '../ops/metrics.ts'
+import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
-import { announce, type Loaded } from './serve.ts'
 
 interface Supervision {
   readonly workers: number
-  readonly loaded: Loaded
+  readonly loaded: LoadedConfig
   readonly context: CommandContext
 }
 
