@@ -131,10 +131,10 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
         const { rows } = await database.readQuery<{ hash: string }>({ ...findPasswordHash, values: [userId] })
         return (await matches(rows[0]?.hash, current)) ? rows[0]?.hash : undefined
       })
-      if (hash === undefined) throw wrong()
+      if (hash === undefined) throw mismatch()
       const values = [userId, hash, await hasher.hash(next), new Date(clock())]
       const { rowCount } = await database.commitQuery({ ...changePasswordHash, values })
-      if (!rowCount) throw wrong()
+      if (!rowCount) throw mismatch()
     },
     async has(userId) {
       const { rows } = await database.readQuery({ ...findPasswordHash, values: [userId] })
@@ -162,4 +162,9 @@ function refused(
 
 function wrong(): AppError {
   return new AppError('password.wrong', { field: 'password' })
+}
+
+/** To somebody who is logged in: only the password can be wrong. */
+function mismatch(): AppError {
+  return new AppError('password.mismatch', { field: 'password' })
 }

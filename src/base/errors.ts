@@ -18,7 +18,6 @@ export const catalogue = {
   'attempt.expired': { status: 400, oauth: 'invalid_request' },
   'attempt.method_unknown': { status: 400, oauth: 'invalid_request' },
   'login.required': { status: 401, oauth: 'login_required' },
-  'login.cancelled': { status: 400, oauth: 'access_denied' },
   'agreement.required': { status: 400, oauth: 'insufficient_authorization' },
   'phone.invalid': { status: 400, oauth: 'invalid_request' },
   'phone.country_unsupported': { status: 400, oauth: 'invalid_request' },

@@ -322,7 +322,7 @@ describe('changing a password', () => {
     await subject.change(userId, right, 'green kettle 绿色')
     expect(await guess(subject, identifier, 'green kettle 绿色')).toBe('right')
     for (let n = 0; n < 5; n++) {
-      expect(await outcome(subject.change(userId, right, 'third kettle 红色'))).toBe('password.wrong')
+      expect(await outcome(subject.change(userId, right, 'third kettle 红色'))).toBe('password.mismatch')
     }
     expect(await outcome(subject.change(userId, 'green kettle 绿色', 'third kettle 红色'))).toBe('password.locked 30')
     now += 30_000
@@ -331,7 +331,7 @@ describe('changing a password', () => {
 
   test('is refused to a user who has none, and for what breaks the rules', async () => {
     const { userId } = await person('changeless')
-    expect(await outcome(build().change(userId, '', right))).toBe('password.wrong')
+    expect(await outcome(build().change(userId, '', right))).toBe('password.mismatch')
     expect(await outcome(build().change(userId, '', 'short'))).toBe('password.too_short')
   })
 
@@ -341,6 +341,6 @@ describe('changing a password', () => {
     const answers = await Promise.all(
       ['green kettle 绿色', 'third kettle 红色'].map((next) => outcome(subject.change(userId, right, next))),
     )
-    expect(answers.sort()).toEqual(['password.wrong', 'right'])
+    expect(answers.sort()).toEqual(['password.mismatch', 'right'])
   })
 })
