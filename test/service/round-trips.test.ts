@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { api, backendAuth, clients, redirectUri, resources } from '../support/clients.ts'
+import { codeVerifier, exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import type { Visitor } from '../support/visitor.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+/** Counts every wait for a store, whoever asks: named statements, knex, and each operation on short-lived values. */
+function countWaits(world: World): () => number {
+  let waits = 0
+  const { database, store } = world.app.core
+  const wrap = <T extends object>(target: T, name: keyof T) => {
+    const original = target[name] as (...values: unknown[]) => unknown
+    target[name] = ((...values: unknown[]) => {
+      waits += 1
+      return original.apply(target, values)
+    }) as T[keyof T]
+  }
+  for (const name of ['readQuery', 'commitQuery'] as const) wrap(database, name)
+  for (const name of ['get', 'set', 'add', 'take', 'increment', 'hit', 'delete'] as const) wrap(store, name)
+  database.knex.on('query', (query: { sql: string }) => {
+    if (!query.sql.includes('catalog_versions')) waits += 1
+  })
+  return () => {
+    const counted = waits
+    waits = 0
+    return counted
+  }
+}
+
+describe('waits for a store in one request', () => {
+  let world: World
+  let visitor: Visitor
+  let waits: () => number
+
+  beforeAll(async () => {
+    world = await openWorld()
+    await world.register({ clients, resources })
+    visitor = world.visitor()
+    await loginBySms(
+      world,
+      visitor,
+      startLogin(world, 'web', redirectUri, { scope: 'openid offline_access' }),
+      '13800138000',
+    )
+    waits = countWaits(world)
+  })
+  afterAll(() => world.close())
+
+  const authorize = (clientId = 'web') =>
+    visitor.get(startLogin(world, clientId, redirectUri, { scope: 'openid phone offline_access orders:read' }))
+
+  test('discovery and keys: none', async () => {
+    waits()
+    await fetch(`${world.issuer}/.well-known/openid-configuration`)
+    await fetch(`${world.issuer}/jwks`)
+    expect(waits()).toBe(0)
+  })
+
+  test('an authorization in a live session: 3 at most', async () => {
+    waits()
+    expect((await authorize()).location).toContain('code=')
+    expect(waits()).toBeLessThanOrEqual(3)
+  })
+
+  test('exchanging a code, with ID token, JWT and refresh token: 2', async () => {
+    const { location } = await authorize()
+    waits()
+    const tokens = await exchange(world, 'web', redirectUri, location)
+    expect(tokens['refresh_token']).toBeDefined()
+    expect(waits()).toBe(2)
+  })
+
+  test('a refresh with rotation: 2', async () => {
+    const tokens = await exchange(world, 'web', redirectUri, (await authorize()).location)
+    waits()
+    const answer = await token(world, {
+      grant_type: 'refresh_token',
+      client_id: 'web',
+      refresh_token: tokens['refresh_token'] as string,
+    })
+    expect(answer.status).toBe(200)
+    expect(waits()).toBe(2)
+  })
+
+  test('userinfo and introspection: 2 at most', async () => {
+    const tokens = await exchange(world, 'plain', redirectUri, (await authorize('plain')).location)
+    waits()
+    const userinfo = await fetch(`${world.issuer}/me`, {
+      headers: { authorization: `Bearer ${tokens['access_token']}` },
+    })
+    expect(userinfo.status).toBe(200)
+    expect(waits()).toBeLessThanOrEqual(2)
+    const introspected = await fetch(`${world.issuer}/token/introspection`, {
+      method: 'POST',
+      headers: backendAuth,
+      body: new URLSearchParams({ token: tokens['access_token'] as string }),
+    })
+    expect(await introspected.json()).toMatchObject({ active: true })
+    expect(waits()).toBeLessThanOrEqual(2)
+  })
+
+  test('client credentials: none for a JWT, 1 for an opaque token', async () => {
+    const ask = (resource: string) => token(world, { grant_type: 'client_credentials', resource }, backendAuth)
+    waits()
+    expect((await ask(api)).status).toBe(200)
+    expect(waits()).toBe(0)
+    expect((await ask('https://opaque.example.com')).status).toBe(200)
+    expect(waits()).toBe(1)
+  })
+
+  test('the loser of a race for a code: still 2', async () => {
+    const code = new URL((await authorize()).location as string).searchParams.get('code') as string
+    const form = {
+      grant_type: 'authorization_code',
+      client_id: 'web',
+      code,
+      code_verifier: codeVerifier,
+      redirect_uri: redirectUri,
+    }
+    waits()
+    const answers = await Promise.all([token(world, form), token(world, form)])
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400])
+    expect(waits()).toBeLessThanOrEqual(4)
+  })
+})
