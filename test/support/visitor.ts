@@ -38,6 +38,12 @@ export class Visitor {
     this.#jar.set(`${name};${path}`, { name, value, path })
   }
 
+  /** The `Cookie` header this browser would send there. */
+  cookieHeader(path: string): string {
+    const sent = [...this.#jar.values()].filter((cookie) => path.startsWith(cookie.path))
+    return sent.map(({ name, value }) => `${name}=${value}`).join('; ')
+  }
+
   get(target: string | URL, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     return this.#send('GET', target, undefined, headers)
   }
@@ -72,8 +78,7 @@ export class Visitor {
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const url = new URL(target, this.#issuer)
-    const sent = [...this.#jar.values()].filter(({ path }) => url.pathname.startsWith(path))
-    const cookie = sent.map(({ name, value }) => `${name}=${value}`).join('; ')
+    const cookie = this.cookieHeader(url.pathname)
     return new Promise((resolve, reject) => {
       const request = httpRequest(
         {
