@@ -123,6 +123,7 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
         throw new AppError('otp.tries_used', { field: 'otp' })
       }
       if (!isSame(issued.mac, mac(`otp:${issued.id}:${typed}`))) {
+        if (tries === maxTries) throw new AppError('otp.tries_used', { field: 'otp' })
         throw new AppError('otp.wrong', { field: 'otp', params: { triesLeft: maxTries - tries } })
       }
       const taken = await store.take<Issued>(key)
