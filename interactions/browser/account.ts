@@ -141,7 +141,7 @@ export function accountPages({ renderer, directory, passwords, audit, provider, 
       else await passwords.set(userId, next)
       await audit.record({ event: hadPassword ? 'password.changed' : 'password.set', userId, ip, requestId })
     } catch (thrown) {
-      const error = asAppError(thrown)
+      const error = aboutTheCurrent(asAppError(thrown))
       if (error.status >= 500) throw thrown
       await drawPassword(ctx, visitor, error)
       return
@@ -160,4 +160,10 @@ export function accountPages({ renderer, directory, passwords, audit, provider, 
   }
 
   return { home, passwordPage, submitPassword, comeBack }
+}
+
+/** Whoever is signed in is told that the current password is wrong, not that the account may be. */
+function aboutTheCurrent(error: AppError): AppError {
+  if (error.code !== 'password.wrong') return error
+  return new AppError('password.mismatch', { field: 'password', cause: error })
 }
