@@ -19,6 +19,8 @@ export type Outcome =
       readonly amr: readonly string[]
       /** Seconds since the epoch. */
       readonly authTime: number
+      /** Every session of this user was ended on the way, the one in this browser too. */
+      readonly endedSessions: boolean
     }
 
 export interface AdvanceRequest {
@@ -151,7 +153,8 @@ export class LoginAttempts {
       ...common,
       detail: { method, amr: step.amr, agreements: kept.agreed },
     })
-    return { kind: 'done', userId, amr: step.amr, authTime: epochSeconds(options.clock) }
+    const endedSessions = step.password?.replace === true && !isNew
+    return { kind: 'done', userId, amr: step.amr, authTime: epochSeconds(options.clock), endedSessions }
   }
 
   async #account(step: Proved, ip: string): Promise<{ account: Account; isNew: boolean }> {

@@ -156,9 +156,10 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
   ],
   reset: [
-    { values: {} },
+    { values: {}, agreements },
     {
       values: { identifier: '' },
+      agreements,
       error: { code: 'identifier.required', message: '请输入手机号、邮箱或用户名。', field: 'identifier' },
     },
   ],

@@ -100,9 +100,10 @@ export interface RegisterView {
   readonly error?: PageError | undefined
 }
 
-/** Posts `method=reset` and `identifier` (phone or e-mail). */
+/** Posts `method=reset`, `agreement` and `identifier` (phone or e-mail). */
 export interface ResetView {
   readonly values: TypedValues
+  readonly agreements: readonly Agreement[]
   readonly error?: PageError | undefined
 }
 

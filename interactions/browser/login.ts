@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Interaction } from 'oidc-provider'
+import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
 import type { Agreement, Country, PageError, TypedValues, Views } from '../../views/views.ts'
@@ -84,13 +85,20 @@ export function loginPages({ attempts, methods, renderer, options }: Dependencie
       return undefined
     }
     if (outcome.kind === 'done') {
-      const { userId, amr, authTime } = outcome
+      const { userId, amr, authTime, endedSessions } = outcome
+      if (endedSessions) await leaveSession(interaction)
       return { login: { accountId: userId, acr: acrOf(amr), amr: [...amr], ts: authTime } }
     }
     // A reload of what follows must not post again.
     ctx.redirect(outcome.kind === 'ask' ? `${ctx.path}?method=${encodeURIComponent(id)}` : outcome.to.href)
     ctx.status = 303
     return undefined
+  }
+
+  /** A request that began in a session which is over goes on without it; the library would refuse it as another's. */
+  async function leaveSession(interaction: Interaction): Promise<void> {
+    delete interaction.session
+    await interaction.save(interaction.exp - epochSeconds(options.nowMs))
   }
 
   /** The page the person was on, with what was typed and what is wrong. */
@@ -120,7 +128,12 @@ export function loginPages({ attempts, methods, renderer, options }: Dependencie
         )
         return
       case 'reset':
-        renderer.render(ctx, 'reset', { values, error: error && renderer.pageError(ctx, error) }, page)
+        renderer.render(
+          ctx,
+          'reset',
+          { values, agreements: options.agreements(ctx), error: error && renderer.pageError(ctx, error) },
+          page,
+        )
         return
       case 'code': {
         const { channel, maskedTarget, purpose, resendAt } = ask
