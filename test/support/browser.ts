@@ -1,0 +1,226 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { AxeBuilder } from '@axe-core/playwright'
+import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core'
+import { expect, inject, onTestFinished } from 'vitest'
+import { advanceClock, resetClock } from '../../sandbox/clock.ts'
+
+/** Where a client sends the browser back to: one page that says so. */
+export interface ClientApp {
+  readonly redirectUri: string
+  readonly loggedOutUri: string
+  readonly origin: string
+  close(): Promise<void>
+}
+
+/** What a person holds in their hands. */
+export interface Device {
+  /** In CSS pixels; 375 is a phone, 1280 a desk. */
+  readonly width?: number
+  readonly dark?: boolean
+  readonly javaScript?: boolean
+  /** What the browser asks for in `Accept-Language`. */
+  readonly language?: string
+}
+
+/** A real browser, shared by the tests of a file; every person has a profile of their own. */
+export interface TestBrowser {
+  readonly app: ClientApp
+  /** A person with an empty browser. When the test ends, whatever the browser complained about fails it. */
+  person(device?: Device): Promise<Person>
+  close(): Promise<void>
+}
+
+/** Starts Chromium and a client application for `issuer`. */
+export async function openBrowser(issuer: string): Promise<TestBrowser> {
+  const browser = await chromium.launch({
+    executablePath: inject('services').chromium,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+  const app = await openClientApp()
+  return {
+    app,
+    person: (device = {}) => newPerson(browser, device, [new URL(issuer).origin, app.origin]),
+    async close() {
+      await browser.close()
+      await app.close()
+    },
+  }
+}
+
+async function openClientApp(): Promise<ClientApp> {
+  const server = createServer((request, response) => {
+    const isPage = request.url?.startsWith('/callback') || request.url?.startsWith('/bye')
+    response.writeHead(isPage ? 200 : 204, { 'content-type': 'text/html; charset=utf-8' })
+    response.end(
+      isPage ? '<!doctype html><link rel="icon" href="data:,"><title>App</title><h1>Back in the app</h1>' : '',
+    )
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    origin,
+    redirectUri: `${origin}/callback`,
+    loggedOutUri: `${origin}/bye`,
+    close: () => {
+      server.closeAllConnections()
+      return new Promise((done) => server.close(() => done()))
+    },
+  }
+}
+
+async function newPerson(browser: Browser, device: Device, origins: readonly string[]): Promise<Person> {
+  const { width = 1280, dark = false, javaScript = true, language = 'zh-CN' } = device
+  const context = await browser.newContext({
+    viewport: { width, height: width < 600 ? 720 : 860 },
+    colorScheme: dark ? 'dark' : 'light',
+    javaScriptEnabled: javaScript,
+    locale: language,
+  })
+  context.setDefaultTimeout(10_000)
+  const complaints = listen(context, origins)
+  onTestFinished(async () => {
+    await context.close()
+    expect(complaints).toEqual([])
+  })
+  return new Person(context, await context.newPage(), javaScript)
+}
+
+/** A page of a server that keeps to its own policy says nothing in the console and asks nobody else for anything. */
+function listen(context: BrowserContext, origins: readonly string[]): string[] {
+  const complaints: string[] = []
+  context.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url())
+    if (protocol !== 'data:' && !origins.includes(origin)) complaints.push(`asked ${request.url()}`)
+  })
+  context.on('response', (response) => {
+    const isPage = response.request().resourceType() === 'document'
+    if (response.status() >= (isPage ? 500 : 400)) complaints.push(`${response.status()} ${response.url()}`)
+  })
+  context.on('weberror', (error) => complaints.push(error.error().message))
+  context.on('console', (message) => {
+    // A refused form is answered 4xx; the browser notes that beside what the listener above has judged already.
+    if (message.text().startsWith('Failed to load resource: the server responded with a status of 4')) return
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+  })
+  return complaints
+}
+
+/** Somebody at a browser, who finds things by what they say. */
+export class Person {
+  readonly context: BrowserContext
+  readonly page: Page
+  readonly #javaScript: boolean
+
+  constructor(context: BrowserContext, page: Page, javaScript: boolean) {
+    this.context = context
+    this.page = page
+    this.#javaScript = javaScript
+  }
+
+  /** The same browser with one more tab. */
+  async tab(): Promise<Person> {
+    return new Person(this.context, await this.context.newPage(), this.#javaScript)
+  }
+
+  async opens(url: URL | string): Promise<void> {
+    await this.page.goto(String(url))
+  }
+
+  /** Waits for the page with this heading. */
+  async sees(heading: string | RegExp): Promise<void> {
+    await this.page.getByRole('heading', { level: 1, name: heading }).waitFor()
+  }
+
+  async reads(text: string | RegExp): Promise<void> {
+    await this.page.getByText(text).first().waitFor()
+  }
+
+  async enters(label: string, value: string): Promise<void> {
+    await this.field(label).fill(value)
+  }
+
+  async agrees(): Promise<void> {
+    await this.page.getByRole('checkbox', { name: '我已阅读并同意' }).check()
+  }
+
+  async presses(button: string | RegExp): Promise<void> {
+    await this.button(button).click()
+  }
+
+  async follows(link: string | RegExp): Promise<void> {
+    await this.page.getByRole('link', { name: link, exact: true }).click()
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.page.getByRole('button', { name, exact: true })
+  }
+
+  field(label: string): Locator {
+    return this.page.getByLabel(label, { exact: true })
+  }
+
+  /** The error a screen reader hears on this field; it is the one shown on top. */
+  async errorOf(label: string): Promise<string> {
+    const field = this.field(label)
+    expect(await field.getAttribute('aria-invalid')).toBe('true')
+    const described = (await field.getAttribute('aria-describedby'))?.split(' ') ?? []
+    expect(described).toContain('error-message')
+    return this.error()
+  }
+
+  async error(): Promise<string> {
+    return (await this.page.getByRole('alert').locator('#error-message').innerText()).trim()
+  }
+
+  /** Enters the number and asks for a code; the code page is up then. */
+  async asksForCode(phone: string): Promise<void> {
+    await this.enters('手机号', phone)
+    await this.agrees()
+    await this.presses('获取验证码')
+    await this.sees('输入验证码')
+  }
+
+  /** With script the sixth digit sends the form, without it the button does. */
+  async entersCode(otp: string, button = '登录'): Promise<void> {
+    await this.enters('6 位验证码', otp)
+    if (!this.#javaScript) await this.presses(button)
+  }
+
+  async logsInWithPassword(identifier: string, password: string): Promise<void> {
+    await this.follows('密码登录')
+    await this.enters('手机号、邮箱或用户名', identifier)
+    await this.enters('密码', password)
+    await this.agrees()
+    await this.presses('登录')
+  }
+
+  /** Waits until the browser is back at the client, and answers what it brought. */
+  async arrives(app: ClientApp): Promise<Record<string, string>> {
+    await this.page.waitForURL((url) => url.origin === app.origin)
+    return Object.fromEntries(new URL(this.page.url()).searchParams)
+  }
+
+  /** What axe finds, and whether the page is wider than the window. */
+  async faults(): Promise<string[]> {
+    const overflow = Number(await this.page.evaluate('document.documentElement.scrollWidth - window.innerWidth'))
+    const { violations } = await new AxeBuilder({ page: this.page }).analyze()
+    return [
+      ...(overflow > 0 ? [`wider than the window by ${overflow} px`] : []),
+      ...violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`),
+    ]
+  }
+}
+
+/** Moves the clock of the server under test and its library until the test ends. The stores must be the tables: Redis has a clock of its own. */
+export function passTime(seconds: number): void {
+  advanceClock(seconds * 1000)
+  onTestFinished(resetClock)
+}
