@@ -26,9 +26,12 @@ export function problemLine({ file, line, field, message }: SeedProblem): string
   return [where, ...(field === '' ? [] : [field]), message].join(': ')
 }
 
-/** Reads one file. Answers the document, or every reason why it is none. */
-export function readDocument(file: string, cwd: string): SeedDocument | readonly SeedProblem[] {
-  const wholeFile = (message: string) => [{ file, line: undefined, field: '', message }]
+/** Reads one file. Answers the document, or every reason why there is none. */
+export function readDocument(
+  file: string,
+  cwd: string,
+): { readonly document?: SeedDocument; readonly problems: readonly SeedProblem[] } {
+  const wholeFile = (message: string) => ({ problems: [{ file, line: undefined, field: '', message }] })
   let text: string
   try {
     text = readFileSync(resolve(cwd, file), 'utf8').replace(/^\ufeff/, '')
@@ -39,10 +42,11 @@ export function readDocument(file: string, cwd: string): SeedDocument | readonly
   const document = parseDocument(text, { prettyErrors: false, lineCounter })
   const faults = [...document.errors, ...document.warnings]
   if (faults.length > 0) {
-    return faults.map(({ code, pos }) => {
+    const problems = faults.map(({ code, pos }) => {
       const { line, col } = lineCounter.linePos(pos[0])
       return { file, line, field: '', message: `${faultText(code)}, column ${col}` }
     })
+    return { problems }
   }
   let values: unknown
   try {
@@ -57,8 +61,8 @@ export function readDocument(file: string, cwd: string): SeedDocument | readonly
     message,
   })
   const unstorable = [...unstorablePaths(values)]
-  if (unstorable.length > 0) return unstorable.map((path) => problem(path, 'holds a control character'))
-  return { file, values, problem }
+  if (unstorable.length > 0) return { problems: unstorable.map((path) => problem(path, 'holds a control character')) }
+  return { document: { file, values, problem }, problems: [] }
 }
 
 /** SECURITY: the library's own messages quote the text, which may be a secret in the wrong place; its codes do not. */

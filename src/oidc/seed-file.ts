@@ -44,11 +44,9 @@ export function readSeeds({ files, cwd, env, lifetimes }: Input): Seeds {
   const resources: SeedItem<ResourceSeed>[] = []
   const clients: SeedClient[] = []
   for (const file of files) {
-    const document = readDocument(file, cwd)
-    if (!('values' in document)) {
-      problems.push(...document)
-      continue
-    }
+    const { document, problems: unreadable } = readDocument(file, cwd)
+    problems.push(...unreadable)
+    if (!document) continue
     const lists = readLists(document, problems)
     for (const [index, value] of lists.resources.entries()) {
       const item = readItem(resourceSchema, { document, path: ['resources', index], value }, problems)
