@@ -1,40 +1,41 @@
+import type { Renderer } from '../interactions/browser/render.ts'
 import type { Sandbox } from '../src/app.ts'
 import type { Core } from '../src/core.ts'
-import { outbox } from './outbox.ts'
+import { consoleSms } from '../src/sms/console.ts'
+import type { SmsSender } from '../src/sms/sender.ts'
+import { demoClients, demoResources } from './demo/clients.ts'
+import { sandboxRoutes } from './demo/routes.ts'
+import { outbox, specialNumbers } from './outbox.ts'
 
 /** Everything that makes the server usable offline by somebody who tries it. Never part of the image. */
-export async function openSandbox({ config, clock }: Core): Promise<Sandbox> {
+export async function openSandbox({ config, clock, sealer }: Core): Promise<Sandbox> {
   const { issuer } = config
   const messages = outbox({ dataDir: config.data_dir, clock })
+  // The master key makes it: the same in every process and after every start, another one on every machine.
+  const backendSecret = sealer.mac('sandbox', 'sandbox-backend')
   return {
-    sms: messages.smsSender(),
+    sms: printed(messages.smsSender(), consoleSms({ stream: process.stderr })),
     mail: messages.mailSender(),
-    clients: [
-      {
-        client_id: 'sandbox-demo',
-        client_name: 'Demo',
-        first_party: true,
-        token_endpoint_auth_method: 'none',
-        grant_types: ['authorization_code', 'refresh_token'],
-        response_types: ['code'],
-        redirect_uris: [`${issuer}/sandbox/callback`],
-        post_logout_redirect_uris: [`${issuer}/sandbox`],
-        default_resource: `${issuer}/sandbox/api`,
-        scope: 'openid offline_access profile phone email identities',
-        resource_scopes: ['orders:read', 'orders:write'],
-      },
-    ],
-    resources: [
-      { resource: `${issuer}/sandbox/api`, scopes: ['orders:read', 'orders:write'], access_token: { format: 'jwt' } },
-    ],
-    middleware: () => async (ctx, next) => {
-      if (ctx.path === '/sandbox/outbox' && ctx.method === 'GET') {
-        const { to } = ctx.query
-        ctx.body = await messages.list({ to: typeof to === 'string' ? to : undefined })
-        return
-      }
-      await next()
+    clients: demoClients(issuer, backendSecret),
+    resources: demoResources(issuer),
+    middleware(renderer) {
+      const router = sandboxRoutes({ config, clock, renderer: renderer as Renderer, messages, backendSecret })
+      return (ctx, next) => router.routes()(ctx as never, next)
     },
     async close() {},
+  }
+}
+
+/**
+ * Keeps each message and prints it beside the server's log, where a newcomer looks first. What never arrives or arrives late is
+ * not printed: only the outbox knows when it comes.
+ */
+export function printed(kept: SmsSender, console: SmsSender): SmsSender {
+  return {
+    async send(message) {
+      await kept.send(message)
+      const isLost = message.to === specialNumbers.neverDelivered || message.to === specialNumbers.late
+      if (!isLost) await console.send(message)
+    },
   }
 }

@@ -1,0 +1,67 @@
+import type { ResourceSeed } from '../../src/oidc/client-schema.ts'
+
+/** The API the demo calls: the audience of its access tokens. */
+export function demoResource(issuer: string): string {
+  return `${issuer}/sandbox/api`
+}
+
+export function demoResources(issuer: string): readonly ResourceSeed[] {
+  return [{ resource: demoResource(issuer), scopes: ['orders:read', 'orders:write'], access_token: { format: 'jwt' } }]
+}
+
+/** One client of each kind, as the library takes them: an app of ours, one of somebody else, a backend, a television. */
+export function demoClients(issuer: string, backendSecret: string): readonly Record<string, unknown>[] {
+  const inBrowser = {
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+    redirect_uris: [`${issuer}/sandbox/callback`],
+    post_logout_redirect_uris: [`${issuer}/sandbox`],
+    default_resource: demoResource(issuer),
+  }
+  return [
+    {
+      ...inBrowser,
+      client_id: 'sandbox-demo',
+      client_name: 'Demo',
+      first_party: true,
+      scope: 'openid offline_access profile phone email identities',
+      resource_scopes: ['orders:read', 'orders:write'],
+    },
+    {
+      ...inBrowser,
+      client_id: 'sandbox-third-party',
+      client_name: 'Third-party demo',
+      first_party: false,
+      client_uri: `${issuer}/sandbox`,
+      tos_uri: `${issuer}/sandbox/terms`,
+      policy_uri: `${issuer}/sandbox/privacy`,
+      scope: 'openid offline_access profile phone email',
+      resource_scopes: ['orders:read'],
+    },
+    {
+      client_id: 'sandbox-backend',
+      client_name: 'Demo backend',
+      client_secret: backendSecret,
+      token_endpoint_auth_method: 'client_secret_basic',
+      grant_types: ['client_credentials'],
+      response_types: [],
+      redirect_uris: [],
+      default_resource: demoResource(issuer),
+      resource_scopes: ['orders:read'],
+    },
+    {
+      client_id: 'sandbox-tv',
+      client_name: 'Demo TV',
+      first_party: true,
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+      response_types: [],
+      redirect_uris: [],
+      default_resource: demoResource(issuer),
+      scope: 'openid offline_access profile phone',
+      resource_scopes: ['orders:read'],
+    },
+  ]
+}
