@@ -1,50 +1,30 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import type { Context, Middleware } from 'koa'
+import type { Middleware } from 'koa'
 import type { Provider } from 'oidc-provider'
-import { LoginAttempts } from '../interactions/attempt.ts'
-import { accountClient, accountPages } from '../interactions/browser/account.ts'
-import { consentPages } from '../interactions/browser/consent.ts'
-import { loginPages } from '../interactions/browser/login.ts'
-import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
-import { authorizationHref, browserRoutes } from '../interactions/browser/routes.ts'
-import { otpCodes } from '../interactions/methods/otp.ts'
-import { loginMethods } from '../interactions/methods/registry.ts'
-import { assets, viewEngine, viewsFolder } from '../views/engine.ts'
-import { hasher } from './accounts/hashing.ts'
-import { passwords as buildPasswords } from './accounts/passwords.ts'
-import { epochSeconds } from './base/clock.ts'
-import { httpClient } from './base/http.ts'
-import { i18n as buildI18n, type Locale } from './base/i18n.ts'
-import { countryName } from './base/phone.ts'
+import { accountClient } from '../interactions/browser/account.ts'
+import type { Renderer } from '../interactions/browser/render.ts'
+import { assets } from '../views/engine.ts'
+import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
-import { rules } from './limit-rules.ts'
-import type { MailSender } from './mail/sender.ts'
-import { smtpMail } from './mail/smtp.ts'
+import { buildLogins, type OwnSenders } from './logins.ts'
 import { adapterFactory } from './oidc/adapter.ts'
 import type { ResourceSeed } from './oidc/client-schema.ts'
 import { listen } from './oidc/events.ts'
 import { ensureKeys } from './oidc/keys.ts'
 import { libraryPages } from './oidc/pages.ts'
-import { revokeUser } from './oidc/revoke-user.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
 import { unitOfWork } from './oidc/unit-of-work.ts'
 import { health as buildHealth, type Health } from './ops/health.ts'
-import { limits as buildLimits } from './ops/limits.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from './ops/metrics.ts'
+import { buildPages } from './pages.ts'
 import { probes } from './probes.ts'
 import { requestContext, requestOrigin } from './request-context.ts'
 import { httpListener } from './server.ts'
-import { buildSmsSender } from './sms/registry.ts'
-import type { SmsSender } from './sms/sender.ts'
 import { assetBytes, metadataBytes } from './static-bytes.ts'
 import { migrationStatus } from './store/migrate.ts'
 
 /** What the sandbox brings along: senders that keep what they would send, a demo client and its API, pages of its own. */
-export interface Sandbox {
-  readonly sms: SmsSender
-  readonly mail: MailSender
+export interface Sandbox extends OwnSenders {
   readonly clients: readonly Record<string, unknown>[]
   readonly resources: readonly ResourceSeed[]
   middleware(page: Pick<Renderer, 'render' | 'locale'>): Middleware
@@ -68,7 +48,6 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
 }
 
 const sweepMs = 60_000
-const outboundTimeoutMs = 5000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
 export async function buildApp({ config, log, clock = () => Date.now(), sandbox }: AppInput): Promise<App> {
@@ -85,60 +64,14 @@ export async function buildApp({ config, log, clock = () => Date.now(), sandbox 
 
 async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox | undefined): Promise<App> {
   const { config, log, clock, database, store, sealer, directory, audit } = core
-  const sandbox = await openSandbox?.(core)
   const { issuer } = config
-  const secure = issuer.startsWith('https:')
-  const now = () => new Date(clock())
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
 
-  const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
-  const engine = viewEngine({ folder: viewsFolder, translate: i18n.translate })
-  const brand = { name: config.brand.name, supportUrl: config.brand.support_url }
-  const renderer = buildRenderer({ engine, i18n, brand, sandbox: config.sandbox, secure, now })
-
-  const { argon2, workers, max_queue: maxQueue } = config.password
-  const hashing = hasher({ parameters: argon2, workers, maxQueue })
-  const passwords = buildPasswords({ database, directory, hasher: hashing, store, clock, policy: config.password })
-  const limits = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
-  const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })
-  const sms =
-    sandbox && config.sms.senders.length === 0 ? sandbox.sms : buildSmsSender(config.sms.senders, { http, clock, log })
-  const mail = config.mail ? smtpMail(config.mail) : sandbox?.mail
-  const codes = otpCodes({
-    store,
-    sms,
-    mail,
-    limits,
-    clock,
-    options: { countries: config.sms.countries, mac: (text) => sealer.mac('otp', text), report: reportError },
-  })
-  const methods = loginMethods({
-    codes,
-    passwords,
-    directory,
-    limits,
-    options: { methods: config.login.methods, registration: config.registration },
-  })
-  const attempts = new LoginAttempts({
-    methods,
-    directory,
-    passwords,
-    store,
-    audit,
-    options: {
-      clock,
-      agreements: config.agreements.map(({ id, version }) => `${id}@${version}`),
-      seal: (text) => sealer.seal(text, 'attempt'),
-      open: (sealed) => sealer.open(sealed, 'attempt'),
-      revokeUser: async (userId) => {
-        await revokeUser(database, userId)
-      },
-    },
-  })
-
+  const sandbox = await openSandbox?.(core)
+  const logins = buildLogins(core, sandbox)
+  const pages = buildPages({ core, logins, provider: () => runtime.provider() })
+  const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
-  const pages = libraryPages({ render: renderer.render, translate: renderer.translate, now })
-  await ensureKeys({ database, sealer, clock })
   const health = buildHealth({
     checks: {
       database: async () => {
@@ -151,16 +84,36 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   })
 
-  /** What stands at the root: in the sandbox the demo, elsewhere the visitor's own account. */
-  const home = sandbox ? '/sandbox' : '/account'
-  const restartKey = (uid: string) => `restart:${sealer.mac('restart', uid)}`
+  /** In front of the library, in this order. What a person finds at the root: the demo in the sandbox, else the own account. */
+  const front: readonly Middleware[] = [
+    requestContext({ renderer: pages.renderer, log, metrics, secure: issuer.startsWith('https:') }),
+    assetBytes(assets()),
+    probes({ health, home: sandbox ? '/sandbox' : '/account' }),
+  ]
+  const behindMetadata: readonly Middleware[] = [
+    slowClientGuessing({ clock }),
+    ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
+    libraryAnswers({ units, store, mac: (text) => sealer.mac('device_poll', text), render, metrics }),
+    pages.routes,
+  ]
+
+  function equip(provider: Provider): void {
+    listen(provider, { log, metrics, audit })
+    provider.on('interaction.started', (ctx) => {
+      const { Interaction: begun } = ctx.oidc.entities
+      if (begun) pages.remember(begun).catch(reportError)
+    })
+    for (const middleware of [...front, metadataBytes(), ...behindMetadata]) provider.use(middleware)
+  }
+
+  await ensureKeys({ database, sealer, clock })
   const runtime: OidcRuntime = await oidcRuntime({
     parts: {
       issuer,
       adapter: adapterFactory({ units, store, sealer, clock }),
       units,
       directory,
-      pages,
+      pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
       sealer,
       clock,
       privateAddresses: config.outbound.private_addresses,
@@ -172,72 +125,6 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
     equip,
     onError: reportError,
   })
-  const provider = () => runtime.provider()
-
-  const accountRoom = accountPages({
-    renderer,
-    directory,
-    passwords,
-    audit,
-    provider,
-    options: {
-      nowSeconds: () => epochSeconds(clock),
-      formToken: (uid) => sealer.mac('form_token', uid),
-      minPasswordLength: config.password.min_length,
-    },
-  })
-  const loginRoom = loginPages({
-    attempts,
-    methods,
-    renderer,
-    options: {
-      agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
-      countries: (ctx) =>
-        config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) })),
-      registration: config.registration,
-      minPasswordLength: config.password.min_length,
-      nowMs: clock,
-    },
-  })
-  const router = browserRoutes({
-    provider,
-    renderer,
-    pages: { login: loginRoom, consent: consentPages({ renderer }), account: accountRoom },
-    directory,
-    audit,
-    restartHref: (uid) => store.get<string>(restartKey(uid)),
-  })
-
-  /** Everything in front of the library, put on every provider that is built. */
-  function equip(each: Provider): void {
-    listen(each, { log, metrics, audit })
-    // The request outlives its interaction for a day, so that an expired page can offer to begin again.
-    each.on('interaction.started', (ctx) => {
-      const { Interaction: begun } = ctx.oidc.entities
-      if (begun) store.set(restartKey(begun.uid), authorizationHref(begun.params), 86_400).catch(reportError)
-    })
-    each.use(requestContext({ renderer, log, metrics, secure }))
-    each.use(assetBytes(assets()))
-    each.use(probes({ health, home }))
-    each.use(metadataBytes())
-    if (sandbox) each.use(sandbox.middleware(renderer))
-    each.use(
-      libraryAnswers({
-        units,
-        store,
-        mac: (text) => sealer.mac('device_poll', text),
-        render: renderer.render,
-        metrics,
-      }),
-    )
-    each.use((ctx, next) => router.routes()(ctx as never, next))
-  }
-
-  function titleOf(ctx: Context, { id, title }: (typeof config.agreements)[number]): string {
-    const own = title?.[renderer.locale(ctx)] ?? title?.['zh-CN'] ?? title?.en
-    if (own) return own
-    return id === 'terms' || id === 'privacy' ? renderer.translate(ctx, `agreement.${id}`) : id
-  }
 
   const listener = httpListener({
     handler: () => runtime.handler(),
@@ -246,7 +133,7 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
   let metricsListener: MetricsListener | undefined
   const timers = [
     setInterval(() => core.sweep().catch(reportError), sweepMs).unref(),
-    setInterval(() => metrics.hashQueue.set(hashing.waiting()), 1000).unref(),
+    setInterval(() => metrics.hashQueue.set(logins.hashing.waiting()), 1000).unref(),
   ]
 
   return {
@@ -267,12 +154,8 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
       await metricsListener?.close()
       runtime.close()
       await sandbox?.close()
-      await hashing.close()
+      await logins.hashing.close()
       await core.close()
     },
   }
-}
-
-function readLocale(locale: Locale): Record<string, string> {
-  return JSON.parse(readFileSync(join(viewsFolder, 'locales', `${locale}.json`), 'utf8')) as Record<string, string>
 }

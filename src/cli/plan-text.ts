@@ -1,0 +1,78 @@
+import type { Secret } from '../base/secret.ts'
+import type { FieldChange } from '../oidc/client-diff.ts'
+import { hasChanges, type PlanAction, type PlanItem } from '../oidc/client-plan.ts'
+import { printable } from './output.ts'
+
+interface Mode {
+  readonly isDryRun: boolean
+}
+
+/** A plan for a person: a line for each client and resource, below it a line for each field that changes. */
+export function planText(plan: readonly PlanItem[], { isDryRun }: Mode): string {
+  const shown = hasChanges(plan) ? plan : plan.filter(({ action }) => action === 'leftover')
+  const lines = shown.flatMap((item) => [itemLine(item, isDryRun), ...item.changes.map(changeLine)])
+  return `${[...(hasChanges(plan) ? [] : ['no changes']), ...lines].join('\n')}\n`
+}
+
+/** The same for machines. */
+export function planJson(
+  plan: readonly PlanItem[],
+  secrets: ReadonlyMap<string, Secret>,
+  isDryRun: boolean,
+): Readonly<Record<string, unknown>> {
+  return {
+    has_changes: hasChanges(plan),
+    items: plan.map(({ action, ...item }) => ({ ...item, status: statusOf(action, isDryRun).replaceAll(' ', '_') })),
+    secrets: Object.fromEntries([...secrets].map(([id, secret]) => [id, secret.reveal()])),
+  }
+}
+
+/** Secrets that were made, which is the only time anybody sees them. */
+export function secretsText(secrets: ReadonlyMap<string, Secret>): string {
+  if (secrets.size === 0) return ''
+  const lines = [...secrets].map(([id, secret]) => `  ${id}: ${secret.reveal()}`)
+  return `secrets made, shown this once:\n${lines.join('\n')}\n`
+}
+
+function statusOf(action: PlanAction, isDryRun: boolean): string {
+  switch (action) {
+    case 'create':
+      return 'created'
+    case 'change':
+      return 'changed'
+    case 'keep':
+      return 'unchanged'
+    case 'remove':
+      return isDryRun ? 'would be pruned' : 'pruned'
+    case 'leftover':
+      return 'would be pruned'
+  }
+}
+
+function itemLine({ kind, id, action }: PlanItem, isDryRun: boolean): string {
+  const hint = action === 'leftover' ? ' (in no file; --prune removes it)' : ''
+  return `${statusOf(action, isDryRun)}: ${kind} ${printable(id)}${hint}`
+}
+
+function changeLine(change: FieldChange): string {
+  const { field, from, to } = change
+  if (!('from' in change) && !('to' in change)) return `  ${field}: changed`
+  if (Array.isArray(from) && Array.isArray(to)) return `  ${field}: ${listChange(from, to)}`
+  if (!('to' in change)) return `  ${field}: ${valueText(from)} removed`
+  if (!('from' in change)) return `  ${field}: ${valueText(to)} added`
+  return `  ${field}: ${valueText(from)} -> ${valueText(to)}`
+}
+
+function listChange(from: readonly unknown[], to: readonly unknown[]): string {
+  const [before, after] = [from.map(valueText), to.map(valueText)]
+  const removed = before.filter((each) => !after.includes(each)).map((each) => `- ${each}`)
+  const added = after.filter((each) => !before.includes(each)).map((each) => `+ ${each}`)
+  return removed.length + added.length > 0 ? [...removed, ...added].join(', ') : `order ${before} -> ${after}`
+}
+
+const longestText = 200
+
+function valueText(value: unknown): string {
+  const text = printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+  return text.length > longestText ? `${text.slice(0, longestText)}…` : text
+}

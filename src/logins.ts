@@ -1,0 +1,72 @@
+import { LoginAttempts } from '../interactions/attempt.ts'
+import { otpCodes } from '../interactions/methods/otp.ts'
+import { type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
+import { type Hasher, hasher } from './accounts/hashing.ts'
+import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
+import { httpClient } from './base/http.ts'
+import type { Core } from './core.ts'
+import { rules } from './limit-rules.ts'
+import type { MailSender } from './mail/sender.ts'
+import { smtpMail } from './mail/smtp.ts'
+import { revokeUser } from './oidc/revoke-user.ts'
+import { limits as buildLimits } from './ops/limits.ts'
+import { buildSmsSender } from './sms/registry.ts'
+import type { SmsSender } from './sms/sender.ts'
+
+/** How people get in: the methods on offer and what decides about what they prove. */
+export interface Logins {
+  readonly attempts: LoginAttempts
+  readonly methods: LoginMethods
+  readonly passwords: Passwords
+  readonly hashing: Hasher
+}
+
+/** What sends where no vendor is configured. */
+export interface OwnSenders {
+  readonly sms: SmsSender
+  readonly mail: MailSender
+}
+
+const outboundTimeoutMs = 5000
+
+/** Builds everything a login needs, from the senders of codes to the attempts. */
+export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
+  const { config, log, clock, database, store, sealer, directory, audit } = core
+  const { argon2, workers, max_queue: maxQueue } = config.password
+  const hashing = hasher({ parameters: argon2, workers, maxQueue })
+  const passwords = buildPasswords({ database, directory, hasher: hashing, store, clock, policy: config.password })
+  const limits = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
+  const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })
+  const { senders, countries } = config.sms
+  const codes = otpCodes({
+    store,
+    sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log }),
+    mail: config.mail ? smtpMail(config.mail) : own?.mail,
+    limits,
+    clock,
+    options: {
+      countries,
+      mac: (text) => sealer.mac('otp', text),
+      report: (error) => log.error({ err: error }, 'a code was not sent'),
+    },
+  })
+  const options = { methods: config.login.methods, registration: config.registration }
+  const methods = loginMethods({ codes, passwords, directory, limits, options })
+  const attempts = new LoginAttempts({
+    methods,
+    directory,
+    passwords,
+    store,
+    audit,
+    options: {
+      clock,
+      agreements: config.agreements.map(({ id, version }) => `${id}@${version}`),
+      seal: (text) => sealer.seal(text, 'attempt'),
+      open: (sealed) => sealer.open(sealed, 'attempt'),
+      revokeUser: async (userId) => {
+        await revokeUser(database, userId)
+      },
+    },
+  })
+  return { attempts, methods, passwords, hashing }
+}

@@ -1,0 +1,53 @@
+import { errors, type Provider } from 'oidc-provider'
+import { clientSchema, libraryMetadata } from './client-schema.ts'
+import { validateClient } from './provider.ts'
+import type { Path, SeedProblem } from './seed-document.ts'
+import type { SeedClient } from './seed-file.ts'
+
+/** Stands for a secret that does not exist yet. */
+const anySecret = 'x'.repeat(43)
+
+/** What the library would refuse about the clients. It tells one thing at a time, so it is asked again without what it named. */
+export async function libraryProblems(clients: readonly SeedClient[], provider: Provider): Promise<SeedProblem[]> {
+  const found = await Promise.all(clients.map((client) => problemsOf(client, provider)))
+  return found.flat()
+}
+
+async function problemsOf({ seed, broken, secret, problem }: SeedClient, provider: Provider): Promise<SeedProblem[]> {
+  if (broken.size > 0) return []
+  const metadata = libraryMetadata(seed, secret.kind === 'given' ? secret.secret.reveal() : anySecret)
+  const found: SeedProblem[] = []
+  for (;;) {
+    const refusal = await refusalOf(metadata, provider)
+    if (!refusal) return found
+    const { path, message } = refusal
+    found.push(problem(path, message))
+    const [field = ''] = path as string[]
+    if (!(field in metadata)) return found
+    delete metadata[field]
+    if (field === 'redirect_uris' || field === 'grant_types') return found
+  }
+}
+
+async function refusalOf(
+  metadata: Record<string, unknown>,
+  provider: Provider,
+): Promise<{ readonly path: Path; readonly message: string } | undefined> {
+  try {
+    await validateClient(provider, { ...metadata })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof errors.InvalidClientMetadata)) throw error
+    const text = error.error_description ?? error.message
+    if (text === 'client JSON Web Key Set is invalid') return { path: ['jwks'], message: keyFault(error) ?? text }
+    const field = /^[a-z_]+(?= )/.exec(text)?.[0] ?? ''
+    if (!(field in clientSchema.shape)) return { path: [], message: text }
+    const rest = text.slice(field.length + 1)
+    return { path: [field], message: /^(and|or) /.test(rest) ? text : rest }
+  }
+}
+
+/** Names the key and its member, not its value. */
+function keyFault({ cause }: Error): string | undefined {
+  return cause instanceof Error ? cause.message.replace(/^jwks\./, '') : undefined
+}

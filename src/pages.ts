@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Context, Middleware } from 'koa'
+import type { Interaction, Provider } from 'oidc-provider'
+import { accountPages } from '../interactions/browser/account.ts'
+import { consentPages } from '../interactions/browser/consent.ts'
+import { loginPages } from '../interactions/browser/login.ts'
+import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
+import { authorizationHref, browserRoutes } from '../interactions/browser/routes.ts'
+import { viewEngine, viewsFolder } from '../views/engine.ts'
+import { epochSeconds } from './base/clock.ts'
+import { i18n as buildI18n, type Locale } from './base/i18n.ts'
+import { countryName } from './base/phone.ts'
+import type { Core } from './core.ts'
+import type { Logins } from './logins.ts'
+
+/** The pages for browsers. */
+export interface Pages {
+  readonly renderer: Renderer
+  readonly routes: Middleware
+  /** Remembers a request for a day after its interaction is gone, so that an expired page can offer to begin again. */
+  remember(begun: Interaction): Promise<void>
+}
+
+interface Dependencies {
+  readonly core: Core
+  readonly logins: Logins
+  /** Asked at each request, because the provider may have been replaced. */
+  readonly provider: () => Provider
+}
+
+const rememberedSeconds = 86_400
+
+/** Builds everything that draws for people. */
+export function buildPages({ core, logins, provider }: Dependencies): Pages {
+  const { config, clock, store, sealer, directory, audit } = core
+  const { attempts, methods, passwords } = logins
+  const minPasswordLength = config.password.min_length
+
+  const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
+  const renderer = buildRenderer({
+    engine: viewEngine({ folder: viewsFolder, translate: i18n.translate }),
+    i18n,
+    brand: { name: config.brand.name, supportUrl: config.brand.support_url },
+    sandbox: config.sandbox,
+    secure: config.issuer.startsWith('https:'),
+    now: () => new Date(clock()),
+  })
+
+  const login = loginPages({
+    attempts,
+    methods,
+    renderer,
+    options: {
+      agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
+      countries: (ctx) =>
+        config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) })),
+      registration: config.registration,
+      minPasswordLength,
+      nowMs: clock,
+    },
+  })
+  const account = accountPages({
+    renderer,
+    directory,
+    passwords,
+    audit,
+    provider,
+    options: {
+      nowSeconds: () => epochSeconds(clock),
+      formToken: (uid) => sealer.mac('form_token', uid),
+      minPasswordLength,
+    },
+  })
+  const restartKey = (uid: string) => `restart:${sealer.mac('restart', uid)}`
+  const router = browserRoutes({
+    provider,
+    renderer,
+    pages: { login, consent: consentPages({ renderer }), account },
+    directory,
+    audit,
+    restartHref: (uid) => store.get<string>(restartKey(uid)),
+  })
+
+  function titleOf(ctx: Context, { id, title }: (typeof config.agreements)[number]): string {
+    const own = title?.[renderer.locale(ctx)] ?? title?.['zh-CN'] ?? title?.en
+    if (own) return own
+    return id === 'terms' || id === 'privacy' ? renderer.translate(ctx, `agreement.${id}`) : id
+  }
+
+  return {
+    renderer,
+    routes: router.routes() as unknown as Middleware,
+    remember: (begun) => store.set(restartKey(begun.uid), authorizationHref(begun.params), rememberedSeconds),
+  }
+}
+
+function readLocale(locale: Locale): Record<string, string> {
+  return JSON.parse(readFileSync(join(viewsFolder, 'locales', `${locale}.json`), 'utf8')) as Record<string, string>
+}

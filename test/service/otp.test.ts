@@ -1,0 +1,196 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { clients, redirectUri, resources } from '../support/clients.ts'
+import { loginBySms, reachLogin, startLogin } from '../support/login.ts'
+import { ownRedis } from '../support/redis.ts'
+import { resetClock, walkTo } from '../support/time.ts'
+import type { Answer, Visitor } from '../support/visitor.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+const minute = 60_000
+/** As an operator gets them who sets nothing. */
+const defaultLimits = {
+  MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1, seconds: 60 }, { max: 5, seconds: 3600 }, { max: 10, seconds: 86400 }]',
+}
+
+describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values in %s', (stores) => {
+  let world: World
+
+  beforeAll(async () => {
+    world = await openWorld({ stores, env: defaultLimits })
+    await world.register({ clients, resources })
+  })
+  afterEach(resetClock)
+  afterAll(() => world.close())
+
+  let phones = 13_700_000_000
+  interface Begun {
+    readonly visitor: Visitor
+    readonly page: Answer
+    readonly phone: string
+    enter(otp: string): Promise<Answer>
+    ask(phone?: string): Promise<Answer>
+  }
+  async function begin(phone = String(++phones)): Promise<Begun> {
+    const visitor = world.visitor()
+    const page = await reachLogin(visitor, startLogin(world, 'plain', redirectUri))
+    return {
+      visitor,
+      page,
+      phone,
+      enter: (otp) => visitor.post(page.url, { method: 'sms', otp }),
+      ask: (number = phone) => visitor.post(page.url, { method: 'sms', phone: number, agreement: 'on' }),
+    }
+  }
+  const wrong = (otp: string) => (otp === '000000' ? '000001' : '000000')
+  const isIn = (answer: Answer) => /\/auth\//.test(answer.location ?? '')
+  const codeOf = (answer: Answer) => /([a-z]+\.[a-z_]+) · /.exec(answer.text)?.[1]
+
+  test('a code is taken with spaces and full-width digits, once', async () => {
+    const { ask, enter, phone } = await begin()
+    await ask()
+    const otp = await world.otp(`+86${phone}`)
+    expect(otp).toMatch(/^\d{6}$/)
+    const wide = [...`${otp.slice(0, 3)} ${otp.slice(3)}`].map((digit) =>
+      /\d/.test(digit) ? String.fromCharCode(digit.charCodeAt(0) + 0xfee0) : digit,
+    )
+    expect(isIn(await enter(wide.join('')))).toBe(true)
+    expect(isIn(await enter(otp))).toBe(false)
+  })
+
+  test('of 20 entries of one code at once one gets in', async () => {
+    const { ask, enter, phone } = await begin()
+    await ask()
+    const otp = await world.otp(`+86${phone}`)
+    // Each entry counts as a try, so only the first five are compared at all.
+    const answers = await Promise.all(Array.from({ length: 20 }, () => enter(otp)))
+    expect(answers.filter(isIn)).toHaveLength(1)
+  })
+
+  test('after five wrong codes even the right one is refused', async () => {
+    const { ask, enter, phone } = await begin()
+    await ask()
+    const otp = await world.otp(`+86${phone}`)
+    for (const code of ['otp.wrong', 'otp.wrong', 'otp.wrong', 'otp.wrong', 'otp.tries_used']) {
+      const answer = await enter(wrong(otp))
+      expect(answer.status).toBe(400)
+      expect(codeOf(answer)).toBe(code)
+    }
+    const late = await enter(otp)
+    expect(late.status).toBe(400)
+    expect(codeOf(late)).toBe('otp.tries_used')
+  })
+
+  test('a code lives five minutes', async () => {
+    const { ask, enter, phone } = await begin()
+    await ask()
+    const otp = await world.otp(`+86${phone}`)
+    walkTo(5 * minute + 1000)
+    const answer = await enter(otp)
+    expect(codeOf(answer)).toBe('otp.expired')
+  })
+
+  test('a new code ends the old one', async () => {
+    const { ask, enter, visitor, page, phone } = await begin()
+    await ask()
+    const first = await world.otp(`+86${phone}`)
+    walkTo(61_000)
+    expect((await visitor.post(page.url, { method: 'sms', resend: '1' })).status).toBe(303)
+    const second = await world.otp(`+86${phone}`)
+    if (first !== second) expect(codeOf(await enter(first))).toBe('otp.wrong')
+    expect(isIn(await enter(second))).toBe(true)
+  })
+
+  test('a code belongs to its attempt, its number and its purpose', async () => {
+    const mine = await begin()
+    await mine.ask()
+    const otp = await world.otp(`+86${mine.phone}`)
+    const other = await begin()
+    await other.ask()
+    expect(isIn(await other.enter(otp))).toBe(false)
+    const reset = await mine.visitor.post(mine.page.url, { method: 'reset', otp, agreement: 'on' })
+    expect(isIn(reset)).toBe(false)
+    await mine.visitor.post(mine.page.url, { method: 'sms', phone: String(++phones), agreement: 'on' })
+    expect(isIn(await mine.enter(otp))).toBe(false)
+  })
+
+  test('a number gets one message a minute, five an hour and ten a day, from whomever', async () => {
+    const phone = String(++phones)
+    const sent: number[] = []
+    for (let at = 0; at < 26 * 60; at += 5) {
+      walkTo(at * minute)
+      const { ask } = await begin(phone)
+      const answer = await ask()
+      if (answer.status === 303) {
+        sent.push(at)
+        const again = await ask()
+        expect(again.status).toBe(429)
+        expect(Number(again.headers['retry-after'])).toBeGreaterThan(0)
+      }
+    }
+    const within = (length: number) =>
+      Math.max(...sent.map((from) => sent.filter((at) => at >= from && at < from + length).length))
+    expect(within(60)).toBe(5)
+    expect(within(24 * 60)).toBe(10)
+  })
+
+  test('the wait that is named is long enough', async () => {
+    const { ask } = await begin()
+    await ask()
+    const refused = await ask()
+    walkTo(Number(refused.headers['retry-after']) * 1000)
+    expect((await ask()).status).toBe(303)
+    resetClock()
+  })
+
+  test('nothing is sent before the agreement', async () => {
+    const { visitor, page, phone } = await begin()
+    const answer = await visitor.post(page.url, { method: 'sms', phone })
+    expect(answer.status).toBe(400)
+    expect(answer.text).toContain('name="agreement" value="on"')
+    await expect(world.otp(`+86${phone}`)).rejects.toThrow('nothing was sent')
+  })
+
+  test('wrong passwords lock no phone login', async () => {
+    const phone = String(++phones)
+    await loginBySms(world, world.visitor(), startLogin(world, 'plain', redirectUri), phone)
+    const stranger = world.visitor()
+    const page = await reachLogin(stranger, startLogin(world, 'plain', redirectUri))
+    for (let tries = 0; tries < 8; tries++) {
+      await stranger.post(page.url, {
+        method: 'password',
+        identifier: phone,
+        password: `wrong ${tries}`,
+        agreement: 'on',
+      })
+    }
+    walkTo(2 * minute)
+    const back = await loginBySms(world, world.visitor(), startLogin(world, 'plain', redirectUri), phone)
+    expect(back.location).toContain('code=')
+  })
+})
+
+describe('without its counters', () => {
+  test('nothing is sent and nobody logs in, but keys and discovery are served', async () => {
+    const redis = await ownRedis()
+    const world = await openWorld({ env: { ...defaultLimits, REDIS_URL: redis.url } })
+    try {
+      await world.register({ clients, resources })
+      const visitor = world.visitor()
+      const page = await reachLogin(visitor, startLogin(world, 'plain', redirectUri))
+      await redis.kill()
+      const answer = await visitor.post(page.url, { method: 'sms', phone: '13800138000', agreement: 'on' })
+      expect(answer.status).toBe(503)
+      await expect(world.otp('+8613800138000')).rejects.toThrow('nothing was sent')
+      expect((await fetch(`${world.issuer}/jwks`)).status).toBe(200)
+      const ready = await fetch(`${world.issuer}/readyz`)
+      expect(ready.status).toBe(503)
+      expect(await ready.json()).toMatchObject({ checks: { database: 'ok' } })
+      expect((await fetch(`${world.issuer}/livez`)).status).toBe(200)
+      await redis.start()
+      await expect.poll(async () => (await fetch(`${world.issuer}/readyz`)).status, { timeout: 5000 }).toBe(200)
+    } finally {
+      await world.close()
+      await redis.remove()
+    }
+  })
+})
