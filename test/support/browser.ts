@@ -130,6 +130,11 @@ export class Person {
     return new Person(this.context, await this.context.newPage(), this.#javaScript)
   }
 
+  /** Brings this tab to the front; a hidden one is slow, as the browser saves power on it. */
+  async turnsHere(): Promise<void> {
+    await this.page.bringToFront()
+  }
+
   async opens(url: URL | string): Promise<void> {
     await this.page.goto(String(url))
   }
