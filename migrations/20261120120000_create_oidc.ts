@@ -15,6 +15,7 @@ export async function up(knex: Knex): Promise<void> {
       user_id text,
       expires_at timestamptz not null,
       consumed_at timestamptz,
+      successor text,
       constraint oidc_records_pkey primary key (model, id)
     ) with (fillfactor = 80)
   `)
@@ -26,6 +27,9 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(`create index oidc_records_user_id_idx on oidc_records (user_id) where user_id is not null`)
   await knex.raw(`create index oidc_records_expires_at_idx on oidc_records (expires_at)`)
   await knex.raw(`comment on column oidc_records.model is 'number of the model in src/oidc/records.ts'`)
+  await knex.raw(
+    `comment on column oidc_records.successor is 'refresh token that replaced this one, readable with this one only'`,
+  )
   await knex.raw(`comment on column oidc_records.id is 'SHA-256 of a bearer value; the plain id of a grant'`)
 
   await knex.raw(`

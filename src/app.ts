@@ -93,7 +93,7 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
   const behindMetadata: readonly Middleware[] = [
     slowClientGuessing({ clock }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
-    libraryAnswers({ units, store, mac: (text) => sealer.mac('device_poll', text), render, metrics }),
+    libraryAnswers({ units, store, mac: (text) => sealer.mac('device_poll', text), render, metrics, clock }),
     pages.routes,
   ]
 

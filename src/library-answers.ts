@@ -1,7 +1,9 @@
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import { type Clock, epochSeconds } from './base/clock.ts'
 import type { RenderPage } from './oidc/pages.ts'
-import type { UnitOfWork } from './oidc/unit-of-work.ts'
+import { settleLostRefresh } from './oidc/rotation.ts'
+import type { Unit, UnitOfWork } from './oidc/unit-of-work.ts'
 import type { Metrics } from './ops/metrics.ts'
 import type { EphemeralStore } from './store/ephemeral.ts'
 
@@ -11,6 +13,7 @@ interface Dependencies {
   readonly mac: (text: string) => string
   readonly render: RenderPage
   readonly metrics: Metrics
+  readonly clock: Clock
 }
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -18,28 +21,22 @@ const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const pollSeconds = 5
 
 /** Around the library: writes leave before the reply, and answers are completed where the library leaves something to be wished. */
-export function libraryAnswers({ units, store, mac, render, metrics }: Dependencies): Middleware {
+export function libraryAnswers({ units, store, mac, render, metrics, clock }: Dependencies): Middleware {
   return async (ctx, next) => {
-    let roundTrips = 0
-    const won = await units.run(async (unit) => {
+    let unit: Unit | undefined
+    const won = await units.run(async (begun) => {
+      unit = begun
       await next()
-      roundTrips = unit.roundTrips
     })
-    if (!won) loseRace(ctx)
-    const oidc = (ctx as unknown as KoaContextWithOIDC).oidc
-    if (!oidc) return
-    metrics.storeRoundTrips.observe({ route: String(oidc.route) }, roundTrips)
+    const { oidc } = ctx as unknown as KoaContextWithOIDC
+    if (!oidc || !unit) return
+    if (!won) await settleLostRefresh(ctx as unknown as KoaContextWithOIDC, unit, epochSeconds(clock))
+    metrics.storeRoundTrips.observe({ route: String(oidc.route) }, unit.roundTrips)
     if (oidc.route === 'device_authorization' && ctx.status === 200) {
       ctx.body = { ...(ctx.body as object), interval: pollSeconds }
     }
     if (oidc.route === 'token') await slowDown(ctx, oidc.params)
     if (ctx.response.is('html') && typeof ctx.body === 'string') redrawFormPost(ctx, ctx.body)
-  }
-
-  /** Another request has used the same code or token a moment earlier; nothing of this one was written. */
-  function loseRace(ctx: Context): void {
-    ctx.status = 400
-    ctx.body = { error: 'invalid_grant', error_description: 'grant request is invalid' }
   }
 
   /** The library lets a device poll as often as it likes; RFC 8628 §3.5 wants `slow_down`. */

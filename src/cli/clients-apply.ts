@@ -72,7 +72,10 @@ function reportProblems(problems: readonly SeedProblem[], { args, flags, stdout,
     (a, b) => args.indexOf(a.file) - args.indexOf(b.file) || (a.line ?? 0) - (b.line ?? 0),
   )
   if (flags['json'] === true) {
-    printJson(stdout, { applied: false, problems: sorted.map(({ line, ...rest }) => ({ line: line ?? null, ...rest })) })
+    printJson(stdout, {
+      applied: false,
+      problems: sorted.map(({ line, ...rest }) => ({ line: line ?? null, ...rest })),
+    })
     return
   }
   const count = sorted.length === 1 ? 'one problem' : `${sorted.length} problems`

@@ -19,7 +19,7 @@ export function tableText(head: readonly string[], rows: readonly (readonly Cell
 }
 
 /** SECURITY: what a stranger stored (a nickname, a client name) must not steer the operator's terminal. */
-function cellText(cell: Cell): string {
+export function cellText(cell: Cell): string {
   if (cell === null || cell === undefined || cell === '') return '-'
   const text = cell instanceof Date ? cell.toISOString() : String(cell)
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ')

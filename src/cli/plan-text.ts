@@ -1,7 +1,7 @@
 import type { Secret } from '../base/secret.ts'
 import type { FieldChange } from '../oidc/client-diff.ts'
 import { hasChanges, type PlanAction, type PlanItem } from '../oidc/client-plan.ts'
-import { printable } from './output.ts'
+import { cellText } from './output.ts'
 
 interface Mode {
   readonly isDryRun: boolean
@@ -51,7 +51,7 @@ function statusOf(action: PlanAction, isDryRun: boolean): string {
 
 function itemLine({ kind, id, action }: PlanItem, isDryRun: boolean): string {
   const hint = action === 'leftover' ? ' (in no file; --prune removes it)' : ''
-  return `${statusOf(action, isDryRun)}: ${kind} ${printable(id)}${hint}`
+  return `${statusOf(action, isDryRun)}: ${kind} ${cellText(id)}${hint}`
 }
 
 function changeLine(change: FieldChange): string {
@@ -73,6 +73,6 @@ function listChange(from: readonly unknown[], to: readonly unknown[]): string {
 const longestText = 200
 
 function valueText(value: unknown): string {
-  const text = printable(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
+  const text = cellText(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))
   return text.length > longestText ? `${text.slice(0, longestText)}…` : text
 }

@@ -1,8 +1,9 @@
-import { errors } from 'oidc-provider'
+import { errors, Provider } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Sealer } from '../store/seal.ts'
 import { type DurableModel, durableModels, type Payload, type RecordRow, recordId } from './records.ts'
+import { withGrace } from './rotation.ts'
 import type { Unit, UnitOfWork } from './unit-of-work.ts'
 
 /** Models that may be lost at the price of starting a login or a request again. */
@@ -86,11 +87,14 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
         const next = row(value, payload, expiresIn)
         if (model === 'Session') unit.saveSession(next, payload)
         else unit.save(next, JSON.parse(next.payload) as Payload)
+        if (model === 'RefreshToken') unit.replaceWith(value)
       }),
     find: (value) =>
       within(async (unit) => {
         const payload = await unit.find(model, value)
-        return model === 'DeviceCode' ? openDeviceCode(payload) : withId(payload, value)
+        if (model === 'DeviceCode') return openDeviceCode(payload)
+        if (model !== 'RefreshToken') return withId(payload, value)
+        return withId(withGrace(payload, Provider.ctx?.oidc?.route, epochSeconds(clock)), value)
       }),
     findByUid: (uid) => within((unit) => unit.findSessionByUid(uid)),
     findByUserCode: (userCode) =>

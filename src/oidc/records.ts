@@ -84,6 +84,15 @@ export const statements = {
     name: 'oidc_grant',
     text: `select t.payload from oidc_records t where t.model = ${durableModels.Grant} and t.id = $1`,
   },
+  /** What became of a refresh token. */
+  rotation: {
+    name: 'oidc_rotation',
+    text: `select extract(epoch from consumed_at)::int as consumed, successor, grant_id from oidc_records where model = ${durableModels.RefreshToken} and id = $1`,
+  },
+  endGrant: {
+    name: 'oidc_end_grant',
+    text: `delete from oidc_records where grant_id = $1 or (model = ${durableModels.Grant} and id = $1)`,
+  },
   insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
   /** A whole request in one statement: nothing is inserted unless the value to consume was still unused. */
   commit: { name: 'oidc_commit', text: commitText() },
@@ -105,7 +114,7 @@ function onConflict(): string {
 
 function commitText(): string {
   return `with consumed as (
-      update oidc_records set consumed_at = to_timestamp($10) where model = $11 and id = $12 and consumed_at is null returning 1
+      update oidc_records set consumed_at = to_timestamp($10), successor = $22 where model = $11 and id = $12 and consumed_at is null returning 1
     ), allowed as (
       select 1 where $12::text is null or exists (select 1 from consumed)
     ), deleted as (

@@ -14,11 +14,19 @@ import {
   statements,
 } from './records.ts'
 import { entries, isUnchanged, parseEntry } from './session-changes.ts'
+import { hideSuccessor } from './successor.ts'
 
 interface Dependencies {
   readonly database: Database
   readonly clock: Clock
   readonly onFlush?: (roundTrips: number) => void
+}
+
+/** A rotated refresh token. `consumed` in seconds since the epoch. */
+interface Rotation {
+  readonly consumed: number
+  readonly successor: string | null
+  readonly grantId: string
 }
 
 interface StoredRow {
@@ -48,7 +56,8 @@ export class Unit {
   readonly #revokedGrants = new Set<string>()
   readonly #sessions = new Map<string, SessionChange>()
   readonly #loadedSessions = new Map<string, { readonly id: string; readonly payload: Payload }>()
-  #consumed: readonly [DurableModel, string] | undefined
+  #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
+  #successor: string | undefined
   roundTrips = 0
 
   constructor(dependencies: Dependencies) {
@@ -137,7 +146,51 @@ export class Unit {
   }
 
   consume(model: DurableModel, value: string): void {
-    this.#consumed = [model, recordId(model, value)]
+    this.#consumed = { model, value, id: recordId(model, value) }
+  }
+
+  /** Notes what replaces the consumed refresh token, for whoever presents the old one again. */
+  replaceWith(successor: string): void {
+    if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
+  }
+
+  /** When a refresh token was rotated and, hidden, what by. */
+  async rotationOf(value: string): Promise<Rotation | undefined> {
+    this.roundTrips += 1
+    const values = [recordId('RefreshToken', value)]
+    const { rows } = await this.#database.readQuery<{
+      consumed: number | null
+      successor: string | null
+      grant_id: string
+    }>({
+      ...statements.rotation,
+      values,
+    })
+    const [row] = rows
+    if (!row || row.consumed === null) return undefined
+    return { consumed: row.consumed, successor: row.successor, grantId: row.grant_id }
+  }
+
+  async isConsumed(model: 'RefreshToken', value: string): Promise<boolean> {
+    this.roundTrips += 1
+    const { rows } = await this.#database.readQuery<{ consumed: number | null }>({
+      ...statements.rotation,
+      values: [recordId(model, value)],
+    })
+    return rows[0]?.consumed !== null
+  }
+
+  /** After a lost race: what does not depend on the lost value is written after all. */
+  async flushWithout(model: DurableModel): Promise<void> {
+    this.#consumed = undefined
+    for (const [key, row] of this.#inserts) if (row.model === model) this.#inserts.delete(key)
+    await this.flush()
+  }
+
+  /** Ends a grant and everything issued from it, at once. */
+  async endGrant(grantId: string): Promise<void> {
+    this.roundTrips += 1
+    await this.#database.commitQuery({ ...statements.endGrant, values: [grantId] })
   }
 
   revokeGrant(grantId: string): void {
@@ -164,8 +217,8 @@ export class Unit {
       values: [
         ...values,
         epochSeconds(this.#clock),
-        this.#consumed ? durableModels[this.#consumed[0]] : null,
-        this.#consumed?.[1] ?? null,
+        this.#consumed ? durableModels[this.#consumed.model] : null,
+        this.#consumed?.id ?? null,
         deletes.map(([model]) => durableModels[model]),
         deletes.map(([, id]) => id),
         grants,
@@ -175,6 +228,7 @@ export class Unit {
         sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
         sessions.map((session) => session.changedAuthorizations),
         sessions.map((session) => session.expiresAt),
+        this.#successor ?? null,
       ],
     })
     return answer[0]?.allowed ?? false

@@ -1,0 +1,28 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+
+const algorithm = 'aes-256-gcm'
+const nonceBytes = 12
+
+/**
+ * The successor of a refresh token, for nobody but a holder of the old one: the key comes from the old token's value, of which
+ * the database has only a digest.
+ */
+export function hideSuccessor(oldToken: string, successor: string): string {
+  const nonce = randomBytes(nonceBytes)
+  const cipher = createCipheriv(algorithm, keyOf(oldToken), nonce)
+  return Buffer.concat([nonce, cipher.update(successor, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
+    'base64url',
+  )
+}
+
+/** The successor that `hideSuccessor` hid. Throws when the token is another. */
+export function revealSuccessor(oldToken: string, hidden: string): string {
+  const bytes = Buffer.from(hidden, 'base64url')
+  const decipher = createDecipheriv(algorithm, keyOf(oldToken), bytes.subarray(0, nonceBytes))
+  decipher.setAuthTag(bytes.subarray(-16))
+  return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -16)), decipher.final()]).toString('utf8')
+}
+
+function keyOf(token: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', token, '', 'menshen refresh successor', 32))
+}
