@@ -1,0 +1,29 @@
+/** One line of the report. */
+export interface Finding {
+  readonly name: string
+  readonly status: 'ok' | 'warn' | 'fail'
+  readonly detail: string
+  /** What to do about it; absent when all is well. */
+  readonly advice?: string
+}
+
+export function ok(name: string, detail: string): Finding {
+  return { name, status: 'ok', detail }
+}
+
+export function warn(name: string, detail: string, advice: string): Finding {
+  return { name, status: 'warn', detail, advice }
+}
+
+export function fail(name: string, detail: string, advice: string): Finding {
+  return { name, status: 'fail', detail, advice }
+}
+
+/** The shortest true account of what was thrown: the deepest cause that has something to say. */
+export function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  const deeper = thrown.cause ?? (thrown instanceof AggregateError ? thrown.errors[0] : undefined)
+  if (deeper instanceof Error) return reasonOf(deeper)
+  const { code } = thrown as NodeJS.ErrnoException
+  return thrown.message || code || thrown.name
+}

@@ -1,0 +1,141 @@
+import { existsSync } from 'node:fs'
+import { stat, statfs } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
+import { httpClient } from '../base/http.ts'
+import type { Config } from '../config.ts'
+import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+
+const timeoutMs = 5000
+const bytesToWarn = 1e9
+const bytesToFail = 1e8
+
+/** What lies outside the stores: the data folder, our own address as the world sees it, mail and SMS. */
+export async function checkPlaces(config: Config): Promise<Finding[]> {
+  const found = await Promise.all([
+    checkFolder(config),
+    checkDisk(config),
+    checkIssuer(config),
+    checkMail(config),
+    checkSms(config),
+  ])
+  return found.flat()
+}
+
+/** SECURITY: the folder holds every account and the key that seals it. */
+async function checkFolder({ data_dir, database, secret_key }: Config): Promise<Finding[]> {
+  if (database.url && secret_key) return []
+  const places = [data_dir, join(data_dir, 'secret.key')].filter((place) => existsSync(place))
+  if (places.length === 0) return [ok('data folder', `${data_dir} is made by the first start`)]
+  const open = await Promise.all(places.map(async (place) => ({ place, mode: (await stat(place)).mode & 0o777 })))
+  const found = open
+    .filter(({ mode }) => (mode & 0o077) !== 0)
+    .map(({ place, mode }) =>
+      fail('data folder', `others may read ${place} (${mode.toString(8)})`, `run: chmod go= ${place}`),
+    )
+  return found.length > 0 ? found : [ok('data folder', `${data_dir} belongs to this user alone`)]
+}
+
+async function checkDisk({ data_dir }: Config): Promise<Finding[]> {
+  let place = data_dir
+  while (!existsSync(place)) place = dirname(place)
+  const { bavail, bsize } = await statfs(place)
+  return [diskFinding(bavail * bsize, place)]
+}
+
+/** Free bytes where the data folder is. */
+export function diskFinding(bytes: number, place: string): Finding {
+  const detail = `${(bytes / 1e9).toFixed(1)} GB free at ${place}`
+  const advice = 'make room: PostgreSQL stops when the disk is full'
+  if (bytes < bytesToFail) return fail('disk', detail, advice)
+  return bytes < bytesToWarn ? warn('disk', detail, advice) : ok('disk', detail)
+}
+
+const addresses = ['authorization_endpoint', 'token_endpoint', 'userinfo_endpoint', 'jwks_uri'] as const
+const proxyAdvice =
+  'the proxy must pass Host and X-Forwarded-Proto, and its address must be in server.trusted_proxies; or mend ISSUER'
+
+/** Asks for our own discovery the way a client does, through every proxy in between. */
+async function checkIssuer({ issuer, sandbox }: Config): Promise<Finding[]> {
+  const http = httpClient({ timeoutMs, allowInsecure: sandbox || issuer.startsWith('http:') })
+  const url = `${issuer}/.well-known/openid-configuration`
+  let text: string
+  try {
+    const response = await http.request(url)
+    if (response.status !== 200) {
+      return [
+        fail('issuer', `${url} answers ${response.status}`, 'something else listens there, or the proxy is wrong'),
+      ]
+    }
+    text = response.text
+  } catch (error) {
+    const reason = reasonOf(error)
+    if (/ECONNREFUSED/.test(reason)) {
+      return [warn('issuer', `nothing answers at ${issuer}`, 'start the server, or let its address through')]
+    }
+    return [fail('issuer', reason, 'check the name, the certificate and the proxy; redirects are not followed')]
+  }
+  return [discoveryFinding(text, issuer), await checkReadiness(http, issuer)]
+}
+
+function discoveryFinding(text: string, issuer: string): Finding {
+  let metadata: Readonly<Record<string, unknown>>
+  try {
+    metadata = Object(JSON.parse(text))
+  } catch {
+    return fail('issuer', 'its discovery is not JSON', 'something else listens there')
+  }
+  if (metadata['issuer'] !== issuer) {
+    return fail('issuer', `discovery says ${String(metadata['issuer'])}, the configuration ${issuer}`, 'mend ISSUER')
+  }
+  const foreign = addresses.filter((name) => !String(metadata[name]).startsWith(`${issuer}/`))
+  if (foreign.length === 0) return ok('issuer', `discovery at ${issuer} agrees with the configuration`)
+  const detail = foreign.map((name) => `${name} is ${String(metadata[name])}`).join(', ')
+  return fail('issuer', detail, proxyAdvice)
+}
+
+async function checkReadiness(http: ReturnType<typeof httpClient>, issuer: string): Promise<Finding> {
+  try {
+    const { status, text } = await http.request(`${issuer}/readyz`)
+    return status === 200 ? ok('server', 'is ready') : fail('server', `is not ready: ${text}`, 'see the server log')
+  } catch (error) {
+    return warn('server', `/readyz: ${reasonOf(error)}`, 'see the server log')
+  }
+}
+
+/** Reaches for the mail server without saying a word to it. */
+async function checkMail({ mail }: Config): Promise<Finding[]> {
+  if (!mail) return []
+  const { protocol, hostname, port } = new URL(mail.url.reveal())
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const target = { host, port: Number(port) || (protocol === 'smtps:' ? 465 : 587) }
+  const name = `${host}:${target.port}`
+  try {
+    await reach(target)
+    return [ok('mail', `${name} can be reached`)]
+  } catch (error) {
+    return [fail('mail', `${name}: ${reasonOf(error)}`, 'check mail.url and the firewall; clouds often block port 25')]
+  }
+}
+
+function reach(target: { readonly host: string; readonly port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ ...target, timeout: timeoutMs })
+    const end = (error?: Error) => {
+      socket.destroy()
+      if (error) reject(error)
+      else resolve()
+    }
+    socket.once('connect', () => end())
+    socket.once('timeout', () => end(new Error(`no answer within ${timeoutMs / 1000} s`)))
+    socket.once('error', end)
+  })
+}
+
+/** Whether there is a vendor at all is told with what is not fit for production. */
+function checkSms({ login, sms: { senders } }: Config): Finding[] {
+  if (senders.length === 0) return login.methods.includes('sms') ? [] : [ok('sms', 'no way to log in needs it')]
+  return [
+    ok('sms', `${senders.map(({ type }) => type).join(', then ')}; whether a message arrives only a message shows`),
+  ]
+}

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Secret } from '../base/secret.ts'
+import type { Config } from '../config.ts'
+import { libraryClients, loadCatalog, secretContext } from '../oidc/catalog.ts'
+import { listKeys, loadKeys } from '../oidc/keys.ts'
+import type { EphemeralStore } from '../store/ephemeral.ts'
+import { migrationStatus } from '../store/migrate.ts'
+import type { Database } from '../store/postgres.ts'
+import { redisStore } from '../store/redis.ts'
+import { sealer as buildSealer, type Sealer } from '../store/seal.ts'
+import { tableStore } from '../store/tables.ts'
+import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+import { openBare } from './migrate.ts'
+
+const oldestMajor = 15
+const skewToWarnMs = 1000
+/** The library accepts assertions and proofs this much out of step. */
+const skewToFailMs = 5000
+
+/** The database and everything in it, from the outside in: where one thing fails, what rests on it is not asked. */
+export async function checkStores(config: Config): Promise<Finding[]> {
+  if (!config.database.url && !existsSync(join(config.data_dir, 'postgres'))) {
+    return [warn('database', `there is none in ${config.data_dir} yet`, 'start the server once: menshen serve')]
+  }
+  let opened: Awaited<ReturnType<typeof openBare>>
+  try {
+    opened = await openBare(config)
+  } catch (error) {
+    return [unreachable(config, error), ...(await checkEphemeral(config, undefined))]
+  }
+  const { database, url, close } = opened
+  try {
+    const reached = await checkDatabase(config, database)
+    if (reached.some(({ status }) => status === 'fail'))
+      return [...reached, ...(await checkEphemeral(config, undefined))]
+    const schema = await checkSchema(database)
+    if (schema.status === 'fail') return [...reached, schema, ...(await checkEphemeral(config, undefined))]
+    const [ephemeral, keys] = [await checkEphemeral(config, { database, url }), await checkKeys(config, database)]
+    return [...reached, schema, ...ephemeral, ...keys]
+  } finally {
+    await close()
+  }
+}
+
+function unreachable({ database, data_dir }: Config, error: unknown): Finding {
+  const advice = database.url
+    ? 'check that PostgreSQL runs, DATABASE_URL (database.url), the password and the firewall'
+    : `read ${join(data_dir, 'postgres.log')}, or set DATABASE_URL`
+  return fail('database', reasonOf(error), advice)
+}
+
+async function checkDatabase(config: Config, { knex }: Database): Promise<Finding[]> {
+  try {
+    await knex.raw('select 1')
+    const sentAt = wallClockMs()
+    const { rows } = await knex.raw(
+      `select current_setting('server_version_num')::int as version, current_setting('server_version') as name,
+        extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, pg_is_in_recovery() as is_replica`,
+    )
+    const tookMs = wallClockMs() - sentAt
+    const { version, name, now_ms, is_replica } = rows[0]
+    const detail = `PostgreSQL ${name}, ${tookMs.toFixed(1)} ms`
+    if (version < oldestMajor * 10_000) {
+      return [fail('database', `${detail} is too old`, `upgrade PostgreSQL to ${oldestMajor} or later`)]
+    }
+    if (is_replica) return [fail('database', `${detail} is a read-only replica`, 'name the primary in DATABASE_URL')]
+    return [ok('database', detail), checkClock(now_ms - (sentAt + tookMs / 2))]
+  } catch (error) {
+    return [unreachable(config, error)]
+  }
+}
+
+/** The clock of this machine, to compare with another's; what the product does reads the time it is given. */
+function wallClockMs(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/** How far the database is ahead of this machine. */
+export function checkClock(aheadMs: number): Finding {
+  const seconds = (Math.abs(aheadMs) / 1000).toFixed(1)
+  const apart = Math.abs(aheadMs)
+  if (apart < skewToWarnMs) return ok('clock', 'this machine and the database agree')
+  const detail = `the database is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} this machine`
+  const advice = 'run a time service (chrony, systemd-timesyncd) on both machines'
+  return apart < skewToFailMs ? warn('clock', detail, advice) : fail('clock', detail, advice)
+}
+
+async function checkSchema(database: Database): Promise<Finding> {
+  const { applied, pending, unknown, changed } = await migrationStatus(database)
+  if (unknown.length > 0) {
+    return fail('schema', `is newer than this program: ${unknown.join(', ')}`, 'run the version that made it, or later')
+  }
+  if (pending.length > 0) return fail('schema', `lacks ${pending.join(', ')}`, 'run: menshen migrate up')
+  if (changed.length > 0) {
+    return warn(
+      'schema',
+      `was made by other texts of ${changed.join(', ')}`,
+      'find out who edited a released migration',
+    )
+  }
+  return ok('schema', `${applied.length} migrations, none missing`)
+}
+
+interface Reached {
+  readonly database: Database
+  readonly url: Secret
+}
+
+/** Nothing to say about tables in a database that is away. */
+async function checkEphemeral({ redis }: Config, reached: Reached | undefined): Promise<Finding[]> {
+  if (!redis.url && !reached) return []
+  const name = redis.url ? 'redis' : 'ephemeral'
+  const options = { clock: wallClockMs, onError: () => {} }
+  const store = redis.url
+    ? redisStore({ url: redis.url, ...options })
+    : tableStore({ ...(reached as Reached), ...options })
+  try {
+    const startedAt = performance.now()
+    await store.ping()
+    const answered = await roundTrip(store)
+    const tookMs = (performance.now() - startedAt).toFixed(1)
+    if (!answered)
+      return [fail(name, 'answers, but forgets what it was given', 'check memory limit and eviction policy')]
+    return [ok(name, `${redis.url ? 'Redis' : 'tables in the database'}: written, read and deleted in ${tookMs} ms`)]
+  } catch (error) {
+    const advice = redis.url
+      ? 'check that Redis runs, REDIS_URL (redis.url) and its password'
+      : 'see the database above'
+    return [fail(name, reasonOf(error), advice)]
+  } finally {
+    await store.close()
+  }
+}
+
+async function roundTrip(store: EphemeralStore): Promise<boolean> {
+  const key = `doctor:${randomUUID()}`
+  await store.set(key, key, 10)
+  return (await store.take<string>(key)) === key
+}
+
+async function checkKeys(config: Config, database: Database): Promise<Finding[]> {
+  const keys = await listKeys(database)
+  const sealer = sealerOf(config)
+  if (keys.length === 0) return [warn('keys', 'there are none yet', 'the first start of the server makes them')]
+  if (!sealer) {
+    return [
+      fail(
+        'secret key',
+        'there is none, but there are sealed keys',
+        'set MENSHEN_SECRET_KEY to the one that sealed them',
+      ),
+    ]
+  }
+  try {
+    await loadKeys({ database, sealer })
+  } catch (error) {
+    const advice = 'set MENSHEN_SECRET_KEY to the key that sealed them, or add that one to previous_secret_keys'
+    return [fail('secret key', `does not open the stored keys: ${reasonOf(error)}`, advice)]
+  }
+  const wrong = ['ES256', 'RS256', 'HS256'].filter(
+    (alg) => keys.filter((key) => key.alg === alg && key.state === 'current').length !== 1,
+  )
+  const states = keys.map(({ alg, use, state }) => `${use === 'cookie' ? 'cookie' : alg} ${state}`).join(', ')
+  return [
+    ok('secret key', 'opens the stored keys'),
+    wrong.length > 0
+      ? fail('keys', `not exactly one current key for ${wrong.join(', ')}: ${states}`, 'look at: menshen keys list')
+      : ok('keys', states),
+    await checkClients(database, sealer),
+  ]
+}
+
+async function checkClients(database: Database, sealer: Sealer): Promise<Finding> {
+  try {
+    const catalog = await loadCatalog(database.knex)
+    const shut = [...catalog.clients.values()].filter(({ seed, sealedSecret }) => {
+      if (sealedSecret === undefined) return false
+      try {
+        sealer.open(sealedSecret, secretContext(seed.client_id))
+        return false
+      } catch {
+        return true
+      }
+    })
+    if (shut.length > 0) {
+      const names = shut.map(({ seed }) => seed.client_id).join(', ')
+      return fail('clients', `the secrets of ${names} do not open`, 'run: menshen clients rotate-secret <client_id>')
+    }
+    const count = libraryClients(catalog, sealer).length
+    return ok('clients', `${count} clients and ${catalog.resources.size} resources registered`)
+  } catch (error) {
+    return fail('clients', reasonOf(error), 'mend or remove that row, then run: menshen clients apply')
+  }
+}
+
+/** The master key without making one, as the server would. */
+function sealerOf({ secret_key, previous_secret_keys, data_dir }: Config): Sealer | undefined {
+  const own = join(data_dir, 'secret.key')
+  const key = secret_key ?? (existsSync(own) ? new Secret(readFileSync(own, 'utf8').trim()) : undefined)
+  return key && buildSealer({ keys: [key, ...previous_secret_keys] })
+}

@@ -1,0 +1,46 @@
+import { ConfigError, type LoadedConfig } from '../config.ts'
+import type { CommandContext } from './command.ts'
+import { type Finding, fail, ok, warn } from './doctor-checks.ts'
+import { checkPlaces } from './doctor-places.ts'
+import { checkStores } from './doctor-stores.ts'
+import { configOf } from './open.ts'
+import { cellText, printJson } from './output.ts'
+
+/** `doctor`: looks at everything, changes nothing, and says what to do. */
+export async function doctor(context: CommandContext): Promise<number> {
+  const findings = await examine(context)
+  const failed = findings.filter(({ status }) => status === 'fail').length
+  const { flags, stdout } = context
+  if (flags['json'] === true) printJson(stdout, { ok: failed === 0, checks: findings })
+  else stdout.write(report(findings, failed))
+  return failed === 0 ? 0 : 1
+}
+
+async function examine(context: CommandContext): Promise<Finding[]> {
+  let loaded: LoadedConfig
+  try {
+    loaded = configOf(context)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const advice = 'mend it, then run: menshen config check'
+    return error.problems.map(({ path, message }) =>
+      fail('configuration', [path, message].filter(Boolean).join(': '), advice),
+    )
+  }
+  const { config, warnings } = loaded
+  const unfit = warnings.map(({ setting, line }) => warn('production', line, `set ${setting}`))
+  const [stores, places] = await Promise.all([checkStores(config), checkPlaces(config)])
+  return [ok('configuration', 'is valid'), ...stores, ...places, ...unfit]
+}
+
+const words = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const
+
+function report(findings: readonly Finding[], failed: number): string {
+  const width = Math.max(...findings.map(({ name }) => name.length))
+  const lines = findings.flatMap(({ name, status, detail, advice }) => [
+    `${words[status]}  ${name.padEnd(width)}  ${cellText(detail)}`,
+    ...(advice === undefined ? [] : [`${' '.repeat(width + 8)}-> ${cellText(advice)}`]),
+  ])
+  const warned = findings.filter(({ status }) => status === 'warn').length
+  return `${lines.join('\n')}\n${failed} failed, ${warned} to look at\n`
+}
