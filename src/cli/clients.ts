@@ -10,8 +10,6 @@ import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open.ts'
 import { printJson, tableText } from './output.ts'
 
-export { apply } from './clients-apply.ts'
-
 /** `clients list`: the registered ones; those of Menshen itself are not registered. */
 export async function list(context: CommandContext): Promise<number> {
   const { clients } = await withCore(context, ({ database }) => loadCatalog(database.knex))

@@ -82,7 +82,7 @@ export const commands: readonly Command[] = [
       'dry-run': dryRun,
       prune: { type: 'boolean', summary: 'Remove what no file names.' },
     },
-    module: './clients.ts',
+    module: './clients-apply.ts',
     action: 'apply',
     exits: dryRunExits,
   },
@@ -147,7 +147,7 @@ export const commands: readonly Command[] = [
       'One user with identities, subjects masked. A user is named by id, phone number, e-mail address or user name.',
     usage: user,
     args: one,
-    options: {},
+    options: { full: { type: 'boolean', summary: 'Subjects in full: phone numbers, addresses, upstream ids.' } },
     module: './users.ts',
     action: 'show',
   },
@@ -173,7 +173,8 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'doctor',
-    summary: 'What an operator would check by hand: configuration, stores, clock, keys, addresses.',
+    summary:
+      'What an operator would check by hand: configuration, stores, clock, keys, addresses; 1 when anything fails.',
     usage: '',
     args: none,
     options: {},
