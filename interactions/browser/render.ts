@@ -10,6 +10,8 @@ export interface RequestState {
   requestId: string
   ip: string
   clientName?: string | undefined
+  /** What the authorization request under way asks for. */
+  uiLocales?: string
   locale?: Locale
 }
 
@@ -28,6 +30,9 @@ const pageHeaders: Readonly<Record<string, string>> = {
 
 const languageCookie = 'menshen_lang'
 const languageCookieMs = 365 * 86_400_000
+/** A language chosen a moment ago wins over the one an app asks for; later the app knows better. */
+const freshChoiceCookie = 'menshen_lang_now'
+const freshChoiceMs = 3_600_000
 
 export interface Renderer {
   readonly render: RenderPage
@@ -57,7 +62,8 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
   function locale(ctx: Context): Locale {
     const known = state(ctx).locale
     if (known) return known
-    const uiLocales = ctx.query['ui_locales']
+    const asked = ctx.query['ui_locales'] ?? state(ctx).uiLocales
+    const uiLocales = ctx.cookies.get(freshChoiceCookie, { signed: false }) ?? asked
     const negotiated = i18n.negotiate({
       uiLocales: typeof uiLocales === 'string' ? uiLocales : undefined,
       cookie: ctx.cookies.get(languageCookie, { signed: false }),
@@ -118,14 +124,9 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       const wanted = ctx.query['lang']
       const chosen = i18n.locales.find((each) => each === wanted)
       if (!chosen) return false
-      ctx.cookies.set(languageCookie, chosen, {
-        maxAge: languageCookieMs,
-        httpOnly: true,
-        sameSite: 'lax',
-        secure,
-        path: '/',
-        signed: false,
-      })
+      const options = { httpOnly: true, sameSite: 'lax', secure, path: '/', signed: false } as const
+      ctx.cookies.set(languageCookie, chosen, { ...options, maxAge: languageCookieMs })
+      ctx.cookies.set(freshChoiceCookie, chosen, { ...options, maxAge: freshChoiceMs })
       ctx.redirect(`${ctx.path}${withoutLang(ctx.search)}`)
       ctx.status = 303
       return true

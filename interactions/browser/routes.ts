@@ -50,8 +50,7 @@ export function browserRoutes({ provider, renderer, pages, directory, audit, res
     const state = ctx.state as RequestState
     state.clientName = client.clientName ?? client.clientId
     const uiLocales = found.params['ui_locales']
-    if (typeof uiLocales === 'string' && ctx.query['ui_locales'] === undefined)
-      ctx.query = { ...ctx.query, ui_locales: uiLocales }
+    if (typeof uiLocales === 'string') state.uiLocales = uiLocales
     return client as unknown as ConsentClient
   }
 
