@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { stat, statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
-import { httpClient } from '../base/http.ts'
+import { type HttpClient, httpClient } from '../base/http.ts'
 import type { Config } from '../config.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 
@@ -11,11 +11,11 @@ const bytesToWarn = 1e9
 const bytesToFail = 1e8
 
 /** What lies outside the stores: the data folder, our own address as the world sees it, mail and SMS. */
-export async function checkPlaces(config: Config): Promise<Finding[]> {
+export async function checkPlaces(config: Config, keyIds: readonly string[] | undefined): Promise<Finding[]> {
   const found = await Promise.all([
     checkFolder(config),
     checkDisk(config),
-    checkIssuer(config),
+    checkIssuer(config, keyIds),
     checkMail(config),
     checkSms(config),
   ])
@@ -56,8 +56,8 @@ const proxyAdvice =
   'the proxy must pass Host and X-Forwarded-Proto, and its address must be in server.trusted_proxies; or mend ISSUER'
 
 /** Asks for our own discovery the way a client does, through every proxy in between. */
-async function checkIssuer({ issuer, sandbox }: Config): Promise<Finding[]> {
-  const http = httpClient({ timeoutMs, allowInsecure: sandbox || issuer.startsWith('http:') })
+async function checkIssuer({ issuer }: Config, keyIds: readonly string[] | undefined): Promise<Finding[]> {
+  const http = httpClient({ timeoutMs, allowInsecure: issuer.startsWith('http:') })
   const url = `${issuer}/.well-known/openid-configuration`
   let text: string
   try {
@@ -75,7 +75,29 @@ async function checkIssuer({ issuer, sandbox }: Config): Promise<Finding[]> {
     }
     return [fail('issuer', reason, 'check the name, the certificate and the proxy; redirects are not followed')]
   }
-  return [discoveryFinding(text, issuer), await checkReadiness(http, issuer)]
+  const discovery = discoveryFinding(text, issuer)
+  if (discovery.status !== 'ok') return [discovery]
+  return [
+    discovery,
+    ...(keyIds ? await checkPublishedKeys(http, { issuer, keyIds }) : []),
+    await checkReadiness(http, issuer),
+  ]
+}
+
+/** A server that publishes other keys runs on another database than the one this command sees. */
+async function checkPublishedKeys(
+  http: HttpClient,
+  { issuer, keyIds }: { readonly issuer: string; readonly keyIds: readonly string[] },
+): Promise<Finding[]> {
+  try {
+    const { text } = await http.request(`${issuer}/jwks`)
+    const { keys } = JSON.parse(text) as { keys: readonly { kid: string }[] }
+    if (keys.some(({ kid }) => keyIds.includes(kid))) return []
+    const detail = `${issuer} is served from another database: none of its keys is in this one`
+    return [fail('server', detail, 'compare DATABASE_URL, MENSHEN_DATA_DIR and ISSUER here and where the server runs')]
+  } catch (error) {
+    return [fail('server', `/jwks: ${reasonOf(error)}`, 'see the server log')]
+  }
 }
 
 function discoveryFinding(text: string, issuer: string): Finding {
@@ -94,7 +116,7 @@ function discoveryFinding(text: string, issuer: string): Finding {
   return fail('issuer', detail, proxyAdvice)
 }
 
-async function checkReadiness(http: ReturnType<typeof httpClient>, issuer: string): Promise<Finding> {
+async function checkReadiness(http: HttpClient, issuer: string): Promise<Finding> {
   try {
     const { status, text } = await http.request(`${issuer}/readyz`)
     return status === 200 ? ok('server', 'is ready') : fail('server', `is not ready: ${text}`, 'see the server log')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Secret } from '../base/secret.ts'
 import type { Config } from '../config.ts'
 import { libraryClients, loadCatalog, secretContext } from '../oidc/catalog.ts'
-import { listKeys, loadKeys } from '../oidc/keys.ts'
+import { type KeyInfo, listKeys, loadKeys } from '../oidc/keys.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrationStatus } from '../store/migrate.ts'
 import type { Database } from '../store/postgres.ts'
@@ -14,31 +14,40 @@ import { tableStore } from '../store/tables.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { openBare } from './migrate.ts'
 
+export interface Stores {
+  readonly findings: readonly Finding[]
+  /** Ids of the signing keys; undefined where the database could not be asked. */
+  readonly keyIds?: readonly string[]
+}
+
 const oldestMajor = 15
 const skewToWarnMs = 1000
 /** The library accepts assertions and proofs this much out of step. */
 const skewToFailMs = 5000
 
 /** The database and everything in it, from the outside in: where one thing fails, what rests on it is not asked. */
-export async function checkStores(config: Config): Promise<Finding[]> {
+export async function checkStores(config: Config): Promise<Stores> {
   if (!config.database.url && !existsSync(join(config.data_dir, 'postgres'))) {
-    return [warn('database', `there is none in ${config.data_dir} yet`, 'start the server once: menshen serve')]
+    const finding = warn('database', `there is none in ${config.data_dir} yet`, 'start the server once: menshen serve')
+    return { findings: [finding] }
   }
   let opened: Awaited<ReturnType<typeof openBare>>
   try {
     opened = await openBare(config)
   } catch (error) {
-    return [unreachable(config, error), ...(await checkEphemeral(config, undefined))]
+    return { findings: [unreachable(config, error), ...(await checkEphemeral(config, undefined))] }
   }
   const { database, url, close } = opened
   try {
-    const reached = await checkDatabase(config, database)
-    if (reached.some(({ status }) => status === 'fail'))
-      return [...reached, ...(await checkEphemeral(config, undefined))]
-    const schema = await checkSchema(database)
-    if (schema.status === 'fail') return [...reached, schema, ...(await checkEphemeral(config, undefined))]
-    const [ephemeral, keys] = [await checkEphemeral(config, { database, url }), await checkKeys(config, database)]
-    return [...reached, schema, ...ephemeral, ...keys]
+    const findings = await checkDatabase(config, database)
+    const isUsable = () => findings.every(({ name, status }) => status !== 'fail' || name === 'clock')
+    if (isUsable()) findings.push(await checkSchema(database))
+    const reached = isUsable() ? { database, url } : undefined
+    findings.push(...(await checkEphemeral(config, reached)))
+    if (!reached) return { findings }
+    const keys = await listKeys(database)
+    findings.push(...(await checkKeys(keys, { config, database })))
+    return { findings, keyIds: keys.filter(({ use }) => use === 'sig').map(({ id }) => id) }
   } finally {
     await close()
   }
@@ -55,11 +64,12 @@ async function checkDatabase(config: Config, { knex }: Database): Promise<Findin
   try {
     await knex.raw('select 1')
     const sentAt = wallClockMs()
+    const startedAt = performance.now()
     const { rows } = await knex.raw(
       `select current_setting('server_version_num')::int as version, current_setting('server_version') as name,
         extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, pg_is_in_recovery() as is_replica`,
     )
-    const tookMs = wallClockMs() - sentAt
+    const tookMs = performance.now() - startedAt
     const { version, name, now_ms, is_replica } = rows[0]
     const detail = `PostgreSQL ${name}, ${tookMs.toFixed(1)} ms`
     if (version < oldestMajor * 10_000) {
@@ -74,7 +84,7 @@ async function checkDatabase(config: Config, { knex }: Database): Promise<Findin
 
 /** The clock of this machine, to compare with another's; what the product does reads the time it is given. */
 function wallClockMs(): number {
-  return performance.timeOrigin + performance.now()
+  return Math.floor(performance.timeOrigin + performance.now())
 }
 
 /** How far the database is ahead of this machine. */
@@ -140,8 +150,10 @@ async function roundTrip(store: EphemeralStore): Promise<boolean> {
   return (await store.take<string>(key)) === key
 }
 
-async function checkKeys(config: Config, database: Database): Promise<Finding[]> {
-  const keys = await listKeys(database)
+async function checkKeys(
+  keys: readonly KeyInfo[],
+  { config, database }: { readonly config: Config; readonly database: Database },
+): Promise<Finding[]> {
   const sealer = sealerOf(config)
   if (keys.length === 0) return [warn('keys', 'there are none yet', 'the first start of the server makes them')]
   if (!sealer) {

@@ -29,8 +29,8 @@ async function examine(context: CommandContext): Promise<Finding[]> {
   }
   const { config, warnings } = loaded
   const unfit = warnings.map(({ setting, line }) => warn('production', line, `set ${setting}`))
-  const [stores, places] = await Promise.all([checkStores(config), checkPlaces(config)])
-  return [ok('configuration', 'is valid'), ...stores, ...places, ...unfit]
+  const { findings, keyIds } = await checkStores(config)
+  return [ok('configuration', 'is valid'), ...findings, ...(await checkPlaces(config, keyIds)), ...unfit]
 }
 
 const words = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const

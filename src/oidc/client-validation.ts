@@ -1,7 +1,7 @@
 import { errors, type Provider } from 'oidc-provider'
 import { clientSchema, libraryMetadata } from './client-schema.ts'
 import { validateClient } from './provider.ts'
-import type { Path, SeedProblem } from './seed-document.ts'
+import type { SeedProblem } from './seed-document.ts'
 import type { SeedClient } from './seed-file.ts'
 
 /** Stands for a secret that does not exist yet. */
@@ -16,34 +16,38 @@ export async function libraryProblems(clients: readonly SeedClient[], provider: 
 async function problemsOf({ seed, broken, secret, problem }: SeedClient, provider: Provider): Promise<SeedProblem[]> {
   if (broken.size > 0) return []
   const metadata = libraryMetadata(seed, secret.kind === 'given' ? secret.secret.reveal() : anySecret)
-  const found: SeedProblem[] = []
+  const found = new Map<string, SeedProblem>()
   for (;;) {
     const refusal = await refusalOf(metadata, provider)
-    if (!refusal) return found
-    const { path, message } = refusal
-    found.push(problem(path, message))
-    const [field = ''] = path as string[]
-    if (!(field in metadata)) return found
-    delete metadata[field]
-    if (field === 'redirect_uris' || field === 'grant_types') return found
+    if (!refusal) break
+    const { field, message } = refusal
+    if (found.has(field)) break
+    found.set(field, problem(field === '' ? [] : [field], message))
+    if (!(field in metadata) || othersNeed.includes(field)) break
+    if (field === 'redirect_uris') metadata[field] = ['https://app.example.com/']
+    else delete metadata[field]
   }
+  return [...found.values()]
 }
+
+/** Without these the library would find faults that are none. */
+const othersNeed = ['grant_types', 'jwks', 'token_endpoint_auth_method']
 
 async function refusalOf(
   metadata: Record<string, unknown>,
   provider: Provider,
-): Promise<{ readonly path: Path; readonly message: string } | undefined> {
+): Promise<{ readonly field: string; readonly message: string } | undefined> {
   try {
     await validateClient(provider, { ...metadata })
     return undefined
   } catch (error) {
     if (!(error instanceof errors.InvalidClientMetadata)) throw error
     const text = error.error_description ?? error.message
-    if (text === 'client JSON Web Key Set is invalid') return { path: ['jwks'], message: keyFault(error) ?? text }
+    if (text === 'client JSON Web Key Set is invalid') return { field: 'jwks', message: keyFault(error) ?? text }
     const field = /^[a-z_]+(?= )/.exec(text)?.[0] ?? ''
-    if (!(field in clientSchema.shape)) return { path: [], message: text }
+    if (!(field in clientSchema.shape)) return { field: '', message: text }
     const rest = text.slice(field.length + 1)
-    return { path: [field], message: /^(and|or) /.test(rest) ? text : rest }
+    return { field, message: /^(and|or) /.test(rest) ? text : rest }
   }
 }
 
