@@ -1,0 +1,119 @@
+import type { ScenarioName } from './scenarios.ts'
+import { better, type Ratio } from './statistics.ts'
+
+/** What one server did in one scenario, as far as goals ask for it. */
+export interface Measured {
+  readonly cpuMicros: number
+  readonly p99Ms: number
+  readonly ratio: Ratio
+}
+
+export interface Findings {
+  readonly scenario: (name: ScenarioName | 'login_keycloak') => Measured | undefined
+  /** CPU time of the floor for an opaque client-credentials token over ours for a JWT. */
+  readonly jwtOverOpaqueFloor: number | undefined
+  readonly roundTrips: (name: ScenarioName) => number | undefined
+  readonly storm: { readonly p99Ms: number; readonly timesIdle: number } | undefined
+}
+
+interface Goal {
+  readonly id: string
+  readonly title: string
+  readonly must: number
+  readonly atMost?: boolean
+  readonly measure: (findings: Findings) => number | undefined
+}
+
+const ratio = (name: ScenarioName) => (findings: Findings) => {
+  const measured = findings.scenario(name)
+  return measured && better(measured.ratio)
+}
+const p99 = (name: ScenarioName) => (findings: Findings) => findings.scenario(name)?.p99Ms
+const perCoreSecond = (name: ScenarioName | 'login_keycloak') => (findings: Findings) => {
+  const measured = findings.scenario(name)
+  return measured && 1e6 / measured.cpuMicros
+}
+const trips = (name: ScenarioName) => (findings: Findings) => findings.roundTrips(name)
+
+/** What a release has to reach. Ratios are CPU time of the floor over ours. */
+export const goals: readonly Goal[] = [
+  { id: 'G1', title: 'code flow, ratio', must: 0.6, measure: ratio('code') },
+  { id: 'G2', title: 'refresh with rotation, ratio', must: 0.6, measure: ratio('refresh') },
+  { id: 'G3', title: 'introspection, ratio', must: 0.6, measure: ratio('introspection') },
+  { id: 'G3', title: 'userinfo, ratio', must: 0.7, measure: ratio('userinfo') },
+  { id: 'G4', title: 'client credentials opaque, ratio', must: 0.5, measure: ratio('client_credentials') },
+  { id: 'G4', title: 'client credentials JWT, ratio', must: 0.4, measure: ratio('client_credentials_jwt') },
+  {
+    id: 'G4',
+    title: 'client credentials JWT over an opaque floor, ratio',
+    must: 0.4,
+    measure: ({ jwtOverOpaqueFloor }) => jwtOverOpaqueFloor,
+  },
+  { id: 'G5', title: 'authorize with a live session, ratio', must: 0.55, measure: ratio('authorize') },
+  { id: 'G6', title: 'discovery, ratio', must: 2, measure: ratio('discovery') },
+  { id: 'G6', title: 'discovery, p99 ms at saturation', must: 2, atMost: true, measure: p99('discovery') },
+  { id: 'G6', title: 'jwks, ratio', must: 2, measure: ratio('jwks') },
+  { id: 'G6', title: 'jwks, p99 ms at saturation', must: 2, atMost: true, measure: p99('jwks') },
+  { id: 'G7', title: 'round trips of a refresh', must: 2, atMost: true, measure: trips('refresh') },
+  {
+    id: 'G7',
+    title: 'round trips of a code exchange',
+    must: 2,
+    atMost: true,
+    measure: ({ roundTrips }) => difference(roundTrips('code'), roundTrips('authorize')),
+  },
+  { id: 'G7', title: 'round trips of an authorize', must: 3, atMost: true, measure: trips('authorize') },
+  { id: 'G7', title: 'round trips of an introspection', must: 2, atMost: true, measure: trips('introspection') },
+  { id: 'G7', title: 'round trips of a userinfo', must: 2, atMost: true, measure: trips('userinfo') },
+  {
+    id: 'G7',
+    title: 'round trips of client credentials',
+    must: 1,
+    atMost: true,
+    measure: trips('client_credentials'),
+  },
+  {
+    id: 'G7',
+    title: 'round trips of client credentials, JWT',
+    must: 0,
+    atMost: true,
+    measure: trips('client_credentials_jwt'),
+  },
+  {
+    id: 'G8',
+    title: 'logins per core-second, 7 MiB and 5 passes',
+    must: 60,
+    measure: perCoreSecond('login_keycloak'),
+  },
+  { id: 'G9', title: 'logins per core-second, 19 MiB and 2 passes', must: 50, measure: perCoreSecond('login') },
+  { id: 'G13', title: 'storm, p99 ms of the others', must: 25, atMost: true, measure: ({ storm }) => storm?.p99Ms },
+  {
+    id: 'G13',
+    title: 'storm, p99 of the others over their idle p99',
+    must: 3,
+    atMost: true,
+    measure: ({ storm }) => storm?.timesIdle,
+  },
+]
+
+export interface Verdict {
+  readonly id: string
+  readonly title: string
+  readonly must: string
+  readonly measured: number
+  readonly met: boolean
+}
+
+/** Every goal that was measured. */
+export function judge(findings: Findings): Verdict[] {
+  return goals.flatMap(({ id, title, must, atMost = false, measure }) => {
+    const measured = measure(findings)
+    if (measured === undefined || Number.isNaN(measured)) return []
+    const met = atMost ? measured <= must : measured >= must
+    return [{ id, title, must: `${atMost ? '≤' : '≥'} ${must}`, measured, met }]
+  })
+}
+
+function difference(whole: number | undefined, part: number | undefined): number | undefined {
+  return whole === undefined || part === undefined ? undefined : whole - part
+}

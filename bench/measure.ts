@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Child, startChild } from './child.ts'
+import type { ServerCalls, ServerInput } from './fixture.ts'
+import type { LoadCalls } from './load.ts'
+import { type Scenario, type ScenarioName, scenarios } from './scenarios.ts'
+import type { Slice } from './statistics.ts'
+import type { Stores } from './stores.ts'
+
+export const serverNames = ['floor', 'redis', 'tables'] as const
+export type ServerName = (typeof serverNames)[number]
+
+export interface Server {
+  readonly name: ServerName
+  readonly port: number
+  readonly child: Child<ServerCalls>
+}
+
+/** 19 MiB and two passes, the product's default; 7 MiB and five, Keycloak's. */
+export const argon2 = {
+  ours: { memory_kib: 19_456, time_cost: 2, parallelism: 1 },
+  keycloak: { memory_kib: 7168, time_cost: 5, parallelism: 1 },
+} as const
+
+export const stormLogins = 64
+
+/** Starts one server process: the bare library, or ours with PostgreSQL and Redis, or with PostgreSQL alone. */
+export async function startServer(
+  name: ServerName,
+  stores: Stores,
+  hash: keyof typeof argon2 = 'ours',
+): Promise<Server> {
+  const child = startChild<ServerCalls>(name === 'floor' ? './floor.ts' : './ours.ts')
+  try {
+    const input: ServerInput = {
+      databaseUrl: name === 'floor' ? undefined : await stores.createDatabase(`bench_${name}_${hash}`),
+      redisUrl: name === 'redis' ? stores.redisUrl : undefined,
+      folder: stores.folder,
+      users: stormLogins + 16,
+      argon2: argon2[hash],
+    }
+    const { port } = await child.call('open', input)
+    return { name, port, child }
+  } catch (error) {
+    await child.stop()
+    throw error
+  }
+}
+
+export interface SliceInput {
+  readonly scenario: ScenarioName
+  readonly server: Server
+  readonly load: Child<LoadCalls>
+  readonly connections: number
+  readonly seconds: number
+  readonly profile?: string | undefined
+}
+
+/** The first operations of a slice are not measured: caches and the branch predictor remember the server before. */
+const warmShare = 0.4
+const longestWarmMs = 300
+
+/** Keeps one server busy for a while. Throws when an operation failed: figures of refusals mean nothing. */
+export async function measureSlice({
+  scenario,
+  server,
+  load,
+  connections,
+  seconds,
+  profile,
+}: SliceInput): Promise<Slice> {
+  const { client, stretch = 1 }: Scenario = scenarios[scenario]
+  const lengthMs = seconds * stretch * 1000
+  const seats = await server.child.call('seed', { clientId: client, count: connections })
+  await load.call('begin', { scenario, port: server.port, seats })
+  await delay(Math.min(lengthMs * warmShare, longestWarmMs))
+  if (profile !== undefined) await server.child.call('startProfile')
+  const [before, markBefore] = await Promise.all([server.child.call('sample'), load.call('mark')])
+  await delay(lengthMs)
+  const [after, markAfter] = await Promise.all([server.child.call('sample'), load.call('mark')])
+  if (profile !== undefined) {
+    await server.child.call('stopProfile', join(profile, `${scenario}-${server.name}.cpuprofile`))
+  }
+  const { p50Ms, p99Ms, failures } = await load.call('end')
+  const [failure] = Object.keys(failures)
+  if (failure !== undefined) throw new Error(`${scenario} on ${server.name}: ${failure}`)
+
+  // Both rates are per second of the process they were read in, so it does not matter that the two reads are not simultaneous.
+  const operations = markAfter.operations - markBefore.operations
+  const operationsPerSecond = (operations / (markAfter.atMs - markBefore.atMs)) * 1000
+  const cpuMicrosPerSecond = ((after.cpuMicros - before.cpuMicros) / (after.atMs - before.atMs)) * 1000
+  return { operations, cpuMicros: cpuMicrosPerSecond / operationsPerSecond, operationsPerSecond, p50Ms, p99Ms }
+}
+
+/** Slices of several servers in turn. */
+export async function alternate(
+  servers: readonly Server[],
+  pairs: number,
+  input: Omit<SliceInput, 'server' | 'profile'>,
+  profile: string | undefined,
+): Promise<Map<ServerName, Slice[]>> {
+  const slices = new Map<ServerName, Slice[]>(servers.map(({ name }) => [name, []]))
+  for (let pair = 0; pair < pairs; pair++) {
+    for (const server of servers) {
+      const last = pair === pairs - 1 ? profile : undefined
+      slices.get(server.name)?.push(await measureSlice({ ...input, server, profile: last }))
+    }
+  }
+  return slices
+}

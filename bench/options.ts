@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util'
+import { type ScenarioName, scenarioNames } from './scenarios.ts'
+
+/** Rows of the table that are not one scenario in alternating slices. */
+export const extraNames = ['login_keycloak', 'storm', 'round_trips'] as const
+export type RowName = ScenarioName | (typeof extraNames)[number]
+
+export interface Options {
+  readonly rows: readonly RowName[]
+  /** Length of a slice. */
+  readonly seconds: number
+  readonly pairs: number
+  readonly connections: number
+  readonly quick: boolean
+  readonly json: string | undefined
+  /** Folder for CPU profiles of the measured slices. */
+  readonly profile: string | undefined
+}
+
+export const usage = `usage: npm run bench -- [options]
+
+  --scenario NAME   only this row; may be given several times, or names with commas between
+                    (${[...scenarioNames, ...extraNames].join(', ')})
+  --seconds N       length of a slice, default 0.5
+  --pairs N         slices of each server, default 6
+  --json FILE       write every figure to a file
+  --profile FOLDER  write a CPU profile of the last slice of each server; the figures are then worth nothing
+  --quick           a few milliseconds of everything: shows that it runs, measures nothing
+`
+
+/** Throws an error made for people when an option is unknown or out of range. */
+export function parseOptions(argv: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      scenario: { type: 'string', multiple: true, default: [] },
+      seconds: { type: 'string' },
+      pairs: { type: 'string' },
+      json: { type: 'string' },
+      profile: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+    },
+  })
+  const known: readonly string[] = [...scenarioNames, ...extraNames]
+  const named = values.scenario.flatMap((names) => names.split(','))
+  const unknown = named.filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new Error(`no scenario is named ${unknown.join(', ')}; there are ${known.join(', ')}`)
+  return {
+    rows: (named.length > 0 ? known.filter((name) => named.includes(name)) : known) as RowName[],
+    seconds: positive('seconds', values.seconds, values.quick ? 0.02 : 0.5),
+    pairs: Math.ceil(positive('pairs', values.pairs, values.quick ? 1 : 6)),
+    connections: values.quick ? 4 : 16,
+    quick: values.quick,
+    json: values.json,
+    profile: values.profile,
+  }
+}
+
+function positive(name: string, given: string | undefined, fallback: number): number {
+  const value = given === undefined ? fallback : Number(given)
+  if (!(value > 0)) throw new Error(`--${name}: expected a number above 0, not ${given}`)
+  return value
+}

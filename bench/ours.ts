@@ -1,0 +1,121 @@
+import { hasher } from '../src/accounts/hashing.ts'
+import { type App, buildApp } from '../src/app.ts'
+import { loadConfig } from '../src/config.ts'
+import { bumpCatalogVersion, secretContext } from '../src/oidc/catalog.ts'
+import { loadKeys } from '../src/oidc/keys.ts'
+import { sessionCookieNames } from '../src/oidc/provider.ts'
+import { createLog } from '../src/ops/log.ts'
+import { answer } from './child.ts'
+import {
+  api,
+  clientSecret,
+  clients,
+  issuer,
+  password,
+  redirectUri,
+  type ServerCalls,
+  type ServerInput,
+  sample,
+  sessionCookie,
+} from './fixture.ts'
+import { profiler } from './profile.ts'
+import { countRoundTrips } from './round-trips.ts'
+
+const sessionSeconds = 14 * 86_400
+
+let app: App
+let userIds: readonly string[] = []
+let cookieKey = ''
+let counts: Record<string, number> = {}
+
+/** The server as it runs in production: every feature on, JSON log lines written (to where standard output leads). */
+async function open({ databaseUrl, redisUrl, folder, users, argon2 }: ServerInput): Promise<{ port: number }> {
+  const env = {
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    ISSUER: issuer,
+    DATABASE_URL: databaseUrl ?? '',
+    ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+    MENSHEN_DATA_DIR: folder,
+    MENSHEN_SECRET_KEY: Buffer.alloc(32, 7).toString('base64url'),
+    MENSHEN_LOGIN__METHODS: '[password]',
+    MENSHEN_OPS__METRICS: 'off',
+    MENSHEN_PASSWORD__ARGON2: JSON.stringify(argon2),
+  }
+  const { config } = loadConfig({ env, cwd: folder })
+  app = await buildApp({ config, log: createLog(config.log) })
+  await register()
+  userIds = await addUsers(users, argon2)
+  const keys = await loadKeys({ database: app.core.database, sealer: app.core.sealer })
+  cookieKey = keys.cookies[0] ?? ''
+  const { port } = await app.listen()
+  return { port }
+}
+
+async function register(): Promise<void> {
+  const { database, sealer } = app.core
+  const at = { created_at: new Date(), updated_at: new Date() }
+  await database.knex.transaction(async (trx) => {
+    const settings = JSON.stringify({ resource: api, scopes: ['read'] })
+    await trx('resources').insert({ resource: api, settings, ...at })
+    for (const [client_id, { grantTypes, scope, jwt }] of Object.entries(clients)) {
+      const metadata = JSON.stringify({
+        client_id,
+        first_party: true,
+        grant_types: grantTypes,
+        ...(grantTypes.includes('authorization_code') ? { redirect_uris: [redirectUri] } : {}),
+        ...(scope === '' ? {} : { scope }),
+        ...(jwt ? { default_resource: api } : {}),
+      })
+      const secret = sealer.seal(clientSecret, secretContext(client_id))
+      await trx('clients').insert({ client_id, metadata, secret, ...at })
+    }
+    await bumpCatalogVersion(trx)
+  })
+  await app.runtime.refresh()
+}
+
+async function addUsers(count: number, argon2: ServerInput['argon2']): Promise<string[]> {
+  const hashing = hasher({ parameters: argon2, maxQueue: 1 })
+  const passwordHash = await hashing.hash(password)
+  await hashing.close()
+  const ids: string[] = []
+  for (let index = 0; index < count; index++) {
+    const claim = { provider: 'username', subjects: [`bench-user-${index}`], profile: { nickname: 'Bench' } } as const
+    const account = await app.core.directory.register(claim, { ip: '127.0.0.1' }, { passwordHash })
+    ids.push(account.user.id)
+  }
+  return ids
+}
+
+const calls: ServerCalls = {
+  open,
+  async seed({ clientId, count }) {
+    const provider = app.runtime.provider()
+    return Promise.all(
+      Array.from({ length: count }, async (_, index) => {
+        const accountId = userIds[index] ?? ''
+        const grant = new provider.Grant({ accountId, clientId })
+        grant.addOIDCScope('openid profile email offline_access')
+        if (clients[clientId].jwt) grant.addResourceScope(api, 'read')
+        const grantId = await grant.save()
+        const session = new provider.Session()
+        session.loginAccount({ accountId, acr: 'urn:menshen:acr:knowledge', amr: ['pwd'] } as never)
+        session.ensureClientContainer(clientId)
+        session.grantIdFor(clientId, grantId)
+        await session.save(sessionSeconds)
+        const cookie = sessionCookie(sessionCookieNames(true).session, session.jti, cookieKey)
+        return { clientId, identifier: `bench-user-${index}`, cookie }
+      }),
+    )
+  },
+  sample,
+  ...profiler(),
+  startCounting() {
+    counts = countRoundTrips(app.core, app.core.config.redis.url === undefined)
+  },
+  counted: () => counts,
+}
+
+answer(calls, async () => app?.close())

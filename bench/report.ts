@@ -1,0 +1,146 @@
+import type { Verdict } from './goals.ts'
+import type { Machine } from './machine.ts'
+import type { ServerName } from './measure.ts'
+import { type ScenarioName, scenarios } from './scenarios.ts'
+import type { Ratio, Slice } from './statistics.ts'
+import { backgroundPerSecond, type StormRound } from './storm.ts'
+import { figure, table } from './table.ts'
+
+/** One server in one scenario. */
+export interface Row {
+  readonly scenario: ScenarioName | 'login_keycloak'
+  readonly server: ServerName
+  /** HTTP requests of one operation. */
+  readonly requests: number
+  /** The least disturbed slice, whose figures are shown. */
+  readonly best: Slice
+  /** Absent for the floor, which is what the others are compared to. */
+  readonly ratio?: Ratio | undefined
+  readonly slices: readonly Slice[]
+}
+
+export interface StormRow {
+  readonly server: ServerName
+  readonly idleP50Ms: number
+  readonly idleP99Ms: number
+  readonly stormP50Ms: number
+  readonly stormP99Ms: number
+  /** Median over the rounds of p99 in the storm over p99 before it. */
+  readonly timesIdle: number
+  readonly loginsPerSecond: number
+  readonly cpuMsPerLogin: number
+  readonly rounds: readonly StormRound[]
+}
+
+export interface TripsRow {
+  readonly scenario: ScenarioName
+  readonly server: ServerName
+  /** By kind of wait: `read`, `commit` and `knex` go to PostgreSQL, `store` to Redis or to PostgreSQL in its place. */
+  readonly counts: Readonly<Record<string, number>>
+  readonly total: number
+}
+
+export interface Report {
+  readonly at: string
+  readonly machine: Machine
+  readonly versions: Readonly<Record<string, string>>
+  readonly seconds: number
+  readonly pairs: number
+  readonly connections: number
+  readonly rows: readonly Row[]
+  readonly storm: readonly StormRow[]
+  readonly roundTrips: readonly TripsRow[]
+  readonly goals: readonly Verdict[]
+}
+
+const serverTitles: Readonly<Record<ServerName, string>> = {
+  floor: 'bare library, memory',
+  redis: 'PostgreSQL + Redis',
+  tables: 'PostgreSQL only',
+}
+
+/** The whole report for people, as Markdown. */
+export function reportText(report: Report): string {
+  const parts = [machineText(report)]
+  if (report.rows.length > 0) parts.push(scenarioText(report.rows))
+  if (report.storm.length > 0) parts.push(stormText(report.storm))
+  if (report.roundTrips.length > 0) parts.push(tripsText(report.roundTrips))
+  if (report.goals.length > 0) parts.push(goalsText(report.goals))
+  return `${parts.join('\n\n')}\n`
+}
+
+function machineText({ machine, versions, seconds, pairs, connections }: Report): string {
+  const { cpu, cpus, es256PerSecond, hashesPerCoreSecond, loadAverage } = machine
+  const names = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return [
+    `${cpus} x ${cpu}, load average ${figure(loadAverage)} at the start`,
+    names.join(', '),
+    `openssl speed ecdsap256: ${es256PerSecond === undefined ? 'not measured' : `${figure(es256PerSecond)} signatures/s`}; argon2id 19 MiB, 2 passes: ${figure(hashesPerCoreSecond)} hashes per core-second`,
+    `${pairs} slices of ${seconds} s for each server in turn, ${connections} connections`,
+  ].join('\n')
+}
+
+function scenarioText(rows: readonly Row[]): string {
+  const head = ['scenario', 'server', 'CPU µs/op', 'op/core-s', 'requests/s', 'p50 ms', 'p99 ms', 'ratio', 'median']
+  return table(
+    head,
+    rows.map(({ scenario, server, requests, best, ratio }) => [
+      titleOf(scenario),
+      serverTitles[server],
+      figure(best.cpuMicros),
+      figure(1e6 / best.cpuMicros),
+      figure(best.operationsPerSecond * requests),
+      figure(best.p50Ms),
+      figure(best.p99Ms),
+      ratio === undefined ? '' : figure(ratio.ofLeastDisturbed),
+      ratio === undefined ? '' : figure(ratio.medianOfPairs),
+    ]),
+  )
+}
+
+function stormText(rows: readonly StormRow[]): string {
+  const head = ['server', 'p50 idle', 'p99 idle', 'p50 storm', 'p99 storm', 'p99 x', 'logins/s', 'CPU ms/login']
+  const text = table(
+    head,
+    rows.map((row) => [
+      serverTitles[row.server],
+      figure(row.idleP50Ms),
+      figure(row.idleP99Ms),
+      figure(row.stormP50Ms),
+      figure(row.stormP99Ms),
+      figure(row.timesIdle),
+      figure(row.loginsPerSecond),
+      figure(row.cpuMsPerLogin),
+    ]),
+  )
+  return `login storm: ${backgroundPerSecond} refreshes and JWT token requests a second, ms\n\n${text}`
+}
+
+function tripsText(rows: readonly TripsRow[]): string {
+  const kinds = ['read', 'commit', 'knex', 'store']
+  const text = table(
+    ['scenario', 'server', ...kinds, 'all'],
+    rows.map(({ scenario, server, counts, total }) => [
+      titleOf(scenario),
+      serverTitles[server],
+      ...kinds.map((kind) => String(counts[kind] ?? 0)),
+      String(total),
+    ]),
+  )
+  return `round trips to the stores of one operation\n\n${text}`
+}
+
+function goalsText(goals: readonly Verdict[]): string {
+  const rows = goals.map(({ id, title, must, measured, met }) => [
+    id,
+    title,
+    must,
+    figure(measured),
+    met ? 'met' : 'NOT met',
+  ])
+  return table(['goal', 'what', 'must', 'measured', ''], rows)
+}
+
+function titleOf(scenario: Row['scenario']): string {
+  return scenario === 'login_keycloak' ? 'password login, 7 MiB and 5 passes' : scenarios[scenario].title
+}

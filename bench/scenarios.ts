@@ -1,0 +1,228 @@
+import { Connection, get, type HttpAnswer, header, post } from './connection.ts'
+import {
+  api,
+  type ClientId,
+  clientSecret,
+  clients,
+  codeChallenge,
+  codeVerifier,
+  password,
+  redirectUri,
+  type Seat,
+} from './fixture.ts'
+
+/** One connection at work. */
+export interface Worker {
+  readonly connection: Connection
+  readonly seat: Seat
+  /** The token the next operation presents. */
+  token: string
+}
+
+export interface Scenario {
+  readonly title: string
+  readonly client: ClientId
+  /** HTTP requests of one operation. */
+  readonly requests: number
+  /** Slices of this many times the usual length, for operations that take long. */
+  readonly stretch?: number
+  prepare?(worker: Worker): Promise<void>
+  run(worker: Worker): Promise<void>
+}
+
+const authorizations = Object.fromEntries(
+  Object.entries(clients).map(([id, { scope }]) => [
+    id,
+    `/auth?${new URLSearchParams({
+      client_id: id,
+      response_type: 'code',
+      scope,
+      redirect_uri: redirectUri,
+      code_challenge: codeChallenge,
+      code_challenge_method: 'S256',
+      state: 'state',
+      nonce: 'nonce',
+    })}`,
+  ]),
+)
+const credentials = Object.fromEntries(
+  Object.keys(clients).map((id) => [
+    id,
+    `Authorization: Basic ${Buffer.from(`${id}:${clientSecret}`).toString('base64')}\r\n`,
+  ]),
+)
+const encodedRedirect = encodeURIComponent(redirectUri)
+
+function expect(answer: HttpAnswer, status: number, what: string): HttpAnswer {
+  if (answer.status === status) return answer
+  throw new Error(`${what} answered ${answer.status} ${header(answer, 'location') ?? ''} ${answer.body.slice(0, 300)}`)
+}
+
+function codeIn(answer: HttpAnswer): string {
+  const code = /[?&]code=([^&]+)/.exec(header(answer, 'location') ?? '')?.[1]
+  if (code === undefined) throw new Error(`no code in ${header(answer, 'location')}`)
+  return code
+}
+
+function field(name: string, { body }: HttpAnswer): string {
+  const value = new RegExp(`"${name}":"([^"]+)"`).exec(body)?.[1]
+  if (value === undefined) throw new Error(`no ${name} in ${body.slice(0, 200)}`)
+  return value
+}
+
+async function authorize({ connection, seat }: Worker): Promise<string> {
+  const request = get(authorizations[seat.clientId] ?? '', `Cookie: ${seat.cookie}\r\n`)
+  return codeIn(expect(await connection.send(request), 303, 'authorize'))
+}
+
+async function token({ connection, seat }: Worker, form: string): Promise<HttpAnswer> {
+  return expect(await connection.send(post('/token', form, credentials[seat.clientId])), 200, 'token')
+}
+
+function exchange(worker: Worker, code: string): Promise<HttpAnswer> {
+  return token(
+    worker,
+    `grant_type=authorization_code&code=${code}&redirect_uri=${encodedRedirect}&code_verifier=${codeVerifier}`,
+  )
+}
+
+async function codeFlow(worker: Worker): Promise<HttpAnswer> {
+  return exchange(worker, await authorize(worker))
+}
+
+async function haveRefreshToken(worker: Worker): Promise<void> {
+  worker.token = field('refresh_token', await codeFlow(worker))
+}
+
+async function haveAccessToken(worker: Worker): Promise<void> {
+  worker.token = field('access_token', await codeFlow(worker))
+}
+
+async function refresh(worker: Worker): Promise<void> {
+  worker.token = field('refresh_token', await token(worker, `grant_type=refresh_token&refresh_token=${worker.token}`))
+}
+
+async function fetchMetadata({ connection }: Worker, path: string): Promise<void> {
+  expect(await connection.send(get(path)), 200, path)
+}
+
+/** A browser that is not signed in: authorization request, login page, password, return to the request, token. */
+async function login(worker: Worker): Promise<void> {
+  const { connection, seat } = worker
+  const jar = new Map<string, string>()
+  const browse = async (request: (cookie: string) => string, status: number, what: string) => {
+    const cookie = jar.size === 0 ? '' : `Cookie: ${[...jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n`
+    const answer = expect(await connection.send(request(cookie)), status, what)
+    for (const [, name = '', value = ''] of answer.head.matchAll(/\r\nset-cookie: ([^=]+)=([^;\r]*)/gi)) {
+      if (value === '') jar.delete(name)
+      else jar.set(name, value)
+    }
+    return answer
+  }
+  const begun = await browse((cookie) => get(authorizations[seat.clientId] ?? '', cookie), 303, 'authorize')
+  const page = pathOf(header(begun, 'location'))
+  await browse((cookie) => get(page, cookie), 200, 'the login page')
+  const form = `method=password&identifier=${seat.identifier}&password=${password}`
+  const done = await browse((cookie) => post(page, form, cookie), 303, 'the login form')
+  const resume = pathOf(header(done, 'location'))
+  await exchange(worker, codeIn(await browse((cookie) => get(resume, cookie), 303, 'the return to the request')))
+}
+
+function pathOf(location: string | undefined): string {
+  const url = new URL(location ?? '', 'https://id.bench.example')
+  return `${url.pathname}${url.search}`
+}
+
+export const scenarios = {
+  discovery: {
+    title: 'discovery',
+    client: 'browser',
+    requests: 1,
+    run: (worker) => fetchMetadata(worker, '/.well-known/openid-configuration'),
+  },
+  jwks: { title: 'jwks', client: 'browser', requests: 1, run: (worker) => fetchMetadata(worker, '/jwks') },
+  client_credentials_jwt: {
+    title: 'client credentials, JWT',
+    client: 'machine-jwt',
+    requests: 1,
+    run: async (worker) => {
+      await token(worker, `grant_type=client_credentials&scope=read&resource=${encodeURIComponent(api)}`)
+    },
+  },
+  client_credentials: {
+    title: 'client credentials, opaque',
+    client: 'machine',
+    requests: 1,
+    run: async (worker) => {
+      await token(worker, 'grant_type=client_credentials')
+    },
+  },
+  authorize: {
+    title: 'authorize, live session',
+    client: 'offline',
+    requests: 1,
+    run: async (worker) => {
+      await authorize(worker)
+    },
+  },
+  code: {
+    title: 'code flow, opaque',
+    client: 'offline',
+    requests: 2,
+    run: async (worker) => {
+      await codeFlow(worker)
+    },
+  },
+  code_jwt: {
+    title: 'code flow, JWT',
+    client: 'offline-jwt',
+    requests: 2,
+    run: async (worker) => {
+      await codeFlow(worker)
+    },
+  },
+  refresh: {
+    title: 'refresh, opaque',
+    client: 'offline',
+    requests: 1,
+    prepare: haveRefreshToken,
+    run: refresh,
+  },
+  refresh_jwt: {
+    title: 'refresh, JWT',
+    client: 'offline-jwt',
+    requests: 1,
+    prepare: haveRefreshToken,
+    run: refresh,
+  },
+  userinfo: {
+    title: 'userinfo',
+    client: 'browser',
+    requests: 1,
+    prepare: haveAccessToken,
+    run: async ({ connection, token }) => {
+      expect(await connection.send(get('/me', `Authorization: Bearer ${token}\r\n`)), 200, 'userinfo')
+    },
+  },
+  introspection: {
+    title: 'introspection',
+    client: 'browser',
+    requests: 1,
+    prepare: haveAccessToken,
+    run: async ({ connection, seat, token }) => {
+      const form = `token=${token}&token_type_hint=access_token`
+      const answer = await connection.send(post('/token/introspection', form, credentials[seat.clientId]))
+      if (!expect(answer, 200, 'introspection').body.includes('"active":true'))
+        throw new Error('the token is not active')
+    },
+  },
+  login: { title: 'password login', client: 'offline', requests: 5, stretch: 4, run: login },
+} satisfies Record<string, Scenario>
+
+export type ScenarioName = keyof typeof scenarios
+
+export const scenarioNames = Object.keys(scenarios) as ScenarioName[]
+
+export async function openWorker(port: number, seat: Seat): Promise<Worker> {
+  return { connection: await Connection.open(port), seat, token: '' }
+}

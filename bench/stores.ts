@@ -1,0 +1,130 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import pg from 'pg'
+import { accountFor, giveTo } from '../src/store/postgres-account.ts'
+import { findBinaries, systemBinaries } from '../src/store/postgres-binaries.ts'
+import { initialise, launch } from '../src/store/postgres-process.ts'
+import { freePort } from '../test/support/services.ts'
+
+export interface Stores {
+  readonly redisUrl: string
+  readonly postgresVersion: string
+  readonly redisVersion: string
+  readonly folder: string
+  /** An empty database of this name. */
+  createDatabase(name: string): Promise<string>
+  stop(): Promise<void>
+}
+
+/** As an operator would run it: nothing acknowledged before it is on disk. */
+const settings = {
+  fsync: 'on',
+  synchronous_commit: 'on',
+  full_page_writes: 'on',
+  shared_buffers: '128MB',
+  max_connections: 100,
+  max_wal_size: '2GB',
+  listen_addresses: '127.0.0.1',
+}
+
+/** Starts PostgreSQL and Redis on free ports in a folder of their own. */
+export async function startStores(): Promise<Stores> {
+  const folder = await mkdtemp(join(tmpdir(), 'menshen-bench-'))
+  const running: ChildProcess[] = []
+  async function stop(): Promise<void> {
+    await Promise.all(running.map(end))
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    const { url, version } = await startPostgres(folder, running)
+    const redisPort = await startRedis(folder, running)
+    return {
+      redisUrl: `redis://127.0.0.1:${redisPort}`,
+      postgresVersion: version,
+      redisVersion: await versionOf('redis-server', /v=(\S+)/),
+      folder,
+      async createDatabase(name) {
+        await administer(url, (client) => client.query(`create database ${name}`))
+        return url.replace(/postgres$/, name)
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function startPostgres(folder: string, running: ChildProcess[]): Promise<{ url: string; version: string }> {
+  const binaries = (await systemBinaries()) ?? (await findBinaries())
+  const data = join(folder, 'postgres')
+  await mkdir(data, { mode: 0o700 })
+  const account = await accountFor(data)
+  const cluster = { binaries, account, folder: data }
+  const passwordFile = join(folder, 'password')
+  await writeFile(passwordFile, 'bench', { mode: 0o600 })
+  await giveTo(account, folder)
+  await giveTo(account, passwordFile)
+  await initialise(cluster, passwordFile, true)
+  const port = await freePort()
+  const logFile = join(folder, 'postgres.log')
+  const child = await launch(cluster, { ...settings, port, unix_socket_directories: data }, logFile)
+  running.push(child)
+  const url = `postgres://menshen:bench@127.0.0.1:${port}/postgres`
+  const version = await retry(() => administer(url, (client) => client.query('show server_version')), child)
+  return { url, version: String(version.rows[0].server_version).split(' ')[0] ?? '' }
+}
+
+async function startRedis(folder: string, running: ChildProcess[]): Promise<number> {
+  const port = await freePort()
+  const listen = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder]
+  const child = spawn('redis-server', [...listen, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
+  child.on('error', () => {})
+  running.push(child)
+  const ping = () => promisify(execFile)('redis-cli', ['-p', `${port}`, 'ping'])
+  await retry(ping, child)
+  return port
+}
+
+async function administer(url: string, work: (client: pg.Client) => Promise<pg.QueryResult>): Promise<pg.QueryResult> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+async function retry<T>(probe: () => Promise<T>, child: ChildProcess): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await probe()
+    } catch (error) {
+      if (tries === 400 || child.exitCode !== null) {
+        throw new Error(`${child.spawnargs.join(' ')} did not come up; PostgreSQL and Redis must be installed`, {
+          cause: error,
+        })
+      }
+      await delay(25)
+    }
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.ref()
+  child.kill('SIGINT')
+  await ended
+}
+
+async function versionOf(program: string, pattern: RegExp): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, ['--version'])
+  return pattern.exec(stdout)?.[1] ?? stdout.trim()
+}
