@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { connectionOptions } from '../interactions/methods/connections.ts'
 import { passwordOptions } from './accounts/password-options.ts'
 import { duration, durationOrNone } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
@@ -244,6 +245,11 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('The login page.'),
+    connections: z
+      .array(connectionOptions)
+      .refine((all) => unique(all.map(({ id }) => id)), 'two connections have the same id')
+      .default([])
+      .describe('Upstreams people may log in with, in the order of their buttons.'),
     registration: z
       .strictObject({
         phone: z
@@ -252,6 +258,12 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
           .describe('`auto`: an unknown number that was proved gets an account.'),
         username: z.enum(['open', 'closed']).default('open').describe('Accounts with a user name and a password.'),
         email: z.enum(['open', 'closed']).default('open').describe('Accounts with an e-mail address and a password.'),
+        upstream: z
+          .enum(['ask', 'auto', 'closed'])
+          .default('ask')
+          .describe(
+            'Somebody an upstream vouches for and nobody knows: `ask` whether a new account or one that is there.',
+          ),
       })
       .prefault({})
       .describe('Who may make an account.'),

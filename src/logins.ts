@@ -1,4 +1,7 @@
 import { LoginAttempts } from '../interactions/attempt.ts'
+import { AttemptRecords } from '../interactions/attempt-record.ts'
+import { Callbacks } from '../interactions/callbacks.ts'
+import { buildConnectors } from '../interactions/methods/connections.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
 import { type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
@@ -16,6 +19,7 @@ import type { SmsSender } from './sms/sender.ts'
 /** How people get in: the methods on offer and what decides about what they prove. */
 export interface Logins {
   readonly attempts: LoginAttempts
+  readonly callbacks: Callbacks
   readonly methods: LoginMethods
   readonly passwords: Passwords
   readonly hashing: Hasher
@@ -28,6 +32,7 @@ export interface OwnSenders {
 }
 
 const outboundTimeoutMs = 5000
+const upstreamTimeoutMs = 10_000
 
 /** Builds everything a login needs, from the senders of codes to the attempts. */
 export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
@@ -50,23 +55,39 @@ export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
       report: (error) => log.error({ err: error }, 'a code was not sent'),
     },
   })
-  const options = { methods: config.login.methods, registration: config.registration }
+  const callbacks = new Callbacks({
+    store,
+    mac: (text) => sealer.mac('callback', text),
+    seal: (text) => sealer.seal(text, 'callback'),
+    open: (sealed) => sealer.open(sealed, 'callback'),
+  })
+  const upstreams = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
+  const options = {
+    methods: config.login.methods,
+    connectors: buildConnectors(config.connections, { http: upstreams, clock, allowInsecure: config.sandbox }),
+    callbacks,
+    issuer: config.issuer,
+    registration: config.registration,
+  }
   const methods = loginMethods({ codes, passwords, directory, limits, options })
   const attempts = new LoginAttempts({
     methods,
     directory,
     passwords,
-    store,
+    records: new AttemptRecords({
+      store,
+      seal: (text) => sealer.seal(text, 'attempt'),
+      open: (sealed) => sealer.open(sealed, 'attempt'),
+    }),
     audit,
     options: {
       clock,
       agreements: config.agreements.map(({ id, version }) => `${id}@${version}`),
-      seal: (text) => sealer.seal(text, 'attempt'),
-      open: (sealed) => sealer.open(sealed, 'attempt'),
+      sealCredential: (credential) => sealer.seal(credential, 'upstream_credential'),
       revokeUser: async (userId) => {
         await revokeUser(database, userId)
       },
     },
   })
-  return { attempts, methods, passwords, hashing }
+  return { attempts, callbacks, methods, passwords, hashing }
 }

@@ -1,6 +1,8 @@
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Limits } from '../../src/ops/limits.ts'
+import type { Connector } from './connector.ts'
+import { type ExpectedCallbacks, federated } from './federated.ts'
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 import { passwordMethod } from './password.ts'
@@ -18,7 +20,10 @@ interface Dependencies {
   readonly options: {
     /** Ids of the ways to log in, in the order the login page shows them. */
     readonly methods: readonly string[]
-    readonly registration: RegistrationRules
+    readonly connectors: readonly Connector[]
+    readonly callbacks: ExpectedCallbacks
+    readonly issuer: string
+    readonly registration: RegistrationRules & { readonly upstream: 'ask' | 'auto' | 'closed' }
   }
 }
 
@@ -33,7 +38,11 @@ export function loginMethods({ codes, passwords, directory, limits, options }: D
       erase(resetMethod({ codes, passwords, directory })),
     ],
   }
-  const methods = options.methods.flatMap((id) => builders[id]?.() ?? [])
+  const { connectors, callbacks, issuer } = options
+  const methods = [
+    ...options.methods.flatMap((id) => builders[id]?.() ?? []),
+    ...connectors.map((connector) => erase(federated({ connector, callbacks, issuer, registration: rules.upstream }))),
+  ]
   return new Map(methods.map((method) => [method.id, method]))
 }
 

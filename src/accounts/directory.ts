@@ -168,6 +168,11 @@ export class AccountDirectory {
     if (!removed) throw new AppError('identity.last')
   }
 
+  /** Keeps what an upstream gave us for later, sealed already, beside the identity. */
+  async keepCredential(identityId: IdentityId, sealed: string): Promise<void> {
+    await this.#database.knex('identities').where({ id: identityId }).update({ upstream_credential: sealed })
+  }
+
   /** The account, whatever its status; deleted users have no identities and no profile. */
   async find(userId: UserId): Promise<Account | undefined> {
     const { rows } = await this.#database.readQuery<{ account: string | null }>({ ...findAccount, values: [userId] })

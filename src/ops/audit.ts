@@ -9,6 +9,8 @@ export const auditEventNames = [
   'login.succeeded',
   'login.failed',
   'login.locked',
+  'upstream.failed',
+  'identity.conflicted',
   'session.ended',
   'user.registered',
   'user.locked',
