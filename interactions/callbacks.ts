@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AppError } from '../src/base/errors.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 
@@ -23,6 +24,9 @@ interface Dependencies {
 }
 
 const lifetimeSeconds = 600
+const settledSeconds = 120
+const patienceMs = 5000
+const pauseMs = 100
 
 /**
  * What comes back from upstreams. A callback arrives without our cookies when the upstream posts it across sites (Apple), and
@@ -71,6 +75,22 @@ export class Callbacks {
     if (peeked === undefined || (JSON.parse(open(peeked)) as Kept).attemptId !== attemptId) return undefined
     const taken = await store.take<string>(key)
     return taken === undefined ? undefined : (JSON.parse(open(taken)) as Kept)
+  }
+
+  /** Notes where the answer led, for the second time the same callback comes. */
+  async settle(handle: string, location: string): Promise<void> {
+    await this.#deps.store.set(`${this.#responseKey(handle)}:settled`, location, settledSeconds)
+  }
+
+  /** Where the answer led; waits a little for a first request that is still at work. */
+  async settled(handle: string): Promise<string | undefined> {
+    for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += pauseMs) {
+      const location = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:settled`)
+      if (location !== undefined) return location
+      if (!(await this.#deps.store.get(`${this.#responseKey(handle)}:seen`))) return undefined
+      await delay(pauseMs)
+    }
+    return undefined
   }
 
   #stateKey(state: string): string {

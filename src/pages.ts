@@ -34,7 +34,7 @@ const rememberedSeconds = 86_400
 /** Builds everything that draws for people. */
 export function buildPages({ core, logins, provider }: Dependencies): Pages {
   const { config, clock, store, sealer, directory, audit } = core
-  const { attempts, methods, passwords } = logins
+  const { attempts, callbacks, methods, passwords } = logins
   const minPasswordLength = config.password.min_length
 
   const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
@@ -50,8 +50,10 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
   const login = loginPages({
     attempts,
     methods,
+    directory,
     renderer,
     options: {
+      secure: config.issuer.startsWith('https:'),
       agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
       countries: (ctx) =>
         config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) })),
@@ -76,6 +78,7 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
   const router = browserRoutes({
     provider,
     renderer,
+    callbacks,
     pages: { login, consent: consentPages({ renderer }), account },
     directory,
     audit,

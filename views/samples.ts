@@ -57,8 +57,9 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       ...login,
       method: 'password',
       connections: [
-        { label: '微信', href: '?method=wechat' },
-        { label: 'GitHub', href: '?method=github' },
+        { id: 'wechat', provider: 'wechat', isHere: true, isLast: true },
+        { id: 'github', provider: 'github', isHere: true, isLast: false },
+        { id: 'corp', provider: 'oidc:corp', label: '公司账号', isHere: false, isLast: false },
       ],
     },
     {
@@ -253,6 +254,24 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       passwordHref: '/account/password',
       logoutHref: '/session/end',
       notice: '密码已修改，其他设备需要重新登录。',
+    },
+  ],
+  choose: [
+    { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },
+    { provider: 'oidc:corp', canRegister: false, existingMethod: 'password' },
+  ],
+  conflict: [
+    {
+      provider: 'wechat',
+      accounts: [
+        {
+          label: '138****8000',
+          createdAt: new Date('2025-03-01T12:34:56Z'),
+          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+        },
+        { label: longName, createdAt: new Date('2025-04-01T12:34:56Z'), lastUsedAt: new Date('2026-02-01T12:34:56Z') },
+      ],
+      otherMethod: 'sms',
     },
   ],
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],

@@ -41,9 +41,34 @@ export interface TypedValues {
   readonly identifier?: string | undefined
 }
 
+/** An upstream on the login page. `isHere` is false where it can only work in another browser. */
+export interface ConnectionItem {
+  readonly id: string
+  readonly provider: string
+  readonly label?: string | undefined
+  readonly isHere: boolean
+  readonly isLast: boolean
+}
+
+/** Posts `choice=new`; the other way is a link to the login page, which then binds. */
+export interface ChooseView {
+  readonly provider: string
+  readonly nickname?: string | undefined
+  readonly canRegister: boolean
+  readonly existingMethod: string
+}
+
+/** One person, several accounts: nothing has changed, and here they are. */
+export interface ConflictView {
+  readonly provider: string
+  readonly accounts: readonly { readonly label: string; readonly createdAt: Date; readonly lastUsedAt: Date }[]
+  readonly otherMethod: string
+}
+
 /** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts `choice=cancel`. */
 export interface LoginView {
-  readonly method: 'sms' | 'password'
+  /** `sms` or `password`; the id of a connection only where `agreementMissing` asks before it is used. */
+  readonly method: string
   readonly values: TypedValues
   readonly countries: readonly Country[]
   readonly agreements: readonly Agreement[]
@@ -57,8 +82,10 @@ export interface LoginView {
   readonly cancelAllowed: boolean
   /** Ids of the methods on offer; `sms` and `password` become tabs. */
   readonly offeredMethods: readonly string[]
-  /** Other ways in, each a link of its own. */
-  readonly connections: readonly { readonly label: string; readonly href: string }[]
+  /** Other ways in, each a button that posts its id as `method`. */
+  readonly connections: readonly ConnectionItem[]
+  /** Provider of an identity that this login will be bound to. */
+  readonly binding?: string | undefined
   /** The submit button waits this long where JavaScript runs; the server refuses in any case. */
   readonly retryAfterSeconds?: number | undefined
 }
@@ -218,6 +245,8 @@ export interface Views {
   readonly register: RegisterView
   readonly reset: ResetView
   readonly consent: ConsentView
+  readonly choose: ChooseView
+  readonly conflict: ConflictView
   readonly logout: LogoutView
   readonly 'logout-done': LogoutDoneView
   readonly error: ErrorView

@@ -5,7 +5,9 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
+import type { Callbacks } from '../callbacks.ts'
 import type { accountPages } from './account.ts'
+import { receiveCallback } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
 import { readForm } from './form.ts'
 import { refuseCrossSite } from './guard.ts'
@@ -20,6 +22,7 @@ interface Dependencies {
     readonly consent: ReturnType<typeof consentPages>
     readonly account: ReturnType<typeof accountPages>
   }
+  readonly callbacks: Callbacks
   readonly directory: AccountDirectory
   readonly audit: Audit
   /** Where an authorization request can be started again after its interaction is gone. */
@@ -27,7 +30,8 @@ interface Dependencies {
 }
 
 /** The pages for browsers. Every route says who may call it: `interaction` the browser that began it, `session` a signed-in one. */
-export function browserRoutes({ provider, renderer, pages, directory, audit, restartHref }: Dependencies): Router {
+export function browserRoutes(dependencies: Dependencies): Router {
+  const { provider, renderer, pages, callbacks, directory, audit, restartHref } = dependencies
   const router = new Router()
   const { login, consent, account } = pages
 
@@ -101,6 +105,24 @@ export function browserRoutes({ provider, renderer, pages, directory, audit, res
     ctx.status = 303
   }
 
+  /** Back from an upstream: its answer, taken once; a second look at the same answer is led where the first was. */
+  async function comeBack(ctx: Context): Promise<void> {
+    const found = await interaction(ctx)
+    await clientOf(ctx, found)
+    const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
+    const kept = await callbacks.take(found.uid, handle)
+    if (!kept) {
+      const location = handle === '' ? undefined : await callbacks.settled(handle)
+      if (location === undefined) throw new AppError('attempt.expired')
+      ctx.redirect(location)
+      ctx.status = 303
+      return
+    }
+    const result = await login.submit(ctx, found, { ...kept.response, method: kept.connection })
+    if (result) await finish(ctx, result)
+    await callbacks.settle(handle, String(ctx.response.get('location') || `/interaction/${found.uid}`))
+  }
+
   const guarded = (handler: (ctx: Context) => Promise<void> | void) => async (ctx: Context) => {
     refuseCrossSite(ctx, provider().issuer)
     await handler(ctx)
@@ -118,6 +140,9 @@ export function browserRoutes({ provider, renderer, pages, directory, audit, res
 
   router.get('interaction', '/interaction/:uid', orRestart(show))
   router.post('interaction_submit', '/interaction/:uid', orRestart(guarded(submit) as (ctx: Context) => Promise<void>))
+  router.get('interaction_callback', '/interaction/:uid/callback', orRestart(comeBack))
+  router.get('callback', '/callback/:connection', receiveCallback(callbacks))
+  router.post('callback_post', '/callback/:connection', receiveCallback(callbacks))
   router.get('account', '/account', withLanguage(account.home))
   router.get('account_return', '/account/return', account.comeBack)
   router.get('account_password', '/account/password', withLanguage(account.passwordPage))
