@@ -35,6 +35,7 @@ export interface App {
   readonly core: Core
   readonly runtime: OidcRuntime
   readonly health: Health
+  readonly metrics: Metrics
   /** Where the public listener is reached, and the one of the metrics. */
   listen(): Promise<{ readonly port: number; readonly metrics: string | undefined }>
   /** Finishes what is in flight and closes everything. */
@@ -140,6 +141,7 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
     core,
     runtime,
     health,
+    metrics,
     async listen() {
       if (config.ops.metrics !== 'off') {
         metricsListener = await startMetricsListener({ address: config.ops.metrics, registry: metrics.registry })

@@ -39,6 +39,8 @@ export interface TypedValues {
   readonly phone?: string | undefined
   readonly country?: string | undefined
   readonly identifier?: string | undefined
+  /** The box was ticked in the form that comes back; on a first sight it never is. */
+  readonly agreed?: boolean
 }
 
 /** An upstream on the login page. `isHere` is false where it can only work in another browser. */

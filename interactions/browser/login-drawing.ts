@@ -161,9 +161,10 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 
 /** What may be shown again: never a password, never a code. */
 function typed(input: Input = {}): TypedValues {
-  const { phone, country, identifier } = input
+  const { phone, country, identifier, agreement } = input
   const short = (value: string | undefined) => value?.slice(0, 200)
-  return { phone: short(phone), country: short(country), identifier: short(identifier) }
+  const agreed = agreement !== undefined
+  return { phone: short(phone), country: short(country), identifier: short(identifier), agreed }
 }
 
 function prefilled(method: string, hint: string | undefined): TypedValues {

@@ -59,6 +59,8 @@ export function demoClients(issuer: string, backendSecret: string): readonly Rec
       grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
       response_types: [],
       redirect_uris: [],
+      // The simulated television is a page; without a redirect URI nothing else tells where it may call from.
+      allowed_origins: [issuer],
       default_resource: demoResource(issuer),
       scope: 'openid offline_access profile phone',
       resource_scopes: ['orders:read'],

@@ -33,9 +33,10 @@ export function demoPage(visit: Visit, { issuer, resource, backendSecret, texts 
   const body = html`<main class="demo-main">
 <div class="intro">
 <h1>${say('demo.title')}</h1>
-<p class="lead">${say('demo.lead')}</p>
+<p class="lead">${say('demo.lead')} <a href="/sandbox/outbox" target="_blank" rel="noopener">${say('demo.outbox')}</a></p>
 <noscript><p class="warning">${say('demo.noscript')} <a href="/account">${say('demo.noscript_link')}</a></p></noscript>
 <p id="summary" class="notice" role="status" hidden></p>
+<div id="quick" hidden></div>
 ${settings(visit)}
 </div>
 <ol class="steps">${steps.map((step, index) => card(visit, step, index + 1))}</ol>
@@ -49,14 +50,14 @@ function card({ say }: Visit, { id, buttons }: (typeof steps)[number], number: n
   return html`<li class="step" id="step-${id}" data-state="todo">
 <div class="step-head"><span class="badge" aria-hidden="true">${number}</span><h2>${say(`step.${id}`)}</h2> <span class="step-state">${say('js.state.todo')}</span></div>
 <p class="hint">${say(`step.${id}_about`)}</p>
-<div class="step-body"></div>
 ${
   buttons.length > 0 &&
-  html`<div class="actions">${buttons.map(
+  html`<div class="actions" hidden>${buttons.map(
     (button) =>
       html`<button class="button secondary" type="button" data-action="${button}" disabled>${say(`action.${button}`)}</button>`,
   )}</div>`
 }
+<div class="step-body"></div>
 </li>`
 }
 
@@ -114,7 +115,7 @@ export function devicePage(visit: Visit, { issuer, resource, texts }: Omit<DemoV
 <noscript><p class="warning">${say('demo.noscript')}</p></noscript>
 <button class="button" type="button" id="start" disabled>${say('device.start')}</button>
 <div id="screen"></div>
-<ol class="log" id="log" role="log" aria-label="${say('device.log')}"></ol>
+<div role="log" aria-label="${say('device.log')}"><ol class="log" id="log"></ol></div>
 </main>`
   return shell(visit, { title: say('device.title'), script: 'device.js', data: { issuer, resource, texts }, body })
 }

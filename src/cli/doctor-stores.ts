@@ -154,22 +154,18 @@ async function checkKeys(
   keys: readonly KeyInfo[],
   { config, database }: { readonly config: Config; readonly database: Database },
 ): Promise<Finding[]> {
-  const sealer = sealerOf(config)
   if (keys.length === 0) return [warn('keys', 'there are none yet', 'the first start of the server makes them')]
-  if (!sealer) {
-    return [
-      fail(
-        'secret key',
-        'there is none, but there are sealed keys',
-        'set MENSHEN_SECRET_KEY to the one that sealed them',
-      ),
-    ]
-  }
+  let sealer: Sealer | undefined
   try {
-    await loadKeys({ database, sealer })
+    sealer = sealerOf(config)
+    if (sealer) await loadKeys({ database, sealer })
   } catch (error) {
     const advice = 'set MENSHEN_SECRET_KEY to the key that sealed them, or add that one to previous_secret_keys'
     return [fail('secret key', `does not open the stored keys: ${reasonOf(error)}`, advice)]
+  }
+  if (!sealer) {
+    const advice = 'set MENSHEN_SECRET_KEY to the one that sealed them'
+    return [fail('secret key', 'there is none, but there are sealed keys', advice)]
   }
   const wrong = ['ES256', 'RS256', 'HS256'].filter(
     (alg) => keys.filter((key) => key.alg === alg && key.state === 'current').length !== 1,

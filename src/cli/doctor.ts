@@ -1,6 +1,6 @@
 import { ConfigError, type LoadedConfig } from '../config.ts'
 import type { CommandContext } from './command.ts'
-import { type Finding, fail, ok, warn } from './doctor-checks.ts'
+import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkPlaces } from './doctor-places.ts'
 import { checkStores } from './doctor-stores.ts'
 import { configOf } from './open.ts'
@@ -29,8 +29,17 @@ async function examine(context: CommandContext): Promise<Finding[]> {
   }
   const { config, warnings } = loaded
   const unfit = warnings.map(({ setting, line }) => warn('production', line, `set ${setting}`))
-  const { findings, keyIds } = await checkStores(config)
-  return [ok('configuration', 'is valid'), ...findings, ...(await checkPlaces(config, keyIds)), ...unfit]
+  const { findings, keyIds } = await checkStores(config).catch((error) => ({
+    findings: [unexamined('stores', error)],
+    keyIds: undefined,
+  }))
+  const places = await checkPlaces(config, keyIds).catch((error) => [unexamined('places', error)])
+  return [ok('configuration', 'is valid'), ...findings, ...places, ...unfit]
+}
+
+/** What nobody foresaw must not hide what was found elsewhere. */
+function unexamined(name: string, error: unknown): Finding {
+  return fail(name, reasonOf(error), 'could not be looked at; see above and the log of that part')
 }
 
 const words = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import type { App } from '../app.ts'
 import { type LoadedConfig, loadConfig } from '../config.ts'
+import { shareMetrics } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
 
@@ -19,10 +20,13 @@ export async function serve(context: CommandContext): Promise<number> {
   const app = await start(loaded)
   const stop = untilStopped()
   const { port, metrics } = await app.listen()
-  if (cluster.isWorker) process.send?.({ ready: port })
-  else announce(loaded, { port, metrics }, context)
+  if (cluster.isWorker) {
+    shareMetrics(app.metrics.registry)
+    process.send?.({ ready: port })
+  } else announce(loaded, { port, metrics }, context)
   await stop
   await app.close()
+  if (process.connected) process.disconnect()
   return 0
 }
 
@@ -40,12 +44,12 @@ async function loadSandbox(): Promise<NonNullable<Parameters<typeof import('../a
   return openSandbox
 }
 
-/** Resolves at the first SIGTERM or SIGINT; at the second the process ends at once. */
+/** Resolves at the first SIGTERM or SIGINT; at the second the process ends at once. A worker leaves that to the process above it. */
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     let isStopping = false
     const stop = () => {
-      if (isStopping) process.exit(1)
+      if (isStopping && !cluster.isWorker) process.exit(1)
       isStopping = true
       resolve()
     }

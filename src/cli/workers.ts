@@ -3,7 +3,7 @@ import { AggregatorRegistry } from 'prom-client'
 import type { LoadedConfig } from '../config.ts'
 import { openCore } from '../core.ts'
 import { createLog } from '../ops/log.ts'
-import { startMetricsListener } from '../ops/metrics.ts'
+import { type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
 
@@ -51,20 +51,21 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())
   })
-  const ports = await Promise.all(Array.from({ length: workers }, start))
-  const metrics =
-    config.ops.metrics === 'off'
-      ? undefined
-      : await startMetricsListener({
-          address: config.ops.metrics,
-          registry: { contentType: registry.contentType, metrics: () => registry.clusterMetrics() },
-        })
-  announce(loaded, { port: ports[0] ?? 0, metrics: metrics?.address }, context)
-  await stopped
-  isStopping = true
-  await metrics?.close()
-  await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker)))
-  await core.close()
+  let metrics: MetricsListener | undefined
+  try {
+    const ports = await Promise.all(Array.from({ length: workers }, start))
+    if (config.ops.metrics !== 'off') {
+      const all = { contentType: registry.contentType, metrics: () => registry.clusterMetrics() }
+      metrics = await startMetricsListener({ address: config.ops.metrics, registry: all })
+    }
+    announce(loaded, { port: ports[0] ?? 0, metrics: metrics?.address }, context)
+    await stopped
+  } finally {
+    isStopping = true
+    await metrics?.close()
+    await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker)))
+    await core.close()
+  }
   return 0
 }
 

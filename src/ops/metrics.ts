@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -78,6 +78,12 @@ export function createMetrics() {
 /** `2xx` for 204: the label a status is counted under. */
 export function statusClass(status: number): string {
   return `${Math.floor(status / 100)}xx`
+}
+
+/** Lets the process above this worker ask for its numbers; without it the sum of all workers is empty. */
+export function shareMetrics(registry: Registry): void {
+  AggregatorRegistry.setRegistries([registry])
+  new AggregatorRegistry()
 }
 
 export interface MetricsListener {

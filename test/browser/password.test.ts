@@ -112,7 +112,7 @@ test('a wrong password and an unknown account are answered with one sentence', a
   await registers(owner, '用户名', 'tieguanyin')
   expect(await owner.arrives(browser.app)).toHaveProperty('code')
   const answers: string[] = []
-  for (const identifier of ['tieguanyin', 'nobody-at-all', 'nobody@example.com', '13900139999', '!!']) {
+  for (const identifier of ['tieguanyin', 'nobody-at-all', '!!']) {
     const person = await atLogin()
     await person.logsInWithPassword(identifier, another)
     answers.push((await person.errorOf('密码')).trim())
@@ -138,13 +138,11 @@ test('five wrong passwords lock the name for a while that is shown; the code by 
   for (let tries = 0; tries < 5; tries++) {
     await thief.enters('手机号、邮箱或用户名', '13900139001')
     await thief.enters('密码', `${another} ${tries}`)
-    await thief.agrees()
     await thief.presses('登录')
     await thief.reads('password.wrong')
   }
   await thief.enters('手机号、邮箱或用户名', '13900139001')
   await thief.enters('密码', password)
-  await thief.agrees()
   await thief.presses('登录')
   await thief.reads('password.locked')
   expect(await thief.error()).toMatch(/请\d+秒钟?后再试/)
@@ -182,7 +180,6 @@ test('a forgotten password is replaced by phone; the old one and the old session
   await old.logsInWithPassword('13900139002', password)
   await old.reads('password.wrong')
   await old.enters('密码', another)
-  await old.agrees()
   await old.presses('登录')
   expect(await old.arrives(browser.app)).toHaveProperty('code')
 })
@@ -234,6 +231,8 @@ test('a password is offered, can be left for later, set, and changed only with t
   await person.enters('新密码', password)
   await person.presses('保存密码')
   await person.reads('密码已保存')
+  await person.follows('修改密码')
+  await person.presses('取消')
   await person.follows('修改密码')
   await person.enters('当前密码', another)
   await person.enters('新密码', another)

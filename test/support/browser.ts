@@ -213,12 +213,15 @@ export class Person {
     return Object.fromEntries(new URL(this.page.url()).searchParams)
   }
 
-  /** What axe finds, and whether the page is wider than the window. */
-  async faults(): Promise<string[]> {
+  /** Whether the page is wider than the window, and what axe finds. */
+  async faults(judged: 'width' | 'contrast' | 'everything'): Promise<string[]> {
     const overflow = Number(await this.page.evaluate('document.documentElement.scrollWidth - window.innerWidth'))
-    const { violations } = await new AxeBuilder({ page: this.page }).analyze()
+    const tooWide = overflow > 0 ? [`wider than the window by ${overflow} px`] : []
+    if (judged === 'width') return tooWide
+    const axe = new AxeBuilder({ page: this.page })
+    const { violations } = await (judged === 'contrast' ? axe.withRules(['color-contrast']) : axe).analyze()
     return [
-      ...(overflow > 0 ? [`wider than the window by ${overflow} px`] : []),
+      ...tooWide,
       ...violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`),
     ]
   }

@@ -24,10 +24,10 @@ export function title(text) {
   return element('h3', {}, text)
 }
 
-/** JSON, or text as it is, in a box. */
+/** JSON, or text as it is, in a box. Tokens are shown by their ends: nobody reads the middle, and copying gives the whole. */
 export function code(value) {
-  const text = typeof value === 'string' ? value : JSON.stringify(value, undefined, 2)
-  return element('pre', { class: 'code' }, element('code', {}, text))
+  const short = pretty(value).replace(/[\w.-]{64,}/g, (token) => `${token.slice(0, 20)}…${token.slice(-8)}`)
+  return element('pre', { class: 'code' }, element('code', {}, short))
 }
 
 /** A box behind a line that opens it. */
@@ -40,7 +40,11 @@ export function copyable(text, shown = text) {
   return element('div', { class: 'copyable' }, code(shown), copyButton(text))
 }
 
-export function copyButton(text) {
+function pretty(value) {
+  return typeof value === 'string' ? value : JSON.stringify(value, undefined, 2)
+}
+
+function copyButton(text) {
   return element(
     'button',
     { class: 'plain', type: 'button', onclick: (event) => copy(event.target, text) },
@@ -49,7 +53,7 @@ export function copyButton(text) {
 }
 
 /** Copies and says so on the button. */
-export async function copy(button, text) {
+async function copy(button, text) {
   await navigator.clipboard.writeText(text)
   button.textContent = say('copied')
 }
@@ -91,7 +95,7 @@ export function exchangeShown({ curl, status, headers, body }) {
   const answer = [
     element('p', { class: 'status', 'data-ok': String(status < 400) }, `HTTP ${status}`),
     ...(headers ? [code(headers)] : []),
-    ...(body === undefined || body === '' ? [] : [code(body)]),
+    ...(body === undefined || body === '' ? [] : [copyable(pretty(body), body)]),
   ]
   return element('div', { class: 'exchange' }, copyable(curl), ...answer)
 }
@@ -105,7 +109,10 @@ export function card(id) {
       root.querySelector('.step-state').textContent = say(`state.${state}`)
       root.querySelector('.step-body').replaceChildren(...nodes.filter((node) => node !== undefined && node !== false))
     },
-    button: (action) => root.querySelector(`[data-action="${action}"]`),
-    root,
+    /** A button of this card, brought to light. */
+    button(action) {
+      root.querySelector('.actions').hidden = false
+      return root.querySelector(`[data-action="${action}"]`)
+    },
   }
 }

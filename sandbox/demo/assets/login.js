@@ -37,6 +37,10 @@ export function loginSteps(state) {
     const request = isOver ? state.sent : authorizationRequest(state.attempt, state.settings, redirectUri)
     const pushes = !isOver && state.settings.par
     const url = urlOf(request)
+    const link = (id) => element('a', { class: 'button', id, href: url, onclick: pushes ? push : leave }, say('login'))
+    const quick = document.getElementById('quick')
+    quick.hidden = isOver
+    quick.replaceChildren(...(isOver ? [] : [link('login')]))
     const parameters = Object.entries(request).map(([name, value]) => `${name}=${value}`)
     const shown = `${metadata.authorization_endpoint}?\n  ${parameters.join('\n  &')}`
     const isPushed = isOver && state.pushed !== undefined
@@ -51,7 +55,7 @@ export function loginSteps(state) {
             { class: 'button secondary', type: 'button', 'data-action': 'again', onclick: again },
             say('again'),
           )
-        : element('a', { class: 'button', id: 'login', href: url, onclick: pushes ? push : leave }, say('login')),
+        : link('login-here'),
     )
   }
 

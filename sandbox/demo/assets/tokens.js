@@ -34,8 +34,8 @@ export function tokenSteps(state, metadata, stepUp) {
   }
 
   async function userinfo() {
-    const granted = (state.exchange.body.scope ?? '').split(' ')
-    const scope = protocolScopes.filter((each) => granted.includes(each)).join(' ')
+    const asked = state.sent.scope.split(' ')
+    const scope = protocolScopes.filter((each) => asked.includes(each)).join(' ')
     const narrowed = await refresh({ scope })
     keep(narrowed, { accessToken: false })
     const found = [title(say('userinfo.refresh')), exchangeShown(narrowed)]

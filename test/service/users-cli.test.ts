@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AccountDirectory } from '../../src/accounts/directory.ts'
+import type { IdentityClaim, UserStatus } from '../../src/accounts/user.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import { openShell, type Shell } from '../support/cli.ts'
+
+let shell: Shell
+let directory: AccountDirectory
+let alice: UserId
+const use = { ip: '203.0.113.7' }
+const at = Date.UTC(2026, 10, 20, 10)
+
+const claim = (provider: string, ...subjects: [string, ...string[]]): IdentityClaim => ({
+  provider,
+  subjects,
+  profile: { nickname: '小明\u001b[2J' },
+})
+
+beforeAll(async () => {
+  shell = await openShell()
+  directory = new AccountDirectory({ database: shell.database.database, clock: () => at })
+  const { user } = await directory.register(claim('phone', '+8613800138000'), use, { passwordHash: 'x' })
+  alice = user.id
+  await directory.bind(alice, claim('email', 'alice@example.com'), use)
+  await directory.bind(alice, claim('username', 'alice'), use)
+  await directory.bind(alice, claim('wechat', 'unionid:o6_bmasdasdsad6_2sgVt7hMZOPfL', 'openid:wx1:oLVPpjqs9'), use)
+})
+afterAll(() => shell.close())
+
+async function statusOf(id: UserId): Promise<UserStatus | undefined> {
+  return (await directory.find(id))?.user.status
+}
+
+async function giveSession(id: string, userId: UserId): Promise<void> {
+  const expires_at = new Date(Date.UTC(2099, 0))
+  const row = { id, payload: '{}', user_id: userId, expires_at }
+  await shell.database.database.knex('oidc_records').insert([
+    { ...row, model: 1 },
+    { ...row, model: 4 },
+  ])
+}
+
+describe('users show', () => {
+  test.each(['+8613800138000', '138 0013 8000', 'alice@example.com', 'ALICE', 'id'])(
+    'finds a user by %s',
+    async (typed) => {
+      const { status, stdout } = await shell.run('users', 'show', typed === 'id' ? alice : typed, '--json')
+      expect(status).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject({ id: alice, status: 'active', has_password: true, sessions: 0 })
+    },
+  )
+
+  test('masks what identifies a person, for machines too, and steers no terminal', async () => {
+    const plain = await shell.run('users', 'show', alice)
+    const machine = await shell.run('users', 'show', alice, '--json')
+    expect(plain.stdout).toMatch(/^phone +138\*\*\*\*8000 /m)
+    expect(plain.stdout).toMatch(/^email +a\*\*\*@example\.com /m)
+    expect(plain.stdout).not.toContain('\u001b')
+    const { identities } = JSON.parse(machine.stdout)
+    const subjects = identities.flatMap((identity: { subjects: string[] }) => identity.subjects)
+    expect(subjects.toSorted()).toEqual(['138****8000', 'a***@example.com', 'alice', 'openid:wx1:o…', 'unionid:o6_b…'])
+    for (const secret of ['13800138000', 'alice@example.com', 'sgVt7hMZOPfL']) {
+      expect(plain.stdout + machine.stdout).not.toContain(secret)
+    }
+  })
+
+  test('shows all of it with --full', async () => {
+    const { stdout } = await shell.run('users', 'show', alice, '--full')
+    for (const text of ['+8613800138000', 'alice@example.com', 'unionid:o6_bmasdasdsad6_2sgVt7hMZOPfL']) {
+      expect(stdout).toContain(text)
+    }
+  })
+
+  test.each([
+    ['13900139000', 'there is no user with this phone number'],
+    ['bob@example.com', 'there is no user with this e-mail address'],
+    ['bob', 'there is no user with this user name'],
+    ['usr_0123456789abcdefghjkmnpqrs', 'there is no user with this id'],
+    ['12', 'expected the id of a user (usr_…), a phone number, an e-mail address or a user name'],
+  ])('refuses %s', async (typed, reason) => {
+    for (const verb of ['show', 'lock', 'unlock']) {
+      expect(await shell.run('users', verb, typed)).toEqual({ status: 1, stdout: '', stderr: `error: ${reason}\n` })
+    }
+  })
+})
+
+describe('users lock and unlock', () => {
+  test('lock ends every session and token of that user and of nobody else, and unlock lets the user in again', async () => {
+    const { user: other } = await directory.register(claim('phone', '+8613800138001'), use)
+    const { user } = await directory.register(claim('phone', '+8613800138002'), use)
+    await giveSession('mine', user.id)
+    await giveSession('theirs', other.id)
+
+    const dry = await shell.run('users', 'lock', '13800138002', '--dry-run')
+    expect(dry).toMatchObject({ status: 3, stdout: `would lock ${user.id} and end 2 sessions, grants and tokens\n` })
+    expect(await statusOf(user.id)).toBe('active')
+
+    const locked = await shell.run('users', 'lock', '13800138002')
+    expect(locked).toMatchObject({ status: 0, stderr: '' })
+    expect(locked.stdout).toContain(`locked ${user.id}; 2 sessions, grants and tokens ended`)
+    expect(await statusOf(user.id)).toBe('locked')
+    const { knex } = shell.database.database
+    expect(await knex('oidc_records').pluck('id')).toEqual(['theirs', 'theirs'])
+    expect(await shell.run('users', 'lock', user.id)).toMatchObject({ status: 0, stdout: 'no changes\n' })
+    expect(await shell.run('users', 'lock', user.id, '--dry-run')).toMatchObject({ status: 0, stdout: 'no changes\n' })
+
+    expect(await shell.run('users', 'unlock', user.id, '--dry-run')).toMatchObject({ status: 3 })
+    expect(await statusOf(user.id)).toBe('locked')
+    const unlocked = await shell.run('users', 'unlock', user.id, '--json')
+    expect(JSON.parse(unlocked.stdout)).toEqual({ id: user.id, status: 'active', changed: true })
+    expect(await statusOf(user.id)).toBe('active')
+    expect((await shell.run('users', 'unlock', user.id)).stdout).toBe('no changes\n')
+
+    expect(await knex('audit_events').where({ user_id: user.id }).orderBy('id')).toMatchObject([
+      { event: 'user.locked', detail: { operator: 'alice', ended_records: 2 } },
+      { event: 'user.unlocked', detail: { operator: 'alice' } },
+    ])
+  })
+
+  test('a deleted user can be neither', async () => {
+    const { user } = await directory.register(claim('phone', '+8613800138003'), use)
+    await directory.setStatus(user.id, 'deleted')
+    expect(await shell.run('users', 'lock', user.id)).toMatchObject({ status: 1 })
+    expect(await shell.run('users', 'unlock', user.id)).toMatchObject({ status: 1 })
+    expect(await statusOf(user.id)).toBe('deleted')
+  })
+})
