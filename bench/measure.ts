@@ -92,7 +92,15 @@ export async function measureSlice({
   return { operations, cpuMicros: cpuMicrosPerSecond / operationsPerSecond, operationsPerSecond, p50Ms, p99Ms }
 }
 
-/** Slices of several servers in turn. */
+/** A server that has run for a while has its hot code compiled; half a second is not enough for that. */
+const longestWarmUpSeconds = 2
+
+function warmSeconds({ scenario, seconds }: Omit<SliceInput, 'server' | 'profile'>): number {
+  const { stretch = 1 }: Scenario = scenarios[scenario]
+  return Math.min(seconds * 4, longestWarmUpSeconds) / stretch
+}
+
+/** Slices of several servers in turn, after each has been busy for a while. */
 export async function alternate(
   servers: readonly Server[],
   pairs: number,
@@ -100,6 +108,7 @@ export async function alternate(
   profile: string | undefined,
 ): Promise<Map<ServerName, Slice[]>> {
   const slices = new Map<ServerName, Slice[]>(servers.map(({ name }) => [name, []]))
+  for (const server of servers) await measureSlice({ ...input, server, seconds: warmSeconds(input) })
   for (let pair = 0; pair < pairs; pair++) {
     for (const server of servers) {
       const last = pair === pairs - 1 ? profile : undefined

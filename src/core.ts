@@ -89,7 +89,8 @@ async function fitSchema(database: Database, log: Log, serve: boolean): Promise<
   }
   const { pending, unknown } = await migrationStatus(database)
   if (unknown.length > 0) throw new Error(`the schema is newer than this program: it has ${unknown.join(', ')}`)
-  if (pending.length > 0) await migrateUp(database, (line) => log.debug(line))
+  if (pending.length > 0)
+    throw new Error(`the schema lacks ${pending.join(', ')}: run menshen migrate up, or start the server once`)
 }
 
 /** The sandbox's master key, made once. SECURITY: readable by its owner only; production brings a key of its own. */

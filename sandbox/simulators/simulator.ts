@@ -13,8 +13,14 @@ export interface ReceivedRequest {
   readonly body: string
 }
 
-/** Trouble for one request. "Accepted" says whether the vendor acted on it before the answer went wrong. */
-export type Fault =
+/** Trouble for one request. */
+export type Fault = Trouble & {
+  /** Waits for a request for this path. Without it any request takes the fault, unless a person's browser visits the path. */
+  readonly path?: string
+}
+
+/** "Accepted" says whether the vendor acted on the request before the answer went wrong. */
+type Trouble =
   /** The vendor's own refusal of a correctly signed call; `forNumber` where the vendor can refuse one number of several. */
   | { readonly kind: 'refuse'; readonly code: string; readonly message?: string; readonly forNumber?: boolean }
   | { readonly kind: 'latency'; readonly ms: number }
@@ -24,20 +30,30 @@ export type Fault =
   | { readonly kind: 'server_error' }
   /** Not accepted. */
   | { readonly kind: 'bad_gateway_html' }
+  /** Accepted; a page with status 200 comes instead of the answer. */
+  | { readonly kind: 'html_instead' }
+  /** Not accepted. */
+  | { readonly kind: 'too_many_requests' }
   /** Accepted. */
   | { readonly kind: 'truncated_json' }
+  /** Accepted; the length announced is more than what comes. */
+  | { readonly kind: 'wrong_length' }
+  /** Accepted; the body begins with U+FEFF. */
+  | { readonly kind: 'byte_order_mark' }
   /** Accepted; the second half of the body comes after `ms`. */
   | { readonly kind: 'slow_body'; readonly ms: number }
 
 export interface Answer {
   readonly status: number
+  /** A string goes out as it is, anything else as JSON. */
   readonly body: unknown
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Simulator {
   readonly url: string
   readonly requests: readonly ReceivedRequest[]
-  /** Each request takes the first fault off this list. */
+  /** Each request takes the first fault meant for it off this list. */
   readonly faults: Fault[]
   close(): Promise<void>
 }
@@ -45,14 +61,16 @@ export interface Simulator {
 interface SimulatorOptions {
   readonly clock: Clock
   readonly port?: number | undefined
+  /** Paths that a person's browser visits: only faults that name them hit them. */
+  readonly pages?: readonly string[]
   /** Judges a request; with `refuse`, a request in good order gets that refusal. */
   readonly handle: (request: ReceivedRequest, refuse: Extract<Fault, { kind: 'refuse' }> | undefined) => Answer
 }
 
 const maxRequestBytes = 64 * 1024
 
-/** A JSON-over-HTTP vendor on 127.0.0.1 with injectable faults. */
-export async function startSimulator({ clock, port = 0, handle }: SimulatorOptions): Promise<Simulator> {
+/** A vendor's HTTP interface on 127.0.0.1 with injectable faults. */
+export async function startSimulator({ clock, port = 0, pages = [], handle }: SimulatorOptions): Promise<Simulator> {
   const requests: ReceivedRequest[] = []
   const faults: Fault[] = []
   const closing = new AbortController()
@@ -60,20 +78,34 @@ export async function startSimulator({ clock, port = 0, handle }: SimulatorOptio
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const request = await receive(incoming, clock())
     requests.push(request)
-    const fault = faults.shift()
+    const fault = takeFault(faults, request.path, pages)
     if (fault?.kind === 'latency') await pause(fault.ms, closing.signal)
     if (closing.signal.aborted || fault?.kind === 'reset_before_accept') return incoming.socket.destroy()
     if (fault?.kind === 'server_error') return outgoing.writeHead(500).end('Internal Server Error')
     if (fault?.kind === 'bad_gateway_html') {
       return outgoing.writeHead(502, { 'content-type': 'text/html' }).end('<html><body>502 Bad Gateway</body></html>')
     }
+    if (fault?.kind === 'too_many_requests') return outgoing.writeHead(429).end('Too Many Requests')
 
     const answer = handle(request, fault?.kind === 'refuse' ? fault : undefined)
     if (fault?.kind === 'reset_after_accept') return incoming.socket.destroy()
-    const body = Buffer.from(JSON.stringify(answer.body))
+    if (fault?.kind === 'html_instead') {
+      return outgoing
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end('<html><body>Service maintenance</body></html>')
+    }
+    const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
+    const body = Buffer.from(fault?.kind === 'byte_order_mark' ? `\uFEFF${text}` : text)
     const half = body.length >> 1
-    outgoing.writeHead(answer.status, { 'content-type': 'application/json;charset=utf-8' })
+    outgoing.writeHead(answer.status, {
+      'content-type': 'application/json;charset=utf-8',
+      ...answer.headers,
+      ...(fault?.kind === 'wrong_length' && { 'content-length': body.length }),
+    })
     if (fault?.kind === 'truncated_json') return outgoing.end(body.subarray(0, half))
+    if (fault?.kind === 'wrong_length') {
+      return outgoing.write(body.subarray(0, half), () => incoming.socket.destroy())
+    }
     if (fault?.kind === 'slow_body') {
       outgoing.write(body.subarray(0, half))
       await pause(fault.ms, closing.signal)
@@ -100,6 +132,11 @@ export async function startSimulator({ clock, port = 0, handle }: SimulatorOptio
         server.closeAllConnections()
       }),
   }
+}
+
+function takeFault(faults: Fault[], path: string, pages: readonly string[]): Fault | undefined {
+  const index = faults.findIndex((fault) => (fault.path === undefined ? !pages.includes(path) : fault.path === path))
+  return index === -1 ? undefined : faults.splice(index, 1)[0]
 }
 
 async function receive(incoming: IncomingMessage, at: number): Promise<ReceivedRequest> {

@@ -4,7 +4,8 @@ import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Sealer } from '../store/seal.ts'
 import { type DurableModel, durableModels, type Payload, type RecordRow, recordId } from './records.ts'
 import { withGrace } from './rotation.ts'
-import type { Unit, UnitOfWork } from './unit-of-work.ts'
+import type { Unit } from './unit.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
 
 /** Models that may be lost at the price of starting a login or a request again. */
 const ephemeralModels = ['Interaction', 'PushedAuthorizationRequest', 'ReplayDetection'] as const

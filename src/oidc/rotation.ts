@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import type { Payload } from './records.ts'
 import { revealSuccessor } from './successor.ts'
-import type { Unit } from './unit-of-work.ts'
+import type { Unit } from './unit.ts'
 
 /** Seconds in which a rotated refresh token still brings its holder the one successor it got. */
 export const graceSeconds = 30
@@ -31,10 +31,10 @@ export async function settleLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
   const oldToken = ctx.oidc.params?.['refresh_token']
   const isRefresh = ctx.oidc.params?.['grant_type'] === 'refresh_token' && typeof oldToken === 'string'
   if (!isRefresh || body?.['refresh_token'] === undefined) return refuse(ctx)
-  const winner = await unit.rotationOf(oldToken)
-  const isRecent = winner !== undefined && nowSeconds - winner.consumed <= graceSeconds
-  const successor = isRecent && winner.successor !== null ? revealSuccessor(oldToken, winner.successor) : undefined
-  if (successor !== undefined && !(await unit.isConsumed('RefreshToken', successor))) {
+  const old = await unit.rotationOf(oldToken)
+  const isRecent = typeof old?.consumed === 'number' && nowSeconds - old.consumed <= graceSeconds
+  const successor = isRecent && old.successor !== null ? revealSuccessor(oldToken, old.successor) : undefined
+  if (successor !== undefined && (await unit.rotationOf(successor))?.consumed === null) {
     await unit.flushWithout('RefreshToken')
     body['refresh_token'] = successor
     return
@@ -42,7 +42,7 @@ export async function settleLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
   refuse(ctx)
   const error = new errors.InvalidGrant('refresh token already used')
   ctx.oidc.provider.emit('grant.error', ctx, error)
-  if (winner?.grantId) await unit.endGrant(winner.grantId)
+  if (old?.grant_id) await unit.endGrant(old.grant_id)
 }
 
 function refuse(ctx: KoaContextWithOIDC): void {

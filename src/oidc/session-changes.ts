@@ -1,4 +1,4 @@
-import type { Payload } from './records.ts'
+import type { Payload, SessionChange } from './records.ts'
 
 /** Seconds by which a session's expiry may lag behind before it is written again; spares a write on every request. */
 const sessionSlackSeconds = 600
@@ -20,13 +20,28 @@ function canonical(value: unknown): string {
   )
 }
 
-/** The `authorizations` of a session, by client, in a form that can be compared. */
-export function entries(payload: Payload): Map<string, string> {
-  const authorizations = (payload['authorizations'] ?? {}) as Record<string, unknown>
-  return new Map(Object.entries(authorizations).map(([client, value]) => [client, canonical(value)]))
+/** What a request changed in a session it had read: of `authorizations` only its own entries, so that parallel requests merge. */
+export function sessionChange(
+  before: Payload,
+  after: Payload,
+  row: Pick<SessionChange, 'uid' | 'id' | 'expiresAt'>,
+): SessionChange {
+  const known = entries(before)
+  const wanted = entries(after)
+  const { authorizations: _, ...rest } = after
+  const changed = [...wanted].filter(([client, value]) => value !== known.get(client))
+  return {
+    ...row,
+    payload: JSON.stringify(rest),
+    removedAuthorizations: [...known.keys()].filter((client) => !wanted.has(client)),
+    changedAuthorizations: JSON.stringify(
+      Object.fromEntries(changed.map(([client, value]) => [client, JSON.parse(value)])),
+    ),
+  }
 }
 
-/** An entry of `entries` as it is stored. */
-export function parseEntry([client, value]: [string, string]): [string, unknown] {
-  return [client, JSON.parse(value)]
+/** The `authorizations` of a session, by client, in a form that can be compared. */
+function entries(payload: Payload): Map<string, string> {
+  const authorizations = (payload['authorizations'] ?? {}) as Record<string, unknown>
+  return new Map(Object.entries(authorizations).map(([client, value]) => [client, canonical(value)]))
 }

@@ -22,7 +22,7 @@ export interface LogOptions {
  * SECURITY: every finished line passes the scrub, whatever part of it a value came in through.
  */
 export function createLog({ level, format, destination }: LogOptions): Log {
-  const out = destination ?? pino.destination({ fd: 1, sync: true })
+  const out = destination ?? standardOutput()
   const finish = format === 'pretty' ? (line: string) => prettyLine(cleanLine(line)) : cleanLine
   return pino(
     {
@@ -35,6 +35,35 @@ export function createLog({ level, format, destination }: LogOptions): Log {
     },
     out,
   )
+}
+
+type Output = DestinationStream & { flushSync(): void }
+
+let shared: Output | undefined
+
+/**
+ * Standard output, to which the lines of one turn of the event loop go in one write: under load writing costs as much as making
+ * the lines. When the process exits, on its own or by an error nobody caught, what waits is written, and a
+ * `fatal` line at once; `kill -9` loses one turn.
+ */
+function standardOutput(): Output {
+  if (shared) return shared
+  const out = pino.destination({ fd: 1, sync: true })
+  let waiting = ''
+  const flush = () => {
+    const lines = waiting
+    waiting = ''
+    if (lines !== '') out.write(lines)
+  }
+  process.on('exit', flush)
+  shared = {
+    write(line) {
+      if (waiting === '') setImmediate(flush)
+      waiting += line
+    },
+    flushSync: flush,
+  }
+  return shared
 }
 
 /** Looks at the text of the line, which is cheap and misses nothing; takes the line apart only when something was found. */

@@ -83,10 +83,20 @@ test('nothing is ticked beforehand, only what is ticked is granted, and it is no
   const granted = (each: Record<string, string>) => [claims(each['id_token']), claims(each['access_token'])]
   const ticked = [{ phone_number: '+8613600136001' }, { scope: 'orders:read', aud: api }]
   expect(granted(tokens)).toMatchObject(ticked)
-  expect(claims(tokens['id_token'])).not.toHaveProperty('nickname')
 
   await person.opens(request())
   expect(granted(await redeem(await person.arrives(browser.app)))).toMatchObject(ticked)
+})
+
+test('what is left unticked is not granted', async () => {
+  const person = await browser.person()
+  await reachesConsent(person, '13600136006')
+  await person.page.getByRole('checkbox', { name: '昵称和头像' }).check()
+  await person.page.getByRole('checkbox', { name: 'orders:write' }).check()
+  await person.presses('同意授权')
+  const tokens = await redeem(await person.arrives(browser.app))
+  expect(claims(tokens['id_token'])).not.toHaveProperty('phone_number')
+  expect(claims(tokens['access_token'])).toMatchObject({ scope: 'orders:write' })
 })
 
 test('a consent for somebody else: the account is switched before anything is granted', async () => {

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createLog } from '../../src/ops/log.ts'
-import { openShell, runChild, runCommand, type Shell, secretKey } from '../support/cli.ts'
+import { openShell, type Result, runChild, runCommand, type Shell, secretKey } from '../support/cli.ts'
 import { freePort } from '../support/services.ts'
 
 const secret = 'a-secret-of-more-than-32-characters!'
@@ -92,16 +92,57 @@ describe('a first apply', () => {
     expect((await apply('apps.yaml', 'apis.yaml')).status).toBe(0)
     expect((await apply('seed.yaml')).stdout).toBe('no changes\n')
   })
+})
 
-  test('of two at once is done by one, and the other sees no changes', async () => {
-    const twice = await Promise.all([apply('seed.yaml'), apply('seed.yaml')])
+describe('two at once', () => {
+  test('are done one after the other, and the second sees no changes', async () => {
+    const twice = await heldBack(
+      () => apply('seed.yaml'),
+      () => apply('seed.yaml'),
+    )
     expect(twice.map(({ status }) => status)).toEqual([0, 0])
-    expect(twice.map(({ stdout }) => stdout.split('\n')[0]).toSorted()).toEqual([
+    expect(twice.map(({ stdout }) => stdout.split('\n')[0])).toEqual([
       'created: resource https://api.example.com',
       'no changes',
     ])
     expect(await events()).toHaveLength(3)
   })
+
+  test('are each checked against what the one before left', async () => {
+    await apply('seed.yaml')
+    await shell.write('empty.yaml', 'clients: []')
+    const client = '{ client_id: x, token_endpoint_auth_method: none, default_resource: https://api.example.com }'
+    await shell.write('client.yaml', `clients:\n  - ${client}\n`)
+    const [pruned, refused] = await heldBack(
+      () => apply('empty.yaml', '--prune'),
+      () => apply('client.yaml'),
+    )
+    expect(pruned).toMatchObject({ status: 0 })
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('client.yaml:2: clients[0].default') })
+    expect(await clientRows()).toEqual([])
+  })
+
+  /** Starts the second when the first is about to write, and lets neither write before both have come as far as they get. */
+  async function heldBack(first: () => Promise<Result>, second: () => Promise<Result>): Promise<[Result, Result]> {
+    const { knex } = shell.database.database
+    const { started } = await knex.transaction(async (trx) => {
+      await trx.raw('lock table resources, clients in share mode')
+      const one = first()
+      while ((await waiting()) < 1) await delay(10)
+      const two = second()
+      while ((await waiting()) < 2) await delay(10)
+      return { started: Promise.all([one, two]) }
+    })
+    return started
+  }
+
+  async function waiting(): Promise<number> {
+    const { rows } = await shell.database.database.knex.raw(
+      `select count(*) from pg_locks join pg_database on pg_database.oid = database
+       where datname = current_database() and not granted`,
+    )
+    return rows[0].count
+  }
 })
 
 describe('a change', () => {
@@ -341,9 +382,14 @@ test('under a wrong master key nothing is sealed', async () => {
 })
 
 test('when the audit cannot be written, nothing is changed', async () => {
+  await apply('seed.yaml')
+  const before = await clientRows()
   await shell.database.database.knex.raw('drop table audit_events')
-  expect((await apply('seed.yaml')).status).toBe(1)
-  expect(await clientRows()).toEqual([])
+  await shell.write('seed.yaml', seed.replace('client_name: Example Web', 'client_name: Another Name'))
+  const { status, stderr } = await apply('seed.yaml')
+  expect(status).toBe(1)
+  expect(stderr).toContain('audit event not stored')
+  expect(await clientRows()).toEqual(before)
 })
 
 describe('a running server', () => {

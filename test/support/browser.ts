@@ -84,7 +84,7 @@ async function newPerson(browser: Browser, device: Device, origins: readonly str
     javaScriptEnabled: javaScript,
     locale: language,
   })
-  context.setDefaultTimeout(10_000)
+  context.setDefaultTimeout(20_000)
   const complaints = listen(context, origins)
   onTestFinished(async () => {
     await context.close()
@@ -156,12 +156,18 @@ export class Person {
     await this.page.getByRole('checkbox', { name: '我已阅读并同意' }).check()
   }
 
+  /** Presses a button that sends a form, and waits for the page that answers. */
   async presses(button: string | RegExp): Promise<void> {
-    await this.button(button).click()
+    await this.#leaves(() => this.button(button).click())
   }
 
   async follows(link: string | RegExp): Promise<void> {
-    await this.page.getByRole('link', { name: link, exact: true }).click()
+    await this.#leaves(() => this.page.getByRole('link', { name: link, exact: true }).click())
+  }
+
+  /** What the page after says must not be found on the page before. */
+  async #leaves(act: () => Promise<void>): Promise<void> {
+    await Promise.all([this.page.waitForEvent('domcontentloaded'), act()])
   }
 
   button(name: string | RegExp): Locator {
@@ -182,7 +188,7 @@ export class Person {
   }
 
   async error(): Promise<string> {
-    return (await this.page.getByRole('alert').locator('#error-message').innerText()).trim()
+    return ((await this.page.getByRole('alert').locator('#error-message').textContent()) ?? '').trim()
   }
 
   /** Enters the number and asks for a code; the code page is up then. */
@@ -195,8 +201,9 @@ export class Person {
 
   /** With script the sixth digit sends the form, without it the button does. */
   async entersCode(otp: string, button = '登录'): Promise<void> {
+    if (this.#javaScript) return this.#leaves(() => this.enters('6 位验证码', otp))
     await this.enters('6 位验证码', otp)
-    if (!this.#javaScript) await this.presses(button)
+    await this.presses(button)
   }
 
   async logsInWithPassword(identifier: string, password: string): Promise<void> {

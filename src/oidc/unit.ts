@@ -1,0 +1,284 @@
+import { accountFromJson } from '../accounts/account-json.ts'
+import type { Account } from '../accounts/user.ts'
+import { type Clock, epochSeconds } from '../base/clock.ts'
+import type { Database } from '../store/postgres.ts'
+import {
+  type DurableModel,
+  durableModels,
+  insertValues,
+  type Payload,
+  type RecordRow,
+  recordId,
+  type SessionChange,
+  statements,
+} from './records.ts'
+import { isUnchanged, sessionChange } from './session-changes.ts'
+import { hideSuccessor } from './successor.ts'
+
+export interface UnitDependencies {
+  readonly database: Database
+  readonly clock: Clock
+}
+
+/** What became of a refresh token. `consumed` in seconds since the epoch, null while it is unused. */
+export interface Rotation {
+  readonly consumed: number | null
+  readonly successor: string | null
+  readonly grant_id: string
+}
+
+interface StoredRow {
+  readonly model: number
+  readonly payload: string
+  readonly consumed: number | null
+  readonly grant_id: string | null
+  readonly grant_payload: string | null
+  readonly session_uid: string | null
+  readonly session_payload: string | null
+  readonly uid: string | null
+  readonly user_id: string | null
+  readonly account: string | null
+}
+
+/**
+ * One request's reads and writes. Reads are joined and remembered; writes wait and leave as one statement with the
+ * compare-and-set of `consume`, before the reply: either the value was consumed and what replaces it exists, or neither.
+ */
+export class Unit {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #reads = new Map<string, Promise<Payload | undefined>>()
+  readonly #accounts = new Map<string, Account | undefined>()
+  readonly #inserts = new Map<string, RecordRow>()
+  readonly #deletes = new Map<string, readonly [DurableModel, string]>()
+  readonly #revokedGrants = new Set<string>()
+  readonly #sessions = new Map<string, SessionChange>()
+  readonly #loadedSessions = new Map<string, { readonly id: string; readonly payload: Payload }>()
+  #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
+  #successor: string | undefined
+  roundTrips = 0
+
+  constructor(dependencies: UnitDependencies) {
+    this.#database = dependencies.database
+    this.#clock = dependencies.clock
+  }
+
+  /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
+  account(userId: string): Account | undefined {
+    return this.#accounts.get(userId)
+  }
+
+  find(model: DurableModel, value: string): Promise<Payload | undefined> {
+    const id = recordId(model, value)
+    const known = this.#reads.get(`${model}:${id}`)
+    if (known) return known
+    switch (model) {
+      case 'Session':
+        return this.#remember(model, id, this.#readSession(statements.session, id, value))
+      case 'Grant':
+        return this.#remember(model, id, this.#readGrant(id))
+      case 'DeviceCode':
+        return this.#remember(model, id, this.#readRelated(statements.deviceCode, id))
+      default:
+        return this.#readToken(model, id)
+    }
+  }
+
+  findSessionByUid(uid: string): Promise<Payload | undefined> {
+    const key = `uid:${uid}`
+    const known = this.#reads.get(key)
+    if (known) return known
+    const read = this.#readSession(statements.sessionByUid, uid, undefined)
+    this.#reads.set(key, read)
+    return read
+  }
+
+  findDeviceCodeByUserCode(userCode: string): Promise<Payload | undefined> {
+    return this.#readRelated(statements.userCode, userCode)
+  }
+
+  save(row: RecordRow, payload: Payload): void {
+    const key = `${row.model}:${row.id}`
+    this.#inserts.set(key, row)
+    this.#deletes.delete(key)
+    this.#reads.set(key, Promise.resolve(payload))
+  }
+
+  /**
+   * Keeps a session. A session that was read in this request is changed in place and only its own `authorizations` entries are
+   * merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not brought back.
+   */
+  saveSession(row: RecordRow, payload: Payload): void {
+    const loaded = row.uid === null ? undefined : this.#loadedSessions.get(row.uid)
+    if (!loaded || row.uid === null) {
+      this.save(row, payload)
+      return
+    }
+    this.#deletes.delete(`Session:${loaded.id}`)
+    if (row.id === loaded.id && isUnchanged(loaded.payload, payload)) return
+    this.#sessions.set(
+      row.uid,
+      sessionChange(loaded.payload, payload, { uid: row.uid, id: row.id, expiresAt: row.expiresAt }),
+    )
+    this.#reads.set(`Session:${row.id}`, Promise.resolve(payload))
+  }
+
+  destroy(model: DurableModel, value: string): void {
+    const id = recordId(model, value)
+    const key = `${model}:${id}`
+    this.#inserts.delete(key)
+    this.#deletes.set(key, [model, id])
+    this.#reads.set(key, Promise.resolve(undefined))
+    for (const [uid, session] of this.#sessions) {
+      if (model === 'Session' && session.id === id) this.#sessions.delete(uid)
+    }
+  }
+
+  consume(model: DurableModel, value: string): void {
+    this.#consumed = { model, value, id: recordId(model, value) }
+  }
+
+  /** Notes what replaces the consumed refresh token, for whoever presents the old one again. */
+  replaceWith(successor: string): void {
+    if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
+  }
+
+  /** Whether and when a refresh token was rotated and, hidden, what by; undefined when there is no such token. */
+  async rotationOf(value: string): Promise<Rotation | undefined> {
+    this.roundTrips += 1
+    const values = [recordId('RefreshToken', value)]
+    const { rows } = await this.#database.readQuery<Rotation>({ ...statements.rotation, values })
+    return rows[0]
+  }
+
+  /** After a lost race: what does not depend on the lost value is written after all. */
+  async flushWithout(model: DurableModel): Promise<void> {
+    this.#consumed = undefined
+    for (const [key, row] of this.#inserts) if (row.model === model) this.#inserts.delete(key)
+    await this.flush()
+  }
+
+  /** Ends a grant and everything issued from it, at once. */
+  async endGrant(grantId: string): Promise<void> {
+    this.roundTrips += 1
+    await this.#database.commitQuery({ ...statements.endGrant, values: [grantId] })
+  }
+
+  revokeGrant(grantId: string): void {
+    this.#revokedGrants.add(grantId)
+  }
+
+  /** Writes everything at once; false when the value to consume had been consumed by somebody else, and then nothing is written. */
+  async flush(): Promise<boolean> {
+    const rows = [...this.#inserts.values()]
+    const simple =
+      !this.#consumed && this.#deletes.size === 0 && this.#revokedGrants.size === 0 && this.#sessions.size === 0
+    if (simple && rows.length === 0) return true
+    this.roundTrips += 1
+    const values = insertValues(rows)
+    if (simple) {
+      await this.#database.commitQuery({ ...statements.insert, values })
+      return true
+    }
+    const deletes = [...this.#deletes.values()]
+    const sessions = [...this.#sessions.values()]
+    const grants = [...this.#revokedGrants]
+    const { rows: answer } = await this.#database.commitQuery<{ allowed: boolean }>({
+      ...statements.commit,
+      values: [
+        ...values,
+        epochSeconds(this.#clock),
+        this.#consumed ? durableModels[this.#consumed.model] : null,
+        this.#consumed?.id ?? null,
+        deletes.map(([model]) => durableModels[model]),
+        deletes.map(([, id]) => id),
+        grants,
+        sessions.map((session) => session.uid),
+        sessions.map((session) => session.id),
+        sessions.map((session) => session.payload),
+        sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
+        sessions.map((session) => session.changedAuthorizations),
+        sessions.map((session) => session.expiresAt),
+        this.#successor ?? null,
+      ],
+    })
+    return answer[0]?.allowed ?? false
+  }
+
+  #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
+    this.#reads.set(`${model}:${id}`, read)
+    return read
+  }
+
+  /** One read serves every token model, because introspection and revocation ask them one after the other for the same value. */
+  #readToken(model: DurableModel, id: string): Promise<Payload | undefined> {
+    const read = this.#query(statements.token, id).then((row) => {
+      if (!row) return undefined
+      return { model: row.model, payload: this.#related(row) }
+    })
+    for (const each of ['AccessToken', 'ClientCredentials', 'RefreshToken', 'AuthorizationCode'] as const) {
+      this.#remember(
+        each,
+        id,
+        read.then((found) => (found?.model === durableModels[each] ? found.payload : undefined)),
+      )
+    }
+    return this.#reads.get(`${model}:${id}`) as Promise<Payload | undefined>
+  }
+
+  async #readRelated(statement: { name: string; text: string }, id: string): Promise<Payload | undefined> {
+    const row = await this.#query(statement, id)
+    return row && this.#related(row)
+  }
+
+  async #readSession(
+    statement: { name: string; text: string },
+    key: string,
+    jti: string | undefined,
+  ): Promise<Payload | undefined> {
+    const row = await this.#query(statement, key)
+    if (!row) return undefined
+    this.#rememberAccount(row)
+    const payload = JSON.parse(row.payload) as Payload
+    if (jti === undefined) return payload
+    if (row.uid) {
+      this.#loadedSessions.set(row.uid, { id: key, payload: JSON.parse(row.payload) as Payload })
+      this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
+    }
+    return payload
+  }
+
+  async #readGrant(id: string): Promise<Payload | undefined> {
+    const row = await this.#query(statements.grant, id)
+    return row && (JSON.parse(row.payload) as Payload)
+  }
+
+  #related(row: StoredRow): Payload {
+    if (row.grant_id) {
+      this.#reads.set(
+        `Grant:${row.grant_id}`,
+        Promise.resolve(row.grant_payload ? (JSON.parse(row.grant_payload) as Payload) : undefined),
+      )
+    }
+    if (row.session_uid) {
+      this.#reads.set(
+        `uid:${row.session_uid}`,
+        Promise.resolve(row.session_payload ? (JSON.parse(row.session_payload) as Payload) : undefined),
+      )
+    }
+    this.#rememberAccount(row)
+    const payload = JSON.parse(row.payload) as Payload
+    if (row.consumed !== null) payload['consumed'] = row.consumed
+    return payload
+  }
+
+  #rememberAccount(row: StoredRow): void {
+    if (row.user_id) this.#accounts.set(row.user_id, row.account ? accountFromJson(row.account) : undefined)
+  }
+
+  async #query(statement: { name: string; text: string }, value: string): Promise<StoredRow | undefined> {
+    this.roundTrips += 1
+    const { rows } = await this.#database.readQuery<StoredRow>({ ...statement, values: [value] })
+    return rows[0]
+  }
+}
