@@ -1,12 +1,14 @@
 import { z } from 'zod'
+import { apple } from './apple.ts'
 import type { Connector, ConnectorDependencies } from './connector.ts'
 import { github } from './github.ts'
+import { oidc } from './oidc.ts'
 import { qq } from './qq.ts'
 import { wechat } from './wechat.ts'
 import { weibo } from './weibo.ts'
 
 /** Every kind of upstream, one line each: its settings and how it is built. */
-const kinds = [wechat, qq, weibo, github] as const
+const kinds = [wechat, qq, weibo, github, apple, oidc] as const
 
 /** Settings of one connection, told apart by `type`. */
 export const connectionOptions = z.discriminatedUnion('type', [
@@ -14,6 +16,8 @@ export const connectionOptions = z.discriminatedUnion('type', [
   qq.options,
   weibo.options,
   github.options,
+  apple.options,
+  oidc.options,
 ])
 export type ConnectionOptions = z.output<typeof connectionOptions>
 

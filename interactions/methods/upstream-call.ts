@@ -1,19 +1,17 @@
 import type { ErrorCode } from '../../src/base/errors.ts'
-import type { HttpClient, HttpRequest } from '../../src/base/http.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../../src/base/http.ts'
 import { upstreamError } from './connector.ts'
 
 /** What a vendor's own codes become; one that is not named becomes `upstream.refused`. */
 export type VendorCodes = ReadonlyMap<string, Extract<ErrorCode, `upstream.${string}`>>
 
 /** One call, made once. Throws `upstream.busy` for status 429 and above 499; every other answer is the caller's to judge. */
-export async function call(
-  http: HttpClient,
-  url: URL,
-  request?: HttpRequest,
-): Promise<{ readonly status: number; readonly text: string }> {
-  const { status, text } = await http.request(url, request)
-  if (status === 429 || status >= 500) throw upstreamError('upstream.busy', { vendorCode: status })
-  return { status, text }
+export async function call(http: HttpClient, url: URL, request?: HttpRequest): Promise<HttpResponse> {
+  const answer = await http.request(url, request)
+  if (answer.status === 429 || answer.status >= 500) {
+    throw upstreamError('upstream.busy', { vendorCode: answer.status })
+  }
+  return answer
 }
 
 /** An address with its query. */
