@@ -27,7 +27,7 @@ beforeEach(async () => {
       app,
       mini,
       alone,
-      { ...foreign, callbackHost: 'evil.example.net' },
+      { ...foreign, callbackHost: 'evil.example.net:8443' },
     ],
     people: [
       { id: 'alice', name: '爱丽丝 <b>', avatar },
@@ -150,6 +150,13 @@ describe('the QR page', () => {
     for (const redirect_uri of hosts)
       expect(await refusal(await visit(path, { ...qr, redirect_uri }))).toBe('redirect_uri')
     expect(await refusal(await visit(path, { ...qr, appid: alone.appid }))).toBe('redirect_uri')
+    const anyPort = 'https://login.example.com:8443/callback/wechat'
+    expect((await visit(path, { ...qr, redirect_uri: anyPort })).status).toBe(200)
+    const elsewhere = { ...qr, appid: foreign.appid, redirect_uri: 'https://evil.example.net:8443/' }
+    expect((await visit(path, elsewhere)).status).toBe(200)
+    expect(await refusal(await visit(path, { ...elsewhere, redirect_uri: 'https://evil.example.net/' }))).toBe(
+      'redirect_uri',
+    )
     expect(await refusal(await visit(path, { ...qr, response_type: 'token' }))).toBe('response_type')
     expect(await refusal(await visit(path, { ...qr, scope: 'snsapi_userinfo' }))).toBe('scope')
     expect(await refusal(await decide(path, qr, { person: 'mallory', decision: 'accept' }))).toBe('form')

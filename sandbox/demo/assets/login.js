@@ -34,7 +34,7 @@ export function loginSteps(state) {
   function authorize() {
     // Whoever comes back from the login page without an answer may simply go there again.
     const isOver = state.callback !== undefined || state.pushed?.status >= 400
-    const request = isOver ? state.sent : authorizationRequest(state.attempt, state.settings, redirectUri)
+    const request = (isOver && state.sent) || authorizationRequest(state.attempt, state.settings, redirectUri)
     const pushes = !isOver && state.settings.par
     const url = urlOf(request)
     const link = (id) => element('a', { class: 'button', id, href: url, onclick: pushes ? push : leave }, say('login'))
