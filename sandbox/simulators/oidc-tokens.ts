@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { type Clock, epochSeconds } from '../../src/base/clock.ts'
+import { Issued } from './issued.ts'
 import type { OidcAsk, OidcClient } from './oidc-authorize.ts'
 import { halfHash, type SigningAlg, SigningKeys } from './signing-keys.ts'
-import type { ReceivedRequest } from './simulator.ts'
-import { formOf, Issue, jsonReply, type Refusal, type WebReply } from './web-vendor.ts'
+import type { Answer, ReceivedRequest } from './simulator.ts'
+import { formOf, jsonAnswer, liveOf, type Refusal } from './web-vendor.ts'
 
 export interface OidcPerson {
   /** The subject. */
@@ -62,19 +63,20 @@ const somebodyElse = 'somebody-else'
 /** The provider's codes and tokens, and the endpoints that take and give them. */
 export class OidcTokens {
   readonly keys: SigningKeys
-  readonly codes: Issue<OidcGrant>
-  readonly #accessTokens: Issue<OidcGrant>
+  readonly codes: Issued<OidcGrant>
+  readonly #accessTokens: Issued<OidcGrant>
   readonly #options: OidcTokensOptions
 
   constructor(options: OidcTokensOptions) {
     this.#options = options
     this.keys = new SigningKeys({ owner: 'oidc', alg: options.alg, count: 2 })
-    this.codes = new Issue(options.clock, codeSeconds)
-    this.#accessTokens = new Issue(options.clock, accessTokenSeconds)
+    const { clock } = options
+    this.codes = new Issued({ clock, kind: 'oidc code', ttlSeconds: codeSeconds })
+    this.#accessTokens = new Issued({ clock, kind: 'oidc access token', ttlSeconds: accessTokenSeconds })
   }
 
   /** POST /token. A code that comes again ends the token it gave (RFC 6749 section 4.1.2). */
-  token(request: ReceivedRequest, refuse: Refusal | undefined): WebReply {
+  token(request: ReceivedRequest, refuse: Refusal | undefined): Answer {
     const form = formOf(request)
     const credentials = credentialsOf(request, form)
     if (form === undefined || credentials === 'ambiguous') return failure(400, 'invalid_request')
@@ -91,34 +93,33 @@ export class OidcTokens {
     if (refuse !== undefined) return failure(400, refuse.code, refuse.message)
 
     const found = this.codes.find(code)
-    if (found === undefined || found.isExpired || found.grant.ask.client !== client)
+    if (found === undefined || found.state === 'expired' || found.about.ask.client !== client)
       return failure(400, 'invalid_grant')
-    const { grant } = found
-    if (found.isUsed) this.#accessTokens.takeBack((each) => each === grant)
-    if (found.isUsed || form.get('redirect_uri') !== grant.ask.redirectUri) return failure(400, 'invalid_grant')
+    const { about: grant, state } = found
+    if (state === 'used') this.#accessTokens.useAll((each) => each === grant)
+    if (state === 'used' || form.get('redirect_uri') !== grant.ask.redirectUri) return failure(400, 'invalid_grant')
     this.codes.use(code)
     if (!isVerifier(form.get('code_verifier') ?? '', grant.ask.challenge)) return failure(400, 'invalid_grant')
 
     const access_token = this.#accessTokens.issue(grant)
     const id_token = this.#options.misbehaviours.has('no_id_token') ? undefined : this.#idToken(grant, access_token)
     const scope = grant.ask.scopes.join(' ')
-    return jsonReply(200, { access_token, token_type: 'Bearer', expires_in: accessTokenSeconds, scope, id_token })
+    return jsonAnswer(200, { access_token, token_type: 'Bearer', expires_in: accessTokenSeconds, scope, id_token })
   }
 
   /** GET and POST /userinfo. */
-  userinfo({ headers }: ReceivedRequest, refuse: Refusal | undefined): WebReply {
+  userinfo({ headers }: ReceivedRequest, refuse: Refusal | undefined): Answer {
     const [, token = ''] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? []
-    if (token === '') return { status: 401, headers: { 'www-authenticate': 'Bearer' } }
-    const grant = this.#accessTokens.live(token)
+    if (token === '') return jsonAnswer(401, '', { 'www-authenticate': 'Bearer' })
+    const grant = liveOf(this.#accessTokens, token)
     const error = grant === undefined ? 'invalid_token' : refuse?.code
     if (grant === undefined || error !== undefined) {
-      return {
-        status: error === 'insufficient_scope' ? 403 : 401,
-        headers: { 'www-authenticate': `Bearer error="${error}"` },
-      }
+      return jsonAnswer(error === 'insufficient_scope' ? 403 : 401, '', {
+        'www-authenticate': `Bearer error="${error}"`,
+      })
     }
     const isMismatch = this.#options.misbehaviours.has('userinfo_sub_mismatch')
-    return jsonReply(200, { sub: isMismatch ? somebodyElse : grant.person.id, ...this.#claims(grant) })
+    return jsonAnswer(200, { sub: isMismatch ? somebodyElse : grant.person.id, ...this.#claims(grant) })
   }
 
   #idToken(grant: OidcGrant, accessToken: string): string {
@@ -182,12 +183,12 @@ function isVerifier(verifier: string, challenge: string): boolean {
   return /^[A-Za-z0-9\-._~]{43,128}$/.test(verifier) && hash === challenge
 }
 
-function failure(status: number, error: string, error_description = error): WebReply {
-  return jsonReply(status, { error, error_description })
+function failure(status: number, error: string, error_description = error): Answer {
+  return jsonAnswer(status, { error, error_description })
 }
 
-function unauthenticated({ headers }: ReceivedRequest): WebReply {
+function unauthenticated({ headers }: ReceivedRequest): Answer {
   const challenge: Readonly<Record<string, string>> =
     headers.authorization === undefined ? {} : { 'www-authenticate': 'Basic realm="oidc"' }
-  return jsonReply(401, { error: 'invalid_client' }, challenge)
+  return jsonAnswer(401, { error: 'invalid_client' }, challenge)
 }

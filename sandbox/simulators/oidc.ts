@@ -1,16 +1,15 @@
 import { type Clock, epochSeconds } from '../../src/base/clock.ts'
+import { consentPage, decisionOf } from './consent-page.ts'
 import { type OidcAsk, type OidcClient, type OidcWrong, oidcScopes, readOidcAsk } from './oidc-authorize.ts'
 import { type OidcMisbehaviour, type OidcPerson, OidcTokens } from './oidc-tokens.ts'
 import type { SigningAlg } from './signing-keys.ts'
-import type { ReceivedRequest } from './simulator.ts'
-import { answerOf, consentPage, type Refused, refusalPage } from './web-page.ts'
+import type { Answer, ReceivedRequest, Simulator } from './simulator.ts'
 import {
-  jsonReply,
-  type Refusal,
-  redirectReply,
+  documentAnswer,
+  type Refused,
+  redirectAnswer,
+  refusedAnswer,
   startWebVendor,
-  type WebReply,
-  type WebVendor,
   withParams,
 } from './web-vendor.ts'
 
@@ -26,7 +25,7 @@ export interface OidcOptions {
   readonly claimsInIdToken?: boolean
 }
 
-export interface OidcSimulator extends WebVendor {
+export interface OidcSimulator extends Simulator {
   readonly issuer: string
   /** What is wrong while it is in here. */
   readonly misbehaviours: Set<OidcMisbehaviour>
@@ -38,6 +37,8 @@ export interface OidcSimulator extends WebVendor {
   rotateKeys(): void
 }
 
+const look = { names: { 'zh-CN': 'OpenID ', en: 'OpenID' }, color: '#f38020' }
+
 /**
  * Plays an OpenID provider that forgives nothing: OpenID Connect Core 1.0 with code flow only, and RFC 9700's advice (PKCE with
  * S256, exact redirect_uri, RFC 9207 iss) as duties. state and nonce are duties too.
@@ -46,11 +47,13 @@ export async function startOidc(options: OidcOptions): Promise<OidcSimulator> {
   const { clock, clients, people, port, hostname, alg = 'RS256', claimsInIdToken = false } = options
   const misbehaviours = new Set<OidcMisbehaviour>()
 
-  const decide = (ask: OidcAsk, personId: string, isAccepted: boolean): string => {
+  const decide = (ask: OidcAsk, personId: string | undefined): string => {
     const { redirectUri, state } = ask
+    if (personId === undefined) {
+      return sendBack({ redirectUri, state, error: 'access_denied', error_description: 'refused' })
+    }
     const person = people.find(({ id }) => id === personId)
     if (person === undefined) throw new Error(`no person ${personId}`)
-    if (!isAccepted) return sendBack({ redirectUri, state, error: 'access_denied', error_description: 'refused' })
     const code = tokens.codes.issue({ ask, person, authTime: epochSeconds(clock) })
     return withParams(redirectUri, { code, state, iss: callbackIssuer() })
   }
@@ -63,36 +66,34 @@ export async function startOidc(options: OidcOptions): Promise<OidcSimulator> {
     return misbehaviours.has('callback_iss_wrong') ? `${vendor.url}/other` : vendor.url
   }
 
-  const authorizePage = (request: ReceivedRequest): WebReply => {
+  const shown = people.map(({ id, name, email }) => ({ id, name: `${name} ${email}` }))
+
+  const authorizePage = (request: ReceivedRequest): Answer => {
     const ask = readOidcAsk(request.rawQuery, clients)
-    if (isRefused(ask)) return refusalPage('OpenID', ask)
-    if (isWrong(ask)) return redirectReply(sendBack(ask))
-    const answered = request.method === 'POST' ? answerOf(request.body) : undefined
-    if (answered !== undefined) return redirectReply(decide(ask, answered.person, answered.isAccepted))
-    const labelled = people.map(({ id, name, email }) => ({ id, label: `${name} ${email}` }))
-    return consentPage({ vendor: 'OpenID', app: ask.client.clientId, people: labelled, scopes: ask.scopes })
+    if (isRefused(ask)) return refusedAnswer(request, look, ask)
+    if (isWrong(ask)) return redirectAnswer(sendBack(ask))
+    const decision = request.method === 'POST' ? decisionOf(request, shown) : undefined
+    if (decision === undefined) {
+      return consentPage(request, { look, app: ask.client.clientId, scope: ask.scopes.join(' '), people: shown })
+    }
+    return redirectAnswer(decide(ask, decision.kind === 'accept' ? decision.person : undefined))
   }
 
-  const document = (content: () => unknown) => (_: ReceivedRequest, refuse: Refusal | undefined) =>
-    refuse === undefined ? jsonReply(200, content()) : jsonReply(400, { error: refuse.code })
-
-  const vendor = await startWebVendor({
+  const vendor: Simulator = await startWebVendor({
     clock,
     port,
     hostname,
-    routes: (url) => ({
-      pages: { 'GET /authorize': authorizePage, 'POST /authorize': authorizePage },
-      calls: {
-        'GET /.well-known/openid-configuration': document(() => ({
-          ...discovery(url, alg),
-          ...(misbehaviours.has('wrong_discovery_issuer') && { issuer: `${url}/other` }),
-        })),
-        'GET /jwks': document(() => tokens.keys.jwks()),
-        'POST /token': (request, refuse) => tokens.token(request, refuse),
-        'GET /userinfo': (request, refuse) => tokens.userinfo(request, refuse),
-        'POST /userinfo': (request, refuse) => tokens.userinfo(request, refuse),
-      },
-    }),
+    pages: { 'GET /authorize': authorizePage, 'POST /authorize': authorizePage },
+    calls: {
+      'GET /.well-known/openid-configuration': documentAnswer(() => ({
+        ...discovery(vendor.url, alg),
+        ...(misbehaviours.has('wrong_discovery_issuer') && { issuer: `${vendor.url}/other` }),
+      })),
+      'GET /jwks': documentAnswer(() => tokens.keys.jwks()),
+      'POST /token': (request, refuse) => tokens.token(request, refuse),
+      'GET /userinfo': (request, refuse) => tokens.userinfo(request, refuse),
+      'POST /userinfo': (request, refuse) => tokens.userinfo(request, refuse),
+    },
   })
   const tokens = new OidcTokens({ clock, clients, issuer: vendor.url, alg, claimsInIdToken, misbehaviours })
 
@@ -102,7 +103,7 @@ export async function startOidc(options: OidcOptions): Promise<OidcSimulator> {
     authorize(personId: string, address: string | URL, decision: 'accept' | 'refuse' = 'accept') {
       const ask = readOidcAsk(new URL(address).search, clients)
       if (isRefused(ask)) throw new Error(`${ask.code}: ${ask.reason}`)
-      return isWrong(ask) ? sendBack(ask) : decide(ask, personId, decision === 'accept')
+      return isWrong(ask) ? sendBack(ask) : decide(ask, decision === 'accept' ? personId : undefined)
     },
     rotateKeys: () => tokens.keys.rotate(),
   })
