@@ -33,7 +33,7 @@ export function requestOrigin({ issuer, trustedProxies }: AddressRules): (reques
     const forwarded = headers['x-forwarded-for']
     const chain = typeof forwarded === 'string' ? forwarded.split(',').map((each) => plain(each.trim())) : []
     let address = plain(request.socket.remoteAddress ?? '')
-    while (isIP(address) !== 0 && isTrusted(address) && chain.length > 0) {
+    while (chain.length > 0 && isIP(address) !== 0 && isTrusted(address)) {
       const claimed = chain.pop() ?? ''
       if (isIP(claimed) === 0) break
       address = claimed
@@ -122,7 +122,8 @@ const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
 /** What no route can make sense of and some would stumble over. */
 function refuseMalformed(ctx: Context): void {
   if (!methods.has(ctx.method)) throw new AppError('request.method_not_allowed')
-  if (/%00/.test(ctx.url)) throw new AppError('request.invalid')
+  if (!ctx.url.includes('%')) return
+  if (ctx.url.includes('%00')) throw new AppError('request.invalid')
   try {
     decodeURIComponent(ctx.path)
   } catch (cause) {

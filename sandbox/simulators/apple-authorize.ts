@@ -1,5 +1,4 @@
-import type { Refused } from './web-page.ts'
-import { singleFields } from './web-vendor.ts'
+import { type Refused, singleFields } from './web-vendor.ts'
 
 export interface AppleTeam {
   readonly teamId: string

@@ -20,8 +20,7 @@ export function isAppleSecret(secret: string, expected: Expected): boolean {
   const { alg, kid } = objectOf(header)
   const { iss, iat, exp, aud, sub } = objectOf(payload)
   const bytes = Buffer.from(signature, 'base64url')
-  // A DER signature has more bytes.
-  if (rest.length > 0 || alg !== 'ES256' || kid !== expected.keyId || bytes.length !== 64) return false
+  if (rest.length > 0 || alg !== 'ES256' || kid !== expected.keyId) return false
   const key = { key: createPublicKey(expected.publicKey), dsaEncoding: 'ieee-p1363' } as const
   if (!verify('sha256', Buffer.from(`${header}.${payload}`), key, bytes)) return false
 

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { type Clock, epochSeconds } from '../../src/base/clock.ts'
 import { type AppleAsk, type AppleTeam, findClient } from './apple-authorize.ts'
 import { isAppleSecret } from './apple-secret.ts'
+import { Issued } from './issued.ts'
 import { type Claims, halfHash, SigningKeys } from './signing-keys.ts'
-import type { ReceivedRequest } from './simulator.ts'
-import { formOf, Issue, jsonReply, type Refusal, type WebReply } from './web-vendor.ts'
+import type { Answer, ReceivedRequest } from './simulator.ts'
+import { foreverSeconds, formOf, jsonAnswer, liveOf, type Refusal } from './web-vendor.ts'
 
 export interface ApplePerson {
   readonly id: string
@@ -50,21 +51,21 @@ const idTokenSeconds = 600
 /** Apple's codes and tokens, and the endpoints that take and give them. */
 export class AppleTokens {
   readonly keys = new SigningKeys({ owner: 'apple', alg: 'RS256', count: 3 })
-  readonly codes: Issue<AppleGrant>
-  readonly #accessTokens: Issue<AppleGrant>
-  readonly #refreshTokens: Issue<AppleGrant>
+  readonly codes: Issued<AppleGrant>
+  readonly #accessTokens: Issued<AppleGrant>
+  readonly #refreshTokens: Issued<AppleGrant>
   readonly #options: AppleTokensOptions
 
   constructor(options: AppleTokensOptions) {
     const { clock } = options
     this.#options = options
-    this.codes = new Issue(clock, codeSeconds)
-    this.#accessTokens = new Issue(clock, accessTokenSeconds)
-    this.#refreshTokens = new Issue(clock)
+    this.codes = new Issued({ clock, kind: 'apple code', ttlSeconds: codeSeconds })
+    this.#accessTokens = new Issued({ clock, kind: 'apple access token', ttlSeconds: accessTokenSeconds })
+    this.#refreshTokens = new Issued({ clock, kind: 'apple refresh token', ttlSeconds: foreverSeconds })
   }
 
   /** POST /auth/token. */
-  token(request: ReceivedRequest, refuse: Refusal | undefined): WebReply {
+  token(request: ReceivedRequest, refuse: Refusal | undefined): Answer {
     const form = formOf(request)
     const grantType = form?.get('grant_type')
     if (form === undefined || grantType === undefined) return failure('invalid_request')
@@ -75,26 +76,26 @@ export class AppleTokens {
     if (clientId === undefined) return failure('invalid_client')
     if (refuse !== undefined) return failure(refuse.code)
 
-    const issue = grantType === 'refresh_token' ? this.#refreshTokens : this.codes
-    const grant = issue.live(value)
+    const issued = grantType === 'refresh_token' ? this.#refreshTokens : this.codes
+    const grant = liveOf(issued, value)
     if (grant === undefined || grant.ask.client.clientId !== clientId) return failure('invalid_grant')
     const token_type = 'Bearer'
     const expires_in = accessTokenSeconds
     if (grantType === 'refresh_token') {
-      const access_token = this.#accessTokens.issue(grant, 'a')
+      const access_token = this.#accessTokens.issue(grant)
       const id_token = this.idToken(grant, { at_hash: halfHash(access_token) })
-      return jsonReply(200, { access_token, token_type, expires_in, id_token })
+      return jsonAnswer(200, { access_token, token_type, expires_in, id_token })
     }
     if (form.get('redirect_uri') !== grant.ask.redirectUri) return failure('invalid_grant')
-    issue.use(value)
-    const access_token = this.#accessTokens.issue(grant, 'a')
-    const refresh_token = this.#refreshTokens.issue(grant, 'r')
+    issued.use(value)
+    const access_token = this.#accessTokens.issue(grant)
+    const refresh_token = this.#refreshTokens.issue(grant)
     const id_token = this.idToken(grant, { nonce: grant.ask.nonce, at_hash: halfHash(access_token) })
-    return jsonReply(200, { access_token, token_type, expires_in, refresh_token, id_token })
+    return jsonAnswer(200, { access_token, token_type, expires_in, refresh_token, id_token })
   }
 
   /** POST /auth/revoke: ends whatever came from the same consent; a token it does not know is as good as ended. */
-  revoke(request: ReceivedRequest, refuse: Refusal | undefined): WebReply {
+  revoke(request: ReceivedRequest, refuse: Refusal | undefined): Answer {
     const form = formOf(request)
     const token = form?.get('token')
     if (form === undefined || token === undefined) return failure('invalid_request')
@@ -103,17 +104,17 @@ export class AppleTokens {
     if (refuse !== undefined) return failure(refuse.code)
     const grant = this.grantOf(token)
     if (grant?.ask.client.clientId === clientId) this.takeBack((each) => each === grant)
-    return { status: 200 }
+    return jsonAnswer(200, '')
   }
 
   /** What a living access or refresh token stands for. */
   grantOf(token: string): AppleGrant | undefined {
-    return this.#refreshTokens.live(token) ?? this.#accessTokens.live(token)
+    return liveOf(this.#refreshTokens, token) ?? liveOf(this.#accessTokens, token)
   }
 
   takeBack(matches: (grant: AppleGrant) => boolean): void {
-    this.#accessTokens.takeBack(matches)
-    this.#refreshTokens.takeBack(matches)
+    this.#accessTokens.useAll(matches)
+    this.#refreshTokens.useAll(matches)
   }
 
   /** Signs who the person is for the client that asked; the nonce and the hashes come from the caller. */
@@ -160,6 +161,6 @@ export function appleSubject(teamId: string, personId: string): string {
   return `001999.${hash.slice(0, 32)}.1200`
 }
 
-function failure(error: string): WebReply {
-  return jsonReply(400, { error })
+function failure(error: string): Answer {
+  return jsonAnswer(400, { error })
 }

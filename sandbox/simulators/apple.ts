@@ -1,18 +1,11 @@
 import { type Clock, epochSeconds } from '../../src/base/clock.ts'
 import { type AppleAsk, type AppleTeam, appleScopes, findClient, readAppleAsk } from './apple-authorize.ts'
 import { type AppleMisbehaviour, type ApplePerson, AppleTokens, appleSubject } from './apple-tokens.ts'
+import { consentPage, decisionOf } from './consent-page.ts'
+import { postingPage } from './posting-page.ts'
 import { halfHash } from './signing-keys.ts'
-import type { ReceivedRequest } from './simulator.ts'
-import { answerOf, consentPage, postingPage, refusalPage } from './web-page.ts'
-import {
-  jsonReply,
-  type Refusal,
-  redirectReply,
-  startWebVendor,
-  type WebReply,
-  type WebVendor,
-  withParams,
-} from './web-vendor.ts'
+import type { Answer, ReceivedRequest, Simulator } from './simulator.ts'
+import { documentAnswer, redirectAnswer, refusedAnswer, startWebVendor, withParams } from './web-vendor.ts'
 
 export interface AppleOptions {
   readonly clock: Clock
@@ -26,7 +19,7 @@ export interface AppleOptions {
   readonly allowLoopback?: boolean
 }
 
-export interface AppleSimulator extends WebVendor {
+export interface AppleSimulator extends Simulator {
   readonly issuer: string
   /** What is wrong with the id_tokens while it is in here. */
   readonly misbehaviours: Set<AppleMisbehaviour>
@@ -65,6 +58,8 @@ interface NativeCredential {
   readonly user: string | undefined
 }
 
+const look = { names: { 'zh-CN': 'Apple ', en: 'Apple' }, color: '#000' }
+
 /**
  * Plays Sign in with Apple (developer.apple.com/documentation/sign_in_with_apple). Not documented by the vendor: what its page
  * answers to a request it refuses, which error a code of another client gives, how long an id_token lives.
@@ -90,50 +85,45 @@ export async function startApple(options: AppleOptions): Promise<AppleSimulator>
     const isFirst = !consents.has(consent) && (wantsName || wantsEmail)
     consents.add(consent)
     const grant = { ask, person, authTime: epochSeconds(clock) }
-    const code = tokens.codes.issue(grant, 'c')
+    const code = tokens.codes.issue(grant)
     const told = { ...(wantsName && { name: { firstName, lastName } }), ...(wantsEmail && { email }) }
     return { grant, code, user: isFirst ? JSON.stringify(told) : undefined }
   }
 
-  const decide = (ask: AppleAsk, personId: string, isAccepted: boolean): AppleCallback => {
+  const decide = (ask: AppleAsk, personId: string | undefined): AppleCallback => {
     const { state, mode, redirectUri: action = '' } = ask
-    if (!isAccepted) return { mode, action, fields: present({ error: 'user_cancelled_authorize', state }) }
+    if (personId === undefined) return { mode, action, fields: present({ error: 'user_cancelled_authorize', state }) }
     const { grant, code, user } = accept(ask, personId)
     const id_token = ask.wantsIdToken ? tokens.idToken(grant, { nonce: ask.nonce, c_hash: halfHash(code) }) : undefined
     return { mode, action, fields: present({ code, id_token, state, user }) }
   }
 
-  const authorizePage = (request: ReceivedRequest): WebReply => {
+  const shown = people.map(({ id, firstName, lastName, email }) => ({ id, name: `${lastName}${firstName} ${email}` }))
+
+  const authorizePage = (request: ReceivedRequest): Answer => {
     const ask = readAppleAsk(request.rawQuery, known)
-    if ('reason' in ask) return refusalPage('Apple', ask)
-    const answered = request.method === 'POST' ? answerOf(request.body) : undefined
-    if (answered === undefined) {
-      const labelled = people.map((person) => ({
-        id: person.id,
-        label: `${person.lastName}${person.firstName} ${person.email}`,
-      }))
-      return consentPage({ vendor: 'Apple', app: ask.client.clientId, people: labelled, scopes: ask.scopes })
+    if ('reason' in ask) return refusedAnswer(request, look, ask)
+    const decision = request.method === 'POST' ? decisionOf(request, shown) : undefined
+    if (decision === undefined) {
+      return consentPage(request, { look, app: ask.client.clientId, scope: ask.scopes.join(' '), people: shown })
     }
-    const { mode, action, fields } = decide(ask, answered.person, answered.isAccepted)
-    return mode === 'form_post' ? postingPage('Apple', action, fields) : redirectReply(withParams(action, fields))
+    const { mode, action, fields } = decide(ask, decision.kind === 'accept' ? decision.person : undefined)
+    return mode === 'form_post'
+      ? postingPage({ title: 'Apple', action, fields })
+      : redirectAnswer(withParams(action, fields))
   }
 
-  const document = (content: () => unknown) => (_: ReceivedRequest, refuse: Refusal | undefined) =>
-    refuse === undefined ? jsonReply(200, content()) : jsonReply(400, { error: refuse.code })
-
-  const vendor = await startWebVendor({
+  const vendor: Simulator = await startWebVendor({
     clock,
     port,
     hostname,
-    routes: (url) => ({
-      pages: { 'GET /auth/authorize': authorizePage, 'POST /auth/authorize': authorizePage },
-      calls: {
-        'GET /.well-known/openid-configuration': document(() => discovery(url, issuer)),
-        'GET /auth/keys': document(() => tokens.keys.jwks()),
-        'POST /auth/token': (request, refuse) => tokens.token(request, refuse),
-        'POST /auth/revoke': (request, refuse) => tokens.revoke(request, refuse),
-      },
-    }),
+    pages: { 'GET /auth/authorize': authorizePage, 'POST /auth/authorize': authorizePage },
+    calls: {
+      'GET /.well-known/openid-configuration': documentAnswer(() => discovery(vendor.url, issuer)),
+      'GET /auth/keys': documentAnswer(() => tokens.keys.jwks()),
+      'POST /auth/token': (request, refuse) => tokens.token(request, refuse),
+      'POST /auth/revoke': (request, refuse) => tokens.revoke(request, refuse),
+    },
   })
   const issuer = options.issuer ?? vendor.url
   const tokens = new AppleTokens({ clock, teams, issuer, misbehaviours })
@@ -144,7 +134,7 @@ export async function startApple(options: AppleOptions): Promise<AppleSimulator>
     authorize(personId: string, address: string | URL, decision: 'accept' | 'refuse' = 'accept') {
       const ask = readAppleAsk(new URL(address).search, known)
       if ('reason' in ask) throw new Error(`${ask.code}: ${ask.reason}`)
-      return decide(ask, personId, decision === 'accept')
+      return decide(ask, decision === 'accept' ? personId : undefined)
     },
     authorizeNative(personId: string, { clientId, nonce, scopes = ['name', 'email'] }: NativeRequest) {
       const found = findClient(teams, clientId)

@@ -84,7 +84,7 @@ export function backToApp(redirectUri: string, params: Readonly<Record<string, s
   return { status: 302, body: '', headers: { location: location.href, 'cache-control': 'no-store' } }
 }
 
-/** The same person with the same words gets the same picture; it leads nowhere. */
+/** The same address gets the same picture; it leads nowhere. */
 function qrPicture(seed: string): Html {
   const size = 21
   const bits = BigInt(`0x${derived(64, seed)}${derived(64, seed, '2')}`)

@@ -1,17 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
-import type { ReceivedRequest } from './simulator.ts'
-import { type Answered, answerOf, consentPage, type Refused, refusalPage } from './web-page.ts'
+import { consentPage, decisionOf, type Person } from './consent-page.ts'
+import { Issued } from './issued.ts'
+import type { Answer, ReceivedRequest, Simulator } from './simulator.ts'
 import {
+  foreverSeconds,
   formOf,
-  Issue,
-  jsonReply,
+  jsonAnswer,
+  liveOf,
   type Refusal,
-  redirectReply,
+  type Refused,
+  redirectAnswer,
+  refusedAnswer,
   singleFields,
   startWebVendor,
-  type WebReply,
-  type WebVendor,
   withParams,
 } from './web-vendor.ts'
 
@@ -45,7 +47,7 @@ export interface GithubOptions {
   readonly hostname?: string
 }
 
-export interface GithubSimulator extends WebVendor {
+export interface GithubSimulator extends Simulator {
   /**
    * Opens the address of an authorization request as this person and answers the page; gives the address the browser is sent
    * back to. Throws with the code when GitHub would not send it back.
@@ -78,6 +80,7 @@ interface Grant {
   readonly scopes: readonly string[]
 }
 
+const look = { names: { 'zh-CN': 'GitHub ', en: 'GitHub' }, color: '#24292f' }
 const codeSeconds = 600
 const troubleshooting = 'https://docs.github.com/apps/managing-oauth-apps/troubleshooting'
 
@@ -87,8 +90,8 @@ const troubleshooting = 'https://docs.github.com/apps/managing-oauth-apps/troubl
  * the authorization page answers to a request it refuses, and what a wrong code_verifier is called.
  */
 export async function startGithub({ clock, apps, people, port, hostname }: GithubOptions): Promise<GithubSimulator> {
-  const codes = new Issue<Grant>(clock, codeSeconds)
-  const tokens = new Issue<Grant>(clock)
+  const codes = new Issued<Grant>({ clock, kind: 'github code', ttlSeconds: codeSeconds })
+  const tokens = new Issued<Grant>({ clock, kind: 'github token', ttlSeconds: foreverSeconds })
   const logins = new Map(people.map(({ id, login }) => [id, login]))
 
   const personOf = (personId: number) => {
@@ -97,9 +100,8 @@ export async function startGithub({ clock, apps, people, port, hostname }: Githu
     return { ...person, login: logins.get(person.id) ?? person.login }
   }
 
-  const decide = (ask: Ask, { person, isAccepted, scopes }: Answered): string => {
-    const { id } = personOf(Number(person))
-    if (!isAccepted) {
+  const decide = (ask: Ask, personId: number | undefined, scopes = ask.scopes): string => {
+    if (personId === undefined) {
       return withParams(ask.redirectUri, {
         error: 'access_denied',
         error_description: 'The user has denied your application access.',
@@ -108,29 +110,30 @@ export async function startGithub({ clock, apps, people, port, hostname }: Githu
       })
     }
     const granted = ask.scopes.filter((scope) => scopes.includes(scope))
-    return withParams(ask.redirectUri, { code: codes.issue({ ask, personId: id, scopes: granted }), state: ask.state })
+    const code = codes.issue({ ask, personId: personOf(personId).id, scopes: granted })
+    return withParams(ask.redirectUri, { code, state: ask.state })
   }
 
-  const authorizePage = (request: ReceivedRequest): WebReply => {
-    const ask = readAsk(request.rawQuery, apps)
-    if ('reason' in ask) return refusalPage('GitHub', ask)
-    const answered = request.method === 'POST' ? answerOf(request.body) : undefined
-    if (answered !== undefined) return redirectReply(decide(ask, answered))
-    const all = people.map(({ id }) => personOf(id))
-    return consentPage({
-      vendor: 'GitHub',
-      app: ask.app.clientId,
-      people: all.map(({ id, login, name }) => ({
-        id: String(id),
-        label: name === null ? login : `${login} (${name})`,
-      })),
-      chosen: String(all.find(({ login }) => login === ask.login)?.id),
-      scopes: ask.scopes,
-      canWithhold: true,
+  const shown = (): Person[] =>
+    people.map(({ id, name }) => {
+      const { login } = personOf(id)
+      return { id: String(id), name: name === null ? login : `${login} (${name})` }
     })
+
+  const authorizePage = (request: ReceivedRequest): Answer => {
+    const ask = readAsk(request.rawQuery, apps)
+    if ('reason' in ask) return refusedAnswer(request, look, ask)
+    const decision = request.method === 'POST' ? decisionOf(request, shown()) : undefined
+    if (decision === undefined) {
+      const [signedIn] = [...logins].flatMap(([id, login]) => (login === ask.login ? [String(id)] : []))
+      const marked = signedIn === undefined ? {} : { signedIn }
+      const asked = { look, app: ask.app.clientId, scope: ask.scopes.join(' '), people: shown() }
+      return consentPage(request, { ...asked, ...marked })
+    }
+    return redirectAnswer(decide(ask, decision.kind === 'accept' ? Number(decision.person) : undefined))
   }
 
-  const accessToken = (request: ReceivedRequest, refuse: Refusal | undefined): WebReply => {
+  const accessToken = (request: ReceivedRequest, refuse: Refusal | undefined): Answer => {
     const form = formOf(request)
     const app = apps.find(({ clientId }) => clientId === form?.get('client_id'))
     if (form === undefined || app === undefined || form.get('client_secret') !== app.secret) {
@@ -138,7 +141,7 @@ export async function startGithub({ clock, apps, people, port, hostname }: Githu
     }
     if (refuse !== undefined) return tokenError(request, refuse.code, refuse.message)
     const code = form.get('code') ?? ''
-    const grant = codes.live(code)
+    const grant = liveOf(codes, code)
     if (grant === undefined || grant.ask.app !== app) return tokenError(request, 'bad_verification_code')
     const redirectUri = form.get('redirect_uri') ?? grant.ask.redirectUri
     if (redirectUri !== grant.ask.redirectUri) return tokenError(request, 'redirect_uri_mismatch')
@@ -147,59 +150,53 @@ export async function startGithub({ clock, apps, people, port, hostname }: Githu
     if ((verifier === undefined ? undefined : s256(verifier)) !== grant.ask.challenge) {
       return tokenError(request, 'bad_verification_code')
     }
-    const token = tokens.issue(grant, 'gho_')
+    const token = `gho_${tokens.issue(grant)}`
     return tokenReply(request, { access_token: token, scope: grant.scopes.join(','), token_type: 'bearer' })
   }
 
-  const asPerson = (request: ReceivedRequest, refuse: Refusal | undefined, answer: (grant: Grant) => WebReply) => {
-    if ((request.headers['user-agent'] ?? '') === '') return jsonReply(403, { message: 'User-Agent header required' })
-    const [, token = ''] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? []
-    const grant = tokens.live(token)
-    if (grant === undefined) return jsonReply(401, { message: 'Bad credentials' })
+  const asPerson = (request: ReceivedRequest, refuse: Refusal | undefined, answer: (grant: Grant) => Answer) => {
+    if ((request.headers['user-agent'] ?? '') === '') return jsonAnswer(403, { message: 'User-Agent header required' })
+    const [, token = ''] = /^Bearer gho_(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
+    const grant = liveOf(tokens, token)
+    if (grant === undefined) return jsonAnswer(401, { message: 'Bad credentials' })
     return refuse === undefined ? answer(grant) : apiRefusal(refuse)
   }
 
-  const vendor = await startWebVendor({
+  const vendor: Simulator = await startWebVendor({
     clock,
     port,
     hostname,
-    routes: (url) => ({
-      pages: { 'GET /login/oauth/authorize': authorizePage, 'POST /login/oauth/authorize': authorizePage },
-      calls: {
-        'POST /login/oauth/access_token': accessToken,
-        'GET /user': (request, refuse) =>
-          asPerson(request, refuse, ({ personId }) => {
-            const { id, login, name, publicEmail } = personOf(personId)
-            const node_id = Buffer.from(`04:User${id}`).toString('base64')
-            const avatar_url = `${url}/avatars/u/${id}`
-            return jsonReply(200, { id, login, name, email: publicEmail, avatar_url, node_id })
-          }),
-        'GET /user/emails': (request, refuse) =>
-          asPerson(request, refuse, ({ personId, scopes }) =>
-            scopes.includes('user:email')
-              ? jsonReply(200, personOf(personId).emails)
-              : jsonReply(404, { message: 'Not Found' }),
-          ),
-      },
-    }),
+    pages: { 'GET /login/oauth/authorize': authorizePage, 'POST /login/oauth/authorize': authorizePage },
+    calls: {
+      'POST /login/oauth/access_token': accessToken,
+      'GET /user': (request, refuse) =>
+        asPerson(request, refuse, ({ personId }) => {
+          const { id, login, name, publicEmail } = personOf(personId)
+          const node_id = Buffer.from(`04:User${id}`).toString('base64')
+          const avatar_url = `${vendor.url}/avatars/u/${id}`
+          return jsonAnswer(200, { id, login, name, email: publicEmail, avatar_url, node_id })
+        }),
+      'GET /user/emails': (request, refuse) =>
+        asPerson(request, refuse, ({ personId, scopes }) =>
+          scopes.includes('user:email')
+            ? jsonAnswer(200, personOf(personId).emails)
+            : jsonAnswer(404, { message: 'Not Found' }),
+        ),
+    },
   })
 
   return Object.assign(vendor, {
     authorize(personId: number, address: string | URL, { decision = 'accept', scopes }: GithubAnswer = {}) {
       const ask = readAsk(new URL(address).search, apps)
       if ('reason' in ask) throw new Error(`${ask.code}: ${ask.reason}`)
-      return decide(ask, {
-        person: String(personId),
-        isAccepted: decision === 'accept',
-        scopes: scopes ?? ask.scopes,
-      })
+      return decide(ask, decision === 'accept' ? personId : undefined, scopes)
     },
     rename(personId: number, login: string) {
       if ([...logins].some(([id, taken]) => taken === login && id !== personId)) throw new Error(`${login} is taken`)
       logins.set(personOf(personId).id, login)
     },
     revoke(personId: number) {
-      tokens.takeBack((grant) => grant.personId === personId)
+      tokens.useAll((grant) => grant.personId === personId)
     },
   })
 }
@@ -236,21 +233,21 @@ const descriptions: Readonly<Record<string, string>> = {
   redirect_uri_mismatch: 'The redirect_uri MUST match the registered callback URL for this application.',
 }
 
-function tokenError(request: ReceivedRequest, error: string, message?: string): WebReply {
+function tokenError(request: ReceivedRequest, error: string, message?: string): Answer {
   const error_uri = `${troubleshooting}-oauth-app-access-token-request-errors/#${error.replaceAll('_', '-')}`
   return tokenReply(request, { error, error_description: message ?? descriptions[error] ?? error, error_uri })
 }
 
 /** With status 200 whatever it says, and form-encoded unless JSON is asked for. */
-function tokenReply(request: ReceivedRequest, answer: Readonly<Record<string, string>>): WebReply {
-  if (/\bapplication\/json\b/.test(request.headers.accept ?? '')) return jsonReply(200, answer)
+function tokenReply(request: ReceivedRequest, answer: Readonly<Record<string, string>>): Answer {
+  if (/\bapplication\/json\b/.test(request.headers.accept ?? '')) return jsonAnswer(200, answer)
   const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8', 'cache-control': 'no-store' }
   return { status: 200, headers, body: new URLSearchParams(answer).toString() }
 }
 
 /** A refusal of the API is a status; 403 and 429 say when to come back. */
-function apiRefusal({ code, message }: Refusal): WebReply {
+function apiRefusal({ code, message }: Refusal): Answer {
   const status = /^[45]\d\d$/.test(code) ? Number(code) : 403
   const limit = { 'x-ratelimit-limit': '5000', 'x-ratelimit-remaining': '0', 'retry-after': '60' }
-  return jsonReply(status, { message: message ?? code }, status === 403 || status === 429 ? limit : {})
+  return jsonAnswer(status, { message: message ?? code }, status === 403 || status === 429 ? limit : {})
 }

@@ -1,145 +1,67 @@
-import { randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../src/base/clock.ts'
-import type { Fault, ReceivedRequest, Simulator } from './simulator.ts'
-
-/** Trouble for one call of a server; with `path`, for the first call of that path, otherwise for the first call of any. */
-export type WebFault = { readonly path?: string } & (
-  | Fault
-  /** Accepted; a page with status 200 comes instead of the answer. */
-  | { readonly kind: 'html_instead' }
-  /** Accepted; the length announced is more than what comes. */
-  | { readonly kind: 'wrong_length' }
-)
+import { refusalPage, type VendorLook } from './consent-page.ts'
+import type { Issued } from './issued.ts'
+import { type Answer, type Fault, type ReceivedRequest, type Simulator, startSimulator } from './simulator.ts'
 
 /** The vendor's own refusal of a call in good order. */
 export type Refusal = Extract<Fault, { kind: 'refuse' }>
 
-export interface WebReply {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string | Buffer
-}
-
-type Handle = (request: ReceivedRequest, refuse: Refusal | undefined) => WebReply
+type Handle = (request: ReceivedRequest, refuse: Refusal | undefined) => Answer
 
 /** By method and path, such as `GET /user`. */
 export type Routes = Readonly<Record<string, Handle>>
-
-export interface WebVendor extends Omit<Simulator, 'faults'> {
-  /** Each call of a server takes the first fault off this list that fits its path; pages for people take none. */
-  readonly faults: WebFault[]
-}
 
 interface WebVendorOptions {
   readonly clock: Clock
   readonly port?: number | undefined
   /** What `url` calls this machine. `localhost` and `127.0.0.1` are different sites to a browser. */
   readonly hostname?: string | undefined
-  readonly routes: (url: string) => { readonly pages: Routes; readonly calls: Routes }
+  /** Where people go. */
+  readonly pages: Routes
+  /** Where servers go. */
+  readonly calls: Routes
 }
 
-const maxRequestBytes = 64 * 1024
-
-/** A vendor on 127.0.0.1 with pages for people and calls for servers; faults strike the calls only. */
-export async function startWebVendor(options: WebVendorOptions): Promise<WebVendor> {
-  const { clock, port = 0, hostname = '127.0.0.1' } = options
-  const requests: ReceivedRequest[] = []
-  const faults: WebFault[] = []
-  const closing = new AbortController()
-  let routes: ReturnType<WebVendorOptions['routes']> = { pages: {}, calls: {} }
-
-  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const request = await receive(incoming, clock())
-    requests.push(request)
-    const name = `${request.method} ${request.path}`
-    const page = Object.hasOwn(routes.pages, name) ? routes.pages[name] : undefined
-    if (page !== undefined) return send(outgoing, page(request, undefined))
-
-    const at = faults.findIndex(({ path }) => path === undefined || path === request.path)
-    const [fault] = at < 0 ? [] : faults.splice(at, 1)
-    if (fault?.kind === 'latency') await pause(fault.ms, undefined, { signal: closing.signal })
-    if (fault?.kind === 'reset_before_accept') return incoming.socket.destroy()
-    if (fault?.kind === 'server_error') return outgoing.writeHead(500).end('Internal Server Error')
-    if (fault?.kind === 'bad_gateway_html') return send(outgoing, htmlReply(502, '<h1>502 Bad Gateway</h1>'))
-
-    const call = Object.hasOwn(routes.calls, name) ? routes.calls[name] : undefined
-    const reply =
-      call?.(request, fault?.kind === 'refuse' ? fault : undefined) ?? jsonReply(404, { message: 'Not Found' })
-    if (fault?.kind === 'reset_after_accept') return incoming.socket.destroy()
-    if (fault?.kind === 'html_instead') return send(outgoing, htmlReply(200, '<h1>Please log in to this network</h1>'))
-    const body = Buffer.from(reply.body ?? '')
-    const half = body.length >> 1
-    if (fault?.kind === 'truncated_json') return send(outgoing, { ...reply, body: body.subarray(0, half) })
-    if (fault?.kind === 'wrong_length') {
-      outgoing.writeHead(reply.status, { ...reply.headers, 'content-length': body.length + 100 }).write(body)
-      return incoming.socket.end()
-    }
-    if (fault?.kind === 'slow_body') {
-      outgoing
-        .writeHead(reply.status, { ...reply.headers, 'content-length': body.length })
-        .write(body.subarray(0, half))
-      await pause(fault.ms, undefined, { signal: closing.signal })
-      return outgoing.end(body.subarray(half))
-    }
-    return send(outgoing, reply)
-  }
-
-  const server = createServer((incoming, outgoing) => {
-    serve(incoming, outgoing).catch(() => incoming.socket.destroy())
+/** A vendor with pages for people and calls for servers; faults without a path strike the calls only. */
+export async function startWebVendor(options: WebVendorOptions): Promise<Simulator> {
+  const { clock, port, hostname = '127.0.0.1', pages, calls } = options
+  const handlers = new Map(Object.entries({ ...calls, ...pages }))
+  const simulator = await startSimulator({
+    clock,
+    port,
+    pages: Object.keys(pages).map((name) => name.split(' ')[1] ?? ''),
+    handle(request, refuse) {
+      const handle = handlers.get(`${request.method} ${request.path}`)
+      return handle?.(request, refuse) ?? jsonAnswer(404, { message: 'Not Found' })
+    },
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve)
-  })
-  const url = `http://${hostname}:${(server.address() as AddressInfo).port}`
-  routes = options.routes(url)
-
-  return {
-    url,
-    requests,
-    faults,
-    close: () =>
-      new Promise((resolve) => {
-        closing.abort()
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
+  return { ...simulator, url: simulator.url.replace('127.0.0.1', hostname) }
 }
 
-async function receive(incoming: IncomingMessage, at: number): Promise<ReceivedRequest> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxRequestBytes) throw new Error('request too large')
-    chunks.push(chunk)
-  }
-  const [path = '', rawQuery = ''] = (incoming.url ?? '').split(/\?(.*)/s)
-  const body = Buffer.concat(chunks).toString('utf8')
-  return { at, method: incoming.method ?? '', path, rawQuery, headers: incoming.headers, body }
+/** An answer nobody may keep. */
+export function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+  return { status, headers: { 'cache-control': 'no-store', ...headers }, body }
 }
 
-function send(outgoing: ServerResponse, { status, headers, body = '' }: WebReply): void {
-  outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
-}
-
-/** An answer for a server. */
-export function jsonReply(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): WebReply {
-  const type = { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }
-  return { status, headers: { ...type, ...headers }, body: JSON.stringify(body) }
-}
-
-/** An answer for a person. */
-export function htmlReply(status: number, body: string): WebReply {
-  return { status, headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }, body }
+/** A document that says the same to everybody, such as a key set. */
+export function documentAnswer(content: () => unknown): Handle {
+  return (_, refuse) => (refuse === undefined ? jsonAnswer(200, content()) : jsonAnswer(400, { error: refuse.code }))
 }
 
 /** Sends the browser on, with a GET whatever came before. */
-export function redirectReply(location: string): WebReply {
-  return { status: 303, headers: { location, 'cache-control': 'no-store' } }
+export function redirectAnswer(location: string): Answer {
+  return { status: 303, headers: { location, 'cache-control': 'no-store' }, body: '' }
+}
+
+/** Why a vendor shows a page of its own and sends nobody back. */
+export interface Refused {
+  readonly status: number
+  readonly code: string
+  readonly reason: string
+}
+
+export function refusedAnswer(request: ReceivedRequest, look: VendorLook, { status, code, reason }: Refused): Answer {
+  return { ...refusalPage(request, { look, code, reason: { 'zh-CN': `无法继续：${reason}`, en: reason } }), status }
 }
 
 /** The fields of a form-encoded body; undefined for another content type and for a field that comes twice. */
@@ -162,48 +84,11 @@ export function withParams(address: string, params: Readonly<Record<string, stri
   return url.href
 }
 
-interface Issued<Grant> {
-  readonly grant: Grant
-  readonly expiresAt: number
-  isUsed: boolean
-}
+/** The life of what ends only when somebody ends it. */
+export const foreverSeconds = Number.POSITIVE_INFINITY
 
-/** Codes or tokens a vendor has handed out, each with what it stands for. */
-export class Issue<Grant> {
-  readonly #issued = new Map<string, Issued<Grant>>()
-  readonly #clock: Clock
-  readonly #ttlMs: number
-
-  /** Without a lifetime they never end by themselves. */
-  constructor(clock: Clock, ttlSeconds = Number.POSITIVE_INFINITY) {
-    this.#clock = clock
-    this.#ttlMs = ttlSeconds * 1000
-  }
-
-  issue(grant: Grant, prefix = ''): string {
-    const value = prefix + randomBytes(18).toString('hex')
-    this.#issued.set(value, { grant, expiresAt: this.#clock() + this.#ttlMs, isUsed: false })
-    return value
-  }
-
-  /** What it stands for, used, expired or not; undefined when it was never handed out or was taken back. */
-  find(value: string): (Issued<Grant> & { readonly isExpired: boolean }) | undefined {
-    const found = this.#issued.get(value)
-    return found && { ...found, isExpired: this.#clock() >= found.expiresAt }
-  }
-
-  /** What it stands for while it is good. */
-  live(value: string): Grant | undefined {
-    const found = this.find(value)
-    return found === undefined || found.isUsed || found.isExpired ? undefined : found.grant
-  }
-
-  use(value: string): void {
-    const found = this.#issued.get(value)
-    if (found !== undefined) found.isUsed = true
-  }
-
-  takeBack(matches: (grant: Grant) => boolean): void {
-    for (const [value, { grant }] of this.#issued) if (matches(grant)) this.#issued.delete(value)
-  }
+/** What a code or token stands for while it is good. */
+export function liveOf<T>(issued: Issued<T>, value: string): T | undefined {
+  const found = issued.find(value)
+  return found?.state === 'live' ? found.about : undefined
 }

@@ -88,19 +88,19 @@ describe('the authorization page', () => {
     expect(response.headers.get('content-type')).toMatch(/^text\/html/)
     expect(page).toContain('lilei (李雷)')
     expect(page).toContain(`value="${wang}" checked`)
-    expect(page).toContain('name="scope" value="user:email"')
+    expect(page).toContain('scope: read:user user:email')
     expect(page).toContain('name="decision" value="accept"')
     expect(page).toContain('name="decision" value="refuse"')
   })
 
   it('sends a person who accepts back with a code and the state', async () => {
-    const body = new URLSearchParams({ person: String(li), decision: 'accept', scope: 'user:email' })
+    const body = new URLSearchParams({ person: String(li), decision: 'accept' })
     const response = await fetch(address(), { method: 'POST', body, redirect: 'manual' })
     const location = new URL(response.headers.get('location') ?? '')
     expect(response.status).toBe(303)
     expect(location.origin + location.pathname).toBe(callback)
     expect(location.searchParams.get('state')).toBe('st4te')
-    expect(await exchange(codeIn(location.href))).toMatchObject({ scope: 'user:email' })
+    expect(await exchange(codeIn(location.href))).toMatchObject({ scope: 'read:user,user:email' })
   })
 
   it('sends a person who refuses back with access_denied, a description, an address and the state', async () => {
@@ -316,8 +316,8 @@ describe('trouble', () => {
 
   it.each([
     ['server_error', 500, 'Internal Server Error'],
-    ['bad_gateway_html', 502, '<h1>502 Bad Gateway</h1>'],
-    ['html_instead', 200, '<h1>Please log in to this network</h1>'],
+    ['bad_gateway_html', 502, '<html><body>502 Bad Gateway</body></html>'],
+    ['html_instead', 200, '<html><body>Service maintenance</body></html>'],
   ] as const)('%s answers with %d', async (kind, status, body) => {
     vendor.faults.push({ kind })
     const response = await postToken(goodExchange(codeFor()))
