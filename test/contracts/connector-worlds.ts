@@ -3,7 +3,7 @@ import { type ConnectionOptions, connectionOptions } from '../../interactions/me
 import type { UpstreamResponse, Visit } from '../../interactions/methods/connector.ts'
 import { startApple } from '../../sandbox/simulators/apple.ts'
 import { startGithub } from '../../sandbox/simulators/github.ts'
-import { startOidc } from '../../sandbox/simulators/oidc.ts'
+import { type OidcOptions, startOidc } from '../../sandbox/simulators/oidc.ts'
 import { startQq } from '../../sandbox/simulators/qq.ts'
 import type { Fault, ReceivedRequest } from '../../sandbox/simulators/simulator.ts'
 import { startWechat } from '../../sandbox/simulators/wechat.ts'
@@ -26,6 +26,10 @@ export interface ConnectorWorld {
   }
   /** What is wrong with what it says, where it can be told to say something wrong. */
   readonly misbehaviours?: Set<string>
+  /** Whether the vendor still knows a token, where it tells. */
+  isLive?(token: string): boolean
+  /** Has it sign with another key, where it signs. */
+  rotateKeys?(): void
   readonly visit: Visit
   settings(bent?: Settings): ConnectionOptions
   /** Settings of another app, of somebody else. */
@@ -298,6 +302,8 @@ export async function apple(clock: Clock): Promise<ConnectorWorld> {
   return {
     simulator,
     misbehaviours: simulator.misbehaviours as Set<string>,
+    rotateKeys: simulator.rotateKeys,
+    isLive: simulator.isLive,
     visit,
     settings: (bent = {}) => options({ id: 'ours', ...team, ...bent }),
     foreign: () =>
@@ -333,10 +339,17 @@ export async function apple(clock: Clock): Promise<ConnectorWorld> {
   }
 }
 
-export async function oidc(clock: Clock): Promise<ConnectorWorld> {
-  const authMethod = 'client_secret_basic'
+interface OidcTraits extends Pick<OidcOptions, 'alg' | 'claimsInIdToken'> {
+  readonly authMethod?: OidcOptions['clients'][number]['authMethod']
+}
+
+export async function oidc(
+  clock: Clock,
+  { authMethod = 'client_secret_basic', ...rest }: OidcTraits = {},
+): Promise<ConnectorWorld> {
   const simulator = await startOidc({
     clock,
+    ...rest,
     people: [
       {
         id: 'subject-1',
@@ -356,6 +369,7 @@ export async function oidc(clock: Clock): Promise<ConnectorWorld> {
   return {
     simulator,
     misbehaviours: simulator.misbehaviours as Set<string>,
+    rotateKeys: simulator.rotateKeys,
     visit,
     settings: (bent = {}) => options({ id: 'ours', client_id: 'ours', client_secret: appSecret, ...bent }),
     foreign: () => options({ id: 'theirs', client_id: 'theirs', client_secret: foreignSecret }),
