@@ -6,23 +6,28 @@ import type { SmsSender } from '../src/sms/sender.ts'
 import { demoClients, demoResources } from './demo/clients.ts'
 import { sandboxRoutes } from './demo/routes.ts'
 import { outbox, specialNumbers } from './outbox.ts'
+import { startUpstreams } from './upstreams.ts'
 
 /** Everything that makes the server usable offline by somebody who tries it. Never part of the image. */
 export async function openSandbox({ config, clock, sealer }: Core): Promise<Sandbox> {
   const { issuer } = config
+  const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
   const messages = outbox({ dataDir: config.data_dir, clock })
   // The master key makes it: the same in every process and after every start, another one on every machine.
   const backendSecret = sealer.mac('sandbox', 'sandbox-backend')
   return {
     sms: printed(messages.smsSender(), consoleSms({ stream: process.stderr })),
     mail: messages.mailSender(),
+    connections: upstreams?.connections ?? [],
     clients: demoClients(issuer, backendSecret),
     resources: demoResources(issuer),
     middleware(renderer) {
       const router = sandboxRoutes({ config, clock, renderer: renderer as Renderer, messages, backendSecret })
       return (ctx, next) => router.routes()(ctx as never, next)
     },
-    async close() {},
+    async close() {
+      await upstreams?.close()
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 import { LoginAttempts } from '../interactions/attempt.ts'
 import { AttemptRecords } from '../interactions/attempt-record.ts'
 import { Callbacks } from '../interactions/callbacks.ts'
-import { buildConnectors } from '../interactions/methods/connections.ts'
+import { buildConnectors, type ConnectionOptions } from '../interactions/methods/connections.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
 import { type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
@@ -25,17 +25,18 @@ export interface Logins {
   readonly hashing: Hasher
 }
 
-/** What sends where no vendor is configured. */
-export interface OwnSenders {
+/** What stands in where no vendor is configured. */
+export interface StandIns {
   readonly sms: SmsSender
   readonly mail: MailSender
+  readonly connections: readonly ConnectionOptions[]
 }
 
 const outboundTimeoutMs = 5000
 const upstreamTimeoutMs = 10_000
 
 /** Builds everything a login needs, from the senders of codes to the attempts. */
-export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
+export function buildLogins(core: Core, own: StandIns | undefined): Logins {
   const { config, log, clock, database, store, sealer, directory, audit } = core
   const { argon2, workers, max_queue: maxQueue } = config.password
   const hashing = hasher({ parameters: argon2, workers, maxQueue })
@@ -61,10 +62,11 @@ export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
     seal: (text) => sealer.seal(text, 'callback'),
     open: (sealed) => sealer.open(sealed, 'callback'),
   })
+  const connections = config.connections.length > 0 ? config.connections : (own?.connections ?? [])
   const upstreams = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
   const options = {
     methods: config.login.methods,
-    connectors: buildConnectors(config.connections, { http: upstreams, clock, allowInsecure: config.sandbox }),
+    connectors: buildConnectors(connections, { http: upstreams, clock, allowInsecure: config.sandbox }),
     callbacks,
     issuer: config.issuer,
     registration: config.registration,
