@@ -16,7 +16,6 @@ import { appSecret, type ConnectorWorld, callback } from './connector-worlds.ts'
 
 /** Walked by `walkTo`. */
 export const clock = () => Date.now()
-const http = httpClient({ timeoutMs: 300, allowInsecure: true })
 
 /** What goes out with every login of these tests. */
 export const sent = {
@@ -27,7 +26,11 @@ export const sent = {
 }
 
 /** The connector of one connection. */
-export function build(options: ConnectionOptions, allowInsecure = true): Connector {
+export function build(
+  options: ConnectionOptions,
+  { allowInsecure = true, timeoutMs = 10_000 }: { readonly allowInsecure?: boolean; readonly timeoutMs?: number } = {},
+): Connector {
+  const http = httpClient({ timeoutMs, allowInsecure: true })
   const [connector] = buildConnectors([options], { http, clock, allowInsecure })
   if (!connector) throw new Error('nothing was built')
   return connector

@@ -133,7 +133,8 @@ describe.each([
     ['a length that is not kept', { kind: 'wrong_length' }, 'upstream.refused', undefined],
   ])('fails on %s of any call, having tried each call once', async (_, fault, code, word) => {
     for (const path of [world.exchangePath, ...world.laterPaths]) {
-      const { identify, response } = await arrived()
+      const connector = build(world.settings(), 'ms' in fault ? { timeoutMs: 300 } : {})
+      const { identify, response } = await comeBack(world, connector)
       const before = world.simulator.requests.length
       world.simulator.faults.push({ ...fault, path })
       const refused = await refusedBy(world, identify(), response)
@@ -202,14 +203,49 @@ describe.each([
   it('is not built outside the sandbox with an address that is not https', () => {
     for (const setting of world.addressSettings) {
       const others = Object.fromEntries(world.addressSettings.map((each) => [each, 'https://vendor.example.com']))
-      expect(() => build(world.settings(others), false)).not.toThrow()
+      expect(() => build(world.settings(others), { allowInsecure: false })).not.toThrow()
       const bent = world.settings({ ...others, [setting]: 'http://vendor.example.com' })
-      expect(() => build(bent, false)).toThrow(`connection ours: ${setting} must be an https address`)
+      expect(() => build(bent, { allowInsecure: false })).toThrow(
+        `connection ours: ${setting} must be an https address`,
+      )
     }
   })
 
   it('hides its secrets wherever its settings are printed', () => {
     const settings = world.settings()
     expect(`${inspect(settings, { depth: 9 })} ${JSON.stringify(settings)}`).not.toMatch(/DNTL|PRIVATE KEY/)
+  })
+})
+
+describe.each([
+  { name: 'wechat', open: wechat('website') },
+  { name: 'qq', open: qq },
+  { name: 'weibo', open: weibo },
+  { name: 'apple', open: apple },
+  { name: 'oidc', open: oidc },
+])('the status of an answer of $name', ({ open }) => {
+  let world: ConnectorWorld
+
+  beforeEach(async () => {
+    world = await open(clock)
+  })
+  afterEach(() => world.simulator.close())
+
+  it('makes a failure of an answer that looks like a good one', async () => {
+    const { response, authorization } = await comeBack(world)
+    const body = { access_token: 'a', token_type: 'bearer', openid: 'b', uid: '1', scope: '', id_token: 'c' }
+    const vendor = await impostor((_, answer) => answer.writeHead(418).end(JSON.stringify(body)))
+    const elsewhere = Object.fromEntries(world.addressSettings.map((setting) => [setting, vendor.url]))
+    const refused = await refusedBy(world, build(world.settings(elsewhere)).identify(response, authorization))
+    vendor.close()
+    expect(refused.code).toBe('upstream.refused')
+    expect(vendor.calls()).toBe(1)
+  })
+
+  it('says that the vendor has too much to do', async () => {
+    const { identify } = await comeBack(world)
+    world.simulator.faults.push({ kind: 'too_many_requests', path: world.exchangePath })
+    const refused = await refusedBy(world, identify())
+    expect([refused.code, wordOf(refused)]).toEqual(['upstream.busy', '429'])
   })
 })

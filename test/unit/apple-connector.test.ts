@@ -1,5 +1,6 @@
-import { generateKeyPairSync, verify } from 'node:crypto'
+import { createHash, generateKeyPairSync, verify } from 'node:crypto'
 import { inspect } from 'node:util'
+import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { apple } from '../../interactions/methods/apple.ts'
 import type { HttpRequest } from '../../src/base/http.ts'
@@ -72,5 +73,71 @@ describe('the client secret for Apple', () => {
       { path: ['private_key'], message: 'expected the content of the .p8 file of the key' },
     ])
     expect(inspect(parsed.error)).not.toContain(String(text).split('\n').at(1) ?? String(text))
+  })
+})
+
+describe('an ID token of Apple', () => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const seconds = now / 1000
+  const half = (text: string) => createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
+  const good = {
+    iss: 'https://appleid.apple.com',
+    aud: 'com.example.web',
+    sub: '001999.subject.1200',
+    iat: seconds,
+    exp: seconds + 600,
+    nonce: 'nonce',
+  }
+
+  async function identified(claims: Readonly<Record<string, unknown>>, alg = 'RS256') {
+    const idToken = await new SignJWT({ ...claims })
+      .setProtectedHeader({ alg, kid: 'KID' })
+      .sign(alg === 'HS256' ? new TextEncoder().encode('a shared secret of 32 characters') : rsa.privateKey)
+    const jwk = { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'KID', use: 'sig' }
+    const token = { access_token: 'access', id_token: idToken, refresh_token: 'refresh' }
+    const http = {
+      request: async (url: URL | string) => {
+        const answer = String(url).endsWith('/auth/keys') ? { keys: [jwk] } : token
+        return { status: 200, headers: new Headers(), text: JSON.stringify(answer) }
+      },
+    }
+    const connector = apple.build(apple.options.parse(settings), { http, clock: () => now, allowInsecure: false })
+    return connector.identify({ code: 'code' }, authorization)
+  }
+
+  it.each([
+    ['nothing more', {}],
+    ['hashes of the code and the access token', { at_hash: half('access'), c_hash: half('code') }],
+    ['a clock a little ahead', { iat: seconds + 60 }],
+    ['an end a little ago', { exp: seconds - 59 }],
+  ])('is good with %s', async (_, more) => {
+    const { identity, credential } = await identified({ ...good, ...more })
+    expect([identity.subjects, credential]).toEqual([['001999.subject.1200'], 'refresh'])
+  })
+
+  it.each([
+    ['somebody else as audience', { aud: 'com.example.other' }, 'id_token:aud'],
+    ['another audience beside us', { aud: ['com.example.web', 'com.example.other'] }, 'id_token:aud'],
+    ['another issuer', { iss: 'https://appleid.example.com' }, 'id_token:iss'],
+    ['a time to come', { iat: seconds + 61 }, 'id_token:iat'],
+    ['an end in the past', { exp: seconds - 61 }, 'id_token:exp'],
+    ['no end', { exp: undefined }, 'id_token:exp'],
+    ['another nonce', { nonce: 'another' }, 'id_token:nonce'],
+    ['no nonce', { nonce: undefined }, 'id_token:nonce'],
+    ['the hash of another access token', { at_hash: half('another') }, 'id_token:at_hash'],
+    ['the hash of another code', { c_hash: half('another') }, 'id_token:c_hash'],
+    ['no subject', { sub: undefined }, 'unexpected_shape'],
+    ['an empty subject', { sub: '' }, 'unexpected_shape'],
+  ])('is refused with %s', async (_, bent, word) => {
+    const refused = await identified({ ...good, ...bent }).catch((error) => error)
+    // The error of the library would hold every claim.
+    expect([refused.code, refused.cause.vendorCode, refused.cause.cause]).toEqual(['upstream.refused', word, undefined])
+  })
+
+  it.each(['HS256', 'PS256', 'RS512'])('is refused when it is signed with %s', async (alg) => {
+    await expect(identified(good, alg)).rejects.toMatchObject({
+      code: 'upstream.refused',
+      cause: { vendorCode: 'ERR_JOSE_ALG_NOT_ALLOWED' },
+    })
   })
 })
