@@ -267,6 +267,12 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('Who may make an account.'),
+    identities_per_provider: z
+      .union([z.int().min(1), z.record(z.string(), z.int().min(1))])
+      .default({})
+      .describe(
+        'How many identities of one provider a user may bind: one number for all, or `{ phone: 1, github: 2 }`. Without a number, any.',
+      ),
     lifetimes: z
       .strictObject({
         access: duration.prefault('10m').describe('Access tokens that no resource gives a time of its own.'),

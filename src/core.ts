@@ -59,7 +59,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       databaseUrl,
       store,
       sealer: sealer({ keys }),
-      directory: new AccountDirectory({ database, clock }),
+      directory: new AccountDirectory({ database, clock, limitOf: identityLimit(config) }),
       audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
       async sweep() {
         await tables?.sweep()
@@ -76,6 +76,11 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
     await embedded?.stop()
     throw error
   }
+}
+
+/** How many identities of a provider a user may bind; undefined: any number. */
+export function identityLimit({ identities_per_provider: limits }: Config): (provider: string) => number | undefined {
+  return (provider) => (typeof limits === 'number' ? limits : limits[provider])
 }
 
 function openOwnDatabase(config: Config, log: Log, serve: boolean): Promise<EmbeddedDatabase> {
