@@ -21,7 +21,7 @@ export type Ask =
   | {
       readonly view: 'code'
       readonly channel: 'sms' | 'email'
-      readonly purpose: 'login' | 'register' | 'reset'
+      readonly purpose: 'login' | 'register' | 'reset' | 'bind'
       readonly maskedTarget: string
       readonly resendAt: number
     }
