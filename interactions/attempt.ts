@@ -38,6 +38,8 @@ export interface AdvanceRequest {
   readonly input: Input
   readonly clientId?: string | undefined
   readonly requestId?: string | undefined
+  /** Who is signed in and adds a way in; absent in a login. */
+  readonly userId?: UserId | undefined
 }
 
 interface Dependencies {
@@ -253,12 +255,13 @@ export class LoginAttempts {
   }
 
   async #recordRefusal(request: AdvanceRequest, error: AppError): Promise<void> {
-    const { clientId, ip, requestId, method } = request
+    const { clientId, ip, requestId, userId, method } = request
     const answer = error.cause instanceof UpstreamAnswer ? error.cause : undefined
     const isUpstream = error.code.startsWith('upstream.')
     if (!isUpstream && !refusalsWorthKeeping.has(error.code)) return
     await this.#deps.audit.record({
-      event: isUpstream ? 'upstream.failed' : 'login.failed',
+      event: isUpstream ? 'upstream.failed' : userId ? 'identity.refused' : 'login.failed',
+      userId,
       clientId,
       ip,
       requestId,

@@ -18,6 +18,8 @@ export const auditEventNames = [
   'user.deleted',
   'identity.bound',
   'identity.unbound',
+  'identity.refused',
+  'profile.changed',
   'password.set',
   'password.changed',
   'password.reset',
