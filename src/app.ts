@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa'
 import type { Provider } from 'oidc-provider'
-import { accountClient } from '../interactions/browser/account.ts'
+import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { assets } from '../views/engine.ts'
 import { slowClientGuessing } from './client-guessing.ts'
@@ -51,7 +51,12 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
 const sweepMs = 60_000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
-export async function buildApp({ config, log, clock = () => Date.now(), sandbox: openSandbox }: AppInput): Promise<App> {
+export async function buildApp({
+  config,
+  log,
+  clock = () => Date.now(),
+  sandbox: openSandbox,
+}: AppInput): Promise<App> {
   const metrics = createMetrics()
   const onAudit = (event: string, outcome: 'stored' | 'failed') => metrics.auditEvents.inc({ event, outcome })
   const core = await openCore({ config, log, clock, serve: true, onAudit })

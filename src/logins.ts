@@ -3,15 +3,16 @@ import { AttemptRecords } from '../interactions/attempt-record.ts'
 import { Callbacks } from '../interactions/callbacks.ts'
 import { buildConnectors, type ConnectionOptions } from '../interactions/methods/connections.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
-import { type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
+import { bindingMethods, type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
 import { httpClient } from './base/http.ts'
+import type { UserId } from './base/ids.ts'
 import type { Core } from './core.ts'
 import { rules } from './limit-rules.ts'
 import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
-import { revokeUser } from './oidc/revoke-user.ts'
+import { revokeOthers, revokeUser } from './oidc/revoke-user.ts'
 import { limits as buildLimits } from './ops/limits.ts'
 import { buildSmsSender } from './sms/registry.ts'
 import type { SmsSender } from './sms/sender.ts'
@@ -23,6 +24,10 @@ export interface Logins {
   readonly methods: LoginMethods
   readonly passwords: Passwords
   readonly hashing: Hasher
+  /** The same for somebody who is signed in and adds a way in: methods and attempts that no login shares. */
+  readonly bindings: { readonly attempts: LoginAttempts; readonly methods: LoginMethods }
+  /** Ends every session and token of a user but this session. Answers how many sessions ended. */
+  readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
 }
 
 /** What stands in where no vendor is configured. */
@@ -72,8 +77,12 @@ export function buildLogins(core: Core, own: StandIns | undefined): Logins {
     registration: config.registration,
   }
   const methods = loginMethods({ codes, passwords, directory, limits, options })
-  const attempts = new LoginAttempts({
-    methods,
+  const channels = [
+    ...(own || senders.length > 0 ? (['sms'] as const) : []),
+    ...(own || config.mail ? (['email'] as const) : []),
+  ]
+  const forBinding = bindingMethods({ codes, options: { ...options, channels } })
+  const common: Omit<ConstructorParameters<typeof LoginAttempts>[0], 'methods'> = {
     directory,
     passwords,
     records: new AttemptRecords({
@@ -90,6 +99,14 @@ export function buildLogins(core: Core, own: StandIns | undefined): Logins {
         await revokeUser(database, userId)
       },
     },
-  })
-  return { attempts, callbacks, methods, passwords, hashing }
+  }
+  return {
+    attempts: new LoginAttempts({ ...common, methods }),
+    callbacks,
+    methods,
+    passwords,
+    hashing,
+    bindings: { attempts: new LoginAttempts({ ...common, methods: forBinding }), methods: forBinding },
+    revokeOthers: (userId, sessionUid) => revokeOthers(database, userId, sessionUid),
+  }
 }

@@ -3,15 +3,21 @@ import { join } from 'node:path'
 import type { Context, Middleware } from 'koa'
 import type { Interaction, Provider } from 'oidc-provider'
 import { accountPages } from '../interactions/browser/account.ts'
+import { bindingPages } from '../interactions/browser/account-binding.ts'
+import { identityPages } from '../interactions/browser/account-identities.ts'
+import { passwordPages } from '../interactions/browser/account-password.ts'
+import type { AccountRooms } from '../interactions/browser/account-routes.ts'
+import { accountSession } from '../interactions/browser/account-session.ts'
 import { consentPages } from '../interactions/browser/consent.ts'
 import { loginPages } from '../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
 import { authorizationHref, browserRoutes } from '../interactions/browser/routes.ts'
 import { viewEngine, viewsFolder } from '../views/engine.ts'
+import type { Country } from '../views/views.ts'
 import { epochSeconds } from './base/clock.ts'
 import { i18n as buildI18n, type Locale } from './base/i18n.ts'
 import { countryName } from './base/phone.ts'
-import type { Core } from './core.ts'
+import { type Core, identityLimit } from './core.ts'
 import type { Logins } from './logins.ts'
 
 /** The pages for browsers. */
@@ -32,9 +38,10 @@ interface Dependencies {
 const rememberedSeconds = 86_400
 
 /** Builds everything that draws for people. */
-export function buildPages({ core, logins, provider }: Dependencies): Pages {
+export function buildPages(dependencies: Dependencies): Pages {
+  const { core, logins, provider } = dependencies
   const { config, clock, store, sealer, directory, audit } = core
-  const { attempts, callbacks, methods, passwords } = logins
+  const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
 
   const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
@@ -47,6 +54,8 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
     now: () => new Date(clock()),
   })
 
+  const countries = (ctx: Context) =>
+    config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) }))
   const login = loginPages({
     attempts,
     methods,
@@ -55,23 +64,10 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
     options: {
       secure: config.issuer.startsWith('https:'),
       agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
-      countries: (ctx) =>
-        config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) })),
+      countries,
       registration: config.registration,
       minPasswordLength,
       nowMs: clock,
-    },
-  })
-  const account = accountPages({
-    renderer,
-    directory,
-    passwords,
-    audit,
-    provider,
-    options: {
-      nowSeconds: () => epochSeconds(clock),
-      formToken: (uid) => sealer.mac('form_token', uid),
-      minPasswordLength,
     },
   })
   const restartKey = (uid: string) => `restart:${sealer.mac('restart', uid)}`
@@ -79,7 +75,7 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
     provider,
     renderer,
     callbacks,
-    pages: { login, consent: consentPages({ renderer }), account },
+    pages: { login, consent: consentPages({ renderer }), account: accountRooms(dependencies, renderer, countries) },
     directory,
     audit,
     restartHref: (uid) => store.get<string>(restartKey(uid)),
@@ -95,6 +91,51 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
     renderer,
     routes: router.routes() as unknown as Middleware,
     remember: (begun) => store.set(restartKey(begun.uid), authorizationHref(begun.params), rememberedSeconds),
+  }
+}
+
+/** The account centre. */
+function accountRooms(
+  { core, logins, provider }: Dependencies,
+  renderer: Renderer,
+  countries: (ctx: Context) => readonly Country[],
+): AccountRooms {
+  const { config, clock, sealer, directory, audit } = core
+  const { bindings, callbacks, passwords, revokeOthers } = logins
+  const session = accountSession({
+    provider,
+    directory,
+    nowSeconds: () => epochSeconds(clock),
+    formToken: (uid) => sealer.mac('form_token', uid),
+  })
+  const common = { session, renderer, directory, audit }
+  const identities = identityPages({
+    ...common,
+    passwords,
+    options: { methods: bindings.methods, limitOf: identityLimit(config) },
+  })
+  return {
+    session,
+    identities,
+    home: accountPages({ ...common, passwords }),
+    password: passwordPages({
+      session,
+      renderer,
+      passwords,
+      audit,
+      options: { minPasswordLength: config.password.min_length, revokeOthers },
+    }),
+    binding: bindingPages({
+      ...common,
+      list: identities,
+      options: {
+        ...bindings,
+        callbacks,
+        countries,
+        nowMs: clock,
+        bindingId: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
+      },
+    }),
   }
 }
 

@@ -43,6 +43,28 @@ const consent: ConsentView = {
   offlineAccess: false,
 }
 
+const accountLinks = {
+  profileHref: '/account/profile',
+  identitiesHref: '/account/identities',
+  passwordHref: '/account/password',
+  logoutHref: '/session/end',
+}
+
+const used = {
+  createdAt: new Date('2025-03-01T12:34:56Z'),
+  lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+  isProved: true,
+}
+
+const addable = {
+  codeWays: [
+    { kind: 'phone', href: '/account/identities/phone', isFull: true },
+    { kind: 'email', href: '/account/identities/email', isFull: false },
+  ],
+  formToken: 'q1w2e3r4',
+  backHref: '/account',
+} as const
+
 /** Every page as it can look: the plain case, refusals, long names. Tests and the screenshot script render them all. */
 export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   login: [
@@ -117,6 +139,14 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       resendAfterSeconds: 42,
       error: { code: 'otp.too_soon', message: '验证码获取太频繁，请42秒钟后再试。' },
     },
+    {
+      channel: 'email',
+      maskedTarget: 'l***u@example.com',
+      purpose: 'bind',
+      method: 'email',
+      formToken: 'q1w2e3r4',
+      resendAfterSeconds: 60,
+    },
   ],
   'password-new': [
     { purpose: 'reset', method: 'reset', minLength: 8, username: 'linxiaoyu', needsCurrent: false, canSkip: false },
@@ -127,7 +157,8 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       username: '+8613800138000',
       needsCurrent: true,
       formToken: 'q1w2e3r4',
-      canSkip: false,
+      canSkip: true,
+      canSignOutOthers: true,
       error: { code: 'password.common', message: '这个密码太常见，容易被猜到，请换一个。', field: 'new_password' },
     },
   ],
@@ -239,22 +270,91 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       accountLabel: '138****8000',
       userId: 'usr_0123456789abcdefghjkmnpqrs',
       identities: [
-        { label: '138****8000', provider: 'phone', lastUsedAt: new Date('2026-03-01T12:34:56Z') },
-        { label: 'lin@corp.example.com', provider: 'oidc:corp', lastUsedAt: new Date('2025-12-31T23:59:59Z') },
+        { label: '138****8000', provider: 'phone' },
+        { label: 'o6****7f3c', provider: 'oidc:corp' },
       ],
       hasPassword: false,
-      passwordHref: '/account/password',
-      logoutHref: '/session/end',
+      ...accountLinks,
     },
     {
-      accountLabel: '林小雨',
+      accountLabel: longName,
+      nickname: longName,
       userId: 'usr_0123456789abcdefghjkmnpqrs',
-      identities: [{ label: 'linxiaoyu', provider: 'username', lastUsedAt: new Date('2026-03-01T12:34:56Z') }],
+      identities: [{ label: 'linxiaoyu', provider: 'username' }],
       hasPassword: true,
-      passwordHref: '/account/password',
-      logoutHref: '/session/end',
-      notice: '密码已修改，其他设备需要重新登录。',
+      ...accountLinks,
+      notice: '密码已保存，其他浏览器和所有应用都已退出登录。',
     },
+  ],
+  'account-profile': [
+    { nickname: '', maxLength: 64, formToken: 'q1w2e3r4' },
+    {
+      nickname: longName,
+      maxLength: 64,
+      formToken: 'q1w2e3r4',
+      error: { code: 'request.invalid', message: '昵称最多 64 个字符。', field: 'nickname' },
+    },
+  ],
+  identities: [
+    {
+      identities: [
+        { label: '138****8000', provider: 'phone', ...used, lastUsedIp: '203.0.113.*', unbindHref: '/account/unbind' },
+        { label: '10****0042', provider: 'github', ...used, lastUsedIp: '2001:db8:1:*', unbindHref: '/account/unbind' },
+        { label: 'li***@subdomain.of.a.long.example.com', provider: 'email', ...used, unbindHref: '/account/unbind' },
+        { label: 'linxiaoyu', provider: 'username', ...used, isProved: false, unbindHref: '/account/unbind' },
+      ],
+      ...addable,
+      connections: [
+        { id: 'wechat', provider: 'wechat', isHere: true, isFull: false },
+        { id: 'github', provider: 'github', isHere: true, isFull: true },
+        { id: 'corp', provider: 'oidc:corp', label: '公司账号', isHere: false, isFull: false },
+      ],
+      notice: '已绑定，以后可以用它登录。',
+    },
+    {
+      identities: [{ label: '138****8000', provider: 'phone', ...used, lastUsedIp: '203.0.113.*' }],
+      ...addable,
+      codeWays: [],
+      connections: [],
+      error: { code: 'identity.last', message: '这是您最后一种登录方式，解绑后将无法登录。请先绑定其他方式。' },
+    },
+  ],
+  'account-unbind': [
+    {
+      identityId: 'idn_0123456789abcdefghjkmnpqrs',
+      provider: 'github',
+      label: '10****0042',
+      formToken: 'q1w2e3r4',
+      backHref: '/account/identities',
+    },
+  ],
+  'account-bind': [
+    { kind: 'phone', values: {}, countries, formToken: 'q1w2e3r4', backHref: '/account/identities' },
+    {
+      kind: 'email',
+      values: { identifier: 'lin@' },
+      countries,
+      formToken: 'q1w2e3r4',
+      backHref: '/account/identities',
+      error: {
+        code: 'email.invalid',
+        message: '邮箱格式不正确，请检查后重新输入，例如 name@example.com。',
+        field: 'identifier',
+      },
+    },
+    {
+      kind: 'phone',
+      values: { phone: '13800138000', country: '86' },
+      countries,
+      formToken: 'q1w2e3r4',
+      backHref: '/account/identities',
+      error: { code: 'otp.too_soon', message: '验证码获取太频繁，请42秒钟后再试。' },
+      retryAfterSeconds: 42,
+    },
+  ],
+  'account-taken': [
+    { provider: 'github', backHref: '/account/identities', logoutHref: '/session/end' },
+    { provider: 'oidc:corp', backHref: '/account/identities', logoutHref: '/session/end' },
   ],
   choose: [
     { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },

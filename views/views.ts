@@ -92,12 +92,13 @@ export interface LoginView {
   readonly retryAfterSeconds?: number | undefined
 }
 
-/** Posts `method` and `otp`; the resend form posts `method` and `resend=1`. */
+/** Posts `method` and `otp`; the resend form posts `method` and `resend=1`. Both carry `form_token` when given. */
 export interface CodeView {
   readonly channel: 'sms' | 'email'
   readonly maskedTarget: string
-  readonly purpose: 'login' | 'register' | 'reset'
+  readonly purpose: 'login' | 'register' | 'reset' | 'bind'
   readonly method: string
+  readonly formToken?: string | undefined
   readonly resendAfterSeconds: number
   readonly error?: PageError | undefined
   readonly triesLeft?: number | undefined
@@ -114,6 +115,8 @@ export interface PasswordNewView {
   readonly error?: PageError | undefined
   readonly formToken?: string | undefined
   readonly canSkip: boolean
+  /** Offers a box, never ticked beforehand: `sign_out_others`. */
+  readonly canSignOutOthers?: boolean
 }
 
 export type RegisterKind = 'phone' | 'email' | 'username'
@@ -211,14 +214,77 @@ export interface DeviceDoneView {
 
 export interface AccountView {
   readonly accountLabel: string
+  readonly nickname?: string | undefined
   readonly userId: string
   /** `label` is masked; `provider` is the identity's provider as stored (`phone`, `oidc:<name>` …). */
-  readonly identities: readonly { readonly label: string; readonly provider: string; readonly lastUsedAt: Date }[]
+  readonly identities: readonly { readonly label: string; readonly provider: string }[]
   readonly hasPassword: boolean
+  readonly profileHref: string
+  readonly identitiesHref: string
   readonly passwordHref: string
   readonly logoutHref: string
   /** One translated sentence about what was just done. */
   readonly notice?: string | undefined
+}
+
+/** Posts `nickname` and `form_token`. */
+export interface AccountProfileView {
+  readonly nickname: string
+  readonly maxLength: number
+  readonly formToken: string
+  readonly error?: PageError | undefined
+}
+
+/** Each button of an upstream posts its id as `method`, and `form_token`. */
+export interface IdentitiesView {
+  readonly identities: readonly IdentityItem[]
+  /** Ways in that a code proves, each a page. `isFull`: no more of this provider can be bound. */
+  readonly codeWays: readonly { readonly kind: 'phone' | 'email'; readonly href: string; readonly isFull: boolean }[]
+  readonly connections: readonly (Omit<ConnectionItem, 'isLast'> & { readonly isFull: boolean })[]
+  readonly formToken: string
+  readonly backHref: string
+  readonly notice?: string | undefined
+  readonly error?: PageError | undefined
+}
+
+export interface IdentityItem {
+  readonly label: string
+  readonly provider: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date
+  /** Masked. */
+  readonly lastUsedIp?: string | undefined
+  /** False: an import claimed it and nobody has logged in with it. */
+  readonly isProved: boolean
+  /** Absent for the last way in. */
+  readonly unbindHref?: string | undefined
+}
+
+/** Posts `identity` and `form_token`. */
+export interface AccountUnbindView {
+  readonly identityId: string
+  readonly provider: string
+  readonly label: string
+  readonly formToken: string
+  readonly backHref: string
+}
+
+/** Posts `phone` + `country` or `identifier`, and `form_token`. */
+export interface AccountBindView {
+  readonly kind: 'phone' | 'email'
+  readonly values: TypedValues
+  readonly countries: readonly Country[]
+  readonly formToken: string
+  readonly backHref: string
+  readonly error?: PageError | undefined
+  readonly retryAfterSeconds?: number | undefined
+}
+
+/** What was proved belongs to somebody else. Nothing of that account is shown. */
+export interface AccountTakenView {
+  readonly provider: string
+  readonly backHref: string
+  readonly logoutHref: string
 }
 
 /** The sandbox's own sample documents, so that the agreement links lead somewhere. */
@@ -256,6 +322,11 @@ export interface Views {
   readonly 'device-confirm': DeviceConfirmView
   readonly 'device-done': DeviceDoneView
   readonly account: AccountView
+  readonly 'account-profile': AccountProfileView
+  readonly identities: IdentitiesView
+  readonly 'account-unbind': AccountUnbindView
+  readonly 'account-bind': AccountBindView
+  readonly 'account-taken': AccountTakenView
   readonly terms: TermsView
   readonly message: MessageView
   readonly continue: ContinueView

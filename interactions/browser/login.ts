@@ -27,7 +27,7 @@ export interface LoginResult {
 }
 
 /** Failures of others that a person can do something about: they are told on the page they came from. */
-const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|upstream\.\w+)$/
+export const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|upstream\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages({ attempts, methods, directory, renderer, options }: Dependencies) {

@@ -6,7 +6,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
-import type { accountPages } from './account.ts'
+import { type AccountRooms, accountRoutes } from './account-routes.ts'
 import { receiveCallback } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
 import { readForm } from './form.ts'
@@ -20,7 +20,7 @@ interface Dependencies {
   readonly pages: {
     readonly login: ReturnType<typeof loginPages>
     readonly consent: ReturnType<typeof consentPages>
-    readonly account: ReturnType<typeof accountPages>
+    readonly account: AccountRooms
   }
   readonly callbacks: Callbacks
   readonly directory: AccountDirectory
@@ -143,10 +143,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
   router.get('interaction_callback', '/interaction/:uid/callback', orRestart(comeBack))
   router.get('callback', '/callback/:connection', receiveCallback(callbacks))
   router.post('callback_post', '/callback/:connection', receiveCallback(callbacks))
-  router.get('account', '/account', withLanguage(account.home))
-  router.get('account_return', '/account/return', account.comeBack)
-  router.get('account_password', '/account/password', withLanguage(account.passwordPage))
-  router.post('account_password_submit', '/account/password', guarded(account.submitPassword))
+  accountRoutes(router, account, { guarded, withLanguage })
   return router
 }
 
