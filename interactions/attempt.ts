@@ -189,13 +189,21 @@ export class LoginAttempts {
     return { kind: 'done', userId, amr, authTime: epochSeconds(options.clock), endedSessions }
   }
 
-  /** What the person proved before and now shows to be theirs by logging in. Throws `identity.taken`. */
+  /**
+   * What the person proved before and now shows to be theirs by logging in. Throws `identity.taken` or `identity.limit`; what was
+   * proved is forgotten then, so that the same login works without it.
+   */
   async #bindPending(request: AdvanceRequest, userId: UserId, record: AttemptRecord): Promise<readonly string[]> {
     const pending = this.#fresh(record)
     if (!pending) return []
-    const { directory, audit } = this.#deps
-    const { ip, clientId, requestId } = request
-    await directory.bind(userId, pending.identity, { ip })
+    const { directory, audit, records } = this.#deps
+    const { attemptId, ip, clientId, requestId } = request
+    await directory.bind(userId, pending.identity, { ip }).catch(async (error: unknown) => {
+      if (error instanceof AppError && error.code.startsWith('identity.')) {
+        await records.save(attemptId, { ...record, pending: undefined })
+      }
+      throw error
+    })
     const account = await directory.find(userId)
     if (account) await this.keepCredential(account, pending)
     const { provider } = pending.identity

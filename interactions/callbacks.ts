@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { AppError } from '../src/base/errors.ts'
+import { AppError, type ErrorCode } from '../src/base/errors.ts'
+import type { UserId } from '../src/base/ids.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 
 /** Where an answer is to be brought, and under which name it waits there. */
@@ -15,6 +16,11 @@ interface Kept {
   readonly connection: string
   readonly response: Readonly<Record<string, string>>
 }
+
+/** What a page has to tell of an answer that let nobody in. */
+export type Ending =
+  | { readonly kind: 'failed'; readonly method: string; readonly code: ErrorCode; readonly params: AppError['params'] }
+  | { readonly kind: 'conflict'; readonly provider: string; readonly users: readonly UserId[] }
 
 interface Dependencies {
   readonly store: EphemeralStore
@@ -91,6 +97,22 @@ export class Callbacks {
       await delay(pauseMs)
     }
     return undefined
+  }
+
+  /** Keeps what came of the answer, for the page the browser is sent to. */
+  async end(attemptId: string, handle: string, ending: Ending): Promise<void> {
+    const { store, seal } = this.#deps
+    await store.set(this.#endingKey(attemptId, handle), seal(JSON.stringify(ending)), lifetimeSeconds)
+  }
+
+  /** What came of it, as often as the page is asked for and only for the attempt it belongs to. */
+  async ending(attemptId: string, handle: string): Promise<Ending | undefined> {
+    const sealed = await this.#deps.store.get<string>(this.#endingKey(attemptId, handle))
+    return sealed === undefined ? undefined : (JSON.parse(this.#deps.open(sealed)) as Ending)
+  }
+
+  #endingKey(attemptId: string, handle: string): string {
+    return `${this.#responseKey(handle)}:ending:${attemptId}`
   }
 
   #stateKey(state: string): string {

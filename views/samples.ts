@@ -106,6 +106,12 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
     {
       ...login,
+      method: 'github',
+      agreementMissing: true,
+      connections: [{ id: 'github', provider: 'github', isHere: true, isLast: false }],
+    },
+    {
+      ...login,
       reauthenticate: true,
       loginHint: '+86 138 0013 8000',
       offeredMethods: ['sms'],

@@ -66,7 +66,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
   ): void {
     const shown = error && error.code !== 'agreement.required' ? renderer.pageError(ctx, error) : undefined
     const status = error?.status ?? 200
-    const page = { status, clientName: state(ctx).clientName, languageLinks: error === undefined }
+    const page = { status, clientName: state(ctx).clientName, languageLinks: ctx.method === 'GET' }
     const values = typed(input)
     switch (ask.view) {
       case 'login':

@@ -6,6 +6,7 @@ import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { acrOf } from '../../src/oidc/policy.ts'
 import type { LoginAttempts, Outcome } from '../attempt.ts'
+import type { Ending } from '../callbacks.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import { accountLabel } from './consent.ts'
@@ -34,14 +35,20 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered } = loginDrawing({ methods, renderer, options })
 
-  /** GET: what waits for a choice, the page of the asked-for method, or the step that is under way. */
-  async function show(ctx: Context, interaction: Interaction): Promise<void> {
+  /** GET: what came of an upstream's answer, what waits for a choice, the asked-for method, or the step that is under way. */
+  async function show(ctx: Context, interaction: Interaction, ending?: Ending): Promise<void> {
+    if (ending?.kind === 'conflict') return drawConflict(ctx, interaction, ending)
     const named = text(ctx.query['method'])
     if (named !== undefined && ctx.query['restart'] !== undefined) {
       await attempts.restart(interaction.uid, named)
       return leave(ctx, `${ctx.path}?method=${encodeURIComponent(methods.has(named) ? named : '')}`)
     }
     const pending = await attempts.pending(interaction.uid)
+    const failed = ending && methods.get(ending.method)
+    if (failed) {
+      const error = new AppError(ending.code, { params: ending.params })
+      return draw(ctx, interaction, failed, { view: failed.entry }, { error, binding: pending?.provider })
+    }
     const current = await attempts.current(interaction.uid, named)
     if (pending && named === undefined && !current) {
       const { nickname } = pending.profile
@@ -55,7 +62,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     draw(ctx, interaction, method, current?.ask ?? { view: method.entry }, { binding: pending?.provider })
   }
 
-  /** POST, or back from an upstream: one step. Answers the result for the library when the person is in. */
+  /** POST: one step. Answers the result for the library when the person is in. */
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
     const common = { ...about(ctx, interaction), channel: 'browser' as const }
     if (input['choice'] === 'new') return settle(ctx, interaction, await attempts.registerPending(common))
@@ -67,10 +74,26 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
       if (outcome.kind === 'done') rememberMethod(ctx, id, options.secure)
       return await settle(ctx, interaction, outcome)
     } catch (thrown) {
-      const error = asAppError(thrown)
-      if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
-      await redraw(ctx, interaction, method, input, error)
+      await redraw(ctx, interaction, method, input, shown(thrown))
       return undefined
+    }
+  }
+
+  /** Back from an upstream: one step. Nothing is drawn here, because the address of a callback is no page to stay on or reload. */
+  async function receive(
+    ctx: Context,
+    interaction: Interaction,
+    { connection, response }: { readonly connection: string; readonly response: Input },
+  ): Promise<LoginResult | Ending | undefined> {
+    const request = { ...about(ctx, interaction), channel: 'browser' as const, method: connection, input: response }
+    try {
+      const outcome = await attempts.advance(request)
+      if (outcome.kind === 'conflict') return outcome
+      if (outcome.kind === 'done' || outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
+      return await settle(ctx, interaction, outcome)
+    } catch (thrown) {
+      const { code, params } = shown(thrown)
+      return { kind: 'failed', method: connection, code, params }
     }
   }
 
@@ -87,16 +110,9 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
         if (endedSessions) await leaveSession(interaction)
         return { login: { accountId: userId, acr: acrOf(amr), amr: [...amr], ts: authTime } }
       }
-      case 'conflict': {
-        const accounts = await Promise.all(outcome.users.map((userId) => directory.find(userId)))
-        const view = {
-          provider: outcome.provider,
-          accounts: accounts.filter((each) => each !== undefined).map(shownAccount),
-          otherMethod: offered(interaction)[0] ?? 'password',
-        }
-        renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName })
+      case 'conflict':
+        await drawConflict(ctx, interaction, outcome)
         return undefined
-      }
       // A reload of what follows must not post again.
       case 'ask':
         leave(ctx, `/interaction/${interaction.uid}?method=${encodeURIComponent(outcome.method)}`)
@@ -108,6 +124,21 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
         leave(ctx, outcome.to.href)
         return undefined
     }
+  }
+
+  async function drawConflict(
+    ctx: Context,
+    interaction: Interaction,
+    { provider, users }: Extract<Ending, { kind: 'conflict' }>,
+  ): Promise<void> {
+    const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
+    const view = {
+      provider,
+      accounts: accounts.filter((each) => each !== undefined).map(shownAccount),
+      otherMethod: offered(interaction)[0] ?? 'password',
+    }
+    const languageLinks = ctx.method === 'GET'
+    renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName, languageLinks })
   }
 
   function leave(ctx: Context, to: string): void {
@@ -131,7 +162,14 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     draw(ctx, interaction, method, current?.ask ?? { view: method.entry }, { error, input, binding })
   }
 
-  return { show, submit }
+  return { show, submit, receive }
+}
+
+/** What a person is told where it happened. Throws again what is ours to repair. */
+function shown(thrown: unknown): AppError {
+  const error = asAppError(thrown)
+  if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
+  return error
 }
 
 /** Enough for its owner to recognise an account, and no more. */

@@ -68,7 +68,10 @@ export function browserRoutes(dependencies: Dependencies): Router {
     const found = await interaction(ctx)
     const client = await clientOf(ctx, found)
     if (renderer.switchLanguage(ctx)) return
-    if (found.prompt.name === 'login') return login.show(ctx, found)
+    if (found.prompt.name === 'login') {
+      const { answer } = ctx.query
+      return login.show(ctx, found, typeof answer === 'string' ? await callbacks.ending(found.uid, answer) : undefined)
+    }
     const accountId = found.session?.accountId
     const visitor = isId('usr', accountId) ? await directory.find(accountId) : undefined
     if (!visitor) throw new AppError('attempt.expired')
@@ -118,9 +121,14 @@ export function browserRoutes(dependencies: Dependencies): Router {
       ctx.status = 303
       return
     }
-    const result = await login.submit(ctx, found, { ...kept.response, method: kept.connection })
-    if (result) await finish(ctx, result)
-    await callbacks.settle(handle, String(ctx.response.get('location') || `/interaction/${found.uid}`))
+    const result = await login.receive(ctx, found, kept)
+    if (result && 'login' in result) await finish(ctx, result)
+    else if (result) {
+      await callbacks.end(found.uid, handle, result)
+      ctx.redirect(`/interaction/${found.uid}?answer=${handle}`)
+      ctx.status = 303
+    }
+    await callbacks.settle(handle, ctx.response.get('location'))
   }
 
   const guarded = (handler: (ctx: Context) => Promise<void> | void) => async (ctx: Context) => {
