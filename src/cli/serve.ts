@@ -19,13 +19,17 @@ export async function serve(context: CommandContext): Promise<number> {
   }
   const app = await start(loaded)
   const stop = untilStopped()
-  const { port, metrics } = await app.listen()
-  if (cluster.isWorker) {
-    shareMetrics(app.metrics.registry)
-    process.send?.({ ready: port })
-  } else announce(loaded, { port, metrics }, context)
-  await stop
-  await app.close()
+  try {
+    const { port, metrics } = await app.listen()
+    if (cluster.isWorker) {
+      shareMetrics(app.metrics.registry)
+      process.send?.({ ready: port })
+    } else announce(loaded, { port, metrics }, context)
+    await stop
+  } finally {
+    // Also where the port is taken: what is open would keep the process alive.
+    await app.close()
+  }
   if (process.connected) process.disconnect()
   return 0
 }
