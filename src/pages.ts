@@ -12,6 +12,7 @@ import { consentPages } from '../interactions/browser/consent.ts'
 import { loginPages } from '../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
 import { authorizationHref, browserRoutes } from '../interactions/browser/routes.ts'
+import type { LoginMethods } from '../interactions/methods/registry.ts'
 import { viewEngine, viewsFolder } from '../views/engine.ts'
 import type { Country } from '../views/views.ts'
 import { epochSeconds } from './base/clock.ts'
@@ -46,7 +47,7 @@ export function buildPages(dependencies: Dependencies): Pages {
 
   const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
   const renderer = buildRenderer({
-    engine: viewEngine({ folder: viewsFolder, translate: i18n.translate }),
+    engine: viewEngine({ folder: viewsFolder, translate: i18n.translate, providerLabels: labelsOf(methods) }),
     i18n,
     brand: { name: config.brand.name, supportUrl: config.brand.support_url },
     sandbox: config.sandbox,
@@ -137,6 +138,14 @@ function accountRooms(
       },
     }),
   }
+}
+
+function labelsOf(methods: LoginMethods): ReadonlyMap<string, string> {
+  return new Map(
+    [...methods.values()].flatMap(({ connection }) =>
+      connection?.label === undefined ? [] : [[connection.provider, connection.label] as const],
+    ),
+  )
 }
 
 function readLocale(locale: Locale): Record<string, string> {
