@@ -68,7 +68,7 @@ export class Callbacks {
     const { attemptId, handle } = expected
     const kept: Kept = { attemptId, connection, response }
     // SECURITY: the mark outlives the answer, so that a state brings one answer even after that was taken.
-    const isFirst = await store.add(`${this.#responseKey(handle)}:seen`, 1, lifetimeSeconds)
+    const isFirst = await store.add(`${this.#responseKey(handle)}:seen`, this.#deps.mac(attemptId), lifetimeSeconds)
     if (isFirst) await store.set(this.#responseKey(handle), seal(JSON.stringify(kept)), lifetimeSeconds)
     return { attemptId, handle }
   }
@@ -88,12 +88,13 @@ export class Callbacks {
     await this.#deps.store.set(`${this.#responseKey(handle)}:settled`, location, settledSeconds)
   }
 
-  /** Where the answer led; waits a little for a first request that is still at work. */
-  async settled(handle: string): Promise<string | undefined> {
+  /** Where the answer led, told to its own attempt alone; waits a little for a first request that is still at work. */
+  async settled(attemptId: string, handle: string): Promise<string | undefined> {
+    const seenBy = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:seen`)
+    if (seenBy !== this.#deps.mac(attemptId)) return undefined
     for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += pauseMs) {
       const location = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:settled`)
       if (location !== undefined) return location
-      if (!(await this.#deps.store.get(`${this.#responseKey(handle)}:seen`))) return undefined
       await delay(pauseMs)
     }
     return undefined

@@ -12,7 +12,7 @@ import { type codeWays, identitiesPath, type identityPages } from './account-ide
 import { type AccountSession, leave, type SignedIn } from './account-session.ts'
 import { bindingPrefix } from './callback.ts'
 import { readForm } from './form.ts'
-import { shownFailures } from './login.ts'
+import { shown } from './login.ts'
 import type { Renderer, RequestState } from './render.ts'
 
 interface Dependencies {
@@ -50,6 +50,18 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     return { attemptId, userId, method, channel: 'browser' as const, ip, requestId, visit, input }
   }
 
+  /** The list, or what came of an upstream's answer. */
+  async function show(ctx: Context): Promise<void> {
+    const visitor = await session.visitor(ctx)
+    if (!visitor) return
+    const { answer, done } = ctx.query
+    if (done === 'expired') return tell(ctx, visitor, new AppError('attempt.expired'))
+    const { attemptId } = request(ctx, visitor, '', {})
+    const ending = typeof answer === 'string' ? await callbacks.ending(attemptId, answer) : undefined
+    if (ending?.kind === 'failed') return tell(ctx, visitor, new AppError(ending.code, { params: ending.params }))
+    await list.draw(ctx, visitor)
+  }
+
   /** The button of an upstream. */
   async function start(ctx: Context): Promise<void> {
     const { fields } = await readForm(ctx)
@@ -57,13 +69,18 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     if (!visitor) return
     const method = methods.get(fields['method'] ?? '')
     if (!method?.connection) throw new AppError('attempt.method_unknown')
-    await orRefusal(ctx, visitor, async () => {
+    try {
       const outcome = await attempts.prove(request(ctx, visitor, method.id, {}))
       if (outcome.kind === 'redirect') leave(ctx, outcome.to.href)
-    })
+    } catch (thrown) {
+      await tell(ctx, visitor, shown(thrown))
+    }
   }
 
-  /** Back from an upstream: its answer, taken once; a second look at the same answer is led where the first was. */
+  /**
+   * Back from an upstream: its answer, taken once; a second look at the same answer is led where the first was. Nothing is drawn
+   * here, because the address of a callback is no page to stay on or reload.
+   */
   async function comeBack(ctx: Context): Promise<void> {
     const visitor = await session.fresh(ctx)
     if (!visitor) return
@@ -71,18 +88,22 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     const { attemptId } = request(ctx, visitor, '', {})
     const kept = await callbacks.take(attemptId, handle)
     if (!kept) {
-      const location = handle === '' ? undefined : await callbacks.settled(handle)
-      if (location?.startsWith(identitiesPath)) return leave(ctx, location)
-      return drawExpired(ctx, visitor)
+      const location = handle === '' ? undefined : await callbacks.settled(attemptId, handle)
+      return leave(ctx, location ?? `${identitiesPath}?done=expired`)
     }
-    await orRefusal(ctx, visitor, async () => {
-      const outcome = await attempts.prove(request(ctx, visitor, kept.connection, kept.response))
-      if (outcome.kind === 'proved') await bind(ctx, visitor, kept.connection, outcome)
-    })
-    await callbacks.settle(handle, String(ctx.response.get('location') || identitiesPath))
+    const { connection, response } = kept
+    try {
+      const outcome = await attempts.prove(request(ctx, visitor, connection, response))
+      if (outcome.kind === 'proved') await bind(ctx, visitor, connection, outcome)
+    } catch (thrown) {
+      const { code, params } = shown(thrown)
+      await callbacks.end(attemptId, handle, { kind: 'failed', method: connection, code, params })
+      leave(ctx, `${identitiesPath}?answer=${handle}`)
+    }
+    await callbacks.settle(handle, ctx.response.get('location'))
   }
 
-  /** What was proved becomes this user's, or the person is told why not; nobody else's account changes. */
+  /** What was proved becomes this user's. Throws `identity.taken` or `identity.limit`; nobody else's account changes. */
   async function bind(ctx: Context, { account }: SignedIn, method: string, step: Proved): Promise<void> {
     const userId = account.user.id
     const { ip, requestId } = ctx.state as RequestState
@@ -95,29 +116,24 @@ export function bindingPages({ session, renderer, list, directory, audit, option
       leave(ctx, `${identitiesPath}?done=${isNew ? 'bound' : 'known'}`)
     } catch (thrown) {
       const error = asAppError(thrown)
-      if (error.status >= 500) throw thrown
-      await audit.record({ event: 'identity.refused', ...about, detail: { method, error: error.code } })
-      if (error.code !== 'identity.taken') throw thrown
-      const view = { provider: step.identity.provider, backHref: identitiesPath, logoutHref: '/session/end' }
-      renderer.render(ctx, 'account-taken', view, { status: error.status })
+      if (error.code.startsWith('identity.')) {
+        await audit.record({ event: 'identity.refused', ...about, detail: { method, error: error.code } })
+      }
+      throw thrown
     }
   }
 
-  /** A failure of an upstream, told on the list. */
-  async function orRefusal(ctx: Context, visitor: SignedIn, work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-    } catch (thrown) {
-      const error = asAppError(thrown)
-      if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
-      if (error.code === 'attempt.expired') return drawExpired(ctx, visitor)
-      await list.drawRefusal(ctx, visitor, error)
+  /** What went wrong: on a page of its own when it is somebody else's, else on the list. */
+  async function tell(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
+    if (error.code === 'identity.taken') {
+      const provider = String(error.params['provider'])
+      const view = { provider, backHref: identitiesPath, logoutHref: '/session/end' }
+      renderer.render(ctx, 'account-taken', view, { status: error.status, languageLinks: ctx.method === 'GET' })
+      return
     }
-  }
-
-  function drawExpired(ctx: Context, visitor: SignedIn): Promise<void> {
+    if (error.code !== 'attempt.expired') return list.drawRefusal(ctx, visitor, error)
     const message = renderer.translate(ctx, 'identities.expired')
-    return list.draw(ctx, visitor, { code: 'attempt.expired', message, status: 400 })
+    await list.draw(ctx, visitor, { code: error.code, message, status: error.status })
   }
 
   /** The page of a number or address: the form for it, or for the code that is under way. */
@@ -136,7 +152,7 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     const { attemptId } = request(ctx, visitor, way.method, {})
     const begins = input['phone'] !== undefined || input['identifier'] !== undefined
     const current = begins ? undefined : (await attempts.current(attemptId, way.method))?.ask
-    const shown = error && renderer.pageError(ctx, error)
+    const pageError = error && renderer.pageError(ctx, error)
     const page = { status: error?.status ?? 200, languageLinks: !error }
     const retryAfterSeconds = Number(error?.params['retryAfterSeconds'] ?? 0)
     if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
@@ -146,7 +162,7 @@ export function bindingPages({ session, renderer, list, directory, audit, option
       const resendAfterSeconds = Math.max(0, Math.ceil((resendAt - options.nowMs()) / 1000))
       const triesLeft = error?.params['triesLeft'] as number | undefined
       const view = { channel, maskedTarget, purpose, method: way.method, resendAfterSeconds, triesLeft, formToken }
-      renderer.render(ctx, 'code', { ...view, error: shown }, page)
+      renderer.render(ctx, 'code', { ...view, error: pageError }, page)
       return
     }
     const short = (value: string | undefined) => value?.slice(0, 200)
@@ -159,7 +175,7 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     renderer.render(
       ctx,
       'account-bind',
-      { ...view, error: shown, retryAfterSeconds: retryAfterSeconds || undefined },
+      { ...view, error: pageError, retryAfterSeconds: retryAfterSeconds || undefined },
       page,
     )
   }
@@ -175,12 +191,11 @@ export function bindingPages({ session, renderer, list, directory, audit, option
       // A reload of what follows must not post again.
       leave(ctx, `${identitiesPath}/${way.kind}`)
     } catch (thrown) {
-      const error = asAppError(thrown)
-      if (error.code === 'identity.limit') return list.drawRefusal(ctx, visitor, error)
-      if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
+      const error = shown(thrown)
+      if (error.code.startsWith('identity.')) return tell(ctx, visitor, error)
       await drawCode(ctx, visitor, way, fields, error)
     }
   }
 
-  return { start, comeBack, codePage, submitCode }
+  return { show, start, comeBack, codePage, submitCode }
 }

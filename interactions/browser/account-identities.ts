@@ -39,13 +39,8 @@ export const codeWays = [
 /** What `?done=` may say: a sentence each. */
 const notices: ReadonlySet<unknown> = new Set(['bound', 'known', 'unbound'])
 
-/** The list of ways in: what there is, what can be added, and the way to remove one. */
+/** The list of ways in, with what can be added, and the page to remove one. */
 export function identityPages({ session, renderer, directory, passwords, audit, options }: Dependencies) {
-  async function show(ctx: Context): Promise<void> {
-    const visitor = await session.visitor(ctx, identitiesPath)
-    if (visitor) await draw(ctx, visitor)
-  }
-
   async function draw(ctx: Context, visitor: SignedIn, error?: PageError & { readonly status: number }): Promise<void> {
     const { account } = visitor
     const usedFrom = await directory.lastUses(account.user.id)
@@ -76,7 +71,7 @@ export function identityPages({ session, renderer, directory, passwords, audit, 
         notice: notices.has(done) && !error ? renderer.translate(ctx, `identities.done_${done}`) : undefined,
         error,
       },
-      { status: error?.status ?? 200, languageLinks: !error },
+      { status: error?.status ?? 200, languageLinks: ctx.method === 'GET' },
     )
   }
 
@@ -137,7 +132,7 @@ export function identityPages({ session, renderer, directory, passwords, audit, 
     leave(ctx, `${identitiesPath}?done=unbound`)
   }
 
-  return { show, draw, drawRefusal, unbindPage, unbind }
+  return { draw, drawRefusal, unbindPage, unbind }
 }
 
 /** Throws `request.not_found` for an identity that is not this account's. */

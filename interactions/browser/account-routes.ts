@@ -33,7 +33,7 @@ export function accountRoutes(router: Router, rooms: AccountRooms, { guarded, wi
   router.post('account_profile_submit', '/account/profile', guarded(home.submitProfile))
   router.get('account_password', '/account/password', withLanguage(password.show))
   router.post('account_password_submit', '/account/password', guarded(password.submit))
-  router.get('account_identities', '/account/identities', withLanguage(identities.show))
+  router.get('account_identities', '/account/identities', withLanguage(binding.show))
   router.post('account_bind', '/account/identities', guarded(binding.start))
   router.get('account_bind_callback', '/account/identities/callback', binding.comeBack)
   router.get('account_unbind', '/account/identities/unbind', withLanguage(identities.unbindPage))

@@ -28,7 +28,7 @@ export interface LoginResult {
 }
 
 /** Failures of others that a person can do something about: they are told on the page they came from. */
-export const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|upstream\.\w+)$/
+const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|upstream\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages({ attempts, methods, directory, renderer, options }: Dependencies) {
@@ -166,7 +166,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
 }
 
 /** What a person is told where it happened. Throws again what is ours to repair. */
-function shown(thrown: unknown): AppError {
+export function shown(thrown: unknown): AppError {
   const error = asAppError(thrown)
   if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
   return error

@@ -115,7 +115,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
     const kept = await callbacks.take(found.uid, handle)
     if (!kept) {
-      const location = handle === '' ? undefined : await callbacks.settled(handle)
+      const location = handle === '' ? undefined : await callbacks.settled(found.uid, handle)
       if (location === undefined) throw new AppError('attempt.expired')
       ctx.redirect(location)
       ctx.status = 303
