@@ -82,6 +82,9 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
         { id: 'wechat', provider: 'wechat', isHere: true, isLast: true },
         { id: 'github', provider: 'github', isHere: true, isLast: false },
         { id: 'corp', provider: 'oidc:corp', label: '公司账号', isHere: false, isLast: false },
+        { id: 'official', provider: 'wechat', isHere: false, isLast: false, places: ['own_app'] },
+        { id: 'website', provider: 'wechat', isHere: false, isLast: false, places: ['computer'] },
+        { id: 'both', provider: 'wechat', isHere: false, isLast: false, places: ['own_app', 'computer'] },
       ],
     },
     {

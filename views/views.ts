@@ -49,6 +49,8 @@ export interface ConnectionItem {
   readonly provider: string
   readonly label?: string | undefined
   readonly isHere: boolean
+  /** Where it works, if not everywhere. */
+  readonly places?: readonly ('own_app' | 'computer')[] | undefined
   readonly isLast: boolean
 }
 

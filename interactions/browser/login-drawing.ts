@@ -43,7 +43,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     return able.length > 0 ? able : entries
   }
 
-  /** Upstreams that can work in this browser first, then those that need another; none where the client wants a stronger `acr`. */
+  /** The upstream whose own app this is first, then those that work here, then those that need another browser; none where the client wants a stronger `acr`. */
   function connections(ctx: Context, interaction: Interaction): ConnectionItem[] {
     const wanted = requestedAcrs(interaction.params)
     if (wanted && !wanted.includes('urn:menshen:acr:federated')) return []
@@ -51,10 +51,12 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const items = [...methods.values()].flatMap(({ id, connection }) => {
       const availability = connection?.availability(visit) ?? 'hidden'
       if (!connection || availability === 'hidden') return []
-      const { provider, label } = connection
-      return [{ id, provider, label, isHere: availability === 'here', isLast: lastMethod(ctx) === id }]
+      const { provider, label, places } = connection
+      const isHere = availability === 'here'
+      const rank = (isHere ? 2 : 0) + (connection.isHome?.(visit) ? 1 : 0)
+      return [{ rank, item: { id, provider, label, isHere, places, isLast: lastMethod(ctx) === id } }]
     })
-    return items.toSorted((a, b) => Number(b.isHere) - Number(a.isHere))
+    return items.toSorted((a, b) => b.rank - a.rank).map(({ item }) => item)
   }
 
   function draw(

@@ -29,6 +29,9 @@ export type UpstreamResponse = Readonly<Record<string, string>>
 /** `here`: offer it. `elsewhere`: it can only work in another browser; say so. `hidden`: it cannot work for this visitor. */
 export type Availability = 'here' | 'elsewhere' | 'hidden'
 
+/** Where an upstream works that works only in some browsers: in the one of its own app, or on a computer. */
+export type Place = 'own_app' | 'computer'
+
 /** What an upstream vouched for. */
 export interface Identification {
   readonly identity: IdentityClaim
@@ -48,6 +51,10 @@ export interface Connector {
   /** Label for the button, where the operator gave one. */
   readonly label?: string | undefined
   availability(visit: Visit): Availability
+  /** Absent: everywhere. */
+  readonly places?: readonly Place[]
+  /** Whether this is the browser of the upstream's own app, where its button comes first. Absent: there is no such browser. */
+  isHome?(visit: Visit): boolean
   /** Which channel this visitor will use: kept in `Authorization.variant`. */
   variant(visit: Visit): string
   authorizationUrl(authorization: Authorization, visit: Visit): Promise<URL>

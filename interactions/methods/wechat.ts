@@ -95,6 +95,8 @@ export const wechat = connectorKind({
         // A phone cannot scan what it shows itself.
         return website && !isPhone(visit) ? 'here' : 'elsewhere'
       },
+      places: [...(officialAccount ? ['own_app' as const] : []), ...(website ? ['computer' as const] : [])],
+      isHome: isInsideWechat,
       variant: (visit) => (isInsideWechat(visit) && officialAccount ? 'official_account' : 'website'),
       async authorizationUrl({ redirectUri, state, variant }, { locale }) {
         const { appid } = appOf(variant)
