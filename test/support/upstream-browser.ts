@@ -1,7 +1,7 @@
 import { type ClientApp, openBrowser, type Person, type TestBrowser } from './browser.ts'
 import { exchange, startLogin } from './login.ts'
 import { freePort } from './services.ts'
-import { openUpstreams, type Upstreams } from './upstreams.ts'
+import { type ConnectionName, openUpstreams, type Upstreams } from './upstreams.ts'
 import { openWorld, type World } from './world.ts'
 
 /** A server with upstreams, and a browser that may go there. */
@@ -19,12 +19,12 @@ export interface UpstreamBrowser {
 
 /** Starts all of it. The connections are on the login page in this order. */
 export async function openUpstreamBrowser(
-  connections: Parameters<Upstreams['env']>,
+  connections: readonly ConnectionName[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<UpstreamBrowser> {
   const port = await freePort()
   const upstreams = await openUpstreams(`http://localhost:${port}`)
-  const world = await openWorld({ stores: 'tables', port, env: { ...upstreams.env(...connections), ...env } })
+  const world = await openWorld({ stores: 'tables', port, env: { ...upstreams.env(connections), ...env } })
   const browser = await openBrowser(world.issuer, upstreams.origins)
   const { app } = browser
   const redirects = { token_endpoint_auth_method: 'none', redirect_uris: [app.redirectUri] }

@@ -7,6 +7,7 @@ import { startWechat } from '../../sandbox/simulators/wechat.ts'
 import { startWeibo } from '../../sandbox/simulators/weibo.ts'
 
 export type Upstreams = Awaited<ReturnType<typeof openUpstreams>>
+export type ConnectionName = 'wechat' | 'silent' | 'qq' | 'weibo' | 'github' | 'apple' | 'corp'
 
 const secret = 'a-secret-of-the-vendor'
 export const website = 'wx-website'
@@ -120,7 +121,7 @@ export async function openUpstreams(issuer: string) {
     ...simulators,
     origins: Object.values(simulators).map(({ url }) => url),
     /** The environment of a server with these connections. */
-    env: (...names: readonly (keyof typeof connections)[]) => ({
+    env: (names: readonly ConnectionName[]) => ({
       MENSHEN_CONNECTIONS: JSON.stringify(names.map((name) => connections[name])),
     }),
     async close() {
