@@ -3,11 +3,11 @@ import { type Device, type Person, passTime } from '../support/browser.ts'
 import {
   answers,
   comesBackLater,
-  insideWechat,
   leavesFor,
   openUpstreamBrowser,
   type UpstreamBrowser,
 } from '../support/upstream-browser.ts'
+import { insideWechat } from '../support/upstreams.ts'
 
 let shop: UpstreamBrowser
 

@@ -24,7 +24,7 @@ export async function openUpstreamBrowser(
 ): Promise<UpstreamBrowser> {
   const port = await freePort()
   const upstreams = await openUpstreams(`http://localhost:${port}`)
-  const world = await openWorld({ stores: 'tables', port, env: { ...upstreams.env(connections), ...env } })
+  const world = await openWorld({ stores: 'tables', port, env: { ...upstreams.env(...connections), ...env } })
   const browser = await openBrowser(world.issuer, upstreams.origins)
   const { app } = browser
   const redirects = { token_endpoint_auth_method: 'none', redirect_uris: [app.redirectUri] }
@@ -50,10 +50,6 @@ export async function openUpstreamBrowser(
     },
   }
 }
-
-/** What WeChat's own browser calls itself. */
-export const insideWechat =
-  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60'
 
 /** Ticks the agreement and leaves for the upstream with this name. */
 export async function leavesFor(person: Person, name: string): Promise<void> {

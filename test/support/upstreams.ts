@@ -11,8 +11,11 @@ export type ConnectionName = 'wechat' | 'silent' | 'qq' | 'weibo' | 'github' | '
 
 const secret = 'a-secret-of-the-vendor'
 export const website = 'wx-website'
-export const officialAccount = 'wx-official-account'
-export const appleTeam = 'TEAM123456'
+const officialAccount = 'wx-official-account'
+/** What WeChat's own browser calls itself. */
+export const insideWechat =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60'
+const appleTeam = 'TEAM123456'
 
 /**
  * Every vendor on this machine, for a server at `issuer`, with the same people at each: `p0`, `p1` … named 客人 0, 客人 1 …; at
@@ -121,7 +124,7 @@ export async function openUpstreams(issuer: string) {
     ...simulators,
     origins: Object.values(simulators).map(({ url }) => url),
     /** The environment of a server with these connections. */
-    env: (names: readonly ConnectionName[]) => ({
+    env: (...names: readonly ConnectionName[]) => ({
       MENSHEN_CONNECTIONS: JSON.stringify(names.map((name) => connections[name])),
     }),
     async close() {
