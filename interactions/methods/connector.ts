@@ -114,8 +114,9 @@ export function upstreamError(
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (cause) {
-    throw upstreamError('upstream.refused', { vendorCode: 'unparsable', cause })
+  } catch {
+    // SECURITY: the engine's message quotes the text around the fault, which may be a token.
+    throw upstreamError('upstream.refused', { vendorCode: 'unparsable' })
   }
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
 import { connectorKind, parseAnswer, parseJson, upstreamError } from './connector.ts'
+import { call, form, type VendorCodes } from './upstream-call.ts'
 
 /** Settings of a GitHub OAuth app. */
 export const githubOptions = z.strictObject({
@@ -15,7 +16,7 @@ export const githubOptions = z.strictObject({
   pkce: z.boolean().default(true).describe('Send a PKCE challenge; older Enterprise Servers do not know it.'),
 })
 
-const tokenAnswer = z.union([z.object({ access_token: z.string().min(1) }), z.object({ error: z.string() })])
+const tokenAnswer = z.union([z.object({ error: z.string() }), z.object({ access_token: z.string().min(1) })])
 const userAnswer = z.object({
   id: z.union([z.int(), z.string()]),
   login: z.string().optional(),
@@ -31,21 +32,20 @@ export const github = connectorKind({
   options: githubOptions,
   build(options, { http }) {
     async function token(code: string, redirectUri: string, codeVerifier: string): Promise<string> {
-      const { status, text } = await http.request(new URL('/login/oauth/access_token', options.web_url), {
-        method: 'POST',
-        headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
-        body: new URLSearchParams({
-          client_id: options.client_id,
-          client_secret: options.client_secret.reveal(),
-          code,
-          redirect_uri: redirectUri,
-          ...(options.pkce ? { code_verifier: codeVerifier } : {}),
-        }).toString(),
+      const request = form({
+        client_id: options.client_id,
+        client_secret: options.client_secret.reveal(),
+        code,
+        redirect_uri: redirectUri,
+        ...(options.pkce ? { code_verifier: codeVerifier } : {}),
       })
-      if (status >= 500) throw upstreamError('upstream.busy', { vendorCode: status })
+      const { status, text } = await call(http, new URL('/login/oauth/access_token', options.web_url), request)
       const answer = parseAnswer(tokenAnswer, parseJson(text))
-      if ('access_token' in answer) return answer.access_token
-      throw upstreamError(codes[answer.error] ?? 'upstream.refused', { vendorCode: answer.error })
+      if ('error' in answer) {
+        throw upstreamError(codes.get(answer.error) ?? 'upstream.refused', { vendorCode: answer.error })
+      }
+      if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
+      return answer.access_token
     }
 
     async function user(accessToken: string) {
@@ -105,8 +105,8 @@ export const github = connectorKind({
   },
 })
 
-const codes: Readonly<Record<string, 'upstream.code_invalid' | 'upstream.misconfigured'>> = {
-  bad_verification_code: 'upstream.code_invalid',
-  incorrect_client_credentials: 'upstream.misconfigured',
-  redirect_uri_mismatch: 'upstream.misconfigured',
-}
+const codes: VendorCodes = new Map([
+  ['bad_verification_code', 'upstream.code_invalid'],
+  ['incorrect_client_credentials', 'upstream.misconfigured'],
+  ['redirect_uri_mismatch', 'upstream.misconfigured'],
+])

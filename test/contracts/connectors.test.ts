@@ -167,6 +167,7 @@ describe.each([
     ['{"access_token":""}', 200],
     ['{"access_token":{"error":1}}', 200],
     ['{"error":{"error":"x"}}', 200],
+    ['{"access_token":x"token-DNTL"}', 200],
     ['<html>blocked</html>', 403],
   ])('takes the answer %s with status %i for a failure', async (body, status) => {
     const { response, authorization } = await arrived()
@@ -176,6 +177,7 @@ describe.each([
       const connector = build(world.settings(elsewhere))
       const refused = await refusedBy(world, connector.identify(response, authorization), response)
       expect(refused.code).toBe('upstream.refused')
+      expect(inspect(refused, { depth: 9 })).not.toMatch(/token-D/)
       expect(vendor.calls()).toBe(1)
     } finally {
       vendor.close()
@@ -221,6 +223,7 @@ describe.each([
   { name: 'wechat', open: wechat('website') },
   { name: 'qq', open: qq },
   { name: 'weibo', open: weibo },
+  { name: 'github', open: github },
   { name: 'apple', open: apple },
   { name: 'oidc', open: oidc },
 ])('the status of an answer of $name', ({ open }) => {
