@@ -14,7 +14,7 @@ let upstreams: Upstreams
 beforeAll(async () => {
   const port = await freePort()
   upstreams = await openUpstreams(`http://localhost:${port}`)
-  const env = upstreams.env('wechat', 'silent', 'qq', 'weibo', 'github', 'apple', 'corp')
+  const env = upstreams.env(['wechat', 'silent', 'qq', 'weibo', 'github', 'apple', 'corp'])
   world = await openWorld({ stores: 'tables', port, env: { ...env, MENSHEN_SERVER__TRUSTED_PROXIES: '[127.0.0.1]' } })
   await world.register({ clients })
 })

@@ -24,7 +24,7 @@ export async function openUpstreamBrowser(
 ): Promise<UpstreamBrowser> {
   const port = await freePort()
   const upstreams = await openUpstreams(`http://localhost:${port}`)
-  const world = await openWorld({ stores: 'tables', port, env: { ...upstreams.env(...connections), ...env } })
+  const world = await openWorld({ stores: 'tables', port, env: { ...upstreams.env(connections), ...env } })
   const browser = await openBrowser(world.issuer, upstreams.origins)
   const { app } = browser
   const redirects = { token_endpoint_auth_method: 'none', redirect_uris: [app.redirectUri] }

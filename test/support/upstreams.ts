@@ -124,7 +124,7 @@ export async function openUpstreams(issuer: string) {
     ...simulators,
     origins: Object.values(simulators).map(({ url }) => url),
     /** The environment of a server with these connections. */
-    env: (...names: readonly ConnectionName[]) => ({
+    env: (names: readonly ConnectionName[]) => ({
       MENSHEN_CONNECTIONS: JSON.stringify(names.map((name) => connections[name])),
     }),
     async close() {
