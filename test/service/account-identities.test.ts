@@ -20,7 +20,7 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
   beforeAll(async () => {
     const port = await freePort()
     upstreams = await openUpstreams(`http://localhost:${port}`)
-    const env = upstreams.env('github', 'apple', 'corp')
+    const env = upstreams.env(['github', 'apple', 'corp'])
     world = await openWorld({ stores, port, env: { ...env, MENSHEN_IDENTITIES_PER_PROVIDER: '{ oidc:corp: 1 }' } })
     await world.register({ clients, resources })
   })
