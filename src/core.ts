@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AccountDirectory } from './accounts/directory.ts'
+import { identityLimit } from './accounts/identity-limit.ts'
 import type { Clock } from './base/clock.ts'
 import { Secret } from './base/secret.ts'
 import type { Config } from './config.ts'
@@ -59,7 +60,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       databaseUrl,
       store,
       sealer: sealer({ keys }),
-      directory: new AccountDirectory({ database, clock, limitOf: identityLimit(config) }),
+      directory: new AccountDirectory({ database, clock, limitOf: identityLimit(config.identities_per_provider) }),
       audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
       async sweep() {
         await tables?.sweep()
@@ -76,11 +77,6 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
     await embedded?.stop()
     throw error
   }
-}
-
-/** How many identities of a provider a user may bind; undefined: any number. */
-export function identityLimit({ identities_per_provider: limits }: Config): (provider: string) => number | undefined {
-  return (provider) => (typeof limits === 'number' ? limits : limits[provider])
 }
 
 function openOwnDatabase(config: Config, log: Log, serve: boolean): Promise<EmbeddedDatabase> {

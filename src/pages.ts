@@ -15,10 +15,11 @@ import { authorizationHref, browserRoutes } from '../interactions/browser/routes
 import type { LoginMethods } from '../interactions/methods/registry.ts'
 import { viewEngine, viewsFolder } from '../views/engine.ts'
 import type { Country } from '../views/views.ts'
+import { identityLimit } from './accounts/identity-limit.ts'
 import { epochSeconds } from './base/clock.ts'
 import { i18n as buildI18n, type Locale } from './base/i18n.ts'
 import { countryName } from './base/phone.ts'
-import { type Core, identityLimit } from './core.ts'
+import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
 
 /** The pages for browsers. */
@@ -113,7 +114,7 @@ function accountRooms(
   const identities = identityPages({
     ...common,
     passwords,
-    options: { methods: bindings.methods, limitOf: identityLimit(config) },
+    options: { methods: bindings.methods, limitOf: identityLimit(config.identities_per_provider) },
   })
   return {
     session,
