@@ -1,3 +1,5 @@
+import type { AccountTakenView, AccountUnbindView, AccountView, IdentityItem } from './account-views.ts'
+
 /** The languages the pages are written in; the same values as `Locale`, which this folder must not import. */
 export type PageLocale = 'zh-CN' | 'en'
 
@@ -214,21 +216,6 @@ export interface DeviceDoneView {
   readonly clientName?: string | undefined
 }
 
-export interface AccountView {
-  readonly accountLabel: string
-  readonly nickname?: string | undefined
-  readonly userId: string
-  /** `label` is masked; `provider` is the identity's provider as stored (`phone`, `oidc:<name>` …). */
-  readonly identities: readonly { readonly label: string; readonly provider: string }[]
-  readonly hasPassword: boolean
-  readonly profileHref: string
-  readonly identitiesHref: string
-  readonly passwordHref: string
-  readonly logoutHref: string
-  /** One translated sentence about what was just done. */
-  readonly notice?: string | undefined
-}
-
 /** Posts `nickname` and `form_token`. */
 export interface AccountProfileView {
   readonly nickname: string
@@ -249,28 +236,6 @@ export interface IdentitiesView {
   readonly error?: PageError | undefined
 }
 
-export interface IdentityItem {
-  readonly label: string
-  readonly provider: string
-  readonly createdAt: Date
-  readonly lastUsedAt: Date
-  /** Masked. */
-  readonly lastUsedIp?: string | undefined
-  /** False: an import claimed it and nobody has logged in with it. */
-  readonly isProved: boolean
-  /** Absent for the last way in. */
-  readonly unbindHref?: string | undefined
-}
-
-/** Posts `identity` and `form_token`. */
-export interface AccountUnbindView {
-  readonly identityId: string
-  readonly provider: string
-  readonly label: string
-  readonly formToken: string
-  readonly backHref: string
-}
-
 /** Posts `phone` + `country` or `identifier`, and `form_token`. */
 export interface AccountBindView {
   readonly kind: 'phone' | 'email'
@@ -280,13 +245,6 @@ export interface AccountBindView {
   readonly backHref: string
   readonly error?: PageError | undefined
   readonly retryAfterSeconds?: number | undefined
-}
-
-/** What was proved belongs to somebody else. Nothing of that account is shown. */
-export interface AccountTakenView {
-  readonly provider: string
-  readonly backHref: string
-  readonly logoutHref: string
 }
 
 /** The sandbox's own sample documents, so that the agreement links lead somewhere. */

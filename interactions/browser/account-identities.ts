@@ -85,9 +85,12 @@ export function identityPages({ session, renderer, directory, passwords, audit, 
     const items = [...options.methods.values()].flatMap(({ id, connection }) => {
       const availability = connection?.availability(visit) ?? 'hidden'
       if (!connection || availability === 'hidden') return []
-      return [{ id, provider: connection.provider, label: connection.label, isHere: availability === 'here' }]
+      const { provider, label, places } = connection
+      return [{ id, provider, label, places, isHere: availability === 'here' }]
     })
-    return items.toSorted((a, b) => Number(b.isHere) - Number(a.isHere))
+    // What one connection of a provider can do here need not be asked for elsewhere.
+    const isHere = new Set(items.flatMap((item) => (item.isHere ? item.provider : [])))
+    return items.filter((item) => item.isHere || !isHere.has(item.provider))
   }
 
   async function unbindPage(ctx: Context): Promise<void> {
