@@ -226,7 +226,7 @@ test('two accounts of one person are shown as they are, also after a reload and 
   await person.sees('这个身份对应多个账号')
   await person.follows('English')
   await person.sees('Several accounts match')
-  expect(await person.page.locator('.identities li').count()).toBe(2)
+  expect(await person.page.locator('.rows li').count()).toBe(2)
   expect(await stored()).toEqual(before)
   const audited = await table('audit_events').where({ event: 'identity.conflicted' })
   expect(audited).toMatchObject([{ identity_provider: 'wechat', detail: { users: [byUnionid, byOpenid] } }])
