@@ -12,17 +12,25 @@ import { startUpstreams } from './upstreams.ts'
 export async function openSandbox({ config, clock, sealer }: Core): Promise<Sandbox> {
   const { issuer } = config
   const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
+  const connections = upstreams?.connections ?? []
   const messages = outbox({ dataDir: config.data_dir, clock })
   // The master key makes it: the same in every process and after every start, another one on every machine.
   const backendSecret = sealer.mac('sandbox', 'sandbox-backend')
   return {
     sms: printed(messages.smsSender(), consoleSms({ stream: process.stderr })),
     mail: messages.mailSender(),
-    connections: upstreams?.connections ?? [],
+    connections,
     clients: demoClients(issuer, backendSecret),
     resources: demoResources(issuer),
     middleware(renderer) {
-      const router = sandboxRoutes({ config, clock, renderer: renderer as Renderer, messages, backendSecret })
+      const router = sandboxRoutes({
+        config,
+        clock,
+        renderer: renderer as Renderer,
+        messages,
+        backendSecret,
+        hasUpstreams: connections.length > 0,
+      })
       return (ctx, next) => router.routes()(ctx as never, next)
     },
     async close() {

@@ -55,13 +55,13 @@ describe('the sandbox of a server without connections', () => {
   afterAll(() => world.close())
 
   test.each([
-    ['wechat', 'lilei'],
-    ['qq', 'hanmeimei'],
-    ['weibo', 'lintao'],
-    ['github', '1004'],
-    ['apple', 'zhangwei'],
-    ['oidc', 'lilei'],
-  ])('offers %s, and a login through it ends at the choose page', async (id, person) => {
+    ['wechat', 'lilei', '微信'],
+    ['qq', 'hanmeimei', 'QQ'],
+    ['weibo', 'lintao', '微博'],
+    ['github', '1004', 'GitHub'],
+    ['apple', 'zhangwei', 'Apple'],
+    ['oidc', 'lilei', 'OpenID'],
+  ])('offers %s, and a login through it ends at the choose page', async (id, person, label) => {
     const visitor = world.visitor()
     const page = await reachLogin(visitor, startLogin(world.issuer))
     expect(page.text).toContain(`value="${id}"`)
@@ -69,6 +69,13 @@ describe('the sandbox of a server without connections', () => {
     const choose = await visitor.follow(await agree(upstream, person, visitor))
     expect(choose.status, choose.text).toBe(200)
     expect(choose.text).toContain('value="new"')
+    expect(choose.text).toContain(`<h1>这个${label}还没有绑定账号</h1>`)
+    const binding = await visitor.get(`${choose.url.pathname}?method=sms`)
+    expect(binding.text).toContain(`这个${label}会绑定到您的账号`)
+  })
+
+  test('tells on the demo page how to look like the browser inside WeChat', async () => {
+    expect((await world.visitor().get('/sandbox')).text).toContain('MicroMessenger/')
   })
 
   test('answers from another site for Apple', async () => {
@@ -103,6 +110,7 @@ test('a configured connection leaves no room for simulated ones', async () => {
   const page = await reachLogin(world.visitor(), startLogin(world.issuer))
   expect(page.text).toContain('value="qq"')
   expect(page.text).not.toContain('value="wechat"')
+  expect((await world.visitor().get('/sandbox')).text).not.toContain('MicroMessenger')
 })
 
 test('closing leaves no port open', async () => {
