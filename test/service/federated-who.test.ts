@@ -152,6 +152,23 @@ test('a snapshot visitor is nobody, even one with an account', async () => {
   expect([await table('users').orderBy('id'), await table('identities').orderBy('id')]).toEqual(before)
 })
 
+test('a refusal that comes twice, as WeChat may send it, is told both times, and to nobody else', async () => {
+  const visitor = world.visitor()
+  const page = await reachLogin(visitor, start())
+  const { location = '' } = await visitor.post(page.url, { method: 'wechat', agreement: 'on' }, { 'user-agent': desk })
+  const callback = `/callback/wechat?state=${new URL(location).searchParams.get('state')}`
+  const told = [await visitor.follow(await visitor.get(callback)), await visitor.follow(await visitor.get(callback))]
+  for (const { status, text } of told)
+    expect({ status, isTold: text.includes('upstream.cancelled') }).toEqual({ status: 400, isTold: true })
+  const other = world.visitor()
+  const { url } = await reachLogin(other, start())
+  const elsewhere = await other.get(`${url.pathname}${told[0]?.url.search}`)
+  expect({ status: elsewhere.status, isTold: elsewhere.text.includes('upstream.') }).toEqual({
+    status: 200,
+    isTold: false,
+  })
+})
+
 test('two people with one name are two users', async () => {
   const one = await registered('github', '1000')
   const other = await registered('github', '1039')
@@ -200,7 +217,7 @@ test('each login is noted at its identity with time and address, and only there'
   expect(qq.last_used_at - before[1]?.last_used_at).toBeGreaterThanOrEqual(3_590_000)
 })
 
-test('a new user starts with the name the upstream tells; a later one changes nothing, nor does one of another upstream', async () => {
+test('a new user starts with the name the upstream tells; later logins leave alone what the person chose since', async () => {
   const sub = await registered('github', '1012')
   const nickname = async () => (await world.app.core.directory.find(sub))?.user.profile.nickname
   expect(await nickname()).toBe('客人 12')
