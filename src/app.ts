@@ -27,7 +27,7 @@ import { migrationStatus } from './store/migrate.ts'
 export interface Sandbox extends OwnSenders {
   readonly clients: readonly Record<string, unknown>[]
   readonly resources: readonly ResourceSeed[]
-  middleware(page: Pick<Renderer, 'render' | 'locale'>): Middleware
+  middleware(page: Pick<Renderer, 'render' | 'locale' | 'switchLanguage'>): Middleware
   close(): Promise<void>
 }
 

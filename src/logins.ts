@@ -12,6 +12,7 @@ import { revokeUser } from './oidc/revoke-user.ts'
 import { limits as buildLimits } from './ops/limits.ts'
 import { buildSmsSender } from './sms/registry.ts'
 import type { SmsSender } from './sms/sender.ts'
+import { keyedStore } from './store/keyed.ts'
 
 /** How people get in: the methods on offer and what decides about what they prove. */
 export interface Logins {
@@ -33,8 +34,16 @@ const outboundTimeoutMs = 5000
 export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
   const { config, log, clock, database, store, sealer, directory, audit } = core
   const { argon2, workers, max_queue: maxQueue } = config.password
+  const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const hashing = hasher({ parameters: argon2, workers, maxQueue })
-  const passwords = buildPasswords({ database, directory, hasher: hashing, store, clock, policy: config.password })
+  const passwords = buildPasswords({
+    database,
+    directory,
+    hasher: hashing,
+    store: locks,
+    clock,
+    policy: config.password,
+  })
   const limits = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
   const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })
   const { senders, countries } = config.sms

@@ -104,7 +104,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       const error = asAppError(thrown)
       const retryAfterSeconds = Number(error.params['retryAfterSeconds'] ?? 0)
       if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
-      if (ctx.accepts('html', 'json') === 'html') {
+      if (ctx.accepts('json', 'html') === 'html') {
         const { requestId } = state(ctx)
         const message = translate(ctx, error.messageKey, error.params)
         const view = { code: error.code, message, requestId, at: now(), retryHref }

@@ -15,6 +15,8 @@ export const catalogue = {
   'request.method_not_allowed': { status: 405, oauth: 'invalid_request' },
   'request.cross_site': { status: 403, oauth: 'invalid_request' },
   'request.too_many': { status: 429, oauth: 'slow_down' },
+  'client.unknown': { status: 400, oauth: 'invalid_client' },
+  'client.redirect_uri_unknown': { status: 400, oauth: 'invalid_request' },
   'attempt.expired': { status: 400, oauth: 'invalid_request' },
   'attempt.method_unknown': { status: 400, oauth: 'invalid_request' },
   'login.required': { status: 401, oauth: 'login_required' },

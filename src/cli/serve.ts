@@ -18,15 +18,19 @@ export async function serve(context: CommandContext): Promise<number> {
     return supervise({ workers, loaded, context })
   }
   const app = await start(loaded)
-  const stop = untilStopped()
-  const { port, metrics } = await app.listen()
-  if (cluster.isWorker) {
-    shareMetrics(app.metrics.registry)
-    process.send?.({ ready: port })
-  } else announce(loaded, { port, metrics }, context)
-  await stop
-  await app.close()
-  if (process.connected) process.disconnect()
+  try {
+    const stop = untilStopped()
+    const { port, metrics } = await app.listen()
+    if (cluster.isWorker) {
+      shareMetrics(app.metrics.registry)
+      process.send?.({ ready: port })
+    } else announce(loaded, { port, metrics }, context)
+    await stop
+  } finally {
+    await app.close()
+    // The channel to the process above would keep a worker alive, and that one waits for its end.
+    process.channel?.unref()
+  }
   return 0
 }
 

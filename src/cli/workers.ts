@@ -71,6 +71,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
 
 function end(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
+    if (worker.isDead()) return resolve()
     worker.once('exit', () => resolve())
     worker.process.kill('SIGTERM')
   })
