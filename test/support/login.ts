@@ -8,7 +8,7 @@ export const codeChallenge = createHash('sha256').update(codeVerifier).digest('b
 
 /** An authorization request of a registered client. */
 export function startLogin(
-  world: Pick<World, 'issuer' | 'port' | 'otp'>,
+  world: Pick<World, 'issuer'>,
   clientId: string,
   redirectUri: string,
   more: Readonly<Record<string, string>> = {},
