@@ -69,7 +69,7 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
 
   const sandbox = await openSandbox?.(core)
-  const logins = buildLogins(core, sandbox)
+  const logins = buildLogins(core, sandbox, metrics)
   const pages = buildPages({ core, logins, provider: () => runtime.provider() })
   const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })

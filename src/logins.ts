@@ -5,11 +5,13 @@ import { type Hasher, hasher } from './accounts/hashing.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
 import { httpClient } from './base/http.ts'
 import type { Core } from './core.ts'
+import { countedAudit, countedLimits, countedMail } from './counted.ts'
 import { rules } from './limit-rules.ts'
 import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
 import { revokeUser } from './oidc/revoke-user.ts'
 import { limits as buildLimits } from './ops/limits.ts'
+import type { Metrics } from './ops/metrics.ts'
 import { buildSmsSender } from './sms/registry.ts'
 import type { SmsSender } from './sms/sender.ts'
 import { keyedStore } from './store/keyed.ts'
@@ -31,8 +33,9 @@ export interface OwnSenders {
 const outboundTimeoutMs = 5000
 
 /** Builds everything a login needs, from the senders of codes to the attempts. */
-export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
-  const { config, log, clock, database, store, sealer, directory, audit } = core
+export function buildLogins(core: Core, own: OwnSenders | undefined, metrics: Metrics): Logins {
+  const { config, log, clock, database, store, sealer, directory } = core
+  const audit = countedAudit(core.audit, metrics)
   const { argon2, workers, max_queue: maxQueue } = config.password
   const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const hashing = hasher({ parameters: argon2, workers, maxQueue })
@@ -44,13 +47,15 @@ export function buildLogins(core: Core, own: OwnSenders | undefined): Logins {
     clock,
     policy: config.password,
   })
-  const limits = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
+  const limitsOfAll = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
+  const limits = countedLimits(limitsOfAll, metrics)
+  const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
   const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })
   const { senders, countries } = config.sms
   const codes = otpCodes({
     store,
-    sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log }),
-    mail: config.mail ? smtpMail(config.mail) : own?.mail,
+    sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log, onOutcome }),
+    mail: config.mail ? countedMail(smtpMail(config.mail), metrics) : own?.mail,
     limits,
     clock,
     options: {
