@@ -10,7 +10,8 @@ import { rules } from './limit-rules.ts'
 import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
 import { revokeUser } from './oidc/revoke-user.ts'
-import { limits as buildLimits } from './ops/limits.ts'
+import { thriftyAudit } from './ops/audit-thrift.ts'
+import { limits as buildLimits, type Limits } from './ops/limits.ts'
 import type { Metrics } from './ops/metrics.ts'
 import { buildSmsSender } from './sms/registry.ts'
 import type { SmsSender } from './sms/sender.ts'
@@ -22,6 +23,8 @@ export interface Logins {
   readonly methods: LoginMethods
   readonly passwords: Passwords
   readonly hashing: Hasher
+  /** Every limit of the product by name. */
+  readonly limits: Limits<keyof ReturnType<typeof rules>>
 }
 
 /** What sends where no vendor is configured. */
@@ -35,7 +38,8 @@ const outboundTimeoutMs = 5000
 /** Builds everything a login needs, from the senders of codes to the attempts. */
 export function buildLogins(core: Core, own: OwnSenders | undefined, metrics: Metrics): Logins {
   const { config, log, clock, database, store, sealer, directory } = core
-  const audit = countedAudit(core.audit, metrics)
+  const thrifty = thriftyAudit(core.audit, { store, mac: (text) => sealer.mac('audited', text) })
+  const audit = countedAudit(thrifty, metrics)
   const { argon2, workers, max_queue: maxQueue } = config.password
   const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const hashing = hasher({ parameters: argon2, workers, maxQueue })
@@ -82,5 +86,5 @@ export function buildLogins(core: Core, own: OwnSenders | undefined, metrics: Me
       },
     },
   })
-  return { attempts, methods, passwords, hashing }
+  return { attempts, methods, passwords, hashing, limits }
 }
