@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider'
 import { accountClient } from '../interactions/browser/account.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { assets } from '../views/engine.ts'
+import { slowStrangers } from './anonymous-limits.ts'
 import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
@@ -93,6 +94,7 @@ async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox |
   ]
   const behindMetadata: readonly Middleware[] = [
     slowClientGuessing({ clock }),
+    slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
     libraryAnswers({ units, store, mac: (text) => sealer.mac('device_poll', text), render, metrics, clock }),
     pages.routes,
