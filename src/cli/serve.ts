@@ -5,6 +5,7 @@ import { type LoadedConfig, loadConfig } from '../config.ts'
 import { shareMetrics } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
+import { untilStopped } from './stop-signal.ts'
 
 /** `menshen serve`: runs until it is told to stop, then finishes what is in flight. */
 export async function serve(context: CommandContext): Promise<number> {
@@ -46,19 +47,4 @@ async function loadSandbox(): Promise<NonNullable<Parameters<typeof import('../a
   const specifier = '../../sandbox/sandbox.ts'
   const { openSandbox } = (await import(specifier)) as { openSandbox: never }
   return openSandbox
-}
-
-/** Resolves at the first SIGTERM or SIGINT; at the second the process ends at once. A worker leaves that to the process above it. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    let isStopping = false
-    const stop = () => {
-      if (isStopping && !cluster.isWorker) process.exit(1)
-      isStopping = true
-      resolve()
-    }
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
-    if (cluster.isWorker) process.on('disconnect', stop)
-  })
 }

@@ -6,6 +6,7 @@ import { createLog } from '../ops/log.ts'
 import { type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
+import { untilStopped } from './stop-signal.ts'
 
 interface Supervision {
   readonly workers: number
@@ -47,10 +48,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     })
   }
 
-  const stopped = new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve())
-    process.once('SIGINT', () => resolve())
-  })
+  const stopped = untilStopped()
   let metrics: MetricsListener | undefined
   try {
     const ports = await Promise.all(Array.from({ length: workers }, start))

@@ -114,13 +114,17 @@ test('a request that never ends is cut when the time for stopping is over', asyn
   expect(performance.now() - began).toBeLessThan(8000)
 })
 
-test('a second signal ends the process at once', async () => {
+test('the echo of a signal is none, a second one ends the process at once', async () => {
   const server = await start({ MENSHEN_SERVER__SHUTDOWN_SECONDS: '60' })
   const endless = await open(server.port)
   endless.socket.write('POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n')
   expect((await fetch(`${server.issuer}/livez`)).status).toBe(200)
-  const stopped = server.stop('SIGTERM')
-  await untilRefused(server.port)
-  void server.stop('SIGTERM')
-  expect(await stopped).toBe(1)
+  const began = performance.now()
+  let status: number | string | undefined
+  // Ctrl-C under `npm start` comes twice at once; a person who presses it again later means it.
+  while (status === undefined && performance.now() - began < 10_000) {
+    status = await Promise.race([server.stop('SIGINT'), delay(100).then(() => undefined)])
+  }
+  expect(status).toBe(1)
+  expect(performance.now() - began).toBeGreaterThan(900)
 })
