@@ -13,6 +13,7 @@ import { i18n as buildI18n, type Locale } from './base/i18n.ts'
 import { countryName } from './base/phone.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
+import { endOtherSessions } from './oidc/revoke-user.ts'
 
 /** The pages for browsers. */
 export interface Pages {
@@ -70,6 +71,7 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
       nowSeconds: () => epochSeconds(clock),
       formToken: (uid) => sealer.mac('form_token', uid),
       minPasswordLength,
+      endOtherSessions: (userId, sessionUid) => endOtherSessions(core.database, userId, sessionUid),
     },
   })
   const restartKey = (uid: string) => `restart:${sealer.mac('restart', uid)}`

@@ -5,7 +5,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
-import { isId } from '../../src/base/ids.ts'
+import { isId, type UserId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import { accountLabel, identityLabel } from './consent.ts'
 import { readForm } from './form.ts'
@@ -21,6 +21,8 @@ interface Dependencies {
     readonly nowSeconds: () => number
     readonly formToken: (sessionUid: string) => string
     readonly minPasswordLength: number
+    /** Ends what a user holds anywhere but in this session. */
+    readonly endOtherSessions: (userId: UserId, sessionUid: string) => Promise<void>
   }
 }
 
@@ -137,8 +139,10 @@ export function accountPages({ renderer, directory, passwords, audit, provider, 
       const hadPassword = await passwords.has(userId)
       const next = fields['new_password']
       if (!next) throw new AppError('password.required', { field: 'new_password' })
-      if (hadPassword) await passwords.change(userId, fields['password'] ?? '', next)
-      else await passwords.set(userId, next)
+      if (hadPassword) {
+        await passwords.change(userId, fields['password'] ?? '', next)
+        await options.endOtherSessions(userId, visitor.sessionUid)
+      } else await passwords.set(userId, next)
       await audit.record({ event: hadPassword ? 'password.changed' : 'password.set', userId, ip, requestId })
     } catch (thrown) {
       const error = aboutTheCurrent(asAppError(thrown))
