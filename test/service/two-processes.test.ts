@@ -107,6 +107,32 @@ describe.each(['redis', 'tables'] satisfies Stores[])('two servers, short-lived 
   })
 })
 
+describe('a server with another master key that knows the one before', () => {
+  test('goes on with the sessions, tokens and keys of before; without it, it does not start', async () => {
+    const before = await openWorld()
+    onTestFinished(() => before.close())
+    const redirectUri = `${before.issuer}/sandbox/callback`
+    const request = startLogin(before, clientId, redirectUri, { scope: 'openid offline_access' })
+    const visitor = before.visitor()
+    const back = await loginBySms(before, visitor, request, '13800138005')
+    const tokens = await exchange(before, clientId, redirectUri, back.url.href)
+
+    const env = { MENSHEN_SECRET_KEY: secretKey }
+    await expect(openWorld({ beside: before, env })).rejects.toThrow('master key')
+    const previous = `[${before.env['MENSHEN_SECRET_KEY']}]`
+    const after = await openWorld({ beside: before, env: { ...env, MENSHEN_PREVIOUS_SECRET_KEYS: previous } })
+    onTestFinished(() => after.close())
+
+    expect((await visitor.through(after.port).get(request)).location).toContain('code=')
+    const form = { grant_type: 'refresh_token', client_id: clientId, refresh_token: tokens['refresh_token'] ?? '' }
+    expect((await token(after, form)).status).toBe(200)
+    const [old, current] = await Promise.all(
+      [before, after].map(async ({ port }) => (await fetch(`http://localhost:${port}/jwks`)).text()),
+    )
+    expect(current).toBe(old)
+  })
+})
+
 describe('processes that start at once on an empty database', () => {
   let database: TestDatabase
   let folder: string
