@@ -12,6 +12,8 @@ export interface RequestState {
   clientName?: string | undefined
   /** What the authorization request under way asks for. */
   uiLocales?: string
+  /** What the protocol library failed with, when it was no refusal. */
+  failure?: unknown
   locale?: Locale
 }
 

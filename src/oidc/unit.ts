@@ -162,6 +162,13 @@ export class Unit {
     await this.flush()
   }
 
+  /** A request that was refused uses nothing up and issues nothing; what it ended stays ended. */
+  abandon(): void {
+    this.#consumed = undefined
+    this.#successor = undefined
+    this.#inserts.clear()
+  }
+
   /** Ends a grant and everything issued from it, at once. */
   async endGrant(grantId: string): Promise<void> {
     this.roundTrips += 1
@@ -193,6 +200,8 @@ export class Unit {
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
     this.#reads.set(`${model}:${id}`, read)
+    // A read that fails is told to whoever asks for it; nobody may ask, and that must not end the process.
+    read.catch(() => {})
     return read
   }
 

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { backendAuth, clients, redirectUri, resources } from '../support/clients.ts'
 import { reachLogin, startLogin } from '../support/login.ts'
@@ -99,5 +101,23 @@ describe('what a stranger can do without logging in', () => {
     expect((await askForCode('13600136099', '2001:db8:9:9::4')).status).toBe(303)
     walkTo(61_000)
     expect((await ask(backendAuth.authorization, '2001:db8:9:9::2')).status).toBe(200)
+  })
+
+  test('a visitor who hangs up is written of in the log or nowhere', async () => {
+    const printed: unknown[] = []
+    const print = console.error
+    console.error = (...line: unknown[]) => void printed.push(line)
+    try {
+      for (let waitMs = 0; waitMs < 8; waitMs++) {
+        const socket = connect(world.port, '127.0.0.1').on('error', () => {})
+        socket.write('GET /device HTTP/1.1\r\nhost: x\r\n\r\n')
+        await delay(waitMs)
+        socket.resetAndDestroy()
+      }
+      await delay(200)
+    } finally {
+      console.error = print
+    }
+    expect(printed).toEqual([])
   })
 })
