@@ -121,3 +121,24 @@ describe('what a stranger can do without logging in', () => {
     expect(printed).toEqual([])
   })
 })
+
+test('a login page that is over offers the same request again, which is stored for nobody else to read', async () => {
+  const world = await openWorld({ stores: 'tables' })
+  try {
+    await world.register({ clients, resources })
+    const hint = '13900139007'
+    const page = await reachLogin(
+      world.visitor(),
+      startLogin(world, 'plain', redirectUri, { login_hint: hint, state: 'kept' }),
+    )
+    const elsewhere = await world.visitor().get(page.url)
+    expect(elsewhere.status).toBe(400)
+    const again = /href="(\/auth\?[^"]+)"/.exec(elsewhere.text)?.[1]?.replace(/&(?:amp|#38|#x26);/gi, '&')
+    expect(Object.fromEntries(new URL(again ?? '', world.issuer).searchParams)).toMatchObject({ state: 'kept' })
+    const rows = await world.database.database.knex('ephemeral').select('key', 'value')
+    expect(rows.length).toBeGreaterThan(0)
+    expect(JSON.stringify(rows)).not.toContain(hint)
+  } finally {
+    await world.close()
+  }
+})
