@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import type { App } from '../app.ts'
 import { type LoadedConfig, loadConfig } from '../config.ts'
+import type { Log } from '../ops/log.ts'
 import { shareMetrics } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
@@ -18,26 +19,26 @@ export async function serve(context: CommandContext): Promise<number> {
     const { supervise } = await import('./workers.ts')
     return supervise({ workers, loaded, context })
   }
-  const app = await start(loaded)
+  const { createLog } = await import('../ops/log.ts')
+  const log = createLog(loaded.config.log)
+  const app = await start(loaded, log)
   try {
-    const stop = untilStopped()
+    const stopped = untilStopped(log)
     const { port, metrics } = await app.listen()
     if (cluster.isWorker) {
       shareMetrics(app.metrics.registry)
       process.send?.({ ready: port })
     } else announce(loaded, { port, metrics }, context)
-    await stop
+    return await stopped
   } finally {
     await app.close()
     // The channel to the process above would keep a worker alive, and that one waits for its end.
     process.channel?.unref()
   }
-  return 0
 }
 
-async function start({ config }: LoadedConfig): Promise<App> {
-  const [{ buildApp }, { createLog }] = await Promise.all([import('../app.ts'), import('../ops/log.ts')])
-  const log = createLog(config.log)
+async function start({ config }: LoadedConfig, log: Log): Promise<App> {
+  const { buildApp } = await import('../app.ts')
   const sandbox = config.sandbox ? await loadSandbox() : undefined
   return buildApp({ config, log, ...(sandbox ? { sandbox } : {}) })
 }

@@ -48,7 +48,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     })
   }
 
-  const stopped = untilStopped()
+  const stopped = untilStopped(log)
   let metrics: MetricsListener | undefined
   try {
     const ports = await Promise.all(Array.from({ length: workers }, start))
@@ -57,14 +57,13 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
       metrics = await startMetricsListener({ address: config.ops.metrics, registry: all })
     }
     announce(loaded, { port: ports[0] ?? 0, metrics: metrics?.address }, context)
-    await stopped
+    return await stopped
   } finally {
     isStopping = true
     await metrics?.close()
     await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker)))
     await core.close()
   }
-  return 0
 }
 
 function end(worker: Worker): Promise<void> {

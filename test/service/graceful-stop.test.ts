@@ -128,3 +128,23 @@ test('the echo of a signal is none, a second one ends the process at once', asyn
   expect(status).toBe(1)
   expect(performance.now() - began).toBeGreaterThan(900)
 })
+
+test.each(["Promise.reject(new Error('lost'))", "{ throw new Error('lost') }"])(
+  'an error nobody caught is logged, what is in flight is finished, and the process ends with 1: %s',
+  async (failure) => {
+    const code = encodeURIComponent(`process.on('SIGUSR2', () => ${failure})`)
+    const server = await start({ NODE_OPTIONS: `--import=data:text/javascript,${code}`, MENSHEN_LOG__FORMAT: 'json' })
+    const probe = await open(server.port)
+    probe.socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n')
+    expect((await fetch(`${server.issuer}/livez`, { headers: { connection: 'close' } })).status).toBe(200)
+    const ended = server.stop('SIGUSR2')
+    await untilRefused(server.port)
+    probe.socket.write('\r\n')
+    await probe.closed
+    expect(probe.said()).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await ended).toBe(1)
+    const lines = server.stdout().split('\n')
+    const fatal = lines.filter((line) => line.includes('"level":"fatal"')).map((line) => JSON.parse(line))
+    expect(fatal).toMatchObject([{ err: { message: 'lost' } }])
+  },
+)
