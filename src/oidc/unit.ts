@@ -179,7 +179,10 @@ export class Unit {
     this.#revokedGrants.add(grantId)
   }
 
-  /** Writes everything at once; false when the value to consume had been consumed by somebody else, and then nothing is written. */
+  /**
+   * Writes everything at once; false when the value to consume had been consumed by somebody else: then nothing is added or
+   * changed, but what this request ended stays ended.
+   */
   async flush(): Promise<boolean> {
     const { model, id } = this.#consumed ?? {}
     const at = epochSeconds(this.#clock)

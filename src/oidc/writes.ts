@@ -11,7 +11,7 @@ import {
 /** Everything one request writes. */
 export interface Writes {
   readonly rows: readonly RecordRow[]
-  /** The value that must still be unused for anything to be written, and hidden, what replaces it. */
+  /** The value that must still be unused for rows and sessions to be written, and hidden, what replaces it. */
   readonly consumed:
     | { readonly model: DurableModel; readonly id: string; readonly at: number; readonly successor: string | null }
     | undefined
@@ -27,7 +27,7 @@ interface Dependencies {
 
 /**
  * Writes a request's changes at once, with the smallest statement that does; false when the value to consume had been consumed by
- * somebody else, and then nothing is written.
+ * somebody else: then no row is inserted and no session changed, but what the request deletes or revokes goes all the same.
  */
 export async function write({ database, insert }: Dependencies, writes: Writes): Promise<boolean> {
   const { rows, consumed, deletes, revokedGrants, sessions } = writes
