@@ -1,4 +1,3 @@
-import type { Renderer } from '../interactions/browser/render.ts'
 import type { Sandbox } from '../src/app.ts'
 import type { Core } from '../src/core.ts'
 import { consoleSms } from '../src/sms/console.ts'
@@ -7,6 +6,9 @@ import { demoClients, demoResources } from './demo/clients.ts'
 import { sandboxRoutes } from './demo/routes.ts'
 import { outbox, specialNumbers } from './outbox.ts'
 import { startUpstreams } from './upstreams.ts'
+
+/** Where a person sits in front of it; output that is kept in a file must not fill with codes. */
+const terminal = { write: (text: string) => process.stderr.isTTY && process.stderr.write(text) }
 
 /** Everything that makes the server usable offline by somebody who tries it. Never part of the image. */
 export async function openSandbox({ config, clock, sealer }: Core): Promise<Sandbox> {
@@ -17,7 +19,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
   // The master key makes it: the same in every process and after every start, another one on every machine.
   const backendSecret = sealer.mac('sandbox', 'sandbox-backend')
   return {
-    sms: printed(messages.smsSender(), consoleSms({ stream: process.stderr })),
+    sms: printed(messages.smsSender(), consoleSms({ stream: terminal })),
     mail: messages.mailSender(),
     connections,
     clients: demoClients(issuer, backendSecret),
@@ -26,7 +28,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
       const router = sandboxRoutes({
         config,
         clock,
-        renderer: renderer as Renderer,
+        renderer,
         messages,
         backendSecret,
         hasUpstreams: connections.length > 0,

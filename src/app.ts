@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider'
 import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { assets } from '../views/engine.ts'
+import { slowStrangers } from './anonymous-limits.ts'
 import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
@@ -27,7 +28,7 @@ import { migrationStatus } from './store/migrate.ts'
 export interface Sandbox extends StandIns {
   readonly clients: readonly Record<string, unknown>[]
   readonly resources: readonly ResourceSeed[]
-  middleware(page: Pick<Renderer, 'render' | 'locale'>): Middleware
+  middleware(page: Pick<Renderer, 'render' | 'locale' | 'switchLanguage'>): Middleware
   close(): Promise<void>
 }
 
@@ -76,7 +77,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const { issuer } = config
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
 
-  const logins = buildLogins(core, sandbox)
+  const logins = buildLogins(core, sandbox, metrics)
   const pages = buildPages({ core, logins, provider: () => runtime.provider() })
   const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
@@ -100,6 +101,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   ]
   const behindMetadata: readonly Middleware[] = [
     slowClientGuessing({ clock }),
+    slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
     libraryAnswers({ units, store, mac: (text) => sealer.mac('device_poll', text), render, metrics, clock }),
     pages.routes,

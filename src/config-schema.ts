@@ -213,7 +213,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
                 { max: 20, seconds: 3600 },
                 { max: 100, seconds: 86_400 },
               ])
-              .describe('Messages asked for from one address. Many people can share one.'),
+              .describe('Messages asked for from one address (IPv6: one /64). Many people can share one.'),
             per_day_total: z.int().min(1).default(10_000).describe('Messages a day in all: the most a flood can cost.'),
           })
           .prefault({})

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { RequestState } from '../interactions/browser/render.ts'
 import { type Clock, epochSeconds } from './base/clock.ts'
 import type { RenderPage } from './oidc/pages.ts'
 import { settleLostRefresh } from './oidc/rotation.ts'
@@ -17,6 +18,8 @@ interface Dependencies {
   readonly clock: Clock
 }
 
+const routeOf = (ctx: Context) => (ctx as unknown as KoaContextWithOIDC).oidc?.route
+
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Seconds between two polls of a device, RFC 8628 §3.2. */
 const pollSeconds = 5
@@ -28,6 +31,10 @@ export function libraryAnswers({ units, store, mac, render, metrics, clock }: De
     const won = await units.run(async (begun) => {
       unit = begun
       await next()
+      // What fails in the middle leaves nothing behind, and is answered like every failure of ours: 503 when a store is away.
+      const { failure } = ctx.state as RequestState
+      if (failure !== undefined) throw failure
+      if (routeOf(ctx) === 'token' && ctx.status >= 400) begun.abandon()
     })
     const { oidc } = ctx as unknown as KoaContextWithOIDC
     if (!oidc || !unit) return

@@ -19,5 +19,19 @@ export function rules({ sms }: Pick<Config, 'sms'>) {
       ],
       error: 'request.too_many',
     },
+    'device.ip': {
+      windows: [
+        { max: 100, seconds: 600 },
+        { max: 1000, seconds: day },
+      ],
+      error: 'request.too_many',
+    },
+    'logout.ip': {
+      windows: [
+        { max: 300, seconds: 600 },
+        { max: 3000, seconds: day },
+      ],
+      error: 'request.too_many',
+    },
   } as const satisfies Record<string, LimitRule>
 }

@@ -9,13 +9,17 @@ import { passwords as buildPasswords, type Passwords } from './accounts/password
 import { httpClient } from './base/http.ts'
 import type { UserId } from './base/ids.ts'
 import type { Core } from './core.ts'
+import { countedAudit, countedLimits, countedMail } from './counted.ts'
 import { rules } from './limit-rules.ts'
 import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
 import { revokeOthers, revokeUser } from './oidc/revoke-user.ts'
-import { limits as buildLimits } from './ops/limits.ts'
+import { thriftyAudit } from './ops/audit-thrift.ts'
+import { limits as buildLimits, type Limits } from './ops/limits.ts'
+import type { Metrics } from './ops/metrics.ts'
 import { buildSmsSender } from './sms/registry.ts'
 import type { SmsSender } from './sms/sender.ts'
+import { keyedStore } from './store/keyed.ts'
 
 /** How people get in: the methods on offer and what decides about what they prove. */
 export interface Logins {
@@ -28,6 +32,8 @@ export interface Logins {
   readonly bindings: { readonly attempts: LoginAttempts; readonly methods: LoginMethods }
   /** Ends every session and token of a user but this session. Answers how many sessions ended. */
   readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
+  /** Every limit of the product by name. */
+  readonly limits: Limits<keyof ReturnType<typeof rules>>
 }
 
 /** What stands in where no vendor is configured. */
@@ -41,18 +47,30 @@ const outboundTimeoutMs = 5000
 const upstreamTimeoutMs = 10_000
 
 /** Builds everything a login needs, from the senders of codes to the attempts. */
-export function buildLogins(core: Core, own: StandIns | undefined): Logins {
-  const { config, log, clock, database, store, sealer, directory, audit } = core
+export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metrics): Logins {
+  const { config, log, clock, database, store, sealer, directory } = core
+  const thrifty = thriftyAudit(core.audit, { store, mac: (text) => sealer.mac('audited', text) })
+  const audit = countedAudit(thrifty, metrics)
   const { argon2, workers, max_queue: maxQueue } = config.password
+  const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const hashing = hasher({ parameters: argon2, workers, maxQueue })
-  const passwords = buildPasswords({ database, directory, hasher: hashing, store, clock, policy: config.password })
-  const limits = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
+  const passwords = buildPasswords({
+    database,
+    directory,
+    hasher: hashing,
+    store: locks,
+    clock,
+    policy: config.password,
+  })
+  const limitsOfAll = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
+  const limits = countedLimits(limitsOfAll, metrics)
+  const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
   const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })
   const { senders, countries } = config.sms
   const codes = otpCodes({
     store,
-    sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log }),
-    mail: config.mail ? smtpMail(config.mail) : own?.mail,
+    sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log, onOutcome }),
+    mail: config.mail ? countedMail(smtpMail(config.mail), metrics) : own?.mail,
     limits,
     clock,
     options: {
@@ -106,6 +124,7 @@ export function buildLogins(core: Core, own: StandIns | undefined): Logins {
     methods,
     passwords,
     hashing,
+    limits,
     bindings: { attempts: new LoginAttempts({ ...common, methods: forBinding }), methods: forBinding },
     revokeOthers: (userId, sessionUid) => revokeOthers(database, userId, sessionUid),
   }

@@ -80,7 +80,10 @@ export function buildPages(dependencies: Dependencies): Pages {
     pages: { login, consent: consentPages({ renderer }), account: accountRooms(dependencies, renderer, countries) },
     directory,
     audit,
-    restartHref: (uid) => store.get<string>(restartKey(uid)),
+    restartHref: async (uid) => {
+      const sealed = await store.get<string>(restartKey(uid))
+      return sealed && sealer.open(sealed, 'restart')
+    },
   })
 
   function titleOf(ctx: Context, { id, title }: (typeof config.agreements)[number]): string {
@@ -92,7 +95,12 @@ export function buildPages(dependencies: Dependencies): Pages {
   return {
     renderer,
     routes: router.routes() as unknown as Middleware,
-    remember: (begun) => store.set(restartKey(begun.uid), authorizationHref(begun.params), rememberedSeconds),
+    // SECURITY: sealed, because a request may name somebody in `login_hint` and `id_token_hint`. A device begins anew at the device.
+    remember: async (begun) => {
+      if (begun.deviceCode !== undefined) return
+      const sealed = sealer.seal(authorizationHref(begun.params), 'restart')
+      await store.set(restartKey(begun.uid), sealed, rememberedSeconds)
+    },
   }
 }
 

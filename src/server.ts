@@ -43,9 +43,11 @@ export function httpListener({ handler, clean }: Dependencies): HttpListener {
     async stop(withinSeconds) {
       isStopping = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
+      // A connection is not closed by itself when the request it carried is done: whoever opened it may want it for another.
+      const sweeper = setInterval(() => server.closeIdleConnections(), 50)
       const timer = setTimeout(() => server.closeAllConnections(), withinSeconds * 1000)
       await closed
+      clearInterval(sweeper)
       clearTimeout(timer)
     },
   }

@@ -17,6 +17,7 @@ export function assetBytes(assets: ReadonlyMap<string, Bytes>): Middleware {
   return (ctx, next) => {
     const found = ctx.method === 'GET' || ctx.method === 'HEAD' ? assets.get(ctx.path) : undefined
     if (!found) return next()
+    ctx['_matchedRouteName'] = 'asset'
     answer(ctx, found, ctx.query['v'] === undefined ? briefly : forEver)
     return undefined
   }
@@ -41,6 +42,7 @@ export function metadataBytes(): Middleware {
       bytes = { body, type: ctx.response.get('content-type'), etag: etagOf(body) }
       cache.set(ctx.path, bytes)
     }
+    ctx['_matchedRouteName'] = ctx.path === '/jwks' ? 'jwks' : 'discovery'
     answer(ctx, bytes, brieflyForAll)
   }
 }

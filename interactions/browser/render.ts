@@ -12,6 +12,8 @@ export interface RequestState {
   clientName?: string | undefined
   /** What the authorization request under way asks for. */
   uiLocales?: string
+  /** What the protocol library failed with, when it was no refusal. */
+  failure?: unknown
   locale?: Locale
 }
 
@@ -104,7 +106,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       const error = asAppError(thrown)
       const retryAfterSeconds = Number(error.params['retryAfterSeconds'] ?? 0)
       if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
-      if (ctx.accepts('html', 'json') === 'html') {
+      if (ctx.accepts('json', 'html') === 'html') {
         const { requestId } = state(ctx)
         const message = translate(ctx, error.messageKey, error.params)
         const view = { code: error.code, message, requestId, at: now(), retryHref }

@@ -2,6 +2,7 @@ import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
+import { networkOf } from '../../src/base/network.ts'
 import { callingCode, maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
 import type { MailSender } from '../../src/mail/sender.ts'
 import type { Limits } from '../../src/ops/limits.ts'
@@ -76,9 +77,10 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
   const targetOf = (target: OtpTarget) => `${target.channel}:${target.to}`
 
   async function countSend({ target, ip }: IssueRequest): Promise<void> {
+    const network = networkOf(ip)
     if (target.channel === 'email') {
       await limits.takeAll([
-        ['mail.ip', ip],
+        ['mail.ip', network],
         ['mail.address', target.to],
       ])
       return
@@ -86,7 +88,7 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
     if (!countries.includes(callingCode(target.to))) throw new AppError('phone.country_unsupported', { field: 'phone' })
     await limits.takeAll([
       ['sms.number', target.to],
-      ['sms.ip', ip],
+      ['sms.ip', network],
       ['sms.total', 'all'],
     ])
   }

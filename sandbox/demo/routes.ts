@@ -22,7 +22,7 @@ import { resourceServer } from './resource-server.ts'
 interface Dependencies {
   readonly config: Config
   readonly clock: Clock
-  readonly renderer: Renderer
+  readonly renderer: Pick<Renderer, 'render' | 'locale' | 'switchLanguage'>
   readonly messages: Outbox
   readonly backendSecret: string
   /** Whether the simulated vendors are there. */

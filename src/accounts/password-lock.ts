@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { isIPv6 } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { AppError, type ErrorCode } from '../base/errors.ts'
+import { networkOf } from '../base/network.ts'
 import type { EphemeralStore, Window } from '../store/ephemeral.ts'
 
 export interface LockRules {
@@ -72,7 +72,7 @@ export function passwordLock({
   return {
     async guard({ who, ip }, attempt) {
       const key = `password:who:${digest(who)}`
-      const address = ip === undefined ? undefined : `password:ip:${network(ip)}`
+      const address = ip === undefined ? undefined : `password:ip:${networkOf(ip)}`
       await Promise.all([
         refuseUntil(`${key}:lock`, 'password.locked'),
         address && refuseUntil(`${address}:lock`, 'request.too_many'),
@@ -99,18 +99,4 @@ export function passwordLock({
 /** Keys are of one length and do not show the name. */
 function digest(who: string): string {
   return createHash('sha256').update(who).digest('base64url')
-}
-
-/** A household or a machine holds a whole /64 of IPv6, so that is what is counted. */
-function network(ip: string): string {
-  if (!isIPv6(ip) || ip.includes('.')) return ip
-  const [head = '', tail] = ip.split('%')[0]?.split('::') ?? []
-  const groups = head === '' ? [] : head.split(':')
-  const rest = tail ? tail.split(':') : []
-  const zeros = tail === undefined ? 0 : 8 - groups.length - rest.length
-  const all = [...groups, ...Array.from({ length: zeros }, () => '0'), ...rest]
-  return all
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')
 }

@@ -2,9 +2,11 @@ import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import type { App } from '../app.ts'
 import { type LoadedConfig, loadConfig } from '../config.ts'
+import type { Log } from '../ops/log.ts'
 import { shareMetrics } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
+import { untilStopped } from './stop-signal.ts'
 
 /** `menshen serve`: runs until it is told to stop, then finishes what is in flight. */
 export async function serve(context: CommandContext): Promise<number> {
@@ -17,26 +19,27 @@ export async function serve(context: CommandContext): Promise<number> {
     const { supervise } = await import('./workers.ts')
     return supervise({ workers, loaded, context })
   }
-  const app = await start(loaded)
-  const stop = untilStopped()
+  const { createLog } = await import('../ops/log.ts')
+  const log = createLog(loaded.config.log)
+  const app = await start(loaded, log)
   try {
+    const stopped = untilStopped(log)
     const { port, metrics } = await app.listen()
     if (cluster.isWorker) {
       shareMetrics(app.metrics.registry)
       process.send?.({ ready: port })
     } else announce(loaded, { port, metrics }, context)
-    await stop
+    return await stopped
   } finally {
     // Also where the port is taken: what is open would keep the process alive.
     await app.close()
+    // The channel to the process above would keep a worker alive, and that one waits for its end.
+    process.channel?.unref()
   }
-  if (process.connected) process.disconnect()
-  return 0
 }
 
-async function start({ config }: LoadedConfig): Promise<App> {
-  const [{ buildApp }, { createLog }] = await Promise.all([import('../app.ts'), import('../ops/log.ts')])
-  const log = createLog(config.log)
+async function start({ config }: LoadedConfig, log: Log): Promise<App> {
+  const { buildApp } = await import('../app.ts')
   const sandbox = config.sandbox ? await loadSandbox() : undefined
   return buildApp({ config, log, ...(sandbox ? { sandbox } : {}) })
 }
@@ -46,19 +49,4 @@ async function loadSandbox(): Promise<NonNullable<Parameters<typeof import('../a
   const specifier = '../../sandbox/sandbox.ts'
   const { openSandbox } = (await import(specifier)) as { openSandbox: never }
   return openSandbox
-}
-
-/** Resolves at the first SIGTERM or SIGINT; at the second the process ends at once. A worker leaves that to the process above it. */
-function untilStopped(): Promise<void> {
-  return new Promise((resolve) => {
-    let isStopping = false
-    const stop = () => {
-      if (isStopping && !cluster.isWorker) process.exit(1)
-      isStopping = true
-      resolve()
-    }
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
-    if (cluster.isWorker) process.on('disconnect', stop)
-  })
 }

@@ -6,6 +6,7 @@ import { createLog } from '../ops/log.ts'
 import { type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
+import { untilStopped } from './stop-signal.ts'
 
 interface Supervision {
   readonly workers: number
@@ -49,10 +50,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     })
   }
 
-  const stopped = new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve())
-    process.once('SIGINT', () => resolve())
-  })
+  const stopped = untilStopped(log)
   let metrics: MetricsListener | undefined
   try {
     const ports = await Promise.all(Array.from({ length: workers }, start))
@@ -61,7 +59,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
       metrics = await startMetricsListener({ address: config.ops.metrics, registry: all })
     }
     announce(loaded, { port: ports[0] ?? 0, metrics: metrics?.address }, context)
-    await stopped
+    return await stopped
   } finally {
     isStopping = true
     await metrics?.close()
@@ -69,7 +67,6 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     await upstreams?.close()
     await core.close()
   }
-  return 0
 }
 
 type StartUpstreams = (options: Pick<Core['config'], 'issuer'> & Pick<Core, 'clock'>) => Promise<{
@@ -86,6 +83,7 @@ async function sandboxUpstreams({ config, clock }: Core): ReturnType<StartUpstre
 
 function end(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
+    if (worker.isDead()) return resolve()
     worker.once('exit', () => resolve())
     worker.process.kill('SIGTERM')
   })

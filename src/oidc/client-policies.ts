@@ -12,7 +12,7 @@ export interface ClientPolicies {
   resourceServer(resource: string, client: Client): ResourceServer
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
-  /** True when the client may look into tokens of others: a confidential backend of ours. */
+  /** True when the client may look into tokens of others: it authenticates, and is ours or an API nobody logs in to. */
   mayIntrospect(client: Client, tokenClientId: string | undefined): boolean
 }
 
@@ -48,6 +48,8 @@ export function clientPolicies({
       }
     },
     isOriginAllowed(origin, client) {
+      // SECURITY: a redirect URI of an app's own scheme has the origin `null`, which every sandboxed page and local file sends.
+      if (origin === 'null') return false
       const listed = (client['allowed_origins'] as readonly string[] | undefined) ?? []
       return [...listed, ...(client.redirectUris ?? [])].some((uri) => URL.parse(uri)?.origin === origin)
     },

@@ -1,8 +1,10 @@
+import type { EventEmitter } from 'node:events'
 import type { errors, KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { isId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
+import { isNetworkError } from '../store/unavailable.ts'
 
 interface Dependencies {
   readonly log: Log
@@ -32,6 +34,20 @@ const knownErrors = new Set([
   'access_denied',
 ])
 
+/** Routes of the library that refuse with an event of their own; the token endpoint's is handled apart. */
+const refusing = [
+  'authorization',
+  'pushed_authorization_request',
+  'device_authorization',
+  'code_verification',
+  'device_resume',
+  'userinfo',
+  'introspection',
+  'revocation',
+  'end_session',
+  'end_session_confirm',
+]
+
 /** What happens inside the library, counted, logged with its private reason, and recorded where it matters for security. */
 export function listen(provider: Provider, { log, metrics, audit }: Dependencies): void {
   const grantType = (ctx: KoaContextWithOIDC) => {
@@ -58,12 +74,10 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
     metrics.tokens.inc({ grant_type: grantType(ctx), outcome })
     const detail = (error as { error_detail?: string }).error_detail
     // A refusal tells the client little on purpose; the reason is here, under the id the client was given.
-    log.info(
-      { ...about(ctx), error: error.message, detail: detail ?? error.error_description },
-      'token request refused',
-    )
+    log.info({ ...about(ctx), code: error.message, detail: detail ?? error.error_description }, 'token request refused')
     if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
-      const accountId = (ctx.oidc.entities['RefreshToken'] as { accountId?: string } | undefined)?.accountId
+      const { RefreshToken, AuthorizationCode } = ctx.oidc.entities
+      const accountId = (RefreshToken ?? AuthorizationCode)?.accountId
       const userId = isId('usr', accountId) ? accountId : undefined
       void audit.record({ event: 'token.reused', userId, ...context(ctx), detail: { reason: detail } })
     }
@@ -71,17 +85,21 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
 
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
     log.info(
-      { ...about(ctx), error: error.message, detail: error.error_detail ?? error.error_description },
+      { ...about(ctx), code: error.message, detail: error.error_detail ?? error.error_description },
       'request refused',
     )
   }
-  provider.on('authorization.error', refused)
-  provider.on('userinfo.error', refused)
-  provider.on('introspection.error', refused)
-  provider.on('revocation.error', refused)
+  for (const route of refusing) provider.on(`${route}.error` as 'authorization.error', refused)
 
+  // Whoever called the library answers it and logs it.
   provider.on('server_error', (ctx, error) => {
-    log.error({ ...about(ctx), err: error }, 'the protocol library failed')
+    ctx.state['failure'] = error
+  })
+
+  // Mostly a visitor who hung up while being answered. Without a listener koa would print it past the log.
+  const koa: EventEmitter = provider
+  koa.on('error', (error: unknown) => {
+    log[isNetworkError(error) ? 'debug' : 'error']({ err: error }, 'an answer did not arrive')
   })
 
   provider.on('grant.revoked', (ctx, grantId) => {

@@ -43,7 +43,7 @@ export function libraryPages({
       const view = {
         code: out.error,
         message: translate(ctx, `errors.${key}`),
-        hint: key === 'request.invalid' ? out.error_description : undefined,
+        hint: key === 'server.unexpected' || key === 'attempt.expired' ? undefined : out.error_description,
         requestId: String(ctx.state['requestId'] ?? ''),
         at: now(),
       }
@@ -105,6 +105,8 @@ function hidden(form: string): { action: string; xsrf: string } {
 
 function errorKey(oauth: string, error: Error): ErrorCode {
   if (error.name === 'SessionNotFound') return 'attempt.expired'
+  if (oauth === 'invalid_client') return 'client.unknown'
+  if (oauth === 'invalid_redirect_uri') return 'client.redirect_uri_unknown'
   if (oauth === 'server_error') return 'server.unexpected'
   if (oauth === 'temporarily_unavailable') return 'server.unavailable'
   return 'request.invalid'

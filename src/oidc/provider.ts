@@ -18,6 +18,7 @@ import { extraProperties, protocolScopes } from './client-schema.ts'
 import { existingGrant } from './grants.ts'
 import type { Keys } from './keys.ts'
 import { grantSeconds, maxSeconds, remainingSeconds } from './lifetimes.ts'
+import { endWebGrants } from './logout.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
 import { acrValues, prompts } from './policy.ts'
@@ -161,6 +162,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
 
   const provider = new Provider(issuer, configuration)
   provider.proxy = true
+  endWebGrants(provider, clients, units)
   return provider
 }
 

@@ -94,6 +94,8 @@ export const statements = {
     text: `delete from oidc_records where grant_id = $1 or (model = ${durableModels.Grant} and id = $1)`,
   },
   insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
+  /** What replaces a value is inserted only if that was still unused. */
+  consume: { name: 'oidc_consume', text: consumeText() },
   /** A whole request in one statement: nothing is inserted unless the value to consume was still unused. */
   commit: { name: 'oidc_commit', text: commitText() },
 } as const
@@ -112,20 +114,33 @@ function onConflict(): string {
     user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id, expires_at = excluded.expires_at`
 }
 
+/** The compare-and-set of `consume`. */
+function consumedText(): string {
+  return `consumed as (
+      update oidc_records set consumed_at = to_timestamp($10), successor = $13
+      where model = $11 and id = $12 and consumed_at is null returning 1
+    )`
+}
+
+function consumeText(): string {
+  return `with ${consumedText()}, inserted as (
+      ${insertText('where exists (select 1 from consumed)')} ${onConflict()}
+    )
+    select exists (select 1 from consumed) as allowed`
+}
+
 function commitText(): string {
-  return `with consumed as (
-      update oidc_records set consumed_at = to_timestamp($10), successor = $22 where model = $11 and id = $12 and consumed_at is null returning 1
-    ), allowed as (
+  return `with ${consumedText()}, allowed as (
       select 1 where $12::text is null or exists (select 1 from consumed)
     ), deleted as (
-      delete from oidc_records where (model, id) in (select * from unnest($13::smallint[], $14::text[]))
+      delete from oidc_records where (model, id) in (select * from unnest($14::smallint[], $15::text[]))
     ), revoked as (
-      delete from oidc_records where grant_id = any($15::text[])
+      delete from oidc_records where grant_id = any($16::text[])
     ), sessions as (
       update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId', expires_at = to_timestamp(n.expires_at),
         payload = (n.payload || jsonb_build_object('authorizations',
           (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
-      from unnest($16::text[], $17::text[], $18::jsonb[], $19::jsonb[], $20::jsonb[], $21::float8[])
+      from unnest($17::text[], $18::text[], $19::jsonb[], $20::jsonb[], $21::jsonb[], $22::float8[])
         as n(uid, id, payload, removed, changed, expires_at)
       where o.uid = n.uid and exists (select 1 from allowed)
     ), inserted as (

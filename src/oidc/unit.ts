@@ -5,7 +5,6 @@ import type { Database } from '../store/postgres.ts'
 import {
   type DurableModel,
   durableModels,
-  insertValues,
   type Payload,
   type RecordRow,
   recordId,
@@ -14,10 +13,13 @@ import {
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
 import { hideSuccessor } from './successor.ts'
+import { write } from './writes.ts'
 
 export interface UnitDependencies {
   readonly database: Database
   readonly clock: Clock
+  /** Inserts rows and resolves when they are committed. */
+  readonly insert: (rows: readonly RecordRow[]) => Promise<void>
 }
 
 /** What became of a refresh token. `consumed` in seconds since the epoch, null while it is unused. */
@@ -47,6 +49,7 @@ interface StoredRow {
 export class Unit {
   readonly #database: Database
   readonly #clock: Clock
+  readonly #insert: UnitDependencies['insert']
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #accounts = new Map<string, Account | undefined>()
   readonly #inserts = new Map<string, RecordRow>()
@@ -61,6 +64,7 @@ export class Unit {
   constructor(dependencies: UnitDependencies) {
     this.#database = dependencies.database
     this.#clock = dependencies.clock
+    this.#insert = dependencies.insert
   }
 
   /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
@@ -158,6 +162,13 @@ export class Unit {
     await this.flush()
   }
 
+  /** A request that was refused uses nothing up and issues nothing; what it ended stays ended. */
+  abandon(): void {
+    this.#consumed = undefined
+    this.#successor = undefined
+    this.#inserts.clear()
+  }
+
   /** Ends a grant and everything issued from it, at once. */
   async endGrant(grantId: string): Promise<void> {
     this.roundTrips += 1
@@ -168,45 +179,32 @@ export class Unit {
     this.#revokedGrants.add(grantId)
   }
 
-  /** Writes everything at once; false when the value to consume had been consumed by somebody else, and then nothing is written. */
+  /**
+   * Writes everything at once; false when the value to consume had been consumed by somebody else: then nothing is added or
+   * changed, but what this request ended stays ended.
+   */
   async flush(): Promise<boolean> {
-    const rows = [...this.#inserts.values()]
-    const simple =
-      !this.#consumed && this.#deletes.size === 0 && this.#revokedGrants.size === 0 && this.#sessions.size === 0
-    if (simple && rows.length === 0) return true
-    this.roundTrips += 1
-    const values = insertValues(rows)
-    if (simple) {
-      await this.#database.commitQuery({ ...statements.insert, values })
-      return true
+    const { model, id } = this.#consumed ?? {}
+    const at = epochSeconds(this.#clock)
+    const writes = {
+      rows: [...this.#inserts.values()],
+      consumed: model && id ? { model, id, at, successor: this.#successor ?? null } : undefined,
+      deletes: [...this.#deletes.values()],
+      revokedGrants: [...this.#revokedGrants],
+      sessions: [...this.#sessions.values()],
     }
-    const deletes = [...this.#deletes.values()]
-    const sessions = [...this.#sessions.values()]
-    const grants = [...this.#revokedGrants]
-    const { rows: answer } = await this.#database.commitQuery<{ allowed: boolean }>({
-      ...statements.commit,
-      values: [
-        ...values,
-        epochSeconds(this.#clock),
-        this.#consumed ? durableModels[this.#consumed.model] : null,
-        this.#consumed?.id ?? null,
-        deletes.map(([model]) => durableModels[model]),
-        deletes.map(([, id]) => id),
-        grants,
-        sessions.map((session) => session.uid),
-        sessions.map((session) => session.id),
-        sessions.map((session) => session.payload),
-        sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
-        sessions.map((session) => session.changedAuthorizations),
-        sessions.map((session) => session.expiresAt),
-        this.#successor ?? null,
-      ],
-    })
-    return answer[0]?.allowed ?? false
+    const isNothing =
+      !writes.consumed &&
+      [writes.rows, writes.deletes, writes.revokedGrants, writes.sessions].every(({ length }) => length === 0)
+    if (isNothing) return true
+    this.roundTrips += 1
+    return write({ database: this.#database, insert: this.#insert }, writes)
   }
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
     this.#reads.set(`${model}:${id}`, read)
+    // A read that fails is told to whoever asks for it; nobody may ask, and that must not end the process.
+    read.catch(() => {})
     return read
   }
 

@@ -15,10 +15,14 @@ interface SmsDeps {
   readonly http: HttpClient
   readonly clock: Clock
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>
+  readonly onOutcome?: (vendor: string, outcome: string) => void
 }
 
 /** The configured vendors as one sender that fails over in the order given. */
-export function buildSmsSender(options: readonly SmsSenderOptions[], { http, clock, log }: SmsDeps): SmsSender {
+export function buildSmsSender(
+  options: readonly SmsSenderOptions[],
+  { http, clock, log, onOutcome }: SmsDeps,
+): SmsSender {
   const build = (one: SmsSenderOptions): SmsSender => {
     switch (one.type) {
       case 'aliyun':
@@ -29,6 +33,6 @@ export function buildSmsSender(options: readonly SmsSenderOptions[], { http, clo
   }
   return failoverSms(
     options.map((one) => ({ name: one.type, sender: build(one) })),
-    { log },
+    { log, onOutcome },
   )
 }

@@ -68,7 +68,8 @@ export async function openEmbedded({
   let session: Promise<pg.Client | undefined> = Promise.resolve(await open())
   const { socketFolder, password } = place
   return {
-    url: new Secret(`postgres://menshen:${password}@/menshen?host=${encodeURIComponent(socketFolder)}`),
+    // The name after the @ says nothing, `host` decides; without one it is no address by the rules of URLs.
+    url: new Secret(`postgres://menshen:${password}@localhost/menshen?host=${encodeURIComponent(socketFolder)}`),
     async stop() {
       if (stopped.signal.aborted) return
       stopped.abort()

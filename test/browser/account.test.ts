@@ -216,4 +216,5 @@ test.each([
     await look('identities-english')
     expect(faults).toEqual([])
   },
+  180_000,
 )

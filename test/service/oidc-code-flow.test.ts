@@ -273,16 +273,18 @@ describe('the authorization code flow', () => {
   })
 
   test('a page of a registered origin may call the token endpoint, another may not', async () => {
-    const preflightFree = (origin: string) =>
+    const preflightFree = (origin: string, clientId = 'web') =>
       fetch(`${world.issuer}/token`, {
         method: 'POST',
         headers: { origin },
-        body: new URLSearchParams({ grant_type: 'refresh_token', client_id: 'web', refresh_token: 'x' }),
+        body: new URLSearchParams({ grant_type: 'refresh_token', client_id: clientId, refresh_token: 'x' }),
       })
     const ours = await preflightFree('https://app.example.com')
     expect(ours.headers.get('access-control-allow-origin')).toBe('https://app.example.com')
     const foreign = await preflightFree('https://evil.example.com')
     expect(foreign.headers.get('access-control-allow-origin')).toBeNull()
+    const nowhere = await preflightFree('null', 'native')
+    expect(nowhere.headers.get('access-control-allow-origin')).toBeNull()
     const login = await world
       .visitor()
       .get(startLogin(world, 'web', redirectUri), { origin: 'https://app.example.com' })

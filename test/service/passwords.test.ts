@@ -118,29 +118,6 @@ describe('checking a password', () => {
     expect(count()).toBe(before + 1)
   })
 
-  test('takes as long for a nobody as for a wrong password', async () => {
-    const { identifier } = await person('timed', right)
-    const nobody = { provider: 'username', subject: 'timed-nobody' } as const
-    const subject = build({ policy: { lock: { ...policy.lock, tries: 1000 } } })
-    const timed = async (target: ParsedIdentifier) => {
-      const began = performance.now()
-      await guess(subject, target)
-      return performance.now() - began
-    }
-    const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] as number
-    const round = async () => {
-      const times: { known: number; nobody: number }[] = []
-      for (let n = 0; n < 30; n++) times.push({ known: await timed(identifier), nobody: await timed(nobody) })
-      return median(times.map(({ known }) => known)) / median(times.map((each) => each.nobody))
-    }
-    await round()
-    // What else the machine does can make a round look uneven, but cannot make uneven work look even.
-    const ratios: number[] = []
-    const even = () => ratios.some((ratio) => ratio > 0.85 && ratio < 1.15)
-    while (!even() && ratios.length < 5) ratios.push(await round())
-    expect(ratios).toSatisfy(even)
-  })
-
   test('tells only who knows the password that the user is locked', async () => {
     const { userId, identifier } = await person('barred', right)
     await directory.setStatus(userId, 'locked')
@@ -170,13 +147,9 @@ describe('checking a password', () => {
     await small.hash('warm')
     const subject = build({ hasher: small })
     const crowd = [small.hash('a'), small.hash('b')]
-    const times: number[] = []
-    while (times.length < 20) {
-      const began = performance.now()
-      expect(await guess(subject, identifier)).toBe('password.busy 1')
-      times.push(performance.now() - began)
-    }
-    expect(times.toSorted((a, b) => a - b)[10]).toBeLessThan(10)
+    const refusal = guess(subject, identifier)
+    // The refusal waits for none of the hashes in front of it.
+    expect(await Promise.race([...crowd.map((hash) => hash.then(() => 'hashed')), refusal])).toBe('password.busy 1')
     await Promise.all(crowd)
     expect(await guess(subject, identifier, right)).toBe('right')
   })

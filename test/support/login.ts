@@ -8,7 +8,7 @@ export const codeChallenge = createHash('sha256').update(codeVerifier).digest('b
 
 /** An authorization request of a registered client. */
 export function startLogin(
-  world: World,
+  world: Pick<World, 'issuer'>,
   clientId: string,
   redirectUri: string,
   more: Readonly<Record<string, string>> = {},
@@ -34,7 +34,12 @@ export async function reachLogin(visitor: Visitor, url: URL): Promise<Answer> {
 }
 
 /** Enters phone and code; the answer is the redirect to the client. */
-export async function loginBySms(world: World, visitor: Visitor, url: URL, phone: string): Promise<Answer> {
+export async function loginBySms(
+  world: Pick<World, 'issuer' | 'port' | 'otp'>,
+  visitor: Visitor,
+  url: URL,
+  phone: string,
+): Promise<Answer> {
   const page = await reachLogin(visitor, url)
   const asked = await visitor.post(page.url, { method: 'sms', phone, agreement: 'on' })
   if (asked.status !== 303) throw new Error(`no code was sent: ${asked.status} ${asked.text.slice(0, 2000)}`)
@@ -55,7 +60,7 @@ export async function loginByPassword(
 
 /** Exchanges the code in a redirect at the token endpoint. */
 export async function exchange(
-  world: World,
+  world: Pick<World, 'issuer' | 'port' | 'otp'>,
   clientId: string,
   redirectUri: string,
   location: string | undefined,

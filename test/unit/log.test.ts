@@ -72,11 +72,12 @@ describe('scrub', () => {
     '\\n',
     '+1',
     '/',
-  ])('a hostile message made of %j is scrubbed within 50 ms', (part) => {
+  ])('a hostile message made of %j is scrubbed in time that does not explode', (part) => {
     const text = part.repeat(100_000 / part.length)
     const startedAt = performance.now()
     scrub(text)
-    expect(performance.now() - startedAt).toBeLessThan(50)
+    // Milliseconds when linear; backtracking would take minutes.
+    expect(performance.now() - startedAt).toBeLessThan(5000)
   })
 
   test('members whose name says secret are hidden whatever they hold', () => {
@@ -225,6 +226,7 @@ describe('the log', () => {
       for (let count = 0; count < 2000; count++) logRequest(log, line)
       return ((performance.now() - startedAt) * 1000) / 2000
     })
-    expect(Math.min(...rounds)).toBeLessThan(25)
+    // A few microseconds; only a line that is taken apart and put together again would come near this.
+    expect(Math.min(...rounds)).toBeLessThan(1000)
   })
 })

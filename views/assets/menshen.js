@@ -8,7 +8,7 @@
   for (const form of all('form[data-carry]')) {
     form.addEventListener('submit', () => {
       const box = document.getElementById(form.dataset.carry)
-      const isTicked = box !== null && box.checked
+      const isTicked = box?.checked === true
       if (!isTicked || form.elements.agreement) return
       const field = document.createElement('input')
       field.type = 'hidden'

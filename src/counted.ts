@@ -1,0 +1,51 @@
+import { asAppError } from './base/errors.ts'
+import type { MailSender } from './mail/sender.ts'
+import type { Audit } from './ops/audit.ts'
+import type { Limits } from './ops/limits.ts'
+import type { Metrics } from './ops/metrics.ts'
+
+/** The audit of logins, which counts them as it goes: what ended how, by which method, and who is new. */
+export function countedAudit(audit: Audit, { logins, registrations }: Metrics): Audit {
+  return {
+    record(event) {
+      const method = String(event.detail?.['method'])
+      if (event.event === 'login.succeeded') logins.inc({ method, outcome: 'succeeded' })
+      if (event.event === 'login.failed') logins.inc({ method, outcome: String(event.detail?.['error']) })
+      if (event.event === 'user.registered') registrations.inc({ provider: event.identityProvider ?? 'other' })
+      return audit.record(event)
+    },
+  }
+}
+
+/** Limits that count what they refuse, by the name of the limit. */
+export function countedLimits<Name extends string>(limits: Limits<Name>, { limited }: Metrics): Limits<Name> {
+  async function take(name: Name, key: string): Promise<void> {
+    try {
+      await limits.take(name, key)
+    } catch (error) {
+      limited.inc({ limit: name })
+      throw error
+    }
+  }
+  return {
+    take,
+    async takeAll(pairs) {
+      for (const [name, key] of pairs) await take(name, key)
+    },
+  }
+}
+
+/** A mail server whose answers are counted. */
+export function countedMail(mail: MailSender, { mailSent }: Metrics): MailSender {
+  return {
+    async send(message) {
+      try {
+        await mail.send(message)
+        mailSent.inc({ outcome: 'sent' })
+      } catch (error) {
+        mailSent.inc({ outcome: asAppError(error).code })
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import type { Database } from '../store/postgres.ts'
+import {
+  type DurableModel,
+  durableModels,
+  insertValues,
+  type RecordRow,
+  type SessionChange,
+  statements,
+} from './records.ts'
+
+/** Everything one request writes. */
+export interface Writes {
+  readonly rows: readonly RecordRow[]
+  /** The value that must still be unused for rows and sessions to be written, and hidden, what replaces it. */
+  readonly consumed:
+    | { readonly model: DurableModel; readonly id: string; readonly at: number; readonly successor: string | null }
+    | undefined
+  readonly deletes: readonly (readonly [DurableModel, string])[]
+  readonly revokedGrants: readonly string[]
+  readonly sessions: readonly SessionChange[]
+}
+
+interface Dependencies {
+  readonly database: Pick<Database, 'commitQuery'>
+  readonly insert: (rows: readonly RecordRow[]) => Promise<void>
+}
+
+/**
+ * Writes a request's changes at once, with the smallest statement that does; false when the value to consume had been consumed by
+ * somebody else: then no row is inserted and no session changed, but what the request deletes or revokes goes all the same.
+ */
+export async function write({ database, insert }: Dependencies, writes: Writes): Promise<boolean> {
+  const { rows, consumed, deletes, revokedGrants, sessions } = writes
+  const others = deletes.length + revokedGrants.length + sessions.length
+  if (others === 0 && consumed === undefined) {
+    if (rows.length > 0) await insert(rows)
+    return true
+  }
+  const { model = null, id = null, at = null, successor = null } = consumed ?? {}
+  const values = [...insertValues(rows), at, model && durableModels[model], id, successor]
+  const statement =
+    others === 0
+      ? { ...statements.consume, values }
+      : {
+          ...statements.commit,
+          values: [
+            ...values,
+            deletes.map(([deleted]) => durableModels[deleted]),
+            deletes.map(([, deletedId]) => deletedId),
+            revokedGrants,
+            sessions.map((session) => session.uid),
+            sessions.map((session) => session.id),
+            sessions.map((session) => session.payload),
+            sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
+            sessions.map((session) => session.changedAuthorizations),
+            sessions.map((session) => session.expiresAt),
+          ],
+        }
+  const { rows: answer } = await database.commitQuery<{ allowed: boolean }>(statement)
+  return answer[0]?.allowed ?? false
+}

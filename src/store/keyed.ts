@@ -1,0 +1,15 @@
+import type { EphemeralStore } from './ephemeral.ts'
+
+/** The same store under keys of the caller's making, so that what a key is about (a phone number) cannot be read from the store. */
+export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string): EphemeralStore {
+  return {
+    ...store,
+    get: (key) => store.get(keyOf(key)),
+    set: (key, value, ttlSeconds) => store.set(keyOf(key), value, ttlSeconds),
+    add: (key, value, ttlSeconds) => store.add(keyOf(key), value, ttlSeconds),
+    take: (key) => store.take(keyOf(key)),
+    increment: (key, ttlSeconds) => store.increment(keyOf(key), ttlSeconds),
+    hit: (key, windows) => store.hit(keyOf(key), windows),
+    delete: (key) => store.delete(keyOf(key)),
+  }
+}

@@ -1,0 +1,228 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createMetrics } from '../../src/ops/metrics.ts'
+import { loginBySms, startLogin } from '../support/login.ts'
+import { startServer } from '../support/server-process.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+interface Block {
+  readonly language: string
+  /** What stands after the language: `run=app`, `exits=3`, `manual`. */
+  readonly notes: string
+  readonly text: string
+}
+
+async function blocksOf(file: string): Promise<Block[]> {
+  const text = await readFile(join(root, file), 'utf8')
+  return [...text.matchAll(/^```(\w+) ?(.*)\n([\s\S]*?)^```$/gm)].map(([, language = '', notes = '', block = '']) => ({
+    language,
+    notes,
+    text: block,
+  }))
+}
+
+async function blockOf(file: string, notes: string): Promise<Block> {
+  const found = (await blocksOf(file)).find((block) => block.notes === notes)
+  if (!found) throw new Error(`${file} has no block ${notes}`)
+  return found
+}
+
+interface Done {
+  readonly status: number | null
+  readonly output: string
+}
+
+/** `npx menshen` is the command of this checkout, wherever the shell stands. */
+const npx = `npx() { [ "$1" = menshen ] && shift && node "${join(root, 'src/main.ts')}" "$@"; }`
+
+/** Runs a block in a shell that stops at the first failure. */
+function shell(script: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Done> {
+  const { PATH = '', HOME = '' } = process.env
+  const path = `${dirname(process.execPath)}:${PATH}`
+  const child = spawn('sh', ['-ec', `${npx}\n${script}`], { cwd, env: { HOME, ...env, PATH: path }, stdio: 'pipe' })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      output += part
+    })
+  }
+  return new Promise((resolve) => child.on('close', (status) => resolve({ status, output })))
+}
+
+describe('what the documents tell people to do', () => {
+  const phone = '13800138000'
+  let world: World
+  let folder: string
+
+  beforeAll(async () => {
+    world = await openWorld()
+    folder = await mkdtemp(join(tmpdir(), 'menshen-docs-'))
+    await writeFile(join(folder, 'seed.yaml'), (await blockOf('README.md', 'file=seed.yaml')).text)
+  })
+  afterAll(async () => {
+    await world.close()
+    await rm(folder, { recursive: true })
+  })
+
+  async function runAll(file: string, blocks: readonly Block[]): Promise<void> {
+    for (const { text, notes } of blocks) {
+      const { status, output } = await shell(text, folder, world.env)
+      const expected = Number(/exits=(\d+)/.exec(notes)?.[1] ?? 0)
+      expect(`${file}: ${text}${output}exit status ${status}`).toMatch(new RegExp(`exit status ${expected}$`))
+    }
+  }
+
+  const isRunnable = ({ language, notes }: Block) => language === 'sh' && !/manual|run=/.test(notes)
+
+  test('every command of the operations page works, in its order', async () => {
+    const login = startLogin(world, 'sandbox-demo', `${world.issuer}/sandbox/callback`)
+    await loginBySms(world, world.visitor(), login, phone)
+    await runAll('docs/operations.md', (await blocksOf('docs/operations.md')).filter(isRunnable))
+  }, 120_000)
+
+  test('every statement of the operations page is one the database understands', async () => {
+    const statements = (await blocksOf('docs/operations.md')).filter(({ language }) => language === 'sql')
+    expect(statements).toHaveLength(2)
+    for (const { text } of statements) await world.database.database.knex.raw(text)
+  })
+
+  test('every metric of the operations page exists, and none is left out', async () => {
+    const page = await readFile(join(root, 'docs/operations.md'), 'utf8')
+    const named = new Set(page.match(/menshen_[a-z_]+(?=[`"{])/g))
+    const existing = createMetrics().registry.getMetricsAsArray()
+    expect([...named].sort()).toEqual(
+      existing
+        .map(({ name }) => name)
+        .filter((name) => name.startsWith('menshen_'))
+        .sort(),
+    )
+  })
+
+  test('the commands of the README register the app, and its code and the backend’s bring a verified token', async () => {
+    await runAll('README.md', (await blocksOf('README.md')).filter(isRunnable))
+    await world.app.runtime.refresh()
+    const app = await snippet('run=app', ['tokens', 'url'], {
+      returned: `await globalThis.travel(url)`,
+    })
+    const loginOf = async (url: URL) => new URL((await loginBySms(world, world.visitor(), url, phone)).location ?? '')
+    const { tokens } = await app.with({ travel: loginOf })
+    expect((tokens as { claims(): object }).claims()).toMatchObject({
+      phone_number: `+86${phone}`,
+      amr: ['sms', 'otp'],
+    })
+    const { access_token: accessToken } = tokens as { access_token: string }
+
+    const backend = await snippet('run=backend', ['payload'], { accessToken: 'globalThis.accessToken' })
+    const { payload } = await backend.with({ accessToken })
+    expect(payload).toMatchObject({ aud: 'https://api.example.com', client_id: 'web', scope: 'orders:read' })
+    const forged = `${accessToken.slice(0, -4)}AAAA`
+    await expect(backend.with({ accessToken: forged })).rejects.toThrow('signature verification failed')
+  }, 60_000)
+
+  /** A block of the README as a module: its addresses are those of the test, and what it leaves to the reader is given. */
+  async function snippet(notes: string, exported: readonly string[], given: Readonly<Record<string, string>>) {
+    const { text } = await blockOf('README.md', notes)
+    expect(text.split('\n').filter((line) => line.trim() !== '').length).toBeLessThan(20)
+    let source = text.replaceAll('http://localhost:3000', world.issuer)
+    for (const [name, value] of Object.entries(given)) {
+      const first = new RegExp(`\\b${name}\\b(?=[,)])`)
+      expect(source).toMatch(first)
+      source = source.replace(first, `(${value})`)
+    }
+    const inside = await mkdtemp(
+      join(dirname(createRequire(import.meta.url).resolve('jose/package.json')), '../.docs-'),
+    )
+    onTestFinished(() => rm(inside, { recursive: true }))
+    let runs = 0
+    return {
+      async with(values: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+        Object.assign(globalThis, values)
+        runs += 1
+        const file = join(inside, `snippet-${runs}.mjs`)
+        await writeFile(file, `${source}\nexport { ${exported.join(', ')} }\n`)
+        return import(/* @vite-ignore */ file)
+      },
+    }
+  }
+})
+
+describe('the first page', () => {
+  test('npm start, in a shell, gives what the README shows', async () => {
+    const data = await mkdtemp(join(tmpdir(), 'menshen-docs-'))
+    onTestFinished(() => rm(data, { recursive: true, force: true, maxRetries: 5 }))
+    const text = await readFile(join(root, 'README.md'), 'utf8')
+    expect(text).toMatch(/```sh run=start\nnpm ci\nnpm start\n```/)
+    const env = { MENSHEN_DATA_DIR: data, NO_UPDATE_NOTIFIER: '1' }
+    const server = await startServer({ cwd: root, command: ['npm', 'start'], env })
+    const shown = /```\n(Menshen is ready[\s\S]*?)```/.exec(text)?.[1] ?? ''
+    expect(server.stdout()).toContain(shown.replaceAll(':3000', `:${server.port}`))
+    expect(await server.stop('SIGTERM')).toBe(0)
+    await expect(fetch(`http://localhost:${server.port}/livez`)).rejects.toThrow()
+  })
+
+  test('npx finds the command in a checkout', async () => {
+    const { PATH = '', HOME = '' } = process.env
+    const child = spawn('npx', ['--no-install', 'menshen', '--help'], { cwd: root, env: { PATH, HOME }, stdio: 'pipe' })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      output += part
+    })
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0)
+    expect(output).toContain('clients apply')
+  })
+
+  test('every link between the documents leads somewhere', async () => {
+    const decisions = (await readdir(join(root, 'docs/decisions'))).map((name) => `docs/decisions/${name}`)
+    const pages = [
+      'README.md',
+      'ARCHITECTURE.md',
+      'CONTRIBUTING.md',
+      'CHANGELOG.md',
+      'SECURITY.md',
+      'docs/operations.md',
+    ]
+    for (const page of [...pages, ...decisions]) {
+      const text = await readFile(join(root, page), 'utf8')
+      const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)\)|src="([^"]+)"/g)].map(([, a, b]) => a ?? b ?? '')
+      for (const link of links) {
+        const target = join(root, dirname(page), link)
+        const found = await readFile(target).then(
+          () => true,
+          (error: NodeJS.ErrnoException) => error.code === 'EISDIR',
+        )
+        expect(`${page} -> ${link} ${found}`).toBe(`${page} -> ${link} true`)
+      }
+    }
+  })
+
+  test('every path that ARCHITECTURE.md names exists', async () => {
+    const text = await readFile(join(root, 'ARCHITECTURE.md'), 'utf8')
+    const named = [...text.matchAll(/`((?:src|interactions|views|sandbox|test|bench)\/[\w./-]+)`/g)].map(
+      ([, path]) => path ?? '',
+    )
+    expect(named.length).toBeGreaterThan(10)
+    for (const path of named) {
+      const error = await readFile(join(root, path)).then(
+        () => undefined,
+        (thrown: NodeJS.ErrnoException) => thrown.code,
+      )
+      expect(`${path} ${error === 'ENOENT'}`).toBe(`${path} false`)
+    }
+  })
+
+  test('every dependency has its reason in CONTRIBUTING.md', async () => {
+    const text = await readFile(join(root, 'CONTRIBUTING.md'), 'utf8')
+    const manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    const groups = [manifest.dependencies, manifest.optionalDependencies, manifest.devDependencies]
+    const names = groups.flatMap((group: object) => Object.keys(group))
+    const isNamed = (name: string) => text.includes(`\`${name}\``) || text.includes(`\`${name.split('/')[0]}/*\``)
+    expect(names.filter((name) => !isNamed(name))).toEqual([])
+  })
+})
