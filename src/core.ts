@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AccountDirectory } from './accounts/directory.ts'
 import type { Clock } from './base/clock.ts'
@@ -93,14 +94,24 @@ async function fitSchema(database: Database, log: Log, serve: boolean): Promise<
     throw new Error(`the schema lacks ${pending.join(', ')}: run menshen migrate up, or start the server once`)
 }
 
-/** The sandbox's master key, made once. SECURITY: readable by its owner only; production brings a key of its own. */
-async function ownSecretKey(dataDir: string): Promise<Secret> {
+/**
+ * The sandbox's master key, made once: the file appears whole or not at all, and of several processes one makes it.
+ * SECURITY: readable by its owner only; production brings a key of its own.
+ */
+export async function ownSecretKey(dataDir: string): Promise<Secret> {
   const path = join(dataDir, 'secret.key')
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  try {
-    await writeFile(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  if (!existsSync(path)) {
+    const unfinished = `${path}.${randomBytes(6).toString('hex')}`
+    try {
+      const key = randomBytes(32).toString('base64url')
+      await writeFile(unfinished, key, { flag: 'wx', mode: 0o600, flush: true })
+      await link(unfinished, path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    } finally {
+      await rm(unfinished, { force: true })
+    }
   }
   return new Secret((await readFile(path, 'utf8')).trim())
 }
