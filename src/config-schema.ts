@@ -169,6 +169,9 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
           .refine(isMetricsAddress, 'expected host:port or off')
           .default('127.0.0.1:9464')
           .describe('Listener of `GET /metrics`, `host:port` or `off`.'),
+        audit_retention: durationOrNone
+          .prefault('184d')
+          .describe('How long audit events are kept, or `none`: for ever. The Cybersecurity Law asks for six months.'),
       })
       .prefault({})
       .describe('For operators.'),

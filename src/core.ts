@@ -64,7 +64,9 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
       async sweep() {
         await tables?.sweep()
-        await sweepRecords(database, clock)
+        await sweepBefore(database, 'oidc_records', 'expires_at', clock() - keptAfterExpirySeconds * 1000)
+        const { audit_retention: retention } = config.ops
+        if (retention !== 'none') await sweepBefore(database, 'audit_events', 'at', clock() - retention * 1000)
       },
       async close() {
         await store.close()
@@ -121,13 +123,12 @@ const sweepRows = 1000
 /** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
 const keptAfterExpirySeconds = 86_400
 
-async function sweepRecords(database: Database, clock: Clock): Promise<void> {
-  const before = new Date(clock() - keptAfterExpirySeconds * 1000)
+async function sweepBefore(database: Database, table: string, column: string, beforeMs: number): Promise<void> {
   for (;;) {
     const { rowCount } = await database.knex.raw(
-      `delete from oidc_records where ctid = any(array(
-         select ctid from oidc_records where expires_at < ? limit ${sweepRows} for update skip locked))`,
-      [before],
+      `delete from ?? where ctid = any(array(
+         select ctid from ?? where ?? < ? limit ${sweepRows} for update skip locked))`,
+      [table, table, column, new Date(beforeMs)],
     )
     if (rowCount < sweepRows) return
   }
