@@ -1,5 +1,6 @@
 import { LoginAttempts } from '../interactions/attempt.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
+import type { RegistrationRules } from '../interactions/methods/register.ts'
 import { type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
@@ -23,6 +24,8 @@ export interface Logins {
   readonly methods: LoginMethods
   readonly passwords: Passwords
   readonly hashing: Hasher
+  /** Who may make an account, and by what. */
+  readonly registration: RegistrationRules
   /** Every limit of the product by name. */
   readonly limits: Limits<keyof ReturnType<typeof rules>>
 }
@@ -68,7 +71,10 @@ export function buildLogins(core: Core, own: OwnSenders | undefined, metrics: Me
       report: (error) => log.error({ err: error }, 'a code was not sent'),
     },
   })
-  const options = { methods: config.login.methods, registration: config.registration }
+  // Who registered by phone has no password: without a login by SMS that account would have no way in.
+  const phone = config.login.methods.includes('sms') ? config.registration.phone : 'closed'
+  const registration: RegistrationRules = { ...config.registration, phone }
+  const options = { methods: config.login.methods, registration }
   const methods = loginMethods({ codes, passwords, directory, limits, options })
   const attempts = new LoginAttempts({
     methods,
@@ -86,5 +92,5 @@ export function buildLogins(core: Core, own: OwnSenders | undefined, metrics: Me
       },
     },
   })
-  return { attempts, methods, passwords, hashing, limits }
+  return { attempts, methods, passwords, hashing, registration, limits }
 }

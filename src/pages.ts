@@ -56,7 +56,7 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
       agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
       countries: (ctx) =>
         config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) })),
-      registration: config.registration,
+      registration: logins.registration,
       minPasswordLength,
       nowMs: clock,
     },
