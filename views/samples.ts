@@ -40,6 +40,7 @@ const consent: ConsentView = {
   scopes,
   resources: [],
   account: '138****8000',
+  canSwitch: true,
   offlineAccess: false,
 }
 
@@ -185,6 +186,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
         },
       ],
       account: 'a***d@subdomain.of.a.long.example.com',
+      canSwitch: false,
       offlineAccess: true,
     },
   ],
