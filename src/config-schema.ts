@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { connectionOptions } from '../interactions/methods/connections.ts'
 import { identityLimitOptions } from './accounts/identity-limit.ts'
 import { passwordOptions } from './accounts/password-options.ts'
-import { duration, slidingLimit } from './base/duration.ts'
+import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
 import { mailOptions } from './mail/smtp.ts'
 import { logLevels } from './ops/log.ts'
@@ -161,6 +161,9 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
           .refine(isMetricsAddress, 'expected host:port or off')
           .default('127.0.0.1:9464')
           .describe('Listener of `GET /metrics`, `host:port` or `off`.'),
+        audit_retention: durationOrNone
+          .prefault('184d')
+          .describe('How long audit events are kept, or `none`: for ever. The Cybersecurity Law asks for six months.'),
       })
       .prefault({})
       .describe('For operators.'),

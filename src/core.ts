@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AccountDirectory } from './accounts/directory.ts'
 import { identityLimit } from './accounts/identity-limit.ts'
@@ -64,7 +65,9 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
       async sweep() {
         await tables?.sweep()
-        await sweepRecords(database, clock)
+        await sweepBefore(database, 'oidc_records', 'expires_at', clock() - keptAfterExpirySeconds * 1000)
+        const { audit_retention: retention } = config.ops
+        if (retention !== 'none') await sweepBefore(database, 'audit_events', 'at', clock() - retention * 1000)
       },
       async close() {
         await store.close()
@@ -94,14 +97,24 @@ async function fitSchema(database: Database, log: Log, serve: boolean): Promise<
     throw new Error(`the schema lacks ${pending.join(', ')}: run menshen migrate up, or start the server once`)
 }
 
-/** The sandbox's master key, made once. SECURITY: readable by its owner only; production brings a key of its own. */
-async function ownSecretKey(dataDir: string): Promise<Secret> {
+/**
+ * The sandbox's master key, made once: the file appears whole or not at all, and of several processes one makes it.
+ * SECURITY: readable by its owner only; production brings a key of its own.
+ */
+export async function ownSecretKey(dataDir: string): Promise<Secret> {
   const path = join(dataDir, 'secret.key')
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  try {
-    await writeFile(path, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  if (!existsSync(path)) {
+    const unfinished = `${path}.${randomBytes(6).toString('hex')}`
+    try {
+      const key = randomBytes(32).toString('base64url')
+      await writeFile(unfinished, key, { flag: 'wx', mode: 0o600, flush: true })
+      await link(unfinished, path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    } finally {
+      await rm(unfinished, { force: true })
+    }
   }
   return new Secret((await readFile(path, 'utf8')).trim())
 }
@@ -111,13 +124,12 @@ const sweepRows = 1000
 /** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
 const keptAfterExpirySeconds = 86_400
 
-async function sweepRecords(database: Database, clock: Clock): Promise<void> {
-  const before = new Date(clock() - keptAfterExpirySeconds * 1000)
+async function sweepBefore(database: Database, table: string, column: string, beforeMs: number): Promise<void> {
   for (;;) {
     const { rowCount } = await database.knex.raw(
-      `delete from oidc_records where ctid = any(array(
-         select ctid from oidc_records where expires_at < ? limit ${sweepRows} for update skip locked))`,
-      [before],
+      `delete from ?? where ctid = any(array(
+         select ctid from ?? where ?? < ? limit ${sweepRows} for update skip locked))`,
+      [table, table, column, new Date(beforeMs)],
     )
     if (rowCount < sweepRows) return
   }

@@ -23,6 +23,8 @@ const routeOf = (ctx: Context) => (ctx as unknown as KoaContextWithOIDC).oidc?.r
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Seconds between two polls of a device, RFC 8628 §3.2. */
 const pollSeconds = 5
+/** How soon a poll is too soon: a device that keeps the interval must not be slowed down by the jitter of the network. */
+const tooSoonSeconds = 4
 
 /** Around the library: writes leave before the reply, and answers are completed where the library leaves something to be wished. */
 export function libraryAnswers({ units, store, mac, render, metrics, clock }: Dependencies): Middleware {
@@ -51,7 +53,7 @@ export function libraryAnswers({ units, store, mac, render, metrics, clock }: De
   async function slowDown(ctx: Context, params: Readonly<Record<string, unknown>> | undefined): Promise<void> {
     if (params?.['grant_type'] !== deviceGrant || typeof params['device_code'] !== 'string') return
     if ((ctx.body as { error?: string } | undefined)?.error !== 'authorization_pending') return
-    const inTime = await store.add(`device-poll:${mac(params['device_code'])}`, 1, pollSeconds)
+    const inTime = await store.add(`device-poll:${mac(params['device_code'])}`, 1, tooSoonSeconds)
     if (!inTime) ctx.body = { error: 'slow_down', error_description: 'the device polls too often' }
   }
 

@@ -3,6 +3,7 @@ import { AttemptRecords } from '../interactions/attempt-record.ts'
 import { Callbacks } from '../interactions/callbacks.ts'
 import { buildConnectors, type ConnectionOptions } from '../interactions/methods/connections.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
+import type { RegistrationRules } from '../interactions/methods/register.ts'
 import { bindingMethods, type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
@@ -32,6 +33,8 @@ export interface Logins {
   readonly bindings: { readonly attempts: LoginAttempts; readonly methods: LoginMethods }
   /** Ends every session and token of a user but this session. Answers how many sessions ended. */
   readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
+  /** Who may make an account, and by what. */
+  readonly registration: RegistrationRules
   /** Every limit of the product by name. */
   readonly limits: Limits<keyof ReturnType<typeof rules>>
 }
@@ -87,12 +90,15 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   })
   const connections = config.connections.length > 0 ? config.connections : (own?.connections ?? [])
   const upstreams = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
+  // Who registered by phone has no password: without a login by SMS that account would have no way in.
+  const phone = config.login.methods.includes('sms') ? config.registration.phone : 'closed'
+  const registration = { ...config.registration, phone }
   const options = {
     methods: config.login.methods,
     connectors: buildConnectors(connections, { http: upstreams, clock, allowInsecure: config.sandbox }),
     callbacks,
     issuer: config.issuer,
-    registration: config.registration,
+    registration,
   }
   const methods = loginMethods({ codes, passwords, directory, limits, options })
   const channels = [
@@ -124,6 +130,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     methods,
     passwords,
     hashing,
+    registration,
     limits,
     bindings: { attempts: new LoginAttempts({ ...common, methods: forBinding }), methods: forBinding },
     revokeOthers: (userId, sessionUid) => revokeOthers(database, userId, sessionUid),

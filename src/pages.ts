@@ -67,7 +67,7 @@ export function buildPages(dependencies: Dependencies): Pages {
       secure: config.issuer.startsWith('https:'),
       agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
       countries,
-      registration: config.registration,
+      registration: logins.registration,
       minPasswordLength,
       nowMs: clock,
     },

@@ -16,7 +16,9 @@ export interface HttpListener {
 
 /** The public listener. Headers and bodies that crawl are cut off, so that one client cannot hold a place for ever. */
 export function httpListener({ handler, clean }: Dependencies): HttpListener {
-  const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000, maxHeaderSize: 16_384 }
+  const times = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
+  // Node looks for late ones at this interval only, by default every 30 seconds.
+  const limits = { ...times, connectionsCheckingInterval: 5000, maxHeaderSize: 16_384 }
   let isStopping = false
   const server = createServer(limits, (request, response) => {
     clean(request)

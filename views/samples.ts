@@ -26,6 +26,7 @@ const consent: ConsentView = {
   scopes,
   resources: [],
   account: '138****8000',
+  canSwitch: true,
   offlineAccess: false,
 }
 
@@ -190,6 +191,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
         },
       ],
       account: 'a***d@subdomain.of.a.long.example.com',
+      canSwitch: false,
       offlineAccess: true,
     },
   ],

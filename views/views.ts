@@ -169,6 +169,8 @@ export interface ConsentView {
   readonly resources: readonly { readonly resource: string; readonly scopes: readonly ScopeItem[] }[]
   /** Masked label of the signed-in account. */
   readonly account: string
+  /** Whether another account can be chosen: not for a device, whose request cannot be made again here. */
+  readonly canSwitch: boolean
   readonly offlineAccess: boolean
 }
 

@@ -46,6 +46,7 @@ export function consentPages({ renderer }: { renderer: Renderer }) {
         scopes: scopes.map((name) => ({ name, title: name, description: '', required: false })),
       })),
       account: accountLabel(account),
+      canSwitch: interaction.deviceCode === undefined,
       offlineAccess: asked.includes('offline_access'),
     }
   }

@@ -26,9 +26,12 @@ const pageHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
-  'cross-origin-opener-policy': 'same-origin',
   'permissions-policy': 'camera=(), microphone=(), geolocation=(), otp-credentials=(self)',
 }
+
+/** An app may open these in a popup, and its callback page there must still reach the app: any policy but this cuts `window.opener`. */
+const popupPath = /^\/(auth|interaction|session\/end)(\/|$)/
+const openerPolicy = (path: string) => (popupPath.test(path) ? 'unsafe-none' : 'same-origin')
 
 const languageCookie = 'menshen_lang'
 const languageCookieMs = 365 * 86_400_000
@@ -77,6 +80,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
 
   const render: RenderPage = (ctx, name, data, options = {}) => {
     for (const [header, value] of Object.entries(pageHeaders)) ctx.set(header, value)
+    ctx.set('cross-origin-opener-policy', openerPolicy(ctx.path))
     ctx.vary('Accept-Language')
     ctx.status = options.status ?? 200
     ctx.type = 'html'

@@ -94,7 +94,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
       const result: LoginResult | undefined = await login.submit(ctx, found, form.fields)
       return result && finish(ctx, result)
     }
-    if (choice === 'switch') return switchAccount(ctx, found)
+    if (choice === 'switch' && found.deviceCode === undefined) return switchAccount(ctx, found)
     if (choice !== 'allow') throw new AppError('request.invalid')
     const result = await consent.allow(provider(), found, form)
     const userId = found.session?.accountId

@@ -1,4 +1,5 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { z } from 'zod'
 import { type Lifetimes, maxSeconds } from './lifetimes.ts'
 
 /** What a login proved, as an `acr`: something the person has, knows, or an upstream's word. */
@@ -17,11 +18,32 @@ export function acrOf(amr: readonly string[]): Acr {
   return 'urn:menshen:acr:federated'
 }
 
-/** What a running request says about the `acr` it wants; undefined: any will do. */
+/** What a running request says about the `acr` it wants, an essential claim (OIDC Core §5.5.1.1) first; undefined: any will do. */
 export function requestedAcrs(params: Readonly<Record<string, unknown>>): readonly string[] | undefined {
-  const named = typeof params['acr_values'] === 'string' ? params['acr_values'].split(' ').filter(Boolean) : []
-  const known = named.filter((acr) => (acrValues as readonly string[]).includes(acr))
-  return known.length > 0 ? known : undefined
+  const { claims, acr_values: preferred } = params
+  const essential = typeof claims === 'string' ? essentialAcrs(claims) : []
+  return known(essential) ?? known(typeof preferred === 'string' ? preferred.split(' ') : [])
+}
+
+function known(named: readonly unknown[]): readonly string[] | undefined {
+  const found = acrValues.filter((acr) => named.includes(acr))
+  return found.length > 0 ? found : undefined
+}
+
+const essentialAcr = z.object({
+  id_token: z.object({
+    acr: z.object({
+      essential: z.literal(true),
+      value: z.unknown().optional(),
+      values: z.array(z.unknown()).default([]),
+    }),
+  }),
+})
+
+/** The library has refused what is no JSON. */
+function essentialAcrs(claims: string): readonly unknown[] {
+  const { data } = essentialAcr.safeParse(JSON.parse(claims))
+  return data ? [data.id_token.acr.value, ...data.id_token.acr.values] : []
 }
 
 const { Check, base } = interactionPolicy

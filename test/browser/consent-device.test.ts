@@ -30,6 +30,12 @@ beforeAll(async () => {
         token_endpoint_auth_method: 'none',
         grant_types: [deviceGrant],
       },
+      {
+        client_id: 'frame',
+        client_name: '电子相框',
+        token_endpoint_auth_method: 'none',
+        grant_types: [deviceGrant],
+      },
     ],
   })
 })
@@ -113,7 +119,7 @@ test('a consent for somebody else: the account is switched before anything is gr
   expect(claims(tokens['id_token'])).toMatchObject({ phone_number: '+8613600136003' })
 })
 
-async function startsDevice(): Promise<{
+async function startsDevice(client_id = 'tv'): Promise<{
   user_code: string
   device_code: string
   verification_uri: string
@@ -121,11 +127,12 @@ async function startsDevice(): Promise<{
 }> {
   const response = await fetch(`${world.issuer}/device/auth`, {
     method: 'POST',
-    body: new URLSearchParams({ client_id: 'tv', scope: 'openid' }),
+    body: new URLSearchParams({ client_id, scope: 'openid' }),
   })
   return (await response.json()) as never
 }
-const poll = (device_code: string) => token(world, { grant_type: deviceGrant, client_id: 'tv', device_code })
+const poll = (device_code: string, client_id = 'tv') =>
+  token(world, { grant_type: deviceGrant, client_id, device_code })
 
 test('a device is signed in by the code it shows, typed without capitals and hyphen', async () => {
   const device = await startsDevice()
@@ -143,6 +150,21 @@ test('a device is signed in by the code it shows, typed without capitals and hyp
   const { status, body } = await poll(device.device_code)
   expect(status).toBe(200)
   expect(claims(body['id_token'])).toHaveProperty('sub')
+})
+
+test('a device of others asks for consent, but offers no other account: its request cannot be made again', async () => {
+  const device = await startsDevice('frame')
+  const person = await browser.person()
+  await person.opens(device.verification_uri)
+  await person.enters('设备代码', device.user_code)
+  await person.presses('下一步')
+  await person.presses('确认登录')
+  await logsIn(person, '13600136007')
+  await person.sees('电子相框 请求访问您的账号')
+  expect(await person.button('切换账号').count()).toBe(0)
+  await person.presses('同意授权')
+  await person.sees('设备已登录')
+  expect((await poll(device.device_code, 'frame')).status).toBe(200)
 })
 
 test('a wrong code of a device is refused at its field, and a used one does not work again', async () => {

@@ -1,9 +1,10 @@
-import { afterAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { UserId } from '../../src/base/ids.ts'
 import { type AuditEvent, audit } from '../../src/ops/audit.ts'
 import { createLog } from '../../src/ops/log.ts'
 import { openDatabase } from '../../src/store/postgres.ts'
 import { createDatabase } from '../support/database.ts'
+import { openWorld } from '../support/world.ts'
 
 const { database, drop } = await createDatabase()
 afterAll(drop)
@@ -108,4 +109,20 @@ test('the events of one user are found by an index', async () => {
   `)
     .then((answers: { rows: unknown[] }[]) => answers[1]!)
   expect(JSON.stringify(rows)).toContain('audit_events_user_id_at_idx')
+})
+
+test.each([
+  ['184d', ['user.locked']],
+  ['none', ['login.failed', 'user.locked']],
+])('audit events older than ops.audit_retention are swept away: %s', async (retention, left) => {
+  const world = await openWorld({ env: { MENSHEN_OPS__AUDIT_RETENTION: retention } })
+  onTestFinished(() => world.close())
+  const { knex } = world.database.database
+  const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000)
+  await knex('audit_events').insert([
+    { at: daysAgo(185), event: 'login.failed' },
+    { at: daysAgo(183), event: 'user.locked' },
+  ])
+  await world.app.core.sweep()
+  expect(await knex('audit_events').orderBy('at').pluck('event')).toEqual(left)
 })

@@ -84,6 +84,14 @@ describe('the device flow', () => {
     expect((await poll(started)).body['error']).toBe('authorization_pending')
   })
 
+  test('a device that keeps the interval is not slowed down because one of its polls was quick on the way', async () => {
+    const started = await start()
+    for (const at of [0, 4600, 9200]) {
+      walkTo(at)
+      expect((await poll(started)).body['error']).toBe('authorization_pending')
+    }
+  })
+
   test('a person may decline, and the code is over', async () => {
     const started = await start()
     const asked = await enter(started)

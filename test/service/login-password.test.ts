@@ -226,3 +226,21 @@ describe('a storm of logins', () => {
     }
   })
 })
+
+test('without a login by SMS nobody registers by phone: that account would have no way in', async () => {
+  const world = await openWorld({ env: { MENSHEN_LOGIN__METHODS: '[password]' } })
+  try {
+    await world.register({ clients, resources })
+    const visitor = world.visitor()
+    const page = await reachLogin(visitor, startLogin(world, 'plain', redirectUri))
+    const offer = await visitor.get(`${page.url.pathname}?method=register`)
+    expect(offer.text).toContain('kind=username')
+    expect(offer.text).not.toContain('kind=phone')
+    expect(offer.text).not.toContain('name="phone"')
+    const refused = await visitor.post(page.url, { method: 'register', phone: '13800138000', agreement: 'on' })
+    expect(refused.text).toContain('registration.closed')
+    await expect(world.otp('+8613800138000')).rejects.toThrow('nothing was sent')
+  } finally {
+    await world.close()
+  }
+})

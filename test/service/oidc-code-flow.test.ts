@@ -154,6 +154,18 @@ describe('the authorization code flow', () => {
     expect(met.location).toContain('code=')
   })
 
+  test.each([{ value: 'urn:menshen:acr:knowledge' }, { values: ['urn:menshen:acr:knowledge', 'urn:nobody'] }])(
+    'an essential acr in the claims parameter offers only what can reach it: %o',
+    async (asked) => {
+      const claims = (more: object) => ({ claims: JSON.stringify({ id_token: { acr: { ...asked, ...more } } }) })
+      const page = await reachLogin(visitor, startLogin(world, 'plain', redirectUri, claims({ essential: true })))
+      expect(page.text).toContain('name="password"')
+      expect(page.text).not.toContain('name="phone"')
+      const known = await visitor.get(startLogin(world, 'plain', redirectUri, claims({})))
+      expect(known.location).toContain('code=')
+    },
+  )
+
   test('a pushed request gives the same login, once, and keeps offline_access for our own client', async () => {
     const form = new URLSearchParams(startLogin(world, 'web', redirectUri, { scope: 'openid offline_access' }).search)
     const pushed = await fetch(`${world.issuer}/request`, { method: 'POST', body: form })

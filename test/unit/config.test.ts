@@ -50,7 +50,7 @@ describe('sources', () => {
       sandbox: true,
       server: { port: 3000, host: '127.0.0.1', workers: 1, trusted_proxies: [], shutdown_seconds: 10 },
       database: { pool_size: 10 },
-      ops: { metrics: '127.0.0.1:9464' },
+      ops: { metrics: '127.0.0.1:9464', audit_retention: 184 * 86_400 },
       brand: { name: '门神' },
       login: { methods: ['sms', 'password'] },
       lifetimes: { access: 600, session: { idle: 14 * 86_400, max: 30 * 86_400 }, refresh: { max: 180 * 86_400 } },

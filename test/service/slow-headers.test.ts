@@ -1,0 +1,16 @@
+import { connect } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { httpListener } from '../../src/server.ts'
+
+test('whoever has not said all the headers after 10 seconds is cut off soon after', async () => {
+  const listener = httpListener({ handler: () => (_, response) => response.end(), clean: () => {} })
+  const { port } = await listener.listen({ port: 0, host: '127.0.0.1' })
+  onTestFinished(() => listener.stop(0))
+  const began = performance.now()
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\n'))
+  onTestFinished(() => void socket.destroy())
+  await new Promise((resolve) => socket.resume().on('close', resolve))
+  const seconds = (performance.now() - began) / 1000
+  expect(seconds).toBeGreaterThan(9)
+  expect(seconds).toBeLessThan(20)
+}, 60_000)
