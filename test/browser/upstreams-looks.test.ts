@@ -90,4 +90,5 @@ test.each([
     await look('conflict', inWechat)
     expect(faults).toEqual([])
   },
+  180_000,
 )
