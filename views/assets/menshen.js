@@ -7,8 +7,7 @@
   // The tick of the agreement belongs to one form; the buttons of the upstreams are in another.
   for (const form of all('form[data-carry]')) {
     form.addEventListener('submit', () => {
-      const box = document.getElementById(form.dataset.carry)
-      const isTicked = box?.checked === true
+      const isTicked = document.querySelector(`#${form.dataset.carry}:checked`) !== null
       if (!isTicked || form.elements.agreement) return
       const field = document.createElement('input')
       field.type = 'hidden'
