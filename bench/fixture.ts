@@ -43,6 +43,12 @@ export interface Seat {
   readonly identifier: string
 }
 
+/** Somebody with an account, known by a phone number and at GitHub. */
+export interface Guest {
+  readonly phone: string
+  readonly githubId: number
+}
+
 /** CPU time of a server process, all threads, and when it was read. */
 export interface Sample {
   readonly cpuMicros: number
@@ -67,6 +73,8 @@ export type ServerCalls = {
   open(input: ServerInput): Promise<{ port: number }>
   /** Signed-in sessions with a grant for this client, a fresh one for each seat. */
   seed(input: { readonly clientId: ClientId; readonly count: number }): Promise<Seat[]>
+  /** Accounts of guests who log in with a code or through an upstream. */
+  welcome(input: { readonly guests: readonly Guest[] }): Promise<void>
   sample(): Sample
   startProfile(): Promise<void>
   stopProfile(path: string): Promise<void>
@@ -81,4 +89,6 @@ export interface ServerInput {
   readonly folder: string
   readonly users: number
   readonly argon2: { readonly memory_kib: number; readonly time_cost: number; readonly parallelism: number }
+  /** Further settings of ours. */
+  readonly env?: Readonly<Record<string, string>>
 }

@@ -177,6 +177,7 @@ const calls: ServerCalls = {
       }),
     )
   },
+  async welcome() {},
   sample,
   ...profiler(),
   startCounting() {},

@@ -13,6 +13,8 @@ export interface Findings {
   /** CPU time of the floor for an opaque client-credentials token over ours for a JWT. */
   readonly jwtOverOpaqueFloor: number | undefined
   readonly roundTrips: (name: ScenarioName) => number | undefined
+  /** CPU time of a login through an upstream over that of one with a code from a message. */
+  readonly upstreamTimesSms: number | undefined
   readonly storm: { readonly p99Ms: number; readonly timesIdle: number } | undefined
 }
 
@@ -93,6 +95,13 @@ export const goals: readonly Goal[] = [
     must: 3,
     atMost: true,
     measure: ({ storm }) => storm?.timesIdle,
+  },
+  {
+    id: 'upstream',
+    title: 'login through an upstream, CPU over that of an SMS login',
+    must: 2,
+    atMost: true,
+    measure: ({ upstreamTimesSms }) => upstreamTimesSms,
   },
 ]
 

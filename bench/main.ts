@@ -11,6 +11,7 @@ import { type Scenario, type ScenarioName, scenarioNames, scenarios } from './sc
 import { leastDisturbed, median, ratioOf, type Slice } from './statistics.ts'
 import { type Stores, startStores } from './stores.ts'
 import { measureStorm, type StormRound } from './storm.ts'
+import { measureUpstream, type UpstreamRow } from './upstream.ts'
 
 /** What a run has opened. */
 interface Bench {
@@ -42,14 +43,20 @@ async function measureAll(bench: Bench, versions: Report['versions']): Promise<R
     progress('storm')
     storm.push(...(await measureStorms(bench)))
   }
+  const upstream: UpstreamRow[] = []
+  if (options.rows.includes('upstream')) {
+    progress('upstream')
+    const loginsARound = quick ? 4 : 100
+    upstream.push(...(await measureUpstream({ stores: bench.stores, rounds: pairs, loginsARound, connections: 4 })))
+  }
   const roundTrips: TripsRow[] = []
   if (options.rows.includes('round_trips')) {
     progress('round_trips')
     roundTrips.push(...(await countTrips(bench)))
   }
-  const goals = quick ? [] : judge(findings(rows, storm, roundTrips))
+  const goals = quick ? [] : judge(findings(rows, storm, upstream, roundTrips))
   const at = new Date().toISOString()
-  return { at, machine, versions, seconds, pairs, connections, rows, storm, roundTrips, goals }
+  return { at, machine, versions, seconds, pairs, connections, rows, storm, upstream, roundTrips, goals }
 }
 
 async function measureScenario({ options, servers, load }: Bench, scenario: ScenarioName): Promise<Row[]> {
@@ -74,7 +81,7 @@ function rowsOf(scenario: Row['scenario'], like: ScenarioName, slices: ReadonlyM
 /** The same login at the hash cost Keycloak publishes its figures for, on a server of its own. */
 async function measureKeycloakLogin({ options, stores, load }: Bench): Promise<Row> {
   const { pairs, seconds, connections } = options
-  const server = await startServer('redis', stores, 'keycloak')
+  const server = await startServer('redis', stores, { hash: 'keycloak' })
   try {
     const slices = await alternate([server], pairs, { scenario: 'login', load, connections, seconds }, undefined)
     return rowsOf('login_keycloak', 'login', slices)[0] as Row
@@ -137,7 +144,12 @@ async function countTrips({ servers, load }: Bench): Promise<TripsRow[]> {
 }
 
 /** Goals are judged on the dearer of our two servers. */
-function findings(rows: readonly Row[], storm: readonly StormRow[], trips: readonly TripsRow[]): Findings {
+function findings(
+  rows: readonly Row[],
+  storm: readonly StormRow[],
+  upstream: readonly UpstreamRow[],
+  trips: readonly TripsRow[],
+): Findings {
   const floorOf = (name: ScenarioName) => rows.find((row) => row.scenario === name && row.server === 'floor')
   const dearest = (name: Row['scenario']) =>
     rows
@@ -158,6 +170,7 @@ function findings(rows: readonly Row[], storm: readonly StormRow[], trips: reado
       const counted = trips.filter((row) => row.scenario === name).map(({ total }) => total)
       return counted.length === 0 ? undefined : Math.max(...counted)
     },
+    upstreamTimesSms: upstream.length === 0 ? undefined : Math.max(...upstream.map(({ timesSms }) => timesSms)),
     storm: worst && { p99Ms: worst.stormP99Ms, timesIdle: worst.timesIdle },
   }
 }

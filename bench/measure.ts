@@ -24,20 +24,28 @@ export const argon2 = {
 
 export const stormLogins = 64
 
+interface ServerOptions {
+  readonly hash?: keyof typeof argon2
+  /** What its database is named after. */
+  readonly database?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Starts one server process: the bare library, or ours with PostgreSQL and Redis, or with PostgreSQL alone. */
 export async function startServer(
   name: ServerName,
   stores: Stores,
-  hash: keyof typeof argon2 = 'ours',
+  { hash = 'ours', database = hash, env = {} }: ServerOptions = {},
 ): Promise<Server> {
   const child = startChild<ServerCalls>(name === 'floor' ? './floor.ts' : './ours.ts')
   try {
     const input: ServerInput = {
-      databaseUrl: name === 'floor' ? undefined : await stores.createDatabase(`bench_${name}_${hash}`),
+      databaseUrl: name === 'floor' ? undefined : await stores.createDatabase(`bench_${name}_${database}`),
       redisUrl: name === 'redis' ? stores.redisUrl : undefined,
       folder: stores.folder,
       users: stormLogins + 16,
       argon2: argon2[hash],
+      env,
     }
     const { port } = await child.call('open', input)
     return { name, port, child }

@@ -29,7 +29,14 @@ let cookieKey = ''
 let counts: Record<string, number> = {}
 
 /** The server as it runs in production: every feature on, JSON log lines written (to where standard output leads). */
-async function open({ databaseUrl, redisUrl, folder, users, argon2 }: ServerInput): Promise<{ port: number }> {
+async function open({
+  databaseUrl,
+  redisUrl,
+  folder,
+  users,
+  argon2,
+  env: more,
+}: ServerInput): Promise<{ port: number }> {
   const env = {
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
@@ -42,6 +49,7 @@ async function open({ databaseUrl, redisUrl, folder, users, argon2 }: ServerInpu
     MENSHEN_LOGIN__METHODS: '[password]',
     MENSHEN_OPS__METRICS: 'off',
     MENSHEN_PASSWORD__ARGON2: JSON.stringify(argon2),
+    ...more,
   }
   const { config } = loadConfig({ env, cwd: folder })
   app = await buildApp({ config, log: createLog(config.log) })
@@ -109,6 +117,15 @@ const calls: ServerCalls = {
         return { clientId, identifier: `bench-user-${index}`, cookie }
       }),
     )
+  },
+  async welcome({ guests }) {
+    const { directory } = app.core
+    for (const { phone, githubId } of guests) {
+      const byPhone = { provider: 'phone', subjects: [phone], profile: {} } as const
+      const { user } = await directory.register(byPhone, { ip: '127.0.0.1' })
+      const atGithub = { provider: 'github', subjects: [String(githubId)], profile: {} } as const
+      await directory.bind(user.id, atGithub, { ip: '127.0.0.1' })
+    }
   },
   sample,
   ...profiler(),

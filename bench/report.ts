@@ -5,6 +5,7 @@ import { type ScenarioName, scenarios } from './scenarios.ts'
 import type { Ratio, Slice } from './statistics.ts'
 import { backgroundPerSecond, type StormRound } from './storm.ts'
 import { figure, table } from './table.ts'
+import type { UpstreamRow } from './upstream.ts'
 
 /** One server in one scenario. */
 export interface Row {
@@ -49,6 +50,7 @@ export interface Report {
   readonly connections: number
   readonly rows: readonly Row[]
   readonly storm: readonly StormRow[]
+  readonly upstream: readonly UpstreamRow[]
   readonly roundTrips: readonly TripsRow[]
   readonly goals: readonly Verdict[]
 }
@@ -64,6 +66,7 @@ export function reportText(report: Report): string {
   const parts = [machineText(report)]
   if (report.rows.length > 0) parts.push(scenarioText(report.rows))
   if (report.storm.length > 0) parts.push(stormText(report.storm))
+  if (report.upstream.length > 0) parts.push(upstreamText(report.upstream))
   if (report.roundTrips.length > 0) parts.push(tripsText(report.roundTrips))
   if (report.goals.length > 0) parts.push(goalsText(report.goals))
   return `${parts.join('\n\n')}\n`
@@ -114,6 +117,19 @@ function stormText(rows: readonly StormRow[]): string {
     ]),
   )
   return `login storm: ${backgroundPerSecond} refreshes and JWT token requests a second, ms\n\n${text}`
+}
+
+function upstreamText(rows: readonly UpstreamRow[]): string {
+  const text = table(
+    ['server', 'CPU µs/SMS login', 'CPU µs/upstream login', 'times'],
+    rows.map((row) => [
+      serverTitles[row.server],
+      figure(row.smsMicros),
+      figure(row.upstreamMicros),
+      figure(row.timesSms),
+    ]),
+  )
+  return `logins from the authorization request to the tokens, with a code by SMS and through GitHub, both simulated without latency\n\n${text}`
 }
 
 function tripsText(rows: readonly TripsRow[]): string {

@@ -1,4 +1,5 @@
-import { Connection, get, type HttpAnswer, header, post } from './connection.ts'
+import { Browsing, codeIn, expect, pathIn } from './browsing.ts'
+import { Connection, get, type HttpAnswer, post } from './connection.ts'
 import {
   api,
   type ClientId,
@@ -30,7 +31,7 @@ export interface Scenario {
   run(worker: Worker): Promise<void>
 }
 
-const authorizations = Object.fromEntries(
+export const authorizations = Object.fromEntries(
   Object.entries(clients).map(([id, { scope }]) => [
     id,
     `/auth?${new URLSearchParams({
@@ -52,17 +53,6 @@ const credentials = Object.fromEntries(
   ]),
 )
 const encodedRedirect = encodeURIComponent(redirectUri)
-
-function expect(answer: HttpAnswer, status: number, what: string): HttpAnswer {
-  if (answer.status === status) return answer
-  throw new Error(`${what} answered ${answer.status} ${header(answer, 'location') ?? ''} ${answer.body.slice(0, 300)}`)
-}
-
-function codeIn(answer: HttpAnswer): string {
-  const code = /[?&]code=([^&]+)/.exec(header(answer, 'location') ?? '')?.[1]
-  if (code === undefined) throw new Error(`no code in ${header(answer, 'location')}`)
-  return code
-}
 
 function field(name: string, { body }: HttpAnswer): string {
   const value = new RegExp(`"${name}":"([^"]+)"`).exec(body)?.[1]
@@ -109,28 +99,13 @@ async function fetchMetadata({ connection }: Worker, path: string): Promise<void
 /** A browser that is not signed in: authorization request, login page, password, return to the request, token. */
 async function login(worker: Worker): Promise<void> {
   const { connection, seat } = worker
-  const jar = new Map<string, string>()
-  const browse = async (request: (cookie: string) => string, status: number, what: string) => {
-    const cookie = jar.size === 0 ? '' : `Cookie: ${[...jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n`
-    const answer = expect(await connection.send(request(cookie)), status, what)
-    for (const [, name = '', value = ''] of answer.head.matchAll(/\r\nset-cookie: ([^=]+)=([^;\r]*)/gi)) {
-      if (value === '') jar.delete(name)
-      else jar.set(name, value)
-    }
-    return answer
-  }
-  const begun = await browse((cookie) => get(authorizations[seat.clientId] ?? '', cookie), 303, 'authorize')
-  const page = pathOf(header(begun, 'location'))
-  await browse((cookie) => get(page, cookie), 200, 'the login page')
+  const browser = new Browsing(connection)
+  const begun = await browser.get(authorizations[seat.clientId] ?? '', 303, 'authorize')
+  const page = pathIn(begun)
+  await browser.get(page, 200, 'the login page')
   const form = `method=password&identifier=${seat.identifier}&password=${password}`
-  const done = await browse((cookie) => post(page, form, cookie), 303, 'the login form')
-  const resume = pathOf(header(done, 'location'))
-  await exchange(worker, codeIn(await browse((cookie) => get(resume, cookie), 303, 'the return to the request')))
-}
-
-function pathOf(location: string | undefined): string {
-  const url = new URL(location ?? '', 'https://id.bench.example')
-  return `${url.pathname}${url.search}`
+  const resume = pathIn(await browser.post(page, form, 303, 'the login form'))
+  await exchange(worker, codeIn(await browser.get(resume, 303, 'the return to the request')))
 }
 
 export const scenarios = {

@@ -5,6 +5,7 @@ import type { SmsSender } from '../src/sms/sender.ts'
 import { demoClients, demoResources } from './demo/clients.ts'
 import { sandboxRoutes } from './demo/routes.ts'
 import { outbox, specialNumbers } from './outbox.ts'
+import { startUpstreams } from './upstreams.ts'
 
 /** Where a person sits in front of it; output that is kept in a file must not fill with codes. */
 const terminal = { write: (text: string) => process.stderr.isTTY && process.stderr.write(text) }
@@ -12,19 +13,31 @@ const terminal = { write: (text: string) => process.stderr.isTTY && process.stde
 /** Everything that makes the server usable offline by somebody who tries it. Never part of the image. */
 export async function openSandbox({ config, clock, sealer }: Core): Promise<Sandbox> {
   const { issuer } = config
+  const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
+  const connections = upstreams?.connections ?? []
   const messages = outbox({ dataDir: config.data_dir, clock })
   // The master key makes it: the same in every process and after every start, another one on every machine.
   const backendSecret = sealer.mac('sandbox', 'sandbox-backend')
   return {
     sms: printed(messages.smsSender(), consoleSms({ stream: terminal })),
     mail: messages.mailSender(),
+    connections,
     clients: demoClients(issuer, backendSecret),
     resources: demoResources(issuer),
     middleware(renderer) {
-      const router = sandboxRoutes({ config, clock, renderer, messages, backendSecret })
+      const router = sandboxRoutes({
+        config,
+        clock,
+        renderer,
+        messages,
+        backendSecret,
+        hasUpstreams: connections.length > 0,
+      })
       return (ctx, next) => router.routes()(ctx as never, next)
     },
-    async close() {},
+    async close() {
+      await upstreams?.close()
+    },
   }
 }
 

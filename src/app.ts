@@ -1,13 +1,13 @@
 import type { Middleware } from 'koa'
 import type { Provider } from 'oidc-provider'
-import { accountClient } from '../interactions/browser/account.ts'
+import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { assets } from '../views/engine.ts'
 import { slowStrangers } from './anonymous-limits.ts'
 import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
-import { buildLogins, type OwnSenders } from './logins.ts'
+import { buildLogins, type StandIns } from './logins.ts'
 import { adapterFactory } from './oidc/adapter.ts'
 import type { ResourceSeed } from './oidc/client-schema.ts'
 import { listen } from './oidc/events.ts'
@@ -24,8 +24,8 @@ import { httpListener } from './server.ts'
 import { assetBytes, metadataBytes } from './static-bytes.ts'
 import { migrationStatus } from './store/migrate.ts'
 
-/** What the sandbox brings along: senders that keep what they would send, a demo client and its API, pages of its own. */
-export interface Sandbox extends OwnSenders {
+/** What the sandbox brings along: stand-ins for the vendors, a demo client and its API, pages of its own. */
+export interface Sandbox extends StandIns {
   readonly clients: readonly Record<string, unknown>[]
   readonly resources: readonly ResourceSeed[]
   middleware(page: Pick<Renderer, 'render' | 'locale' | 'switchLanguage'>): Middleware
@@ -52,24 +52,31 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
 const sweepMs = 60_000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
-export async function buildApp({ config, log, clock = () => Date.now(), sandbox }: AppInput): Promise<App> {
+export async function buildApp({
+  config,
+  log,
+  clock = () => Date.now(),
+  sandbox: openSandbox,
+}: AppInput): Promise<App> {
   const metrics = createMetrics()
   const onAudit = (event: string, outcome: 'stored' | 'failed') => metrics.auditEvents.inc({ event, outcome })
   const core = await openCore({ config, log, clock, serve: true, onAudit })
+  let sandbox: Sandbox | undefined
   try {
+    sandbox = await openSandbox?.(core)
     return await assemble(core, metrics, sandbox)
   } catch (error) {
+    await sandbox?.close()
     await core.close()
     throw error
   }
 }
 
-async function assemble(core: Core, metrics: Metrics, openSandbox: OpenSandbox | undefined): Promise<App> {
+async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefined): Promise<App> {
   const { config, log, clock, database, store, sealer, directory, audit } = core
   const { issuer } = config
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
 
-  const sandbox = await openSandbox?.(core)
   const logins = buildLogins(core, sandbox, metrics)
   const pages = buildPages({ core, logins, provider: () => runtime.provider() })
   const { render, translate } = pages.renderer

@@ -1,7 +1,9 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { connectionOptions } from '../interactions/methods/connections.ts'
+import { identityLimitOptions } from './accounts/identity-limit.ts'
 import { passwordOptions } from './accounts/password-options.ts'
-import { duration, durationOrNone } from './base/duration.ts'
+import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
 import { mailOptions } from './mail/smtp.ts'
 import { logLevels } from './ops/log.ts'
@@ -68,16 +70,6 @@ const sampleAgreements = [
   { id: 'terms', version: 'sample', url: '/sandbox/terms' },
   { id: 'privacy', version: 'sample', url: '/sandbox/privacy' },
 ]
-
-const sliding = (idle: string, max: string) =>
-  z
-    .strictObject({
-      idle: duration.prefault(idle).describe('Ends after this long without use.'),
-      max: durationOrNone
-        .prefault(max)
-        .describe('Ends this long after the login, however much it is used; `none`: never.'),
-    })
-    .prefault({})
 
 /** The one schema of the configuration; the parts bring the schemas of their own settings. */
 export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
@@ -247,6 +239,11 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('The login page.'),
+    connections: z
+      .array(connectionOptions)
+      .refine((all) => unique(all.map(({ id }) => id)), 'two connections have the same id')
+      .default([])
+      .describe('Upstreams people may log in with, in the order of their buttons.'),
     registration: z
       .strictObject({
         phone: z
@@ -255,14 +252,21 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
           .describe('`auto`: an unknown number that was proved gets an account.'),
         username: z.enum(['open', 'closed']).default('open').describe('Accounts with a user name and a password.'),
         email: z.enum(['open', 'closed']).default('open').describe('Accounts with an e-mail address and a password.'),
+        upstream: z
+          .enum(['ask', 'auto', 'closed'])
+          .default('ask')
+          .describe(
+            'Somebody an upstream vouches for and nobody knows: `ask` whether a new account or one that is there.',
+          ),
       })
       .prefault({})
       .describe('Who may make an account.'),
+    identities_per_provider: identityLimitOptions,
     lifetimes: z
       .strictObject({
         access: duration.prefault('10m').describe('Access tokens that no resource gives a time of its own.'),
-        session: sliding('14d', '30d').describe('The browser session.'),
-        refresh: sliding('30d', '180d').describe('Refresh tokens, which slide with every use.'),
+        session: slidingLimit('14d', '30d').describe('The browser session.'),
+        refresh: slidingLimit('30d', '180d').describe('Refresh tokens, which slide with every use.'),
       })
       .prefault({})
       .describe('How long things last; a client may have its own.'),

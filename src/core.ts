@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AccountDirectory } from './accounts/directory.ts'
+import { identityLimit } from './accounts/identity-limit.ts'
 import type { Clock } from './base/clock.ts'
 import { Secret } from './base/secret.ts'
 import type { Config } from './config.ts'
@@ -60,7 +61,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       databaseUrl,
       store,
       sealer: sealer({ keys }),
-      directory: new AccountDirectory({ database, clock }),
+      directory: new AccountDirectory({ database, clock, limitOf: identityLimit(config.identities_per_provider) }),
       audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
       async sweep() {
         await tables?.sweep()

@@ -3,17 +3,24 @@ import { join } from 'node:path'
 import type { Context, Middleware } from 'koa'
 import type { Interaction, Provider } from 'oidc-provider'
 import { accountPages } from '../interactions/browser/account.ts'
+import { bindingPages } from '../interactions/browser/account-binding.ts'
+import { identityPages } from '../interactions/browser/account-identities.ts'
+import { passwordPages } from '../interactions/browser/account-password.ts'
+import type { AccountRooms } from '../interactions/browser/account-routes.ts'
+import { accountSession } from '../interactions/browser/account-session.ts'
 import { consentPages } from '../interactions/browser/consent.ts'
 import { loginPages } from '../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
 import { authorizationHref, browserRoutes } from '../interactions/browser/routes.ts'
+import type { LoginMethods } from '../interactions/methods/registry.ts'
 import { viewEngine, viewsFolder } from '../views/engine.ts'
+import type { Country } from '../views/views.ts'
+import { identityLimit } from './accounts/identity-limit.ts'
 import { epochSeconds } from './base/clock.ts'
 import { i18n as buildI18n, type Locale } from './base/i18n.ts'
 import { countryName } from './base/phone.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
-import { endOtherSessions } from './oidc/revoke-user.ts'
 
 /** The pages for browsers. */
 export interface Pages {
@@ -33,14 +40,15 @@ interface Dependencies {
 const rememberedSeconds = 86_400
 
 /** Builds everything that draws for people. */
-export function buildPages({ core, logins, provider }: Dependencies): Pages {
+export function buildPages(dependencies: Dependencies): Pages {
+  const { core, logins, provider } = dependencies
   const { config, clock, store, sealer, directory, audit } = core
-  const { attempts, methods, passwords } = logins
+  const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
 
   const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
   const renderer = buildRenderer({
-    engine: viewEngine({ folder: viewsFolder, translate: i18n.translate }),
+    engine: viewEngine({ folder: viewsFolder, translate: i18n.translate, providerLabels: labelsOf(methods) }),
     i18n,
     brand: { name: config.brand.name, supportUrl: config.brand.support_url },
     sandbox: config.sandbox,
@@ -48,37 +56,28 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
     now: () => new Date(clock()),
   })
 
+  const countries = (ctx: Context) =>
+    config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) }))
   const login = loginPages({
     attempts,
     methods,
+    directory,
     renderer,
     options: {
+      secure: config.issuer.startsWith('https:'),
       agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
-      countries: (ctx) =>
-        config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) })),
+      countries,
       registration: logins.registration,
       minPasswordLength,
       nowMs: clock,
-    },
-  })
-  const account = accountPages({
-    renderer,
-    directory,
-    passwords,
-    audit,
-    provider,
-    options: {
-      nowSeconds: () => epochSeconds(clock),
-      formToken: (uid) => sealer.mac('form_token', uid),
-      minPasswordLength,
-      endOtherSessions: (userId, sessionUid) => endOtherSessions(core.database, userId, sessionUid),
     },
   })
   const restartKey = (uid: string) => `restart:${sealer.mac('restart', uid)}`
   const router = browserRoutes({
     provider,
     renderer,
-    pages: { login, consent: consentPages({ renderer }), account },
+    callbacks,
+    pages: { login, consent: consentPages({ renderer }), account: accountRooms(dependencies, renderer, countries) },
     directory,
     audit,
     restartHref: async (uid) => {
@@ -103,6 +102,59 @@ export function buildPages({ core, logins, provider }: Dependencies): Pages {
       await store.set(restartKey(begun.uid), sealed, rememberedSeconds)
     },
   }
+}
+
+/** The account centre. */
+function accountRooms(
+  { core, logins, provider }: Dependencies,
+  renderer: Renderer,
+  countries: (ctx: Context) => readonly Country[],
+): AccountRooms {
+  const { config, clock, sealer, directory, audit } = core
+  const { bindings, callbacks, passwords, revokeOthers } = logins
+  const session = accountSession({
+    provider,
+    directory,
+    nowSeconds: () => epochSeconds(clock),
+    formToken: (uid) => sealer.mac('form_token', uid),
+  })
+  const common = { session, renderer, directory, audit }
+  const identities = identityPages({
+    ...common,
+    passwords,
+    options: { methods: bindings.methods, limitOf: identityLimit(config.identities_per_provider) },
+  })
+  return {
+    session,
+    identities,
+    home: accountPages({ ...common, passwords }),
+    password: passwordPages({
+      session,
+      renderer,
+      passwords,
+      audit,
+      options: { minPasswordLength: config.password.min_length, revokeOthers },
+    }),
+    binding: bindingPages({
+      ...common,
+      list: identities,
+      options: {
+        ...bindings,
+        callbacks,
+        countries,
+        nowMs: clock,
+        bindingId: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
+      },
+    }),
+  }
+}
+
+function labelsOf(methods: LoginMethods): ReadonlyMap<string, string> {
+  return new Map(
+    [...methods.values()].flatMap(({ connection }) =>
+      connection?.label === undefined ? [] : [[connection.provider, connection.label] as const],
+    ),
+  )
 }
 
 function readLocale(locale: Locale): Record<string, string> {

@@ -31,8 +31,6 @@ const assetTypes: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-const knownProviders: readonly string[] = ['phone', 'email', 'username', 'wechat', 'qq', 'weibo', 'github', 'apple']
-
 /** What the asset folder holds, by file name: `menshen.css`. Reads the disk; call it once at the start. */
 export function assets(folder: string = viewsFolder): Map<string, Asset> {
   const names = readdirSync(join(folder, 'assets')).filter((name) => assetTypes[extname(name)] !== undefined)
@@ -45,8 +43,16 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
   )
 }
 
+interface EngineOptions {
+  readonly folder: string
+  readonly translate: Translate
+  /** What the operator calls providers that have no sentence of their own: `oidc:corp`. */
+  readonly providerLabels?: ReadonlyMap<string, string>
+}
+
 /** Compiles every template at once, so that a broken one stops the start and no request reads the disk. */
-export function viewEngine({ folder, translate }: { folder: string; translate: Translate }): ViewEngine {
+export function viewEngine({ folder, translate, providerLabels = new Map() }: EngineOptions): ViewEngine {
+  const namedProviders = providersWithName(folder)
   const eta = new Eta({ escapeFunction: escapeHtml, functionHeader: 'const { t, data, page, error, url } = it' })
   for (const file of readdirSync(join(folder, 'templates'))) {
     eta.loadTemplate(`@${file.replace(/\.eta$/, '')}`, readFileSync(join(folder, 'templates', file), 'utf8'))
@@ -66,11 +72,20 @@ export function viewEngine({ folder, translate }: { folder: string; translate: T
         asset: (file: string) => `${page.assetPath}/${file}?v=${versions.get(`/assets/${file}`)}`,
         time: (date: Date) => shownTime(page.locale, date),
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
-        provider: (id: string) => (knownProviders.includes(id) ? t(`provider.${id}`) : id.replace(/^oidc:/, '')),
+        provider: (id: string) =>
+          namedProviders.has(id) ? t(`provider.${id}`) : (providerLabels.get(id) ?? id.replace(/^oidc:/, '')),
         languages: languageLinks(page),
       })
     },
   }
+}
+
+/** Those with a `provider.<id>` sentence; the tests see to it that both languages have the same ones. */
+function providersWithName(folder: string): ReadonlySet<string> {
+  const sentences: object = JSON.parse(readFileSync(join(folder, 'locales', 'en.json'), 'utf8'))
+  const prefix = 'provider.'
+  const keys = Object.keys(sentences).filter((key) => key.startsWith(prefix))
+  return new Set(keys.map((key) => key.slice(prefix.length)))
 }
 
 /** SECURITY: the only way data reaches a page. A value nobody gave is a bug and stops the page rather than printing `undefined`. */

@@ -1,20 +1,6 @@
-import type { Agreement, ConsentView, Country, LoginView, ScopeItem, ViewName, Views } from './views.ts'
-
-const countries: readonly Country[] = [
-  { callingCode: '86', name: '中国大陆' },
-  { callingCode: '852', name: '中国香港' },
-  { callingCode: '853', name: '中国澳门' },
-  { callingCode: '1', name: '美国、加拿大' },
-  { callingCode: '246', name: '英属印度洋领地' },
-]
-
-const agreements: readonly Agreement[] = [
-  { id: 'terms', title: '用户协议', url: '/sandbox/terms' },
-  { id: 'privacy', title: '隐私政策', url: 'https://example.com/privacy?lang=zh&v=2' },
-]
-
-const longName = '中华人民共和国超长名称测试应用之二十四节气农事与茶叶交易平台国际版 International Edition'
-const requestId = '01JXW8C7Q2M6T4'
+import { accountSamples } from './account-samples.ts'
+import { agreements, countries, longName, requestId } from './sample-values.ts'
+import type { ConsentView, LoginView, ScopeItem, ViewName, Views } from './views.ts'
 
 const login: LoginView = {
   method: 'sms',
@@ -58,8 +44,12 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       ...login,
       method: 'password',
       connections: [
-        { label: '微信', href: '?method=wechat' },
-        { label: 'GitHub', href: '?method=github' },
+        { id: 'wechat', provider: 'wechat', isHere: true, isLast: true },
+        { id: 'github', provider: 'github', isHere: true, isLast: false },
+        { id: 'corp', provider: 'oidc:corp', label: '公司账号', isHere: false, isLast: false },
+        { id: 'official', provider: 'wechat', isHere: false, isLast: false, places: ['own_app'] },
+        { id: 'website', provider: 'wechat', isHere: false, isLast: false, places: ['computer'] },
+        { id: 'both', provider: 'wechat', isHere: false, isLast: false, places: ['own_app', 'computer'] },
       ],
     },
     {
@@ -81,6 +71,12 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       values: { identifier: 'linxiaoyu' },
       error: { code: 'password.locked', message: '密码输错次数过多，请5分钟后再试。手机验证码登录不受影响。' },
       retryAfterSeconds: 300,
+    },
+    {
+      ...login,
+      method: 'github',
+      agreementMissing: true,
+      connections: [{ id: 'github', provider: 'github', isHere: true, isLast: false }],
     },
     {
       ...login,
@@ -117,6 +113,14 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       resendAfterSeconds: 42,
       error: { code: 'otp.too_soon', message: '验证码获取太频繁，请42秒钟后再试。' },
     },
+    {
+      channel: 'email',
+      maskedTarget: 'l***u@example.com',
+      purpose: 'bind',
+      method: 'email',
+      formToken: 'q1w2e3r4',
+      resendAfterSeconds: 60,
+    },
   ],
   'password-new': [
     { purpose: 'reset', method: 'reset', minLength: 8, username: 'linxiaoyu', needsCurrent: false, canSkip: false },
@@ -127,7 +131,8 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       username: '+8613800138000',
       needsCurrent: true,
       formToken: 'q1w2e3r4',
-      canSkip: false,
+      canSkip: true,
+      canSignOutOthers: true,
       error: { code: 'password.common', message: '这个密码太常见，容易被猜到，请换一个。', field: 'new_password' },
     },
   ],
@@ -235,26 +240,23 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     { action: '/device', xsrf: 'b7f1c2', userCode: 'WDJB-MJHX', clientName: longName, device: {} },
   ],
   'device-done': [{}, { clientName: '客厅电视' }],
-  account: [
+  ...accountSamples,
+  choose: [
+    { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },
+    { provider: 'oidc:corp', canRegister: false, existingMethod: 'password' },
+  ],
+  conflict: [
     {
-      accountLabel: '138****8000',
-      userId: 'usr_0123456789abcdefghjkmnpqrs',
-      identities: [
-        { label: '138****8000', provider: 'phone', lastUsedAt: new Date('2026-03-01T12:34:56Z') },
-        { label: 'lin@corp.example.com', provider: 'oidc:corp', lastUsedAt: new Date('2025-12-31T23:59:59Z') },
+      provider: 'wechat',
+      accounts: [
+        {
+          label: '138****8000',
+          createdAt: new Date('2025-03-01T12:34:56Z'),
+          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+        },
+        { label: longName, createdAt: new Date('2025-04-01T12:34:56Z'), lastUsedAt: new Date('2026-02-01T12:34:56Z') },
       ],
-      hasPassword: false,
-      passwordHref: '/account/password',
-      logoutHref: '/session/end',
-    },
-    {
-      accountLabel: '林小雨',
-      userId: 'usr_0123456789abcdefghjkmnpqrs',
-      identities: [{ label: 'linxiaoyu', provider: 'username', lastUsedAt: new Date('2026-03-01T12:34:56Z') }],
-      hasPassword: true,
-      passwordHref: '/account/password',
-      logoutHref: '/session/end',
-      notice: '密码已修改，其他设备需要重新登录。',
+      otherMethod: 'sms',
     },
   ],
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],

@@ -1,3 +1,5 @@
+import type { AccountTakenView, AccountUnbindView, AccountView, IdentityItem } from './account-views.ts'
+
 /** The languages the pages are written in; the same values as `Locale`, which this folder must not import. */
 export type PageLocale = 'zh-CN' | 'en'
 
@@ -43,9 +45,36 @@ export interface TypedValues {
   readonly agreed?: boolean
 }
 
+/** An upstream on the login page. `isHere` is false where it can only work in another browser. */
+export interface ConnectionItem {
+  readonly id: string
+  readonly provider: string
+  readonly label?: string | undefined
+  readonly isHere: boolean
+  /** Where it works, if not everywhere. */
+  readonly places?: readonly ('own_app' | 'computer')[] | undefined
+  readonly isLast: boolean
+}
+
+/** Posts `choice=new`; the other way is a link to the login page, which then binds. */
+export interface ChooseView {
+  readonly provider: string
+  readonly nickname?: string | undefined
+  readonly canRegister: boolean
+  readonly existingMethod: string
+}
+
+/** One person, several accounts: nothing has changed, and here they are. */
+export interface ConflictView {
+  readonly provider: string
+  readonly accounts: readonly { readonly label: string; readonly createdAt: Date; readonly lastUsedAt: Date }[]
+  readonly otherMethod: string
+}
+
 /** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts `choice=cancel`. */
 export interface LoginView {
-  readonly method: 'sms' | 'password'
+  /** `sms` or `password`; the id of a connection only where `agreementMissing` asks before it is used. */
+  readonly method: string
   readonly values: TypedValues
   readonly countries: readonly Country[]
   readonly agreements: readonly Agreement[]
@@ -59,18 +88,21 @@ export interface LoginView {
   readonly cancelAllowed: boolean
   /** Ids of the methods on offer; `sms` and `password` become tabs. */
   readonly offeredMethods: readonly string[]
-  /** Other ways in, each a link of its own. */
-  readonly connections: readonly { readonly label: string; readonly href: string }[]
+  /** Other ways in, each a button that posts its id as `method`. */
+  readonly connections: readonly ConnectionItem[]
+  /** Provider of an identity that this login will be bound to. */
+  readonly binding?: string | undefined
   /** The submit button waits this long where JavaScript runs; the server refuses in any case. */
   readonly retryAfterSeconds?: number | undefined
 }
 
-/** Posts `method` and `otp`; the resend form posts `method` and `resend=1`. */
+/** Posts `method` and `otp`; the resend form posts `method` and `resend=1`. Both carry `form_token` when given. */
 export interface CodeView {
   readonly channel: 'sms' | 'email'
   readonly maskedTarget: string
-  readonly purpose: 'login' | 'register' | 'reset'
+  readonly purpose: 'login' | 'register' | 'reset' | 'bind'
   readonly method: string
+  readonly formToken?: string | undefined
   readonly resendAfterSeconds: number
   readonly error?: PageError | undefined
   readonly triesLeft?: number | undefined
@@ -87,6 +119,8 @@ export interface PasswordNewView {
   readonly error?: PageError | undefined
   readonly formToken?: string | undefined
   readonly canSkip: boolean
+  /** Offers a box, never ticked beforehand: `sign_out_others`. */
+  readonly canSignOutOthers?: boolean
 }
 
 export type RegisterKind = 'phone' | 'email' | 'username'
@@ -184,16 +218,35 @@ export interface DeviceDoneView {
   readonly clientName?: string | undefined
 }
 
-export interface AccountView {
-  readonly accountLabel: string
-  readonly userId: string
-  /** `label` is masked; `provider` is the identity's provider as stored (`phone`, `oidc:<name>` …). */
-  readonly identities: readonly { readonly label: string; readonly provider: string; readonly lastUsedAt: Date }[]
-  readonly hasPassword: boolean
-  readonly passwordHref: string
-  readonly logoutHref: string
-  /** One translated sentence about what was just done. */
+/** Posts `nickname` and `form_token`. */
+export interface AccountProfileView {
+  readonly nickname: string
+  readonly maxLength: number
+  readonly formToken: string
+  readonly error?: PageError | undefined
+}
+
+/** Each button of an upstream posts its id as `method`, and `form_token`. */
+export interface IdentitiesView {
+  readonly identities: readonly IdentityItem[]
+  /** Ways in that a code proves, each a page. `isFull`: no more of this provider can be bound. */
+  readonly codeWays: readonly { readonly kind: 'phone' | 'email'; readonly href: string; readonly isFull: boolean }[]
+  readonly connections: readonly (Omit<ConnectionItem, 'isLast'> & { readonly isFull: boolean })[]
+  readonly formToken: string
+  readonly backHref: string
   readonly notice?: string | undefined
+  readonly error?: PageError | undefined
+}
+
+/** Posts `phone` + `country` or `identifier`, and `form_token`. */
+export interface AccountBindView {
+  readonly kind: 'phone' | 'email'
+  readonly values: TypedValues
+  readonly countries: readonly Country[]
+  readonly formToken: string
+  readonly backHref: string
+  readonly error?: PageError | undefined
+  readonly retryAfterSeconds?: number | undefined
 }
 
 /** The sandbox's own sample documents, so that the agreement links lead somewhere. */
@@ -222,6 +275,8 @@ export interface Views {
   readonly register: RegisterView
   readonly reset: ResetView
   readonly consent: ConsentView
+  readonly choose: ChooseView
+  readonly conflict: ConflictView
   readonly logout: LogoutView
   readonly 'logout-done': LogoutDoneView
   readonly error: ErrorView
@@ -229,6 +284,11 @@ export interface Views {
   readonly 'device-confirm': DeviceConfirmView
   readonly 'device-done': DeviceDoneView
   readonly account: AccountView
+  readonly 'account-profile': AccountProfileView
+  readonly identities: IdentitiesView
+  readonly 'account-unbind': AccountUnbindView
+  readonly 'account-bind': AccountBindView
+  readonly 'account-taken': AccountTakenView
   readonly terms: TermsView
   readonly message: MessageView
   readonly continue: ContinueView

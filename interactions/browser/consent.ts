@@ -4,6 +4,7 @@ import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
+import { maskTarget } from '../methods/otp.ts'
 import type { Form } from './form.ts'
 import type { Renderer, RequestState } from './render.ts'
 
@@ -98,10 +99,12 @@ export function accountLabel({ user, identities }: Account): string {
   return label ?? user.id
 }
 
-/** An identity for display: numbers and addresses are masked. */
+/** An identity for display: numbers, addresses and the subjects of upstreams are masked; a user name is its owner's to know. */
 export function identityLabel({ provider, subjects }: Account['identities'][number]): string {
   const subject = subjects[0] ?? ''
   if (provider === 'phone') return maskPhone(subject as PhoneNumber)
-  if (provider === 'email') return `${subject.slice(0, 2)}***${subject.slice(subject.lastIndexOf('@'))}`
-  return subject
+  if (provider === 'email') return maskTarget({ channel: 'email', to: subject })
+  if (provider === 'username') return subject
+  const bare = subject.slice(subject.lastIndexOf(':') + 1)
+  return bare.length < 8 ? `****${bare.slice(-2)}` : `${bare.slice(0, 2)}****${bare.slice(-4)}`
 }

@@ -5,7 +5,9 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
-import type { accountPages } from './account.ts'
+import type { Callbacks } from '../callbacks.ts'
+import { type AccountRooms, accountRoutes } from './account-routes.ts'
+import { receiveCallback } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
 import { readForm } from './form.ts'
 import { refuseCrossSite } from './guard.ts'
@@ -18,8 +20,9 @@ interface Dependencies {
   readonly pages: {
     readonly login: ReturnType<typeof loginPages>
     readonly consent: ReturnType<typeof consentPages>
-    readonly account: ReturnType<typeof accountPages>
+    readonly account: AccountRooms
   }
+  readonly callbacks: Callbacks
   readonly directory: AccountDirectory
   readonly audit: Audit
   /** Where an authorization request can be started again after its interaction is gone. */
@@ -27,7 +30,8 @@ interface Dependencies {
 }
 
 /** The pages for browsers. Every route says who may call it: `interaction` the browser that began it, `session` a signed-in one. */
-export function browserRoutes({ provider, renderer, pages, directory, audit, restartHref }: Dependencies): Router {
+export function browserRoutes(dependencies: Dependencies): Router {
+  const { provider, renderer, pages, callbacks, directory, audit, restartHref } = dependencies
   const router = new Router()
   const { login, consent, account } = pages
 
@@ -64,7 +68,10 @@ export function browserRoutes({ provider, renderer, pages, directory, audit, res
     const found = await interaction(ctx)
     const client = await clientOf(ctx, found)
     if (renderer.switchLanguage(ctx)) return
-    if (found.prompt.name === 'login') return login.show(ctx, found)
+    if (found.prompt.name === 'login') {
+      const { answer } = ctx.query
+      return login.show(ctx, found, typeof answer === 'string' ? await callbacks.ending(found.uid, answer) : undefined)
+    }
     const accountId = found.session?.accountId
     const visitor = isId('usr', accountId) ? await directory.find(accountId) : undefined
     if (!visitor) throw new AppError('attempt.expired')
@@ -101,6 +108,29 @@ export function browserRoutes({ provider, renderer, pages, directory, audit, res
     ctx.status = 303
   }
 
+  /** Back from an upstream: its answer, taken once; a second look at the same answer is led where the first was. */
+  async function comeBack(ctx: Context): Promise<void> {
+    const found = await interaction(ctx)
+    await clientOf(ctx, found)
+    const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
+    const kept = await callbacks.take(found.uid, handle)
+    if (!kept) {
+      const location = handle === '' ? undefined : await callbacks.settled(found.uid, handle)
+      if (location === undefined) throw new AppError('attempt.expired')
+      ctx.redirect(location)
+      ctx.status = 303
+      return
+    }
+    const result = await login.receive(ctx, found, kept)
+    if (result && 'login' in result) await finish(ctx, result)
+    else if (result) {
+      await callbacks.end(found.uid, handle, result)
+      ctx.redirect(`/interaction/${found.uid}?answer=${handle}`)
+      ctx.status = 303
+    }
+    await callbacks.settle(handle, ctx.response.get('location'))
+  }
+
   const guarded = (handler: (ctx: Context) => Promise<void> | void) => async (ctx: Context) => {
     refuseCrossSite(ctx, provider().issuer)
     await handler(ctx)
@@ -118,10 +148,10 @@ export function browserRoutes({ provider, renderer, pages, directory, audit, res
 
   router.get('interaction', '/interaction/:uid', orRestart(show))
   router.post('interaction_submit', '/interaction/:uid', orRestart(guarded(submit) as (ctx: Context) => Promise<void>))
-  router.get('account', '/account', withLanguage(account.home))
-  router.get('account_return', '/account/return', account.comeBack)
-  router.get('account_password', '/account/password', withLanguage(account.passwordPage))
-  router.post('account_password_submit', '/account/password', guarded(account.submitPassword))
+  router.get('interaction_callback', '/interaction/:uid/callback', orRestart(comeBack))
+  router.get('callback', '/callback/:connection', receiveCallback(callbacks))
+  router.post('callback_post', '/callback/:connection', receiveCallback(callbacks))
+  accountRoutes(router, account, { guarded, withLanguage })
   return router
 }
 

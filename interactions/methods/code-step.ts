@@ -21,8 +21,15 @@ export async function sendCode<State extends CodeState>(
   step: Omit<CodeStep<State>, 'state'> & { readonly state: Omit<State, 'resendAt'> & { target: OtpTarget } },
 ): Promise<Step<State>> {
   const { codes, request, purpose, delivery = 'awaited' } = step
-  const { attemptId, ip, locale } = request
-  const resendAt = await codes.issue({ attemptId, ip, locale, purpose, target: step.state.target, delivery })
+  const { attemptId, ip, visit } = request
+  const resendAt = await codes.issue({
+    attemptId,
+    ip,
+    locale: visit.locale,
+    purpose,
+    target: step.state.target,
+    delivery,
+  })
   return askCode({ ...step.state, resendAt } as State, purpose)
 }
 

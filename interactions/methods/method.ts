@@ -1,5 +1,5 @@
 import type { IdentityClaim } from '../../src/accounts/user.ts'
-import type { Locale } from '../../src/base/i18n.ts'
+import type { Connector, Visit } from './connector.ts'
 
 /** Who renders the answer: pages for a browser, JSON for an app of our own. No method may behave differently for one of them. */
 export type Channel = 'browser' | 'native'
@@ -9,7 +9,7 @@ export interface StepRequest<State> {
   readonly channel: Channel
   readonly attemptId: string
   readonly ip: string
-  readonly locale: Locale
+  readonly visit: Visit
   readonly input: Input
   /** What the method answered last time; kept on our side. */
   readonly state: State | undefined
@@ -21,14 +21,14 @@ export type Ask =
   | {
       readonly view: 'code'
       readonly channel: 'sms' | 'email'
-      readonly purpose: 'login' | 'register' | 'reset'
+      readonly purpose: 'login' | 'register' | 'reset' | 'bind'
       readonly maskedTarget: string
       readonly resendAt: number
     }
   | { readonly view: 'password-new'; readonly purpose: 'reset'; readonly username: string }
 
 /** What the account table may do with a proved identity nobody has yet, or somebody has already. */
-export type Registration = 'allowed' | 'required' | 'never'
+export type Registration = 'allowed' | 'required' | 'ask' | 'never'
 
 export type Step<State> =
   | { readonly kind: 'ask'; readonly ask: Ask; readonly fields: readonly string[]; readonly state: State }
@@ -40,6 +40,8 @@ export type Step<State> =
       readonly registration: Registration
       /** A password chosen on the way, hashed. `replace` also ends every session and token of the account. */
       readonly password?: { readonly hash: string; readonly replace: boolean }
+      /** A credential of the upstream, to be kept sealed beside the identity. */
+      readonly credential?: string
     }
 
 /** One way for a person to prove an identity. It knows no user, no route and no page. */
@@ -48,6 +50,8 @@ export interface LoginMethod<State = unknown> {
   readonly channels: readonly Channel[]
   /** The page it begins with. */
   readonly entry: 'login' | 'register' | 'reset'
+  /** The upstream behind it, when there is one: what the login page needs for its button. */
+  readonly connection?: Connector
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */
   step(request: StepRequest<State>): Promise<Step<State>>
 }

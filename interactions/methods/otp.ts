@@ -9,7 +9,7 @@ import type { Limits } from '../../src/ops/limits.ts'
 import type { SmsSender } from '../../src/sms/sender.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 
-export type OtpPurpose = 'login' | 'register' | 'reset'
+export type OtpPurpose = 'login' | 'register' | 'reset' | 'bind'
 export type OtpTarget =
   | { readonly channel: 'sms'; readonly to: PhoneNumber }
   | { readonly channel: 'email'; readonly to: string }

@@ -3,14 +3,15 @@ import { type CodeState, checkCode, identityOf, otpAmr, sendCode } from './code-
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 
+interface Dependencies {
+  readonly codes: OtpCodes
+  readonly registration: 'auto' | 'closed'
+  /** SECURITY: a code is good for what it was sent for, and says so in the message; the two never mix. */
+  readonly purpose: 'login' | 'bind'
+}
+
 /** Phone number, then the code sent to it. Whoever proves a number nobody has yet gets an account. */
-export function smsMethod({
-  codes,
-  registration,
-}: {
-  codes: OtpCodes
-  registration: 'auto' | 'closed'
-}): LoginMethod<CodeState> {
+export function smsMethod({ codes, registration, purpose }: Dependencies): LoginMethod<CodeState> {
   return {
     id: 'sms',
     channels: ['browser', 'native'],
@@ -19,11 +20,11 @@ export function smsMethod({
       const { input, state } = request
       if (input['phone'] !== undefined) {
         const target = { channel: 'sms', to: parsePhone(input['phone'], input['country']) } as const
-        return sendCode({ codes, request, purpose: 'login', state: { target } })
+        return sendCode({ codes, request, purpose, state: { target } })
       }
       if (!state)
         return { kind: 'ask', ask: { view: 'login' }, fields: ['phone', 'country'], state: undefined as never }
-      const next = await checkCode({ codes, request, state, purpose: 'login' })
+      const next = await checkCode({ codes, request, state, purpose })
       if (next) return next
       return {
         kind: 'proved',

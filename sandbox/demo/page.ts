@@ -5,9 +5,14 @@ interface DemoView {
   readonly issuer: string
   readonly resource: string
   readonly backendSecret: string
+  /** Whether the simulated vendors are there. */
+  readonly hasUpstreams: boolean
   /** Sentences the script needs. */
   readonly texts: Readonly<Record<string, string>>
 }
+
+type OthersView = Pick<DemoView, 'issuer' | 'resource' | 'backendSecret'>
+type DeviceView = Pick<DemoView, 'issuer' | 'resource' | 'texts'>
 
 const scopes = ['openid', 'profile', 'phone', 'email', 'identities', 'offline_access', 'orders:read', 'orders:write']
 const unticked: readonly string[] = ['email', 'identities', 'orders:write']
@@ -28,7 +33,7 @@ const steps: readonly { readonly id: string; readonly buttons: readonly string[]
 ]
 
 /** The demo client: a static page and a script, as a single-page app is. Everything it does, it shows. */
-export function demoPage(visit: Visit, { issuer, resource, backendSecret, texts }: DemoView): Html {
+export function demoPage(visit: Visit, { issuer, resource, backendSecret, hasUpstreams, texts }: DemoView): Html {
   const { say } = visit
   const body = html`<main class="demo-main">
 <div class="intro">
@@ -40,6 +45,7 @@ export function demoPage(visit: Visit, { issuer, resource, backendSecret, texts 
 ${settings(visit)}
 </div>
 <ol class="steps">${steps.map((step, index) => card(visit, step, index + 1))}</ol>
+${hasUpstreams && upstreams(visit)}
 ${others(visit, { issuer, resource, backendSecret })}
 </main>`
   const data = { issuer, resource, locale: visit.locale, texts }
@@ -93,7 +99,21 @@ function choice(name: string, values: readonly string[], none: string): Html {
 <select id="s-${name}" name="${name}"><option value="">${none}</option>${values.map((value) => html`<option>${value}</option>`)}</select></div>`
 }
 
-function others({ say }: Visit, { issuer, resource, backendSecret }: Omit<DemoView, 'texts'>): Html {
+/** What the browser inside WeChat calls itself on a phone. */
+const insideWechat =
+  'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50'
+
+function upstreams({ say }: Visit): Html {
+  return html`<section class="others" aria-labelledby="upstreams">
+<h2 id="upstreams">${say('upstreams.title')}</h2>
+<div class="step"><h3>${say('upstreams.try')}</h3><p class="hint">${say('upstreams.try_about')} <a href="/account">${say('upstreams.try_link')}</a></p></div>
+<div class="step"><h3>${say('upstreams.wechat')}</h3><p class="hint">${say('upstreams.wechat_about')}</p>
+<pre class="code"><code>${insideWechat}</code></pre>
+<p class="hint">${say('upstreams.wechat_how')}</p></div>
+</section>`
+}
+
+function others({ say }: Visit, { issuer, resource, backendSecret }: OthersView): Html {
   const token = `curl -s ${issuer}/token \\\n  -u 'sandbox-backend:${backendSecret}' \\\n  -d grant_type=client_credentials \\\n  -d scope=orders:read`
   const call = `curl -s ${resource}/orders \\\n  -H "Authorization: Bearer $TOKEN"`
   return html`<section class="others" aria-labelledby="others">
@@ -107,7 +127,7 @@ function others({ say }: Visit, { issuer, resource, backendSecret }: Omit<DemoVi
 }
 
 /** The television: shows a code, waits until a person has entered it elsewhere. */
-export function devicePage(visit: Visit, { issuer, resource, texts }: Omit<DemoView, 'backendSecret'>): Html {
+export function devicePage(visit: Visit, { issuer, resource, texts }: DeviceView): Html {
   const { say } = visit
   const body = html`<main class="card">
 <h1>${say('device.title')}</h1>

@@ -25,12 +25,15 @@ interface Dependencies {
   readonly renderer: Pick<Renderer, 'render' | 'locale' | 'switchLanguage'>
   readonly messages: Outbox
   readonly backendSecret: string
+  /** Whether the simulated vendors are there. */
+  readonly hasUpstreams: boolean
 }
 
 const furthestShiftMs = 36_500 * 86_400_000
 
 /** Every address under `/sandbox`. */
-export function sandboxRoutes({ config, clock, renderer, messages, backendSecret }: Dependencies): Router {
+export function sandboxRoutes(dependencies: Dependencies): Router {
+  const { config, clock, renderer, messages, backendSecret, hasUpstreams } = dependencies
   const { issuer, brand } = config
   const resource = demoResource(issuer)
   const texts = { 'zh-CN': readTexts('zh-CN'), en: readTexts('en') }
@@ -50,7 +53,7 @@ export function sandboxRoutes({ config, clock, renderer, messages, backendSecret
 
   // A callback carries a code: nothing on the page may repeat its address.
   const demo = (ctx: Context) =>
-    demoPage(visit(ctx, '/sandbox'), { issuer, resource, backendSecret, texts: scriptTexts(ctx) })
+    demoPage(visit(ctx, '/sandbox'), { issuer, resource, backendSecret, hasUpstreams, texts: scriptTexts(ctx) })
   page('sandbox_demo', '/sandbox', demo)
   page('sandbox_callback', '/sandbox/callback', demo)
   page('sandbox_device', '/sandbox/device', (ctx) =>

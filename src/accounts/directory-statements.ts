@@ -92,27 +92,9 @@ export const createUser = {
     select id, $9, $4::timestamptz from created_user where $9::text is not null`,
 }
 
-/** Parameters: user id, identity id, provider, time, IP, subjects. No row when the user is not there any more. */
-export const addIdentity = {
-  name: 'accounts_add_identity',
-  text: `
-    with given as (${given('$6')}),
-    owner as (
-      select id from users where id = $1 and status <> 'deleted' for no key update
-    ),
-    created_identity as (
-      insert into identities
-        (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip)
-      select $2, id, $3, $4::timestamptz, $4::timestamptz, $5, $4::timestamptz, $5 from owner
-      returning id
-    ),
-    recorded as (
-      insert into identity_subjects (provider, subject, identity_id, position, created_at)
-      select $3, given.subject, created_identity.id, given.position, $4::timestamptz
-      from given, created_identity
-      order by given.subject
-    )
-    select id from created_identity`,
+export const lastUses = {
+  name: 'accounts_last_uses',
+  text: 'select id, last_used_ip from identities where user_id = $1',
 }
 
 /** For knex. Held to the end of the transaction: whatever adds or removes ways to log in takes it first. */

@@ -5,11 +5,11 @@ import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { errorCode } from '../store/unavailable.ts'
 import { accountFromJson } from './account-json.ts'
 import {
-  addIdentity,
   createUser,
   findAccount,
   findByIdentifier,
   findOwners,
+  lastUses,
   lockUser,
   removeIdentity,
   useIdentity,
@@ -49,6 +49,13 @@ export interface LoginRecord {
   readonly passwordHash: string | undefined
 }
 
+interface Dependencies {
+  readonly database: Database
+  readonly clock: Clock
+  /** How many identities of a provider a user may bind; undefined: any number. */
+  readonly limitOf?: (provider: string) => number | undefined
+}
+
 interface UsedRow {
   readonly users: readonly UserId[]
   readonly identity_id: IdentityId | null
@@ -67,10 +74,12 @@ const tries = 5
 export class AccountDirectory {
   readonly #database: Database
   readonly #clock: Clock
+  readonly #limitOf: (provider: string) => number | undefined
 
-  constructor({ database, clock }: { readonly database: Database; readonly clock: Clock }) {
+  constructor({ database, clock, limitOf = () => undefined }: Dependencies) {
     this.#database = database
     this.#clock = clock
+    this.#limitOf = limitOf
   }
 
   /**
@@ -127,31 +136,57 @@ export class AccountDirectory {
 
   /**
    * Adds an identity to a user. Throws `identity.taken` when any subject is somebody else's (nothing of theirs changes),
-   * `login.required` when the user was deleted.
+   * `identity.limit` when the user has as many of this provider as may be, `login.required` when the user was deleted.
    */
   async bind(userId: UserId, claim: IdentityClaim, use: IdentityUse): Promise<Binding> {
     const { provider, subjects } = checked(claim)
     return settle(async () => {
       const identityId = newId('idn')
-      const values = [userId, identityId, provider, new Date(this.#clock()), use.ip, subjects]
-      try {
-        const { rows } = await this.#database.commitQuery({ ...addIdentity, values })
-        if (rows.length === 0) throw new AppError('login.required')
-        return { identityId, isNew: true }
-      } catch (error) {
-        if (!isUniqueViolation(error)) throw error
-      }
+      const added = await this.#add(userId, identityId, { provider, subjects, ip: use.ip })
+      if (added === 'gone') throw new AppError('login.required')
+      if (added === 'added') return { identityId, isNew: true }
       const owners = await this.#database.readQuery<{ user_id: UserId }>({
         ...findOwners,
         values: [provider, subjects],
       })
-      if (owners.rows.length === 0) return undefined
+      if (owners.rows.length === 0) {
+        if (added === 'full') throw new AppError('identity.limit', { params: { provider } })
+        return undefined
+      }
       if (owners.rows.some((owner) => owner.user_id !== userId)) throw taken(provider)
       const resolution = await this.resolve(claim, use)
       if (resolution.kind === 'unknown') return undefined
       if (resolution.kind === 'conflict' || resolution.account.user.id !== userId) throw taken(provider)
       return { identityId: resolution.identityId, isNew: false }
     })
+  }
+
+  /** Counts and adds under the lock of the user, so that two at once cannot pass the limit together. */
+  async #add(
+    userId: UserId,
+    identityId: IdentityId,
+    { provider, subjects, ip }: { provider: string; subjects: readonly string[]; ip: string },
+  ): Promise<'added' | 'full' | 'known' | 'gone'> {
+    const at = new Date(this.#clock())
+    const used = { verified_at: at, created_at: at, created_ip: ip, last_used_at: at, last_used_ip: ip }
+    // In the order of the subjects, so that two of them cannot wait for each other.
+    const rows = subjects
+      .map((subject, position) => ({ provider, subject, identity_id: identityId, position, created_at: at }))
+      .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
+    try {
+      return await this.#database.knex.transaction(async (transaction) => {
+        const { rows: owner } = await transaction.raw(lockUser, { userId })
+        if (owner.length === 0) return 'gone'
+        const held = await transaction('identities').where({ user_id: userId, provider }).select('id')
+        if (held.length >= (this.#limitOf(provider) ?? Number.POSITIVE_INFINITY)) return 'full'
+        await transaction('identities').insert({ id: identityId, user_id: userId, provider, ...used })
+        await transaction('identity_subjects').insert(rows)
+        return 'added'
+      })
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error
+      return 'known'
+    }
   }
 
   /**
@@ -166,6 +201,29 @@ export class AccountDirectory {
     })
     if (!owned) throw new AppError('request.not_found')
     if (!removed) throw new AppError('identity.last')
+  }
+
+  /** Keeps what an upstream gave us for later, sealed already, beside the identity. */
+  async keepCredential(identityId: IdentityId, sealed: string): Promise<void> {
+    await this.#database.knex('identities').where({ id: identityId }).update({ upstream_credential: sealed })
+  }
+
+  /** The address each identity of a user was last used from. */
+  async lastUses(userId: UserId): Promise<ReadonlyMap<IdentityId, string>> {
+    const { rows } = await this.#database.readQuery<{ id: IdentityId; last_used_ip: string }>({
+      ...lastUses,
+      values: [userId],
+    })
+    return new Map(rows.map((row) => [row.id, row.last_used_ip]))
+  }
+
+  /** Gives the user another nickname, cleaned of what must not be shown; none when nothing is left of it. */
+  async rename(userId: UserId, nickname: string): Promise<void> {
+    await this.#database
+      .knex('users')
+      .where({ id: userId })
+      .whereNot({ status: 'deleted' })
+      .update({ nickname: displayable({ nickname }).nickname ?? null, updated_at: new Date(this.#clock()) })
   }
 
   /** The account, whatever its status; deleted users have no identities and no profile. */

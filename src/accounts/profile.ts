@@ -1,6 +1,7 @@
 import type { Profile } from './user.ts'
 
-const nicknameLength = 64
+/** The longest nickname, in code points; more is cut off. */
+export const nicknameLength = 64
 const pictureLength = 2048
 // Control characters, and those that turn the direction of the text around them on somebody else's page.
 const unwanted = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu

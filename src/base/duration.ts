@@ -37,3 +37,14 @@ export const durationOrNone = z
   .refine((text) => text === 'none' || parseDuration(text) !== undefined, { error: 'is longer than 36500d' })
   .transform((text): number | 'none' => (text === 'none' ? text : (parseDuration(text) ?? 0)))
   .meta({ duration: true })
+
+/** Schema of what slides with use and ends at a limit. */
+export const slidingLimit = (idle: string, max: string) =>
+  z
+    .strictObject({
+      idle: duration.prefault(idle).describe('Ends after this long without use.'),
+      max: durationOrNone
+        .prefault(max)
+        .describe('Ends this long after the login, however much it is used; `none`: never.'),
+    })
+    .prefault({})

@@ -47,6 +47,13 @@ export const catalogue = {
   'user.locked': { status: 403, oauth: 'access_denied' },
   'registration.closed': { status: 403, oauth: 'access_denied' },
   'upstream.refused': { status: 502, oauth: 'temporarily_unavailable' },
+  'upstream.cancelled': { status: 400, oauth: 'access_denied' },
+  'upstream.code_invalid': { status: 400, oauth: 'access_denied' },
+  'upstream.busy': { status: 503, oauth: 'temporarily_unavailable' },
+  'upstream.misconfigured': { status: 502, oauth: 'temporarily_unavailable' },
+  'upstream.account_restricted': { status: 403, oauth: 'access_denied' },
+  'upstream.snapshot': { status: 400, oauth: 'access_denied' },
+  'identity.limit': { status: 409, oauth: 'access_denied' },
   'server.unavailable': { status: 503, oauth: 'temporarily_unavailable' },
   'server.unexpected': { status: 500, oauth: 'server_error' },
 } as const satisfies Record<string, Row>

@@ -1,6 +1,7 @@
 import { ConfigError, type LoadedConfig } from '../config.ts'
 import type { CommandContext } from './command.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+import { checkConnections } from './doctor-connections.ts'
 import { checkPlaces } from './doctor-places.ts'
 import { checkStores } from './doctor-stores.ts'
 import { configOf } from './open.ts'
@@ -33,8 +34,11 @@ async function examine(context: CommandContext): Promise<Finding[]> {
     findings: [unexamined('stores', error)],
     keyIds: undefined,
   }))
-  const places = await checkPlaces(config, keyIds).catch((error) => [unexamined('places', error)])
-  return [ok('configuration', 'is valid'), ...findings, ...places, ...unfit]
+  const [places, connections] = await Promise.all([
+    checkPlaces(config, keyIds).catch((error) => [unexamined('places', error)]),
+    checkConnections(config).catch((error) => [unexamined('connections', error)]),
+  ])
+  return [ok('configuration', 'is valid'), ...findings, ...places, ...connections, ...unfit]
 }
 
 /** What nobody foresaw must not hide what was found elsewhere. */

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster'
 import { AggregatorRegistry } from 'prom-client'
 import type { LoadedConfig } from '../config.ts'
-import { openCore } from '../core.ts'
+import { type Core, openCore } from '../core.ts'
 import { createLog } from '../ops/log.ts'
 import { type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
@@ -25,10 +25,12 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
   const log = createLog(config.log)
   const core = await openCore({ config, log, serve: true })
   const registry = new AggregatorRegistry()
+  const upstreams = config.sandbox && config.connections.length === 0 ? await sandboxUpstreams(core) : undefined
   const env = {
     ...context.env,
     DATABASE_URL: core.databaseUrl.reveal(),
     MENSHEN_OPS__METRICS: 'off',
+    ...(upstreams ? { MENSHEN_CONNECTIONS: JSON.stringify(upstreams.settings) } : {}),
   } as Record<string, string>
   let isStopping = false
 
@@ -62,8 +64,21 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     isStopping = true
     await metrics?.close()
     await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker)))
+    await upstreams?.close()
     await core.close()
   }
+}
+
+type StartUpstreams = (options: Pick<Core['config'], 'issuer'> & Pick<Core, 'clock'>) => Promise<{
+  readonly settings: readonly unknown[]
+  close(): Promise<void>
+}>
+
+/** One set for all workers: a code that one process handed out is redeemed by another. No part of the image, so named at run time only. */
+async function sandboxUpstreams({ config, clock }: Core): ReturnType<StartUpstreams> {
+  const specifier = '../../sandbox/upstreams.ts'
+  const { startUpstreams } = (await import(specifier)) as { startUpstreams: StartUpstreams }
+  return startUpstreams({ issuer: config.issuer, clock })
 }
 
 function end(worker: Worker): Promise<void> {

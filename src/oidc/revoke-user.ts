@@ -11,17 +11,27 @@ export async function revokeUser(database: Database, userId: UserId): Promise<nu
 }
 
 /**
- * The same for everything but one session and what its apps hold: whoever has just changed a password stays in this browser, and
- * whoever knew the old one is out everywhere else (RFC 9700 §4.14.2).
+ * Ends every other browser session of a user and every token and code, those of apps opened from this browser too: what was
+ * taken from them must not outlive a change of the password. The session given stays, and so do the consents it rests on.
+ * Answers how many sessions ended.
  */
-export async function endOtherSessions(database: Database, userId: UserId, keptSessionUid: string): Promise<void> {
-  await database.knex.raw(
-    `with kept as (
-      select jsonb_path_query(payload::jsonb, '$.authorizations.*.grantId') #>> '{}' as id
-      from oidc_records where uid = :keptSessionUid and user_id = :userId
-    )
-    delete from oidc_records o where user_id = :userId and uid is distinct from :keptSessionUid
-      and not exists (select 1 from kept where id = o.grant_id or (id = o.id and o.model = ${durableModels.Grant}))`,
-    { userId, keptSessionUid },
-  )
+export async function revokeOthers(database: Database, userId: UserId, sessionUid: string): Promise<number> {
+  const { rows } = await database.knex.raw<{ rows: readonly { model: number }[] }>(revokeOthersText, {
+    userId,
+    sessionUid,
+  })
+  return rows.filter(({ model }) => model === durableModels.Session).length
 }
+
+const revokeOthersText = `
+  with present as (
+    select payload from oidc_records where model = ${durableModels.Session} and uid = :sessionUid
+  ), granted as (
+    select entry.value ->> 'grantId' as id
+    from present, jsonb_each(coalesce(cast(payload as jsonb) -> 'authorizations', '{}')) entry
+  )
+  delete from oidc_records
+  where user_id = :userId
+    and not (model = ${durableModels.Session} and uid = :sessionUid)
+    and not (model = ${durableModels.Grant} and id in (select id from granted where id is not null))
+  returning model`

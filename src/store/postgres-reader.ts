@@ -34,6 +34,7 @@ export function pipelinedReader(newClient: () => pg.Client, onError: (error: Err
         current ??= connect()
         const used = current
         const client = await used
+        sendTogether(client)
         return await client.query<Row>(statement as pg.QueryConfig).catch((error) => {
           if (breaksConnection(error) && current === used) {
             current = undefined
@@ -51,4 +52,12 @@ export function pipelinedReader(newClient: () => pg.Client, onError: (error: Err
       await client?.end()
     },
   }
+}
+
+/** What is asked in one turn of the event loop leaves in one write; a write for each read would wake PostgreSQL each time. */
+function sendTogether(client: pg.Client): void {
+  const { stream } = client.connection
+  if (stream.writableCorked > 0) return
+  stream.cork()
+  setImmediate(() => stream.uncork())
 }

@@ -203,7 +203,7 @@ test('the address of a login page is worth nothing in another browser', async ()
   await stranger.reads('attempt.expired')
 })
 
-test('cookies are signed and out of reach of scripts and other sites; the language one says nothing else', async () => {
+test('cookies are signed and out of reach of scripts and other sites; those of language and method say nothing else', async () => {
   const person = await browser.person()
   await person.opens(login())
   await person.follows('English')
@@ -216,6 +216,7 @@ test('cookies are signed and out of reach of scripts and other sites; the langua
   for (const { name, value, httpOnly, sameSite } of cookies) {
     expect({ name, httpOnly, sameSite }).toEqual({ name, httpOnly: true, sameSite: 'Lax' })
     if (name.startsWith('menshen_lang')) expect(value).toBe('zh-CN')
+    else if (name === 'menshen_last') expect(value).toBe('sms')
     else if (!name.endsWith('.sig')) expect(names).toContain(`${name}.sig`)
   }
 })

@@ -21,6 +21,7 @@ export interface Device {
   readonly javaScript?: boolean
   /** What the browser asks for in `Accept-Language`. */
   readonly language?: string
+  readonly userAgent?: string
 }
 
 /** A real browser, shared by the tests of a file; every person has a profile of their own. */
@@ -31,8 +32,8 @@ export interface TestBrowser {
   close(): Promise<void>
 }
 
-/** Starts Chromium and a client application for `issuer`. */
-export async function openBrowser(issuer: string): Promise<TestBrowser> {
+/** Starts Chromium and a client application for `issuer`. Pages may lead to `upstreams` too, and to nobody else. */
+export async function openBrowser(issuer: string, upstreams: readonly string[] = []): Promise<TestBrowser> {
   const browser = await chromium.launch({
     executablePath: inject('services').chromium,
     args: [
@@ -47,7 +48,7 @@ export async function openBrowser(issuer: string): Promise<TestBrowser> {
   const app = await openClientApp()
   return {
     app,
-    person: (device = {}) => newPerson(browser, device, [new URL(issuer).origin, app.origin]),
+    person: (device = {}) => newPerson(browser, device, [new URL(issuer).origin, app.origin, ...upstreams]),
     async close() {
       await browser.close()
       await app.close()
@@ -77,12 +78,13 @@ async function openClientApp(): Promise<ClientApp> {
 }
 
 async function newPerson(browser: Browser, device: Device, origins: readonly string[]): Promise<Person> {
-  const { width = 1280, dark = false, javaScript = true, language = 'zh-CN' } = device
+  const { width = 1280, dark = false, javaScript = true, language = 'zh-CN', userAgent } = device
   const context = await browser.newContext({
     viewport: { width, height: width < 600 ? 720 : 860 },
     colorScheme: dark ? 'dark' : 'light',
     javaScriptEnabled: javaScript,
     locale: language,
+    ...(userAgent === undefined ? {} : { userAgent }),
   })
   context.setDefaultTimeout(20_000)
   const complaints = listen(context, origins)

@@ -18,6 +18,8 @@ export interface WorldOptions {
   readonly stores?: Stores
   /** More environment, as an operator would set it. */
   readonly env?: Readonly<Record<string, string>>
+  /** The port to listen on, where something had to know it beforehand. */
+  readonly port?: number
   /** Another server on the same stores and the same address, as a second process would be. */
   readonly beside?: World
 }
@@ -51,8 +53,13 @@ const common = {
   MENSHEN_SMS__LIMITS__PER_IP: '[{ max: 1000, seconds: 60 }]',
 }
 
-export async function openWorld({ stores = 'redis', env: own = {}, beside }: WorldOptions = {}): Promise<World> {
-  const port = await freePort()
+export async function openWorld({
+  stores = 'redis',
+  env: own = {},
+  port: given,
+  beside,
+}: WorldOptions = {}): Promise<World> {
+  const port = given ?? (await freePort())
   const database = beside?.database ?? (await createDatabase())
   const folder = await mkdtemp(join(tmpdir(), 'menshen-world-'))
   const issuer = beside?.issuer ?? `http://localhost:${port}`

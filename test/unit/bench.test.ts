@@ -44,6 +44,7 @@ describe('goals', () => {
           : undefined,
       jwtOverOpaqueFloor: undefined,
       roundTrips: (name) => (name === 'refresh' ? 2 : undefined),
+      upstreamTimesSms: undefined,
       storm: undefined,
     })
     expect(verdicts.map(({ id, measured, met }) => [id, measured, met])).toEqual([

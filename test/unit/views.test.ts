@@ -184,7 +184,7 @@ describe('hostile text', () => {
     if (typeof value === 'string') return (fixed.includes(key) ? value : hostile) as T
     if (value instanceof Date || typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) {
-      return (key.startsWith('offered') ? value : value.map((entry) => poison(entry))) as T
+      return (key.startsWith('offered') || key === 'places' ? value : value.map((entry) => poison(entry))) as T
     }
     return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, poison(entry, name)])) as T
   }

@@ -1,0 +1,52 @@
+import { type Connection, get, type HttpAnswer, header, post } from './connection.ts'
+
+/** Throws with what came instead of this status. */
+export function expect(answer: HttpAnswer, status: number, what: string): HttpAnswer {
+  if (answer.status === status) return answer
+  throw new Error(`${what} answered ${answer.status} ${header(answer, 'location') ?? ''} ${answer.body.slice(0, 300)}`)
+}
+
+/** The authorization code in a redirect to the app. */
+export function codeIn(answer: HttpAnswer): string {
+  const code = /[?&]code=([^&]+)/.exec(header(answer, 'location') ?? '')?.[1]
+  if (code === undefined) throw new Error(`no code in ${header(answer, 'location')}`)
+  return code
+}
+
+/** Where a redirect leads, without the host. */
+export function pathIn(answer: HttpAnswer): string {
+  const { pathname, search } = new URL(header(answer, 'location') ?? '', 'https://id.bench.example')
+  return `${pathname}${search}`
+}
+
+/** A browser with its cookies on one connection; each visit throws when another status comes. */
+export class Browsing {
+  readonly #jar = new Map<string, string>()
+  readonly #connection: Connection
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  get(path: string, status: number, what: string): Promise<HttpAnswer> {
+    return this.#visit(get(path, this.#cookie()), status, what)
+  }
+
+  post(path: string, form: string, status: number, what: string): Promise<HttpAnswer> {
+    return this.#visit(post(path, form, this.#cookie()), status, what)
+  }
+
+  #cookie(): string {
+    if (this.#jar.size === 0) return ''
+    return `Cookie: ${[...this.#jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n`
+  }
+
+  async #visit(request: string, status: number, what: string): Promise<HttpAnswer> {
+    const answer = expect(await this.#connection.send(request), status, what)
+    for (const [, name = '', value = ''] of answer.head.matchAll(/\r\nset-cookie: ([^=]+)=([^;\r]*)/gi)) {
+      if (value === '') this.#jar.delete(name)
+      else this.#jar.set(name, value)
+    }
+    return answer
+  }
+}

@@ -1,0 +1,56 @@
+import type { IdentityClaim } from '../src/accounts/user.ts'
+import type { EphemeralStore } from '../src/store/ephemeral.ts'
+import type { Ask } from './methods/method.ts'
+
+/** An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is. */
+export interface Pending {
+  readonly identity: IdentityClaim
+  readonly amr: readonly string[]
+  readonly credential?: string
+  /** Milliseconds since the epoch. */
+  readonly provedAt: number
+}
+
+/** What we keep of an attempt between two requests. */
+export interface AttemptRecord {
+  readonly agreed: readonly string[]
+  readonly method: string | undefined
+  readonly asks: Readonly<Record<string, Ask>>
+  readonly states: Readonly<Record<string, unknown>>
+  readonly pending?: Pending | undefined
+}
+
+export const nothingYet: AttemptRecord = { agreed: [], method: undefined, asks: {}, states: {} }
+const attemptSeconds = 3600
+
+interface Dependencies {
+  readonly store: EphemeralStore
+  readonly seal: (plaintext: string) => string
+  readonly open: (sealed: string) => string
+}
+
+/** Records of attempts. SECURITY: sealed, because they hold phone numbers, password hashes and proved identities. */
+export class AttemptRecords {
+  readonly #deps: Dependencies
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+  }
+
+  async load(attemptId: string): Promise<AttemptRecord> {
+    const sealed = await this.#deps.store.get<string>(key(attemptId))
+    return sealed === undefined ? nothingYet : (JSON.parse(this.#deps.open(sealed)) as AttemptRecord)
+  }
+
+  async save(attemptId: string, record: AttemptRecord): Promise<void> {
+    await this.#deps.store.set(key(attemptId), this.#deps.seal(JSON.stringify(record)), attemptSeconds)
+  }
+
+  async forget(attemptId: string): Promise<void> {
+    await this.#deps.store.delete(key(attemptId))
+  }
+}
+
+function key(attemptId: string): string {
+  return `attempt:${attemptId}`
+}

@@ -1,0 +1,201 @@
+import type { Context } from 'koa'
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import { AppError, asAppError } from '../../src/base/errors.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import type { Audit } from '../../src/ops/audit.ts'
+import type { Country } from '../../views/views.ts'
+import type { LoginAttempts, Proved } from '../attempt.ts'
+import type { Callbacks } from '../callbacks.ts'
+import type { Input } from '../methods/method.ts'
+import type { LoginMethods } from '../methods/registry.ts'
+import { type codeWays, identitiesPath, type identityPages } from './account-identities.ts'
+import { type AccountSession, leave, type SignedIn } from './account-session.ts'
+import { bindingPrefix } from './callback.ts'
+import { readForm } from './form.ts'
+import { shown } from './login.ts'
+import type { Renderer, RequestState } from './render.ts'
+
+interface Dependencies {
+  readonly session: AccountSession
+  readonly renderer: Renderer
+  readonly list: ReturnType<typeof identityPages>
+  readonly directory: AccountDirectory
+  readonly audit: Audit
+  readonly options: {
+    readonly attempts: LoginAttempts
+    readonly methods: LoginMethods
+    readonly callbacks: Callbacks
+    readonly countries: (ctx: Context) => readonly Country[]
+    readonly nowMs: () => number
+    /** A keyed digest nobody else can make. */
+    readonly bindingId: (sessionUid: string, userId: UserId) => string
+  }
+}
+
+type CodeWay = (typeof codeWays)[number]
+
+/**
+ * Adds a way in to the account of who is signed in. SECURITY: the attempt's name is a keyed digest of this browser session and
+ * this user, behind a prefix no login has. So a binding is finished only by the session and the user that began it, and what
+ * came back for a login never binds, nor the reverse; the methods are a table of their own, with codes of their own purpose.
+ */
+export function bindingPages({ session, renderer, list, directory, audit, options }: Dependencies) {
+  const { attempts, methods, callbacks } = options
+
+  function request(ctx: Context, { account, sessionUid }: SignedIn, method: string, input: Input) {
+    const { ip, requestId } = ctx.state as RequestState
+    const userId = account.user.id
+    const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
+    const attemptId = bindingPrefix + options.bindingId(sessionUid, userId)
+    return { attemptId, userId, method, channel: 'browser' as const, ip, requestId, visit, input }
+  }
+
+  /** The list, or what came of an upstream's answer. */
+  async function show(ctx: Context): Promise<void> {
+    const visitor = await session.visitor(ctx)
+    if (!visitor) return
+    const { answer, done } = ctx.query
+    if (done === 'expired') return tell(ctx, visitor, new AppError('attempt.expired'))
+    const { attemptId } = request(ctx, visitor, '', {})
+    const ending = typeof answer === 'string' ? await callbacks.ending(attemptId, answer) : undefined
+    if (ending?.kind === 'failed') return tell(ctx, visitor, new AppError(ending.code, { params: ending.params }))
+    await list.draw(ctx, visitor)
+  }
+
+  /** The button of an upstream. */
+  async function start(ctx: Context): Promise<void> {
+    const { fields } = await readForm(ctx)
+    const visitor = await session.sender(ctx, fields, identitiesPath)
+    if (!visitor) return
+    const method = methods.get(fields['method'] ?? '')
+    if (!method?.connection) throw new AppError('attempt.method_unknown')
+    try {
+      const outcome = await attempts.prove(request(ctx, visitor, method.id, {}))
+      if (outcome.kind === 'redirect') leave(ctx, outcome.to.href)
+    } catch (thrown) {
+      await tell(ctx, visitor, shown(thrown))
+    }
+  }
+
+  /**
+   * Back from an upstream: its answer, taken once; a second look at the same answer is led where the first was. Nothing is drawn
+   * here, because the address of a callback is no page to stay on or reload.
+   */
+  async function comeBack(ctx: Context): Promise<void> {
+    const visitor = await session.fresh(ctx)
+    if (!visitor) return
+    const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
+    const { attemptId } = request(ctx, visitor, '', {})
+    const kept = await callbacks.take(attemptId, handle)
+    if (!kept) {
+      const location = handle === '' ? undefined : await callbacks.settled(attemptId, handle)
+      return leave(ctx, location ?? `${identitiesPath}?done=expired`)
+    }
+    const { connection, response } = kept
+    try {
+      const outcome = await attempts.prove(request(ctx, visitor, connection, response))
+      if (outcome.kind === 'proved') await bind(ctx, visitor, connection, outcome)
+    } catch (thrown) {
+      const { code, params } = shown(thrown)
+      await callbacks.end(attemptId, handle, { kind: 'failed', method: connection, code, params })
+      leave(ctx, `${identitiesPath}?answer=${handle}`)
+    }
+    await callbacks.settle(handle, ctx.response.get('location'))
+  }
+
+  /** What was proved becomes this user's. Throws `identity.taken` or `identity.limit`; nobody else's account changes. */
+  async function bind(ctx: Context, { account }: SignedIn, method: string, step: Proved): Promise<void> {
+    const userId = account.user.id
+    const { ip, requestId } = ctx.state as RequestState
+    const about = { userId, ip, requestId, identityProvider: step.identity.provider }
+    try {
+      const { isNew } = await directory.bind(userId, step.identity, { ip })
+      const bound = step.credential === undefined ? undefined : await directory.find(userId)
+      if (bound) await attempts.keepCredential(bound, step)
+      if (isNew) await audit.record({ event: 'identity.bound', ...about, detail: { method } })
+      leave(ctx, `${identitiesPath}?done=${isNew ? 'bound' : 'known'}`)
+    } catch (thrown) {
+      const error = asAppError(thrown)
+      if (error.code.startsWith('identity.')) {
+        await audit.record({ event: 'identity.refused', ...about, detail: { method, error: error.code } })
+      }
+      throw thrown
+    }
+  }
+
+  /** What went wrong: on a page of its own when it is somebody else's, else on the list. */
+  async function tell(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
+    if (error.code === 'identity.taken') {
+      const provider = String(error.params['provider'])
+      const view = { provider, backHref: identitiesPath, logoutHref: '/session/end' }
+      renderer.render(ctx, 'account-taken', view, { status: error.status, languageLinks: ctx.method === 'GET' })
+      return
+    }
+    if (error.code !== 'attempt.expired') return list.drawRefusal(ctx, visitor, error)
+    const message = renderer.translate(ctx, 'identities.expired')
+    await list.draw(ctx, visitor, { code: error.code, message, status: error.status })
+  }
+
+  /** The page of a number or address: the form for it, or for the code that is under way. */
+  const codePage = (way: CodeWay) => async (ctx: Context) => {
+    if (!methods.has(way.method)) throw new AppError('request.not_found')
+    const visitor = await session.fresh(ctx)
+    if (!visitor) return
+    if (ctx.query['restart'] !== undefined) {
+      await attempts.restart(request(ctx, visitor, way.method, {}).attemptId, way.method)
+      return leave(ctx, ctx.path)
+    }
+    await drawCode(ctx, visitor, way)
+  }
+
+  async function drawCode(ctx: Context, visitor: SignedIn, way: CodeWay, input: Input = {}, error?: AppError) {
+    const { attemptId } = request(ctx, visitor, way.method, {})
+    const begins = input['phone'] !== undefined || input['identifier'] !== undefined
+    const current = begins ? undefined : (await attempts.current(attemptId, way.method))?.ask
+    const pageError = error && renderer.pageError(ctx, error)
+    const page = { status: error?.status ?? 200, languageLinks: !error }
+    const retryAfterSeconds = Number(error?.params['retryAfterSeconds'] ?? 0)
+    if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
+    const formToken = session.token(visitor)
+    if (current?.view === 'code') {
+      const { channel, maskedTarget, purpose, resendAt } = current
+      const resendAfterSeconds = Math.max(0, Math.ceil((resendAt - options.nowMs()) / 1000))
+      const triesLeft = error?.params['triesLeft'] as number | undefined
+      const view = { channel, maskedTarget, purpose, method: way.method, resendAfterSeconds, triesLeft, formToken }
+      renderer.render(ctx, 'code', { ...view, error: pageError }, page)
+      return
+    }
+    const short = (value: string | undefined) => value?.slice(0, 200)
+    const values = {
+      phone: short(input['phone']),
+      country: short(input['country']),
+      identifier: short(input['identifier']),
+    }
+    const view = { kind: way.kind, values, countries: options.countries(ctx), backHref: identitiesPath, formToken }
+    renderer.render(
+      ctx,
+      'account-bind',
+      { ...view, error: pageError, retryAfterSeconds: retryAfterSeconds || undefined },
+      page,
+    )
+  }
+
+  const submitCode = (way: CodeWay) => async (ctx: Context) => {
+    if (!methods.has(way.method)) throw new AppError('request.not_found')
+    const { fields } = await readForm(ctx)
+    const visitor = await session.sender(ctx, fields, `${identitiesPath}/${way.kind}`)
+    if (!visitor) return
+    try {
+      const outcome = await attempts.prove(request(ctx, visitor, way.method, fields))
+      if (outcome.kind === 'proved') return await bind(ctx, visitor, way.method, outcome)
+      // A reload of what follows must not post again.
+      leave(ctx, `${identitiesPath}/${way.kind}`)
+    } catch (thrown) {
+      const error = shown(thrown)
+      if (error.code.startsWith('identity.')) return tell(ctx, visitor, error)
+      await drawCode(ctx, visitor, way, fields, error)
+    }
+  }
+
+  return { show, start, comeBack, codePage, submitCode }
+}

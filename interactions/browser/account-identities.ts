@@ -1,0 +1,162 @@
+import { isIP } from 'node:net'
+import type { Context } from 'koa'
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import type { Passwords } from '../../src/accounts/passwords.ts'
+import type { Account, Identity } from '../../src/accounts/user.ts'
+import { AppError, asAppError } from '../../src/base/errors.ts'
+import { type IdentityId, isId } from '../../src/base/ids.ts'
+import type { Audit } from '../../src/ops/audit.ts'
+import type { PageError, Views } from '../../views/views.ts'
+import type { LoginMethods } from '../methods/registry.ts'
+import { type AccountSession, leave, type SignedIn } from './account-session.ts'
+import { identityLabel } from './consent.ts'
+import { readForm } from './form.ts'
+import type { Renderer, RequestState } from './render.ts'
+
+interface Dependencies {
+  readonly session: AccountSession
+  readonly renderer: Renderer
+  readonly directory: AccountDirectory
+  readonly passwords: Passwords
+  readonly audit: Audit
+  readonly options: {
+    /** Ways to prove an identity that is added. */
+    readonly methods: LoginMethods
+    /** How many identities of a provider a user may bind; undefined: any number. */
+    readonly limitOf: (provider: string) => number | undefined
+  }
+}
+
+export const identitiesPath = '/account/identities'
+const unbindPath = `${identitiesPath}/unbind`
+
+/** Ways in that a code proves: the last part of their page's path, the method behind it, what they are filed under. */
+export const codeWays = [
+  { kind: 'phone', method: 'sms' },
+  { kind: 'email', method: 'email' },
+] as const
+
+/** What `?done=` may say: a sentence each. */
+const notices: ReadonlySet<unknown> = new Set(['bound', 'known', 'unbound'])
+
+/** The list of ways in, with what can be added, and the page to remove one. */
+export function identityPages({ session, renderer, directory, passwords, audit, options }: Dependencies) {
+  async function draw(ctx: Context, visitor: SignedIn, error?: PageError & { readonly status: number }): Promise<void> {
+    const { account } = visitor
+    const usedFrom = await directory.lastUses(account.user.id)
+    const hasPassword = await passwords.has(account.user.id)
+    const isFull = (provider: string) =>
+      account.identities.filter((each) => each.provider === provider).length >=
+      (options.limitOf(provider) ?? Number.POSITIVE_INFINITY)
+    const { done } = ctx.query
+    renderer.render(
+      ctx,
+      'identities',
+      {
+        identities: account.identities.map((identity) => ({
+          label: identityLabel(identity),
+          provider: identity.provider,
+          createdAt: identity.createdAt,
+          lastUsedAt: identity.lastUsedAt,
+          lastUsedIp: maskIp(usedFrom.get(identity.id)),
+          isProved: identity.verifiedAt !== undefined,
+          unbindHref: isSpare(account, identity, hasPassword) ? `${unbindPath}?identity=${identity.id}` : undefined,
+        })),
+        codeWays: codeWays
+          .filter(({ method }) => options.methods.has(method))
+          .map(({ kind }) => ({ kind, href: `${identitiesPath}/${kind}?restart=1`, isFull: isFull(kind) })),
+        connections: connections(ctx).map((item) => ({ ...item, isFull: isFull(item.provider) })),
+        formToken: session.token(visitor),
+        backHref: '/account',
+        notice: notices.has(done) && !error ? renderer.translate(ctx, `identities.done_${done}`) : undefined,
+        error,
+      },
+      { status: error?.status ?? 200, languageLinks: ctx.method === 'GET' },
+    )
+  }
+
+  /** The list with what went wrong on top. */
+  function drawRefusal(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
+    return draw(ctx, visitor, { ...renderer.pageError(ctx, error), field: undefined, status: error.status })
+  }
+
+  function connections(ctx: Context) {
+    const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
+    const items = [...options.methods.values()].flatMap(({ id, connection }) => {
+      const availability = connection?.availability(visit) ?? 'hidden'
+      if (!connection || availability === 'hidden') return []
+      const { provider, label, places } = connection
+      return [{ id, provider, label, places, isHere: availability === 'here' }]
+    })
+    // What one connection of a provider can do here need not be asked for elsewhere.
+    const isHere = new Set(items.flatMap((item) => (item.isHere ? item.provider : [])))
+    return items.filter((item) => item.isHere || !isHere.has(item.provider))
+  }
+
+  async function unbindPage(ctx: Context): Promise<void> {
+    const identityId = ctx.query['identity']
+    if (!isId('idn', identityId)) throw new AppError('request.not_found')
+    const visitor = await session.fresh(ctx)
+    if (!visitor) return
+    const identity = ownIdentity(visitor.account, identityId)
+    const hasPassword = await passwords.has(visitor.account.user.id)
+    if (!isSpare(visitor.account, identity, hasPassword)) {
+      return drawRefusal(ctx, visitor, new AppError('identity.last'))
+    }
+    const view: Views['account-unbind'] = {
+      identityId,
+      provider: identity.provider,
+      label: identityLabel(identity),
+      formToken: session.token(visitor),
+      backHref: identitiesPath,
+    }
+    renderer.render(ctx, 'account-unbind', view, { languageLinks: true })
+  }
+
+  async function unbind(ctx: Context): Promise<void> {
+    const { fields } = await readForm(ctx)
+    const identityId = fields['identity']
+    if (!isId('idn', identityId)) throw new AppError('request.not_found')
+    const visitor = await session.sender(ctx, fields, `${unbindPath}?identity=${identityId}`)
+    if (!visitor) return
+    const userId = visitor.account.user.id
+    const { ip, requestId } = ctx.state as RequestState
+    const { provider } = ownIdentity(visitor.account, identityId)
+    const about = { userId, ip, requestId, identityProvider: provider }
+    try {
+      await directory.unbind(userId, identityId)
+    } catch (thrown) {
+      const error = asAppError(thrown)
+      if (error.code !== 'identity.last') throw thrown
+      await audit.record({ event: 'identity.refused', ...about, detail: { error: error.code, action: 'unbind' } })
+      return drawRefusal(ctx, visitor, error)
+    }
+    await audit.record({ event: 'identity.unbound', ...about, detail: { identity: identityId } })
+    leave(ctx, `${identitiesPath}?done=unbound`)
+  }
+
+  return { draw, drawRefusal, unbindPage, unbind }
+}
+
+/** Throws `request.not_found` for an identity that is not this account's. */
+function ownIdentity({ identities }: Account, identityId: IdentityId): Identity {
+  const identity = identities.find(({ id }) => id === identityId)
+  if (!identity) throw new AppError('request.not_found')
+  return identity
+}
+
+/** Whether somebody gets in without it. For what is shown; `AccountDirectory.unbind` decides. */
+function isSpare({ identities }: Account, { id }: Identity, hasPassword: boolean): boolean {
+  return identities.some(
+    (other) => other.id !== id && other.verifiedAt !== undefined && (other.provider !== 'username' || hasPassword),
+  )
+}
+
+/** Enough to recognise one's own network by: `203.0.113.*`, `2001:db8:1:*`. */
+function maskIp(ip: string | undefined): string | undefined {
+  if (ip === undefined || isIP(ip) === 0) return undefined
+  const mapped = /^::ffff:(\d+\.\d+\.\d+)\.\d+$/i.exec(ip)?.[1]
+  if (mapped !== undefined || isIP(ip) === 4) return `${mapped ?? ip.slice(0, ip.lastIndexOf('.'))}.*`
+  const [before = ''] = ip.split('::')
+  return `${before.split(':').slice(0, 3).join(':')}:*`
+}

@@ -1,0 +1,84 @@
+import type { Context } from 'koa'
+import type { Passwords } from '../../src/accounts/passwords.ts'
+import { AppError, asAppError } from '../../src/base/errors.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import type { Audit } from '../../src/ops/audit.ts'
+import { type AccountSession, leave, type SignedIn } from './account-session.ts'
+import { readForm } from './form.ts'
+import type { Renderer, RequestState } from './render.ts'
+
+interface Dependencies {
+  readonly session: AccountSession
+  readonly renderer: Renderer
+  readonly passwords: Passwords
+  readonly audit: Audit
+  readonly options: {
+    readonly minPasswordLength: number
+    /** Ends every session and token of a user but this session. Answers how many sessions ended. */
+    readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
+  }
+}
+
+/** The page to set or change the password. Other sessions end when the person says so, and never otherwise. */
+export function passwordPages({ session, renderer, passwords, audit, options }: Dependencies) {
+  async function show(ctx: Context): Promise<void> {
+    const visitor = await session.fresh(ctx)
+    if (visitor) await draw(ctx, visitor)
+  }
+
+  async function draw(ctx: Context, visitor: SignedIn, error?: AppError): Promise<void> {
+    const { account } = visitor
+    const needsCurrent = await passwords.has(account.user.id)
+    const local = account.identities.find(({ provider }) => ['username', 'email', 'phone'].includes(provider))
+    renderer.render(
+      ctx,
+      'password-new',
+      {
+        purpose: needsCurrent ? 'change' : 'set',
+        minLength: options.minPasswordLength,
+        username: local?.subjects[0],
+        needsCurrent,
+        error: error && renderer.pageError(ctx, error),
+        formToken: session.token(visitor),
+        canSkip: true,
+        canSignOutOthers: true,
+      },
+      { status: error?.status ?? 200, languageLinks: !error },
+    )
+  }
+
+  async function submit(ctx: Context): Promise<void> {
+    const { fields } = await readForm(ctx)
+    const visitor = await session.sender(ctx, fields)
+    if (!visitor) return
+    if (fields['choice'] === 'skip') return leave(ctx, '/account')
+    const userId = visitor.account.user.id
+    const { ip, requestId } = ctx.state as RequestState
+    try {
+      const hadPassword = await passwords.has(userId)
+      const next = fields['new_password']
+      if (!next) throw new AppError('password.required', { field: 'new_password' })
+      if (hadPassword) await passwords.change(userId, fields['password'] ?? '', next)
+      else await passwords.set(userId, next)
+      await audit.record({ event: hadPassword ? 'password.changed' : 'password.set', userId, ip, requestId })
+    } catch (thrown) {
+      const error = aboutTheCurrent(asAppError(thrown))
+      if (error.status >= 500) throw thrown
+      await draw(ctx, visitor, error)
+      return
+    }
+    if (fields['sign_out_others'] === undefined) return leave(ctx, '/account?done=password')
+    const sessions = await options.revokeOthers(userId, visitor.sessionUid)
+    const detail = { reason: 'password', others: true, sessions }
+    await audit.record({ event: 'session.ended', userId, ip, requestId, detail })
+    leave(ctx, '/account?done=password_alone')
+  }
+
+  return { show, submit }
+}
+
+/** Whoever is signed in is told that the current password is wrong, not that the account may be. */
+function aboutTheCurrent(error: AppError): AppError {
+  if (error.code !== 'password.wrong') return error
+  return new AppError('password.mismatch', { field: 'password', cause: error })
+}

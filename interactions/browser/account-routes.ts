@@ -1,0 +1,46 @@
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import type { accountPages } from './account.ts'
+import type { bindingPages } from './account-binding.ts'
+import { codeWays, type identityPages } from './account-identities.ts'
+import type { passwordPages } from './account-password.ts'
+import type { AccountSession } from './account-session.ts'
+
+/** The rooms of the account centre. */
+export interface AccountRooms {
+  readonly session: AccountSession
+  readonly home: ReturnType<typeof accountPages>
+  readonly password: ReturnType<typeof passwordPages>
+  readonly identities: ReturnType<typeof identityPages>
+  readonly binding: ReturnType<typeof bindingPages>
+}
+
+type Handler = (ctx: Context) => Promise<void> | void
+
+interface Wrappers {
+  /** Refuses a POST from another site. */
+  readonly guarded: (handler: Handler) => Handler
+  /** Answers `?lang=` itself. */
+  readonly withLanguage: (handler: Handler) => Handler
+}
+
+/** Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token. */
+export function accountRoutes(router: Router, rooms: AccountRooms, { guarded, withLanguage }: Wrappers): void {
+  const { session, home, password, identities, binding } = rooms
+  router.get('account', '/account', withLanguage(home.home))
+  router.get('account_return', '/account/return', session.comeBack)
+  router.get('account_profile', '/account/profile', withLanguage(home.profilePage))
+  router.post('account_profile_submit', '/account/profile', guarded(home.submitProfile))
+  router.get('account_password', '/account/password', withLanguage(password.show))
+  router.post('account_password_submit', '/account/password', guarded(password.submit))
+  router.get('account_identities', '/account/identities', withLanguage(binding.show))
+  router.post('account_bind', '/account/identities', guarded(binding.start))
+  router.get('account_bind_callback', '/account/identities/callback', binding.comeBack)
+  router.get('account_unbind', '/account/identities/unbind', withLanguage(identities.unbindPage))
+  router.post('account_unbind_submit', '/account/identities/unbind', guarded(identities.unbind))
+  for (const way of codeWays) {
+    const path = `/account/identities/${way.kind}`
+    router.get(`account_bind_${way.kind}`, path, withLanguage(binding.codePage(way)))
+    router.post(`account_bind_${way.kind}_submit`, path, guarded(binding.submitCode(way)))
+  }
+}

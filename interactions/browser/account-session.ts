@@ -1,0 +1,120 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Context } from 'koa'
+import type { Provider } from 'oidc-provider'
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import type { Account } from '../../src/accounts/user.ts'
+import { AppError } from '../../src/base/errors.ts'
+import { isId } from '../../src/base/ids.ts'
+
+/** The client through which a person enters the pages of their own account. */
+export const accountClientId = 'menshen-account'
+const returnPath = '/account/return'
+/** Seconds a login counts as fresh enough to change what an account is and who gets in. */
+const freshSeconds = 600
+/** Our own pages, and nothing a browser could take for another host. */
+const ownPath = /^\/account(?:\/[\w-]+)*(?:\?[\w.=&-]*)?$/
+
+export function accountClient(issuer: string): Record<string, unknown> {
+  return {
+    client_id: accountClientId,
+    client_name: 'Menshen',
+    first_party: true,
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+    redirect_uris: [`${issuer}${returnPath}`],
+    scope: 'openid',
+  }
+}
+
+export interface SignedIn {
+  readonly account: Account
+  readonly sessionUid: string
+  readonly isFresh: boolean
+}
+
+interface Dependencies {
+  readonly provider: () => Provider
+  readonly directory: AccountDirectory
+  readonly nowSeconds: () => number
+  readonly formToken: (sessionUid: string) => string
+}
+
+/** Who is at the account pages. They trust the browser session of this server and nothing else. */
+export interface AccountSession {
+  /** Whoever is signed in; otherwise the browser is on its way to the login and back to `path`. */
+  visitor(ctx: Context, path?: string): Promise<SignedIn | undefined>
+  /** The same, and the login must be fresh. */
+  fresh(ctx: Context, path?: string): Promise<SignedIn | undefined>
+  /** `fresh` for a form. Throws `request.cross_site` unless the form came from a page of this very session. */
+  sender(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
+  /** What goes into the field `form_token`. */
+  token(visitor: SignedIn): string
+  /** Back from the login: `state` says where the person was going. */
+  comeBack(ctx: Context): void
+}
+
+export function accountSession({ provider, directory, nowSeconds, formToken }: Dependencies): AccountSession {
+  async function signedIn(ctx: Context): Promise<SignedIn | undefined> {
+    const session = await provider().Session.get(ctx as never)
+    const { accountId, loginTs, uid } = session
+    if (!isId('usr', accountId)) return undefined
+    const account = await directory.find(accountId)
+    if (account?.user.status !== 'active') return undefined
+    return { account, sessionUid: uid, isFresh: nowSeconds() - (loginTs ?? 0) <= freshSeconds }
+  }
+
+  /** Through the ordinary authorization endpoint and back; the code that comes back is not needed and never redeemed. */
+  function logIn(ctx: Context, path: string, again: boolean): undefined {
+    const query = new URLSearchParams({
+      client_id: accountClientId,
+      response_type: 'code',
+      scope: 'openid',
+      redirect_uri: `${provider().issuer}${returnPath}`,
+      state: path,
+      code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
+      code_challenge_method: 'S256',
+      ...(again ? { prompt: 'login' } : {}),
+    })
+    leave(ctx, `/auth?${query}`)
+  }
+
+  async function fresh(ctx: Context, path = hereOf(ctx)): Promise<SignedIn | undefined> {
+    const visitor = await signedIn(ctx)
+    return visitor?.isFresh ? visitor : logIn(ctx, path, visitor !== undefined)
+  }
+
+  return {
+    fresh,
+    async visitor(ctx, path = hereOf(ctx)) {
+      return (await signedIn(ctx)) ?? logIn(ctx, path, false)
+    },
+    async sender(ctx, fields, path) {
+      const visitor = await fresh(ctx, path)
+      if (visitor && !isSame(fields['form_token'] ?? '', formToken(visitor.sessionUid))) {
+        throw new AppError('request.cross_site')
+      }
+      return visitor
+    },
+    token: ({ sessionUid }) => formToken(sessionUid),
+    comeBack(ctx) {
+      const { state, error } = ctx.query
+      leave(ctx, typeof state === 'string' && ownPath.test(state) && error === undefined ? state : '/account')
+    },
+  }
+}
+
+/** Sends the browser on by a GET. */
+export function leave(ctx: Context, path: string): undefined {
+  ctx.redirect(path)
+  ctx.status = 303
+}
+
+function hereOf(ctx: Context): string {
+  const here = `${ctx.path}${ctx.method === 'GET' ? ctx.search : ''}`
+  return ownPath.test(here) ? here : '/account'
+}
+
+function isSame(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+}

@@ -1,0 +1,179 @@
+import type { Context } from 'koa'
+import type { Interaction } from 'oidc-provider'
+import type { AppError } from '../../src/base/errors.ts'
+import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
+import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
+import type { Ask, Input, LoginMethod } from '../methods/method.ts'
+import type { LoginMethods } from '../methods/registry.ts'
+import { lastMethod } from './last-method.ts'
+import type { Renderer, RequestState } from './render.ts'
+
+interface Dependencies {
+  readonly methods: LoginMethods
+  readonly renderer: Renderer
+  readonly options: LoginPageOptions
+}
+
+export interface LoginPageOptions {
+  readonly agreements: (ctx: Context) => readonly Agreement[]
+  readonly countries: (ctx: Context) => readonly Country[]
+  readonly registration: { readonly phone: string; readonly email: string; readonly username: string }
+  readonly minPasswordLength: number
+  readonly nowMs: () => number
+}
+
+export interface Shown {
+  readonly error?: AppError
+  readonly input?: Input
+  /** Provider of an identity that waits to be bound by this login. */
+  readonly binding?: string | undefined
+}
+
+/** Draws the step a login is at. Knows no method by name but those of the tabs. */
+export function loginDrawing({ methods, renderer, options }: Dependencies) {
+  const state = (ctx: Context) => ctx.state as RequestState
+
+  /** Methods with a form of their own that can reach an `acr` the client insists on. */
+  function offered(interaction: Interaction): string[] {
+    const wanted = requestedAcrs(interaction.params)
+    const entries = [...methods.values()]
+      .filter((method) => method.entry === 'login' && !method.connection)
+      .map((method) => method.id)
+    const able = entries.filter((id) => !wanted || wanted.includes(acrOf(id === 'password' ? ['pwd'] : [id])))
+    return able.length > 0 ? able : entries
+  }
+
+  /** The upstream whose own app this is first, then those that work here, then those that need another browser; none where the client wants a stronger `acr`. */
+  function connections(ctx: Context, interaction: Interaction): ConnectionItem[] {
+    const wanted = requestedAcrs(interaction.params)
+    if (wanted && !wanted.includes('urn:menshen:acr:federated')) return []
+    const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
+    const items = [...methods.values()].flatMap(({ id, connection }) => {
+      const availability = connection?.availability(visit) ?? 'hidden'
+      if (!connection || availability === 'hidden') return []
+      const { provider, label, places } = connection
+      const isHere = availability === 'here'
+      const rank = (isHere ? 2 : 0) + (connection.isHome?.(visit) ? 1 : 0)
+      return [{ rank, item: { id, provider, label, isHere, places, isLast: lastMethod(ctx) === id } }]
+    })
+    return items.toSorted((a, b) => b.rank - a.rank).map(({ item }) => item)
+  }
+
+  function draw(
+    ctx: Context,
+    interaction: Interaction,
+    method: LoginMethod,
+    ask: Ask,
+    { error, input, binding }: Shown,
+  ): void {
+    const shown = error && error.code !== 'agreement.required' ? renderer.pageError(ctx, error) : undefined
+    const status = error?.status ?? 200
+    const page = { status, clientName: state(ctx).clientName, languageLinks: ctx.method === 'GET' }
+    const values = typed(input)
+    switch (ask.view) {
+      case 'login':
+        renderer.render(ctx, 'login', { ...loginView(ctx, interaction, method, values, shown, error), binding }, page)
+        return
+      case 'register':
+        renderer.render(
+          ctx,
+          'register',
+          registerView(ctx, values, error ? renderer.pageError(ctx, error) : undefined),
+          page,
+        )
+        return
+      case 'reset':
+        renderer.render(
+          ctx,
+          'reset',
+          { values, agreements: options.agreements(ctx), error: error && renderer.pageError(ctx, error) },
+          page,
+        )
+        return
+      case 'code': {
+        const { channel, maskedTarget, purpose, resendAt } = ask
+        const resendAfterSeconds = Math.max(0, Math.ceil((resendAt - options.nowMs()) / 1000))
+        const triesLeft = error?.params['triesLeft'] as number | undefined
+        const view = { channel, maskedTarget, purpose, method: method.id, resendAfterSeconds, triesLeft, error: shown }
+        renderer.render(ctx, 'code', view, page)
+        return
+      }
+      case 'password-new': {
+        const { purpose, username } = ask
+        const view = { purpose, username, method: method.id, minLength: options.minPasswordLength }
+        renderer.render(ctx, 'password-new', { ...view, needsCurrent: false, canSkip: false, error: shown }, page)
+      }
+    }
+  }
+
+  function loginView(
+    ctx: Context,
+    interaction: Interaction,
+    method: LoginMethod,
+    values: TypedValues,
+    error: PageError | undefined,
+    cause: AppError | undefined,
+  ): Views['login'] {
+    const { registration } = options
+    const hint = text(interaction.params['login_hint'])?.slice(0, 200)
+    const canRegister = methods.has('register') && (registration.email === 'open' || registration.username === 'open')
+    const retryAfterSeconds = Number(cause?.params['retryAfterSeconds'] ?? 0)
+    return {
+      method:
+        cause?.code === 'agreement.required' || !method.connection ? method.id : (offered(interaction)[0] ?? 'sms'),
+      values: values.phone === undefined && values.identifier === undefined ? prefilled(method.id, hint) : values,
+      countries: options.countries(ctx),
+      agreements: options.agreements(ctx),
+      error,
+      agreementMissing: cause?.code === 'agreement.required',
+      loginHint: hint,
+      reauthenticate: interaction.session?.accountId !== undefined,
+      canRegister,
+      cancelAllowed: true,
+      offeredMethods: offered(interaction),
+      connections: connections(ctx, interaction),
+      retryAfterSeconds: retryAfterSeconds || undefined,
+    }
+  }
+
+  function registerView(ctx: Context, values: TypedValues, error: PageError | undefined): Views['register'] {
+    const { registration } = options
+    const open = {
+      phone: registration.phone === 'auto',
+      email: registration.email === 'open',
+      username: registration.username === 'open',
+    }
+    const offeredKinds = (['phone', 'email', 'username'] as const).filter((kind) => open[kind])
+    const wanted = offeredKinds.find((kind) => kind === ctx.query['kind'])
+    const byInput = values.phone !== undefined ? 'phone' : values.identifier?.includes('@') ? 'email' : 'username'
+    const guessed = values.phone ?? values.identifier
+    return {
+      kind: wanted ?? (guessed === undefined ? (offeredKinds[0] ?? 'email') : byInput),
+      offeredKinds,
+      values,
+      countries: options.countries(ctx),
+      agreements: options.agreements(ctx),
+      minLength: options.minPasswordLength,
+      error,
+    }
+  }
+
+  return { draw, offered }
+}
+
+/** What may be shown again: never a password, never a code. */
+function typed(input: Input = {}): TypedValues {
+  const { phone, country, identifier, agreement } = input
+  const short = (value: string | undefined) => value?.slice(0, 200)
+  const agreed = agreement !== undefined
+  return { phone: short(phone), country: short(country), identifier: short(identifier), agreed }
+}
+
+function prefilled(method: string, hint: string | undefined): TypedValues {
+  if (hint === undefined) return {}
+  return method === 'password' ? { identifier: hint } : /^[+\d\s-]{5,20}$/.test(hint) ? { phone: hint } : {}
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { AppError, type ErrorCode } from '../src/base/errors.ts'
+import type { UserId } from '../src/base/ids.ts'
+import type { EphemeralStore } from '../src/store/ephemeral.ts'
+
+/** Where an answer is to be brought, and under which name it waits there. */
+interface Expected {
+  readonly connection: string
+  readonly attemptId: string
+  readonly handle: string
+}
+
+interface Kept {
+  readonly attemptId: string
+  readonly connection: string
+  readonly response: Readonly<Record<string, string>>
+}
+
+/** What a page has to tell of an answer that let nobody in. */
+export type Ending =
+  | { readonly kind: 'failed'; readonly method: string; readonly code: ErrorCode; readonly params: AppError['params'] }
+  | { readonly kind: 'conflict'; readonly provider: string; readonly users: readonly UserId[] }
+
+interface Dependencies {
+  readonly store: EphemeralStore
+  readonly mac: (text: string) => string
+  readonly seal: (plaintext: string) => string
+  readonly open: (sealed: string) => string
+}
+
+const lifetimeSeconds = 600
+const settledSeconds = 120
+const patienceMs = 5000
+const pauseMs = 100
+
+/**
+ * What comes back from upstreams. A callback arrives without our cookies when the upstream posts it across sites (Apple), and
+ * twice when the upstream is WeChat; so it only leaves its answer here and sends the browser on, by a GET of our own site, to the
+ * attempt, whose cookie proves that it is the browser that began.
+ */
+export class Callbacks {
+  readonly #deps: Dependencies
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+  }
+
+  /** Makes a state known for ten minutes. */
+  async expect(state: string, { connection, attemptId }: { connection: string; attemptId: string }): Promise<void> {
+    const expected: Expected = { connection, attemptId, handle: randomBytes(18).toString('base64url') }
+    await this.#deps.store.set(this.#stateKey(state), this.#deps.seal(JSON.stringify(expected)), lifetimeSeconds)
+  }
+
+  /**
+   * Keeps the first answer to a state and says where to go on; a second one changes nothing and is sent the same way. Throws
+   * `attempt.expired` for a state that is unknown, over, or another connection's (RFC 9700 §4.4, mix-up).
+   */
+  async receive(
+    connection: string,
+    response: Readonly<Record<string, string>>,
+  ): Promise<{ readonly attemptId: string; readonly handle: string }> {
+    const { store, seal, open } = this.#deps
+    const state = response['state'] ?? ''
+    const sealed = state === '' ? undefined : await store.get<string>(this.#stateKey(state))
+    const expected = sealed === undefined ? undefined : (JSON.parse(open(sealed)) as Expected)
+    if (expected?.connection !== connection) throw new AppError('attempt.expired')
+    const { attemptId, handle } = expected
+    const kept: Kept = { attemptId, connection, response }
+    // SECURITY: the mark outlives the answer, so that a state brings one answer even after that was taken.
+    const isFirst = await store.add(`${this.#responseKey(handle)}:seen`, this.#deps.mac(attemptId), lifetimeSeconds)
+    if (isFirst) await store.set(this.#responseKey(handle), seal(JSON.stringify(kept)), lifetimeSeconds)
+    return { attemptId, handle }
+  }
+
+  /** The answer, for one caller, once, and only for the attempt it belongs to. */
+  async take(attemptId: string, handle: string): Promise<Kept | undefined> {
+    const { store, open } = this.#deps
+    const key = this.#responseKey(handle)
+    const peeked = await store.get<string>(key)
+    if (peeked === undefined || (JSON.parse(open(peeked)) as Kept).attemptId !== attemptId) return undefined
+    const taken = await store.take<string>(key)
+    return taken === undefined ? undefined : (JSON.parse(open(taken)) as Kept)
+  }
+
+  /** Notes where the answer led, for the second time the same callback comes. */
+  async settle(handle: string, location: string): Promise<void> {
+    await this.#deps.store.set(`${this.#responseKey(handle)}:settled`, location, settledSeconds)
+  }
+
+  /** Where the answer led, told to its own attempt alone; waits a little for a first request that is still at work. */
+  async settled(attemptId: string, handle: string): Promise<string | undefined> {
+    const seenBy = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:seen`)
+    if (seenBy !== this.#deps.mac(attemptId)) return undefined
+    for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += pauseMs) {
+      const location = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:settled`)
+      if (location !== undefined) return location
+      await delay(pauseMs)
+    }
+    return undefined
+  }
+
+  /** Keeps what came of the answer, for the page the browser is sent to. */
+  async end(attemptId: string, handle: string, ending: Ending): Promise<void> {
+    const { store, seal } = this.#deps
+    await store.set(this.#endingKey(attemptId, handle), seal(JSON.stringify(ending)), lifetimeSeconds)
+  }
+
+  /** What came of it, as often as the page is asked for and only for the attempt it belongs to. */
+  async ending(attemptId: string, handle: string): Promise<Ending | undefined> {
+    const sealed = await this.#deps.store.get<string>(this.#endingKey(attemptId, handle))
+    return sealed === undefined ? undefined : (JSON.parse(this.#deps.open(sealed)) as Ending)
+  }
+
+  #endingKey(attemptId: string, handle: string): string {
+    return `${this.#responseKey(handle)}:ending:${attemptId}`
+  }
+
+  #stateKey(state: string): string {
+    return `callback:${this.#deps.mac(state)}`
+  }
+
+  #responseKey(handle: string): string {
+    return `response:${this.#deps.mac(handle)}`
+  }
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+
+const reserved = new Set(['sms', 'password', 'register', 'reset', 'email'])
+
+/** Settings every connection has. `id` is part of the callback address, so vendors' consoles know it. */
+export function connectionBase(defaultId: string) {
+  return {
+    id: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,30}$/, 'expected a short name of lower-case letters, digits and hyphens')
+      .refine((id) => !reserved.has(id), 'is the name of a login method')
+      .default(defaultId)
+      .describe('Name of the connection: `/callback/<id>` is what the vendor must be told.'),
+    label: z.string().min(1).max(20).optional().describe('Text of the button, where the usual one does not fit.'),
+  }
+}

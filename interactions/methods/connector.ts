@@ -1,0 +1,129 @@
+import type { z } from 'zod'
+import type { IdentityClaim } from '../../src/accounts/user.ts'
+import type { Clock } from '../../src/base/clock.ts'
+import { AppError, type ErrorCode } from '../../src/base/errors.ts'
+import type { HttpClient } from '../../src/base/http.ts'
+import type { Locale } from '../../src/base/i18n.ts'
+
+/** What was sent along to the upstream and has to fit what comes back. Made and kept by `federated`. */
+export interface Authorization {
+  readonly redirectUri: string
+  /** Letters and digits only, 32 of them: WeChat takes nothing else. */
+  readonly state: string
+  readonly nonce: string
+  /** RFC 7636 §4.1. */
+  readonly codeVerifier: string
+  /** Which of several apps or channels of the connection was used; the connector's own business. */
+  readonly variant: string
+}
+
+/** Who asks. The user agent is a hint about what can work, never a security decision. */
+export interface Visit {
+  readonly userAgent: string
+  readonly locale: Locale
+}
+
+/** What the upstream's redirect carried, query or form. */
+export type UpstreamResponse = Readonly<Record<string, string>>
+
+/** `here`: offer it. `elsewhere`: it can only work in another browser; say so. `hidden`: it cannot work for this visitor. */
+export type Availability = 'here' | 'elsewhere' | 'hidden'
+
+/** Where an upstream works that works only in some browsers: in the one of its own app, or on a computer. */
+export type Place = 'own_app' | 'computer'
+
+/** What an upstream vouched for. */
+export interface Identification {
+  readonly identity: IdentityClaim
+  /** A credential of the upstream that a later feature needs (Apple's refresh token, to revoke it); kept sealed. */
+  readonly credential?: string
+}
+
+/**
+ * An upstream that vouches for people. State, nonce and PKCE are made and checked by `federated`; single use of the callback is
+ * the callback's. A connector knows no user, no route and no page.
+ */
+export interface Connector {
+  /** Name of the connection: part of its callback path, and the id of its login method. */
+  readonly id: string
+  /** What its identities are filed under: `wechat`, `github`, `oidc:<name>`. */
+  readonly provider: string
+  /** Label for the button, where the operator gave one. */
+  readonly label?: string | undefined
+  availability(visit: Visit): Availability
+  /** Absent: everywhere. */
+  readonly places?: readonly Place[]
+  /** Whether this is the browser of the upstream's own app, where its button comes first. Absent: there is no such browser. */
+  isHome?(visit: Visit): boolean
+  /** Which channel this visitor will use: kept in `Authorization.variant`. */
+  variant(visit: Visit): string
+  authorizationUrl(authorization: Authorization, visit: Visit): Promise<URL>
+  /**
+   * Redeems what came back in the callback's query or form. Throws `upstream.cancelled`, `upstream.code_invalid`, `upstream.busy`,
+   * `upstream.misconfigured`, `upstream.account_restricted`, `upstream.snapshot` or `upstream.refused`, each with an
+   * `UpstreamAnswer` as cause where the vendor said why. A code is exchanged once and never again.
+   */
+  identify(response: UpstreamResponse, authorization: Authorization): Promise<Identification>
+}
+
+export interface ConnectorDependencies {
+  readonly http: HttpClient
+  readonly clock: Clock
+  /** False outside the sandbox: upstream addresses must be https. */
+  readonly allowInsecure: boolean
+}
+
+/** One kind of upstream: the schema of its settings and what is built from them. */
+export interface ConnectorKind<Schema extends z.ZodObject> {
+  readonly options: Schema
+  build(options: z.output<Schema>, dependencies: ConnectorDependencies): Connector
+}
+
+/** Ties a schema to its builder, for one line in the registry. */
+export function connectorKind<Schema extends z.ZodObject>(kind: ConnectorKind<Schema>): ConnectorKind<Schema> {
+  return kind
+}
+
+/** What the vendor said, for audit and log. Never holds the vendor's prose, a code or a token. */
+export class UpstreamAnswer extends Error {
+  override readonly name = 'UpstreamAnswer'
+  readonly vendorCode: string
+  readonly vendorRequestId: string | undefined
+
+  constructor({
+    vendorCode,
+    requestId,
+    cause,
+  }: { vendorCode: string | number; requestId?: string | undefined; cause?: unknown }) {
+    const code = /^[\w.:-]{1,80}$/.test(String(vendorCode)) ? String(vendorCode) : 'unrecognised'
+    super(`the upstream answered ${code}`, cause === undefined ? undefined : { cause })
+    this.vendorCode = code
+    this.vendorRequestId = requestId !== undefined && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined
+  }
+}
+
+/** An upstream's refusal as one of our codes. */
+export function upstreamError(
+  code: Extract<ErrorCode, `upstream.${string}`>,
+  answer: { readonly vendorCode: string | number; readonly requestId?: string | undefined; readonly cause?: unknown },
+): AppError {
+  return new AppError(code, { cause: new UpstreamAnswer(answer) })
+}
+
+/** The JSON in a vendor's answer, whatever its content type says. Throws `upstream.refused`. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // SECURITY: the engine's message quotes the text around the fault, which may be a token.
+    throw upstreamError('upstream.refused', { vendorCode: 'unparsable' })
+  }
+}
+
+/** What fits the schema of a vendor's answer. Throws `upstream.refused`. */
+export function parseAnswer<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  // SECURITY: the issues name paths, not values, so no token of the answer reaches the log.
+  throw upstreamError('upstream.refused', { vendorCode: 'unexpected_shape' })
+}

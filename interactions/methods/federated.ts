@@ -1,0 +1,66 @@
+import { randomBytes, randomInt } from 'node:crypto'
+import { AppError } from '../../src/base/errors.ts'
+import type { Authorization, Connector, Visit } from './connector.ts'
+import type { LoginMethod } from './method.ts'
+
+/** Where the answer to a state is to be brought: the part of the callback's work that a method must set up beforehand. */
+export interface ExpectedCallbacks {
+  expect(state: string, expected: { readonly connection: string; readonly attemptId: string }): Promise<void>
+}
+
+interface Dependencies {
+  readonly connector: Connector
+  readonly callbacks: ExpectedCallbacks
+  readonly issuer: string
+  readonly registration: 'ask' | 'auto' | 'closed'
+}
+
+const registrationOf = { ask: 'ask', auto: 'allowed', closed: 'never' } as const
+const alphanumeric = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
+const stateLength = 32
+
+/** 190 bits in letters and digits: the strictest upstream takes nothing else and at most 128 of them. */
+function newState(): string {
+  return Array.from({ length: stateLength }, () => alphanumeric[randomInt(alphanumeric.length)]).join('')
+}
+
+/**
+ * Any connector as a login method: leave for the upstream, come back, be identified. SECURITY: state, nonce and verifier are made
+ * here for every start, and what comes back must carry the state of this very attempt.
+ */
+export function federated({ connector, callbacks, issuer, registration }: Dependencies): LoginMethod<Authorization> {
+  return {
+    id: connector.id,
+    channels: ['browser'],
+    entry: 'login',
+    connection: connector,
+    async step({ attemptId, input, state: authorization, visit }) {
+      if (input['state'] === undefined) {
+        const started = await start(attemptId, visit)
+        const to = await connector.authorizationUrl(started, visit)
+        return { kind: 'redirect', to, state: started }
+      }
+      if (!authorization || input['state'] !== authorization.state) throw new AppError('attempt.expired')
+      const { identity, credential } = await connector.identify(input, authorization)
+      return {
+        kind: 'proved',
+        identity,
+        amr: [connector.provider],
+        registration: registrationOf[registration],
+        ...(credential === undefined ? {} : { credential }),
+      }
+    },
+  }
+
+  async function start(attemptId: string, visit: Visit): Promise<Authorization> {
+    const authorization = {
+      redirectUri: `${issuer}/callback/${connector.id}`,
+      state: newState(),
+      nonce: randomBytes(24).toString('base64url'),
+      codeVerifier: randomBytes(32).toString('base64url'),
+      variant: connector.variant(visit),
+    }
+    await callbacks.expect(authorization.state, { connection: connector.id, attemptId })
+    return authorization
+  }
+}

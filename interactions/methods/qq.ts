@@ -1,0 +1,155 @@
+import { z } from 'zod'
+import { displayable } from '../../src/accounts/profile.ts'
+import type { Profile } from '../../src/accounts/user.ts'
+import { secret } from '../../src/base/secret.ts'
+import { connectionBase } from './connection-base.ts'
+import { connectorKind, parseAnswer, parseJson, upstreamError } from './connector.ts'
+import { call, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
+
+/** Settings of a QQ Connect website app. */
+export const qqOptions = z.strictObject({
+  ...connectionBase('qq'),
+  type: z.literal('qq').describe('QQ Connect website app.'),
+  client_id: z.string().min(1).describe('APP ID of the app.'),
+  client_secret: secret().describe('APP Key of that app.'),
+  graph_url: z.url().default('https://graph.qq.com').describe('Address of QQ Connect.'),
+})
+
+const outcome = z.object({ error: z.coerce.string().default('0') })
+const tokenAnswer = z.object({ access_token: z.string().min(1) })
+const meAnswer = z.object({
+  client_id: z.coerce.string(),
+  openid: z.string().min(1),
+  unionid: z.string().default(''),
+})
+const userAnswer = z.object({
+  ret: z.coerce.string(),
+  nickname: z.string().catch(''),
+  figureurl_qq_1: z.string().catch(''),
+  figureurl_qq_2: z.string().catch(''),
+})
+
+interface Answer {
+  readonly error: string
+  readonly values: unknown
+}
+
+/**
+ * QQ in browsers (wiki.connect.qq.com, as of 2026-11-20). An openid belongs to one app, a unionid to all apps of a developer who
+ * was granted it.
+ */
+export const qq = connectorKind({
+  options: qqOptions,
+  build(options, { http }) {
+    // SECURITY: the address holds the app key or a token, as the vendor wants it; the client never tells a query.
+    async function get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
+      const { status, text } = await call(http, withQuery(path, options.graph_url, query))
+      const values = parseQq(text)
+      const { error } = parseAnswer(outcome, values)
+      if (error === '0' && status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
+      return { error, values }
+    }
+
+    async function token(code: string, redirectUri: string): Promise<string> {
+      const answer = await get('/oauth2.0/token', {
+        grant_type: 'authorization_code',
+        client_id: options.client_id,
+        client_secret: options.client_secret.reveal(),
+        code,
+        redirect_uri: redirectUri,
+        fmt: 'json',
+      })
+      return parsed(tokenAnswer, answer).access_token
+    }
+
+    async function me(accessToken: string) {
+      const query = { access_token: accessToken, fmt: 'json' }
+      const withUnionid = await get('/oauth2.0/me', { ...query, unionid: '1' })
+      const answer = withUnionid.error === unionidNotGranted ? await get('/oauth2.0/me', query) : withUnionid
+      const found = parsed(meAnswer, answer)
+      // SECURITY: a token of another app must not tell who is here.
+      if (found.client_id !== options.client_id) {
+        throw upstreamError('upstream.refused', { vendorCode: 'client_id_mismatch' })
+      }
+      return found
+    }
+
+    async function profile(accessToken: string, openid: string): Promise<Profile> {
+      const query = { access_token: accessToken, oauth_consumer_key: options.client_id, openid }
+      const info = parsed(userAnswer, await get('/user/get_user_info', query))
+      if (info.ret !== '0') throw upstreamError('upstream.refused', { vendorCode: info.ret })
+      return displayable({
+        nickname: info.nickname,
+        picture: overHttps(info.figureurl_qq_2 || info.figureurl_qq_1),
+      })
+    }
+
+    return {
+      id: options.id,
+      provider: 'qq',
+      label: options.label,
+      availability: () => 'here',
+      variant: () => 'web',
+      async authorizationUrl({ redirectUri, state }) {
+        return withQuery('/oauth2.0/authorize', options.graph_url, {
+          response_type: 'code',
+          client_id: options.client_id,
+          redirect_uri: redirectUri,
+          state,
+          scope: 'get_user_info',
+        })
+      },
+      async identify({ code, usercancel }, { redirectUri }) {
+        if (!code) {
+          throw upstreamError('upstream.cancelled', { vendorCode: usercancel === undefined ? 'no_code' : 'usercancel' })
+        }
+        const accessToken = await token(code, redirectUri)
+        const { openid, unionid } = await me(accessToken)
+        const alias = `openid:${options.client_id}:${openid}`
+        return {
+          identity: {
+            provider: 'qq',
+            // A unionid carries its kind: a bare fallback to the openid would make a second account once it is granted.
+            subjects: unionid ? [`unionid:${unionid}`, alias] : [alias],
+            profile: await profile(accessToken, openid),
+          },
+        }
+      },
+    }
+  },
+})
+
+/**
+ * What is in an answer of QQ: JSON, JSON wrapped in a function call, or a form, and not always the one that was asked for. Throws
+ * `upstream.refused`.
+ */
+export function parseQq(text: string): unknown {
+  const bare = text
+    .trim()
+    .replace(/^callback\s*\(([\s\S]*)\)\s*;?$/, '$1')
+    .trim()
+  return bare.startsWith('{') ? parseJson(bare) : Object.fromEntries(new URLSearchParams(bare))
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, { error, values }: Answer): z.output<Schema> {
+  if (error === '0') return parseAnswer(schema, values)
+  throw upstreamError(codes.get(error) ?? 'upstream.refused', { vendorCode: error })
+}
+
+/** The app may not ask for unionids; the vendor then tells nothing at all. */
+const unionidNotGranted = '100048'
+
+const codes: VendorCodes = new Map([
+  ['100008', 'upstream.misconfigured'],
+  ['100009', 'upstream.misconfigured'],
+  ['100010', 'upstream.misconfigured'],
+  ['100011', 'upstream.misconfigured'],
+  ['100031', 'upstream.misconfigured'],
+  ['100013', 'upstream.code_invalid'],
+  ['100014', 'upstream.code_invalid'],
+  ['100015', 'upstream.code_invalid'],
+  ['100016', 'upstream.code_invalid'],
+  ['100019', 'upstream.code_invalid'],
+  ['100020', 'upstream.code_invalid'],
+  ['100030', 'upstream.cancelled'],
+])

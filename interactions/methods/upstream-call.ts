@@ -1,0 +1,36 @@
+import type { ErrorCode } from '../../src/base/errors.ts'
+import type { HttpClient, HttpRequest, HttpResponse } from '../../src/base/http.ts'
+import { upstreamError } from './connector.ts'
+
+/** What a vendor's own codes become; one that is not named becomes `upstream.refused`. */
+export type VendorCodes = ReadonlyMap<string, Extract<ErrorCode, `upstream.${string}`>>
+
+/** One call, made once. Throws `upstream.busy` for status 429 and above 499; every other answer is the caller's to judge. */
+export async function call(http: HttpClient, url: URL, request?: HttpRequest): Promise<HttpResponse> {
+  const answer = await http.request(url, request)
+  if (answer.status === 429 || answer.status >= 500) {
+    throw upstreamError('upstream.busy', { vendorCode: answer.status })
+  }
+  return answer
+}
+
+/** An address with its query. */
+export function withQuery(path: string, base: string, query: Readonly<Record<string, string>>): URL {
+  const url = new URL(path, base)
+  url.search = new URLSearchParams(query).toString()
+  return url
+}
+
+/** A form for a POST. */
+export function form(fields: Readonly<Record<string, string>>): HttpRequest {
+  return {
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams(fields).toString(),
+  }
+}
+
+/** The picture by https: some vendors still hand out http, which no page of ours may load. */
+export function overHttps(picture: string): string {
+  return picture.replace(/^http:/i, 'https:')
+}

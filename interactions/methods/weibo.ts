@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import { displayable } from '../../src/accounts/profile.ts'
+import type { Profile } from '../../src/accounts/user.ts'
+import { AppError } from '../../src/base/errors.ts'
+import { secret } from '../../src/base/secret.ts'
+import { connectionBase } from './connection-base.ts'
+import { connectorKind, parseAnswer, upstreamError } from './connector.ts'
+import { call, form, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
+
+/** Settings of a Weibo website app. */
+export const weiboOptions = z.strictObject({
+  ...connectionBase('weibo'),
+  type: z.literal('weibo').describe('Weibo website app.'),
+  client_id: z.string().min(1).describe('App Key of the app.'),
+  client_secret: secret().describe('App Secret of that app.'),
+  api_url: z.url().default('https://api.weibo.com').describe('Address of Weibo, for people and for the API.'),
+})
+
+const refusal = z.object({ error: z.string().optional(), error_code: z.coerce.string().optional() })
+const tokenAnswer = z.object({ access_token: z.string().min(1), uid: z.coerce.string().regex(/^\d{1,30}$/) })
+const userAnswer = z.object({
+  screen_name: z.string().catch(''),
+  avatar_large: z.string().catch(''),
+  profile_image_url: z.string().catch(''),
+})
+
+/**
+ * Weibo in browsers (open.weibo.com, as of 2026-11-20). Failures have an `error` or an `error_code`, whatever the status. The
+ * uid is the same for every app and may be longer than a JavaScript number can tell.
+ */
+export const weibo = connectorKind({
+  options: weiboOptions,
+  build(options, { http }) {
+    async function token(code: string, redirectUri: string): Promise<z.output<typeof tokenAnswer>> {
+      const request = form({
+        client_id: options.client_id,
+        client_secret: options.client_secret.reveal(),
+        grant_type: 'authorization_code',
+        code,
+        redirect_uri: redirectUri,
+      })
+      return parsed(tokenAnswer, await call(http, new URL('/oauth2/access_token', options.api_url), request))
+    }
+
+    /** For display only, so a failure leaves it empty. */
+    async function profile({ access_token, uid }: z.output<typeof tokenAnswer>): Promise<Profile> {
+      try {
+        const answer = await call(http, withQuery('/2/users/show.json', options.api_url, { access_token, uid }))
+        const info = parsed(userAnswer, answer)
+        const picture = overHttps(info.avatar_large || info.profile_image_url)
+        return displayable({ nickname: info.screen_name, picture })
+      } catch (error) {
+        if (error instanceof AppError) return {}
+        throw error
+      }
+    }
+
+    return {
+      id: options.id,
+      provider: 'weibo',
+      label: options.label,
+      availability: () => 'here',
+      variant: () => 'web',
+      async authorizationUrl({ redirectUri, state }) {
+        return withQuery('/oauth2/authorize', options.api_url, {
+          client_id: options.client_id,
+          redirect_uri: redirectUri,
+          response_type: 'code',
+          state,
+        })
+      },
+      async identify(response, { redirectUri }) {
+        refuseError(response)
+        if (!response['code']) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
+        const found = await token(response['code'], redirectUri)
+        return { identity: { provider: 'weibo', subjects: [found.uid], profile: await profile(found) } }
+      },
+    }
+  },
+})
+
+/** The JSON of an answer with every whole number as its own text, digit by digit. Throws `upstream.refused`. */
+export function parseExactly(text: string): unknown {
+  try {
+    return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) =>
+      Number.isInteger(value) ? (context?.source ?? value) : value,
+    )
+  } catch {
+    throw upstreamError('upstream.refused', { vendorCode: 'unparsable' })
+  }
+}
+
+function parsed<Schema extends z.ZodType>(
+  schema: Schema,
+  { status, text }: { readonly status: number; readonly text: string },
+): z.output<Schema> {
+  const values = parseExactly(text)
+  refuseError(values)
+  if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
+  return parseAnswer(schema, values)
+}
+
+/** Throws what the `error` or `error_code` of an answer or a redirect stands for. */
+function refuseError(values: unknown): void {
+  const { error, error_code: code } = parseAnswer(refusal, values)
+  const vendorCode = code ?? error
+  if (vendorCode === undefined) return
+  throw upstreamError(codes.get(vendorCode) ?? codes.get(error ?? '') ?? 'upstream.refused', { vendorCode })
+}
+
+const codes: VendorCodes = new Map([
+  ['21330', 'upstream.cancelled'],
+  ['access_denied', 'upstream.cancelled'],
+  ['21325', 'upstream.code_invalid'],
+  ['invalid_grant', 'upstream.code_invalid'],
+  ['21327', 'upstream.code_invalid'],
+  ['expired_token', 'upstream.code_invalid'],
+  ['21332', 'upstream.code_invalid'],
+  ['21321', 'upstream.misconfigured'],
+  ['21322', 'upstream.misconfigured'],
+  ['redirect_uri_mismatch', 'upstream.misconfigured'],
+  ['21323', 'upstream.misconfigured'],
+  ['21324', 'upstream.misconfigured'],
+  ['invalid_client', 'upstream.misconfigured'],
+  ['21326', 'upstream.misconfigured'],
+  ['unauthorized_client', 'upstream.misconfigured'],
+  ['21328', 'upstream.misconfigured'],
+  ['21329', 'upstream.misconfigured'],
+  ['21331', 'upstream.busy'],
+  ['temporarily_unavailable', 'upstream.busy'],
+])

@@ -1,0 +1,244 @@
+import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { ConnectionOptions } from '../../interactions/methods/connections.ts'
+import { type HttpClient, type HttpResponse, httpClient } from '../base/http.ts'
+import type { Config } from '../config.ts'
+import { isLoopback } from '../config-fitness.ts'
+import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+
+const timeoutMs = 3000
+/** A Date header has whole seconds and is some time on its way. */
+const skewToWarnSeconds = 10
+/** What tokens and client secrets are allowed to be out of step. */
+const skewToFailSeconds = 60
+
+/** What one look at a connection needs. */
+interface Look {
+  readonly name: string
+  readonly issuer: string
+  readonly allowInsecure: boolean
+  readonly http: HttpClient
+}
+
+/** The settings of each connection: what the vendor's console must hold, and whether the vendor can be worked with from here. */
+export async function checkConnections({ connections, issuer, sandbox }: Config): Promise<Finding[]> {
+  const http = httpClient({ timeoutMs, allowInsecure: sandbox })
+  const found = await Promise.all(
+    connections.map(async (options) => {
+      const look = { name: `connection ${options.id}`, issuer, allowInsecure: sandbox, http }
+      return [
+        ...consoleFindings(options, look),
+        ...shapeFindings(options, look),
+        ...(await upstreamFindings(options, look)),
+      ]
+    }),
+  )
+  return found.flat()
+}
+
+/** A field of a vendor's console, in its own words, and what it must hold. */
+interface ConsoleField {
+  readonly place: string
+  readonly value: string
+}
+
+/** What must be entered where. A kind without a row is told its callback address. */
+function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField[] {
+  const callback = `${issuer}/callback/${options.id}`
+  const { hostname: host } = new URL(issuer)
+  switch (options.type) {
+    case 'wechat':
+      return [
+        ...(options.website ? [{ place: 'WeChat website app: 授权回调域', value: host }] : []),
+        ...(options.official_account ? [{ place: 'WeChat official account: 网页授权域名', value: host }] : []),
+      ]
+    case 'qq':
+      return [{ place: 'QQ: 网站回调域', value: callback }]
+    case 'weibo':
+      return [{ place: 'Weibo: 授权回调页', value: callback }]
+    case 'github':
+      return [{ place: 'GitHub: Authorization callback URL', value: callback }]
+    case 'apple':
+      return [
+        { place: 'Apple, Services ID: Domains and Subdomains', value: host },
+        { place: 'Apple, Services ID: Return URLs', value: callback },
+      ]
+    default:
+      return [{ place: 'redirect URI', value: callback }]
+  }
+}
+
+function consoleFindings(options: ConnectionOptions, { name, issuer }: Look): Finding[] {
+  const fields = consoleFields(options, issuer).map(({ place, value }) => ok(name, `${place} = ${value}`))
+  const { protocol, hostname } = new URL(issuer)
+  if (protocol === 'https:' && !isLoopback(hostname)) return fields
+  const advice = 'set ISSUER to the https address that people use, and enter that in the console'
+  if (options.type === 'apple') return [...fields, fail(name, `Apple sends nobody back to ${issuer}`, advice)]
+  return [...fields, warn(name, `codes would come back to ${issuer}, in the clear or to this machine alone`, advice)]
+}
+
+/** What a mistyped or swapped id looks like. A warning, because vendors may change their shapes. */
+function shapeFindings(options: ConnectionOptions, { name }: Look): Finding[] {
+  switch (options.type) {
+    case 'wechat': {
+      const { website, official_account: account } = options
+      if (!website && !account) {
+        return [fail(name, 'has neither website nor official_account', 'set one of them, or remove the connection')]
+      }
+      const odd = [website, account].flatMap((app) => (app && !/^wx[0-9a-z]{16}$/i.test(app.appid) ? [app.appid] : []))
+      const isSilent = account?.scope === 'snsapi_base'
+      return [
+        ...odd.map((appid) => warn(name, `appid ${appid} is not wx and 16 characters`, 'copy it from the console')),
+        ...(isSilent && website
+          ? [
+              warn(
+                name,
+                'snsapi_base tells no unionid: who came by QR code gets a second account inside WeChat',
+                'set official_account.scope to snsapi_userinfo',
+              ),
+            ]
+          : []),
+      ]
+    }
+    case 'qq':
+    case 'weibo':
+      if (/^\d+$/.test(options.client_id)) return []
+      return [warn(name, `client_id ${options.client_id} is not all digits`, 'copy the id from the console')]
+    case 'apple': {
+      // The schema has refused a key that does not parse.
+      const key = ok(name, `the key ${options.key_id} can sign client secrets (ES256)`)
+      const ids = { team_id: options.team_id, key_id: options.key_id }
+      const odd = Object.entries(ids).filter(([, id]) => !/^[A-Z0-9]{10}$/.test(id))
+      return [
+        key,
+        ...odd.map(([setting, id]) => warn(name, `${setting} ${id} is not 10 capitals and digits`, `mend ${setting}`)),
+      ]
+    }
+    default:
+      return []
+  }
+}
+
+/** Whether the upstream answers from this machine, and where signatures depend on it, what it says. */
+async function upstreamFindings(options: ConnectionOptions, look: Look): Promise<Finding[]> {
+  if (options.type === 'apple') return checkDocument(new URL('/auth/keys', options.issuer), look, hasKeys)
+  if (options.type === 'oidc') {
+    const url = `${options.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+    return checkDocument(new URL(url), look, (document) => hasIssuer(document, options.issuer))
+  }
+  const found = await Promise.all(serverAddresses(options).map((address) => checkReach(new URL(address), look)))
+  return found
+}
+
+/** Where this server calls, without the address that only browsers go to. */
+function serverAddresses(options: ConnectionOptions): string[] {
+  const addresses = Object.entries(options).flatMap(([setting, value]) =>
+    setting.endsWith('_url') && setting !== 'open_url' ? [new URL(String(value)).origin] : [],
+  )
+  return [...new Set(addresses)]
+}
+
+/** SECURITY: secrets go to these addresses; in the clear they would be anybody's. */
+function refusesPlain(url: URL, { name, allowInsecure }: Look): Finding | undefined {
+  if (url.protocol === 'https:' || allowInsecure) return undefined
+  return fail(name, `${url.origin} is not https`, 'the server does not start with it: give the https address')
+}
+
+async function checkReach(url: URL, look: Look): Promise<Finding> {
+  const { name } = look
+  const refused = refusesPlain(url, look)
+  if (refused) return refused
+  try {
+    await reach(url)
+    return ok(name, `${url.origin} can be reached`)
+  } catch (error) {
+    return unreachable(name, `${url.origin}: ${reasonOf(error)}`)
+  }
+}
+
+function unreachable(name: string, detail: string): Finding {
+  const advice = 'nobody can log in with it: check DNS, the firewall for outgoing connections, and the certificate'
+  return fail(name, detail, advice)
+}
+
+/** Connects, with the certificate checked where there is one, and says nothing. */
+function reach({ protocol, hostname, port }: URL): Promise<void> {
+  const isTls = protocol === 'https:'
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const target = { host, port: Number(port) || (isTls ? 443 : 80), timeout: timeoutMs }
+  return new Promise((resolve, reject) => {
+    const socket: Socket = isTls ? connectTls(target) : connectPlain(target)
+    const end = (error?: Error) => {
+      clearTimeout(timer)
+      socket.destroy()
+      if (error) reject(error)
+      else resolve()
+    }
+    // Over the handshake too, which a socket's own timeout begins anew with every byte.
+    const timer = setTimeout(() => end(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
+    socket.once(isTls ? 'secureConnect' : 'connect', () => end())
+    socket.once('error', end)
+  })
+}
+
+type Judgement = Pick<Finding, 'detail' | 'advice'>
+
+/** Fetches a document of the upstream and compares the clocks by the way. */
+async function checkDocument(url: URL, look: Look, judge: (document: unknown) => Judgement): Promise<Finding[]> {
+  const { name, http } = look
+  const refused = refusesPlain(url, look)
+  if (refused) return [refused]
+  let response: HttpResponse
+  try {
+    response = await http.request(url)
+  } catch (error) {
+    return [unreachable(name, reasonOf(error))]
+  }
+  const { detail, advice } = judgeText(response, url, judge)
+  const about = advice === undefined ? ok(name, detail) : fail(name, detail, advice)
+  const skew = skewFinding(name, secondsAhead(response.headers.get('date')))
+  return skew ? [about, skew] : [about]
+}
+
+function judgeText({ status, text }: HttpResponse, url: URL, judge: (document: unknown) => Judgement): Judgement {
+  const advice = 'check the issuer in the configuration, and what stands between this machine and it'
+  if (status !== 200) return { detail: `${url} answers ${status}`, advice }
+  try {
+    return judge(JSON.parse(text))
+  } catch {
+    return { detail: `${url} is not JSON`, advice }
+  }
+}
+
+function hasKeys(document: unknown): Judgement {
+  const { keys } = Object(document) as { keys?: unknown }
+  if (Array.isArray(keys) && keys.length > 0) return { detail: `reached, publishes ${keys.length} keys` }
+  return { detail: 'publishes no keys', advice: 'check the issuer in the configuration' }
+}
+
+/** OIDC Discovery §4.3: the same, or a login is refused. */
+function hasIssuer(document: unknown, issuer: string): Judgement {
+  const { issuer: told } = Object(document) as { issuer?: unknown }
+  if (URL.parse(String(told))?.href === new URL(issuer).href)
+    return { detail: `reached, discovery names the same issuer ${issuer}` }
+  return {
+    detail: `discovery says issuer ${String(told)}, the configuration ${issuer}`,
+    advice: 'copy the issuer of the discovery document, to the letter, if that is who you mean',
+  }
+}
+
+/** How far another machine is ahead of this one; undefined where it does not say. */
+function secondsAhead(date: string | null): number | undefined {
+  const theirs = Date.parse(date ?? '')
+  return Number.isNaN(theirs) ? undefined : (theirs - (performance.timeOrigin + performance.now())) / 1000
+}
+
+/** The clock of the upstream beside ours: client secrets and ID tokens are good from and until a moment. */
+export function skewFinding(name: string, aheadSeconds: number | undefined): Finding | undefined {
+  if (aheadSeconds === undefined) return undefined
+  const apart = Math.abs(aheadSeconds)
+  if (apart < skewToWarnSeconds) return ok(name, 'its clock and this machine’s agree')
+  const detail = `its clock is ${Math.round(apart)} s ${aheadSeconds > 0 ? 'ahead of' : 'behind'} this machine’s`
+  const advice = 'run a time service (chrony, systemd-timesyncd): signatures are refused when they are out of step'
+  return apart < skewToFailSeconds ? warn(name, detail, advice) : fail(name, detail, advice)
+}

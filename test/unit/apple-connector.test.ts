@@ -1,0 +1,143 @@
+import { createHash, generateKeyPairSync, verify } from 'node:crypto'
+import { inspect } from 'node:util'
+import { SignJWT } from 'jose'
+import { describe, expect, it } from 'vitest'
+import { apple } from '../../interactions/methods/apple.ts'
+import type { HttpRequest } from '../../src/base/http.ts'
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+const settings = {
+  type: 'apple',
+  client_id: 'com.example.web',
+  team_id: 'DEF123GHIJ',
+  key_id: 'ABC123DEFG',
+  private_key: pem,
+}
+const now = Date.parse('2026-01-01T00:00:00Z')
+const authorization = {
+  redirectUri: 'https://id.example.com/callback/apple',
+  state: 'state',
+  nonce: 'nonce',
+  codeVerifier: 'verifier',
+  variant: 'web',
+}
+
+describe('the client secret for Apple', () => {
+  it('is a JWT of five minutes, signed as r and s by the key of the team', async () => {
+    const requests: { url: string; request: HttpRequest | undefined }[] = []
+    const http = {
+      request: async (url: URL | string, request?: HttpRequest) => {
+        requests.push({ url: String(url), request })
+        return { status: 400, headers: new Headers(), text: '{"error":"invalid_grant"}' }
+      },
+    }
+    const connector = apple.build(apple.options.parse(settings), { http, clock: () => now, allowInsecure: false })
+    await expect(connector.identify({ code: 'code' }, authorization)).rejects.toMatchObject({
+      code: 'upstream.code_invalid',
+    })
+
+    const [sent] = requests
+    expect([requests.length, sent?.url, sent?.request?.method]).toEqual([
+      1,
+      'https://appleid.apple.com/auth/token',
+      'POST',
+    ])
+    const secret = new URLSearchParams(sent?.request?.body).get('client_secret') ?? ''
+    const [header = '', payload = '', signature = ''] = secret.split('.')
+    const decoded = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString())
+    expect(decoded(header)).toEqual({ alg: 'ES256', kid: 'ABC123DEFG' })
+    expect(decoded(payload)).toEqual({
+      iss: 'DEF123GHIJ',
+      iat: 1767225600,
+      exp: 1767225900,
+      aud: 'https://appleid.apple.com',
+      sub: 'com.example.web',
+    })
+    const bytes = Buffer.from(signature, 'base64url')
+    const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const
+    expect(bytes).toHaveLength(64)
+    expect(verify('sha256', Buffer.from(`${header}.${payload}`), key, bytes)).toBe(true)
+  })
+
+  it.each([
+    ['no key', 'not a key'],
+    ['a key of RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+    ['a key of another curve', generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey],
+    ['a public key', publicKey],
+  ])('is not made with %s: the settings are refused', (_, key) => {
+    const text =
+      typeof key === 'string' ? key : key.export({ type: key === publicKey ? 'spki' : 'pkcs8', format: 'pem' })
+    const parsed = apple.options.safeParse({ ...settings, private_key: text })
+    expect(parsed.error?.issues).toMatchObject([
+      { path: ['private_key'], message: 'expected the content of the .p8 file of the key' },
+    ])
+    expect(inspect(parsed.error)).not.toContain(String(text).split('\n').at(1) ?? String(text))
+  })
+})
+
+describe('an ID token of Apple', () => {
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const seconds = now / 1000
+  const half = (text: string) => createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
+  const good = {
+    iss: 'https://appleid.apple.com',
+    aud: 'com.example.web',
+    sub: '001999.subject.1200',
+    iat: seconds,
+    exp: seconds + 600,
+    nonce: 'nonce',
+  }
+
+  async function identified(claims: Readonly<Record<string, unknown>>, alg = 'RS256') {
+    const idToken = await new SignJWT({ ...claims })
+      .setProtectedHeader({ alg, kid: 'KID' })
+      .sign(alg === 'HS256' ? new TextEncoder().encode('a shared secret of 32 characters') : rsa.privateKey)
+    const jwk = { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'KID', use: 'sig' }
+    const token = { access_token: 'access', id_token: idToken, refresh_token: 'refresh' }
+    const http = {
+      request: async (url: URL | string) => {
+        const answer = String(url).endsWith('/auth/keys') ? { keys: [jwk] } : token
+        return { status: 200, headers: new Headers(), text: JSON.stringify(answer) }
+      },
+    }
+    const connector = apple.build(apple.options.parse(settings), { http, clock: () => now, allowInsecure: false })
+    return connector.identify({ code: 'code' }, authorization)
+  }
+
+  it.each([
+    ['nothing more', {}],
+    ['hashes of the code and the access token', { at_hash: half('access'), c_hash: half('code') }],
+    ['a clock a little ahead', { iat: seconds + 60 }],
+    ['an end a little ago', { exp: seconds - 59 }],
+  ])('is good with %s', async (_, more) => {
+    const { identity, credential } = await identified({ ...good, ...more })
+    expect([identity.subjects, credential]).toEqual([['001999.subject.1200'], 'refresh'])
+  })
+
+  it.each([
+    ['somebody else as audience', { aud: 'com.example.other' }, 'id_token:aud'],
+    ['another audience beside us', { aud: ['com.example.web', 'com.example.other'] }, 'id_token:aud'],
+    ['another issuer', { iss: 'https://appleid.example.com' }, 'id_token:iss'],
+    ['a time to come', { iat: seconds + 61 }, 'id_token:iat'],
+    ['an end in the past', { exp: seconds - 61 }, 'id_token:exp'],
+    ['no end', { exp: undefined }, 'id_token:exp'],
+    ['another nonce', { nonce: 'another' }, 'id_token:nonce'],
+    ['no nonce', { nonce: undefined }, 'id_token:nonce'],
+    ['the hash of another access token', { at_hash: half('another') }, 'id_token:at_hash'],
+    ['the hash of another code', { c_hash: half('another') }, 'id_token:c_hash'],
+    ['no subject', { sub: undefined }, 'unexpected_shape'],
+    ['an empty subject', { sub: '' }, 'unexpected_shape'],
+  ])('is refused with %s', async (_, bent, word) => {
+    const refused = await identified({ ...good, ...bent }).catch((error) => error)
+    // The error of the library would hold every claim.
+    expect([refused.code, refused.cause.vendorCode, refused.cause.cause]).toEqual(['upstream.refused', word, undefined])
+  })
+
+  it.each(['HS256', 'PS256', 'RS512'])('is refused when it is signed with %s', async (alg) => {
+    await expect(identified(good, alg)).rejects.toMatchObject({
+      code: 'upstream.refused',
+      cause: { vendorCode: 'ERR_JOSE_ALG_NOT_ALLOWED' },
+    })
+  })
+})

@@ -1,0 +1,124 @@
+import { countries, longName } from './sample-values.ts'
+import type { Views } from './views.ts'
+
+type AccountPage = 'account' | 'account-profile' | 'identities' | 'account-unbind' | 'account-bind' | 'account-taken'
+
+const accountLinks = {
+  profileHref: '/account/profile',
+  identitiesHref: '/account/identities',
+  passwordHref: '/account/password',
+  logoutHref: '/session/end',
+}
+
+const used = {
+  createdAt: new Date('2025-03-01T12:34:56Z'),
+  lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+  isProved: true,
+}
+
+const addable = {
+  codeWays: [
+    { kind: 'phone', href: '/account/identities/phone', isFull: true },
+    { kind: 'email', href: '/account/identities/email', isFull: false },
+  ],
+  formToken: 'q1w2e3r4',
+  backHref: '/account',
+} as const
+
+/** The pages of the account centre as they can look. */
+export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] } = {
+  account: [
+    {
+      accountLabel: '138****8000',
+      userId: 'usr_0123456789abcdefghjkmnpqrs',
+      identities: [
+        { label: '138****8000', provider: 'phone' },
+        { label: 'o6****7f3c', provider: 'oidc:corp' },
+      ],
+      hasPassword: false,
+      ...accountLinks,
+    },
+    {
+      accountLabel: longName,
+      nickname: longName,
+      userId: 'usr_0123456789abcdefghjkmnpqrs',
+      identities: [{ label: 'linxiaoyu', provider: 'username' }],
+      hasPassword: true,
+      ...accountLinks,
+      notice: '密码已保存，其他浏览器和所有应用都已退出登录。',
+    },
+  ],
+  'account-profile': [
+    { nickname: '', maxLength: 64, formToken: 'q1w2e3r4' },
+    {
+      nickname: longName,
+      maxLength: 64,
+      formToken: 'q1w2e3r4',
+      error: { code: 'request.invalid', message: '昵称最多 64 个字符。', field: 'nickname' },
+    },
+  ],
+  identities: [
+    {
+      identities: [
+        { label: '138****8000', provider: 'phone', ...used, lastUsedIp: '203.0.113.*', unbindHref: '/account/unbind' },
+        { label: '10****0042', provider: 'github', ...used, lastUsedIp: '2001:db8:1:*', unbindHref: '/account/unbind' },
+        { label: 'li***@subdomain.of.a.long.example.com', provider: 'email', ...used, unbindHref: '/account/unbind' },
+        { label: 'linxiaoyu', provider: 'username', ...used, isProved: false, unbindHref: '/account/unbind' },
+      ],
+      ...addable,
+      connections: [
+        { id: 'wechat', provider: 'wechat', isHere: true, isFull: false },
+        { id: 'github', provider: 'github', isHere: true, isFull: true },
+        { id: 'corp', provider: 'oidc:corp', label: '公司账号', isHere: false, isFull: false },
+        { id: 'official', provider: 'wechat', isHere: false, isFull: false, places: ['own_app'] },
+        { id: 'website', provider: 'wechat', isHere: false, isFull: false, places: ['computer'] },
+        { id: 'both', provider: 'wechat', isHere: false, isFull: false, places: ['own_app', 'computer'] },
+      ],
+      notice: '绑定成功。',
+    },
+    {
+      identities: [{ label: '138****8000', provider: 'phone', ...used, lastUsedIp: '203.0.113.*' }],
+      ...addable,
+      codeWays: [],
+      connections: [],
+      error: { code: 'identity.last', message: '这是您最后一种登录方式，解绑后将无法登录。请先绑定其他方式。' },
+    },
+  ],
+  'account-unbind': [
+    {
+      identityId: 'idn_0123456789abcdefghjkmnpqrs',
+      provider: 'github',
+      label: '10****0042',
+      formToken: 'q1w2e3r4',
+      backHref: '/account/identities',
+    },
+  ],
+  'account-bind': [
+    { kind: 'phone', values: {}, countries, formToken: 'q1w2e3r4', backHref: '/account/identities' },
+    {
+      kind: 'email',
+      values: { identifier: 'lin@' },
+      countries,
+      formToken: 'q1w2e3r4',
+      backHref: '/account/identities',
+      error: {
+        code: 'email.invalid',
+        message: '邮箱格式不正确，请检查后重新输入，例如 name@example.com。',
+        field: 'identifier',
+      },
+    },
+    {
+      kind: 'phone',
+      values: { phone: '13800138000', country: '86' },
+      countries,
+      formToken: 'q1w2e3r4',
+      backHref: '/account/identities',
+      error: { code: 'otp.too_soon', message: '验证码获取太频繁，请42秒钟后再试。' },
+      retryAfterSeconds: 42,
+    },
+  ],
+  'account-taken': [
+    { provider: 'github', backHref: '/account/identities', logoutHref: '/session/end' },
+    { provider: 'oidc:corp', backHref: '/account/identities', logoutHref: '/session/end' },
+  ],
+}
