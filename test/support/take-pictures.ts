@@ -23,7 +23,7 @@ await new Promise((resolve) => server.stdout.once('data', resolve))
 
 const browser = await chromium.launch({ executablePath: (await findTools()).chromium, args: ['--no-sandbox'] })
 try {
-  const page = await browser.newPage({ viewport: { width: 420, height: 640 }, deviceScaleFactor: 2, locale: 'zh-CN' })
+  const page = await browser.newPage({ viewport: { width: 420, height: 980 }, deviceScaleFactor: 2, locale: 'zh-CN' })
   await page.goto(startLogin({ issuer }, 'sandbox-demo', `${issuer}/sandbox/callback`).href)
   await page.getByRole('textbox').first().fill('13800138000')
   await page.screenshot({ path: join(root, 'docs/images/login.png') })
