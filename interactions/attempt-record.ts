@@ -4,6 +4,8 @@ import type { Ask } from './methods/method.ts'
 
 /** An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is. */
 export interface Pending {
+  /** The connection that vouched for it. */
+  readonly method: string
   readonly identity: IdentityClaim
   readonly amr: readonly string[]
   readonly credential?: string

@@ -119,7 +119,7 @@ export class LoginAttempts {
     if (!pending) throw new AppError('attempt.expired')
     const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
     const { pending: _, ...rest } = record
-    return this.#finish({ ...request, method: pending.identity.provider, input: {} }, step, rest)
+    return this.#finish({ ...request, method: pending.method, input: {} }, step, rest)
   }
 
   /** Keeps a credential of an upstream beside the identity it belongs to, sealed. */
@@ -172,7 +172,7 @@ export class LoginAttempts {
     if (found.kind === 'unknown') {
       const { identity, amr, credential } = step
       const provedAt = options.clock()
-      const pending = { identity, amr, provedAt, ...(credential === undefined ? {} : { credential }) }
+      const pending = { method, identity, amr, provedAt, ...(credential === undefined ? {} : { credential }) }
       await records.save(attemptId, { ...record, method: undefined, pending })
       return { kind: 'choose', provider: identity.provider }
     }

@@ -11,6 +11,7 @@ import {
   type Authorization,
   type ConnectorDependencies,
   connectorKind,
+  isInsideWechat,
   parseAnswer,
   parseJson,
   upstreamError,
@@ -115,7 +116,7 @@ export const apple = connectorKind({
       id: options.id,
       provider: 'apple',
       label: options.label,
-      availability: () => 'here',
+      availability: (visit) => (isInsideWechat(visit) ? 'hidden' : 'here'),
       variant: () => 'web',
       async authorizationUrl({ redirectUri, state, nonce }: Authorization) {
         return withQuery('/auth/authorize', options.issuer, {

@@ -23,6 +23,11 @@ export interface Visit {
   readonly locale: Locale
 }
 
+/** Whether the visitor is in WeChat's own browser. That of WeCom calls itself both, and has no login of ours. */
+export function isInsideWechat({ userAgent }: Visit): boolean {
+  return /micromessenger/i.test(userAgent) && !/wxwork/i.test(userAgent)
+}
+
 /** What the upstream's redirect carried, query or form. */
 export type UpstreamResponse = Readonly<Record<string, string>>
 

@@ -3,7 +3,7 @@ import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, parseAnswer, parseJson, upstreamError, type Visit } from './connector.ts'
+import { connectorKind, isInsideWechat, parseAnswer, parseJson, upstreamError, type Visit } from './connector.ts'
 import { call, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
 
 const app = {
@@ -151,11 +151,6 @@ function subjects(appid: string, openid: string, unionid?: string): readonly [st
 function profile({ nickname, headimgurl }: { readonly nickname: string; readonly headimgurl: string }): Profile {
   const isChosen = nickname.trim() !== '微信用户'
   return displayable({ nickname: isChosen ? nickname : '', picture: overHttps(headimgurl) })
-}
-
-/** The browser of WeCom calls itself both, and has no login of ours. */
-function isInsideWechat({ userAgent }: Visit): boolean {
-  return /micromessenger/i.test(userAgent) && !/wxwork/i.test(userAgent)
 }
 
 function isPhone({ userAgent }: Visit): boolean {

@@ -38,6 +38,11 @@ describe('the token of Apple', () => {
     expect(requests('/auth/token')).toHaveLength(1)
   })
 
+  it('is not asked for inside WeChat, whose browser keeps people from Apple', () => {
+    const userAgent = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) MicroMessenger/8.0.60'
+    expect(build(world.settings()).availability({ ...world.visit, userAgent })).toBe('hidden')
+  })
+
   it('comes with a refresh token to keep, and a name at the first consent only', async () => {
     const connector = build(world.settings())
     const first = await (await comeBack(world, connector)).identify()

@@ -262,3 +262,9 @@ test('nobody else’s identity keeps a credential of an upstream', async () => {
   const kept = await table('identities').whereNotNull('upstream_credential').distinct('provider')
   expect(kept).toEqual([{ provider: 'apple' }])
 })
+
+test('the audit names the connection a new account came through, not what its identities are filed under', async () => {
+  const sub = await registered('corp', 'p16')
+  const [made] = await table('audit_events').where({ event: 'login.succeeded', user_id: sub })
+  expect(made).toMatchObject({ identity_provider: 'oidc:corp', detail: { method: 'corp' } })
+})
