@@ -104,10 +104,10 @@ test('who has not ticked the terms is asked once before the upstream, and may di
   await person.sees('GitHub 登录（模拟）')
 })
 
-test('inside WeChat its button is first and leads to no QR code', async () => {
+test('inside WeChat its button is first and leads to no QR code, and Apple is not there', async () => {
   const person = await atLogin({ width: 375, userAgent: insideWechat })
   const buttons = person.page.locator('.connections button')
-  expect(await buttons.allTextContents()).toEqual(['微信', '公众号', 'GitHub', 'Apple'])
+  expect(await buttons.allTextContents()).toEqual(['微信', '公众号', 'GitHub'])
   await leavesFor(person, '微信')
   expect(new URL(person.page.url()).pathname).toBe('/connect/oauth2/authorize')
 })
