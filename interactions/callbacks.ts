@@ -11,7 +11,8 @@ interface Expected {
   readonly handle: string
 }
 
-interface Kept {
+/** What an upstream sent back, for the attempt it belongs to. */
+export interface Kept {
   readonly attemptId: string
   readonly connection: string
   readonly response: Readonly<Record<string, string>>

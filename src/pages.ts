@@ -45,6 +45,7 @@ export function buildPages(dependencies: Dependencies): Pages {
   const { config, clock, store, sealer, directory, audit } = core
   const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
+  const secure = config.issuer.startsWith('https:')
 
   const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
   const renderer = buildRenderer({
@@ -52,7 +53,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     i18n,
     brand: { name: config.brand.name, supportUrl: config.brand.support_url },
     sandbox: config.sandbox,
-    secure: config.issuer.startsWith('https:'),
+    secure,
     now: () => new Date(clock()),
   })
 
@@ -64,7 +65,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     directory,
     renderer,
     options: {
-      secure: config.issuer.startsWith('https:'),
+      secure,
       agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
       countries,
       registration: logins.registration,

@@ -9,11 +9,14 @@ import type { Callbacks } from '../callbacks.ts'
 import type { Input } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import { type codeWays, identitiesPath, type identityPages } from './account-identities.ts'
-import { type AccountSession, leave, type SignedIn } from './account-session.ts'
-import { bindingPrefix } from './callback.ts'
+import type { AccountSession, SignedIn } from './account-session.ts'
+import { bindingPrefix, takeAnswer } from './callback.ts'
+import { codeView } from './code-view.ts'
 import { readForm } from './form.ts'
+import { leave } from './leave.ts'
 import { shown } from './login.ts'
-import type { Renderer, RequestState } from './render.ts'
+import { typed } from './login-drawing.ts'
+import { announceRetry, type Renderer, type RequestState } from './render.ts'
 
 interface Dependencies {
   readonly session: AccountSession
@@ -77,30 +80,23 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     }
   }
 
-  /**
-   * Back from an upstream: its answer, taken once; a second look at the same answer is led where the first was. Nothing is drawn
-   * here, because the address of a callback is no page to stay on or reload.
-   */
+  /** Back from an upstream. Nothing is drawn here, because the address of a callback is no page to stay on or reload. */
   async function comeBack(ctx: Context): Promise<void> {
     const visitor = await session.fresh(ctx)
     if (!visitor) return
-    const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
     const { attemptId } = request(ctx, visitor, '', {})
-    const kept = await callbacks.take(attemptId, handle)
-    if (!kept) {
-      const location = handle === '' ? undefined : await callbacks.settled(attemptId, handle)
-      return leave(ctx, location ?? `${identitiesPath}?done=expired`)
-    }
-    const { connection, response } = kept
-    try {
-      const outcome = await attempts.prove(request(ctx, visitor, connection, response))
-      if (outcome.kind === 'proved') await bind(ctx, visitor, connection, outcome)
-    } catch (thrown) {
-      const { code, params } = shown(thrown)
-      await callbacks.end(attemptId, handle, { kind: 'failed', method: connection, code, params })
-      leave(ctx, `${identitiesPath}?answer=${handle}`)
-    }
-    await callbacks.settle(handle, ctx.response.get('location'))
+    const isBack = await takeAnswer(ctx, { callbacks, attemptId, page: identitiesPath }, async (kept) => {
+      const { connection, response } = kept
+      try {
+        const outcome = await attempts.prove(request(ctx, visitor, connection, response))
+        if (outcome.kind === 'proved') await bind(ctx, visitor, connection, outcome)
+        return undefined
+      } catch (thrown) {
+        const { code, params } = shown(thrown)
+        return { kind: 'failed', method: connection, code, params }
+      }
+    })
+    if (!isBack) leave(ctx, `${identitiesPath}?done=expired`)
   }
 
   /** What was proved becomes this user's. Throws `identity.taken` or `identity.limit`; nobody else's account changes. */
@@ -154,30 +150,21 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     const current = begins ? undefined : (await attempts.current(attemptId, way.method))?.ask
     const pageError = error && renderer.pageError(ctx, error)
     const page = { status: error?.status ?? 200, languageLinks: !error }
-    const retryAfterSeconds = Number(error?.params['retryAfterSeconds'] ?? 0)
-    if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
+    const retryAfterSeconds = announceRetry(ctx, error)
     const formToken = session.token(visitor)
     if (current?.view === 'code') {
-      const { channel, maskedTarget, purpose, resendAt } = current
-      const resendAfterSeconds = Math.max(0, Math.ceil((resendAt - options.nowMs()) / 1000))
-      const triesLeft = error?.params['triesLeft'] as number | undefined
-      const view = { channel, maskedTarget, purpose, method: way.method, resendAfterSeconds, triesLeft, formToken }
-      renderer.render(ctx, 'code', { ...view, error: pageError }, page)
+      const view = codeView(current, error, options.nowMs())
+      renderer.render(ctx, 'code', { ...view, method: way.method, formToken, error: pageError }, page)
       return
     }
-    const short = (value: string | undefined) => value?.slice(0, 200)
-    const values = {
-      phone: short(input['phone']),
-      country: short(input['country']),
-      identifier: short(input['identifier']),
+    const view = {
+      kind: way.kind,
+      values: typed(input),
+      countries: options.countries(ctx),
+      backHref: identitiesPath,
+      formToken,
     }
-    const view = { kind: way.kind, values, countries: options.countries(ctx), backHref: identitiesPath, formToken }
-    renderer.render(
-      ctx,
-      'account-bind',
-      { ...view, error: pageError, retryAfterSeconds: retryAfterSeconds || undefined },
-      page,
-    )
+    renderer.render(ctx, 'account-bind', { ...view, error: pageError, retryAfterSeconds }, page)
   }
 
   const submitCode = (way: CodeWay) => async (ctx: Context) => {

@@ -8,9 +8,11 @@ import { type IdentityId, isId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { PageError, Views } from '../../views/views.ts'
 import type { LoginMethods } from '../methods/registry.ts'
-import { type AccountSession, leave, type SignedIn } from './account-session.ts'
+import type { AccountSession, SignedIn } from './account-session.ts'
 import { identityLabel } from './consent.ts'
 import { readForm } from './form.ts'
+import { leave } from './leave.ts'
+import { offeredConnections } from './offered-connections.ts'
 import type { Renderer, RequestState } from './render.ts'
 
 interface Dependencies {
@@ -82,12 +84,7 @@ export function identityPages({ session, renderer, directory, passwords, audit, 
 
   function connections(ctx: Context) {
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
-    const items = [...options.methods.values()].flatMap(({ id, connection }) => {
-      const availability = connection?.availability(visit) ?? 'hidden'
-      if (!connection || availability === 'hidden') return []
-      const { provider, label, places } = connection
-      return [{ id, provider, label, places, isHere: availability === 'here' }]
-    })
+    const items = offeredConnections(options.methods, visit)
     // What one connection of a provider can do here need not be asked for elsewhere.
     const isHere = new Set(items.flatMap((item) => (item.isHere ? item.provider : [])))
     return items.filter((item) => item.isHere || !isHere.has(item.provider))

@@ -3,8 +3,9 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
-import { type AccountSession, leave, type SignedIn } from './account-session.ts'
+import type { AccountSession, SignedIn } from './account-session.ts'
 import { readForm } from './form.ts'
+import { leave } from './leave.ts'
 import type { Renderer, RequestState } from './render.ts'
 
 interface Dependencies {

@@ -5,6 +5,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
+import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */
 export const accountClientId = 'menshen-account'
@@ -102,12 +103,6 @@ export function accountSession({ provider, directory, nowSeconds, formToken }: D
       leave(ctx, typeof state === 'string' && ownPath.test(state) && error === undefined ? state : '/account')
     },
   }
-}
-
-/** Sends the browser on by a GET. */
-export function leave(ctx: Context, path: string): undefined {
-  ctx.redirect(path)
-  ctx.status = 303
 }
 
 function hereOf(ctx: Context): string {

@@ -4,9 +4,10 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import { displayable, nicknameLength } from '../../src/accounts/profile.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { PageError } from '../../views/views.ts'
-import { type AccountSession, leave, type SignedIn } from './account-session.ts'
+import type { AccountSession, SignedIn } from './account-session.ts'
 import { accountLabel, identityLabel } from './consent.ts'
 import { readForm } from './form.ts'
+import { leave } from './leave.ts'
 import type { Renderer, RequestState } from './render.ts'
 
 interface Dependencies {

@@ -1,7 +1,9 @@
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
-import type { Callbacks } from '../callbacks.ts'
+import type { Callbacks, Ending, Kept } from '../callbacks.ts'
+import { identitiesPath } from './account-identities.ts'
 import { readForm } from './form.ts'
+import { leave } from './leave.ts'
 
 /** Attempts of somebody who is signed in and binds another way in carry this in front of their id. */
 export const bindingPrefix = 'bind.'
@@ -14,10 +16,34 @@ export function receiveCallback(callbacks: Callbacks) {
   return async (ctx: Context): Promise<void> => {
     const response = ctx.method === 'POST' ? (await readForm(ctx)).fields : singleValues(ctx.query)
     const { attemptId, handle } = await callbacks.receive(String(ctx['params'].connection), response)
-    const page = attemptId.startsWith(bindingPrefix) ? '/account/identities' : `/interaction/${attemptId}`
-    ctx.redirect(`${page}/callback?handle=${handle}`)
-    ctx.status = 303
+    const page = attemptId.startsWith(bindingPrefix) ? identitiesPath : `/interaction/${attemptId}`
+    leave(ctx, `${page}/callback?handle=${handle}`)
   }
+}
+
+/**
+ * Hands what an upstream brought to `work`, once, and leads to the page of the attempt with what came of it; a second look at the
+ * same answer is led where the first was. Answers false when there is nothing for this attempt.
+ */
+export async function takeAnswer(
+  ctx: Context,
+  { callbacks, attemptId, page }: { readonly callbacks: Callbacks; readonly attemptId: string; readonly page: string },
+  work: (kept: Kept) => Promise<Ending | undefined>,
+): Promise<boolean> {
+  const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
+  const kept = await callbacks.take(attemptId, handle)
+  if (!kept) {
+    const location = handle === '' ? undefined : await callbacks.settled(attemptId, handle)
+    if (location !== undefined) leave(ctx, location)
+    return location !== undefined
+  }
+  const ending = await work(kept)
+  if (ending) {
+    await callbacks.end(attemptId, handle, ending)
+    leave(ctx, `${page}?answer=${handle}`)
+  }
+  await callbacks.settle(handle, ctx.response.get('location'))
+  return true
 }
 
 function singleValues(query: Context['query']): Record<string, string> {

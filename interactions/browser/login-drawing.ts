@@ -5,8 +5,10 @@ import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
 import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
+import { codeView } from './code-view.ts'
 import { lastMethod } from './last-method.ts'
-import type { Renderer, RequestState } from './render.ts'
+import { offeredConnections } from './offered-connections.ts'
+import { type Renderer, type RequestState, retryAfterSeconds } from './render.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -48,15 +50,11 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const wanted = requestedAcrs(interaction.params)
     if (wanted && !wanted.includes('urn:menshen:acr:federated')) return []
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
-    const items = [...methods.values()].flatMap(({ id, connection }) => {
-      const availability = connection?.availability(visit) ?? 'hidden'
-      if (!connection || availability === 'hidden') return []
-      const { provider, label, places } = connection
-      const isHere = availability === 'here'
-      const rank = (isHere ? 2 : 0) + (connection.isHome?.(visit) ? 1 : 0)
-      return [{ rank, item: { id, provider, label, isHere, places, isLast: lastMethod(ctx) === id } }]
-    })
-    return items.toSorted((a, b) => b.rank - a.rank).map(({ item }) => item)
+    const last = lastMethod(ctx)
+    const rank = ({ isHere, isHome }: { isHere: boolean; isHome: boolean }) => (isHere ? 2 : 0) + (isHome ? 1 : 0)
+    return offeredConnections(methods, visit)
+      .toSorted((a, b) => rank(b) - rank(a))
+      .map((item) => ({ ...item, isLast: last === item.id }))
   }
 
   function draw(
@@ -91,10 +89,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         )
         return
       case 'code': {
-        const { channel, maskedTarget, purpose, resendAt } = ask
-        const resendAfterSeconds = Math.max(0, Math.ceil((resendAt - options.nowMs()) / 1000))
-        const triesLeft = error?.params['triesLeft'] as number | undefined
-        const view = { channel, maskedTarget, purpose, method: method.id, resendAfterSeconds, triesLeft, error: shown }
+        const view = { ...codeView(ask, error, options.nowMs()), method: method.id, error: shown }
         renderer.render(ctx, 'code', view, page)
         return
       }
@@ -117,7 +112,6 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const { registration } = options
     const hint = text(interaction.params['login_hint'])?.slice(0, 200)
     const canRegister = methods.has('register') && (registration.email === 'open' || registration.username === 'open')
-    const retryAfterSeconds = Number(cause?.params['retryAfterSeconds'] ?? 0)
     return {
       method:
         cause?.code === 'agreement.required' || !method.connection ? method.id : (offered(interaction)[0] ?? 'sms'),
@@ -132,7 +126,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       cancelAllowed: true,
       offeredMethods: offered(interaction),
       connections: connections(ctx, interaction),
-      retryAfterSeconds: retryAfterSeconds || undefined,
+      retryAfterSeconds: retryAfterSeconds(cause),
     }
   }
 
@@ -162,7 +156,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 }
 
 /** What may be shown again: never a password, never a code. */
-function typed(input: Input = {}): TypedValues {
+export function typed(input: Input = {}): TypedValues {
   const { phone, country, identifier, agreement } = input
   const short = (value: string | undefined) => value?.slice(0, 200)
   const agreed = agreement !== undefined

@@ -11,8 +11,9 @@ import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import { accountLabel } from './consent.ts'
 import { rememberMethod } from './last-method.ts'
+import { leave } from './leave.ts'
 import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
-import type { Renderer, RequestState } from './render.ts'
+import { announceRetry, type Renderer, type RequestState } from './render.ts'
 
 interface Dependencies {
   readonly attempts: LoginAttempts
@@ -141,11 +142,6 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName, languageLinks })
   }
 
-  function leave(ctx: Context, to: string): void {
-    ctx.redirect(to)
-    ctx.status = 303
-  }
-
   /** A request that began in a session which is over goes on without it; the library would refuse it as another's. */
   async function leaveSession(interaction: Interaction): Promise<void> {
     delete interaction.session
@@ -156,8 +152,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
   async function redraw(ctx: Context, interaction: Interaction, method: LoginMethod, input: Input, error: AppError) {
     const begins = input['phone'] !== undefined || input['identifier'] !== undefined
     const current = begins ? undefined : await attempts.current(interaction.uid, method.id)
-    const retryAfterSeconds = Number(error.params['retryAfterSeconds'] ?? 0)
-    if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
+    announceRetry(ctx, error)
     const binding = (await attempts.pending(interaction.uid))?.provider
     draw(ctx, interaction, method, current?.ask ?? { view: method.entry }, { error, input, binding })
   }

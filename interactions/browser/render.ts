@@ -4,6 +4,7 @@ import type { I18n, Locale } from '../../src/base/i18n.ts'
 import type { RenderPage, Translate } from '../../src/oidc/pages.ts'
 import type { ViewEngine } from '../../views/engine.ts'
 import type { PageError } from '../../views/views.ts'
+import { leave } from './leave.ts'
 
 /** What the first middleware finds out about every request. */
 export interface RequestState {
@@ -108,13 +109,12 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
 
     renderError(ctx, thrown, { retryHref } = {}) {
       const error = asAppError(thrown)
-      const retryAfterSeconds = Number(error.params['retryAfterSeconds'] ?? 0)
-      if (retryAfterSeconds > 0) ctx.set('retry-after', String(retryAfterSeconds))
+      const retryAfterSeconds = announceRetry(ctx, error)
       if (ctx.accepts('json', 'html') === 'html') {
         const { requestId } = state(ctx)
         const message = translate(ctx, error.messageKey, error.params)
         const view = { code: error.code, message, requestId, at: now(), retryHref }
-        render(ctx, 'error', { ...view, retryAfterSeconds: retryAfterSeconds || undefined }, { status: error.status })
+        render(ctx, 'error', { ...view, retryAfterSeconds }, { status: error.status })
         return
       }
       ctx.status = error.status
@@ -133,11 +133,22 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       const options = { httpOnly: true, sameSite: 'lax', secure, path: '/', signed: false } as const
       ctx.cookies.set(languageCookie, chosen, { ...options, maxAge: languageCookieMs })
       ctx.cookies.set(freshChoiceCookie, chosen, { ...options, maxAge: freshChoiceMs })
-      ctx.redirect(`${ctx.path}${withoutLang(ctx.search)}`)
-      ctx.status = 303
+      leave(ctx, `${ctx.path}${withoutLang(ctx.search)}`)
       return true
     },
   }
+}
+
+/** Seconds after which the same may be tried again, where an error says so. */
+export function retryAfterSeconds(error: AppError | undefined): number | undefined {
+  return Number(error?.params['retryAfterSeconds'] ?? 0) || undefined
+}
+
+/** The same, told in the `Retry-After` of the answer too. */
+export function announceRetry(ctx: Context, error: AppError | undefined): number | undefined {
+  const seconds = retryAfterSeconds(error)
+  if (seconds !== undefined && seconds > 0) ctx.set('retry-after', String(seconds))
+  return seconds
 }
 
 function withoutLang(search: string): string {

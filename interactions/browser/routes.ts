@@ -7,10 +7,11 @@ import { isId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
 import { type AccountRooms, accountRoutes } from './account-routes.ts'
-import { receiveCallback } from './callback.ts'
+import { receiveCallback, takeAnswer } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
 import { readForm } from './form.ts'
 import { refuseCrossSite } from './guard.ts'
+import { leave } from './leave.ts'
 import type { LoginResult, loginPages } from './login.ts'
 import type { Renderer, RequestState } from './render.ts'
 
@@ -60,8 +61,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
 
   async function finish(ctx: Context, result: object): Promise<void> {
     const returnTo = await provider().interactionResult(ctx.req, ctx.res, result as never)
-    ctx.redirect(returnTo)
-    ctx.status = 303
+    leave(ctx, returnTo)
   }
 
   async function show(ctx: Context): Promise<void> {
@@ -104,31 +104,21 @@ export function browserRoutes(dependencies: Dependencies): Router {
 
   /** The same request once more, with a login in front of it. */
   function switchAccount(ctx: Context, found: Interaction): void {
-    ctx.redirect(authorizationHref(found.params, { prompt: 'login consent' }))
-    ctx.status = 303
+    leave(ctx, authorizationHref(found.params, { prompt: 'login consent' }))
   }
 
-  /** Back from an upstream: its answer, taken once; a second look at the same answer is led where the first was. */
+  /** Back from an upstream. */
   async function comeBack(ctx: Context): Promise<void> {
     const found = await interaction(ctx)
     await clientOf(ctx, found)
-    const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
-    const kept = await callbacks.take(found.uid, handle)
-    if (!kept) {
-      const location = handle === '' ? undefined : await callbacks.settled(found.uid, handle)
-      if (location === undefined) throw new AppError('attempt.expired')
-      ctx.redirect(location)
-      ctx.status = 303
-      return
-    }
-    const result = await login.receive(ctx, found, kept)
-    if (result && 'login' in result) await finish(ctx, result)
-    else if (result) {
-      await callbacks.end(found.uid, handle, result)
-      ctx.redirect(`/interaction/${found.uid}?answer=${handle}`)
-      ctx.status = 303
-    }
-    await callbacks.settle(handle, ctx.response.get('location'))
+    const attempt = { callbacks, attemptId: found.uid, page: `/interaction/${found.uid}` }
+    const isBack = await takeAnswer(ctx, attempt, async (kept) => {
+      const result = await login.receive(ctx, found, kept)
+      if (!result || !('login' in result)) return result
+      await finish(ctx, result)
+      return undefined
+    })
+    if (!isBack) throw new AppError('attempt.expired')
   }
 
   const guarded = (handler: (ctx: Context) => Promise<void> | void) => async (ctx: Context) => {
