@@ -7,7 +7,7 @@ import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { AttemptRecord, AttemptRecords } from './attempt-record.ts'
 import { UpstreamAnswer, type Visit } from './methods/connector.ts'
-import type { Ask, Channel, Input, Step } from './methods/method.ts'
+import type { Ask, Input, Step } from './methods/method.ts'
 import type { LoginMethods } from './methods/registry.ts'
 
 export type Outcome =
@@ -32,7 +32,6 @@ export type Proved = Extract<Step<unknown>, { kind: 'proved' }>
 export interface AdvanceRequest {
   readonly attemptId: string
   readonly method: string
-  readonly channel: Channel
   readonly ip: string
   readonly visit: Visit
   readonly input: Input
@@ -136,10 +135,10 @@ export class LoginAttempts {
     request: AdvanceRequest,
     record: AttemptRecord,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
-    const { attemptId, method: id, channel, ip, visit, input } = request
+    const { attemptId, method: id, ip, visit, input } = request
     const method = this.#deps.methods.get(id)
-    if (!method?.channels.includes(channel)) throw new AppError('attempt.method_unknown')
-    const step = await method.step({ channel, attemptId, ip, visit, input, state: record.states[id] })
+    if (!method) throw new AppError('attempt.method_unknown')
+    const step = await method.step({ attemptId, ip, visit, input, state: record.states[id] })
     if (step.kind === 'proved') return step
     await this.#deps.records.save(attemptId, {
       ...record,

@@ -50,7 +50,7 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     const userId = account.user.id
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const attemptId = bindingPrefix + options.bindingId(sessionUid, userId)
-    return { attemptId, userId, method, channel: 'browser' as const, ip, requestId, visit, input }
+    return { attemptId, userId, method, ip, requestId, visit, input }
   }
 
   /** The list, or what came of an upstream's answer. */

@@ -65,7 +65,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
 
   /** POST: one step. Answers the result for the library when the person is in. */
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
-    const common = { ...about(ctx, interaction), channel: 'browser' as const }
+    const common = about(ctx, interaction)
     if (input['choice'] === 'new') return settle(ctx, interaction, await attempts.registerPending(common))
     const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
@@ -86,7 +86,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     interaction: Interaction,
     { connection, response }: { readonly connection: string; readonly response: Input },
   ): Promise<LoginResult | Ending | undefined> {
-    const request = { ...about(ctx, interaction), channel: 'browser' as const, method: connection, input: response }
+    const request = { ...about(ctx, interaction), method: connection, input: response }
     try {
       const outcome = await attempts.advance(request)
       if (outcome.kind === 'conflict') return outcome
