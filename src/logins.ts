@@ -1,5 +1,6 @@
 import { LoginAttempts } from '../interactions/attempt.ts'
 import { AttemptRecords } from '../interactions/attempt-record.ts'
+import { Bindings } from '../interactions/binding.ts'
 import { Callbacks } from '../interactions/callbacks.ts'
 import { buildConnectors, type ConnectionOptions } from '../interactions/methods/connections.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
@@ -30,7 +31,7 @@ export interface Logins {
   readonly passwords: Passwords
   readonly hashing: Hasher
   /** The same for somebody who is signed in and adds a way in: methods and attempts that no login shares. */
-  readonly bindings: { readonly attempts: LoginAttempts; readonly methods: LoginMethods }
+  readonly bindings: Bindings
   /** Ends every session and token of a user but this session. Answers how many sessions ended. */
   readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
   /** Who may make an account, and by what. */
@@ -124,6 +125,8 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
       },
     },
   }
+  const bindingsOf = (table: LoginMethods) =>
+    new Bindings({ ...common, methods: table, attempts: new LoginAttempts({ ...common, methods: table }) })
   return {
     attempts: new LoginAttempts({ ...common, methods }),
     callbacks,
@@ -132,7 +135,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     hashing,
     registration,
     limits,
-    bindings: { attempts: new LoginAttempts({ ...common, methods: forBinding }), methods: forBinding },
+    bindings: bindingsOf(forBinding),
     revokeOthers: (userId, sessionUid) => revokeOthers(database, userId, sessionUid),
   }
 }

@@ -29,6 +29,8 @@ export interface Shown {
   readonly input?: Input
   /** Provider of an identity that waits to be bound by this login. */
   readonly binding?: string | undefined
+  /** Somebody who is in but for a phone number. */
+  readonly needsPhone?: boolean
 }
 
 /** Draws the step a login is at. Knows no method by name but those of the tabs. */
@@ -62,16 +64,19 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     interaction: Interaction,
     method: LoginMethod,
     ask: Ask,
-    { error, input, binding }: Shown,
+    { error, input, binding, needsPhone }: Shown,
   ): void {
     const shown = error && error.code !== 'agreement.required' ? renderer.pageError(ctx, error) : undefined
     const status = error?.status ?? 200
     const page = { status, clientName: state(ctx).clientName, languageLinks: ctx.method === 'GET' }
     const values = typed(input)
     switch (ask.view) {
-      case 'login':
-        renderer.render(ctx, 'login', { ...loginView(ctx, interaction, method, values, shown, error), binding }, page)
+      case 'login': {
+        const view = loginView(ctx, interaction, method, values, shown, error)
+        const phoneOnly = { needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false }
+        renderer.render(ctx, 'login', { ...view, binding, ...(needsPhone ? phoneOnly : {}) }, page)
         return
+      }
       case 'register':
         renderer.render(
           ctx,

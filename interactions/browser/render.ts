@@ -11,6 +11,8 @@ export interface RequestState {
   requestId: string
   ip: string
   clientName?: string | undefined
+  /** Whether the client under way lets nobody in without a phone number. */
+  requiresPhone?: boolean
   /** What the authorization request under way asks for. */
   uiLocales?: string
   /** What the protocol library failed with, when it was no refusal. */

@@ -4,6 +4,7 @@ import { errors, type Interaction, type Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
+import { requiresPhone } from '../../src/oidc/client-schema.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
 import { type AccountRooms, accountRoutes } from './account-routes.ts'
@@ -54,6 +55,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (!client) throw new AppError('attempt.expired')
     const state = ctx.state as RequestState
     state.clientName = client.clientName ?? client.clientId
+    state.requiresPhone = requiresPhone(client)
     const uiLocales = found.params['ui_locales']
     if (typeof uiLocales === 'string') state.uiLocales = uiLocales
     return client as unknown as ConsentClient
