@@ -7,12 +7,13 @@ import { AppError, asAppError } from '../../src/base/errors.ts'
 import { type IdentityId, isId } from '../../src/base/ids.ts'
 import type { PageError, Views } from '../../views/views.ts'
 import type { Bindings } from '../binding.ts'
+import { readForm } from '../form.ts'
+import type { RequestState } from '../request-state.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { identityLabel } from './consent.ts'
-import { readForm } from './form.ts'
 import { leave } from './leave.ts'
 import { offeredConnections } from './offered-connections.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly session: AccountSession

@@ -5,10 +5,11 @@ import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
 import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
+import type { RequestState } from '../request-state.ts'
 import { codeView } from './code-view.ts'
 import { lastMethod } from './last-method.ts'
 import { offeredConnections } from './offered-connections.ts'
-import { type Renderer, type RequestState, retryAfterSeconds } from './render.ts'
+import { type Renderer, retryAfterSeconds } from './render.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods

@@ -10,11 +10,12 @@ import type { Ending } from '../callbacks.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { Outcome } from '../outcome.ts'
+import type { RequestState } from '../request-state.ts'
 import { accountLabel } from './consent.ts'
 import { rememberMethod } from './last-method.ts'
 import { leave } from './leave.ts'
 import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
-import { announceRetry, type Renderer, type RequestState } from './render.ts'
+import { announceRetry, type Renderer } from './render.ts'
 
 interface Dependencies {
   readonly attempts: LoginAttempts

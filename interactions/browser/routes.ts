@@ -7,14 +7,15 @@ import { isId } from '../../src/base/ids.ts'
 import { requiresPhone } from '../../src/oidc/client-schema.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
+import { readForm } from '../form.ts'
+import type { RequestState } from '../request-state.ts'
 import { type AccountRooms, accountRoutes } from './account-routes.ts'
 import { receiveCallback, takeAnswer } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
-import { readForm } from './form.ts'
 import { refuseCrossSite } from './guard.ts'
 import { leave } from './leave.ts'
 import type { LoginResult, loginPages } from './login.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly provider: () => Provider
