@@ -5,6 +5,11 @@ import { lifetimesSchema } from './lifetimes.ts'
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
 export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', 'email', 'identities'] as const
 
+/** Whether a scope is one of the protocol's own. */
+export function isProtocolScope(scope: string): boolean {
+  return (protocolScopes as readonly string[]).includes(scope)
+}
+
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope token')
 const httpsOrLoopback = z.url().refine(isHttpsOrLoopback, 'must be https')
@@ -108,7 +113,6 @@ export function libraryMetadata(client: ClientSeed, secret: string | undefined):
   const { client_secret: _, scope: __, lifetimes: ___, redirect_uris, grant_types: ____, ...rest } = client
   const grantTypes = grantTypesOf(client)
   const scopes = scopesOf(client)
-  const isProtocolScope = (each: string) => (protocolScopes as readonly string[]).includes(each)
   const allowed = (scopes ?? protocolScopes).filter(
     (each) => isProtocolScope(each) && (each !== 'identities' || client.first_party),
   )

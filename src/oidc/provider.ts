@@ -14,7 +14,7 @@ import type { Sealer } from '../store/seal.ts'
 import type { Adapter } from './adapter.ts'
 import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
-import { extraProperties, protocolScopes } from './client-schema.ts'
+import { extraProperties, isProtocolScope, protocolScopes } from './client-schema.ts'
 import { existingGrant } from './grants.ts'
 import type { Keys } from './keys.ts'
 import { grantSeconds, maxSeconds, remainingSeconds } from './lifetimes.ts'
@@ -198,7 +198,7 @@ function loginClaims(ctx: KoaContextWithOIDC): Record<string, unknown> | undefin
 function asksForProtocolOnly(ctx: KoaContextWithOIDC): boolean {
   const scope = ctx.oidc.params?.['scope']
   if (ctx.oidc.params?.['grant_type'] !== 'refresh_token' || typeof scope !== 'string') return false
-  return scope.split(' ').every((each) => (protocolScopes as readonly string[]).includes(each))
+  return scope.split(' ').every(isProtocolScope)
 }
 
 /** Checks metadata the way the running server will; throws the library's `invalid_client_metadata`. */

@@ -1,7 +1,7 @@
 import type { Provider } from 'oidc-provider'
 import type { Database } from '../store/postgres.ts'
-import { type Catalog, catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
-import { clientPolicies } from './client-policies.ts'
+import { catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
+import { type ClientPolicies, clientPolicies } from './client-policies.ts'
 import type { ResourceSeed } from './client-schema.ts'
 import { loadKeys } from './keys.ts'
 import type { Lifetimes } from './lifetimes.ts'
@@ -24,7 +24,7 @@ type Handler = ReturnType<Provider['callback']>
 /** The provider in use. Clients and keys change while the server runs: a whole provider is built from them and takes over. */
 export interface OidcRuntime {
   provider(): Provider
-  catalog(): Catalog
+  policies(): ClientPolicies
   handler(): Handler
   /** Reads again and swaps when the catalog has changed; requests in flight finish on the provider they began with. */
   refresh(): Promise<boolean>
@@ -47,7 +47,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
 
   return {
     provider: () => current.provider,
-    catalog: () => current.catalog,
+    policies: () => current.policies,
     handler: () => current.handler,
     refresh,
     close: () => clearInterval(timer),
@@ -70,5 +70,5 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]
   const provider = buildProvider(parts, { clients, policies, keys })
   equip(provider)
-  return { version, catalog, provider, handler: provider.callback() }
+  return { version, policies, provider, handler: provider.callback() }
 }

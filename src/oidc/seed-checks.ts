@@ -1,5 +1,5 @@
 import type { Catalog } from './catalog.ts'
-import { type ClientSeed, protocolScopes, scopesOf } from './client-schema.ts'
+import { type ClientSeed, isProtocolScope, protocolScopes, scopesOf } from './client-schema.ts'
 import type { SeedProblem } from './seed-document.ts'
 import type { Seeds } from './seed-file.ts'
 import { meant } from './seed-messages.ts'
@@ -57,5 +57,5 @@ function lostScopes(
 }
 
 function resourceScopesOf(client: ClientSeed): string[] {
-  return (scopesOf(client) ?? []).filter((scope) => !(protocolScopes as readonly string[]).includes(scope))
+  return (scopesOf(client) ?? []).filter((scope) => !isProtocolScope(scope))
 }

@@ -108,6 +108,13 @@ export class Unit {
     this.#reads.set(key, Promise.resolve(payload))
   }
 
+  /** Notes who signed in where, beside a grant or session that is being saved. */
+  describe(model: 'Grant' | 'Session', value: string, about: string): void {
+    const key = `${model}:${recordId(model, value)}`
+    const row = this.#inserts.get(key)
+    if (row) this.#inserts.set(key, { ...row, about })
+  }
+
   /**
    * Keeps a session. A session that was read in this request is changed in place and only its own `authorizations` entries are
    * merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not brought back.
