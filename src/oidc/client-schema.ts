@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../base/duration.ts'
-import { lifetimesSchema } from './lifetimes.ts'
+import { profileClaims } from './claims.ts'
+import { lifetimesSchema, slidingAccess } from './lifetimes.ts'
 
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
 export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', 'email', 'identities'] as const
@@ -9,13 +10,27 @@ const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope token')
 const httpsOrLoopback = z.url().refine(isHttpsOrLoopback, 'must be https')
 
+/** What the access tokens of an API are like. A JWT is verified without asking, so nobody could tell that it slid. */
+const accessTokenSchema = z
+  .strictObject({
+    format: z.enum(['jwt', 'opaque']).default('jwt'),
+    ttl: duration.optional(),
+    sliding: slidingAccess.optional(),
+    /** Claims about the person that the API wants in the token, or at introspection. */
+    claims: z.array(z.enum(profileClaims)).default([]),
+  })
+  .superRefine(({ format, ttl, sliding }, { addIssue }) => {
+    const refuse = (message: string) => addIssue({ code: 'custom', path: ['sliding'], message })
+    if (sliding && format !== 'opaque') refuse('is only for format: opaque; a JWT cannot slide')
+    if (sliding && ttl !== undefined) refuse('stands beside ttl; name one of them')
+    if (sliding && sliding.idle > sliding.max) refuse('idle is longer than max')
+  })
+
 /** One API: the audience of its access tokens and what may be asked of it. */
 export const resourceSchema = z.strictObject({
   resource: z.url().refine((text) => !text.includes('#'), 'must not have a fragment'),
   scopes: z.array(scopeToken).default([]),
-  access_token: z
-    .strictObject({ format: z.enum(['jwt', 'opaque']).default('jwt'), ttl: duration.optional() })
-    .default({ format: 'jwt' }),
+  access_token: accessTokenSchema.prefault({}),
 })
 
 const secretSource = z.union(
@@ -69,7 +84,6 @@ export type ResourceSeed = z.output<typeof resourceSchema>
 export const extraProperties = [
   'first_party',
   'default_resource',
-  'lifetimes',
   'resource_scopes',
   'allowed_origins',
   'filing_number',
@@ -88,6 +102,23 @@ export function scopesOf({ scope }: Pick<ClientSeed, 'scope'>): string[] | undef
 /** Whether this client authenticates with a secret. */
 export function needsSecret(client: Pick<ClientSeed, 'token_endpoint_auth_method'>): boolean {
   return client.token_endpoint_auth_method.startsWith('client_secret')
+}
+
+/** Whether a client says itself what a field of its policy is, `refresh.idle`. */
+export function setsLifetime({ lifetimes }: Pick<ClientSeed, 'lifetimes'>, field: string): boolean {
+  return lifetimes?.[field.split('.')[0] as keyof typeof lifetimes] !== undefined
+}
+
+/** Whether people log in to this client; the others act in their own name. */
+export function hasPeople(client: Pick<ClientSeed, 'grant_types' | 'redirect_uris'>): boolean {
+  return grantTypesOf(client).some((type) => type !== 'client_credentials')
+}
+
+/** Whether this client may get access tokens for a resource. One that names no scopes may for every resource. */
+export function mayAskFor(client: Pick<ClientSeed, 'scope' | 'default_resource'>, resource: ResourceSeed): boolean {
+  const scopes = scopesOf(client)
+  if (!scopes || client.default_resource === resource.resource) return true
+  return resource.scopes.some((scope) => scopes.includes(scope))
 }
 
 /** The grant types of a client that names none: what its redirect URIs allow. */

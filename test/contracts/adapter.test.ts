@@ -246,7 +246,7 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
       const expiry = async () => ((await adapter('Session').find(id)) as { exp: number }).exp
       const first = await expiry()
       await change(id, (session) => {
-        session['exp'] = first + 30
+        session['exp'] = first + 3
       })
       expect(await expiry()).toBe(first)
       await change(id, (session) => {

@@ -62,7 +62,7 @@ describe('a good file', () => {
   test('gives clients and resources, and the secret it names', () => {
     const seeds = read({ 'seed.yaml': whole }, { BACKEND_SECRET: secret })
     expect(seeds.problems).toEqual([])
-    expect(catalogProblems(seeds, catalogOf({}), { prune: false })).toEqual([])
+    expect(catalogProblems(seeds, catalogOf({}), { prune: false, lifetimes })).toEqual([])
     expect(seeds.clients.map(({ seed }) => seed.client_id)).toEqual(['web', 'backend'])
     const [web, backend] = seeds.clients
     expect(web?.seed.lifetimes?.refresh).toEqual({ idle: 30 * day, max: 180 * day })
@@ -228,7 +228,7 @@ describe('against what is registered', () => {
   const api = { resource: 'https://api.example.com', scopes: ['orders:read', 'orders:write'] }
   const client = (rest: string) => `clients:\n  - client_id: web\n    token_endpoint_auth_method: none\n${rest}`
   const lines = (text: string, catalog: Catalog, prune = false) =>
-    catalogProblems(read({ 'seed.yaml': text }), catalog, { prune }).map(problemLine)
+    catalogProblems(read({ 'seed.yaml': text }), catalog, { prune, lifetimes }).map(problemLine)
 
   test('a resource and a scope must be known, from a file or from before', () => {
     const text = client('    default_resource: https://api.example.com\n    scope: openid orders:read\n')
