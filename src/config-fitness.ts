@@ -79,7 +79,7 @@ export function fitness(config: Config): Unfit[] {
 /** Settings that are each valid but do not go together. */
 export function contradictions(config: Config): Problem[] {
   const { issuer, sandbox, sandbox_exposed, secret_key, previous_secret_keys, server, ops } = config
-  const found: Problem[] = lifetimeProblems(config.lifetimes, { people: true }).map(({ fields, message }) => ({
+  const found: Problem[] = lifetimeProblems(config.lifetimes, 'session').map(({ fields, message }) => ({
     path: `lifetimes.${fields[0]}`,
     message,
   }))

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../base/duration.ts'
 import { profileClaims } from './claims.ts'
-import { lifetimesSchema, slidingAccess } from './lifetimes.ts'
+import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
 
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
 export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', 'email', 'identities'] as const
@@ -109,16 +109,20 @@ export function setsLifetime({ lifetimes }: Pick<ClientSeed, 'lifetimes'>, field
   return lifetimes?.[field.split('.')[0] as keyof typeof lifetimes] !== undefined
 }
 
-/** Whether people log in to this client; the others act in their own name. */
-export function hasPeople(client: Pick<ClientSeed, 'grant_types' | 'redirect_uris'>): boolean {
-  return grantTypesOf(client).some((type) => type !== 'client_credentials')
+/** Whose tokens a client's are, for its lifetimes. One that names no scopes may ask with `offline_access` and without. */
+export function holderOf(
+  client: Pick<ClientSeed, 'grant_types' | 'redirect_uris' | 'scope' | 'application_type'>,
+): TokenHolder {
+  const types = grantTypesOf(client)
+  if (types.every((type) => type === 'client_credentials')) return 'machine'
+  const isOffline = client.application_type === 'native' || scopesOf(client)?.includes('offline_access')
+  return isOffline && types.includes('refresh_token') ? 'offline' : 'session'
 }
 
-/** Whether this client may get access tokens for a resource. One that names no scopes may for every resource. */
-export function mayAskFor(client: Pick<ClientSeed, 'scope' | 'default_resource'>, resource: ResourceSeed): boolean {
-  const scopes = scopesOf(client)
-  if (!scopes || client.default_resource === resource.resource) return true
-  return resource.scopes.some((scope) => scopes.includes(scope))
+/** Whether a client says that it asks for tokens of a resource. */
+export function asksFor(client: Pick<ClientSeed, 'scope' | 'default_resource'>, resource: ResourceSeed): boolean {
+  const scopes = scopesOf(client) ?? []
+  return client.default_resource === resource.resource || resource.scopes.some((scope) => scopes.includes(scope))
 }
 
 /** The grant types of a client that names none: what its redirect URIs allow. */

@@ -70,15 +70,21 @@ export interface LifetimeProblem {
   readonly message: string
 }
 
-/** What is wrong with a policy. `people`: whether a person logs in at the client, so that there are sessions and refresh tokens. */
-export function lifetimeProblems(lifetimes: Lifetimes, { people }: { readonly people: boolean }): LifetimeProblem[] {
+/**
+ * Whose tokens they are: a machine's, which has neither session nor refresh token; an app's that may be without `offline_access`, so
+ * that its tokens end with the browser session; an app's that asks for it and outlives the session.
+ */
+export type TokenHolder = 'machine' | 'session' | 'offline'
+
+/** What is wrong with a policy. */
+export function lifetimeProblems(lifetimes: Lifetimes, holder: TokenHolder): LifetimeProblem[] {
   const { session, refresh } = lifetimes
   const limits = { session, refresh, access: accessLimit(lifetimes.access) }
   const found: LifetimeProblem[] = (['session', 'refresh', 'access'] as const).flatMap((name) => {
     const { idle, max } = limits[name]
     return max !== 'none' && idle > max ? [{ fields: [name], message: 'idle is longer than max' }] : []
   })
-  if (!people) return found
+  if (holder === 'machine') return found
   if (session.idle < fixedSeconds.code) {
     const message = `is shorter than the ${fixedSeconds.code}s a code lives, and would end before the login is done`
     found.push({ fields: ['session.idle'], message })
@@ -87,19 +93,23 @@ export function lifetimeProblems(lifetimes: Lifetimes, { people }: { readonly pe
     const message = `must be longer than the ${fixedSeconds.rotationGrace}s in which a refresh may be repeated`
     found.push({ fields: ['refresh.idle'], message })
   }
-  return [...found, ...accessProblems(limits.access, lifetimes, 'access')]
+  return [...found, ...accessProblems(limits.access, lifetimes, { holder, name: 'access' })]
 }
 
 /**
- * Why tokens with this life do not fit a client: whoever refreshes when the access token has ended must find a refresh token and
- * a session that have not, and what slides must not be cut short by them. `name` is how the access token's life is called.
+ * Why access tokens with this life do not fit a client: whoever refreshes when one has ended must find a refresh token that has
+ * not, and what slides must not be cut short by the session or the family of refresh tokens.
  */
 export function accessProblems(
   access: Sliding,
   { session, refresh }: Pick<Lifetimes, 'session' | 'refresh'>,
-  name: string,
+  {
+    holder,
+    name,
+  }: { readonly holder: TokenHolder /** What the access token's life is called. */; readonly name: string },
 ): LifetimeProblem[] {
-  return Object.entries({ refresh, session }).flatMap(([other, limit]) => {
+  const around = holder === 'machine' ? {} : holder === 'offline' ? { refresh } : { refresh, session }
+  return Object.entries(around).flatMap(([other, limit]) => {
     const isShorter = other === 'refresh' ? access.idle < limit.idle : access.idle <= limit.idle
     if (!isShorter) {
       const than = `${other}.idle (${formatDuration(limit.idle)})`

@@ -1,8 +1,8 @@
 import type { Catalog } from './catalog.ts'
 import {
+  asksFor,
   type ClientSeed,
-  hasPeople,
-  mayAskFor,
+  holderOf,
   protocolScopes,
   type ResourceSeed,
   scopesOf,
@@ -54,18 +54,20 @@ interface PairProblem {
 }
 
 function problemsBetween(client: ClientSeed, resource: ResourceSeed, defaults: Lifetimes): PairProblem[] {
-  if (!hasPeople(client) || !mayAskFor(client, resource)) return []
+  const holder = holderOf(client)
+  if (holder === 'machine' || !asksFor(client, resource)) return []
   const { ttl, sliding, claims } = resource.access_token
   const found: PairProblem[] = []
   if (claims.includes('identities') && !client.first_party) {
-    const message = `identities is only for first_party clients, and ${client.client_id} may ask for this resource`
+    const message = `identities is only for first_party clients, and ${client.client_id} asks for this resource`
     found.push({ message, clientField: undefined, resourceField: 'claims' })
   }
   const own = sliding ?? ttl
   if (own === undefined) return found
   const resourceField = sliding ? 'sliding' : 'ttl'
   const name = `${resourceField} of ${resource.resource}`
-  for (const { fields, message } of accessProblems(accessLimit(own), lifetimesOf(client.lifetimes, defaults), name)) {
+  const policy = lifetimesOf(client.lifetimes, defaults)
+  for (const { fields, message } of accessProblems(accessLimit(own), policy, { holder, name })) {
     const clientField = fields.slice(1).find((field) => setsLifetime(client, field))
     found.push({ message: `${message} for ${client.client_id}`, clientField, resourceField })
   }
@@ -109,7 +111,7 @@ function pairProblems(
 /** What of everything registered would end first by accident under these defaults; the server does not start with it. */
 export function registeredProblems({ clients, resources }: Catalog, defaults: Lifetimes): string[] {
   return [...clients.values()].flatMap(({ seed }) => {
-    const own = lifetimeProblems(lifetimesOf(seed.lifetimes, defaults), { people: hasPeople(seed) })
+    const own = lifetimeProblems(lifetimesOf(seed.lifetimes, defaults), holderOf(seed))
     const withResources = [...resources.values()].flatMap((each) => problemsBetween(seed, each.seed, defaults))
     return [
       ...own.map(({ fields, message }) => `client ${seed.client_id}: lifetimes.${fields[0]}: ${message}`),

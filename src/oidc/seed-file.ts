@@ -2,7 +2,7 @@ import { z } from 'zod'
 import {
   type ClientSeed,
   clientSchema,
-  hasPeople,
+  holderOf,
   isHttpsOrLoopback,
   type ResourceSeed,
   resourceSchema,
@@ -123,7 +123,7 @@ function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, default
   if (reserved) found.push(problem(['client_id'], `begins with ${reserved}, which Menshen keeps for itself`))
   if (seed.client_id.startsWith('usr_')) found.push(problem(['client_id'], 'begins with usr_, as the ids of users do'))
   const policy = lifetimesOf(seed.lifetimes, defaults)
-  for (const { fields, message } of lifetimeProblems(policy, { people: hasPeople(seed) })) {
+  for (const { fields, message } of lifetimeProblems(policy, holderOf(seed))) {
     // Left to the configuration are limits that this client does not set.
     const field = fields.find((each) => setsLifetime(seed, each))
     if (field) found.push(problem(['lifetimes', ...field.split('.')], message))
