@@ -6,6 +6,7 @@ import type { ResourceSeed } from './client-schema.ts'
 import { loadKeys } from './keys.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
+import { registeredProblems } from './seed-checks.ts'
 
 interface Dependencies {
   readonly parts: ProviderParts
@@ -58,7 +59,15 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
   const version = await catalogVersion(database.knex)
   const [catalog, keys] = await Promise.all([loadCatalog(database.knex), loadKeys({ database, sealer: parts.sealer })])
+  const problems = registeredProblems(catalog, lifetimes)
+  if (problems.length > 0) {
+    throw new Error(
+      `what is registered does not fit the configuration; mend it with clients apply:\n${problems.join('\n')}`,
+    )
+  }
+  const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]
   const policies = clientPolicies({
+    clients,
     resources: new Map(
       [...ownResources, ...[...catalog.resources.values()].map(({ seed }) => seed)].map((seed) => [
         seed.resource,
@@ -67,7 +76,6 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
     ),
     defaults: lifetimes,
   })
-  const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]
   const provider = buildProvider(parts, { clients, policies, keys })
   equip(provider)
   return { version, policies, provider, handler: provider.callback() }
