@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import { isSpare } from '../../src/accounts/spare.ts'
 import type { Account, Identity } from '../../src/accounts/user.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { type IdentityId, isId } from '../../src/base/ids.ts'
@@ -136,11 +137,4 @@ function ownIdentity({ identities }: Account, identityId: IdentityId): Identity 
   const identity = identities.find(({ id }) => id === identityId)
   if (!identity) throw new AppError('request.not_found')
   return identity
-}
-
-/** Whether somebody gets in without it. For what is shown; `AccountDirectory.unbind` decides. */
-function isSpare({ identities }: Account, { id }: Identity, hasPassword: boolean): boolean {
-  return identities.some(
-    (other) => other.id !== id && other.verifiedAt !== undefined && (other.provider !== 'username' || hasPassword),
-  )
 }
