@@ -22,6 +22,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
     sms: printed(messages.smsSender(), consoleSms({ stream: terminal })),
     mail: messages.mailSender(),
     connections,
+    oneTap: [],
     clients: demoClients(issuer, backendSecret),
     resources: demoResources(issuer),
     middleware(renderer) {

@@ -117,7 +117,9 @@ function itemRows({ items }: Node, path: string, depth: number): Row[] {
   if (items === undefined) return []
   const kinds = kindsOf(items)
   return kinds.flatMap((kind) => {
-    const type = kinds.length > 1 ? kind.properties?.['type']?.const : undefined
+    // What tells the kinds apart: `type`, or `vendor`.
+    const own = Object.values(kind.properties ?? {}).find((property) => property.const !== undefined)
+    const type = kinds.length > 1 ? own?.const : undefined
     return list(kind, `${path}[]`, depth, type === undefined ? undefined : String(type))
   })
 }
