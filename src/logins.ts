@@ -1,5 +1,6 @@
 import { LoginAttempts } from '../interactions/attempt.ts'
 import { AttemptRecords } from '../interactions/attempt-record.ts'
+import { Bindings } from '../interactions/binding.ts'
 import { Callbacks } from '../interactions/callbacks.ts'
 import { buildConnectors, type ConnectionOptions } from '../interactions/methods/connections.ts'
 import { buildOneTapVendors, type OneTapOptions } from '../interactions/methods/one-tap.ts'
@@ -43,9 +44,9 @@ export interface Logins extends Ways {
   readonly passwords: Passwords
   readonly hashing: Hasher
   /** The same for somebody who is signed in and adds a way in: methods and attempts that no login shares. */
-  readonly bindings: Ways
+  readonly bindings: Bindings
   /** Both for apps that draw their own screens. */
-  readonly native: Ways & { readonly bindings: Ways }
+  readonly native: Ways & { readonly bindings: Bindings }
   /** Ends every session and token of a user but this session. Answers how many sessions ended. */
   readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
   /** Who may make an account, and by what. */
@@ -149,6 +150,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     },
   }
   const walked = (methods: LoginMethods): Ways => ({ methods, attempts: new LoginAttempts({ ...common, methods }) })
+  const bindingsOf = (methods: LoginMethods) => new Bindings({ ...common, ...walked(methods) })
   return {
     ...walked(loginMethods({ codes, passwords, directory, limits, options })),
     callbacks,
@@ -156,10 +158,10 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     hashing,
     registration,
     limits,
-    bindings: walked(bindingMethods({ codes, options: { ...options, channels } })),
+    bindings: bindingsOf(bindingMethods({ codes, options: { ...options, channels } })),
     native: {
       ...walked(nativeMethods({ codes, passwords, spent, options })),
-      bindings: walked(nativeBindingMethods({ codes, spent, options: { ...options, channels } })),
+      bindings: bindingsOf(nativeBindingMethods({ codes, spent, options: { ...options, channels } })),
     },
     revokeOthers: (userId, sessionUid) => revokeOthers(database, userId, sessionUid),
   }

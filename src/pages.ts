@@ -123,7 +123,7 @@ function accountRooms(
   const identities = identityPages({
     ...common,
     passwords,
-    options: { methods: bindings.methods, limitOf: identityLimit(config.identities_per_provider) },
+    options: { bindings, limitOf: identityLimit(config.identities_per_provider) },
   })
   return {
     session,
@@ -140,7 +140,7 @@ function accountRooms(
       ...common,
       list: identities,
       options: {
-        ...bindings,
+        bindings,
         callbacks,
         countries,
         nowMs: clock,

@@ -4,9 +4,10 @@ import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
+import type { Form } from '../form.ts'
 import { maskTarget } from '../methods/otp.ts'
-import type { Form } from './form.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { RequestState } from '../request-state.ts'
+import type { Renderer } from './render.ts'
 
 interface Missing {
   readonly missingOIDCScope?: readonly string[]

@@ -4,19 +4,8 @@ import type { I18n, Locale } from '../../src/base/i18n.ts'
 import type { RenderPage, Translate } from '../../src/oidc/pages.ts'
 import type { ViewEngine } from '../../views/engine.ts'
 import type { PageError } from '../../views/views.ts'
+import type { RequestState } from '../request-state.ts'
 import { leave } from './leave.ts'
-
-/** What the first middleware finds out about every request. */
-export interface RequestState {
-  requestId: string
-  ip: string
-  clientName?: string | undefined
-  /** What the authorization request under way asks for. */
-  uiLocales?: string
-  /** What the protocol library failed with, when it was no refusal. */
-  failure?: unknown
-  locale?: Locale
-}
 
 /** A page that is shown may lead on to any registered client, so `form-action` stays open: browsers apply it to the whole chain of redirects. */
 const contentSecurityPolicy =

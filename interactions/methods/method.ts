@@ -43,6 +43,8 @@ export type Step<State> =
       readonly credential?: string
     }
 
+export type Proved = Extract<Step<unknown>, { kind: 'proved' }>
+
 /** One way for a person to prove an identity. It knows no user, no route, and not whether a page or an app asks. */
 export interface LoginMethod<State = unknown> {
   readonly id: string

@@ -32,6 +32,7 @@ export const clientSchema = z.strictObject({
   client_id: z.string().regex(/^[\x21-\x7E]{1,100}$/, 'must be 1 to 100 printable ASCII characters'),
   client_name: z.string().max(100).optional(),
   first_party: z.boolean().default(false),
+  require_phone: z.boolean().optional(),
   application_type: z.enum(['web', 'native']).default('web'),
   token_endpoint_auth_method: z
     .enum(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'])
@@ -73,11 +74,17 @@ export const extraProperties = [
   'resource_scopes',
   'allowed_origins',
   'filing_number',
+  'require_phone',
 ] as const
 
 /** Whether nobody on the way can read what is sent to an address. */
 export function isHttpsOrLoopback(address: string): boolean {
   return /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)/i.test(address)
+}
+
+/** Whether this client lets nobody in without a phone number. */
+export function requiresPhone(client: object): boolean {
+  return (client as { readonly require_phone?: unknown }).require_phone === true
 }
 
 /** The scopes a client may ask for, of the protocol and of resources; undefined when it does not say. */
