@@ -26,6 +26,16 @@ export interface OneTap {
   close(): Promise<void>
 }
 
+/** The settings that lead a server to them, as an operator would write them down. */
+export function oneTapSettings({ univerify, aliyun }: Pick<OneTap, 'univerify' | 'aliyun'>) {
+  const { functionUrl: function_url, secret, mode: protocol } = univerify
+  const { accessKeyId: access_key_id, accessKeySecret: access_key_secret, endpoint } = aliyun
+  return [
+    { vendor: 'univerify', function_url, secret, protocol },
+    { vendor: 'aliyun', access_key_id, access_key_secret, endpoint },
+  ]
+}
+
 /** Starts them on free ports of this machine; tokens are handed to pages of the issuer alone. */
 export async function startOneTap({ issuer, clock }: { issuer: string; clock: Clock }): Promise<OneTap> {
   const [appid, scheme] = ['__UNI__5A00001', 'sandbox']

@@ -121,7 +121,9 @@ async function wechat({ issuer, clock }: Where) {
     ],
   })
   const { url } = simulator
-  const settings = { type: 'wechat', website, official_account: officialAccount, open_url: url, api_url: url }
+  const browsers = { website, official_account: officialAccount }
+  const apps = { mobile_app: mobileApp, mini_program: miniProgram }
+  const settings = { type: 'wechat', ...browsers, ...apps, open_url: url, api_url: url }
   return { simulator, settings, mobileApp, miniProgram }
 }
 
@@ -143,7 +145,9 @@ async function qq({ clock, callback }: Where) {
       { appid: mobileAppid, secret: 'sandbox-qq-mobile-app', developer: 'sandbox', hasUnionid: true },
     ],
   })
-  return { simulator, settings: { type: 'qq', client_id, client_secret, graph_url: simulator.url }, mobileAppid }
+  const mobile_app = { appid: mobileAppid }
+  const settings = { type: 'qq', client_id, client_secret, mobile_app, graph_url: simulator.url }
+  return { simulator, settings, mobileAppid }
 }
 
 async function weibo({ clock, callback }: Where) {
@@ -203,7 +207,8 @@ async function apple({ issuer, clock, callback }: Where) {
     })),
   })
   const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const settings = { type: 'apple', client_id, team_id, key_id, private_key, issuer: simulator.url }
+  const ids = { client_id, bundle_ids: [bundleId], team_id, key_id }
+  const settings = { type: 'apple', ...ids, private_key, issuer: simulator.url }
   return { simulator, settings, bundleId }
 }
 
