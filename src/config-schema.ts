@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { connectionOptions } from '../interactions/methods/connections.ts'
+import { oneTapOptions } from '../interactions/methods/one-tap.ts'
 import { identityLimitOptions } from './accounts/identity-limit.ts'
 import { passwordOptions } from './accounts/password-options.ts'
 import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
@@ -244,6 +245,11 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .refine((all) => unique(all.map(({ id }) => id)), 'two connections have the same id')
       .default([])
       .describe('Upstreams people may log in with, in the order of their buttons.'),
+    one_tap: z
+      .array(oneTapOptions)
+      .refine((all) => unique(all.map(({ vendor }) => vendor)), 'two entries have the same vendor')
+      .default([])
+      .describe('Vendors that ask the carrier for the number of a phone, for apps.'),
     registration: z
       .strictObject({
         phone: z

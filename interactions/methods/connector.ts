@@ -80,13 +80,29 @@ export interface Connector {
   readonly apps?: Readonly<Partial<Record<AppMethod, (credential: UpstreamResponse) => Promise<Identification>>>>
 }
 
+/** A parameter an app must bring. Throws `request.invalid` naming it. */
+export function required(credential: UpstreamResponse, name: string): string {
+  const value = credential[name]
+  if (!value) throw new AppError('request.invalid', { field: name })
+  return value
+}
+
 /** Login methods of apps that bring what an upstream's SDK gave them. */
 export const appMethods = ['wechat_app', 'wechat_mini_program', 'qq_app', 'weibo_app', 'apple'] as const
 export type AppMethod = (typeof appMethods)[number]
 
+/** Texts all processes share and that vendors give one of at a time: the token of an API. Kept sealed. */
+export interface SharedTexts {
+  /** The text of this name, or where there is none what `make` gives, which a process calls once at a time. */
+  get(name: string, make: () => Promise<{ readonly text: string; readonly ttlSeconds: number }>): Promise<string>
+  /** Forgets this text; one that has taken its place stays. */
+  forget(name: string, text: string): Promise<void>
+}
+
 export interface ConnectorDependencies {
   readonly http: HttpClient
   readonly clock: Clock
+  readonly shared: SharedTexts
   /** False outside the sandbox: upstream addresses must be https. */
   readonly allowInsecure: boolean
 }
@@ -120,9 +136,12 @@ export class UpstreamAnswer extends Error {
   }
 }
 
-/** An upstream's refusal as one of our codes. */
+/** What a token that was not made for us is: a fault of the vendor's, or something an app should not have brought. */
+export type Unfit = 'upstream.refused' | 'upstream.code_invalid'
+
+/** The refusal of an upstream, or of a carrier, as one of our codes. */
 export function upstreamError(
-  code: Extract<ErrorCode, `upstream.${string}`>,
+  code: Extract<ErrorCode, `upstream.${string}` | `one_tap.${string}`>,
   answer: { readonly vendorCode: string | number; readonly requestId?: string | undefined; readonly cause?: unknown },
 ): AppError {
   return new AppError(code, { cause: new UpstreamAnswer(answer) })

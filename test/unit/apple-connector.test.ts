@@ -4,6 +4,7 @@ import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { apple } from '../../interactions/methods/apple.ts'
 import type { HttpRequest } from '../../src/base/http.ts'
+import { unshared } from '../support/unshared.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
@@ -32,7 +33,12 @@ describe('the client secret for Apple', () => {
         return { status: 400, headers: new Headers(), text: '{"error":"invalid_grant"}' }
       },
     }
-    const connector = apple.build(apple.options.parse(settings), { http, clock: () => now, allowInsecure: false })
+    const connector = apple.build(apple.options.parse(settings), {
+      http,
+      clock: () => now,
+      shared: unshared,
+      allowInsecure: false,
+    })
     await expect(connector.identify({ code: 'code' }, authorization)).rejects.toMatchObject({
       code: 'upstream.code_invalid',
     })
@@ -101,7 +107,12 @@ describe('an ID token of Apple', () => {
         return { status: 200, headers: new Headers(), text: JSON.stringify(answer) }
       },
     }
-    const connector = apple.build(apple.options.parse(settings), { http, clock: () => now, allowInsecure: false })
+    const connector = apple.build(apple.options.parse(settings), {
+      http,
+      clock: () => now,
+      shared: unshared,
+      allowInsecure: false,
+    })
     return connector.identify({ code: 'code' }, authorization)
   }
 

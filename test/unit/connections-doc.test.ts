@@ -20,7 +20,7 @@ function withKey(yaml: string): string {
 const schema = configSchema({ production: true, sandbox: false, port: 3000, isTerminal: false })
 const connections = snippets.flatMap((yaml) => {
   const settings: unknown = parse(withKey(yaml))
-  return schema.pick({ connections: true }).parse(settings).connections
+  return schema.pick({ connections: true, one_tap: true }).parse(settings).connections
 })
 
 test('docs/connections.md has a snippet for every kind, and the server takes each', () => {
