@@ -8,6 +8,7 @@ import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
 import { buildLogins, type StandIns } from './logins.ts'
+import { buildNative } from './native.ts'
 import { adapterFactory } from './oidc/adapter.ts'
 import type { ResourceSeed } from './oidc/client-schema.ts'
 import { listen } from './oidc/events.ts'
@@ -84,6 +85,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const pages = buildPages({ core, logins, provider: () => runtime.provider(), sessions })
   const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
+  const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
   const health = buildHealth({
     checks: {
       database: async () => {
@@ -116,6 +118,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       policies,
       sessions,
     }),
+    native.routes,
     pages.routes,
   ]
 

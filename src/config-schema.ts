@@ -2,13 +2,14 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { connectionOptions } from '../interactions/methods/connections.ts'
 import { oneTapOptions } from '../interactions/methods/one-tap.ts'
+import { captchaOptions } from '../interactions/native/captcha.ts'
 import { identityLimitOptions } from './accounts/identity-limit.ts'
 import { passwordOptions } from './accounts/password-options.ts'
 import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
 import { mailOptions } from './mail/smtp.ts'
 import { logLevels } from './ops/log.ts'
-import { smsSenderOptions } from './sms/registry.ts'
+import { smsOptions } from './sms/options.ts'
 
 /** What the defaults depend on. */
 export interface Mode {
@@ -36,13 +37,6 @@ const url = (protocols: RegExp, expected: string) =>
     .refine((text) => text.split(',').every((one) => protocols.test(URL.parse(one.trim())?.protocol ?? '')), expected)
     .transform((text) => new Secret(text))
     .meta({ secret: true })
-
-const windows = z.array(
-  z.strictObject({
-    max: z.int().min(1).describe('How many are allowed.'),
-    seconds: z.int().min(1).max(2_592_000).describe('Length of the rolling window.'),
-  }),
-)
 
 const documentUrl = z
   .string()
@@ -192,39 +186,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .refine((all) => unique(all.map(({ id }) => id)), 'two documents have the same id')
       .prefault(sandbox ? sampleAgreements : [])
       .describe('Documents a person agrees to before the first login.'),
-    sms: z
-      .strictObject({
-        senders: z
-          .array(smsSenderOptions)
-          .prefault([])
-          .describe('Vendors in the order they are tried. Empty in the sandbox: codes appear in the outbox.'),
-        countries: z
-          .array(z.string().regex(/^[1-9]\d{0,3}$/, 'expected a calling code such as 86, in quotes'))
-          .min(1)
-          .default(['86'])
-          .describe('Calling codes that are served.'),
-        limits: z
-          .strictObject({
-            per_number: windows
-              .default([
-                { max: 1, seconds: 60 },
-                { max: 5, seconds: 3600 },
-                { max: 10, seconds: 86_400 },
-              ])
-              .describe('Messages to one number.'),
-            per_ip: windows
-              .default([
-                { max: 20, seconds: 3600 },
-                { max: 100, seconds: 86_400 },
-              ])
-              .describe('Messages asked for from one address (IPv6: one /64). Many people can share one.'),
-            per_day_total: z.int().min(1).default(10_000).describe('Messages a day in all: the most a flood can cost.'),
-          })
-          .prefault({})
-          .describe('How many messages may be sent.'),
-      })
-      .prefault({})
-      .describe('Messages with one-time codes.'),
+    sms: smsOptions.prefault({}).describe('Messages with one-time codes.'),
     mail: mailOptions
       .optional()
       .describe('Outgoing mail. Absent: e-mail addresses cannot be registered outside the sandbox.'),
@@ -250,6 +212,9 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .refine((all) => unique(all.map(({ vendor }) => vendor)), 'two entries have the same vendor')
       .default([])
       .describe('Vendors that ask the carrier for the number of a phone, for apps.'),
+    captcha: captchaOptions
+      .optional()
+      .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),
     registration: z
       .strictObject({
         phone: z

@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import { type Client, errors } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
+import { challengePath } from '../../src/oidc/issue.ts'
 import { readForm } from '../form.ts'
 import type { RequestState } from '../request-state.ts'
 import type { Challenge, ChallengeAnswer } from './challenge.ts'
@@ -26,8 +27,7 @@ interface Dependencies {
   readonly words: Words & { readonly locale: (ctx: Context) => Locale }
 }
 
-export const challengePath = '/authorize-challenge'
-export const openapiPath = '/openapi.json'
+const openapiPath = '/openapi.json'
 
 /** The endpoints for apps of ours that draw their own screens. Every route says who may call it. */
 export function nativeRoutes({ issuer, challenge, identities, proofs, words }: Dependencies): Router {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { duration } from '../base/duration.ts'
+import { attestationSchema } from './attestation.ts'
 import { profileClaims } from './claims.ts'
 import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
 
@@ -53,6 +54,7 @@ export const clientSchema = z.strictObject({
   client_name: z.string().max(100).optional(),
   first_party: z.boolean().default(false),
   require_phone: z.boolean().optional(),
+  attestation: attestationSchema.optional(),
   application_type: z.enum(['web', 'native']).default('web'),
   token_endpoint_auth_method: z
     .enum(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'])
@@ -94,6 +96,7 @@ export const extraProperties = [
   'allowed_origins',
   'filing_number',
   'require_phone',
+  'attestation',
 ] as const
 
 /** Whether nobody on the way can read what is sent to an address. */

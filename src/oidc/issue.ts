@@ -64,6 +64,9 @@ interface Dependencies {
   readonly clock: Clock
 }
 
+/** Where apps of ours log people in on their own screens. */
+export const challengePath = '/authorize-challenge'
+
 const pushedSeconds = 60
 /** RFC 7636 §4.2: an S256 challenge is 32 bytes in base64url. */
 const challengePattern = /^[A-Za-z0-9_-]{43}$/

@@ -18,6 +18,7 @@ import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './client-schema.ts'
 import { existingGrant } from './grants.ts'
+import { challengePath } from './issue.ts'
 import type { Keys } from './keys.ts'
 import { fixedSeconds, grantSeconds, maxSeconds, remainingSeconds, sessionSeconds } from './lifetimes.ts'
 import { endWebGrants } from './logout.ts'
@@ -91,6 +92,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     loadExistingGrant: existingGrant({ policies, clock }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn) },
     renderError: pages.error,
+    discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
     fetch: outboundFetch(parts.privateAddresses),
 
     /** Every client rotates on every use, until so little is left of the absolute limit that a successor would be stillborn. */
