@@ -188,7 +188,9 @@ export class Challenge {
     const { issuer, sessions, steps, options } = this.#deps
     const { params = {}, jkt, deviceName, agreed, isHuman } = session
     const wanted = requestedAcrs(params, client.defaultAcrValues)
-    const isTooOld = options.nowMs() / 1000 - authTime > Number(params.max_age ?? Number.POSITIVE_INFINITY)
+    // What was proved in this request is as fresh as can be.
+    const ageSeconds = session.proved ? options.nowMs() / 1000 - authTime : 0
+    const isTooOld = ageSeconds > Number(params.max_age ?? Number.POSITIVE_INFINITY)
     if (isTooOld || (wanted && !wanted.includes(acrOf(amr)))) {
       const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
       return { step: steps.login(wanted), authSession: await sessions.keep(kept) }
