@@ -14,6 +14,7 @@ import { listen } from './oidc/events.ts'
 import { ensureKeys } from './oidc/keys.ts'
 import { libraryPages } from './oidc/pages.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
+import { sessionLife } from './oidc/session-life.ts'
 import { unitOfWork } from './oidc/unit-of-work.ts'
 import { health as buildHealth, type Health } from './ops/health.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from './ops/metrics.ts'
@@ -78,7 +79,9 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
 
   const logins = buildLogins(core, sandbox, metrics)
-  const pages = buildPages({ core, logins, provider: () => runtime.provider() })
+  const policies = () => runtime.policies()
+  const sessions = sessionLife({ policies, secure: issuer.startsWith('https:'), clock })
+  const pages = buildPages({ core, logins, provider: () => runtime.provider(), sessions })
   const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
   const health = buildHealth({
@@ -103,7 +106,16 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     slowClientGuessing({ clock }),
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
-    libraryAnswers({ units, store, mac: (text) => sealer.mac('device_poll', text), render, metrics, clock }),
+    libraryAnswers({
+      units,
+      store,
+      mac: (text) => sealer.mac('device_poll', text),
+      render,
+      metrics,
+      clock,
+      policies,
+      sessions,
+    }),
     pages.routes,
   ]
 

@@ -79,10 +79,10 @@ export function fitness(config: Config): Unfit[] {
 /** Settings that are each valid but do not go together. */
 export function contradictions(config: Config): Problem[] {
   const { issuer, sandbox, sandbox_exposed, secret_key, previous_secret_keys, server, ops } = config
-  const found: Problem[] = lifetimeProblems(config.lifetimes).map((text) => {
-    const [path = '', message = ''] = text.split(': ')
-    return { path, message }
-  })
+  const found: Problem[] = lifetimeProblems(config.lifetimes, 'session').map(({ fields, message }) => ({
+    path: `lifetimes.${fields[0]}`,
+    message,
+  }))
   if (sandbox && !sandbox_exposed && !isLoopback(new URL(issuer).hostname)) {
     found.push({
       path: 'issuer',

@@ -2,8 +2,11 @@ import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { RequestState } from '../interactions/request-state.ts'
 import { type Clock, epochSeconds } from './base/clock.ts'
+import type { ClientPolicies } from './oidc/client-policies.ts'
 import type { RenderPage } from './oidc/pages.ts'
 import { settleLostRefresh } from './oidc/rotation.ts'
+import type { SessionLife } from './oidc/session-life.ts'
+import { slideUsed } from './oidc/sliding.ts'
 import type { Unit } from './oidc/unit.ts'
 import type { UnitOfWork } from './oidc/unit-of-work.ts'
 import type { Metrics } from './ops/metrics.ts'
@@ -16,6 +19,8 @@ interface Dependencies {
   readonly render: RenderPage
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly policies: () => ClientPolicies
+  readonly sessions: Pick<SessionLife, 'stretchCookie'>
 }
 
 const routeOf = (ctx: Context) => (ctx as unknown as KoaContextWithOIDC).oidc?.route
@@ -27,7 +32,16 @@ const pollSeconds = 5
 const tooSoonSeconds = 4
 
 /** Around the library: writes leave before the reply, and answers are completed where the library leaves something to be wished. */
-export function libraryAnswers({ units, store, mac, render, metrics, clock }: Dependencies): Middleware {
+export function libraryAnswers({
+  units,
+  store,
+  mac,
+  render,
+  metrics,
+  clock,
+  policies,
+  sessions,
+}: Dependencies): Middleware {
   return async (ctx, next) => {
     let unit: Unit | undefined
     const won = await units.run(async (begun) => {
@@ -37,10 +51,14 @@ export function libraryAnswers({ units, store, mac, render, metrics, clock }: De
       const { failure } = ctx.state as RequestState
       if (failure !== undefined) throw failure
       if (routeOf(ctx) === 'token' && ctx.status >= 400) begun.abandon()
+      const nowSeconds = epochSeconds(clock)
+      if (routeOf(ctx))
+        await slideUsed(ctx as unknown as KoaContextWithOIDC, { unit: begun, policies: policies(), nowSeconds })
     })
     const { oidc } = ctx as unknown as KoaContextWithOIDC
     if (!oidc || !unit) return
     if (!won) await settleLostRefresh(ctx as unknown as KoaContextWithOIDC, unit, epochSeconds(clock))
+    sessions.stretchCookie(ctx as unknown as KoaContextWithOIDC)
     metrics.storeRoundTrips.observe({ route: String(oidc.route) }, unit.roundTrips)
     if (oidc.route === 'device_authorization' && ctx.status === 200) {
       ctx.body = { ...(ctx.body as object), interval: pollSeconds }

@@ -21,6 +21,7 @@ import { i18n as buildI18n, type Locale } from './base/i18n.ts'
 import { countryName } from './base/phone.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
+import type { SessionLife } from './oidc/session-life.ts'
 
 /** The pages for browsers. */
 export interface Pages {
@@ -35,6 +36,7 @@ interface Dependencies {
   readonly logins: Logins
   /** Asked at each request, because the provider may have been replaced. */
   readonly provider: () => Provider
+  readonly sessions: Pick<SessionLife, 'touch'>
 }
 
 const rememberedSeconds = 86_400
@@ -107,7 +109,7 @@ export function buildPages(dependencies: Dependencies): Pages {
 
 /** The account centre. */
 function accountRooms(
-  { core, logins, provider }: Dependencies,
+  { core, logins, provider, sessions }: Dependencies,
   renderer: Renderer,
   countries: (ctx: Context) => readonly Country[],
 ): AccountRooms {
@@ -118,6 +120,7 @@ function accountRooms(
     directory,
     nowSeconds: () => epochSeconds(clock),
     formToken: (uid) => sealer.mac('form_token', uid),
+    touch: sessions.touch,
   })
   const common = { session, renderer, directory, audit }
   const identities = identityPages({

@@ -118,7 +118,7 @@ function requestIds(): () => string {
   }
 }
 
-const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
+const methods = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
 
 /** What no route can make sense of and some would stumble over. */
 function refuseMalformed(ctx: Context): void {

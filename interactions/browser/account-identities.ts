@@ -1,16 +1,16 @@
-import { isIP } from 'node:net'
 import type { Context } from 'koa'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import { isSpare } from '../../src/accounts/spare.ts'
 import type { Account, Identity } from '../../src/accounts/user.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { type IdentityId, isId } from '../../src/base/ids.ts'
 import type { PageError, Views } from '../../views/views.ts'
 import type { Bindings } from '../binding.ts'
 import { readForm } from '../form.ts'
+import { identityLabel, maskIp } from '../labels.ts'
 import type { RequestState } from '../request-state.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
-import { identityLabel } from './consent.ts'
 import { leave } from './leave.ts'
 import { offeredConnections } from './offered-connections.ts'
 import type { Renderer } from './render.ts'
@@ -137,20 +137,4 @@ function ownIdentity({ identities }: Account, identityId: IdentityId): Identity 
   const identity = identities.find(({ id }) => id === identityId)
   if (!identity) throw new AppError('request.not_found')
   return identity
-}
-
-/** Whether somebody gets in without it. For what is shown; `AccountDirectory.unbind` decides. */
-function isSpare({ identities }: Account, { id }: Identity, hasPassword: boolean): boolean {
-  return identities.some(
-    (other) => other.id !== id && other.verifiedAt !== undefined && (other.provider !== 'username' || hasPassword),
-  )
-}
-
-/** Enough to recognise one's own network by: `203.0.113.*`, `2001:db8:1:*`. */
-function maskIp(ip: string | undefined): string | undefined {
-  if (ip === undefined || isIP(ip) === 0) return undefined
-  const mapped = /^::ffff:(\d+\.\d+\.\d+)\.\d+$/i.exec(ip)?.[1]
-  if (mapped !== undefined || isIP(ip) === 4) return `${mapped ?? ip.slice(0, ip.lastIndexOf('.'))}.*`
-  const [before = ''] = ip.split('::')
-  return `${before.split(':').slice(0, 3).join(':')}:*`
 }

@@ -5,6 +5,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
+import type { SessionLife } from '../../src/oidc/session-life.ts'
 import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */
@@ -39,6 +40,8 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly nowSeconds: () => number
   readonly formToken: (sessionUid: string) => string
+  /** Told of every page, because a visit keeps the session alive. */
+  readonly touch: SessionLife['touch']
 }
 
 /** Who is at the account pages. They trust the browser session of this server and nothing else. */
@@ -55,13 +58,14 @@ export interface AccountSession {
   comeBack(ctx: Context): void
 }
 
-export function accountSession({ provider, directory, nowSeconds, formToken }: Dependencies): AccountSession {
+export function accountSession({ provider, directory, nowSeconds, formToken, touch }: Dependencies): AccountSession {
   async function signedIn(ctx: Context): Promise<SignedIn | undefined> {
     const session = await provider().Session.get(ctx as never)
     const { accountId, loginTs, uid } = session
     if (!isId('usr', accountId)) return undefined
     const account = await directory.find(accountId)
     if (account?.user.status !== 'active') return undefined
+    await touch(ctx, session)
     return { account, sessionUid: uid, isFresh: nowSeconds() - (loginTs ?? 0) <= freshSeconds }
   }
 

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import { asciiText } from '../../src/base/ascii.ts'
 import { type AppError, asAppError } from '../../src/base/errors.ts'
 import type { I18n, Locale } from '../../src/base/i18n.ts'
 import type { RenderPage, Translate } from '../../src/oidc/pages.ts'
@@ -145,9 +146,4 @@ function withoutLang(search: string): string {
   query.delete('lang')
   const text = query.toString()
   return text === '' ? '' : `?${text}`
-}
-
-/** RFC 6749 §5.2 allows printable ASCII without quote and backslash. */
-function asciiText(text: string): string {
-  return text.replace(/[\u2018\u2019]/g, "'").replace(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, ' ')
 }

@@ -1,4 +1,4 @@
-import type { ResourceSeed } from '../../src/oidc/client-schema.ts'
+import { type ResourceSeed, resourceSchema } from '../../src/oidc/client-schema.ts'
 
 /** The API the demo calls: the audience of its access tokens. */
 export function demoResource(issuer: string): string {
@@ -6,7 +6,7 @@ export function demoResource(issuer: string): string {
 }
 
 export function demoResources(issuer: string): readonly ResourceSeed[] {
-  return [{ resource: demoResource(issuer), scopes: ['orders:read', 'orders:write'], access_token: { format: 'jwt' } }]
+  return [resourceSchema.parse({ resource: demoResource(issuer), scopes: ['orders:read', 'orders:write'] })]
 }
 
 /** One client of each kind, as the library takes them: an app of ours, one of somebody else, a backend, a television. */

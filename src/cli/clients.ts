@@ -4,7 +4,7 @@ import type { Core } from '../core.ts'
 import { type Catalog, loadCatalog, type StoredClient } from '../oidc/catalog.ts'
 import { removeClient, rotateSecret as rotate } from '../oidc/client-changes.ts'
 import { grantTypesOf, needsSecret } from '../oidc/client-schema.ts'
-import { lifetimesOf } from '../oidc/lifetimes.ts'
+import { lifetimesOf, type Sliding } from '../oidc/lifetimes.ts'
 import { exportDocument, exportText, inOrder } from '../oidc/seed-export.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open.ts'
@@ -42,11 +42,12 @@ export async function show(context: CommandContext): Promise<number> {
     if (!client) return refuse(context, refusal)
     const { seed, sealedSecret, written } = client
     const { access, session, refresh } = lifetimesOf(seed.lifetimes, config.lifetimes)
-    const sliding = ({ idle, max }: typeof session) => ({ idle: formatDuration(idle), max: formatDuration(max) })
+    const sliding = ({ idle, max }: Sliding) => ({ idle: formatDuration(idle), max: formatDuration(max) })
+    const accessText = typeof access === 'number' ? formatDuration(access) : sliding(access)
     const inForce = {
       grant_types: grantTypesOf(seed),
       token_endpoint_auth_method: seed.token_endpoint_auth_method,
-      lifetimes: { access: formatDuration(access), session: sliding(session), refresh: sliding(refresh) },
+      lifetimes: { access: accessText, session: sliding(session), refresh: sliding(refresh) },
       has_secret: sealedSecret !== undefined,
     }
     const registered = inOrder(written)

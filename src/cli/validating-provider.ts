@@ -29,6 +29,6 @@ export async function validatingProvider(core: Core): Promise<Provider> {
     clock,
     privateAddresses: config.outbound.private_addresses,
   }
-  const policies = clientPolicies({ resources: new Map(), defaults: config.lifetimes })
+  const policies = clientPolicies({ clients: [], resources: new Map(), defaults: config.lifetimes })
   return buildProvider(parts, { clients: [], policies, keys })
 }

@@ -9,6 +9,22 @@ export const claimsByScope = {
   identities: ['identities'],
 } as const
 
+/** Claims about a person that an API may have in its access tokens. */
+export const profileClaims = [
+  ...claimsByScope.profile,
+  ...claimsByScope.phone,
+  ...claimsByScope.email,
+  ...claimsByScope.identities,
+] as const
+
+export type ProfileClaim = (typeof profileClaims)[number]
+
+/** The scope that releases a claim. */
+export function scopeOf(claim: ProfileClaim): string {
+  const found = Object.entries(claimsByScope).find(([, claims]) => (claims as readonly string[]).includes(claim))
+  return found?.[0] ?? ''
+}
+
 /** What may be said about an account; the library keeps what the granted scopes and the `claims` parameter ask for. */
 export function claimsOf({ user, identities }: Account): Record<string, unknown> & { sub: string } {
   const phone = newest(identities, 'phone')

@@ -36,7 +36,7 @@ function leaves(value: unknown, field: string): [string, unknown][] {
 
 /** Seconds go back to the text they were read from. */
 function written(field: string, value: unknown): unknown {
-  const isDuration = field.startsWith('lifetimes.') || field === 'access_token.ttl'
+  const isDuration = /^(lifetimes|access_token\.(ttl$|sliding))/.test(field)
   return isDuration ? formatDuration(value as number | 'none') : value
 }
 

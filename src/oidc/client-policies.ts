@@ -1,12 +1,22 @@
 import { type Client, errors, type ResourceServer } from 'oidc-provider'
 import type { z } from 'zod'
+import { type ProfileClaim, scopeOf } from './claims.ts'
 import type { ResourceSeed } from './client-schema.ts'
-import { type Lifetimes, lifetimesOf, type lifetimesSchema } from './lifetimes.ts'
+import { accessLimit, type Lifetimes, lifetimesOf, type lifetimesSchema, type Sliding } from './lifetimes.ts'
 
 /** What we decide about a client beyond what the library knows of it. */
 export interface ClientPolicies {
   isFirstParty(client: Client): boolean
-  lifetimes(client: Client | undefined): Lifetimes
+  lifetimes(client: { readonly clientId: string } | undefined): Lifetimes
+  /** The session limits of every client a browser session is for; those of `client` with them. */
+  sessionLimits(authorizations: object | undefined, client?: { readonly clientId: string }): readonly Sliding[]
+  /** How long an access token for this resource lives for this client; without one, a token for userinfo. */
+  accessLimit(resource: string | undefined, client: { readonly clientId: string } | undefined): Sliding
+  /**
+   * The claims about the person that a token for this resource carries. SECURITY: a client can read its tokens, so for one that is
+   * not ours only what the person agreed to, and never `identities`.
+   */
+  tokenClaims(resource: string, client: Client, grantedScopes: ReadonlySet<string>): readonly ProfileClaim[]
   defaultResource(client: Client): string | undefined
   /** What a token for this resource looks like and may carry for this client. Throws `invalid_target`. */
   resourceServer(resource: string, client: Client): ResourceServer
@@ -17,19 +27,37 @@ export interface ClientPolicies {
 }
 
 export function clientPolicies({
+  clients,
   resources,
   defaults,
 }: {
+  /** As the library takes them. */
+  clients: readonly Readonly<Record<string, unknown>>[]
   resources: ReadonlyMap<string, ResourceSeed>
   defaults: Lifetimes
 }): ClientPolicies {
+  const own = new Map(clients.map((client) => [client['client_id'], client['lifetimes']]))
   const isFirstParty = (client: Client) => client['first_party'] === true
-  const lifetimes = (client: Client | undefined) =>
-    lifetimesOf(client?.['lifetimes'] as z.output<typeof lifetimesSchema> | undefined, defaults)
+  const lifetimes = (client: { readonly clientId: string } | undefined) =>
+    lifetimesOf(own.get(client?.clientId) as z.output<typeof lifetimesSchema> | undefined, defaults)
+  const limitOf = (resource: string | undefined, client: { readonly clientId: string } | undefined) => {
+    const { ttl, sliding } = resources.get(resource ?? '')?.access_token ?? {}
+    return sliding ?? accessLimit(ttl ?? lifetimes(client).access)
+  }
 
   return {
     isFirstParty,
     lifetimes,
+    sessionLimits(authorizations, client) {
+      const ids = new Set([...Object.keys(authorizations ?? {}), ...(client ? [client.clientId] : [])])
+      return [...ids].map((clientId) => lifetimes({ clientId }).session)
+    },
+    accessLimit: limitOf,
+    tokenClaims(resource, client, grantedScopes) {
+      const declared = resources.get(resource)?.access_token.claims ?? []
+      if (isFirstParty(client)) return declared
+      return declared.filter((claim) => claim !== 'identities' && grantedScopes.has(scopeOf(claim)))
+    },
     defaultResource: (client) => client['default_resource'] as string | undefined,
     resourceServer(identifier, client) {
       const seed = resources.get(identifier)
@@ -43,7 +71,7 @@ export function clientPolicies({
         scope: scopes.join(' '),
         audience: seed.resource,
         accessTokenFormat: seed.access_token.format,
-        accessTokenTTL: seed.access_token.ttl ?? lifetimes(client).access,
+        accessTokenTTL: limitOf(identifier, client).idle,
         jwt: { sign: { alg: 'ES256' } },
       }
     },

@@ -1,21 +1,41 @@
 import { z } from 'zod'
 import { duration } from '../base/duration.ts'
-import { lifetimesSchema } from './lifetimes.ts'
+import { profileClaims } from './claims.ts'
+import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
 
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
 export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', 'email', 'identities'] as const
+
+/** Whether a scope is one of the protocol's own. */
+export function isProtocolScope(scope: string): boolean {
+  return (protocolScopes as readonly string[]).includes(scope)
+}
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope token')
 const httpsOrLoopback = z.url().refine(isHttpsOrLoopback, 'must be https')
 
+/** What the access tokens of an API are like. A JWT is verified without asking, so nobody could tell that it slid. */
+const accessTokenSchema = z
+  .strictObject({
+    format: z.enum(['jwt', 'opaque']).default('jwt'),
+    ttl: duration.optional(),
+    sliding: slidingAccess.optional(),
+    /** Claims about the person that the API wants in the token, or at introspection. */
+    claims: z.array(z.enum(profileClaims)).default([]),
+  })
+  .superRefine(({ format, ttl, sliding }, { addIssue }) => {
+    const refuse = (message: string) => addIssue({ code: 'custom', path: ['sliding'], message })
+    if (sliding && format !== 'opaque') refuse('is only for format: opaque; a JWT cannot slide')
+    if (sliding && ttl !== undefined) refuse('stands beside ttl; name one of them')
+    if (sliding && sliding.idle > sliding.max) refuse('idle is longer than max')
+  })
+
 /** One API: the audience of its access tokens and what may be asked of it. */
 export const resourceSchema = z.strictObject({
   resource: z.url().refine((text) => !text.includes('#'), 'must not have a fragment'),
   scopes: z.array(scopeToken).default([]),
-  access_token: z
-    .strictObject({ format: z.enum(['jwt', 'opaque']).default('jwt'), ttl: duration.optional() })
-    .default({ format: 'jwt' }),
+  access_token: accessTokenSchema.prefault({}),
 })
 
 const secretSource = z.union(
@@ -70,7 +90,6 @@ export type ResourceSeed = z.output<typeof resourceSchema>
 export const extraProperties = [
   'first_party',
   'default_resource',
-  'lifetimes',
   'resource_scopes',
   'allowed_origins',
   'filing_number',
@@ -97,6 +116,27 @@ export function needsSecret(client: Pick<ClientSeed, 'token_endpoint_auth_method
   return client.token_endpoint_auth_method.startsWith('client_secret')
 }
 
+/** Whether a client says itself what a field of its policy is, `refresh.idle`. */
+export function setsLifetime({ lifetimes }: Pick<ClientSeed, 'lifetimes'>, field: string): boolean {
+  return lifetimes?.[field.split('.')[0] as keyof typeof lifetimes] !== undefined
+}
+
+/** Whose tokens a client's are, for its lifetimes. One that names no scopes may ask with `offline_access` and without. */
+export function holderOf(
+  client: Pick<ClientSeed, 'grant_types' | 'redirect_uris' | 'scope' | 'application_type'>,
+): TokenHolder {
+  const types = grantTypesOf(client)
+  if (types.every((type) => type === 'client_credentials')) return 'machine'
+  const isOffline = client.application_type === 'native' || scopesOf(client)?.includes('offline_access')
+  return isOffline && types.includes('refresh_token') ? 'offline' : 'session'
+}
+
+/** Whether a client says that it asks for tokens of a resource. */
+export function asksFor(client: Pick<ClientSeed, 'scope' | 'default_resource'>, resource: ResourceSeed): boolean {
+  const scopes = scopesOf(client) ?? []
+  return client.default_resource === resource.resource || resource.scopes.some((scope) => scopes.includes(scope))
+}
+
 /** The grant types of a client that names none: what its redirect URIs allow. */
 export function grantTypesOf(client: Pick<ClientSeed, 'grant_types' | 'redirect_uris'>): readonly string[] {
   if (client.grant_types) return client.grant_types
@@ -108,7 +148,6 @@ export function libraryMetadata(client: ClientSeed, secret: string | undefined):
   const { client_secret: _, scope: __, lifetimes: ___, redirect_uris, grant_types: ____, ...rest } = client
   const grantTypes = grantTypesOf(client)
   const scopes = scopesOf(client)
-  const isProtocolScope = (each: string) => (protocolScopes as readonly string[]).includes(each)
   const allowed = (scopes ?? protocolScopes).filter(
     (each) => isProtocolScope(each) && (each !== 'identities' || client.first_party),
   )

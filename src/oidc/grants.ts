@@ -1,9 +1,7 @@
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { ClientPolicies } from './client-policies.ts'
-import { grantSeconds } from './lifetimes.ts'
-
-const day = 86_400
+import { grantMarginSeconds, grantSeconds } from './lifetimes.ts'
 
 /**
  * The grant of this browser session for this client. For our own clients whatever the request names is granted without asking;
@@ -23,7 +21,7 @@ export function existingGrant({ policies, clock }: { policies: ClientPolicies; c
     const grant = mine ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
     const changed = isFirstParty && grantRequested(grant, ctx, String(params?.['scope'] ?? ''))
     const wantedExp = epochSeconds(clock) + grantSeconds(policies.lifetimes(client))
-    if (!mine || changed || wantedExp - (grant.exp ?? 0) > day) {
+    if (!mine || changed || wantedExp - (grant.exp ?? 0) > grantMarginSeconds) {
       grant.exp = Math.max(grant.exp ?? 0, wantedExp)
       await grant.save()
     }

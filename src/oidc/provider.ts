@@ -1,6 +1,8 @@
 import {
+  type AccessToken,
   type Account,
   type Client,
+  type ClientCredentials,
   type ClientMetadata,
   type Configuration,
   type KoaContextWithOIDC,
@@ -14,10 +16,10 @@ import type { Sealer } from '../store/seal.ts'
 import type { Adapter } from './adapter.ts'
 import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
-import { extraProperties, protocolScopes } from './client-schema.ts'
+import { extraProperties, isProtocolScope, protocolScopes } from './client-schema.ts'
 import { existingGrant } from './grants.ts'
 import type { Keys } from './keys.ts'
-import { grantSeconds, maxSeconds, remainingSeconds } from './lifetimes.ts'
+import { fixedSeconds, grantSeconds, maxSeconds, remainingSeconds, sessionSeconds } from './lifetimes.ts'
 import { endWebGrants } from './logout.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
@@ -41,13 +43,6 @@ export interface ProviderSettings {
   readonly policies: ClientPolicies
   readonly keys: Keys
 }
-
-/** Seconds. A code is used at once by a program; a person needs longer for a login or for a second screen. */
-const codeSeconds = 60
-const interactionSeconds = 3600
-const deviceCodeSeconds = 600
-const anonymousSessionSeconds = 600
-const idTokenSeconds = 3600
 
 /** The authorization server of the library with our rules. The only place that constructs it. */
 export function buildProvider(parts: ProviderParts, { clients, policies, keys }: ProviderSettings): Provider {
@@ -87,12 +82,12 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     cookies: {
       keys: keys.cookies,
       names: sessionCookieNames(secure),
-      long: { signed: true, httpOnly: true, sameSite: 'lax', secure, path: '/' },
+      long: longCookie(secure),
       short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
     },
     clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
     extraParams: { offline: keepOfflineAccess(policies) },
-    extraTokenClaims: (ctx) => loginClaims(ctx),
+    extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, clock }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn) },
     renderError: pages.error,
@@ -104,21 +99,20 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       return maxSeconds(limit) - (ctx.oidc.entities['RefreshToken'] as RefreshToken).totalLifetime() > 1
     },
     ttl: {
-      AuthorizationCode: codeSeconds,
-      Interaction: interactionSeconds,
-      DeviceCode: deviceCodeSeconds,
-      IdToken: idTokenSeconds,
-      AccessToken: (_, token, client) => token.resourceServer?.accessTokenTTL ?? policies.lifetimes(client).access,
-      ClientCredentials: (_, token, client) =>
-        token.resourceServer?.accessTokenTTL ?? policies.lifetimes(client).access,
+      AuthorizationCode: fixedSeconds.code,
+      Interaction: fixedSeconds.interaction,
+      DeviceCode: fixedSeconds.deviceCode,
+      IdToken: fixedSeconds.idToken,
+      AccessToken: (_, token, client) => policies.accessLimit(token.resourceServer?.identifier(), client).idle,
+      ClientCredentials: (_, token, client) => policies.accessLimit(token.resourceServer?.identifier(), client).idle,
       RefreshToken: (_, token, client) => remainingSeconds(policies.lifetimes(client).refresh, token.totalLifetime()),
       Grant: (ctx) => grantSeconds(lifetimesIn(ctx)),
       Session: (ctx, session) => {
-        if (!session.loginTs) return anonymousSessionSeconds
+        if (!session.loginTs) return fixedSeconds.anonymousSession
         const now = epochSeconds(clock)
-        const slid = remainingSeconds(lifetimesIn(ctx).session, now - session.loginTs)
-        // A client with a short limit must not shorten the session of the others.
-        return Math.max(slid, (session.exp ?? 0) - now)
+        const limits = policies.sessionLimits(session.authorizations, ctx.oidc.client)
+        // Where a client with a longer limit has left the session meanwhile, what it was given stays.
+        return Math.max(sessionSeconds(limits, now - session.loginTs), (session.exp ?? 0) - now)
       },
     },
     features: {
@@ -187,6 +181,26 @@ export function sessionCookieNames(secure: boolean): { session: string; interact
   }
 }
 
+/** How the person logged in, and what the resource's registration wants to know about them. */
+async function tokenClaims(
+  ctx: KoaContextWithOIDC,
+  token: AccessToken | ClientCredentials,
+  policies: ClientPolicies,
+): Promise<Record<string, unknown> | undefined> {
+  const { client, account, grant } = ctx.oidc
+  const resource = token.resourceServer?.identifier()
+  if (!client || !account || !grant || resource === undefined) return loginClaims(ctx)
+  const wanted = policies.tokenClaims(resource, client, new Set(grant.getOIDCScope().split(' ')))
+  if (wanted.length === 0) return loginClaims(ctx)
+  const known = await account.claims('userinfo', '', {}, [])
+  return { ...loginClaims(ctx), ...Object.fromEntries(wanted.map((claim) => [claim, known[claim]])) }
+}
+
+/** How the cookie of a session is set. */
+export function longCookie(secure: boolean) {
+  return { signed: true, httpOnly: true, sameSite: 'lax', secure, path: '/' } as const
+}
+
 function loginClaims(ctx: KoaContextWithOIDC): Record<string, unknown> | undefined {
   const { AuthorizationCode, RefreshToken, DeviceCode } = ctx?.oidc?.entities ?? {}
   const source = (AuthorizationCode ?? RefreshToken ?? DeviceCode) as
@@ -198,7 +212,7 @@ function loginClaims(ctx: KoaContextWithOIDC): Record<string, unknown> | undefin
 function asksForProtocolOnly(ctx: KoaContextWithOIDC): boolean {
   const scope = ctx.oidc.params?.['scope']
   if (ctx.oidc.params?.['grant_type'] !== 'refresh_token' || typeof scope !== 'string') return false
-  return scope.split(' ').every((each) => (protocolScopes as readonly string[]).includes(each))
+  return scope.split(' ').every(isProtocolScope)
 }
 
 /** Checks metadata the way the running server will; throws the library's `invalid_client_metadata`. */

@@ -26,6 +26,38 @@ export interface RecordRow {
   readonly sessionUid: string | null
   readonly userId: string | null
   readonly expiresAt: number
+  /** Who signed in where, JSON; for grants and sessions. */
+  readonly about?: string
+}
+
+/** A row as the statements read it, with its grant and session. Times are seconds since the epoch. */
+export interface StoredRow {
+  readonly model: number
+  readonly payload: string
+  readonly expires: number
+  readonly consumed: number | null
+  readonly grant_id: string | null
+  readonly grant_payload: string | null
+  readonly grant_expires: number | null
+  readonly session_uid: string | null
+  readonly session_id: string | null
+  readonly session_payload: string | null
+  readonly session_expires: number | null
+  readonly uid: string | null
+  readonly user_id: string | null
+  readonly account: string | null
+}
+
+/** A row that lives on until `expiresAt`, in seconds since the epoch, because it was used; never shorter than before. */
+export interface Slide {
+  readonly model: DurableModel
+  readonly id: string
+  readonly expiresAt: number
+}
+
+/** The payload of a row. The column says when it ends: use moves that, not the text. */
+export function payloadOf(text: string, expires: number): Payload {
+  return { ...(JSON.parse(text) as Payload), exp: expires }
 }
 
 /** A session as it was read in this request and as it leaves it: only the difference of `authorizations` is written. */
@@ -53,9 +85,12 @@ const tokenModels = [
   durableModels.AuthorizationCode,
 ].join(', ')
 
+const seconds = (column: string) => `extract(epoch from ${column})::float8`
+
 const related = `
-  t.model, t.payload, extract(epoch from t.consumed_at)::int as consumed,
-  t.grant_id, g.payload as grant_payload, t.session_uid, s.payload as session_payload, t.user_id, ${accountJson('t.user_id')} as account
+  t.model, t.payload, ${seconds('t.expires_at')} as expires, extract(epoch from t.consumed_at)::int as consumed,
+  t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires,
+  t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires, t.user_id, ${accountJson('t.user_id')} as account
   from oidc_records t
   left join oidc_records g on g.model = ${durableModels.Grant} and g.id = t.grant_id
   left join oidc_records s on s.uid = t.session_uid`
@@ -74,15 +109,15 @@ export const statements = {
   },
   session: {
     name: 'oidc_session',
-    text: `select t.payload, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
+    text: `select t.payload, ${seconds('t.expires_at')} as expires, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
   },
   sessionByUid: {
     name: 'oidc_session_by_uid',
-    text: `select t.payload, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.uid = $1`,
+    text: `select t.payload, ${seconds('t.expires_at')} as expires, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.uid = $1`,
   },
   grant: {
     name: 'oidc_grant',
-    text: `select t.payload from oidc_records t where t.model = ${durableModels.Grant} and t.id = $1`,
+    text: `select t.payload, ${seconds('t.expires_at')} as expires from oidc_records t where t.model = ${durableModels.Grant} and t.id = $1`,
   },
   /** What became of a refresh token. */
   rotation: {
@@ -93,6 +128,7 @@ export const statements = {
     name: 'oidc_end_grant',
     text: `delete from oidc_records where grant_id = $1 or (model = ${durableModels.Grant} and id = $1)`,
   },
+  slide: { name: 'oidc_slide', text: slideText(1, '') },
   insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
   /** What replaces a value is inserted only if that was still unused. */
   consume: { name: 'oidc_consume', text: consumeText() },
@@ -102,23 +138,31 @@ export const statements = {
 
 const rowColumns = ['model', 'id', 'payload', 'grant_id', 'uid', 'user_code', 'session_uid', 'user_id'] as const
 
+/** Monotonic, so that requests at the same moment need not agree: the latest end stays. */
+function slideText(first: number, where: string): string {
+  return `update oidc_records o set expires_at = to_timestamp(n.expires_at)
+    from unnest($${first}::smallint[], $${first + 1}::text[], $${first + 2}::float8[]) as n(model, id, expires_at)
+    where o.model = n.model and o.id = n.id and o.expires_at < to_timestamp(n.expires_at) ${where}`
+}
+
 function insertText(where: string): string {
-  return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at)
-    select m, i, p, g, u, c, s, a, to_timestamp(e)
-    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[])
-      as x(m, i, p, g, u, c, s, a, e) ${where}`
+  return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about)
+    select m, i, p, g, u, c, s, a, to_timestamp(e), b
+    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[], $10::text[])
+      as x(m, i, p, g, u, c, s, a, e, b) ${where}`
 }
 
 function onConflict(): string {
   return `on conflict (model, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
-    user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id, expires_at = excluded.expires_at`
+    user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id, expires_at = excluded.expires_at,
+    about = coalesce(excluded.about, oidc_records.about)`
 }
 
 /** The compare-and-set of `consume`. */
 function consumedText(): string {
   return `consumed as (
-      update oidc_records set consumed_at = to_timestamp($10), successor = $13
-      where model = $11 and id = $12 and consumed_at is null returning 1
+      update oidc_records set consumed_at = to_timestamp($11), successor = $14
+      where model = $12 and id = $13 and consumed_at is null returning 1
     )`
 }
 
@@ -131,27 +175,40 @@ function consumeText(): string {
 
 function commitText(): string {
   return `with ${consumedText()}, allowed as (
-      select 1 where $12::text is null or exists (select 1 from consumed)
+      select 1 where $13::text is null or exists (select 1 from consumed)
     ), deleted as (
-      delete from oidc_records where (model, id) in (select * from unnest($14::smallint[], $15::text[]))
+      delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], $16::text[]))
     ), revoked as (
-      delete from oidc_records where grant_id = any($16::text[])
+      delete from oidc_records where grant_id = any($17::text[])
     ), sessions as (
-      update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId', expires_at = to_timestamp(n.expires_at),
+      update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId',
+        expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)),
         payload = (n.payload || jsonb_build_object('authorizations',
           (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
-      from unnest($17::text[], $18::text[], $19::jsonb[], $20::jsonb[], $21::jsonb[], $22::float8[])
+      from unnest($18::text[], $19::text[], $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::float8[])
         as n(uid, id, payload, removed, changed, expires_at)
       where o.uid = n.uid and exists (select 1 from allowed)
+    ), slid as (
+      ${slideText(24, 'and exists (select 1 from allowed)')}
     ), inserted as (
       ${insertText('where exists (select 1 from allowed)')} ${onConflict()}
     )
     select exists (select 1 from allowed) as allowed`
 }
 
-/** Rows as the nine array parameters of an insert. */
+/** Slides as the three array parameters of their update, in one order everywhere, so that two requests cannot lock crosswise. */
+export function slideValues(slides: readonly Slide[]): unknown[] {
+  const inOrder = slides.toSorted((a, b) => durableModels[a.model] - durableModels[b.model] || (a.id < b.id ? -1 : 1))
+  return [
+    inOrder.map(({ model }) => durableModels[model]),
+    inOrder.map(({ id }) => id),
+    inOrder.map(({ expiresAt }) => expiresAt),
+  ]
+}
+
+/** Rows as the ten array parameters of an insert. */
 export function insertValues(rows: readonly RecordRow[]): unknown[] {
-  const columns: unknown[][] = [...rowColumns.map(() => []), []]
+  const columns: unknown[][] = [...rowColumns.map(() => []), [], []]
   for (const row of rows) {
     const values = [
       durableModels[row.model],
@@ -163,6 +220,7 @@ export function insertValues(rows: readonly RecordRow[]): unknown[] {
       row.sessionUid,
       row.userId,
       row.expiresAt,
+      row.about ?? null,
     ]
     values.forEach((value, index) => {
       columns[index]?.push(value)

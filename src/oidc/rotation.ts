@@ -1,11 +1,9 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
+import { fixedSeconds } from './lifetimes.ts'
 import type { Payload } from './records.ts'
 import { revealSuccessor } from './successor.ts'
 import type { Unit } from './unit.ts'
-
-/** Seconds in which a rotated refresh token still brings its holder the one successor it got. */
-export const graceSeconds = 30
 
 /**
  * Lets a refresh with a token that was rotated a moment ago go on as if it were unused, up to the write, which it loses;
@@ -17,7 +15,8 @@ export function withGrace(
   nowSeconds: number,
 ): Payload | undefined {
   const { consumed, ...rest } = payload ?? {}
-  if (route !== 'token' || typeof consumed !== 'number' || nowSeconds - consumed > graceSeconds) return payload
+  if (route !== 'token' || typeof consumed !== 'number' || nowSeconds - consumed > fixedSeconds.rotationGrace)
+    return payload
   return rest
 }
 
@@ -32,7 +31,7 @@ export async function settleLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
   const isRefresh = ctx.oidc.params?.['grant_type'] === 'refresh_token' && typeof oldToken === 'string'
   if (!isRefresh || body?.['refresh_token'] === undefined) return refuse(ctx)
   const old = await unit.rotationOf(oldToken)
-  const isRecent = typeof old?.consumed === 'number' && nowSeconds - old.consumed <= graceSeconds
+  const isRecent = typeof old?.consumed === 'number' && nowSeconds - old.consumed <= fixedSeconds.rotationGrace
   const successor = isRecent && old.successor !== null ? revealSuccessor(oldToken, old.successor) : undefined
   if (successor !== undefined && (await unit.rotationOf(successor))?.consumed === null) {
     await unit.flushWithout('RefreshToken')

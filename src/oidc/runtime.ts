@@ -1,11 +1,12 @@
 import type { Provider } from 'oidc-provider'
 import type { Database } from '../store/postgres.ts'
-import { type Catalog, catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
-import { clientPolicies } from './client-policies.ts'
+import { catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
+import { type ClientPolicies, clientPolicies } from './client-policies.ts'
 import type { ResourceSeed } from './client-schema.ts'
 import { loadKeys } from './keys.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
+import { registeredProblems } from './seed-checks.ts'
 
 interface Dependencies {
   readonly parts: ProviderParts
@@ -24,7 +25,7 @@ type Handler = ReturnType<Provider['callback']>
 /** The provider in use. Clients and keys change while the server runs: a whole provider is built from them and takes over. */
 export interface OidcRuntime {
   provider(): Provider
-  catalog(): Catalog
+  policies(): ClientPolicies
   handler(): Handler
   /** Reads again and swaps when the catalog has changed; requests in flight finish on the provider they began with. */
   refresh(): Promise<boolean>
@@ -47,7 +48,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
 
   return {
     provider: () => current.provider,
-    catalog: () => current.catalog,
+    policies: () => current.policies,
     handler: () => current.handler,
     refresh,
     close: () => clearInterval(timer),
@@ -58,7 +59,15 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
   const version = await catalogVersion(database.knex)
   const [catalog, keys] = await Promise.all([loadCatalog(database.knex), loadKeys({ database, sealer: parts.sealer })])
+  const problems = registeredProblems(catalog, lifetimes)
+  if (problems.length > 0) {
+    throw new Error(
+      `what is registered does not fit the configuration; mend it with clients apply:\n${problems.join('\n')}`,
+    )
+  }
+  const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]
   const policies = clientPolicies({
+    clients,
     resources: new Map(
       [...ownResources, ...[...catalog.resources.values()].map(({ seed }) => seed)].map((seed) => [
         seed.resource,
@@ -67,8 +76,7 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
     ),
     defaults: lifetimes,
   })
-  const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]
   const provider = buildProvider(parts, { clients, policies, keys })
   equip(provider)
-  return { version, catalog, provider, handler: provider.callback() }
+  return { version, policies, provider, handler: provider.callback() }
 }

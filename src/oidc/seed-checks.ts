@@ -1,5 +1,15 @@
 import type { Catalog } from './catalog.ts'
-import { type ClientSeed, protocolScopes, scopesOf } from './client-schema.ts'
+import {
+  asksFor,
+  type ClientSeed,
+  holderOf,
+  isProtocolScope,
+  protocolScopes,
+  type ResourceSeed,
+  scopesOf,
+  setsLifetime,
+} from './client-schema.ts'
+import { accessLimit, accessProblems, type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
 import type { SeedProblem } from './seed-document.ts'
 import type { Seeds } from './seed-file.ts'
 import { meant } from './seed-messages.ts'
@@ -8,7 +18,7 @@ import { meant } from './seed-messages.ts'
 export function catalogProblems(
   { resources, clients }: Seeds,
   catalog: Catalog,
-  { prune }: { readonly prune: boolean },
+  { prune, lifetimes }: { readonly prune: boolean; readonly lifetimes: Lifetimes },
 ): SeedProblem[] {
   const registered = prune ? [] : [...catalog.resources.values()].map(({ seed }) => seed)
   const known = new Map(
@@ -32,7 +42,83 @@ export function catalogProblems(
       found.push(problem(['scope'], 'identities is only for first_party clients'))
     }
   }
+  found.push(...pairProblems({ resources, clients }, catalog, { prune, lifetimes }))
   return prune ? found : [...found, ...lostScopes({ resources, clients }, catalog, scopes)]
+}
+
+/** What is wrong between one client and one resource whose tokens it may get. */
+interface PairProblem {
+  readonly message: string
+  /** Field of the client's policy that would mend it; undefined: only the resource can. */
+  readonly clientField: string | undefined
+  readonly resourceField: string
+}
+
+function problemsBetween(client: ClientSeed, resource: ResourceSeed, defaults: Lifetimes): PairProblem[] {
+  const holder = holderOf(client)
+  if (holder === 'machine' || !asksFor(client, resource)) return []
+  const { ttl, sliding, claims } = resource.access_token
+  const found: PairProblem[] = []
+  if (claims.includes('identities') && !client.first_party) {
+    const message = `identities is only for first_party clients, and ${client.client_id} asks for this resource`
+    found.push({ message, clientField: undefined, resourceField: 'claims' })
+  }
+  const own = sliding ?? ttl
+  if (own === undefined) return found
+  const resourceField = sliding ? 'sliding' : 'ttl'
+  const name = `${resourceField} of ${resource.resource}`
+  const policy = lifetimesOf(client.lifetimes, defaults)
+  for (const { fields, message } of accessProblems(accessLimit(own), policy, { holder, name })) {
+    const clientField = fields.slice(1).find((field) => setsLifetime(client, field))
+    found.push({ message: `${message} for ${client.client_id}`, clientField, resourceField })
+  }
+  return found
+}
+
+/** Told at the resource where the files have it, else at the client. */
+function pairProblems(
+  { resources, clients }: Pick<Seeds, 'resources' | 'clients'>,
+  catalog: Catalog,
+  { prune, lifetimes }: { readonly prune: boolean; readonly lifetimes: Lifetimes },
+): SeedProblem[] {
+  const inFiles = <Item extends { readonly seed: object }>(items: readonly Item[], id: string) =>
+    new Set(items.map(({ seed }) => (seed as Record<string, unknown>)[id]))
+  const givenClients = inFiles(clients, 'client_id')
+  const givenResources = inFiles(resources, 'resource')
+  const otherClients = prune
+    ? []
+    : [...catalog.clients.values()].filter((each) => !givenClients.has(each.seed.client_id))
+  const otherResources = prune
+    ? []
+    : [...catalog.resources.values()].filter((each) => !givenResources.has(each.seed.resource))
+  const sound = clients.filter(({ broken }) => broken.size === 0)
+  const atResources = resources.flatMap(({ seed, problem }) =>
+    [...sound, ...otherClients].flatMap((client) =>
+      problemsBetween(client.seed, seed, lifetimes).map(({ message, resourceField }) =>
+        problem(['access_token', resourceField], message),
+      ),
+    ),
+  )
+  const atClients = sound.flatMap(({ seed, problem }) =>
+    otherResources.flatMap((resource) =>
+      problemsBetween(seed, resource.seed, lifetimes).map(({ message, clientField }) =>
+        problem(clientField ? ['lifetimes', ...clientField.split('.')] : [], message),
+      ),
+    ),
+  )
+  return [...atResources, ...atClients]
+}
+
+/** What of everything registered would end first by accident under these defaults; the server does not start with it. */
+export function registeredProblems({ clients, resources }: Catalog, defaults: Lifetimes): string[] {
+  return [...clients.values()].flatMap(({ seed }) => {
+    const own = lifetimeProblems(lifetimesOf(seed.lifetimes, defaults), holderOf(seed))
+    const withResources = [...resources.values()].flatMap((each) => problemsBetween(seed, each.seed, defaults))
+    return [
+      ...own.map(({ fields, message }) => `client ${seed.client_id}: lifetimes.${fields[0]}: ${message}`),
+      ...withResources.map(({ message }) => `client ${seed.client_id}: ${message}`),
+    ]
+  })
 }
 
 /** A scope may not disappear under a client that no file mentions: nobody would notice until its logins fail. */
@@ -57,5 +143,5 @@ function lostScopes(
 }
 
 function resourceScopesOf(client: ClientSeed): string[] {
-  return (scopesOf(client) ?? []).filter((scope) => !(protocolScopes as readonly string[]).includes(scope))
+  return (scopesOf(client) ?? []).filter((scope) => !isProtocolScope(scope))
 }

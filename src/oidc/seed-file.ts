@@ -1,5 +1,13 @@
 import { z } from 'zod'
-import { type ClientSeed, clientSchema, isHttpsOrLoopback, type ResourceSeed, resourceSchema } from './client-schema.ts'
+import {
+  type ClientSeed,
+  clientSchema,
+  holderOf,
+  isHttpsOrLoopback,
+  type ResourceSeed,
+  resourceSchema,
+  setsLifetime,
+} from './client-schema.ts'
 import { type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
 import { type Path, readDocument, type SeedDocument, type SeedProblem } from './seed-document.ts'
 import { describeIssues } from './seed-messages.ts'
@@ -114,11 +122,11 @@ function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, default
   const reserved = /^(menshen-|sandbox-)/.exec(seed.client_id)?.[1]
   if (reserved) found.push(problem(['client_id'], `begins with ${reserved}, which Menshen keeps for itself`))
   if (seed.client_id.startsWith('usr_')) found.push(problem(['client_id'], 'begins with usr_, as the ids of users do'))
-  for (const text of lifetimeProblems(lifetimesOf(seed.lifetimes, defaults))) {
-    const [path = '', message = ''] = text.split(': ')
+  const policy = lifetimesOf(seed.lifetimes, defaults)
+  for (const { fields, message } of lifetimeProblems(policy, holderOf(seed))) {
     // Left to the configuration are limits that this client does not set.
-    const [, name = ''] = path.split('.')
-    if (Object.hasOwn(seed.lifetimes ?? {}, name)) found.push(problem(path.split('.'), message))
+    const field = fields.find((each) => setsLifetime(seed, each))
+    if (field) found.push(problem(['lifetimes', ...field.split('.')], message))
   }
   for (const name of ['redirect_uris', 'post_logout_redirect_uris'] as const) {
     for (const [index, uri] of (broken.has(name) ? [] : seed[name]).entries()) {

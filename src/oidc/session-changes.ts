@@ -1,13 +1,12 @@
+import { worthwhileGain } from './lifetimes.ts'
 import type { Payload, SessionChange } from './records.ts'
 
-/** Seconds by which a session's expiry may lag behind before it is written again; spares a write on every request. */
-const sessionSlackSeconds = 600
-
-/** Whether what the library wants kept of a session says nothing that is not kept already. */
-export function isUnchanged(before: Payload, after: Payload): boolean {
+/** Whether what the library wants kept of a session says nothing that is not kept already, or too little to be worth a write. */
+export function isUnchanged(before: Payload, after: Payload, nowSeconds: number): boolean {
   const { exp: expBefore, iat: _a, jti: _b, ...restBefore } = before
   const { exp: expAfter, iat: _c, jti: _d, ...restAfter } = after
-  if (Math.abs(Number(expAfter) - Number(expBefore)) >= sessionSlackSeconds) return false
+  const life = Number(expAfter) - nowSeconds
+  if (Number(expAfter) - Number(expBefore) >= worthwhileGain(life)) return false
   return canonical(restBefore) === canonical(restAfter)
 }
 

@@ -6,9 +6,12 @@ import {
   type DurableModel,
   durableModels,
   type Payload,
+  payloadOf,
   type RecordRow,
   recordId,
   type SessionChange,
+  type Slide,
+  type StoredRow,
   statements,
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
@@ -29,19 +32,6 @@ export interface Rotation {
   readonly grant_id: string
 }
 
-interface StoredRow {
-  readonly model: number
-  readonly payload: string
-  readonly consumed: number | null
-  readonly grant_id: string | null
-  readonly grant_payload: string | null
-  readonly session_uid: string | null
-  readonly session_payload: string | null
-  readonly uid: string | null
-  readonly user_id: string | null
-  readonly account: string | null
-}
-
 /**
  * One request's reads and writes. Reads are joined and remembered; writes wait and leave as one statement with the
  * compare-and-set of `consume`, before the reply: either the value was consumed and what replaces it exists, or neither.
@@ -56,6 +46,8 @@ export class Unit {
   readonly #deletes = new Map<string, readonly [DurableModel, string]>()
   readonly #revokedGrants = new Set<string>()
   readonly #sessions = new Map<string, SessionChange>()
+  readonly #slides: Slide[] = []
+  readonly #sessionIds = new Map<string, string>()
   readonly #loadedSessions = new Map<string, { readonly id: string; readonly payload: Payload }>()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
   #successor: string | undefined
@@ -108,6 +100,13 @@ export class Unit {
     this.#reads.set(key, Promise.resolve(payload))
   }
 
+  /** Notes who signed in where, beside a grant or session that is being saved. */
+  describe(model: 'Grant' | 'Session', value: string, about: string): void {
+    const key = `${model}:${recordId(model, value)}`
+    const row = this.#inserts.get(key)
+    if (row) this.#inserts.set(key, { ...row, about })
+  }
+
   /**
    * Keeps a session. A session that was read in this request is changed in place and only its own `authorizations` entries are
    * merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not brought back.
@@ -119,7 +118,7 @@ export class Unit {
       return
     }
     this.#deletes.delete(`Session:${loaded.id}`)
-    if (row.id === loaded.id && isUnchanged(loaded.payload, payload)) return
+    if (row.id === loaded.id && isUnchanged(loaded.payload, payload, epochSeconds(this.#clock))) return
     this.#sessions.set(
       row.uid,
       sessionChange(loaded.payload, payload, { uid: row.uid, id: row.id, expiresAt: row.expiresAt }),
@@ -136,6 +135,17 @@ export class Unit {
     for (const [uid, session] of this.#sessions) {
       if (model === 'Session' && session.id === id) this.#sessions.delete(uid)
     }
+  }
+
+  /** Lets something live until `expiresAt`, seconds since the epoch, if it would end before. */
+  slide(model: DurableModel, value: string, expiresAt: number): void {
+    this.#slides.push({ model, id: recordId(model, value), expiresAt })
+  }
+
+  /** The same for the session a token read in this request is bound to. */
+  slideSession(uid: string, expiresAt: number): void {
+    const id = this.#sessionIds.get(uid)
+    if (id !== undefined) this.#slides.push({ model: 'Session', id, expiresAt })
   }
 
   consume(model: DurableModel, value: string): void {
@@ -167,6 +177,7 @@ export class Unit {
     this.#consumed = undefined
     this.#successor = undefined
     this.#inserts.clear()
+    this.#slides.length = 0
   }
 
   /** Ends a grant and everything issued from it, at once. */
@@ -192,10 +203,10 @@ export class Unit {
       deletes: [...this.#deletes.values()],
       revokedGrants: [...this.#revokedGrants],
       sessions: [...this.#sessions.values()],
+      slides: this.#slides,
     }
-    const isNothing =
-      !writes.consumed &&
-      [writes.rows, writes.deletes, writes.revokedGrants, writes.sessions].every(({ length }) => length === 0)
+    const { consumed, ...lists } = writes
+    const isNothing = !consumed && Object.values(lists).every(({ length }) => length === 0)
     if (isNothing) return true
     this.roundTrips += 1
     return write({ database: this.#database, insert: this.#insert }, writes)
@@ -237,10 +248,10 @@ export class Unit {
     const row = await this.#query(statement, key)
     if (!row) return undefined
     this.#rememberAccount(row)
-    const payload = JSON.parse(row.payload) as Payload
+    const payload = payloadOf(row.payload, row.expires)
     if (jti === undefined) return payload
     if (row.uid) {
-      this.#loadedSessions.set(row.uid, { id: key, payload: JSON.parse(row.payload) as Payload })
+      this.#loadedSessions.set(row.uid, { id: key, payload: payloadOf(row.payload, row.expires) })
       this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
     }
     return payload
@@ -248,24 +259,18 @@ export class Unit {
 
   async #readGrant(id: string): Promise<Payload | undefined> {
     const row = await this.#query(statements.grant, id)
-    return row && (JSON.parse(row.payload) as Payload)
+    return row && payloadOf(row.payload, row.expires)
   }
 
   #related(row: StoredRow): Payload {
-    if (row.grant_id) {
-      this.#reads.set(
-        `Grant:${row.grant_id}`,
-        Promise.resolve(row.grant_payload ? (JSON.parse(row.grant_payload) as Payload) : undefined),
-      )
-    }
-    if (row.session_uid) {
-      this.#reads.set(
-        `uid:${row.session_uid}`,
-        Promise.resolve(row.session_payload ? (JSON.parse(row.session_payload) as Payload) : undefined),
-      )
-    }
+    const { grant_id, grant_payload, session_uid, session_id, session_payload } = row
+    const asRead = (text: string | null, expires: number | null) =>
+      Promise.resolve(text === null || expires === null ? undefined : payloadOf(text, expires))
+    if (grant_id) this.#reads.set(`Grant:${grant_id}`, asRead(grant_payload, row.grant_expires))
+    if (session_uid) this.#reads.set(`uid:${session_uid}`, asRead(session_payload, row.session_expires))
+    if (session_uid && session_id) this.#sessionIds.set(session_uid, session_id)
     this.#rememberAccount(row)
-    const payload = JSON.parse(row.payload) as Payload
+    const payload = payloadOf(row.payload, row.expires)
     if (row.consumed !== null) payload['consumed'] = row.consumed
     return payload
   }

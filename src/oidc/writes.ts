@@ -5,6 +5,8 @@ import {
   insertValues,
   type RecordRow,
   type SessionChange,
+  type Slide,
+  slideValues,
   statements,
 } from './records.ts'
 
@@ -18,6 +20,7 @@ export interface Writes {
   readonly deletes: readonly (readonly [DurableModel, string])[]
   readonly revokedGrants: readonly string[]
   readonly sessions: readonly SessionChange[]
+  readonly slides: readonly Slide[]
 }
 
 interface Dependencies {
@@ -27,11 +30,15 @@ interface Dependencies {
 
 /**
  * Writes a request's changes at once, with the smallest statement that does; false when the value to consume had been consumed by
- * somebody else: then no row is inserted and no session changed, but what the request deletes or revokes goes all the same.
+ * somebody else: then no row is inserted and no session changed or prolonged, but what the request deletes or revokes goes all the same.
  */
 export async function write({ database, insert }: Dependencies, writes: Writes): Promise<boolean> {
-  const { rows, consumed, deletes, revokedGrants, sessions } = writes
-  const others = deletes.length + revokedGrants.length + sessions.length
+  const { rows, consumed, deletes, revokedGrants, sessions, slides } = writes
+  const others = deletes.length + revokedGrants.length + sessions.length + slides.length
+  if (others === slides.length && rows.length === 0 && consumed === undefined && slides.length > 0) {
+    await database.commitQuery({ ...statements.slide, values: slideValues(slides) })
+    return true
+  }
   if (others === 0 && consumed === undefined) {
     if (rows.length > 0) await insert(rows)
     return true
@@ -54,6 +61,7 @@ export async function write({ database, insert }: Dependencies, writes: Writes):
             sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
             sessions.map((session) => session.changedAuthorizations),
             sessions.map((session) => session.expiresAt),
+            ...slideValues(slides),
           ],
         }
   const { rows: answer } = await database.commitQuery<{ allowed: boolean }>(statement)

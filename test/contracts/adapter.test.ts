@@ -112,6 +112,40 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
     expect(seen.filter((each) => each === undefined)).toHaveLength(1)
   })
 
+  test.each(['AccessToken', 'ClientCredentials'] as const)(
+    '%s lives on when used, never shorter and never again',
+    async (model) => {
+      const value = newValue()
+      const expiry = async () => (await adapter(model).find(value))?.['exp']
+      const first = nowSeconds() + 600
+      const slideTo = (expiresAt: number) => units.run(async (unit) => unit.slide(model, value, expiresAt))
+      await adapter(model).upsert(value, payload(model, value, { nested: '\u0000' }), 600)
+      await slideTo(first + 100)
+      expect(await expiry()).toBe(first + 100)
+      await Promise.all([50, 300, 200, 250].map((more) => slideTo(first + more)))
+      expect(await expiry()).toBe(first + 300)
+      await adapter(model).destroy(value)
+      await slideTo(first + 900)
+      expect(await adapter(model).find(value)).toBeUndefined()
+    },
+  )
+
+  test('what a request uses lives on in the statement that consumes and issues, and only if it won', async () => {
+    const [used, grantId] = [newValue(), newValue()]
+    await adapter('RefreshToken').upsert(used, payload('RefreshToken', used, { grantId }), 600)
+    await adapter('Grant').upsert(grantId, payload('Grant', grantId), 600)
+    const until = nowSeconds() + 9000
+    const refresh = (expiresAt: number) =>
+      units.run(async (unit) => {
+        await adapter('RefreshToken').consume(used)
+        unit.slide('Grant', grantId, expiresAt)
+      })
+    expect(await refresh(until)).toBe(true)
+    expect((await adapter('Grant').find(grantId))?.['exp']).toBe(until)
+    expect(await refresh(until + 9000)).toBe(false)
+    expect((await adapter('Grant').find(grantId))?.['exp']).toBe(until)
+  })
+
   test('a failed request writes nothing', async () => {
     const value = newValue()
     const failing = units.run(async () => {
@@ -246,7 +280,7 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
       const expiry = async () => ((await adapter('Session').find(id)) as { exp: number }).exp
       const first = await expiry()
       await change(id, (session) => {
-        session['exp'] = first + 30
+        session['exp'] = first + 3
       })
       expect(await expiry()).toBe(first)
       await change(id, (session) => {

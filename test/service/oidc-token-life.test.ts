@@ -330,6 +330,70 @@ describe.each(['redis', 'tables'] as const)('the life of tokens and sessions, sh
     })
   })
 
+  describe('claims about the person in access tokens', () => {
+    const asking = `https://asking-${stores}.example.com`
+    const opaque = `https://asking-opaque-${stores}.example.com`
+    const claims = ['nickname', 'phone_number', 'phone_number_verified', 'identities']
+    beforeAll(() =>
+      world.register({
+        resources: [
+          { resource: asking, scopes: ['ask'], access_token: { claims } },
+          { resource: opaque, scopes: ['ask-opaque'], access_token: { format: 'opaque', claims } },
+        ],
+      }),
+    )
+    const tokensFor = async (
+      clientId: string,
+      resource: string,
+      scope: string,
+      uri = redirectUri,
+      ticks: string[] = [],
+    ) => {
+      phones += 1
+      const request = startLogin(world, clientId, uri, { scope, resource })
+      const back = await loginBySms(world, visitor, request, String(phones))
+      if (back.location) return exchange(world, clientId, uri, back.location)
+      const agreed = await visitor.follow(await visitor.post(back.url, { choice: 'allow', scope: ticks }))
+      return exchange(world, clientId, uri, agreed.location)
+    }
+
+    test('are those the resource is registered with, in a JWT, at introspection, and after a refresh', async () => {
+      const first = await tokensFor('plain', asking, 'openid offline_access ask')
+      const known = { phone_number: `+86${phones}`, phone_number_verified: true }
+      expect(decodeJwt(first['access_token'] as string)).toMatchObject({
+        ...known,
+        identities: [{ provider: 'phone', subjects: [known.phone_number] }],
+        amr: ['sms', 'otp'],
+      })
+      const later = await refresh(first['refresh_token'], 'plain')
+      expect(decodeJwt(later.body['access_token'] as string)).toMatchObject(known)
+      expect(decodeJwt(later.body['access_token'] as string)).not.toHaveProperty('picture')
+      visitor = world.visitor()
+      const second = await tokensFor('plain', opaque, 'openid ask-opaque')
+      expect(await introspect(second['access_token'])).toMatchObject({ active: true, phone_number: `+86${phones}` })
+    })
+
+    test('for an app that is not ours are only what the person agreed to, and no identities', async () => {
+      const uri = 'https://third-asking.example.com/callback'
+      const third = { client_id: `third-${stores}`, token_endpoint_auth_method: 'none', redirect_uris: [uri] }
+      await world.register({ clients: [third] })
+      const told = async (...ticks: string[]) => {
+        visitor = world.visitor()
+        const tokens = await tokensFor(third.client_id, asking, 'openid phone ask', uri, ticks)
+        return decodeJwt(tokens['access_token'] as string)
+      }
+      const agreed = await told('phone', `${asking} ask`)
+      expect(agreed).toMatchObject({ aud: asking, phone_number: `+86${phones}` })
+      expect(agreed).not.toHaveProperty('identities')
+      expect(await told(`${asking} ask`)).not.toHaveProperty('phone_number')
+    })
+
+    test('are not in the token of a machine', async () => {
+      const { body } = await token(world, { grant_type: 'client_credentials', resource: asking }, backendAuth)
+      expect(decodeJwt(body['access_token'] as string)).not.toHaveProperty('phone_number')
+    })
+  })
+
   test('a JWT access token names its audience and how the person logged in', async () => {
     const tokens = await loggedIn('web', 'openid offline_access orders:read')
     const claims = decodeJwt(tokens['access_token'] as string)

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { api, backendAuth, clients, redirectUri, resources } from '../support/clients.ts'
 import { codeVerifier, exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import { resetClock, walkTo } from '../support/time.ts'
 import type { Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -34,7 +35,15 @@ describe('waits for a store in one request', () => {
 
   beforeAll(async () => {
     world = await openWorld()
-    await world.register({ clients, resources })
+    const sliding = {
+      client_id: 'sliding',
+      first_party: true,
+      token_endpoint_auth_method: 'none',
+      redirect_uris: [redirectUri],
+      scope: 'openid phone',
+      lifetimes: { access: { idle: '30m', max: '12h' } },
+    }
+    await world.register({ clients: [...clients, sliding], resources })
     visitor = world.visitor()
     await loginBySms(
       world,
@@ -44,10 +53,11 @@ describe('waits for a store in one request', () => {
     )
     waits = countWaits(world)
   })
+  afterEach(() => resetClock())
   afterAll(() => world.close())
 
-  const authorize = (clientId = 'web') =>
-    visitor.get(startLogin(world, clientId, redirectUri, { scope: 'openid phone offline_access orders:read' }))
+  const authorize = (clientId = 'web', scope = 'openid phone offline_access orders:read') =>
+    visitor.get(startLogin(world, clientId, redirectUri, { scope }))
 
   test('discovery and keys: none', async () => {
     waits()
@@ -97,6 +107,36 @@ describe('waits for a store in one request', () => {
     })
     expect(await introspected.json()).toMatchObject({ active: true })
     expect(waits()).toBeLessThanOrEqual(2)
+  })
+
+  test('userinfo and introspection that prolong a token and its session: still 2', async () => {
+    const tokens = await exchange(world, 'sliding', redirectUri, (await authorize('sliding', 'openid phone')).location)
+    const ask = (path: string, headers: Record<string, string>, body?: URLSearchParams) =>
+      fetch(`${world.issuer}${path}`, { headers, ...(body && { method: 'POST', body }) })
+    const bearer = { authorization: `Bearer ${tokens['access_token']}` }
+    const form = new URLSearchParams({ token: tokens['access_token'] as string })
+    for (const [n, round] of [
+      () => ask('/me', bearer),
+      () => ask('/token/introspection', backendAuth, form),
+    ].entries()) {
+      walkTo((n + 1) * 1200_000)
+      waits()
+      expect((await round()).status).toBe(200)
+      expect(waits()).toBe(2)
+      await round()
+      // Nothing to be gained so soon: no write.
+      expect(waits()).toBe(1)
+    }
+  })
+
+  test('a visit of the account page that prolongs the session costs one write', async () => {
+    await visitor.get('/account')
+    waits()
+    await visitor.get('/account')
+    const without = waits()
+    walkTo(3_600_000)
+    expect((await visitor.get('/account')).status).toBe(200)
+    expect(waits()).toBe(without + 1)
   })
 
   test('client credentials: none for a JWT, 1 for an opaque token', async () => {

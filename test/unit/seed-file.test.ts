@@ -62,7 +62,7 @@ describe('a good file', () => {
   test('gives clients and resources, and the secret it names', () => {
     const seeds = read({ 'seed.yaml': whole }, { BACKEND_SECRET: secret })
     expect(seeds.problems).toEqual([])
-    expect(catalogProblems(seeds, catalogOf({}), { prune: false })).toEqual([])
+    expect(catalogProblems(seeds, catalogOf({}), { prune: false, lifetimes })).toEqual([])
     expect(seeds.clients.map(({ seed }) => seed.client_id)).toEqual(['web', 'backend'])
     const [web, backend] = seeds.clients
     expect(web?.seed.lifetimes?.refresh).toEqual({ idle: 30 * day, max: 180 * day })
@@ -228,7 +228,7 @@ describe('against what is registered', () => {
   const api = { resource: 'https://api.example.com', scopes: ['orders:read', 'orders:write'] }
   const client = (rest: string) => `clients:\n  - client_id: web\n    token_endpoint_auth_method: none\n${rest}`
   const lines = (text: string, catalog: Catalog, prune = false) =>
-    catalogProblems(read({ 'seed.yaml': text }), catalog, { prune }).map(problemLine)
+    catalogProblems(read({ 'seed.yaml': text }), catalog, { prune, lifetimes }).map(problemLine)
 
   test('a resource and a scope must be known, from a file or from before', () => {
     const text = client('    default_resource: https://api.example.com\n    scope: openid orders:read\n')
@@ -258,6 +258,89 @@ describe('against what is registered', () => {
       'seed.yaml:4: clients[0].scope: identities is only for first_party clients',
     ])
     expect(lines(client('    first_party: true\n    scope: openid identities\n'), catalogOf({}))).toEqual([])
+  })
+
+  test('a policy under which something would end first is told at the field that would mend it', () => {
+    const text = client(`    redirect_uris: [https://a.example.com/cb]
+    lifetimes:
+      access: 2h
+      session: { idle: 1h, max: 1d }
+  - client_id: app
+    application_type: native
+    token_endpoint_auth_method: none
+    redirect_uris: [com.example:/cb]
+    lifetimes: { refresh: { idle: 5m, max: 1d } }
+`)
+    expect(problemsOf(text)).toEqual([
+      'seed.yaml:6: clients[0].lifetimes.access: access (2h) must be shorter than session.idle (1h), which would end first',
+      'seed.yaml:12: clients[1].lifetimes.refresh.idle: access (10m) must be shorter than refresh.idle (5m), which would end first',
+    ])
+  })
+
+  test('the tokens of a resource fit the clients that ask for it, from whichever side they meet', () => {
+    const legacy = 'https://legacy.example.com'
+    const slides = { format: 'opaque', sliding: { idle: '30m', max: '60d' } }
+    const web = client(`    redirect_uris: [https://a.example.com/cb]\n    default_resource: ${legacy}\n`)
+    const longer =
+      'sliding of https://legacy.example.com (at most 60d) must not be longer than session.max (30d), which would end first for web'
+    const resource = `resources:
+  - resource: ${legacy}
+    access_token:
+      format: opaque
+      sliding: { idle: 30m, max: 60d }
+`
+    expect(lines(resource + web, catalogOf({}))).toEqual([`seed.yaml:5: resources[0].access_token.sliding: ${longer}`])
+    const registered = { client_id: 'web', redirect_uris: ['https://a.example.com/cb'], default_resource: legacy }
+    expect(lines(resource, catalogOf({ clients: [registered] }))).toEqual([
+      `seed.yaml:5: resources[0].access_token.sliding: ${longer}`,
+    ])
+    const api = { resource: legacy, access_token: slides }
+    expect(lines(web, catalogOf({ resources: [api] }))).toEqual([`seed.yaml:2: clients[0]: ${longer}`])
+    const own = `${web}    lifetimes: { session: { idle: 1h, max: 30d } }\n`
+    expect(lines(own, catalogOf({ resources: [api] }))).toEqual([
+      `seed.yaml:6: clients[0].lifetimes.session.max: ${longer}`,
+    ])
+    expect(lines(own, catalogOf({ resources: [api] }), true)).not.toContain(longer)
+  })
+
+  test.each([
+    [
+      'sliding for a JWT',
+      '{ sliding: { idle: 30m, max: 12h } }',
+      'sliding: is only for format: opaque; a JWT cannot slide',
+    ],
+    [
+      'sliding beside ttl',
+      '{ format: opaque, ttl: 1h, sliding: { idle: 30m, max: 12h } }',
+      'sliding: stands beside ttl; name one of them',
+    ],
+    ['idle past max', '{ format: opaque, sliding: { idle: 2h, max: 1h } }', 'sliding: idle is longer than max'],
+    [
+      'no end',
+      '{ format: opaque, sliding: { idle: 2h, max: none } }',
+      'sliding.max: expected a duration such as 30s, 10m, 12h or 30d',
+    ],
+    [
+      'a claim nobody knows',
+      '{ claims: [phone_number, nick_name] }',
+      'claims[1]: expected nickname, picture, phone_number',
+    ],
+  ])('access tokens with %s are refused', (_, settings, message) => {
+    const text = `resources:\n  - resource: https://api.example.com\n    access_token: ${settings}\n`
+    expect(problemsOf(text)).toEqual([expect.stringContaining(`seed.yaml:3: resources[0].access_token.${message}`)])
+  })
+
+  test('identities go into the tokens of an API that only our own clients ask for', () => {
+    const text = `resources:
+  - resource: https://api.example.com
+    scopes: [orders:read]
+    access_token: { claims: [nickname, identities] }
+`
+    const asks = '    redirect_uris: [https://a.example.com/cb]\n    scope: openid orders:read\n'
+    expect(lines(text + client(asks), catalogOf({}))).toEqual([
+      'seed.yaml:4: resources[0].access_token.claims: identities is only for first_party clients, and web asks for this resource',
+    ])
+    expect(lines(text + client(`    first_party: true\n${asks}`), catalogOf({}))).toEqual([])
   })
 
   test('a scope does not disappear under a client that no file mentions', () => {

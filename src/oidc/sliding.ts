@@ -1,0 +1,76 @@
+import type { AccessToken, ClientCredentials, KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
+import type { ClientPolicies } from './client-policies.ts'
+import {
+  grantMarginSeconds,
+  grantSeconds,
+  maxSeconds,
+  type Sliding,
+  sessionSeconds,
+  worthwhileGain,
+} from './lifetimes.ts'
+import type { Unit } from './unit.ts'
+
+interface Dependencies {
+  readonly unit: Unit
+  readonly policies: ClientPolicies
+  readonly nowSeconds: number
+}
+
+/**
+ * Prolongs what a successful request has used: an access token that slides and the session it is bound to, at userinfo and
+ * introspection; at a refresh the grant, when the policy has become longer since. It waits for the statement the request
+ * ends with, and is left out while too little would be gained. The answer of an introspection tells the new expiry.
+ */
+export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependencies): Promise<void> {
+  const { route, entities } = ctx.oidc
+  if (ctx.status !== 200) return
+  const body = ctx.body as Record<string, unknown> | undefined
+  const isAskedAbout = route === 'introspection' && body?.['active'] === true
+  const token = entities.AccessToken ?? entities.ClientCredentials
+  if (route === 'token') slideGrant(entities['RotatedRefreshToken'] as RefreshToken | undefined, ctx, dependencies)
+  if (!token || !(isAskedAbout || route === 'userinfo')) return
+  const expiresAt = slideToken(token, dependencies)
+  if (isAskedAbout && body && expiresAt !== undefined) body['exp'] = expiresAt
+  if ('sessionUid' in token && token.expiresWithSession) await slideSession(token, dependencies)
+}
+
+/** Answers the new expiry, or undefined when it stays. */
+function slideToken(
+  token: AccessToken | ClientCredentials,
+  { unit, policies, nowSeconds }: Dependencies,
+): number | undefined {
+  const resource = typeof token.aud === 'string' ? token.aud : undefined
+  const { clientId, iat, exp } = token
+  if (clientId === undefined || iat === undefined || exp === undefined) return undefined
+  const limit = policies.accessLimit(resource, { clientId })
+  const target = prolonged(limit, nowSeconds, iat)
+  if (target - exp < worthwhileGain(limit.idle)) return undefined
+  unit.slide(token.kind === 'AccessToken' ? 'AccessToken' : 'ClientCredentials', token.jti, target)
+  return target
+}
+
+function prolonged({ idle, max }: Sliding, nowSeconds: number, sinceSeconds: number): number {
+  return Math.min(nowSeconds + idle, sinceSeconds + maxSeconds({ idle, max }))
+}
+
+/** Without this an app that calls its API all day would be logged out because its user did not come by the login. */
+async function slideSession({ sessionUid }: AccessToken, { unit, policies, nowSeconds }: Dependencies): Promise<void> {
+  const session = sessionUid === undefined ? undefined : await unit.findSessionByUid(sessionUid)
+  if (sessionUid === undefined || typeof session?.['loginTs'] !== 'number') return
+  const limits = policies.sessionLimits(session['authorizations'] as object | undefined)
+  const life = sessionSeconds(limits, nowSeconds - session['loginTs'])
+  if (nowSeconds + life - Number(session['exp']) >= worthwhileGain(life))
+    unit.slideSession(sessionUid, nowSeconds + life)
+}
+
+/** A token family that may live longer than when it began needs a grant that does. */
+function slideGrant(
+  old: RefreshToken | undefined,
+  ctx: KoaContextWithOIDC,
+  { unit, policies }: Pick<Dependencies, 'unit' | 'policies'>,
+): void {
+  const { client, grant } = ctx.oidc
+  if (!old?.iiat || !client || !grant?.jti) return
+  const target = old.iiat + grantSeconds(policies.lifetimes(client))
+  if (target - (grant.exp ?? target) > grantMarginSeconds) unit.slide('Grant', grant.jti, target)
+}

@@ -1,0 +1,231 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { backendAuth, clients, redirectUri } from '../support/clients.ts'
+import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import { resetClock, walkTo } from '../support/time.ts'
+import type { Answer, Visitor } from '../support/visitor.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+const minute = 60
+const hour = 3600
+const day = 24 * hour
+const legacy = 'https://legacy.example.com'
+const sliding = { idle: '30m', max: '12h' }
+const ours = { first_party: true, token_endpoint_auth_method: 'none', redirect_uris: [redirectUri] }
+
+describe.each(['redis', 'tables'] as const)('what slides with use, short-lived values in %s', (stores) => {
+  let world: World
+  let visitor: Visitor
+
+  beforeAll(async () => {
+    world = await openWorld({ stores })
+    await world.register({
+      resources: [
+        { resource: legacy, scopes: ['orders:read'], access_token: { format: 'opaque', sliding } },
+        { resource: 'https://fixed.example.com', scopes: ['fixed'], access_token: { format: 'opaque', ttl: '30m' } },
+      ],
+      clients: [
+        ...clients.filter(({ client_id }) => client_id === 'backend'),
+        {
+          ...ours,
+          client_id: 'sliding',
+          lifetimes: { access: { idle: '30m', max: '10h' }, session: { idle: '2h', max: '10h' } },
+        },
+        { ...ours, client_id: 'fixed', lifetimes: { session: { idle: '2h', max: '10h' } } },
+        { ...ours, client_id: 'days', lifetimes: { session: { idle: '14d', max: '30d' } } },
+        { ...ours, client_id: 'endless', lifetimes: { session: { idle: '14d', max: 'none' } } },
+      ],
+    })
+  })
+  beforeEach(() => {
+    visitor = world.visitor()
+  })
+  afterEach(() => resetClock())
+  afterAll(() => world.close())
+
+  let phones = 13_700_000_000
+  async function loggedIn(clientId: string, more: Record<string, string> = {}) {
+    phones += 1
+    const answer = await loginBySms(world, visitor, startLogin(world, clientId, redirectUri, more), String(phones))
+    return { answer, tokens: await exchange(world, clientId, redirectUri, answer.location) }
+  }
+  const forLegacy = { scope: 'openid offline_access orders:read', resource: legacy }
+  const introspect = async (value: string | undefined) => {
+    const response = await fetch(`${world.issuer}/token/introspection`, {
+      method: 'POST',
+      headers: backendAuth,
+      body: new URLSearchParams({ token: value ?? '' }),
+    })
+    return (await response.json()) as Record<string, unknown>
+  }
+  const userinfo = async (value: string | undefined) =>
+    (await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${value}` } })).status
+  const signedOn = async (clientId: string) => {
+    const answer = await visitor.get(startLogin(world, clientId, redirectUri, { prompt: 'none' }))
+    return new URL(answer.location ?? '').searchParams.has('code')
+  }
+  const now = () => Math.floor(Date.now() / 1000)
+  /** When the session cookie of an answer ends, in seconds since the epoch. */
+  const cookieEnd = ({ headers }: Answer) => {
+    const lines = [headers['set-cookie'] ?? []].flat()
+    const line = lines.find((each) => each.startsWith('menshen_session='))
+    const expires = /expires=([^;]+)/.exec(line ?? '')?.[1]
+    return expires === undefined ? undefined : Math.floor(Date.parse(expires) / 1000)
+  }
+
+  describe('an opaque access token', () => {
+    test('lives from one introspection to the next up to its absolute limit, and tells each time until when', async () => {
+      const { tokens } = await loggedIn('days', forLegacy)
+      expect(Number(tokens['expires_in'])).toBe(30 * minute)
+      const issued = now()
+      const lives: number[] = []
+      for (let at = 25; at <= 13 * 60; at += 25) {
+        walkTo(at * minute * 1000)
+        const answer = await introspect(tokens['access_token'])
+        if (answer['active'] !== true) break
+        lives.push(at)
+        const expected = Math.min(now() + 30 * minute, issued + 12 * hour)
+        expect(Math.abs(Number(answer['exp']) - expected)).toBeLessThanOrEqual(2)
+      }
+      expect(lives.at(-1)).toBe(700)
+    })
+
+    test('for userinfo slides by the policy of its client, whichever asks about it', async () => {
+      const { tokens } = await loggedIn('sliding')
+      for (const [n, at] of [20, 40, 60, 80, 100].entries()) {
+        walkTo(at * minute * 1000)
+        if (n % 2 === 0) expect(await userinfo(tokens['access_token'])).toBe(200)
+        else expect(await introspect(tokens['access_token'])).toMatchObject({ active: true })
+      }
+      walkTo(131 * minute * 1000)
+      expect(await userinfo(tokens['access_token'])).toBe(401)
+      expect(await introspect(tokens['access_token'])).toEqual({ active: false })
+    })
+
+    test('of a machine slides too', async () => {
+      const { body } = await token(world, { grant_type: 'client_credentials', resource: legacy }, backendAuth)
+      for (const at of [25, 50]) {
+        walkTo(at * minute * 1000)
+        expect(await introspect(body['access_token'])).toMatchObject({ active: true })
+      }
+    })
+
+    test('that was given a time of its own keeps it', async () => {
+      const { tokens } = await loggedIn('days', { scope: 'openid fixed', resource: 'https://fixed.example.com' })
+      walkTo(29 * minute * 1000)
+      expect(await introspect(tokens['access_token'])).toMatchObject({ active: true })
+      walkTo(31 * minute * 1000)
+      expect(await introspect(tokens['access_token'])).toEqual({ active: false })
+    })
+
+    test('slides for nobody who may not look at it', async () => {
+      const { tokens } = await loggedIn('sliding')
+      const rows = () => world.database.database.knex('oidc_records').max('expires_at').where({ model: 5 }).first()
+      walkTo(20 * minute * 1000)
+      const before = await rows()
+      const response = await fetch(`${world.issuer}/token/introspection`, {
+        method: 'POST',
+        body: new URLSearchParams({ client_id: 'days', token: tokens['access_token'] ?? '' }),
+      })
+      expect(await response.json()).toEqual({ active: false })
+      expect(await rows()).toEqual(before)
+    })
+
+    test('is still one after 20 introspections at once, and revoked it stays', async () => {
+      const { tokens } = await loggedIn('sliding')
+      walkTo(20 * minute * 1000)
+      const answers = await Promise.all(Array.from({ length: 20 }, () => introspect(tokens['access_token'])))
+      for (const { active, exp } of answers) {
+        expect(active).toBe(true)
+        expect(Math.abs(Number(exp) - now() - 30 * minute)).toBeLessThanOrEqual(2)
+      }
+      const revoke = fetch(`${world.issuer}/token/revocation`, {
+        method: 'POST',
+        body: new URLSearchParams({ client_id: 'sliding', token: tokens['access_token'] ?? '' }),
+      })
+      walkTo(40 * minute * 1000)
+      await Promise.all([revoke, ...Array.from({ length: 10 }, () => introspect(tokens['access_token']))])
+      expect(await introspect(tokens['access_token'])).toEqual({ active: false })
+    })
+  })
+
+  describe('a browser session', () => {
+    test('lives by the tokens that are bound to it', async () => {
+      const { tokens } = await loggedIn('sliding')
+      for (let at = 25; at <= 300; at += 25) {
+        walkTo(at * minute * 1000)
+        expect(await userinfo(tokens['access_token'])).toBe(200)
+      }
+      expect(await signedOn('sliding')).toBe(true)
+      walkTo(9.9 * hour * 1000)
+      expect(await signedOn('sliding')).toBe(false)
+    })
+
+    test('ends at its absolute limit, and the tokens bound to it with it', async () => {
+      const { tokens } = await loggedIn('sliding')
+      let last = 0
+      for (let at = 25; at <= 660; at += 25) {
+        walkTo(at * minute * 1000)
+        if ((await userinfo(tokens['access_token'])) !== 200) break
+        last = at
+      }
+      expect(last).toBe(600)
+    })
+
+    test('lives by visits of the account pages, two at once too', async () => {
+      await loggedIn('fixed')
+      for (let at = 100; at <= 500; at += 100) {
+        walkTo(at * minute * 1000)
+        const pages = await Promise.all([visitor.get('/account'), visitor.get('/account/identities')])
+        expect(pages.map(({ status }) => status)).toEqual([200, 200])
+      }
+      expect(await signedOn('fixed')).toBe(true)
+      walkTo(10.1 * hour * 1000)
+      expect((await visitor.get('/account')).status).toBe(303)
+    })
+
+    test('has a cookie that ends with its absolute limit and never before it does', async () => {
+      const { answer } = await loggedIn('days')
+      const login = now()
+      expect(Math.abs(Number(cookieEnd(answer)) - login - 30 * day)).toBeLessThanOrEqual(5)
+      walkTo(10 * day * 1000)
+      const slid = cookieEnd(await visitor.get(startLogin(world, 'days', redirectUri)))
+      expect(Math.abs(Number(slid) - login - 30 * day)).toBeLessThanOrEqual(5)
+      walkTo(20 * day * 1000)
+      const visited = cookieEnd(await visitor.get('/account'))
+      expect(Math.abs(Number(visited) - login - 30 * day)).toBeLessThanOrEqual(5)
+    })
+
+    test('is kept as long as the app that keeps it longest says, and each app has its own limit', async () => {
+      await loggedIn('fixed')
+      expect(await signedOn('endless')).toBe(true)
+      walkTo(9 * hour * 1000)
+      expect(await signedOn('fixed')).toBe(true)
+      walkTo(11 * hour * 1000)
+      expect(await signedOn('fixed')).toBe(false)
+      for (let at = 13; at < 400; at += 13) {
+        walkTo(at * day * 1000)
+        expect(await signedOn('endless')).toBe(true)
+      }
+      walkTo(420 * day * 1000)
+      expect(await signedOn('endless')).toBe(false)
+    })
+  })
+
+  test('a grant follows a policy that has become longer since', async () => {
+    const client = { ...ours, client_id: 'growing', lifetimes: { refresh: { idle: '30d', max: '40d' } } }
+    await world.register({ clients: [client] })
+    const { tokens } = await loggedIn('growing', { scope: 'openid offline_access' })
+    const longer = { ...client, lifetimes: { refresh: { idle: '30d', max: '300d' } } }
+    await world.database.database.knex('clients').where({ client_id: 'growing' }).update({ metadata: longer })
+    await world.database.database.knex('catalog_versions').increment('version')
+    await world.app.runtime.refresh()
+    let current = tokens['refresh_token'] ?? ''
+    for (let at = 25; at < 300; at += 25) {
+      walkTo(at * day * 1000)
+      const form = { grant_type: 'refresh_token', client_id: 'growing', refresh_token: current }
+      const answer = await token(world, form)
+      expect(answer.status).toBe(200)
+      current = answer.body['refresh_token'] ?? ''
+    }
+  })
+})
