@@ -242,6 +242,23 @@ describe('a mini program', () => {
     expect(world.simulator.stableTokenCalls('wxmini').normal).toBe(2)
   })
 
+  test('keeps that token so that nobody reads it in the store', async () => {
+    const written: unknown[] = []
+    const watched: EphemeralStore = {
+      ...store,
+      set: (key, value, ttlSeconds) => {
+        written.push([key, value])
+        return store.set(key, value, ttlSeconds)
+      },
+    }
+    const { shared } = kept(watched)
+    await login(methodsOf(settings(), { ...state, shared }).get('wechat_mini_program'), world.bring())
+    const [call] = phoneCalls()
+    const token = new URLSearchParams(call?.rawQuery).get('access_token') ?? ''
+    expect([token.length, written.length]).toEqual([512, 1])
+    expect(inspect(written, { maxStringLength: null })).not.toMatch(new RegExp(`${token.slice(0, 32)}|wxmini`))
+  })
+
   test.each(['40001', '40014', '42001'])('fetches another token after %s, and asks once more', async (code) => {
     await login(method(), world.bring())
     world.simulator.faults.push({ kind: 'refuse', code, path: '/wxa/business/getuserphonenumber' })
