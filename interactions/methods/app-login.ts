@@ -44,13 +44,12 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
   })
 
   async function mark(input: UpstreamResponse, attemptId: string): Promise<void> {
-    const used = () => upstreamError('upstream.code_invalid', { vendorCode: 'used_here' })
-    for (const name of codes) {
-      const code = input[name]
-      if (code && !(await spent.once(name, code))) throw used()
-    }
     const token = input['upstream_token']
-    if (token && !(await spent.oncePerAttempt('upstream_token', token, attemptId))) throw used()
+    const isFirst = await Promise.all([
+      ...codes.flatMap((name) => (input[name] ? [spent.once(name, input[name])] : [])),
+      ...(token ? [spent.oncePerAttempt('upstream_token', token, attemptId)] : []),
+    ])
+    if (isFirst.includes(false)) throw upstreamError('upstream.code_invalid', { vendorCode: 'used_here' })
   }
 
   /** A proved number gets an account where numbers do; otherwise the upstream's rule decides. */

@@ -177,9 +177,11 @@ describe('stable_token', () => {
   })
 
   it('counts for each appid', async () => {
-    await stable({ force_refresh: true })
+    const ours = await accessToken({ force_refresh: true })
     const other = { appid: account.appid, secret: account.secret }
     expect(await errcode(stable({ ...other, force_refresh: true }))).toBeUndefined()
+    expect(await accessToken()).toBe(ours)
+    expect(await errcode(readPhone(ours, { code: wechat.phoneCode('alice') }))).toBe(0)
     expect(wechat.stableTokenCalls(foreign.appid)).toEqual({ normal: 0, forced: 0 })
   })
 
@@ -262,6 +264,7 @@ describe('getuserphonenumber', () => {
     const code = wechat.phoneCode('alice')
     expect(await errcode(readPhone('', { code }))).toBe(41001)
     expect(await errcode(readPhone('garbage', { code }))).toBe(40001)
+    expect(await errcode(readPhone(`${token.slice(0, -1)}_`, { code }))).toBe(40001)
     expect(await errcode(readPhone(token.slice(16), { code }))).toBe(40001)
     expect(await errcode(readPhone(token.slice(0, 32), { code }))).toBe(40001)
     now += 1000
