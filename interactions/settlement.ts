@@ -173,8 +173,9 @@ export class Settlement {
     const account = await directory.find(owner)
     if (!account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
     if (account.user.status !== 'active') throw new AppError('user.locked')
-    const { provider } = step.identity
-    if (account.identities.some((each) => each.provider === provider)) {
+    // Another request with both was faster.
+    if (account.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
+    if (account.identities.some(({ provider }) => provider === step.identity.provider)) {
       const phone = step.also?.subjects[0] ?? ''
       const kept = { ...record, pending: this.#pending(request, step), contested: { phone } }
       return this.#conflict(request, kept, { step, users: [owner], choices: ['login_existing', 'use_other_phone'] })
