@@ -211,6 +211,13 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     })
   })
 
+  test('no server starts with defaults under which something registered would end first', async () => {
+    const starting = openWorld({ stores, beside: world, env: { MENSHEN_LIFETIMES__ACCESS: '3h' } })
+    await expect(starting).rejects.toThrow(
+      'client fixed: lifetimes.access: access (3h) must be shorter than session.idle (2h), which would end first',
+    )
+  })
+
   test('a grant follows a policy that has become longer since', async () => {
     const client = { ...ours, client_id: 'growing', lifetimes: { refresh: { idle: '30d', max: '40d' } } }
     await world.register({ clients: [client] })
