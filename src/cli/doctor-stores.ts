@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Secret } from '../base/secret.ts'
 import type { Config } from '../config.ts'
 import { libraryClients, loadCatalog, secretContext } from '../oidc/catalog.ts'
-import { type KeyInfo, listKeys, loadKeys } from '../oidc/keys.ts'
+import type { KeyInfo } from '../oidc/key-life.ts'
+import { listKeys, loadKeys } from '../oidc/keys.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrationStatus } from '../store/migrate.ts'
 import type { Database } from '../store/postgres.ts'
@@ -45,7 +46,7 @@ export async function checkStores(config: Config): Promise<Stores> {
     const reached = isUsable() ? { database, url } : undefined
     findings.push(...(await checkEphemeral(config, reached)))
     if (!reached) return { findings }
-    const keys = await listKeys(database)
+    const keys = await listKeys(database.knex)
     findings.push(...(await checkKeys(keys, { config, database })))
     return { findings, keyIds: keys.filter(({ use }) => use === 'sig').map(({ id }) => id) }
   } finally {

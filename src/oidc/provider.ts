@@ -15,7 +15,9 @@ import type { Adapter } from './adapter.ts'
 import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { extraProperties, protocolScopes } from './client-schema.ts'
+import { cookieSigner } from './cookie-signer.ts'
 import { existingGrant } from './grants.ts'
+import { idTokenSeconds } from './key-life.ts'
 import type { Keys } from './keys.ts'
 import { grantSeconds, maxSeconds, remainingSeconds } from './lifetimes.ts'
 import { endWebGrants } from './logout.ts'
@@ -47,7 +49,6 @@ const codeSeconds = 60
 const interactionSeconds = 3600
 const deviceCodeSeconds = 600
 const anonymousSessionSeconds = 600
-const idTokenSeconds = 3600
 
 /** The authorization server of the library with our rules. The only place that constructs it. */
 export function buildProvider(parts: ProviderParts, { clients, policies, keys }: ProviderSettings): Provider {
@@ -85,7 +86,6 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     pkce: { required: () => true },
     clockTolerance: 5,
     cookies: {
-      keys: keys.cookies,
       names: sessionCookieNames(secure),
       long: { signed: true, httpOnly: true, sameSite: 'lax', secure, path: '/' },
       short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
@@ -162,6 +162,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
 
   const provider = new Provider(issuer, configuration)
   provider.proxy = true
+  provider.keys = cookieSigner(keys.cookies)
   endWebGrants(provider, clients, units)
   return provider
 }

@@ -3,7 +3,8 @@ import type { Database } from '../store/postgres.ts'
 import { type Catalog, catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
 import { clientPolicies } from './client-policies.ts'
 import type { ResourceSeed } from './client-schema.ts'
-import { loadKeys } from './keys.ts'
+import { silenceSeconds } from './key-life.ts'
+import { type Keys, loadKeys } from './keys.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
 
@@ -16,6 +17,8 @@ interface Dependencies {
   readonly ownResources: readonly ResourceSeed[]
   /** What every provider must carry: middleware in front of the library, listeners. */
   readonly equip: (provider: Provider) => void
+  /** What is to be done about keys by themselves, and when, in milliseconds since the epoch. */
+  readonly keyLife: { dueAtMs(keys: Keys): number; advance(): Promise<void> }
   readonly onError: (error: unknown) => void
 }
 
@@ -25,7 +28,14 @@ type Handler = ReturnType<Provider['callback']>
 export interface OidcRuntime {
   provider(): Provider
   catalog(): Catalog
+  keys(): Keys
+  /** For the request that has just come: where this process has not heard of the database for long, it asks before it answers. */
   handler(): Handler
+  /**
+   * SECURITY: true when it has heard nothing for so long that others may sign with keys it does not publish, and that it may publish
+   * or sign with one that was taken away. It then speaks for the database no longer.
+   */
+  isSilenced(): boolean
   /** Reads again and swaps when the catalog has changed; requests in flight finish on the provider they began with. */
   refresh(): Promise<boolean>
   close(): void
@@ -35,20 +45,53 @@ export interface OidcRuntime {
 const pollMs = 2000
 
 export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRuntime> {
-  const { database, onError } = dependencies
+  const { parts, database, keyLife, onError } = dependencies
+  const { clock } = parts
+  /** When what was heard last was asked for. */
+  let heardAtMs = clock()
   let current = await load(dependencies)
-  const timer = setInterval(() => refresh().catch(onError), pollMs).unref()
+  let asking: Promise<boolean> | undefined
+  const timer = setInterval(() => poll().catch(onError), pollMs).unref()
 
   async function refresh(): Promise<boolean> {
-    if ((await catalogVersion(database.knex)) === current.version) return false
-    current = await load(dependencies)
-    return true
+    const askedAtMs = clock()
+    const isChanged = (await catalogVersion(database.knex)) !== current.version
+    if (isChanged) {
+      const loaded = await load(dependencies)
+      // Of two that load at once, the one that began first may end last.
+      if (loaded.version > current.version) current = loaded
+    }
+    heardAtMs = askedAtMs
+    return isChanged
+  }
+
+  async function poll(): Promise<void> {
+    await refresh()
+    if (keyLife.dueAtMs(current.keys) > clock()) return
+    await keyLife.advance()
+    await refresh()
+  }
+
+  /** A clock that was set back says nothing about the time that has passed. */
+  function isSilenced(): boolean {
+    const sinceMs = clock() - heardAtMs
+    return sinceMs > silenceSeconds * 1000 || sinceMs < 0
+  }
+
+  const askFirst: Handler = async (request, response) => {
+    asking ??= refresh().finally(() => {
+      asking = undefined
+    })
+    await asking.catch(onError)
+    await current.handler(request, response)
   }
 
   return {
     provider: () => current.provider,
     catalog: () => current.catalog,
-    handler: () => current.handler,
+    keys: () => current.keys,
+    handler: () => (isSilenced() ? askFirst : current.handler),
+    isSilenced,
     refresh,
     close: () => clearInterval(timer),
   }
@@ -70,5 +113,5 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]
   const provider = buildProvider(parts, { clients, policies, keys })
   equip(provider)
-  return { version, catalog, provider, handler: provider.callback() }
+  return { version, catalog, keys, provider, handler: provider.callback() }
 }
