@@ -152,15 +152,20 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     onError: reportError,
   })
 
+  function gauge(): void {
+    metrics.hashQueue.set(logins.hashing.waiting())
+    for (const { use, alg, activatedAt, state } of runtime.keys().infos) {
+      if (use !== 'sig' || state !== 'current' || !activatedAt) continue
+      metrics.signingKeyAge.set({ alg }, (clock() - activatedAt.getTime()) / 1000)
+    }
+  }
+
   const listener = httpListener({
     handler: () => runtime.handler(),
     clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies }),
   })
   let metricsListener: MetricsListener | undefined
-  const timers = [
-    setInterval(() => core.sweep().catch(reportError), sweepMs).unref(),
-    setInterval(() => metrics.hashQueue.set(logins.hashing.waiting()), 1000).unref(),
-  ]
+  const timers = [setInterval(() => core.sweep().catch(reportError), sweepMs).unref(), setInterval(gauge, 1000).unref()]
 
   return {
     core,

@@ -23,7 +23,7 @@ export async function list(context: CommandContext): Promise<number> {
       )
       return 0
     }
-    const rows = steps.map(({ key, next }) => [key.id, uses[key.use], key.alg, key.state, since(key), story(next)])
+    const rows = steps.map(({ key, next }) => [key.id, uses[key.use], key.alg, key.state, since(key), stepText(next)])
     stdout.write(tableText(['id', 'for', 'algorithm', 'state', 'since', 'next'], rows))
     if (keys.length === 0) stderr.write('the first start of the server makes the keys\n')
     return 0
@@ -131,6 +131,7 @@ const stories = {
   remove: 'removed',
 } as const satisfies Record<KeyStep['step'], string>
 
-function story(next: KeyStep | undefined): string {
+/** What happens to a key next, in the words of `keys list`. */
+export function stepText(next: KeyStep | undefined): string {
   return next ? `${stories[next.step]} ${next.at.toISOString()}` : 'signs until menshen keys rotate'
 }
