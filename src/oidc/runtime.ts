@@ -50,18 +50,20 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
   /** When what was heard last was asked for. */
   let heardAtMs = clock()
   let current = await load(dependencies)
+  let [turns, heardTurn] = [0, 0]
   let asking: Promise<boolean> | undefined
   const timer = setInterval(() => poll().catch(onError), pollMs).unref()
 
   async function refresh(): Promise<boolean> {
-    const askedAtMs = clock()
+    turns += 1
+    const [turn, askedAtMs] = [turns, clock()]
     const isChanged = (await catalogVersion(database.knex)) !== current.version
-    if (isChanged) {
-      const loaded = await load(dependencies)
-      // Of two that load at once, the one that began first may end last.
-      if (loaded.version > current.version) current = loaded
-    }
+    const loaded = isChanged ? await load(dependencies) : current
+    // Of two that ask at once, the one that began first may end last.
+    if (turn < heardTurn) return isChanged
+    heardTurn = turn
     heardAtMs = askedAtMs
+    current = loaded
     return isChanged
   }
 
@@ -82,7 +84,8 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     asking ??= refresh().finally(() => {
       asking = undefined
     })
-    await asking.catch(onError)
+    // What went wrong is told by the poll; the request is refused because of the silence.
+    await asking.catch(() => {})
     await current.handler(request, response)
   }
 
@@ -100,7 +103,9 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
 async function load({ parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies) {
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
   const version = await catalogVersion(database.knex)
-  const [catalog, keys] = await Promise.all([loadCatalog(database.knex), loadKeys({ database, sealer: parts.sealer })])
+  // One after the other: where a key does not open, a query that is still on its way would keep the database from being closed.
+  const keys = await loadKeys({ database, sealer: parts.sealer })
+  const catalog = await loadCatalog(database.knex)
   const policies = clientPolicies({
     resources: new Map(
       [...ownResources, ...[...catalog.resources.values()].map(({ seed }) => seed)].map((seed) => [
