@@ -78,7 +78,8 @@ export async function retire(context: CommandContext): Promise<number> {
 export async function reseal(context: CommandContext): Promise<number> {
   const { flags, stdout, stderr } = context
   return withCore(context, async (core) => {
-    const done = await resealAll(core)
+    const { database, sealer } = core
+    const done = await database.maintenance((knex) => resealAll({ knex, sealer }))
     if (flags['json'] === true) printJson(stdout, done)
     else {
       const rows = done.map(({ place, resealed, shut }) => [place, resealed, shut])

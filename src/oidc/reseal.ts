@@ -1,5 +1,4 @@
 import type { Knex } from 'knex'
-import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import { secretContext } from './catalog.ts'
 import { keyContext } from './keys.ts'
@@ -68,20 +67,26 @@ interface Row {
   readonly column: string
 }
 
+interface Dependencies {
+  /** Without a time limit: where there are millions of rows, looking for those that are left takes a while. */
+  readonly knex: Knex
+  readonly sealer: Sealer
+}
+
 const batchRows = 500
 
 /**
  * Seals again, under the current master key, everything stored that another one has sealed. A row is written only if it still holds
  * what was read, so servers and other commands may go on; a run that was ended is finished by the next one.
  */
-export async function reseal({ database, sealer }: { database: Database; sealer: Sealer }): Promise<Resealed[]> {
+export async function reseal({ knex, sealer }: Dependencies): Promise<Resealed[]> {
   const all: Resealed[] = []
   for (const place of places) {
     let [resealed, shut, after] = [0, 0, '']
     for (;;) {
-      const rows = await stale(place, sealer, database.knex)
+      const rows = await stale(place, sealer, knex)
         .select<Row[]>({ id: place.id, column: place.column })
-        .select(database.knex.raw(`${place.sealed} as sealed`))
+        .select(knex.raw(`${place.sealed} as sealed`))
         .where(place.id, '>', after)
         .orderBy(place.id)
         .limit(batchRows)
@@ -90,8 +95,7 @@ export async function reseal({ database, sealer }: { database: Database; sealer:
         if (text === undefined) shut += 1
         else {
           const column = place.replaced(row.column, sealer.seal(text, place.context(row.id)))
-          resealed += await database
-            .knex(place.table)
+          resealed += await knex(place.table)
             .where({ [place.id]: row.id, [place.column]: row.column })
             .whereRaw(place.where)
             .update({ [place.column]: column })
@@ -106,9 +110,9 @@ export async function reseal({ database, sealer }: { database: Database; sealer:
 }
 
 /** How many stored values another master key than the current one has sealed. */
-export async function countStale({ database, sealer }: { database: Database; sealer: Sealer }): Promise<number> {
+export async function countStale({ knex, sealer }: Dependencies): Promise<number> {
   const counts = await Promise.all(
-    places.map((place) => stale(place, sealer, database.knex).count<{ count: number }[]>('* as count')),
+    places.map((place) => stale(place, sealer, knex).count<{ count: number }[]>('* as count')),
   )
   return counts.reduce((sum, [row]) => sum + Number(row?.count ?? 0), 0)
 }

@@ -1,6 +1,6 @@
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { signsAfterSeconds, silenceSeconds } from '../../src/oidc/key-life.ts'
+import { jwksCacheSeconds, signsAfterSeconds, silenceSeconds } from '../../src/oidc/key-life.ts'
 import { advanceKeys } from '../../src/oidc/key-rotation.ts'
 import { runCommand } from '../support/cli.ts'
 import { exchange, loginBySms, reachLogin, startLogin } from '../support/login.ts'
@@ -36,7 +36,8 @@ function walk(seconds: number): void {
 const menshen = (...argv: string[]) => runCommand(argv, { env: first.env, cwd: '/' })
 const jwks = async ({ port }: World) => {
   const answer = await fetch(`http://localhost:${port}/jwks`)
-  return { etag: answer.headers.get('etag'), set: (await answer.json()) as JSONWebKeySet }
+  const [etag, cacheControl] = ['etag', 'cache-control'].map((name) => answer.headers.get(name))
+  return { etag, cacheControl, set: (await answer.json()) as JSONWebKeySet }
 }
 const publishedBy = async (world: World) => (await jwks(world)).set.keys.map(({ kid }) => kid)
 const currentOf = async (alg: string) =>
@@ -58,6 +59,7 @@ test('by hand: published everywhere at once, signing later, and what was signed 
   const visitor = first.visitor()
   const old = await login(visitor, '13800138000')
   const before = await jwks(second)
+  expect(before.cacheControl).toBe(`public, max-age=${jwksCacheSeconds}`)
   expect((await menshen('keys', 'rotate')).status).toBe(0)
   for (const world of [first, second]) {
     await expect.poll(async () => (await publishedBy(world)).length, soon).toBe(4)
@@ -92,6 +94,9 @@ test('by hand: published everywhere at once, signing later, and what was signed 
 test('on a schedule: without anybody’s doing, in time, and once for all servers', async () => {
   const before = await Promise.all(['ES256', 'RS256', 'HS256'].map(currentOf))
   walk(90 * day - signsAfterSeconds + 1)
+  const age = async () =>
+    (await first.app.metrics.signingKeyAge.get()).values.find(({ labels }) => labels.alg === 'ES256')
+  await expect.poll(async () => (await age())?.value, soon).toBeGreaterThan(89 * day)
   await expect.poll(() => publishedBy(second), soon).toHaveLength(4)
   walk(signsAfterSeconds)
   await expect

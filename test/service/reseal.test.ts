@@ -67,7 +67,7 @@ async function expectAllUnder(master: typeof after): Promise<void> {
 }
 
 test('after keys reseal the new master key alone opens everything, and a second run finds nothing', async () => {
-  expect(await countStale({ database: shell.database.database, sealer: both })).toBe(people + 5)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both })).toBe(people + 5)
   const { status, stdout, stderr } = await shell.runWith(withBoth, 'keys', 'reseal', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toEqual([
@@ -80,12 +80,12 @@ test('after keys reseal the new master key alone opens everything, and a second 
   await expectAllUnder(after)
   const again = await shell.runWith(withBoth, 'keys', 'reseal')
   expect(again.stdout).toMatch(/^upstream credentials +0 +0$/m)
-  expect(await countStale({ database: shell.database.database, sealer: both })).toBe(0)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both })).toBe(0)
 })
 
 test('of four at once each value is sealed again once', async () => {
-  const database = shell.database.database
-  const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ database, sealer: both })))
+  const { knex } = shell.database.database
+  const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both })))
   const sum = all.flat().reduce((total, each) => total + each.resealed, 0)
   expect(sum).toBe(people + 5)
   await expectAllUnder(after)
@@ -97,7 +97,7 @@ test('what changes meanwhile stays as it was changed', async () => {
   const trx = await knex.transaction()
   await trx('clients').where({ client_id: 'backend' }).update({ secret })
   // It has read the secret of before, and waits to write.
-  const running = reseal({ database: shell.database.database, sealer: both })
+  const running = reseal({ knex, sealer: both })
   const waiting = () =>
     knex('pg_stat_activity').whereRaw(`datname = current_database() and wait_event_type = 'Lock'`).select('pid')
   await expect.poll(waiting).toHaveLength(1)
