@@ -8,6 +8,7 @@ import { passwordOptions } from './accounts/password-options.ts'
 import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
 import { mailOptions } from './mail/smtp.ts'
+import { keyOptions } from './oidc/key-life.ts'
 import { logLevels } from './ops/log.ts'
 import { smsOptions } from './sms/options.ts'
 
@@ -241,6 +242,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('How long things last; a client may have its own.'),
+    keys: keyOptions.prefault({}).describe('Keys that sign tokens and cookies: the server makes and replaces them.'),
   })
 }
 

@@ -17,6 +17,7 @@ import type { Adapter } from './adapter.ts'
 import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './client-schema.ts'
+import { cookieSigner } from './cookie-signer.ts'
 import { existingGrant } from './grants.ts'
 import { challengePath } from './issue.ts'
 import type { Keys } from './keys.ts'
@@ -81,7 +82,6 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     pkce: { required: () => true },
     clockTolerance: 5,
     cookies: {
-      keys: keys.cookies,
       names: sessionCookieNames(secure),
       long: longCookie(secure),
       short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
@@ -158,6 +158,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
 
   const provider = new Provider(issuer, configuration)
   provider.proxy = true
+  provider.keys = cookieSigner(keys.cookies)
   endWebGrants(provider, clients, units)
   return provider
 }
