@@ -16,6 +16,7 @@ import { listen } from './oidc/events.ts'
 import { dueAtMs } from './oidc/key-life.ts'
 import { advanceKeys, ensureKeys } from './oidc/key-rotation.ts'
 import { libraryPages } from './oidc/pages.ts'
+import { reconfirm } from './oidc/reconfirm.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
 import { sessionLife } from './oidc/session-life.ts'
 import { unitOfWork } from './oidc/unit-of-work.ts'
@@ -113,6 +114,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     slowClientGuessing({ clock }),
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
+    native.tokenAnswers,
     libraryAnswers({
       units,
       store,
@@ -153,6 +155,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
       sealer,
       clock,
+      mayContinue: reconfirm({
+        units,
+        agreements: config.agreements.filter((each) => each.reconfirm).map(({ id, version }) => `${id}@${version}`),
+      }),
       privateAddresses: config.outbound.private_addresses,
     },
     database,
