@@ -363,3 +363,19 @@ test('an upstream that only works in a browser goes on there', async () => {
     message_key: 'errors.attempt.method_unknown',
   })
 })
+
+test('nothing an app brought, nor a number, is in the log or the audit', async () => {
+  const rows = await world.database.database.knex('audit_events').select('detail')
+  const told = `${world.log.join('\n')}${JSON.stringify(rows)}`
+  const vendors = [upstreams.wechat, upstreams.qq, upstreams.weibo, upstreams.apple]
+  const { univerify: function_, aliyun } = upstreams.oneTap
+  const requests = [...vendors, function_.simulator, aliyun.simulator].flatMap((each) => [...each.requests])
+  const membersOf = (body: string) =>
+    body.startsWith('{') ? Object.entries(JSON.parse(body) as Record<string, string>) : [...new URLSearchParams(body)]
+  const fields = requests.flatMap(({ rawQuery, body }) => [...new URLSearchParams(rawQuery), ...membersOf(body)])
+  const secret = /^(code|js_code|access_token|secret|client_secret|sign|AccessToken)$/
+  const values = fields.flatMap(([name, value]) => (secret.test(name) && value.length > 7 ? [value] : []))
+  expect(values.length).toBeGreaterThan(20)
+  expect(values.filter((each) => told.includes(each))).toEqual([])
+  expect(told).not.toMatch(/1380000\d{4}/)
+})
