@@ -14,6 +14,7 @@ import {
   qqMobileApp,
   type Upstreams,
 } from '../support/upstreams.ts'
+import { countWaits } from '../support/waits.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -378,4 +379,45 @@ test('nothing an app brought, nor a number, is in the log or the audit', async (
   expect(values.length).toBeGreaterThan(20)
   expect(values.filter((each) => told.includes(each))).toEqual([])
   expect(told).not.toMatch(/1380000\d{4}/)
+})
+
+describe('a login in one request', () => {
+  const oneShots = {
+    wechat_app: () => ({ method: 'wechat_app', ...brings.wechat_app('p27') }),
+    mini_program: () => ({
+      method: 'wechat_mini_program',
+      ...brings.wechat_mini_program('p28'),
+      phone_code: upstreams.wechat.phoneCode('p28', miniProgram),
+    }),
+    one_tap: () => ({ method: 'one_tap', vendor: 'univerify', ...univerify(29) }),
+  } as const
+
+  test.each(Object.keys(oneShots) as (keyof typeof oneShots)[])(
+    'by %s: two calls of the adapter, three statements, whoever is known',
+    async (name) => {
+      const first = new NativeApp(world, 'mp')
+      const made = await first.challenge(oneShots[name]())
+      if (made.body['step'] === 'choose') await first.challenge({ choice: 'new' })
+      const provider = world.app.runtime.provider()
+      const models = [provider.Client, provider.Grant, provider.AuthorizationCode, provider.Session] as unknown as {
+        adapter: Record<string, (...values: unknown[]) => unknown>
+      }[]
+      let adapterCalls = 0
+      for (const { adapter } of models) {
+        for (const call of ['find', 'upsert', 'consume', 'destroy', 'findByUid', 'revokeByGrantId'] as const) {
+          const original = adapter[call]
+          adapter[call] = (...values) => {
+            adapterCalls += 1
+            return original?.apply(adapter, values)
+          }
+        }
+      }
+      const statements = countWaits(world, ['readQuery', 'commitQuery', 'knex'])
+      const done = await new NativeApp(world, 'mp').challenge(oneShots[name]())
+      expect(done.status).toBe(200)
+      // The grant and the code, which leave together; whose identity it is; the audit.
+      expect(adapterCalls).toBe(2)
+      expect(statements()).toBe(3)
+    },
+  )
 })
