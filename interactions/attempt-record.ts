@@ -1,6 +1,9 @@
 import type { IdentityClaim } from '../src/accounts/user.ts'
+import type { Clock } from '../src/base/clock.ts'
+import type { UserId } from '../src/base/ids.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
-import type { Ask } from './methods/method.ts'
+import type { Ask, Proved } from './methods/method.ts'
+import type { Choice } from './outcome.ts'
 
 /** An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is. */
 export interface Pending {
@@ -13,6 +16,17 @@ export interface Pending {
   readonly provedAt: number
 }
 
+/** Somebody who has proved who they are. */
+export interface Arrived {
+  readonly userId: UserId
+  /** The method that brought them, and what its identity is filed under. */
+  readonly method: string
+  readonly provider: string
+  readonly amr: readonly string[]
+  readonly isNew: boolean
+  readonly endedSessions: boolean
+}
+
 /** What we keep of an attempt between two requests. */
 export interface AttemptRecord {
   readonly agreed: readonly string[]
@@ -20,10 +34,22 @@ export interface AttemptRecord {
   readonly asks: Readonly<Record<string, Ask>>
   readonly states: Readonly<Record<string, unknown>>
   readonly pending?: Pending | undefined
+  /** Somebody who is in but for a phone number. `provedAt` in milliseconds since the epoch. */
+  readonly holder?: (Arrived & { readonly provedAt: number }) | undefined
+  /** A phone number that is another account's, with its proof when there was a fresh one. */
+  readonly contested?: { readonly phone: string; readonly proof?: Proved } | undefined
+  /** What may be answered next. */
+  readonly choices?: readonly Choice[] | undefined
 }
 
 export const nothingYet: AttemptRecord = { agreed: [], method: undefined, asks: {}, states: {} }
 const attemptSeconds = 3600
+const provedMs = 600_000
+
+/** Whether a proof that waits still counts: for ten minutes. */
+export function isFresh({ provedAt }: { readonly provedAt: number }, clock: Clock): boolean {
+  return clock() - provedAt <= provedMs
+}
 
 interface Dependencies {
   readonly store: EphemeralStore

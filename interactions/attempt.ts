@@ -1,75 +1,25 @@
-import type { AccountDirectory } from '../src/accounts/directory.ts'
-import type { Passwords } from '../src/accounts/passwords.ts'
-import type { Account, IdentityClaim } from '../src/accounts/user.ts'
-import { type Clock, epochSeconds } from '../src/base/clock.ts'
+import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
-import type { UserId } from '../src/base/ids.ts'
-import type { Audit } from '../src/ops/audit.ts'
-import type { AttemptRecord, AttemptRecords } from './attempt-record.ts'
-import { UpstreamAnswer, type Visit } from './methods/connector.ts'
-import type { Ask, Channel, Input, Step } from './methods/method.ts'
+import { type AttemptRecord, isFresh, type Pending } from './attempt-record.ts'
+import { UpstreamAnswer } from './methods/connector.ts'
+import type { Ask, Input, Proved } from './methods/method.ts'
 import type { LoginMethods } from './methods/registry.ts'
+import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
+import { Settlement, type SettlementDependencies } from './settlement.ts'
 
-export type Outcome =
-  | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
-  | { readonly kind: 'redirect'; readonly to: URL }
-  /** An upstream vouched for somebody nobody knows: a new account, or one that is there already? */
-  | { readonly kind: 'choose'; readonly provider: string }
-  /** What was proved belongs to several accounts. Nothing has changed. */
-  | { readonly kind: 'conflict'; readonly provider: string; readonly users: readonly UserId[] }
-  | {
-      readonly kind: 'done'
-      readonly userId: UserId
-      readonly amr: readonly string[]
-      /** Seconds since the epoch. */
-      readonly authTime: number
-      /** True when every session of the user has been ended on the way, that of this browser too. */
-      readonly endedSessions: boolean
-    }
-
-export type Proved = Extract<Step<unknown>, { kind: 'proved' }>
-
-export interface AdvanceRequest {
-  readonly attemptId: string
-  readonly method: string
-  readonly channel: Channel
-  readonly ip: string
-  readonly visit: Visit
-  readonly input: Input
-  readonly clientId?: string | undefined
-  readonly requestId?: string | undefined
-  /** Who is signed in and adds a way in; absent in a login. */
-  readonly userId?: UserId | undefined
-}
-
-interface Dependencies {
-  readonly methods: LoginMethods
-  readonly directory: AccountDirectory
-  readonly passwords: Passwords
-  readonly records: AttemptRecords
-  readonly audit: Audit
-  readonly options: {
-    readonly clock: Clock
-    /** What has to be agreed to before anything is sent or made: `id@version`. */
-    readonly agreements: readonly string[]
-    /** Seals what an upstream gave us to keep. */
-    readonly sealCredential: (credential: string) => string
-    /** Ends every session and token of a user. */
-    readonly revokeUser: (userId: UserId) => Promise<void>
-  }
-}
-
-const pendingMs = 600_000
+type Dependencies = SettlementDependencies & { readonly methods: LoginMethods }
 
 /**
- * A person on the way in: one attempt from its first step to a signed-in user, whoever draws the pages. Methods prove identities;
- * what a proved identity means for the account table is decided here and only here.
+ * A person on the way in: one attempt from its first step to a signed-in user, whoever renders it. Methods prove identities; what
+ * a proved identity means for the account table is decided in the settlement and only there.
  */
 export class LoginAttempts {
   readonly #deps: Dependencies
+  readonly #settlement: Settlement
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies
+    this.#settlement = new Settlement(dependencies)
   }
 
   /** The method this attempt is in the middle of, and what it asked last. Nothing is counted or sent. */
@@ -80,9 +30,12 @@ export class LoginAttempts {
     return id !== undefined && ask ? { method: id, ask } : undefined
   }
 
-  /** The identity that waits for its owner to say whose it is; undefined when there is none or ten minutes are over. */
-  async pending(attemptId: string): Promise<IdentityClaim | undefined> {
-    return this.#fresh(await this.#deps.records.load(attemptId))?.identity
+  /** What waits for the person: an identity whose owner has to say whose it is, or an account that lacks a phone number. */
+  async waiting(attemptId: string): Promise<{ identity?: IdentityClaim; needsPhone: boolean }> {
+    const record = await this.#deps.records.load(attemptId)
+    const identity = this.#pending(record)?.identity
+    const needsPhone = record.holder !== undefined && isFresh(record.holder, this.#deps.options.clock)
+    return { ...(identity ? { identity } : {}), needsPhone }
   }
 
   /** Forgets what a method was in the middle of: the person wants another number. */
@@ -99,7 +52,7 @@ export class LoginAttempts {
       const before = await this.#deps.records.load(request.attemptId)
       const record = this.#agree(before, request.input)
       const step = await this.#step(request, record)
-      return step.kind === 'proved' ? this.#finish(request, step, record) : step
+      return step.kind === 'proved' ? this.#settlement.settle(request, step, record) : step
     })
   }
 
@@ -112,34 +65,57 @@ export class LoginAttempts {
     })
   }
 
-  /** The answer "make me an account" to a `choose`. Throws `attempt.expired` when what was proved is over. */
-  async registerPending(request: Omit<AdvanceRequest, 'method' | 'input'>): Promise<Outcome> {
-    const record = await this.#deps.records.load(request.attemptId)
-    const pending = this.#fresh(record)
-    if (!pending) throw new AppError('attempt.expired')
-    const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
-    const { pending: _, ...rest } = record
-    return this.#finish({ ...request, method: pending.method, input: {} }, step, rest)
+  /**
+   * What the person answers where the attempt could not go on by itself. Throws `request.invalid` for what was not offered and
+   * `attempt.expired` when what was proved is over.
+   */
+  async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice): Promise<Outcome> {
+    const { records, options } = this.#deps
+    const record = await records.load(request.attemptId)
+    if (!record.choices?.includes(choice)) throw new AppError('request.invalid')
+    const { holder, contested } = record
+    const known = holder && isFresh(holder, options.clock) ? holder : undefined
+    const pending = this.#pending(record)
+    if (!known && !pending && choice !== 'login_existing') throw new AppError('attempt.expired')
+    switch (choice) {
+      case 'new':
+        if (pending) return this.#registerPending(request, pending, record)
+        throw new AppError('attempt.expired')
+      case 'use_other_phone':
+        await records.save(request.attemptId, { ...record, contested: undefined, choices: undefined })
+        return { kind: 'bind_phone', reason: 'conflict' }
+      case 'without_phone':
+        if (known) return this.#settlement.finish({ ...request, method: known.method, input: {} }, known, record)
+        throw new AppError('attempt.expired')
+      case 'existing':
+      case 'login_existing': {
+        const left = { ...record, holder: undefined, contested: undefined, choices: undefined }
+        const bySms = { ...request, method: 'sms', input: { phone: contested?.phone ?? '' } }
+        if (contested?.proof && known) return this.#settlement.settle(bySms, contested.proof, left)
+        await records.save(request.attemptId, left)
+        return contested && this.#deps.methods.has('sms') ? this.advance(bySms) : { kind: 'login' }
+      }
+    }
   }
 
-  /** Keeps a credential of an upstream beside the identity it belongs to, sealed. */
-  async keepCredential(account: Account, step: Pick<Proved, 'identity' | 'credential'>): Promise<void> {
-    const { provider, subjects } = step.identity
-    const isIt = (identity: Account['identities'][number]) =>
-      identity.provider === provider && identity.subjects.includes(subjects[0])
-    const identity = account.identities.find(isIt)
-    if (step.credential === undefined || !identity) return
-    await this.#deps.directory.keepCredential(identity.id, this.#deps.options.sealCredential(step.credential))
+  async #registerPending(
+    request: Omit<AdvanceRequest, 'method' | 'input'>,
+    pending: Pending,
+    record: AttemptRecord,
+  ): Promise<Outcome> {
+    const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
+    const { pending: _, ...rest } = record
+    return this.#settlement.settle({ ...request, method: pending.method, input: {} }, step, rest)
   }
 
   async #step(
     request: AdvanceRequest,
     record: AttemptRecord,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
-    const { attemptId, method: id, channel, ip, visit, input } = request
+    const { attemptId, method: id, ip, visit, input } = request
     const method = this.#deps.methods.get(id)
-    if (!method?.channels.includes(channel)) throw new AppError('attempt.method_unknown')
-    const step = await method.step({ channel, attemptId, ip, visit, input, state: record.states[id] })
+    if (!method) throw new AppError('attempt.method_unknown')
+    const step = await method.step({ attemptId, ip, visit, input, state: record.states[id] })
     if (step.kind === 'proved') return step
     await this.#deps.records.save(attemptId, {
       ...record,
@@ -160,97 +136,8 @@ export class LoginAttempts {
     return { ...record, agreed: agreements }
   }
 
-  async #finish(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Outcome> {
-    const { attemptId, ip, clientId, requestId, method } = request
-    const { audit, options, records } = this.#deps
-    const found = await this.#account(step, ip)
-    const about = { clientId, ip, requestId, identityProvider: step.identity.provider }
-    if (found.kind === 'conflict') {
-      await audit.record({ event: 'identity.conflicted', ...about, detail: { users: found.users } })
-      return { kind: 'conflict', provider: step.identity.provider, users: found.users }
-    }
-    if (found.kind === 'unknown') {
-      const { identity, amr, credential } = step
-      const provedAt = options.clock()
-      const pending = { method, identity, amr, provedAt, ...(credential === undefined ? {} : { credential }) }
-      await records.save(attemptId, { ...record, method: undefined, pending })
-      return { kind: 'choose', provider: identity.provider }
-    }
-    const { account, isNew } = found
-    const userId = account.user.id
-    if (account.user.status !== 'active') throw new AppError('user.locked')
-    const amr = [...step.amr, ...(await this.#bindPending(request, userId, record))]
-    const endedSessions = await this.#keepPassword(request, step, { userId, isNew })
-    await this.keepCredential(account, step)
-    const agreements = record.agreed
-    if (isNew) await audit.record({ event: 'user.registered', userId, ...about, detail: { agreements } })
-    await audit.record({ event: 'login.succeeded', userId, ...about, detail: { method, amr, agreements } })
-    await records.forget(attemptId)
-    return { kind: 'done', userId, amr, authTime: epochSeconds(options.clock), endedSessions }
-  }
-
-  /**
-   * What the person proved before and now shows to be theirs by logging in. Throws `identity.taken` or `identity.limit`; what was
-   * proved is forgotten then, so that the same login works without it.
-   */
-  async #bindPending(request: AdvanceRequest, userId: UserId, record: AttemptRecord): Promise<readonly string[]> {
-    const pending = this.#fresh(record)
-    if (!pending) return []
-    const { directory, audit, records } = this.#deps
-    const { attemptId, ip, clientId, requestId } = request
-    await directory.bind(userId, pending.identity, { ip }).catch(async (error: unknown) => {
-      if (error instanceof AppError && error.code.startsWith('identity.')) {
-        await records.save(attemptId, { ...record, pending: undefined })
-      }
-      throw error
-    })
-    const account = await directory.find(userId)
-    if (account) await this.keepCredential(account, pending)
-    const { provider } = pending.identity
-    await audit.record({ event: 'identity.bound', userId, clientId, ip, requestId, identityProvider: provider })
-    return pending.amr
-  }
-
-  async #keepPassword(
-    { ip, clientId, requestId }: AdvanceRequest,
-    { password }: Proved,
-    { userId, isNew }: { readonly userId: UserId; readonly isNew: boolean },
-  ): Promise<boolean> {
-    if (!password || isNew) return false
-    const { passwords, audit, options } = this.#deps
-    if (!password.replace && (await passwords.has(userId))) return false
-    await passwords.store(userId, password.hash)
-    if (password.replace) await options.revokeUser(userId)
-    const event = password.replace ? 'password.reset' : 'password.set'
-    await audit.record({ event, userId, clientId, ip, requestId })
-    return password.replace
-  }
-
-  async #account(
-    step: Proved,
-    ip: string,
-  ): Promise<
-    | { kind: 'known'; account: Account; isNew: boolean }
-    | { kind: 'unknown' }
-    | { kind: 'conflict'; users: readonly UserId[] }
-  > {
-    const { directory } = this.#deps
-    const options = step.password === undefined ? {} : { passwordHash: step.password.hash }
-    if (step.registration === 'required') {
-      const account = await directory.register(step.identity, { ip }, { ...options, mustBeNew: true })
-      return { kind: 'known', account, isNew: true }
-    }
-    const found = await directory.resolve(step.identity, { ip })
-    if (found.kind === 'known') return { kind: 'known', account: found.account, isNew: false }
-    if (found.kind === 'conflict') return { kind: 'conflict', users: found.users }
-    if (step.registration === 'never') throw new AppError('registration.closed')
-    if (step.registration === 'ask') return { kind: 'unknown' }
-    return { kind: 'known', account: await directory.register(step.identity, { ip }, options), isNew: true }
-  }
-
-  #fresh(record: AttemptRecord): AttemptRecord['pending'] {
-    const { pending } = record
-    return pending && this.#deps.options.clock() - pending.provedAt <= pendingMs ? pending : undefined
+  #pending({ pending }: AttemptRecord): Pending | undefined {
+    return pending && isFresh(pending, this.#deps.options.clock) ? pending : undefined
   }
 
   async #recorded<T>(request: AdvanceRequest, work: () => Promise<T>): Promise<T> {
@@ -263,16 +150,14 @@ export class LoginAttempts {
   }
 
   async #recordRefusal(request: AdvanceRequest, error: AppError): Promise<void> {
-    const { clientId, ip, requestId, userId, method } = request
+    const { userId, method } = request
     const answer = error.cause instanceof UpstreamAnswer ? error.cause : undefined
-    const isUpstream = error.code.startsWith('upstream.')
+    const isUpstream = /^(upstream|one_tap)\./.test(error.code)
     if (!isUpstream && !refusalsWorthKeeping.has(error.code)) return
     await this.#deps.audit.record({
       event: isUpstream ? 'upstream.failed' : userId ? 'identity.refused' : 'login.failed',
       userId,
-      clientId,
-      ip,
-      requestId,
+      ...aboutOf(request),
       detail: {
         method,
         error: error.code,

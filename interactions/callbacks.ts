@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, type ErrorCode } from '../src/base/errors.ts'
-import type { UserId } from '../src/base/ids.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
+import type { Outcome } from './outcome.ts'
 
 /** Where an answer is to be brought, and under which name it waits there. */
 interface Expected {
@@ -21,7 +21,7 @@ export interface Kept {
 /** What a page has to tell of an answer that let nobody in. */
 export type Ending =
   | { readonly kind: 'failed'; readonly method: string; readonly code: ErrorCode; readonly params: AppError['params'] }
-  | { readonly kind: 'conflict'; readonly provider: string; readonly users: readonly UserId[] }
+  | Extract<Outcome, { kind: 'conflict' }>
 
 interface Dependencies {
   readonly store: EphemeralStore

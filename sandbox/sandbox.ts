@@ -1,9 +1,11 @@
+import { oneTapOptions } from '../interactions/methods/one-tap.ts'
 import type { Sandbox } from '../src/app.ts'
 import type { Core } from '../src/core.ts'
 import { consoleSms } from '../src/sms/console.ts'
 import type { SmsSender } from '../src/sms/sender.ts'
 import { demoClients, demoResources } from './demo/clients.ts'
 import { sandboxRoutes } from './demo/routes.ts'
+import { oneTapSettings } from './one-tap.ts'
 import { outbox, specialNumbers } from './outbox.ts'
 import { startUpstreams } from './upstreams.ts'
 
@@ -22,6 +24,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
     sms: printed(messages.smsSender(), consoleSms({ stream: terminal })),
     mail: messages.mailSender(),
     connections,
+    oneTap: upstreams?.native ? oneTapSettings(upstreams.native.oneTap).map((each) => oneTapOptions.parse(each)) : [],
     clients: demoClients(issuer, backendSecret),
     resources: demoResources(issuer),
     middleware(renderer) {

@@ -2,20 +2,45 @@ import { generateKeyPairSync } from 'node:crypto'
 import { type ConnectionOptions, connectionOptions } from '../interactions/methods/connections.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { isLoopback } from '../src/config-fitness.ts'
+import { type OneTap, startOneTap } from './one-tap.ts'
 import { upstreamPeople } from './people.ts'
-import { startApple } from './simulators/apple.ts'
+import { type AppleSimulator, startApple } from './simulators/apple.ts'
 import { startGithub } from './simulators/github.ts'
 import { startOidc } from './simulators/oidc.ts'
-import { startQq } from './simulators/qq.ts'
+import { type QqSimulator, startQq } from './simulators/qq.ts'
 import type { Simulator } from './simulators/simulator.ts'
-import { startWechat } from './simulators/wechat.ts'
-import { startWeibo } from './simulators/weibo.ts'
+import { startWechat, type WechatSimulator } from './simulators/wechat.ts'
+import { startWeibo, type WeiboSimulator } from './simulators/weibo.ts'
 
 export interface Upstreams {
   readonly connections: readonly ConnectionOptions[]
   /** The same before they were parsed, secrets legible: what `MENSHEN_CONNECTIONS` of another process takes. */
   readonly settings: readonly Settings[]
+  /** Where there are simulators: what apps on phones and their server need beyond the connections. */
+  readonly native: NativeUpstreams | undefined
   close(): Promise<void>
+}
+
+/**
+ * What a login in an app needs: the simulators, which stand for the vendors' SDKs by what they issue, and how they know the app.
+ * What is not said here is that of the connection: addresses, and for Apple the team and its key.
+ */
+export interface NativeUpstreams {
+  readonly wechat: {
+    readonly simulator: WechatSimulator
+    readonly mobileApp: WechatKey
+    readonly miniProgram: WechatKey
+  }
+  readonly qq: { readonly simulator: QqSimulator; readonly mobileAppid: string }
+  /** The app has the App Key of the website. */
+  readonly weibo: { readonly simulator: WeiboSimulator; readonly appKey: string }
+  readonly apple: { readonly simulator: AppleSimulator; readonly bundleId: string }
+  readonly oneTap: OneTap
+}
+
+interface WechatKey {
+  readonly appid: string
+  readonly secret: string
 }
 
 /** A connection as an operator would write it down. */
@@ -38,47 +63,73 @@ interface Started {
  * their browsers would look for the simulators at home.
  */
 export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | 'clock'>): Promise<Upstreams> {
-  if (!isLoopback(new URL(issuer).hostname)) return { connections: [], settings: [], async close() {} }
+  if (!isLoopback(new URL(issuer).hostname)) {
+    return { connections: [], settings: [], native: undefined, async close() {} }
+  }
   const where: Where = { issuer, clock, callback: (id) => `${issuer}/callback/${id}` }
-  const starts = [wechat, qq, weibo, github, apple, oidc].map((start) => start(where))
-  const outcomes = await Promise.allSettled(starts)
-  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const starts = [wechat(where), qq(where), weibo(where), github(where), apple(where), oidc(where)] as const
+  const oneTapStarts = startOneTap({ issuer, clock })
+  const outcomes = await Promise.allSettled([...starts, oneTapStarts])
   const close = async () => {
-    await Promise.all(started.map(({ simulator }) => simulator.close()))
+    const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+    await Promise.all(started.map((each) => ('simulator' in each ? each.simulator : each).close()))
   }
   try {
-    await Promise.all(starts)
+    const started = await Promise.all(starts)
+    const [wechat, qq, weibo, , apple] = started
     const settings = started.map((each) => each.settings)
-    return { connections: settings.map((each) => connectionOptions.parse(each)), settings, close }
+    return {
+      connections: settings.map((each) => connectionOptions.parse(each)),
+      settings,
+      native: {
+        wechat: { simulator: wechat.simulator, mobileApp: wechat.mobileApp, miniProgram: wechat.miniProgram },
+        qq: { simulator: qq.simulator, mobileAppid: qq.mobileAppid },
+        weibo: { simulator: weibo.simulator, appKey: weibo.appKey },
+        apple: { simulator: apple.simulator, bundleId: apple.bundleId },
+        oneTap: await oneTapStarts,
+      },
+      close,
+    }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-/** One Open Platform account with two apps, and an app of somebody else whose codes are good for nothing here. */
-async function wechat({ issuer, clock }: Where): Promise<Started> {
+/** One Open Platform account with all kinds of app, and an app of somebody else whose codes are good for nothing here. */
+async function wechat({ issuer, clock }: Where) {
   const callbackHost = new URL(issuer).hostname
   const openPlatform = 'sandbox'
   const website = { appid: 'wx5a00000000000001', secret: 'sandbox-wechat-website' }
   const officialAccount = { appid: 'wx5a00000000000002', secret: 'sandbox-wechat-official-account' }
+  const mobileApp = { appid: 'wx5a00000000000003', secret: 'sandbox-wechat-mobile-app' }
+  const miniProgram = { appid: 'wx5a00000000000004', secret: 'sandbox-wechat-mini-program' }
   const name = '门神演示'
   const simulator = await startWechat({
     clock,
-    people: upstreamPeople,
+    people: upstreamPeople.map(({ id, name, phone }) => ({
+      id,
+      name,
+      phone: { countryCode: '86', number: phone.slice('+86'.length) },
+    })),
     apps: [
       { kind: 'website', ...website, name, callbackHost, openPlatform },
       { kind: 'official_account', ...officialAccount, name, callbackHost, openPlatform },
+      { kind: 'mobile', ...mobileApp, name, openPlatform },
+      { kind: 'mini_program', ...miniProgram, name, openPlatform },
       { kind: 'website', appid: 'wx5a0000000000000f', secret: 'foreign', name: '别家应用', openPlatform: 'foreign' },
     ],
   })
   const { url } = simulator
-  const settings = { type: 'wechat', website, official_account: officialAccount, open_url: url, api_url: url }
-  return { simulator, settings }
+  const browsers = { website, official_account: officialAccount }
+  const apps = { mobile_app: mobileApp, mini_program: miniProgram }
+  const settings = { type: 'wechat', ...browsers, ...apps, open_url: url, api_url: url }
+  return { simulator, settings, mobileApp, miniProgram }
 }
 
-async function qq({ clock, callback }: Where): Promise<Started> {
+async function qq({ clock, callback }: Where) {
   const [client_id, client_secret] = ['101000001', 'sandbox-qq']
+  const mobileAppid = '101000002'
   const simulator = await startQq({
     clock,
     people: upstreamPeople,
@@ -91,19 +142,22 @@ async function qq({ clock, callback }: Where): Promise<Started> {
         developer: 'sandbox',
         hasUnionid: true,
       },
+      { appid: mobileAppid, secret: 'sandbox-qq-mobile-app', developer: 'sandbox', hasUnionid: true },
     ],
   })
-  return { simulator, settings: { type: 'qq', client_id, client_secret, graph_url: simulator.url } }
+  const mobile_app = { appid: mobileAppid }
+  const settings = { type: 'qq', client_id, client_secret, mobile_app, graph_url: simulator.url }
+  return { simulator, settings, mobileAppid }
 }
 
-async function weibo({ clock, callback }: Where): Promise<Started> {
+async function weibo({ clock, callback }: Where) {
   const [client_id, client_secret] = ['1000000001', 'sandbox-weibo']
   const simulator = await startWeibo({
     clock,
     people: upstreamPeople,
     apps: [{ appKey: client_id, appSecret: client_secret, name: '门神演示', redirectUris: [callback('weibo')] }],
   })
-  return { simulator, settings: { type: 'weibo', client_id, client_secret, api_url: simulator.url } }
+  return { simulator, settings: { type: 'weibo', client_id, client_secret, api_url: simulator.url }, appKey: client_id }
 }
 
 async function github({ clock, callback }: Where): Promise<Started> {
@@ -124,9 +178,10 @@ async function github({ clock, callback }: Where): Promise<Started> {
 }
 
 /** On another site than the issuer, as Apple is: its answer is a form posted across. */
-async function apple({ issuer, clock, callback }: Where): Promise<Started> {
+async function apple({ issuer, clock, callback }: Where) {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const [client_id, team_id, key_id] = ['sandbox.menshen.web', 'SANDBOX001', 'SANDBOXKEY']
+  const bundleId = 'sandbox.menshen.app'
   const simulator = await startApple({
     clock,
     allowLoopback: true,
@@ -136,7 +191,10 @@ async function apple({ issuer, clock, callback }: Where): Promise<Started> {
         teamId: team_id,
         keyId: key_id,
         publicKeyPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-        clients: [{ clientId: client_id, kind: 'web', redirectUris: [callback('apple')] }],
+        clients: [
+          { clientId: client_id, kind: 'web', redirectUris: [callback('apple')] },
+          { clientId: bundleId, kind: 'native', redirectUris: [] },
+        ],
       },
     ],
     people: upstreamPeople.map(({ id, firstName, lastName, email }) => ({
@@ -149,8 +207,9 @@ async function apple({ issuer, clock, callback }: Where): Promise<Started> {
     })),
   })
   const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-  const settings = { type: 'apple', client_id, team_id, key_id, private_key, issuer: simulator.url }
-  return { simulator, settings }
+  const ids = { client_id, bundle_ids: [bundleId], team_id, key_id }
+  const settings = { type: 'apple', ...ids, private_key, issuer: simulator.url }
+  return { simulator, settings, bundleId }
 }
 
 async function oidc({ clock, callback }: Where): Promise<Started> {

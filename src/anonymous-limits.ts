@@ -1,5 +1,5 @@
 import type { Middleware } from 'koa'
-import type { RequestState } from '../interactions/browser/render.ts'
+import type { RequestState } from '../interactions/request-state.ts'
 import { AppError } from './base/errors.ts'
 import { networkOf } from './base/network.ts'
 import type { Limits } from './ops/limits.ts'

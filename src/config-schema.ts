@@ -1,13 +1,16 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { connectionOptions } from '../interactions/methods/connections.ts'
+import { oneTapOptions } from '../interactions/methods/one-tap.ts'
+import { captchaOptions } from '../interactions/native/captcha.ts'
 import { identityLimitOptions } from './accounts/identity-limit.ts'
 import { passwordOptions } from './accounts/password-options.ts'
 import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
 import { mailOptions } from './mail/smtp.ts'
+import { keyOptions } from './oidc/key-life.ts'
 import { logLevels } from './ops/log.ts'
-import { smsSenderOptions } from './sms/registry.ts'
+import { smsOptions } from './sms/options.ts'
 
 /** What the defaults depend on. */
 export interface Mode {
@@ -36,13 +39,6 @@ const url = (protocols: RegExp, expected: string) =>
     .transform((text) => new Secret(text))
     .meta({ secret: true })
 
-const windows = z.array(
-  z.strictObject({
-    max: z.int().min(1).describe('How many are allowed.'),
-    seconds: z.int().min(1).max(2_592_000).describe('Length of the rolling window.'),
-  }),
-)
-
 const documentUrl = z
   .string()
   .refine(
@@ -57,6 +53,10 @@ const agreement = z.strictObject({
     .describe('`terms`, `privacy`, …'),
   version: z.string().min(1).max(64).describe('A change asks everybody to agree again.'),
   url: documentUrl.describe('Where the text is read.'),
+  reconfirm: z
+    .boolean()
+    .default(false)
+    .describe('Whether apps with a login of their own have to agree to a new version before their next refresh.'),
   title: z
     .strictObject({
       'zh-CN': z.string().min(1).optional().describe('Title in Chinese.'),
@@ -191,39 +191,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .refine((all) => unique(all.map(({ id }) => id)), 'two documents have the same id')
       .prefault(sandbox ? sampleAgreements : [])
       .describe('Documents a person agrees to before the first login.'),
-    sms: z
-      .strictObject({
-        senders: z
-          .array(smsSenderOptions)
-          .prefault([])
-          .describe('Vendors in the order they are tried. Empty in the sandbox: codes appear in the outbox.'),
-        countries: z
-          .array(z.string().regex(/^[1-9]\d{0,3}$/, 'expected a calling code such as 86, in quotes'))
-          .min(1)
-          .default(['86'])
-          .describe('Calling codes that are served.'),
-        limits: z
-          .strictObject({
-            per_number: windows
-              .default([
-                { max: 1, seconds: 60 },
-                { max: 5, seconds: 3600 },
-                { max: 10, seconds: 86_400 },
-              ])
-              .describe('Messages to one number.'),
-            per_ip: windows
-              .default([
-                { max: 20, seconds: 3600 },
-                { max: 100, seconds: 86_400 },
-              ])
-              .describe('Messages asked for from one address (IPv6: one /64). Many people can share one.'),
-            per_day_total: z.int().min(1).default(10_000).describe('Messages a day in all: the most a flood can cost.'),
-          })
-          .prefault({})
-          .describe('How many messages may be sent.'),
-      })
-      .prefault({})
-      .describe('Messages with one-time codes.'),
+    sms: smsOptions.prefault({}).describe('Messages with one-time codes.'),
     mail: mailOptions
       .optional()
       .describe('Outgoing mail. Absent: e-mail addresses cannot be registered outside the sandbox.'),
@@ -244,6 +212,14 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .refine((all) => unique(all.map(({ id }) => id)), 'two connections have the same id')
       .default([])
       .describe('Upstreams people may log in with, in the order of their buttons.'),
+    one_tap: z
+      .array(oneTapOptions)
+      .refine((all) => unique(all.map(({ vendor }) => vendor)), 'two entries have the same vendor')
+      .default([])
+      .describe('Vendors that ask the carrier for the number of a phone, for apps.'),
+    captcha: captchaOptions
+      .optional()
+      .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),
     registration: z
       .strictObject({
         phone: z
@@ -270,6 +246,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('How long things last; a client may have its own.'),
+    keys: keyOptions.prefault({}).describe('Keys that sign tokens and cookies: the server makes and replaces them.'),
   })
 }
 

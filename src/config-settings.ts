@@ -33,7 +33,7 @@ export interface Setting {
   readonly defaultInProduction: unknown
   /** Environment variable that sets it; items of lists have none. */
   readonly variable: string | undefined
-  /** Which kind of list item it belongs to, where there are several. */
+  /** Which kind of list item it belongs to, where there are several: the setting that tells, and its value. */
   readonly variant: string | undefined
 }
 
@@ -117,8 +117,10 @@ function itemRows({ items }: Node, path: string, depth: number): Row[] {
   if (items === undefined) return []
   const kinds = kindsOf(items)
   return kinds.flatMap((kind) => {
-    const type = kinds.length > 1 ? kind.properties?.['type']?.const : undefined
-    return list(kind, `${path}[]`, depth, type === undefined ? undefined : String(type))
+    const [name, { const: value } = {}] =
+      Object.entries(kind.properties ?? {}).find(([, own]) => own.const !== undefined) ?? []
+    const variant = kinds.length > 1 && name !== undefined ? `${name} \`${String(value)}\`` : undefined
+    return list(kind, `${path}[]`, depth, variant)
   })
 }
 

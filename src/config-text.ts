@@ -95,12 +95,7 @@ function itemTables(all: readonly Setting[], path: string): string[] {
   const items = all.filter((row) => !row.isSection && row.path.startsWith(`${path}[].`))
   return [...new Set(items.map(({ variant }) => variant))].flatMap((variant) => {
     const rows = items.filter((row) => row.variant === variant)
-    return [
-      '',
-      `Each of \`${path}\`${variant === undefined ? '' : ` with type \`${variant}\``}:`,
-      '',
-      ...itemTable(rows),
-    ]
+    return ['', `Each of \`${path}\`${variant === undefined ? '' : ` with ${variant}`}:`, '', ...itemTable(rows)]
   })
 }
 

@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import type { RequestState } from '../interactions/browser/render.ts'
+import type { RequestState } from '../interactions/request-state.ts'
 import { type Clock, epochSeconds } from './base/clock.ts'
 import type { ClientPolicies } from './oidc/client-policies.ts'
 import type { RenderPage } from './oidc/pages.ts'

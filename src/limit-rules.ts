@@ -26,6 +26,20 @@ export function rules({ sms }: Pick<Config, 'sms'>) {
       ],
       error: 'request.too_many',
     },
+    'native.ip': {
+      windows: [
+        { max: 300, seconds: 600 },
+        { max: 3000, seconds: day },
+      ],
+      error: 'request.too_many',
+    },
+    'native.device': {
+      windows: [
+        { max: 30, seconds: 600 },
+        { max: 200, seconds: day },
+      ],
+      error: 'request.too_many',
+    },
     'logout.ip': {
       windows: [
         { max: 300, seconds: 600 },

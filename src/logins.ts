@@ -1,10 +1,20 @@
 import { LoginAttempts } from '../interactions/attempt.ts'
 import { AttemptRecords } from '../interactions/attempt-record.ts'
+import { Bindings } from '../interactions/binding.ts'
 import { Callbacks } from '../interactions/callbacks.ts'
 import { buildConnectors, type ConnectionOptions } from '../interactions/methods/connections.ts'
+import { buildOneTapVendors, type OneTapOptions } from '../interactions/methods/one-tap.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
 import type { RegistrationRules } from '../interactions/methods/register.ts'
-import { bindingMethods, type LoginMethods, loginMethods } from '../interactions/methods/registry.ts'
+import {
+  bindingMethods,
+  type LoginMethods,
+  loginMethods,
+  nativeBindingMethods,
+  nativeMethods,
+} from '../interactions/methods/registry.ts'
+import { sharedTexts } from '../interactions/methods/shared-texts.ts'
+import { spent as buildSpent } from '../interactions/methods/spent.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
 import { httpClient } from './base/http.ts'
@@ -22,15 +32,21 @@ import { buildSmsSender } from './sms/registry.ts'
 import type { SmsSender } from './sms/sender.ts'
 import { keyedStore } from './store/keyed.ts'
 
-/** How people get in: the methods on offer and what decides about what they prove. */
-export interface Logins {
+/** Ways of one kind, and the attempts that walk them. */
+interface Ways {
   readonly attempts: LoginAttempts
-  readonly callbacks: Callbacks
   readonly methods: LoginMethods
+}
+
+/** How people get in: the methods on offer and what decides about what they prove. */
+export interface Logins extends Ways {
+  readonly callbacks: Callbacks
   readonly passwords: Passwords
   readonly hashing: Hasher
   /** The same for somebody who is signed in and adds a way in: methods and attempts that no login shares. */
-  readonly bindings: { readonly attempts: LoginAttempts; readonly methods: LoginMethods }
+  readonly bindings: Bindings
+  /** Both for apps that draw their own screens. */
+  readonly native: Ways & { readonly bindings: Bindings }
   /** Ends every session and token of a user but this session. Answers how many sessions ended. */
   readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
   /** Who may make an account, and by what. */
@@ -44,6 +60,7 @@ export interface StandIns {
   readonly sms: SmsSender
   readonly mail: MailSender
   readonly connections: readonly ConnectionOptions[]
+  readonly oneTap: readonly OneTapOptions[]
 }
 
 const outboundTimeoutMs = 5000
@@ -93,19 +110,27 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   // Who registered by phone has no password: without a login by SMS that account would have no way in.
   const phone = config.login.methods.includes('sms') ? config.registration.phone : 'closed'
   const registration = { ...config.registration, phone }
+  const vendors = config.one_tap.length > 0 ? config.one_tap : (own?.oneTap ?? [])
+  const outside = { http: upstreams, clock, allowInsecure: config.sandbox }
+  const shared = sharedTexts({
+    store,
+    mac: (text) => sealer.mac('shared', text),
+    seal: (text) => sealer.seal(text, 'shared'),
+    open: (sealed) => sealer.open(sealed, 'shared'),
+  })
+  const spent = buildSpent({ store, mac: (text) => sealer.mac('spent', text) })
   const options = {
     methods: config.login.methods,
-    connectors: buildConnectors(connections, { http: upstreams, clock, allowInsecure: config.sandbox }),
+    connectors: buildConnectors(connections, { ...outside, shared }),
+    oneTap: buildOneTapVendors(vendors, outside),
     callbacks,
     issuer: config.issuer,
     registration,
   }
-  const methods = loginMethods({ codes, passwords, directory, limits, options })
   const channels = [
     ...(own || senders.length > 0 ? (['sms'] as const) : []),
     ...(own || config.mail ? (['email'] as const) : []),
   ]
-  const forBinding = bindingMethods({ codes, options: { ...options, channels } })
   const common: Omit<ConstructorParameters<typeof LoginAttempts>[0], 'methods'> = {
     directory,
     passwords,
@@ -124,15 +149,20 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
       },
     },
   }
+  const walked = (methods: LoginMethods): Ways => ({ methods, attempts: new LoginAttempts({ ...common, methods }) })
+  const bindingsOf = (methods: LoginMethods) => new Bindings({ ...common, ...walked(methods) })
   return {
-    attempts: new LoginAttempts({ ...common, methods }),
+    ...walked(loginMethods({ codes, passwords, directory, limits, options })),
     callbacks,
-    methods,
     passwords,
     hashing,
     registration,
     limits,
-    bindings: { attempts: new LoginAttempts({ ...common, methods: forBinding }), methods: forBinding },
+    bindings: bindingsOf(bindingMethods({ codes, options: { ...options, channels } })),
+    native: {
+      ...walked(nativeMethods({ codes, passwords, spent, options })),
+      bindings: bindingsOf(nativeBindingMethods({ codes, spent, options: { ...options, channels } })),
+    },
     revokeOthers: (userId, sessionUid) => revokeOthers(database, userId, sessionUid),
   }
 }

@@ -12,7 +12,9 @@ import { consentPages } from '../interactions/browser/consent.ts'
 import { loginPages } from '../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
 import { authorizationHref, browserRoutes } from '../interactions/browser/routes.ts'
+import type { Visit } from '../interactions/methods/connector.ts'
 import type { LoginMethods } from '../interactions/methods/registry.ts'
+import type { Words } from '../interactions/native/refusal.ts'
 import { viewEngine, viewsFolder } from '../views/engine.ts'
 import type { Country } from '../views/views.ts'
 import { identityLimit } from './accounts/identity-limit.ts'
@@ -27,6 +29,11 @@ import type { SessionLife } from './oidc/session-life.ts'
 export interface Pages {
   readonly renderer: Renderer
   readonly routes: Middleware
+  /** The same sentences for answers that are no page. */
+  readonly words: Words & {
+    readonly locale: (ctx: Context) => Locale
+    readonly agreementTitle: (id: string, visit: Visit) => string
+  }
   /** Remembers a request for a day after its interaction is gone, so that an expired page can offer to begin again. */
   remember(begun: Interaction): Promise<void>
 }
@@ -68,7 +75,8 @@ export function buildPages(dependencies: Dependencies): Pages {
     renderer,
     options: {
       secure,
-      agreements: (ctx) => config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(ctx, each) })),
+      agreements: (ctx) =>
+        config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(each, renderer.locale(ctx)) })),
       countries,
       registration: logins.registration,
       minPasswordLength,
@@ -89,15 +97,24 @@ export function buildPages(dependencies: Dependencies): Pages {
     },
   })
 
-  function titleOf(ctx: Context, { id, title }: (typeof config.agreements)[number]): string {
-    const own = title?.[renderer.locale(ctx)] ?? title?.['zh-CN'] ?? title?.en
+  function titleOf({ id, title }: (typeof config.agreements)[number], locale: Locale): string {
+    const own = title?.[locale] ?? title?.['zh-CN'] ?? title?.en
     if (own) return own
-    return id === 'terms' || id === 'privacy' ? renderer.translate(ctx, `agreement.${id}`) : id
+    return id === 'terms' || id === 'privacy' ? i18n.translate(locale, `agreement.${id}`) : id
   }
 
   return {
     renderer,
     routes: router.routes() as unknown as Middleware,
+    words: {
+      locale: renderer.locale,
+      forPeople: renderer.translate,
+      forDevelopers: (key, params) => i18n.translate('en', key, params),
+      agreementTitle: (id, { locale }) => {
+        const found = config.agreements.find((each) => each.id === id)
+        return found ? titleOf(found, locale) : id
+      },
+    },
     // SECURITY: sealed, because a request may name somebody in `login_hint` and `id_token_hint`. A device begins anew at the device.
     remember: async (begun) => {
       if (begun.deviceCode !== undefined) return
@@ -126,7 +143,7 @@ function accountRooms(
   const identities = identityPages({
     ...common,
     passwords,
-    options: { methods: bindings.methods, limitOf: identityLimit(config.identities_per_provider) },
+    options: { bindings, limitOf: identityLimit(config.identities_per_provider) },
   })
   return {
     session,
@@ -143,7 +160,7 @@ function accountRooms(
       ...common,
       list: identities,
       options: {
-        ...bindings,
+        bindings,
         callbacks,
         countries,
         nowMs: clock,

@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import type { Renderer, RequestState } from '../interactions/browser/render.ts'
+import type { Renderer } from '../interactions/browser/render.ts'
+import type { RequestState } from '../interactions/request-state.ts'
 import { AppError, asAppError } from './base/errors.ts'
 import { type Log, logRequest } from './ops/log.ts'
 import { type Metrics, statusClass } from './ops/metrics.ts'
@@ -117,7 +118,7 @@ function requestIds(): () => string {
   }
 }
 
-const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
+const methods = new Set(['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'])
 
 /** What no route can make sense of and some would stumble over. */
 function refuseMalformed(ctx: Context): void {

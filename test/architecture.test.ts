@@ -20,7 +20,7 @@ const rows: readonly (readonly string[])[] = [
   ['src/sms', 'src/mail', 'src/oidc'],
   ['interactions/methods'],
   ['interactions'],
-  ['interactions/browser'],
+  ['interactions/browser', 'interactions/native'],
   ['src'],
   ['src/cli'],
   ['src/main.ts'],

@@ -86,6 +86,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       agreements: [],
       cancelAllowed: false,
     },
+    { ...login, needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false },
   ],
   code: [
     { channel: 'sms', maskedTarget: '138****8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },
@@ -257,6 +258,19 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
         { label: longName, createdAt: new Date('2025-04-01T12:34:56Z'), lastUsedAt: new Date('2026-02-01T12:34:56Z') },
       ],
       otherMethod: 'sms',
+      phoneTaken: false,
+    },
+    {
+      provider: 'phone',
+      accounts: [
+        {
+          label: '138****8000',
+          createdAt: new Date('2025-03-01T12:34:56Z'),
+          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+        },
+      ],
+      otherMethod: 'sms',
+      phoneTaken: true,
     },
   ],
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],

@@ -69,6 +69,7 @@ export interface ConflictView {
   readonly provider: string
   readonly accounts: readonly { readonly label: string; readonly createdAt: Date; readonly lastUsedAt: Date }[]
   readonly otherMethod: string
+  readonly phoneTaken: boolean
 }
 
 /** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts `choice=cancel`. */
@@ -92,6 +93,8 @@ export interface LoginView {
   readonly connections: readonly ConnectionItem[]
   /** Provider of an identity that this login will be bound to. */
   readonly binding?: string | undefined
+  /** Nobody gets in without a phone number: it is all that is asked for. */
+  readonly needsPhone?: boolean
   /** The submit button waits this long where JavaScript runs; the server refuses in any case. */
   readonly retryAfterSeconds?: number | undefined
 }

@@ -1,32 +1,27 @@
 import type { Context } from 'koa'
-import type { AccountDirectory } from '../../src/accounts/directory.ts'
-import { AppError, asAppError } from '../../src/base/errors.ts'
+import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import type { Audit } from '../../src/ops/audit.ts'
 import type { Country } from '../../views/views.ts'
-import type { LoginAttempts, Proved } from '../attempt.ts'
+import type { Bindings } from '../binding.ts'
 import type { Callbacks } from '../callbacks.ts'
+import { readForm } from '../form.ts'
 import type { Input } from '../methods/method.ts'
-import type { LoginMethods } from '../methods/registry.ts'
+import type { RequestState } from '../request-state.ts'
 import { type codeWays, identitiesPath, type identityPages } from './account-identities.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { bindingPrefix, takeAnswer } from './callback.ts'
 import { codeView } from './code-view.ts'
-import { readForm } from './form.ts'
 import { leave } from './leave.ts'
 import { shown } from './login.ts'
 import { typed } from './login-drawing.ts'
-import { announceRetry, type Renderer, type RequestState } from './render.ts'
+import { announceRetry, type Renderer } from './render.ts'
 
 interface Dependencies {
   readonly session: AccountSession
   readonly renderer: Renderer
   readonly list: ReturnType<typeof identityPages>
-  readonly directory: AccountDirectory
-  readonly audit: Audit
   readonly options: {
-    readonly attempts: LoginAttempts
-    readonly methods: LoginMethods
+    readonly bindings: Bindings
     readonly callbacks: Callbacks
     readonly countries: (ctx: Context) => readonly Country[]
     readonly nowMs: () => number
@@ -42,15 +37,16 @@ type CodeWay = (typeof codeWays)[number]
  * this user, behind a prefix no login has. So a binding is finished only by the session and the user that began it, and what
  * came back for a login never binds, nor the reverse; the methods are a table of their own, with codes of their own purpose.
  */
-export function bindingPages({ session, renderer, list, directory, audit, options }: Dependencies) {
-  const { attempts, methods, callbacks } = options
+export function bindingPages({ session, renderer, list, options }: Dependencies) {
+  const { bindings, callbacks } = options
+  const { attempts, methods } = bindings
 
   function request(ctx: Context, { account, sessionUid }: SignedIn, method: string, input: Input) {
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const attemptId = bindingPrefix + options.bindingId(sessionUid, userId)
-    return { attemptId, userId, method, channel: 'browser' as const, ip, requestId, visit, input }
+    return { attemptId, userId, method, ip, requestId, visit, input }
   }
 
   /** The list, or what came of an upstream's answer. */
@@ -73,7 +69,7 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     const method = methods.get(fields['method'] ?? '')
     if (!method?.connection) throw new AppError('attempt.method_unknown')
     try {
-      const outcome = await attempts.prove(request(ctx, visitor, method.id, {}))
+      const outcome = await bindings.add(request(ctx, visitor, method.id, {}))
       if (outcome.kind === 'redirect') leave(ctx, outcome.to.href)
     } catch (thrown) {
       await tell(ctx, visitor, shown(thrown))
@@ -88,8 +84,8 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     const isBack = await takeAnswer(ctx, { callbacks, attemptId, page: identitiesPath }, async (kept) => {
       const { connection, response } = kept
       try {
-        const outcome = await attempts.prove(request(ctx, visitor, connection, response))
-        if (outcome.kind === 'proved') await bind(ctx, visitor, connection, outcome)
+        const outcome = await bindings.add(request(ctx, visitor, connection, response))
+        if (outcome.kind === 'bound') tellBound(ctx, outcome)
         return undefined
       } catch (thrown) {
         const { code, params } = shown(thrown)
@@ -99,24 +95,8 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     if (!isBack) leave(ctx, `${identitiesPath}?done=expired`)
   }
 
-  /** What was proved becomes this user's. Throws `identity.taken` or `identity.limit`; nobody else's account changes. */
-  async function bind(ctx: Context, { account }: SignedIn, method: string, step: Proved): Promise<void> {
-    const userId = account.user.id
-    const { ip, requestId } = ctx.state as RequestState
-    const about = { userId, ip, requestId, identityProvider: step.identity.provider }
-    try {
-      const { isNew } = await directory.bind(userId, step.identity, { ip })
-      const bound = step.credential === undefined ? undefined : await directory.find(userId)
-      if (bound) await attempts.keepCredential(bound, step)
-      if (isNew) await audit.record({ event: 'identity.bound', ...about, detail: { method } })
-      leave(ctx, `${identitiesPath}?done=${isNew ? 'bound' : 'known'}`)
-    } catch (thrown) {
-      const error = asAppError(thrown)
-      if (error.code.startsWith('identity.')) {
-        await audit.record({ event: 'identity.refused', ...about, detail: { method, error: error.code } })
-      }
-      throw thrown
-    }
+  function tellBound(ctx: Context, { isNew }: { readonly isNew: boolean }): void {
+    leave(ctx, `${identitiesPath}?done=${isNew ? 'bound' : 'known'}`)
   }
 
   /** What went wrong: on a page of its own when it is somebody else's, else on the list. */
@@ -173,8 +153,8 @@ export function bindingPages({ session, renderer, list, directory, audit, option
     const visitor = await session.sender(ctx, fields, `${identitiesPath}/${way.kind}`)
     if (!visitor) return
     try {
-      const outcome = await attempts.prove(request(ctx, visitor, way.method, fields))
-      if (outcome.kind === 'proved') return await bind(ctx, visitor, way.method, outcome)
+      const outcome = await bindings.add(request(ctx, visitor, way.method, fields))
+      if (outcome.kind === 'bound') return tellBound(ctx, outcome)
       // A reload of what follows must not post again.
       leave(ctx, `${identitiesPath}/${way.kind}`)
     } catch (thrown) {

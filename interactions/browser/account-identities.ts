@@ -1,29 +1,27 @@
-import { isIP } from 'node:net'
 import type { Context } from 'koa'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import { isSpare } from '../../src/accounts/spare.ts'
 import type { Account, Identity } from '../../src/accounts/user.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { type IdentityId, isId } from '../../src/base/ids.ts'
-import type { Audit } from '../../src/ops/audit.ts'
 import type { PageError, Views } from '../../views/views.ts'
-import type { LoginMethods } from '../methods/registry.ts'
+import type { Bindings } from '../binding.ts'
+import { readForm } from '../form.ts'
+import { identityLabel, maskIp } from '../labels.ts'
+import type { RequestState } from '../request-state.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
-import { identityLabel } from './consent.ts'
-import { readForm } from './form.ts'
 import { leave } from './leave.ts'
 import { offeredConnections } from './offered-connections.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly session: AccountSession
   readonly renderer: Renderer
   readonly directory: AccountDirectory
   readonly passwords: Passwords
-  readonly audit: Audit
   readonly options: {
-    /** Ways to prove an identity that is added. */
-    readonly methods: LoginMethods
+    readonly bindings: Bindings
     /** How many identities of a provider a user may bind; undefined: any number. */
     readonly limitOf: (provider: string) => number | undefined
   }
@@ -42,7 +40,9 @@ export const codeWays = [
 const notices: ReadonlySet<unknown> = new Set(['bound', 'known', 'unbound'])
 
 /** The list of ways in, with what can be added, and the page to remove one. */
-export function identityPages({ session, renderer, directory, passwords, audit, options }: Dependencies) {
+export function identityPages({ session, renderer, directory, passwords, options }: Dependencies) {
+  const { methods } = options.bindings
+
   async function draw(ctx: Context, visitor: SignedIn, error?: PageError & { readonly status: number }): Promise<void> {
     const { account } = visitor
     const usedFrom = await directory.lastUses(account.user.id)
@@ -65,7 +65,7 @@ export function identityPages({ session, renderer, directory, passwords, audit, 
           unbindHref: isSpare(account, identity, hasPassword) ? `${unbindPath}?identity=${identity.id}` : undefined,
         })),
         codeWays: codeWays
-          .filter(({ method }) => options.methods.has(method))
+          .filter(({ method }) => methods.has(method))
           .map(({ kind }) => ({ kind, href: `${identitiesPath}/${kind}?restart=1`, isFull: isFull(kind) })),
         connections: connections(ctx).map((item) => ({ ...item, isFull: isFull(item.provider) })),
         formToken: session.token(visitor),
@@ -84,7 +84,7 @@ export function identityPages({ session, renderer, directory, passwords, audit, 
 
   function connections(ctx: Context) {
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
-    const items = offeredConnections(options.methods, visit)
+    const items = offeredConnections(methods, visit)
     // What one connection of a provider can do here need not be asked for elsewhere.
     const isHere = new Set(items.flatMap((item) => (item.isHere ? item.provider : [])))
     return items.filter((item) => item.isHere || !isHere.has(item.provider))
@@ -118,17 +118,14 @@ export function identityPages({ session, renderer, directory, passwords, audit, 
     if (!visitor) return
     const userId = visitor.account.user.id
     const { ip, requestId } = ctx.state as RequestState
-    const { provider } = ownIdentity(visitor.account, identityId)
-    const about = { userId, ip, requestId, identityProvider: provider }
+    const identity = ownIdentity(visitor.account, identityId)
     try {
-      await directory.unbind(userId, identityId)
+      await options.bindings.remove({ userId, ip, requestId }, identity)
     } catch (thrown) {
       const error = asAppError(thrown)
       if (error.code !== 'identity.last') throw thrown
-      await audit.record({ event: 'identity.refused', ...about, detail: { error: error.code, action: 'unbind' } })
       return drawRefusal(ctx, visitor, error)
     }
-    await audit.record({ event: 'identity.unbound', ...about, detail: { identity: identityId } })
     leave(ctx, `${identitiesPath}?done=unbound`)
   }
 
@@ -140,20 +137,4 @@ function ownIdentity({ identities }: Account, identityId: IdentityId): Identity 
   const identity = identities.find(({ id }) => id === identityId)
   if (!identity) throw new AppError('request.not_found')
   return identity
-}
-
-/** Whether somebody gets in without it. For what is shown; `AccountDirectory.unbind` decides. */
-function isSpare({ identities }: Account, { id }: Identity, hasPassword: boolean): boolean {
-  return identities.some(
-    (other) => other.id !== id && other.verifiedAt !== undefined && (other.provider !== 'username' || hasPassword),
-  )
-}
-
-/** Enough to recognise one's own network by: `203.0.113.*`, `2001:db8:1:*`. */
-function maskIp(ip: string | undefined): string | undefined {
-  if (ip === undefined || isIP(ip) === 0) return undefined
-  const mapped = /^::ffff:(\d+\.\d+\.\d+)\.\d+$/i.exec(ip)?.[1]
-  if (mapped !== undefined || isIP(ip) === 4) return `${mapped ?? ip.slice(0, ip.lastIndexOf('.'))}.*`
-  const [before = ''] = ip.split('::')
-  return `${before.split(':').slice(0, 3).join(':')}:*`
 }

@@ -3,10 +3,11 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import type { Audit } from '../../src/ops/audit.ts'
+import { readForm } from '../form.ts'
+import type { RequestState } from '../request-state.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
-import { readForm } from './form.ts'
 import { leave } from './leave.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly session: AccountSession

@@ -4,11 +4,12 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import { displayable, nicknameLength } from '../../src/accounts/profile.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { PageError } from '../../views/views.ts'
+import { readForm } from '../form.ts'
+import { accountLabel, identityLabel } from '../labels.ts'
+import type { RequestState } from '../request-state.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
-import { accountLabel, identityLabel } from './consent.ts'
-import { readForm } from './form.ts'
 import { leave } from './leave.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly session: AccountSession

@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
 import type { Callbacks, Ending, Kept } from '../callbacks.ts'
+import { readForm } from '../form.ts'
 import { identitiesPath } from './account-identities.ts'
-import { readForm } from './form.ts'
 import { leave } from './leave.ts'
 
 /** Attempts of somebody who is signed in and binds another way in carry this in front of their id. */

@@ -2,11 +2,11 @@ import type { Context } from 'koa'
 import type { Grant, Interaction, Provider } from 'oidc-provider'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
-import { maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
-import { maskTarget } from '../methods/otp.ts'
-import type { Form } from './form.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { Form } from '../form.ts'
+import { accountLabel } from '../labels.ts'
+import type { RequestState } from '../request-state.ts'
+import type { Renderer } from './render.ts'
 
 interface Missing {
   readonly missingOIDCScope?: readonly string[]
@@ -90,21 +90,4 @@ export interface ConsentClient {
   readonly policyUri?: string | undefined
   readonly tosUri?: string | undefined
   readonly [key: string]: unknown
-}
-
-/** What a person recognises their own account by: nickname, masked number or address, or user name. */
-export function accountLabel({ user, identities }: Account): string {
-  if (user.profile.nickname) return user.profile.nickname
-  const [label] = identities.map(identityLabel)
-  return label ?? user.id
-}
-
-/** An identity for display: numbers, addresses and the subjects of upstreams are masked; a user name is its owner's to know. */
-export function identityLabel({ provider, subjects }: Account['identities'][number]): string {
-  const subject = subjects[0] ?? ''
-  if (provider === 'phone') return maskPhone(subject as PhoneNumber)
-  if (provider === 'email') return maskTarget({ channel: 'email', to: subject })
-  if (provider === 'username') return subject
-  const bare = subject.slice(subject.lastIndexOf(':') + 1)
-  return bare.length < 8 ? `****${bare.slice(-2)}` : `${bare.slice(0, 2)}****${bare.slice(-4)}`
 }

@@ -5,10 +5,11 @@ import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
 import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
+import type { RequestState } from '../request-state.ts'
 import { codeView } from './code-view.ts'
 import { lastMethod } from './last-method.ts'
 import { offeredConnections } from './offered-connections.ts'
-import { type Renderer, type RequestState, retryAfterSeconds } from './render.ts'
+import { type Renderer, retryAfterSeconds } from './render.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -29,6 +30,8 @@ export interface Shown {
   readonly input?: Input
   /** Provider of an identity that waits to be bound by this login. */
   readonly binding?: string | undefined
+  /** Somebody who is in but for a phone number. */
+  readonly needsPhone?: boolean
 }
 
 /** Draws the step a login is at. Knows no method by name but those of the tabs. */
@@ -62,16 +65,19 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     interaction: Interaction,
     method: LoginMethod,
     ask: Ask,
-    { error, input, binding }: Shown,
+    { error, input, binding, needsPhone }: Shown,
   ): void {
     const shown = error && error.code !== 'agreement.required' ? renderer.pageError(ctx, error) : undefined
     const status = error?.status ?? 200
     const page = { status, clientName: state(ctx).clientName, languageLinks: ctx.method === 'GET' }
     const values = typed(input)
     switch (ask.view) {
-      case 'login':
-        renderer.render(ctx, 'login', { ...loginView(ctx, interaction, method, values, shown, error), binding }, page)
+      case 'login': {
+        const view = loginView(ctx, interaction, method, values, shown, error)
+        const phoneOnly = { needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false }
+        renderer.render(ctx, 'login', { ...view, binding, ...(needsPhone ? phoneOnly : {}) }, page)
         return
+      }
       case 'register':
         renderer.render(
           ctx,

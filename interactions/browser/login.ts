@@ -5,15 +5,17 @@ import type { Account } from '../../src/accounts/user.ts'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { acrOf } from '../../src/oidc/policy.ts'
-import type { LoginAttempts, Outcome } from '../attempt.ts'
+import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
+import { accountLabel } from '../labels.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
-import { accountLabel } from './consent.ts'
+import type { Outcome } from '../outcome.ts'
+import type { RequestState } from '../request-state.ts'
 import { rememberMethod } from './last-method.ts'
 import { leave } from './leave.ts'
 import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
-import { announceRetry, type Renderer, type RequestState } from './render.ts'
+import { announceRetry, type Renderer } from './render.ts'
 
 interface Dependencies {
   readonly attempts: LoginAttempts
@@ -28,8 +30,11 @@ export interface LoginResult {
   readonly login: { readonly accountId: string; readonly acr: string; readonly amr: string[]; readonly ts: number }
 }
 
+/** What a page may ask in the field `choice`. */
+const choices = ['new', 'login_existing', 'use_other_phone'] as const
+
 /** Failures of others that a person can do something about: they are told on the page they came from. */
-const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|upstream\.\w+)$/
+const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages({ attempts, methods, directory, renderer, options }: Dependencies) {
@@ -44,29 +49,38 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
       await attempts.restart(interaction.uid, named)
       return leave(ctx, `${ctx.path}?method=${encodeURIComponent(methods.has(named) ? named : '')}`)
     }
-    const pending = await attempts.pending(interaction.uid)
+    const { identity: pending, needsPhone } = await attempts.waiting(interaction.uid)
+    const phoneOnly = needsPhone || (pending !== undefined && state(ctx).requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
       const error = new AppError(ending.code, { params: ending.params })
-      return draw(ctx, interaction, failed, { view: failed.entry }, { error, binding: pending?.provider })
+      return draw(
+        ctx,
+        interaction,
+        failed,
+        { view: failed.entry },
+        { error, binding: pending?.provider, needsPhone: phoneOnly },
+      )
     }
     const current = await attempts.current(interaction.uid, named)
-    if (pending && named === undefined && !current) {
+    if (pending && named === undefined && !current && !phoneOnly) {
       const { nickname } = pending.profile
       const { provider } = pending
       const view = { provider, nickname, canRegister: true, existingMethod: offered(interaction)[0] ?? 'password' }
       renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName, languageLinks: true })
       return
     }
-    const method = methods.get(current?.method ?? named ?? offered(interaction)[0] ?? '')
+    const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : (named ?? offered(interaction)[0])) ?? '')
     if (!method) throw new AppError('attempt.method_unknown')
-    draw(ctx, interaction, method, current?.ask ?? { view: method.entry }, { binding: pending?.provider })
+    const ask = current?.ask ?? { view: method.entry }
+    draw(ctx, interaction, method, ask, { binding: pending?.provider, needsPhone: phoneOnly })
   }
 
   /** POST: one step. Answers the result for the library when the person is in. */
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
-    const common = { ...about(ctx, interaction), channel: 'browser' as const }
-    if (input['choice'] === 'new') return settle(ctx, interaction, await attempts.registerPending(common))
+    const common = about(ctx, interaction)
+    const choice = choices.find((each) => each === input['choice'])
+    if (choice) return settle(ctx, interaction, await attempts.choose(common, choice))
     const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
@@ -86,7 +100,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     interaction: Interaction,
     { connection, response }: { readonly connection: string; readonly response: Input },
   ): Promise<LoginResult | Ending | undefined> {
-    const request = { ...about(ctx, interaction), channel: 'browser' as const, method: connection, input: response }
+    const request = { ...about(ctx, interaction), method: connection, input: response }
     try {
       const outcome = await attempts.advance(request)
       if (outcome.kind === 'conflict') return outcome
@@ -99,9 +113,9 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
   }
 
   function about(ctx: Context, { uid, params }: Interaction) {
-    const { ip, requestId } = state(ctx)
+    const { ip, requestId, requiresPhone } = state(ctx)
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
-    return { attemptId: uid, ip, requestId, visit, clientId: text(params['client_id']) }
+    return { attemptId: uid, ip, requestId, visit, clientId: text(params['client_id']), requiresPhone }
   }
 
   async function settle(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
@@ -119,6 +133,8 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
         leave(ctx, `/interaction/${interaction.uid}?method=${encodeURIComponent(outcome.method)}`)
         return undefined
       case 'choose':
+      case 'login':
+      case 'bind_phone':
         leave(ctx, `/interaction/${interaction.uid}`)
         return undefined
       case 'redirect':
@@ -130,13 +146,14 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
   async function drawConflict(
     ctx: Context,
     interaction: Interaction,
-    { provider, users }: Extract<Ending, { kind: 'conflict' }>,
+    { provider, users, choices: offers }: Extract<Ending, { kind: 'conflict' }>,
   ): Promise<void> {
     const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
     const view = {
       provider,
       accounts: accounts.filter((each) => each !== undefined).map(shownAccount),
       otherMethod: offered(interaction)[0] ?? 'password',
+      phoneTaken: offers.includes('use_other_phone'),
     }
     const languageLinks = ctx.method === 'GET'
     renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName, languageLinks })
@@ -153,8 +170,9 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     const begins = input['phone'] !== undefined || input['identifier'] !== undefined
     const current = begins ? undefined : await attempts.current(interaction.uid, method.id)
     announceRetry(ctx, error)
-    const binding = (await attempts.pending(interaction.uid))?.provider
-    draw(ctx, interaction, method, current?.ask ?? { view: method.entry }, { error, input, binding })
+    const { identity, needsPhone } = await attempts.waiting(interaction.uid)
+    const shownWith = { error, input, binding: identity?.provider, needsPhone }
+    draw(ctx, interaction, method, current?.ask ?? { view: method.entry }, shownWith)
   }
 
   return { show, submit, receive }

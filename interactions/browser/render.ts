@@ -1,22 +1,12 @@
 import type { Context } from 'koa'
+import { asciiText } from '../../src/base/ascii.ts'
 import { type AppError, asAppError } from '../../src/base/errors.ts'
 import type { I18n, Locale } from '../../src/base/i18n.ts'
 import type { RenderPage, Translate } from '../../src/oidc/pages.ts'
 import type { ViewEngine } from '../../views/engine.ts'
 import type { PageError } from '../../views/views.ts'
+import type { RequestState } from '../request-state.ts'
 import { leave } from './leave.ts'
-
-/** What the first middleware finds out about every request. */
-export interface RequestState {
-  requestId: string
-  ip: string
-  clientName?: string | undefined
-  /** What the authorization request under way asks for. */
-  uiLocales?: string
-  /** What the protocol library failed with, when it was no refusal. */
-  failure?: unknown
-  locale?: Locale
-}
 
 /** A page that is shown may lead on to any registered client, so `form-action` stays open: browsers apply it to the whole chain of redirects. */
 const contentSecurityPolicy =
@@ -156,9 +146,4 @@ function withoutLang(search: string): string {
   query.delete('lang')
   const text = query.toString()
   return text === '' ? '' : `?${text}`
-}
-
-/** RFC 6749 §5.2 allows printable ASCII without quote and backslash. */
-function asciiText(text: string): string {
-  return text.replace(/[\u2018\u2019]/g, "'").replace(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, ' ')
 }

@@ -4,16 +4,18 @@ import { errors, type Interaction, type Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
+import { requiresPhone } from '../../src/oidc/client-schema.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
+import { readForm } from '../form.ts'
+import type { RequestState } from '../request-state.ts'
 import { type AccountRooms, accountRoutes } from './account-routes.ts'
 import { receiveCallback, takeAnswer } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
-import { readForm } from './form.ts'
 import { refuseCrossSite } from './guard.ts'
 import { leave } from './leave.ts'
 import type { LoginResult, loginPages } from './login.ts'
-import type { Renderer, RequestState } from './render.ts'
+import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly provider: () => Provider
@@ -54,6 +56,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (!client) throw new AppError('attempt.expired')
     const state = ctx.state as RequestState
     state.clientName = client.clientName ?? client.clientId
+    state.requiresPhone = requiresPhone(client)
     const uiLocales = found.params['ui_locales']
     if (typeof uiLocales === 'string') state.uiLocales = uiLocales
     return client as unknown as ConsentClient

@@ -4,6 +4,7 @@ import type { Connector, ConnectorDependencies } from './connector.ts'
 import { github } from './github.ts'
 import { oidc } from './oidc.ts'
 import { qq } from './qq.ts'
+import { requireHttps } from './upstream-call.ts'
 import { wechat } from './wechat.ts'
 import { weibo } from './weibo.ts'
 
@@ -29,19 +30,10 @@ export function buildConnectors(
   return connections.map((options) => {
     const kind = kinds.find((each) => each.options.shape.type.value === options.type)
     if (!kind) throw new Error(`there is no connector of type ${options.type}`)
-    if (!dependencies.allowInsecure) requireHttps(options)
+    if (!dependencies.allowInsecure) requireHttps(`connection ${options.id}`, options)
     return (kind.build as (options: ConnectionOptions, dependencies: ConnectorDependencies) => Connector)(
       options,
       dependencies,
     )
   })
-}
-
-/** SECURITY: secrets, codes and tokens go to these addresses. */
-function requireHttps(options: ConnectionOptions): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (!name.endsWith('_url') && name !== 'issuer') continue
-    if (URL.parse(String(value))?.protocol === 'https:') continue
-    throw new Error(`connection ${options.id}: ${name} must be an https address outside the sandbox`)
-  }
 }

@@ -4,6 +4,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import type { Locale } from '../../src/base/i18n.ts'
+import type { PhoneNumber } from '../../src/base/phone.ts'
 
 /** What was sent along to the upstream and has to fit what comes back. Made and kept by `federated`. */
 export interface Authorization {
@@ -28,7 +29,7 @@ export function isInsideWechat({ userAgent }: Visit): boolean {
   return /micromessenger/i.test(userAgent) && !/wxwork/i.test(userAgent)
 }
 
-/** What the upstream's redirect carried, query or form. */
+/** What the upstream's redirect carried, query or form, or what its SDK gave an app. */
 export type UpstreamResponse = Readonly<Record<string, string>>
 
 /** `here`: offer it. `elsewhere`: it can only work in another browser; say so. `hidden`: it cannot work for this visitor. */
@@ -40,6 +41,8 @@ export type Place = 'own_app' | 'computer'
 /** What an upstream vouched for. */
 export interface Identification {
   readonly identity: IdentityClaim
+  /** A phone number the upstream names as this person's own. */
+  readonly phone?: PhoneNumber
   /** A credential of the upstream that a later feature needs (Apple's refresh token, to revoke it); kept sealed. */
   readonly credential?: string
 }
@@ -69,11 +72,37 @@ export interface Connector {
    * `UpstreamAnswer` as cause where the vendor said why. A code is exchanged once and never again.
    */
   identify(response: UpstreamResponse, authorization: Authorization): Promise<Identification>
+  /**
+   * Redeems what the upstream's SDK handed to an app of ours, by the login method that brings it; a method that is absent is not
+   * set up. Throws what `identify` throws, and `request.invalid` for a parameter that is missing. SECURITY: only what is proved to
+   * have been made for an app of ours; what is good for one login is guarded by the caller.
+   */
+  readonly apps?: Readonly<Partial<Record<AppMethod, (credential: UpstreamResponse) => Promise<Identification>>>>
+}
+
+/** A parameter an app must bring. Throws `request.invalid` naming it. */
+export function required(credential: UpstreamResponse, name: string): string {
+  const value = credential[name]
+  if (!value) throw new AppError('request.invalid', { field: name })
+  return value
+}
+
+/** Login methods of apps that bring what an upstream's SDK gave them. */
+export const appMethods = ['wechat_app', 'wechat_mini_program', 'qq_app', 'weibo_app', 'apple'] as const
+export type AppMethod = (typeof appMethods)[number]
+
+/** Texts all processes share and that vendors give one of at a time: the token of an API. Kept sealed. */
+export interface SharedTexts {
+  /** The text of this name, or where there is none what `make` gives, which a process calls once at a time. */
+  get(name: string, make: () => Promise<{ readonly text: string; readonly ttlSeconds: number }>): Promise<string>
+  /** Forgets this text; one that has taken its place stays. */
+  forget(name: string, text: string): Promise<void>
 }
 
 export interface ConnectorDependencies {
   readonly http: HttpClient
   readonly clock: Clock
+  readonly shared: SharedTexts
   /** False outside the sandbox: upstream addresses must be https. */
   readonly allowInsecure: boolean
 }
@@ -107,9 +136,12 @@ export class UpstreamAnswer extends Error {
   }
 }
 
-/** An upstream's refusal as one of our codes. */
+/** What a token that was not made for us is: a fault of the vendor's, or something an app should not have brought. */
+export type Unfit = 'upstream.refused' | 'upstream.code_invalid'
+
+/** The refusal of an upstream, or of a carrier, as one of our codes. */
 export function upstreamError(
-  code: Extract<ErrorCode, `upstream.${string}`>,
+  code: Extract<ErrorCode, `upstream.${string}` | `one_tap.${string}`>,
   answer: { readonly vendorCode: string | number; readonly requestId?: string | undefined; readonly cause?: unknown },
 ): AppError {
   return new AppError(code, { cause: new UpstreamAnswer(answer) })

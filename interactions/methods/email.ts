@@ -8,7 +8,6 @@ import type { OtpCodes } from './otp.ts'
 export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeState> {
   return {
     id: 'email',
-    channels: ['browser', 'native'],
     entry: 'login',
     async step(request) {
       const { input, state } = request

@@ -31,7 +31,6 @@ function newState(): string {
 export function federated({ connector, callbacks, issuer, registration }: Dependencies): LoginMethod<Authorization> {
   return {
     id: connector.id,
-    channels: ['browser'],
     entry: 'login',
     connection: connector,
     async step({ attemptId, input, state: authorization, visit }) {

@@ -1,12 +1,9 @@
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Connector, Visit } from './connector.ts'
 
-/** Who renders the answer: pages for a browser, JSON for an app of our own. No method may behave differently for one of them. */
-export type Channel = 'browser' | 'native'
 export type Input = Readonly<Record<string, string>>
 
 export interface StepRequest<State> {
-  readonly channel: Channel
   readonly attemptId: string
   readonly ip: string
   readonly visit: Visit
@@ -38,16 +35,19 @@ export type Step<State> =
       readonly identity: IdentityClaim
       readonly amr: readonly string[]
       readonly registration: Registration
+      /** A second identity of the same person, proved in the same step: the phone number a mini program brings along. */
+      readonly also?: IdentityClaim
       /** A password chosen on the way, hashed. `replace` also ends every session and token of the account. */
       readonly password?: { readonly hash: string; readonly replace: boolean }
       /** A credential of the upstream, to be kept sealed beside the identity. */
       readonly credential?: string
     }
 
-/** One way for a person to prove an identity. It knows no user, no route and no page. */
+export type Proved = Extract<Step<unknown>, { kind: 'proved' }>
+
+/** One way for a person to prove an identity. It knows no user, no route, and not whether a page or an app asks. */
 export interface LoginMethod<State = unknown> {
   readonly id: string
-  readonly channels: readonly Channel[]
   /** The page it begins with. */
   readonly entry: 'login' | 'register' | 'reset'
   /** The upstream behind it, when there is one: what the login page needs for its button. */

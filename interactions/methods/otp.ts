@@ -66,7 +66,8 @@ interface Issued {
   readonly mac: string
 }
 
-const ttlSeconds = 300
+/** Seconds a code is good for. */
+export const otpSeconds = 300
 const maxTries = 5
 const resendSeconds = 60
 
@@ -94,7 +95,7 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
   }
 
   async function deliver({ target, purpose, locale }: IssueRequest, otp: string): Promise<void> {
-    const message = { template: `${purpose}_code` as const, otp, ttlMinutes: ttlSeconds / 60 }
+    const message = { template: `${purpose}_code` as const, otp, ttlMinutes: otpSeconds / 60 }
     if (target.channel === 'sms') return sms.send({ ...message, to: target.to })
     if (!mail) throw new AppError('mail.undeliverable')
     return mail.send({ ...message, to: target.to, locale })
@@ -106,7 +107,7 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
       const otp = String(randomInt(1_000_000)).padStart(6, '0')
       const id = randomBytes(12).toString('base64url')
       const issued: Issued = { id, target: targetOf(request.target), mac: mac(`otp:${id}:${otp}`) }
-      await store.set(keyOf(request), issued, ttlSeconds)
+      await store.set(keyOf(request), issued, otpSeconds)
       if (request.delivery === 'awaited') await deliver(request, otp)
       if (request.delivery === 'background') deliver(request, otp).catch(report)
       return clock() + resendSeconds * 1000
@@ -119,7 +120,7 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
       const issued = await store.get<Issued>(key)
       if (!issued || issued.target !== targetOf(request.target)) throw new AppError('otp.expired', { field: 'otp' })
       // SECURITY: counted before it is compared, so that parallel guesses cannot outrun the limit.
-      const tries = await store.increment(`otp-tries:${issued.id}`, ttlSeconds)
+      const tries = await store.increment(`otp-tries:${issued.id}`, otpSeconds)
       if (tries > maxTries) {
         await store.delete(key)
         throw new AppError('otp.tries_used', { field: 'otp' })

@@ -7,7 +7,6 @@ import type { LoginMethod } from './method.ts'
 export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMethod<undefined> {
   return {
     id: 'password',
-    channels: ['browser', 'native'],
     entry: 'login',
     async step({ input, ip }) {
       const { identifier: typed, password } = input

@@ -3,15 +3,28 @@ import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, parseAnswer, parseJson, upstreamError } from './connector.ts'
+import {
+  connectorKind,
+  type Identification,
+  parseAnswer,
+  parseJson,
+  required,
+  type Unfit,
+  type UpstreamResponse,
+  upstreamError,
+} from './connector.ts'
 import { call, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
 
-/** Settings of a QQ Connect website app. */
+/** Settings of QQ Connect: a website app, and the mobile app of the same developer. */
 export const qqOptions = z.strictObject({
   ...connectionBase('qq'),
-  type: z.literal('qq').describe('QQ Connect website app.'),
-  client_id: z.string().min(1).describe('APP ID of the app.'),
+  type: z.literal('qq').describe('QQ Connect.'),
+  client_id: z.string().min(1).describe('APP ID of the website app.'),
   client_secret: secret().describe('APP Key of that app.'),
+  mobile_app: z
+    .strictObject({ appid: z.string().min(1).describe('APP ID of the mobile app.') })
+    .optional()
+    .describe('Mobile app: login by the SDK, method `qq_app`.'),
   graph_url: z.url().default('https://graph.qq.com').describe('Address of QQ Connect.'),
 })
 
@@ -35,7 +48,7 @@ interface Answer {
 }
 
 /**
- * QQ in browsers (wiki.connect.qq.com, as of 2026-11-20). An openid belongs to one app, a unionid to all apps of a developer who
+ * QQ in browsers and apps (wiki.connect.qq.com, as of 2026-11-20). An openid belongs to one app, a unionid to all apps of a developer who
  * was granted it.
  */
 export const qq = connectorKind({
@@ -62,26 +75,50 @@ export const qq = connectorKind({
       return parsed(tokenAnswer, answer).access_token
     }
 
-    async function me(accessToken: string) {
+    /** Whose token it is. Throws `unfit` for a token of another app. */
+    async function me(accessToken: string, appid: string, unfit: Unfit) {
       const query = { access_token: accessToken, fmt: 'json' }
       const withUnionid = await get('/oauth2.0/me', { ...query, unionid: '1' })
       const answer = withUnionid.error === unionidNotGranted ? await get('/oauth2.0/me', query) : withUnionid
       const found = parsed(meAnswer, answer)
       // SECURITY: a token of another app must not tell who is here.
-      if (found.client_id !== options.client_id) {
-        throw upstreamError('upstream.refused', { vendorCode: 'client_id_mismatch' })
-      }
+      if (found.client_id !== appid) throw upstreamError(unfit, { vendorCode: 'client_id_mismatch' })
       return found
     }
 
-    async function profile(accessToken: string, openid: string): Promise<Profile> {
-      const query = { access_token: accessToken, oauth_consumer_key: options.client_id, openid }
+    async function profile(accessToken: string, appid: string, openid: string): Promise<Profile> {
+      const query = { access_token: accessToken, oauth_consumer_key: appid, openid }
       const info = parsed(userAnswer, await get('/user/get_user_info', query))
       if (info.ret !== '0') throw upstreamError('upstream.refused', { vendorCode: info.ret })
       return displayable({
         nickname: info.nickname,
         picture: overHttps(info.figureurl_qq_2 || info.figureurl_qq_1),
       })
+    }
+
+    async function person(
+      { client_id: appid, openid, unionid }: z.output<typeof meAnswer>,
+      accessToken: string,
+    ): Promise<Identification> {
+      const alias = `openid:${appid}:${openid}`
+      return {
+        identity: {
+          provider: 'qq',
+          // A unionid carries its kind: a bare fallback to the openid would make a second account once it is granted.
+          subjects: unionid ? [`unionid:${unionid}`, alias] : [alias],
+          profile: await profile(accessToken, appid, openid),
+        },
+      }
+    }
+
+    /** QQ's SDK gives an app a token and no code. SECURITY: good only where it was made for that app, and for whom it names. */
+    function byToken(appid: string) {
+      return async (given: UpstreamResponse): Promise<Identification> => {
+        const [accessToken, subject] = [required(given, 'upstream_token'), required(given, 'upstream_subject')]
+        const found = await me(accessToken, appid, 'upstream.code_invalid')
+        if (found.openid !== subject) throw upstreamError('upstream.code_invalid', { vendorCode: 'openid_mismatch' })
+        return person(found, accessToken)
+      }
     }
 
     return {
@@ -104,17 +141,9 @@ export const qq = connectorKind({
           throw upstreamError('upstream.cancelled', { vendorCode: usercancel === undefined ? 'no_code' : 'usercancel' })
         }
         const accessToken = await token(code, redirectUri)
-        const { openid, unionid } = await me(accessToken)
-        const alias = `openid:${options.client_id}:${openid}`
-        return {
-          identity: {
-            provider: 'qq',
-            // A unionid carries its kind: a bare fallback to the openid would make a second account once it is granted.
-            subjects: unionid ? [`unionid:${unionid}`, alias] : [alias],
-            profile: await profile(accessToken, openid),
-          },
-        }
+        return person(await me(accessToken, options.client_id, 'upstream.refused'), accessToken)
       },
+      ...(options.mobile_app ? { apps: { qq_app: byToken(options.mobile_app.appid) } } : {}),
     }
   },
 })
@@ -145,6 +174,7 @@ const codes: VendorCodes = new Map([
   ['100010', 'upstream.misconfigured'],
   ['100011', 'upstream.misconfigured'],
   ['100031', 'upstream.misconfigured'],
+  ['100044', 'upstream.misconfigured'],
   ['100013', 'upstream.code_invalid'],
   ['100014', 'upstream.code_invalid'],
   ['100015', 'upstream.code_invalid'],

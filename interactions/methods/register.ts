@@ -57,7 +57,6 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
 
   return {
     id: 'register',
-    channels: ['browser', 'native'],
     entry: 'register',
     async step(request) {
       const { input, state } = request

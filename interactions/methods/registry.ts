@@ -1,15 +1,19 @@
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Limits } from '../../src/ops/limits.ts'
+import { appLogins } from './app-login.ts'
 import type { Connector } from './connector.ts'
 import { emailMethod } from './email.ts'
 import { type ExpectedCallbacks, federated } from './federated.ts'
 import type { LoginMethod } from './method.ts'
+import { oneTapMethod } from './one-tap.ts'
+import type { OneTapVendor } from './one-tap-vendor.ts'
 import type { OtpCodes } from './otp.ts'
 import { passwordMethod } from './password.ts'
 import { type RegistrationRules, registerMethod } from './register.ts'
 import { resetMethod } from './reset.ts'
 import { smsMethod } from './sms.ts'
+import type { Spent } from './spent.ts'
 
 export type LoginMethods = ReadonlyMap<string, LoginMethod>
 
@@ -40,11 +44,10 @@ export function loginMethods({ codes, passwords, directory, limits, options }: D
     ],
   }
   const { connectors, callbacks, issuer } = options
-  const methods = [
+  return byId([
     ...options.methods.flatMap((id) => builders[id]?.() ?? []),
     ...connectors.map((connector) => erase(federated({ connector, callbacks, issuer, registration: rules.upstream }))),
-  ]
-  return new Map(methods.map((method) => [method.id, method]))
+  ])
 }
 
 interface BindingDependencies {
@@ -58,14 +61,71 @@ interface BindingDependencies {
 /** Every way to prove an identity that somebody who is signed in adds. SECURITY: none of them is in the table of the logins. */
 export function bindingMethods({ codes, options }: BindingDependencies): LoginMethods {
   const { channels, connectors, callbacks, issuer } = options
+  return byId([
+    ...codeBindings(codes, channels),
+    ...connectors.map((connector) => erase(federated({ connector, callbacks, issuer, registration: 'closed' }))),
+  ])
+}
+
+interface NativeDependencies {
+  readonly codes: OtpCodes
+  readonly passwords: Passwords
+  readonly spent: Spent
+  readonly options: Pick<Dependencies['options'], 'methods' | 'connectors' | 'registration'> & {
+    readonly oneTap: readonly OneTapVendor[]
+  }
+}
+
+/** Every way in for an app that draws its own screens. */
+export function nativeMethods({ codes, passwords, spent, options }: NativeDependencies): LoginMethods {
+  const { connectors, oneTap, registration } = options
+  const builders: Readonly<Record<string, () => LoginMethod>> = {
+    sms: () => erase(smsMethod({ codes, registration: registration.phone, purpose: 'login' })),
+    password: () => erase(passwordMethod({ passwords })),
+  }
+  return byId([
+    ...options.methods.flatMap((id) => builders[id]?.() ?? []),
+    ...fromPhones({ spent, connectors, oneTap, registration }),
+  ])
+}
+
+interface NativeBindingDependencies {
+  readonly codes: OtpCodes
+  readonly spent: Spent
+  readonly options: Pick<BindingDependencies['options'], 'channels' | 'connectors'> &
+    Pick<NativeDependencies['options'], 'oneTap'>
+}
+
+/** The same for somebody who is signed in and adds a way in. SECURITY: none of them is in the table of the logins. */
+export function nativeBindingMethods({ codes, spent, options }: NativeBindingDependencies): LoginMethods {
+  const { channels, connectors, oneTap } = options
+  const registration = { upstream: 'closed', phone: 'closed' } as const
+  return byId([...codeBindings(codes, channels), ...fromPhones({ spent, connectors, oneTap, registration })])
+}
+
+/** What a carrier or the SDK of an upstream gives an app. */
+function fromPhones({
+  spent,
+  connectors,
+  oneTap,
+  registration,
+}: Parameters<typeof appLogins>[0] & { readonly oneTap: readonly OneTapVendor[] }): LoginMethod[] {
+  const carrier = { vendors: oneTap, spent, registration: registration.phone }
+  return [
+    ...(oneTap.length > 0 ? [erase(oneTapMethod(carrier))] : []),
+    ...appLogins({ connectors, spent, registration }).map(erase),
+  ]
+}
+
+function codeBindings(codes: OtpCodes, channels: readonly ('sms' | 'email')[]): LoginMethod[] {
   const byCode = {
     sms: () => erase(smsMethod({ codes, registration: 'closed', purpose: 'bind' })),
     email: () => erase(emailMethod({ codes })),
   }
-  const methods = [
-    ...channels.map((channel) => byCode[channel]()),
-    ...connectors.map((connector) => erase(federated({ connector, callbacks, issuer, registration: 'closed' }))),
-  ]
+  return channels.map((channel) => byCode[channel]())
+}
+
+function byId(methods: readonly LoginMethod[]): LoginMethods {
   return new Map(methods.map((method) => [method.id, method]))
 }
 

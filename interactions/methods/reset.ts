@@ -26,7 +26,6 @@ export function resetMethod({ codes, passwords, directory }: Dependencies): Logi
 
   return {
     id: 'reset',
-    channels: ['browser', 'native'],
     entry: 'reset',
     async step(request) {
       const { input, state } = request

@@ -14,7 +14,6 @@ interface Dependencies {
 export function smsMethod({ codes, registration, purpose }: Dependencies): LoginMethod<CodeState> {
   return {
     id: 'sms',
-    channels: ['browser', 'native'],
     entry: 'login',
     async step(request) {
       const { input, state } = request

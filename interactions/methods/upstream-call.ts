@@ -21,6 +21,15 @@ export function withQuery(path: string, base: string, query: Readonly<Record<str
   return url
 }
 
+/** SECURITY: secrets, codes and tokens go to the addresses of a vendor. Throws where one of its settings is not https. */
+export function requireHttps(whose: string, options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (!name.endsWith('_url') && name !== 'issuer' && name !== 'endpoint') continue
+    if (URL.parse(String(value))?.protocol === 'https:') continue
+    throw new Error(`${whose}: ${name} must be an https address outside the sandbox`)
+  }
+}
+
 /** A form for a POST. */
 export function form(fields: Readonly<Record<string, string>>): HttpRequest {
   return {

@@ -4,13 +4,13 @@ import type { Profile } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, parseAnswer, upstreamError } from './connector.ts'
+import { connectorKind, type Identification, parseAnswer, required, upstreamError } from './connector.ts'
 import { call, form, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
 
-/** Settings of a Weibo website app. */
+/** Settings of a Weibo app, for the web and for phones. */
 export const weiboOptions = z.strictObject({
   ...connectionBase('weibo'),
-  type: z.literal('weibo').describe('Weibo website app.'),
+  type: z.literal('weibo').describe('Weibo.'),
   client_id: z.string().min(1).describe('App Key of the app.'),
   client_secret: secret().describe('App Secret of that app.'),
   api_url: z.url().default('https://api.weibo.com').describe('Address of Weibo, for people and for the API.'),
@@ -18,6 +18,11 @@ export const weiboOptions = z.strictObject({
 
 const refusal = z.object({ error: z.string().optional(), error_code: z.coerce.string().optional() })
 const tokenAnswer = z.object({ access_token: z.string().min(1), uid: z.coerce.string().regex(/^\d{1,30}$/) })
+const infoAnswer = z.object({
+  uid: z.coerce.string(),
+  appkey: z.coerce.string(),
+  expire_in: z.coerce.number(),
+})
 const userAnswer = z.object({
   screen_name: z.string().catch(''),
   avatar_large: z.string().catch(''),
@@ -25,7 +30,7 @@ const userAnswer = z.object({
 })
 
 /**
- * Weibo in browsers (open.weibo.com, as of 2026-11-20). Failures have an `error` or an `error_code`, whatever the status. The
+ * Weibo in browsers and apps (open.weibo.com, as of 2026-11-20). Failures have an `error` or an `error_code`, whatever the status. The
  * uid is the same for every app and may be longer than a JavaScript number can tell.
  */
 export const weibo = connectorKind({
@@ -40,6 +45,23 @@ export const weibo = connectorKind({
         redirect_uri: redirectUri,
       })
       return parsed(tokenAnswer, await call(http, new URL('/oauth2/access_token', options.api_url), request))
+    }
+
+    /** SECURITY: a token is good only where it was made for our App Key, and for whom it names. */
+    async function checkToken(accessToken: string, subject: string): Promise<void> {
+      const request = form({ access_token: accessToken })
+      const info = parsed(infoAnswer, await call(http, new URL('/oauth2/get_token_info', options.api_url), request))
+      const holds = {
+        appkey: info.appkey === options.client_id,
+        uid: info.uid === subject,
+        expire_in: info.expire_in > 0,
+      }
+      const broken = Object.entries(holds).find(([, isRight]) => !isRight)
+      if (broken) throw upstreamError('upstream.code_invalid', { vendorCode: `token:${broken[0]}` })
+    }
+
+    async function person(found: z.output<typeof tokenAnswer>): Promise<Identification> {
+      return { identity: { provider: 'weibo', subjects: [found.uid], profile: await profile(found) } }
     }
 
     /** For display only, so a failure leaves it empty. */
@@ -72,8 +94,14 @@ export const weibo = connectorKind({
       async identify(response, { redirectUri }) {
         refuseError(response)
         if (!response['code']) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
-        const found = await token(response['code'], redirectUri)
-        return { identity: { provider: 'weibo', subjects: [found.uid], profile: await profile(found) } }
+        return person(await token(response['code'], redirectUri))
+      },
+      apps: {
+        async weibo_app(given) {
+          const [accessToken, subject] = [required(given, 'upstream_token'), required(given, 'upstream_subject')]
+          await checkToken(accessToken, subject)
+          return person({ access_token: accessToken, uid: subject })
+        },
       },
     }
   },

@@ -66,6 +66,19 @@ export function refusalPage(request: ReceivedRequest, { look, code, reason }: Re
   return htmlAnswer(400, page({ language, title, color: look.color, body }))
 }
 
+/** Another page of a vendor, in Chinese whatever the browser asks for. */
+export function chinesePage({
+  status,
+  ...shown
+}: {
+  status: number
+  title: string
+  color: string
+  body: Html
+}): Answer {
+  return htmlAnswer(status, page({ language: 'zh-CN', ...shown }))
+}
+
 /** Reads the form of `consentPage`; undefined when nothing was pressed or the person is nobody of these. */
 export function decisionOf(request: ReceivedRequest, people: readonly Person[]): Decision | undefined {
   const form = new URLSearchParams(request.body)
@@ -114,6 +127,8 @@ function page(shown: { language: Language; title: string; color: string; body: H
 body{font:16px/1.6 system-ui,"Noto Sans CJK SC",sans-serif;max-width:26rem;margin:2rem auto;padding:0 1rem;border-top:6px solid ${shown.color};overflow-wrap:anywhere}
 h1{font-size:1.3rem}label{display:block;padding:.3rem 0}fieldset{margin:1rem 0}small{opacity:.75}
 button{font:inherit;min-height:44px;padding:.4rem 1.4rem}.yes{font-weight:bold}.qr{background:#fff;display:block;margin:auto}
+.phone{font-size:1.9rem;letter-spacing:.05em;text-align:center;margin:2rem 0 0}.by{text-align:center;margin:0 0 2rem}.wide{width:100%;margin:.4rem 0}
+.tick{display:flex;gap:.6rem;align-items:start}.tick input{flex:none;width:1.3rem;height:1.3rem;margin:.15rem 0}
 </style>
 </head>
 <body><main>
@@ -124,7 +139,7 @@ ${shown.body}
 }
 
 function htmlAnswer(status: number, body: string): Answer {
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
   const headers = {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',

@@ -2,10 +2,10 @@ import { derived } from './issued.ts'
 import type { Answer, Fault, ReceivedRequest } from './simulator.ts'
 import type { WechatApp, WechatGrant, WechatState } from './wechat-state.ts'
 
-type Refusal = Extract<Fault, { kind: 'refuse' }>
+export type Refusal = Extract<Fault, { kind: 'refuse' }>
 
 /** What one endpoint answers: the errcode of the first thing wrong, or a body. */
-type Outcome = number | Readonly<Record<string, unknown>>
+export type Outcome = number | Readonly<Record<string, unknown>>
 
 interface Call {
   readonly query: URLSearchParams
@@ -43,8 +43,11 @@ const messages: Readonly<Record<number, string>> = {
   42002: 'refresh_token expired',
   42003: 'code expired',
   43001: 'require GET method',
+  43002: 'require POST method',
+  45009: 'reach max api daily quota limit',
   45011: 'api minute-quota reach limit, must slower, retry next minute',
   48001: 'api unauthorized',
+  87009: 'invalid signature',
 }
 
 /**
@@ -55,7 +58,11 @@ export function sns(request: ReceivedRequest, wechat: WechatState, refuse: Refus
   const endpoint = Object.hasOwn(endpoints, request.path) ? endpoints[request.path] : undefined
   if (endpoint === undefined) return undefined
   const query = new URLSearchParams(request.rawQuery)
-  const outcome = request.method === 'GET' ? endpoint({ query, wechat, refuse }) : 43001
+  return snsAnswer(request, request.method === 'GET' ? endpoint({ query, wechat, refuse }) : 43001, refuse)
+}
+
+/** Dresses an outcome up; a failure gets its message and a request id. */
+export function snsAnswer(request: ReceivedRequest, outcome: Outcome, refuse: Refusal | undefined): Answer {
   const body = typeof outcome === 'number' ? failure(outcome, refuse, request) : outcome
   return { status: 200, body: JSON.stringify(body), headers: { 'content-type': 'text/plain' } }
 }
@@ -67,7 +74,8 @@ function failure(errcode: number, refuse: Refusal | undefined, { at, rawQuery }:
   return { errcode, errmsg: `${message}, rid: ${id}` }
 }
 
-function missing(query: URLSearchParams, codes: Readonly<Record<string, number>>): number | undefined {
+/** The errcode of the first parameter that is not there. */
+export function missing(query: URLSearchParams, codes: Readonly<Record<string, number>>): number | undefined {
   return Object.entries(codes).find(([name]) => (query.get(name) ?? '') === '')?.[1]
 }
 

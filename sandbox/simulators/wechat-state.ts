@@ -15,6 +15,11 @@ export interface WechatApp {
   readonly openPlatform?: string
 }
 
+export interface WechatPerson extends Person {
+  /** Bound to the WeChat account; mini programs can ask for it. */
+  readonly phone?: { readonly countryCode: string; readonly number: string }
+}
+
 /** One consent of one person, and what a code or token of it stands for. */
 export interface WechatGrant {
   readonly appid: string
@@ -22,6 +27,8 @@ export interface WechatGrant {
   readonly scope: string
   /** Set in a snapshot page: a different stranger each time. */
   readonly stranger?: string
+  /** Set for a wx.login of a mini program. */
+  readonly sessionKey?: string
 }
 
 /** A refresh token belongs to the access token it renews. */
@@ -37,7 +44,7 @@ const refreshSeconds = 30 * 86_400
 /** Who and what there is at WeChat, and everything handed out. */
 export class WechatState {
   readonly apps: ReadonlyMap<string, WechatApp>
-  readonly people: readonly Person[]
+  readonly people: readonly WechatPerson[]
   /** Whose phone the pages inside WeChat are shown on. */
   signedIn: string
   /** Whether pages that demand the profile open as a snapshot. */
@@ -49,7 +56,7 @@ export class WechatState {
   readonly #openPlatforms: Map<string, string | undefined>
   #strangers = 0
 
-  constructor(options: { clock: Clock; apps: readonly WechatApp[]; people: readonly Person[] }) {
+  constructor(options: { clock: Clock; apps: readonly WechatApp[]; people: readonly WechatPerson[] }) {
     const { clock, apps, people } = options
     this.#clock = clock
     this.apps = new Map(apps.map((app) => [app.appid, app]))
@@ -67,7 +74,7 @@ export class WechatState {
     return app
   }
 
-  person(id: string): Person {
+  person(id: string): WechatPerson {
     const person = this.people.find((each) => each.id === id)
     if (person === undefined) throw new Error(`nobody is called ${id}`)
     return person

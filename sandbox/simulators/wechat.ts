@@ -1,14 +1,15 @@
 import type { Clock } from '../../src/base/clock.ts'
-import type { Person } from './consent-page.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 import { sns, tokens } from './wechat-api.ts'
+import { miniProgramApi } from './wechat-mini-program.ts'
+import { type EncryptedData, MiniPrograms, type StableTokenCalls, type WatermarkBent } from './wechat-mini-state.ts'
 import { officialAccount, qrconnect, wechatPages } from './wechat-pages.ts'
-import { type WechatApp, WechatState } from './wechat-state.ts'
+import { type WechatApp, type WechatPerson, WechatState } from './wechat-state.ts'
 
 export interface WechatOptions {
   readonly clock: Clock
   readonly apps: readonly WechatApp[]
-  readonly people: readonly Person[]
+  readonly people: readonly WechatPerson[]
   readonly port?: number
 }
 
@@ -20,8 +21,10 @@ interface Consent {
 }
 
 export interface WechatSimulator extends Simulator {
-  /** A code as if this person had agreed in the app's own way: QR page, page inside WeChat, app SDK or wx.login. */
+  /** A code as if this person had agreed in the app's own way: QR page, page inside WeChat or app SDK. */
   authorize(personId: string, appid: string, consent?: Consent): string
+  /** What an app gets back from `SendAuth` of the SDK, which takes the person to WeChat and asks there. */
+  sendAuth(personId: string, appid: string, asked: { state: string; decision?: SdkDecision }): SdkAnswer
   /** What such a code is exchanged for, without a request. */
   issueTokens(personId: string, appid: string, consent?: Consent): WechatTokens
   openid(personId: string, appid: string): string
@@ -33,27 +36,54 @@ export interface WechatSimulator extends Simulator {
   signIn(personId: string): void
   /** Whether pages that demand the profile open as a read-only snapshot. */
   setSnapshot(isSnapshot: boolean): void
+  /** wx.login: a js_code, and a new session key. A mini program's `appid` may be left out everywhere: the first is meant. */
+  loginMiniProgram(personId: string, appid?: string): string
+  /** What the button `getPhoneNumber` gives. Throws for a person without a phone. */
+  phoneCode(personId: string, appid?: string): string
+  /** What the same button gives in old versions of WeChat, under the session key of the last wx.login. */
+  encryptedPhone(personId: string, appid?: string): EncryptedData
+  /** What wx.getUserInfo gave, under the same key. */
+  encryptedProfile(personId: string, appid?: string): ReturnType<MiniPrograms['encryptedProfile']>
+  /** How getuserphonenumber writes a country code: its sample has the number 86, its table a string. */
+  setCountryCodeAs(countryCodeAs: 'number' | 'string'): void
+  /** What is wrong with watermarks from here on; nothing with `{}`. */
+  setWatermark(bent: WatermarkBent): void
+  /** Whether jscode2session says `errcode` 0 when all is well. */
+  setErrcodeZero(hasErrcodeZero: boolean): void
+  /** How often this appid has got a stable token. */
+  stableTokenCalls(appid?: string): StableTokenCalls
   /** Every code there is answers 42003 from here on. */
   expireCodes(): void
   /** Every code there is answers 40029 from here on. */
   forgetCodes(): void
 }
 
+type SdkDecision = 'accept' | 'refuse' | 'cancel'
+
+interface SdkAnswer {
+  readonly errCode: number
+  readonly state: string
+  readonly code?: string
+}
+
+const errCodes: Readonly<Record<SdkDecision, number>> = { accept: 0, refuse: -4, cancel: -2 }
+
 type WechatTokens = ReturnType<typeof tokens>
 
-const widestScope: Readonly<Record<WechatApp['kind'], string>> = {
+const widestScope: Readonly<Record<Exclude<WechatApp['kind'], 'mini_program'>, string>> = {
   website: 'snsapi_login',
   official_account: 'snsapi_userinfo',
   mobile: 'snsapi_userinfo',
-  mini_program: '',
 }
 
 /**
- * Plays open.weixin.qq.com and api.weixin.qq.com for web logins. Not documented by the vendor: the status of its error pages, the
- * life of a code (5 minutes here), what it makes of ports in a callback domain.
+ * Plays open.weixin.qq.com and api.weixin.qq.com for logins. Not documented by the vendor: the status of its error pages, the
+ * life of a code (5 minutes here), what it makes of ports in a callback domain,
+ * which session key checksession takes (the text of the last wx.login's here), what errcodes forced stable tokens run into.
  */
 export async function startWechat({ clock, apps, people, port }: WechatOptions): Promise<WechatSimulator> {
   const wechat = new WechatState({ clock, apps, people })
+  const programs = new MiniPrograms(wechat, clock)
   const simulator = await startSimulator({
     clock,
     port,
@@ -62,16 +92,64 @@ export async function startWechat({ clock, apps, people, port }: WechatOptions):
       if (request.path === '/connect/qrconnect') return qrconnect(request, wechat)
       if (request.path === '/connect/oauth2/authorize') return officialAccount(request, wechat)
       return (
-        sns(request, wechat, refuse) ?? { status: 404, body: 'Not Found', headers: { 'content-type': 'text/plain' } }
+        sns(request, wechat, refuse) ??
+        miniProgramApi(request, { wechat, programs }, refuse) ?? {
+          status: 404,
+          body: 'Not Found',
+          headers: { 'content-type': 'text/plain' },
+        }
       )
     },
   })
 
-  const grant = (person: string, appid: string, { scope, snapshot = false }: Consent = {}) =>
-    wechat.grant({ person, appid, scope: scope ?? widestScope[wechat.app(appid).kind], isSnapshot: snapshot })
+  const grant = (person: string, appid: string, { scope, snapshot = false }: Consent = {}) => {
+    const { kind } = wechat.app(appid)
+    if (kind === 'mini_program') throw new Error(`${appid} is a mini program: loginMiniProgram`)
+    return wechat.grant({ person, appid, scope: scope ?? widestScope[kind], isSnapshot: snapshot })
+  }
+
+  const authorize = (person: string, appid: string, consent?: Consent) =>
+    wechat.codes.issue(grant(person, appid, consent))
+
+  const firstProgram = apps.find(({ kind }) => kind === 'mini_program')?.appid ?? ''
+
+  const program = (person: string, appid = firstProgram) => {
+    if (wechat.app(appid).kind !== 'mini_program') throw new Error(`${appid} is no mini program`)
+    return { person: wechat.person(person).id, appid }
+  }
 
   return Object.assign(simulator, {
-    authorize: (person: string, appid: string, consent?: Consent) => wechat.codes.issue(grant(person, appid, consent)),
+    authorize,
+    sendAuth(
+      person: string,
+      appid: string,
+      { state, decision = 'accept' }: { state: string; decision?: SdkDecision },
+    ): SdkAnswer {
+      if (wechat.app(appid).kind !== 'mobile') throw new Error(`${appid} is no mobile app`)
+      const errCode = errCodes[decision]
+      return { errCode, state, ...(decision === 'accept' && { code: authorize(person, appid) }) }
+    },
+    loginMiniProgram(person: string, appid?: string) {
+      const use = program(person, appid)
+      return wechat.codes.issue({ ...use, scope: '', sessionKey: programs.startSession(use) })
+    },
+    phoneCode(person: string, appid?: string) {
+      const use = program(person, appid)
+      programs.phoneInfo(use)
+      return programs.phoneCodes.issue(use)
+    },
+    encryptedPhone: (person: string, appid?: string) => programs.encryptedPhone(program(person, appid)),
+    encryptedProfile: (person: string, appid?: string) => programs.encryptedProfile(program(person, appid)),
+    setCountryCodeAs(countryCodeAs: 'number' | 'string') {
+      programs.countryCodeAs = countryCodeAs
+    },
+    setWatermark(bent: WatermarkBent) {
+      programs.watermarkBent = bent
+    },
+    setErrcodeZero(hasErrcodeZero: boolean) {
+      programs.hasErrcodeZero = hasErrcodeZero
+    },
+    stableTokenCalls: (appid = firstProgram) => programs.calls(appid),
     issueTokens: (person: string, appid: string, consent?: Consent) => tokens(wechat, grant(person, appid, consent)),
     openid: (person: string, appid: string) => wechat.openid({ person, appid }),
     unionid: (person: string, appid: string) => wechat.unionid({ person, appid }),

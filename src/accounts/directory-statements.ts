@@ -66,30 +66,34 @@ export const useIdentity = {
       ${accountJson('(select user_id from owner)')} as account`,
 }
 
-/** Parameters: user id, nickname, picture, time, identity id, provider, IP, subjects, password hash or null. */
+/**
+ * Parameters: user id, nickname, picture, time, ids and providers of the identities, IP, their subjects (identity, subject,
+ * position), password hash or null.
+ */
 export const createUser = {
   name: 'accounts_create_user',
   text: `
-    with given as (${given('$8')}),
-    created_user as (
+    with created_user as (
       insert into users (id, nickname, picture, status, created_at, updated_at)
       values ($1, $2, $3, 'active', $4::timestamptz, $4::timestamptz)
       returning id
     ),
-    created_identity as (
+    created_identities as (
       insert into identities
         (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip)
-      select $5, id, $6, $4::timestamptz, $4::timestamptz, $7, $4::timestamptz, $7 from created_user
-      returning id
+      select given.id, created_user.id, given.provider, $4::timestamptz, $4::timestamptz, $7, $4::timestamptz, $7
+      from created_user, unnest($5::text[], $6::text[]) as given (id, provider)
+      returning id, provider
     ),
     recorded as (
       insert into identity_subjects (provider, subject, identity_id, position, created_at)
-      select $6, given.subject, created_identity.id, given.position, $4::timestamptz
-      from given, created_identity
-      order by given.subject
+      select created_identities.provider, given.subject, given.id, given.position, $4::timestamptz
+      from unnest($8::text[], $9::text[], $10::smallint[]) as given (id, subject, position)
+      join created_identities on created_identities.id = given.id
+      order by created_identities.provider, given.subject
     )
     insert into passwords (user_id, hash, updated_at)
-    select id, $9, $4::timestamptz from created_user where $9::text is not null`,
+    select id, $11, $4::timestamptz from created_user where $11::text is not null`,
 }
 
 export const lastUses = {

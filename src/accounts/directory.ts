@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import { type IdentityId, newId, type UserId } from '../base/ids.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
-import { errorCode } from '../store/unavailable.ts'
+import { settle } from '../store/settle.ts'
 import { accountFromJson } from './account-json.ts'
 import {
   createUser,
@@ -15,6 +15,7 @@ import {
   useIdentity,
 } from './directory-statements.ts'
 import type { ParsedIdentifier } from './identifier.ts'
+import { checked } from './identity-claim.ts'
 import { displayable } from './profile.ts'
 import type { Account, IdentityClaim, UserStatus } from './user.ts'
 
@@ -34,6 +35,8 @@ export interface RegisterOptions {
   readonly mustBeNew?: boolean
   /** Stored together with the user, and only when this call creates the user. */
   readonly passwordHash?: string
+  /** A second identity of the same person, made in the same statement or not at all. */
+  readonly also?: IdentityClaim
 }
 
 /** `isNew` is false when the identity was this user's already. */
@@ -63,8 +66,6 @@ interface UsedRow {
   readonly attached: number
   readonly account: string | null
 }
-
-const tries = 5
 
 /**
  * The only place that creates, finds and links users. Matching is by (provider, subject) alone, never by nickname, e-mail or
@@ -105,18 +106,30 @@ export class AccountDirectory {
 
   /**
    * Makes a user with this identity. Of several callers with one identity the first makes the user and the others are answered
-   * that account. Throws `identity.taken` when the subjects belong to several users, or to anybody if it must be new.
+   * that account. Throws `identity.taken` when the subjects belong to several users, or to anybody if it must be new, and when
+   * the second identity is somebody's and the first is nobody's.
    */
   async register(claim: IdentityClaim, use: IdentityUse, options: RegisterOptions = {}): Promise<Account> {
-    const { provider, subjects } = checked(claim)
+    const claims = [claim, ...(options.also ? [options.also] : [])].map(checked)
+    const { provider } = claim
     const profile = displayable(claim.profile)
-    const { nickname = null, picture = null } = profile
     return settle(async () => {
       const createdAt = new Date(this.#clock())
+      const times = { verifiedAt: createdAt, createdAt, lastUsedAt: createdAt }
       const userId = newId('usr')
-      const identityId = newId('idn')
-      const hash = options.passwordHash ?? null
-      const values = [userId, nickname, picture, createdAt, identityId, provider, use.ip, subjects, hash]
+      const identities = claims.map((each) => ({ id: newId('idn'), ...each, ...times }))
+      const rows = identities.flatMap(({ id, subjects }) =>
+        subjects.map((subject, position) => ({ id, subject, position })),
+      )
+      const values = [
+        userId,
+        profile.nickname ?? null,
+        profile.picture ?? null,
+        createdAt,
+        ...[identities.map(({ id }) => id), identities.map((each) => each.provider), use.ip],
+        ...[rows.map(({ id }) => id), rows.map(({ subject }) => subject), rows.map(({ position }) => position)],
+        options.passwordHash ?? null,
+      ]
       try {
         await this.#database.commitQuery({ ...createUser, values })
       } catch (error) {
@@ -124,13 +137,11 @@ export class AccountDirectory {
         if (options.mustBeNew) throw taken(provider)
         const resolution = await this.resolve(claim, use)
         if (resolution.kind === 'conflict') throw taken(provider)
-        return resolution.kind === 'known' ? resolution.account : undefined
+        if (resolution.kind === 'known') return resolution.account
+        if (options.also && (await this.ownerOf(options.also))) throw taken(options.also.provider)
+        return undefined
       }
-      const times = { verifiedAt: createdAt, createdAt, lastUsedAt: createdAt }
-      return {
-        user: { id: userId, status: 'active', profile, createdAt },
-        identities: [{ id: identityId, provider, subjects, ...times }],
-      }
+      return { user: { id: userId, status: 'active', profile, createdAt }, identities }
     })
   }
 
@@ -145,20 +156,31 @@ export class AccountDirectory {
       const added = await this.#add(userId, identityId, { provider, subjects, ip: use.ip })
       if (added === 'gone') throw new AppError('login.required')
       if (added === 'added') return { identityId, isNew: true }
-      const owners = await this.#database.readQuery<{ user_id: UserId }>({
-        ...findOwners,
-        values: [provider, subjects],
-      })
-      if (owners.rows.length === 0) {
+      const owners = await this.#owners({ provider, subjects })
+      if (owners.length === 0) {
         if (added === 'full') throw new AppError('identity.limit', { params: { provider } })
         return undefined
       }
-      if (owners.rows.some((owner) => owner.user_id !== userId)) throw taken(provider)
+      if (owners.some((owner) => owner !== userId)) throw taken(provider)
       const resolution = await this.resolve(claim, use)
       if (resolution.kind === 'unknown') return undefined
       if (resolution.kind === 'conflict' || resolution.account.user.id !== userId) throw taken(provider)
       return { identityId: resolution.identityId, isNew: false }
     })
+  }
+
+  /** Whose identity this is, without noting a use of it; the first of several. */
+  async ownerOf(claim: IdentityClaim): Promise<UserId | undefined> {
+    const [owner] = await this.#owners(checked(claim))
+    return owner
+  }
+
+  async #owners({ provider, subjects }: { provider: string; subjects: readonly string[] }): Promise<UserId[]> {
+    const { rows } = await this.#database.readQuery<{ user_id: UserId }>({
+      ...findOwners,
+      values: [provider, subjects],
+    })
+    return rows.map((row) => row.user_id)
   }
 
   /** Counts and adds under the lock of the user, so that two at once cannot pass the limit together. */
@@ -263,28 +285,8 @@ export class AccountDirectory {
   }
 }
 
-/** Runs an attempt again while somebody else is faster: a subject recorded, an identity removed, a deadlock broken. */
-async function settle<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-  for (let tried = 0; tried < tries; tried++) {
-    try {
-      const result = await attempt()
-      if (result !== undefined) return result
-    } catch (error) {
-      if (!['23505', '23503', '40P01'].includes(errorCode(error) ?? '')) throw error
-    }
-  }
-  throw new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
-}
-
 function taken(provider: string): AppError {
   return new AppError('identity.taken', { params: { provider } })
-}
-
-/** Text that PostgreSQL cannot store or index is a bad request, not a broken server. */
-function checked({ provider, subjects }: IdentityClaim): { provider: string; subjects: readonly string[] } {
-  const fits = (text: string) => text.length > 0 && text.length <= 512 && text.isWellFormed() && !text.includes('\0')
-  if (![provider, ...subjects].every(fits)) throw new AppError('request.invalid')
-  return { provider, subjects: [...new Set(subjects)] }
 }
 
 function withUse(account: Account, identityId: IdentityId, usedAt: Date): Account {

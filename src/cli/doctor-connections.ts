@@ -1,28 +1,24 @@
-import { connect as connectPlain, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import type { ConnectionOptions } from '../../interactions/methods/connections.ts'
-import { type HttpClient, type HttpResponse, httpClient } from '../base/http.ts'
+import type { HttpClient, HttpResponse } from '../base/http.ts'
 import type { Config } from '../config.ts'
 import { isLoopback } from '../config-fitness.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+import { checkReach, doctorHttp, type Look, refusesPlain, unreachable } from './doctor-reach.ts'
 
-const timeoutMs = 3000
 /** A Date header has whole seconds and is some time on its way. */
 const skewToWarnSeconds = 10
 /** What tokens and client secrets are allowed to be out of step. */
 const skewToFailSeconds = 60
 
 /** What one look at a connection needs. */
-interface Look {
-  readonly name: string
+interface ConnectionLook extends Look {
   readonly issuer: string
-  readonly allowInsecure: boolean
   readonly http: HttpClient
 }
 
 /** The settings of each connection: what the vendor's console must hold, and whether the vendor can be worked with from here. */
 export async function checkConnections({ connections, issuer, sandbox }: Config): Promise<Finding[]> {
-  const http = httpClient({ timeoutMs, allowInsecure: sandbox })
+  const http = doctorHttp(sandbox)
   const found = await Promise.all(
     connections.map(async (options) => {
       const look = { name: `connection ${options.id}`, issuer, allowInsecure: sandbox, http }
@@ -42,6 +38,8 @@ interface ConsoleField {
   readonly value: string
 }
 
+const outgoing = 'the address this server goes out by'
+
 /** What must be entered where. A kind without a row is told its callback address. */
 function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField[] {
   const callback = `${issuer}/callback/${options.id}`
@@ -51,6 +49,7 @@ function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField
       return [
         ...(options.website ? [{ place: 'WeChat website app: 授权回调域', value: host }] : []),
         ...(options.official_account ? [{ place: 'WeChat official account: 网页授权域名', value: host }] : []),
+        ...(options.mini_program ? [{ place: 'WeChat mini program: IP 白名单', value: outgoing }] : []),
       ]
     case 'qq':
       return [{ place: 'QQ: 网站回调域', value: callback }]
@@ -62,13 +61,14 @@ function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField
       return [
         { place: 'Apple, Services ID: Domains and Subdomains', value: host },
         { place: 'Apple, Services ID: Return URLs', value: callback },
+        ...options.bundle_ids.map((id) => ({ place: 'Apple, App ID with Sign in with Apple', value: id })),
       ]
     default:
       return [{ place: 'redirect URI', value: callback }]
   }
 }
 
-function consoleFindings(options: ConnectionOptions, { name, issuer }: Look): Finding[] {
+function consoleFindings(options: ConnectionOptions, { name, issuer }: ConnectionLook): Finding[] {
   const fields = consoleFields(options, issuer).map(({ place, value }) => ok(name, `${place} = ${value}`))
   const { protocol, hostname } = new URL(issuer)
   if (protocol === 'https:' && !isLoopback(hostname)) return fields
@@ -81,11 +81,10 @@ function consoleFindings(options: ConnectionOptions, { name, issuer }: Look): Fi
 function shapeFindings(options: ConnectionOptions, { name }: Look): Finding[] {
   switch (options.type) {
     case 'wechat': {
-      const { website, official_account: account } = options
-      if (!website && !account) {
-        return [fail(name, 'has neither website nor official_account', 'set one of them, or remove the connection')]
-      }
-      const odd = [website, account].flatMap((app) => (app && !/^wx[0-9a-z]{16}$/i.test(app.appid) ? [app.appid] : []))
+      const { website, official_account: account, mobile_app: mobile, mini_program: program } = options
+      const apps = [website, account, mobile, program].flatMap((app) => app ?? [])
+      if (apps.length === 0) return [fail(name, 'has no app', 'set one, such as website, or remove the connection')]
+      const odd = apps.flatMap(({ appid }) => (/^wx[0-9a-z]{16}$/i.test(appid) ? [] : [appid]))
       const isSilent = account?.scope === 'snsapi_base'
       return [
         ...odd.map((appid) => warn(name, `appid ${appid} is not wx and 16 characters`, 'copy it from the console')),
@@ -101,16 +100,20 @@ function shapeFindings(options: ConnectionOptions, { name }: Look): Finding[] {
       ]
     }
     case 'qq':
-    case 'weibo':
-      if (/^\d+$/.test(options.client_id)) return []
-      return [warn(name, `client_id ${options.client_id} is not all digits`, 'copy the id from the console')]
+    case 'weibo': {
+      const mobile = options.type === 'qq' && options.mobile_app ? [options.mobile_app.appid] : []
+      const odd = [options.client_id, ...mobile].filter((id) => !/^\d+$/.test(id))
+      return odd.map((id) => warn(name, `id ${id} is not all digits`, 'copy the id from the console'))
+    }
     case 'apple': {
       // The schema has refused a key that does not parse.
       const key = ok(name, `the key ${options.key_id} can sign client secrets (ES256)`)
       const ids = { team_id: options.team_id, key_id: options.key_id }
       const odd = Object.entries(ids).filter(([, id]) => !/^[A-Z0-9]{10}$/.test(id))
+      const isSame = options.bundle_ids.includes(options.client_id)
       return [
         key,
+        ...(isSame ? [fail(name, 'client_id is a bundle id', 'set client_id to the Services ID')] : []),
         ...odd.map(([setting, id]) => warn(name, `${setting} ${id} is not 10 capitals and digits`, `mend ${setting}`)),
       ]
     }
@@ -120,7 +123,7 @@ function shapeFindings(options: ConnectionOptions, { name }: Look): Finding[] {
 }
 
 /** Whether the upstream answers from this machine, and where signatures depend on it, what it says. */
-async function upstreamFindings(options: ConnectionOptions, look: Look): Promise<Finding[]> {
+async function upstreamFindings(options: ConnectionOptions, look: ConnectionLook): Promise<Finding[]> {
   if (options.type === 'apple') return checkDocument(new URL('/auth/keys', options.issuer), look, hasKeys)
   if (options.type === 'oidc') {
     const url = `${options.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
@@ -138,53 +141,14 @@ function serverAddresses(options: ConnectionOptions): string[] {
   return [...new Set(addresses)]
 }
 
-/** SECURITY: secrets go to these addresses; in the clear they would be anybody's. */
-function refusesPlain(url: URL, { name, allowInsecure }: Look): Finding | undefined {
-  if (url.protocol === 'https:' || allowInsecure) return undefined
-  return fail(name, `${url.origin} is not https`, 'the server does not start with it: give the https address')
-}
-
-async function checkReach(url: URL, look: Look): Promise<Finding> {
-  const { name } = look
-  const refused = refusesPlain(url, look)
-  if (refused) return refused
-  try {
-    await reach(url)
-    return ok(name, `${url.origin} can be reached`)
-  } catch (error) {
-    return unreachable(name, `${url.origin}: ${reasonOf(error)}`)
-  }
-}
-
-function unreachable(name: string, detail: string): Finding {
-  const advice = 'nobody can log in with it: check DNS, the firewall for outgoing connections, and the certificate'
-  return fail(name, detail, advice)
-}
-
-/** Connects, with the certificate checked where there is one, and says nothing. */
-function reach({ protocol, hostname, port }: URL): Promise<void> {
-  const isTls = protocol === 'https:'
-  const host = hostname.replace(/^\[|\]$/g, '')
-  const target = { host, port: Number(port) || (isTls ? 443 : 80), timeout: timeoutMs }
-  return new Promise((resolve, reject) => {
-    const socket: Socket = isTls ? connectTls(target) : connectPlain(target)
-    const end = (error?: Error) => {
-      clearTimeout(timer)
-      socket.destroy()
-      if (error) reject(error)
-      else resolve()
-    }
-    // Over the handshake too, which a socket's own timeout begins anew with every byte.
-    const timer = setTimeout(() => end(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
-    socket.once(isTls ? 'secureConnect' : 'connect', () => end())
-    socket.once('error', end)
-  })
-}
-
 type Judgement = Pick<Finding, 'detail' | 'advice'>
 
 /** Fetches a document of the upstream and compares the clocks by the way. */
-async function checkDocument(url: URL, look: Look, judge: (document: unknown) => Judgement): Promise<Finding[]> {
+async function checkDocument(
+  url: URL,
+  look: ConnectionLook,
+  judge: (document: unknown) => Judgement,
+): Promise<Finding[]> {
   const { name, http } = look
   const refused = refusesPlain(url, look)
   if (refused) return [refused]

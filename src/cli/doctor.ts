@@ -2,6 +2,7 @@ import { ConfigError, type LoadedConfig } from '../config.ts'
 import type { CommandContext } from './command.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkConnections } from './doctor-connections.ts'
+import { checkOneTap } from './doctor-one-tap.ts'
 import { checkPlaces } from './doctor-places.ts'
 import { checkStores } from './doctor-stores.ts'
 import { configOf } from './open.ts'
@@ -34,11 +35,12 @@ async function examine(context: CommandContext): Promise<Finding[]> {
     findings: [unexamined('stores', error)],
     keyIds: undefined,
   }))
-  const [places, connections] = await Promise.all([
+  const [places, connections, oneTap] = await Promise.all([
     checkPlaces(config, keyIds).catch((error) => [unexamined('places', error)]),
     checkConnections(config).catch((error) => [unexamined('connections', error)]),
+    checkOneTap(config).catch((error) => [unexamined('one_tap', error)]),
   ])
-  return [ok('configuration', 'is valid'), ...findings, ...places, ...connections, ...unfit]
+  return [ok('configuration', 'is valid'), ...findings, ...places, ...connections, ...oneTap, ...unfit]
 }
 
 /** What nobody foresaw must not hide what was found elsewhere. */

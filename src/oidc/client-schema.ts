@@ -1,10 +1,16 @@
 import { z } from 'zod'
 import { duration } from '../base/duration.ts'
+import { attestationSchema } from './attestation.ts'
 import { profileClaims } from './claims.ts'
 import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
 
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
 export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', 'email', 'identities'] as const
+
+/** Whether a scope is one of the protocol's own. */
+export function isProtocolScope(scope: string): boolean {
+  return (protocolScopes as readonly string[]).includes(scope)
+}
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope token')
@@ -47,6 +53,8 @@ export const clientSchema = z.strictObject({
   client_id: z.string().regex(/^[\x21-\x7E]{1,100}$/, 'must be 1 to 100 printable ASCII characters'),
   client_name: z.string().max(100).optional(),
   first_party: z.boolean().default(false),
+  require_phone: z.boolean().optional(),
+  attestation: attestationSchema.optional(),
   application_type: z.enum(['web', 'native']).default('web'),
   token_endpoint_auth_method: z
     .enum(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'])
@@ -87,11 +95,18 @@ export const extraProperties = [
   'resource_scopes',
   'allowed_origins',
   'filing_number',
+  'require_phone',
+  'attestation',
 ] as const
 
 /** Whether nobody on the way can read what is sent to an address. */
 export function isHttpsOrLoopback(address: string): boolean {
   return /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)/i.test(address)
+}
+
+/** Whether this client lets nobody in without a phone number. */
+export function requiresPhone(client: object): boolean {
+  return (client as { readonly require_phone?: unknown }).require_phone === true
 }
 
 /** The scopes a client may ask for, of the protocol and of resources; undefined when it does not say. */
@@ -136,7 +151,6 @@ export function libraryMetadata(client: ClientSeed, secret: string | undefined):
   const { client_secret: _, scope: __, lifetimes: ___, redirect_uris, grant_types: ____, ...rest } = client
   const grantTypes = grantTypesOf(client)
   const scopes = scopesOf(client)
-  const isProtocolScope = (each: string) => (protocolScopes as readonly string[]).includes(each)
   const allowed = (scopes ?? protocolScopes).filter(
     (each) => isProtocolScope(each) && (each !== 'identities' || client.first_party),
   )

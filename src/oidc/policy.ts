@@ -19,10 +19,13 @@ export function acrOf(amr: readonly string[]): Acr {
 }
 
 /** What a running request says about the `acr` it wants, an essential claim (OIDC Core §5.5.1.1) first; undefined: any will do. */
-export function requestedAcrs(params: Readonly<Record<string, unknown>>): readonly string[] | undefined {
+export function requestedAcrs(
+  params: Readonly<Record<string, unknown>>,
+  preferredByClient: readonly string[] = [],
+): readonly string[] | undefined {
   const { claims, acr_values: preferred } = params
   const essential = typeof claims === 'string' ? essentialAcrs(claims) : []
-  return known(essential) ?? known(typeof preferred === 'string' ? preferred.split(' ') : [])
+  return known(essential) ?? known(typeof preferred === 'string' ? preferred.split(' ') : preferredByClient)
 }
 
 function known(named: readonly unknown[]): readonly string[] | undefined {

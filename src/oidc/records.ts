@@ -26,6 +26,8 @@ export interface RecordRow {
   readonly sessionUid: string | null
   readonly userId: string | null
   readonly expiresAt: number
+  /** Who signed in where, JSON; for grants and sessions. */
+  readonly about?: string
 }
 
 /** A row as the statements read it, with its grant and session. Times are seconds since the epoch. */
@@ -37,6 +39,7 @@ export interface StoredRow {
   readonly grant_id: string | null
   readonly grant_payload: string | null
   readonly grant_expires: number | null
+  readonly grant_about: string | null
   readonly session_uid: string | null
   readonly session_id: string | null
   readonly session_payload: string | null
@@ -87,7 +90,7 @@ const seconds = (column: string) => `extract(epoch from ${column})::float8`
 
 const related = `
   t.model, t.payload, ${seconds('t.expires_at')} as expires, extract(epoch from t.consumed_at)::int as consumed,
-  t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires,
+  t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires, g.about as grant_about,
   t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires, t.user_id, ${accountJson('t.user_id')} as account
   from oidc_records t
   left join oidc_records g on g.model = ${durableModels.Grant} and g.id = t.grant_id
@@ -144,22 +147,23 @@ function slideText(first: number, where: string): string {
 }
 
 function insertText(where: string): string {
-  return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at)
-    select m, i, p, g, u, c, s, a, to_timestamp(e)
-    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[])
-      as x(m, i, p, g, u, c, s, a, e) ${where}`
+  return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about)
+    select m, i, p, g, u, c, s, a, to_timestamp(e), b
+    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[], $10::text[])
+      as x(m, i, p, g, u, c, s, a, e, b) ${where}`
 }
 
 function onConflict(): string {
   return `on conflict (model, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
-    user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id, expires_at = excluded.expires_at`
+    user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id, expires_at = excluded.expires_at,
+    about = coalesce(excluded.about, oidc_records.about)`
 }
 
 /** The compare-and-set of `consume`. */
 function consumedText(): string {
   return `consumed as (
-      update oidc_records set consumed_at = to_timestamp($10), successor = $13
-      where model = $11 and id = $12 and consumed_at is null returning 1
+      update oidc_records set consumed_at = to_timestamp($11), successor = $14
+      where model = $12 and id = $13 and consumed_at is null returning 1
     )`
 }
 
@@ -172,21 +176,21 @@ function consumeText(): string {
 
 function commitText(): string {
   return `with ${consumedText()}, allowed as (
-      select 1 where $12::text is null or exists (select 1 from consumed)
+      select 1 where $13::text is null or exists (select 1 from consumed)
     ), deleted as (
-      delete from oidc_records where (model, id) in (select * from unnest($14::smallint[], $15::text[]))
+      delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], $16::text[]))
     ), revoked as (
-      delete from oidc_records where grant_id = any($16::text[])
+      delete from oidc_records where grant_id = any($17::text[])
     ), sessions as (
       update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId',
         expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)),
         payload = (n.payload || jsonb_build_object('authorizations',
           (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
-      from unnest($17::text[], $18::text[], $19::jsonb[], $20::jsonb[], $21::jsonb[], $22::float8[])
+      from unnest($18::text[], $19::text[], $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::float8[])
         as n(uid, id, payload, removed, changed, expires_at)
       where o.uid = n.uid and exists (select 1 from allowed)
     ), slid as (
-      ${slideText(23, 'and exists (select 1 from allowed)')}
+      ${slideText(24, 'and exists (select 1 from allowed)')}
     ), inserted as (
       ${insertText('where exists (select 1 from allowed)')} ${onConflict()}
     )
@@ -203,9 +207,9 @@ export function slideValues(slides: readonly Slide[]): unknown[] {
   ]
 }
 
-/** Rows as the nine array parameters of an insert. */
+/** Rows as the ten array parameters of an insert. */
 export function insertValues(rows: readonly RecordRow[]): unknown[] {
-  const columns: unknown[][] = [...rowColumns.map(() => []), []]
+  const columns: unknown[][] = [...rowColumns.map(() => []), [], []]
   for (const row of rows) {
     const values = [
       durableModels[row.model],
@@ -217,6 +221,7 @@ export function insertValues(rows: readonly RecordRow[]): unknown[] {
       row.sessionUid,
       row.userId,
       row.expiresAt,
+      row.about ?? null,
     ]
     values.forEach((value, index) => {
       columns[index]?.push(value)

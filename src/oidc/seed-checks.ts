@@ -3,6 +3,7 @@ import {
   asksFor,
   type ClientSeed,
   holderOf,
+  isProtocolScope,
   protocolScopes,
   type ResourceSeed,
   scopesOf,
@@ -142,5 +143,5 @@ function lostScopes(
 }
 
 function resourceScopesOf(client: ClientSeed): string[] {
-  return (scopesOf(client) ?? []).filter((scope) => !(protocolScopes as readonly string[]).includes(scope))
+  return (scopesOf(client) ?? []).filter((scope) => !isProtocolScope(scope))
 }

@@ -40,7 +40,7 @@ export function scrub(text: string): string {
 }
 
 const secretKey =
-  /^(?:.*(?:password|secret|token|assertion|verifier|cookie)|otp|code|phone|phone_number|email|identifier|authorization|auth_session|session_id|jti)$/i
+  /^(?:.*(?:password|secret|token|assertion|verifier|cookie)|otp|code|(?:upstream|phone|js)_code|raw_nonce|session_key|phone|phone_number|email|identifier|authorization|auth_session|session_id|jti)$/i
 
 /** A copy of a value for a record that stays: texts scrubbed, members whose name says secret hidden, errors as their message. */
 export function scrubValue(value: unknown, depth = 0): unknown {

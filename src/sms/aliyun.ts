@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import type { AppError } from '../base/errors.ts'
 import type { HttpClient } from '../base/http.ts'
 import { callingCode, nationalNumber } from '../base/phone.ts'
 import { secret } from '../base/secret.ts'
-import { sha256Hex, signAcs3 } from './aliyun-signature.ts'
+import { acs3Rpc } from './aliyun-signature.ts'
 import { numberRefused, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sender.ts'
 import { askVendor, unclear } from './vendor.ts'
 
@@ -33,25 +32,17 @@ interface AliyunDeps {
 
 /**
  * Sends through SendSms, version 2017-05-25 (codes: help.aliyun.com/document_detail/101347.htm). Aliyun reports business failures
- * with status 200. Phone and code travel in the query, so the address must never be logged whole.
+ * with status 200.
  */
-export function aliyunSms(options: AliyunSmsOptions, { http, clock, nonce = randomNonce }: AliyunDeps): SmsSender {
+export function aliyunSms(options: AliyunSmsOptions, { http, clock, nonce }: AliyunDeps): SmsSender {
   return {
     async send({ to, template, otp }) {
-      const url = new URL('/', options.endpoint)
-      const headers = {
-        host: url.host,
-        'x-acs-action': 'SendSms',
-        'x-acs-content-sha256': sha256Hex(''),
-        'x-acs-date': new Date(clock()).toISOString().replace(/\.\d+Z$/, 'Z'),
-        'x-acs-signature-nonce': nonce(),
-        'x-acs-version': '2017-05-25',
-      }
-      const { query, authorization } = signAcs3({
+      const { url, request } = acs3Rpc({
+        endpoint: options.endpoint,
         accessKeyId: options.access_key_id,
-        accessKeySecret: options.access_key_secret.reveal(),
-        method: 'POST',
-        path: url.pathname,
+        accessKeySecret: options.access_key_secret,
+        action: 'SendSms',
+        version: '2017-05-25',
         query: {
           PhoneNumbers: callingCode(to) === '86' ? nationalNumber(to) : to.slice(1),
           SignName: options.sign_name,
@@ -59,14 +50,10 @@ export function aliyunSms(options: AliyunSmsOptions, { http, clock, nonce = rand
           TemplateParam: JSON.stringify({ code: otp }),
           ...(options.region === undefined ? {} : { RegionId: options.region }),
         },
-        headers,
-        body: '',
+        nowMs: clock(),
+        nonce: nonce?.(),
       })
-      url.search = query
-      const { accepted, body } = await askVendor(http, url, {
-        method: 'POST',
-        headers: { ...headers, accept: 'application/json', authorization },
-      })
+      const { accepted, body } = await askVendor(http, url, request)
       const answer = answerSchema.safeParse(body)
       if (!answer.success || (answer.data.Code === 'OK' && !accepted)) throw unclear('unparsable')
       if (answer.data.Code !== 'OK') throw refusal(answer.data)
@@ -96,8 +83,4 @@ function refusal({ Code, Message, RequestId }: z.output<typeof answerSchema>): A
 function pauseSeconds(message: string): number {
   if (message.includes('天')) return 86_400
   return message.includes('小时') ? 3600 : 60
-}
-
-function randomNonce(): string {
-  return randomBytes(16).toString('hex')
 }

@@ -12,6 +12,7 @@ import {
 } from '../../interactions/methods/connector.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { httpClient } from '../../src/base/http.ts'
+import { unshared } from '../support/unshared.ts'
 import { appSecret, type ConnectorWorld, callback } from './connector-worlds.ts'
 
 /** Walked by `walkTo`. */
@@ -31,7 +32,7 @@ export function build(
   { allowInsecure = true, timeoutMs = 10_000 }: { readonly allowInsecure?: boolean; readonly timeoutMs?: number } = {},
 ): Connector {
   const http = httpClient({ timeoutMs, allowInsecure: true })
-  const [connector] = buildConnectors([options], { http, clock, allowInsecure })
+  const [connector] = buildConnectors([options], { http, clock, shared: unshared, allowInsecure })
   if (!connector) throw new Error('nothing was built')
   return connector
 }

@@ -36,7 +36,7 @@ let shell: Shell
 const apply = (...argv: string[]) => shell.runWith({ BACKEND_SECRET: secret }, 'clients', 'apply', ...argv)
 const clientRows = () => shell.database.database.knex('clients').select('*').orderBy('client_id')
 const events = async () =>
-  (await shell.database.database.knex('audit_events').select('*').orderBy('id')).map(
+  (await shell.database.database.knex('audit_events').whereNot('event', 'key.created').orderBy('id')).map(
     ({ event, client_id, detail }) => ({ event, client_id, detail }),
   )
 const version = async () => (await shell.database.database.knex('catalog_versions').first('version')).version

@@ -24,12 +24,16 @@ beforeEach(async () => {
 })
 
 /** What the doctor says about connections, with the issuer away: nothing else of the machine matters here. */
-async function examine(connections: readonly object[], env: Record<string, string> = {}): Promise<Check[]> {
+async function examine(
+  connections: readonly object[],
+  env: Record<string, string> = {},
+  section = 'connection',
+): Promise<Check[]> {
   const settings = { MENSHEN_CONNECTIONS: JSON.stringify(connections), ISSUER: `http://localhost:${await freePort()}` }
   const { stdout } = await shell.runWith({ ...settings, ...env }, 'doctor', '--json')
   expect(stdout).not.toContain(hidden)
   const { checks } = JSON.parse(stdout) as { checks: Check[] }
-  const found = checks.filter(({ name }) => name.startsWith('connection'))
+  const found = checks.filter(({ name }) => name.startsWith(section))
   expect(found.filter((check) => (check.status === 'ok') !== (check.advice === undefined))).toEqual([])
   return found
 }
@@ -74,11 +78,13 @@ test('says of each connection, in the words of the vendor’s console, what must
   for (const line of [
     'ok connection wechat: WeChat website app: 授权回调域 = login.example.cn',
     'ok connection wechat: WeChat official account: 网页授权域名 = login.example.cn',
+    'ok connection wechat: WeChat mini program: IP 白名单 = the address this server goes out by',
     'ok connection qq: QQ: 网站回调域 = https://login.example.cn/callback/qq',
     'ok connection weibo: Weibo: 授权回调页 = https://login.example.cn/callback/weibo',
     'ok connection github: GitHub: Authorization callback URL = https://login.example.cn/callback/github',
     'ok connection apple: Apple, Services ID: Domains and Subdomains = login.example.cn',
     'ok connection apple: Apple, Services ID: Return URLs = https://login.example.cn/callback/apple',
+    'ok connection apple: Apple, App ID with Sign in with Apple = sandbox.menshen.app',
     'ok connection apple: the key SANDBOXKEY can sign client secrets (ES256)',
     'ok connection apple: reached, publishes 3 keys',
     'ok connection oidc: redirect URI = https://login.example.cn/callback/oidc',
@@ -169,13 +175,17 @@ test('ids that look mistyped, and a scope that makes second accounts, are warnin
       api_url: url,
     },
     { type: 'weibo', client_id: 'key', client_secret: hidden, api_url: url },
-    { type: 'wechat', id: 'empty', api_url: url },
+    { type: 'qq', client_id: '101', client_secret: hidden, mobile_app: { appid: 'app' }, graph_url: url },
+    { type: 'wechat', id: 'empty', mini_program: { ...app, appid: 'gh_2' }, api_url: url },
+    { type: 'wechat', id: 'none', api_url: url },
   ])
   const lines = told(checks)
   expect(lines).toContain('warn connection wechat: appid gh_1 is not wx and 16 characters')
   expect(lines).toContainEqual(expect.stringMatching(/^warn connection wechat: snsapi_base tells no unionid/))
-  expect(lines).toContain('warn connection weibo: client_id key is not all digits')
-  expect(lines).toContain('fail connection empty: has neither website nor official_account')
+  expect(lines).toContain('warn connection weibo: id key is not all digits')
+  expect(lines).toContain('warn connection qq: id app is not all digits')
+  expect(lines).toContain('warn connection empty: appid gh_2 is not wx and 16 characters')
+  expect(lines).toContain('fail connection none: has no app')
 })
 
 test('an address in the clear outside the sandbox is a failure, and nothing is sent there', async () => {
@@ -187,6 +197,30 @@ test('an address in the clear outside the sandbox is a failure, and nothing is s
   const checks = await examine([corp(plain)], { ...outside, MENSHEN_SANDBOX: 'false' })
   expect(told(checks)).toContain(`fail connection corp: ${plain} is not https`)
   expect(requests).toBe(0)
+})
+
+test('a bundle id where the Services ID belongs is a failure', async () => {
+  const settings = {
+    ...apple(await serve((_, response) => response.end('{"keys":[{}]}'))),
+    bundle_ids: ['cn.example.web'],
+  }
+  expect(told(await examine([settings]))).toContain('fail connection apple: client_id is a bundle id')
+})
+
+test('says of each one-tap vendor what its console must hold, and whether it can be reached', async () => {
+  const here = await serve((_, response) => response.end())
+  const away = `http://127.0.0.1:${await freePort()}`
+  const function_url = `${here}/get-phone-number`
+  const univerify = { vendor: 'univerify', function_url, secret: `${hidden}-of-the-function`, protocol: 'sample' }
+  const aliyun = { vendor: 'aliyun', access_key_id: 'id', access_key_secret: hidden, endpoint: away }
+  const checks = await examine([], { MENSHEN_ONE_TAP: JSON.stringify([univerify, aliyun]) }, 'one_tap')
+  expect(told(checks)).toEqual([
+    'ok one_tap univerify: DCloud: the URL-ized function holds the same secret, and the appid of the app',
+    expect.stringMatching(/^warn one_tap univerify: a call that somebody records can be repeated/),
+    `ok one_tap univerify: ${here} can be reached`,
+    'ok one_tap aliyun: Aliyun RAM: the access key may call dypns:GetMobile and dypns:VerifyMobile',
+    expect.stringMatching(/^fail one_tap aliyun: http:\S+: .*ECONNREFUSED/),
+  ])
 })
 
 test('a key of Apple that does not parse is told by the configuration', async () => {

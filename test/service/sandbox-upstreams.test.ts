@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { upstreamPeople } from '../../sandbox/people.ts'
 import { startUpstreams } from '../../sandbox/upstreams.ts'
 import { codeChallenge, reachLogin } from '../support/login.ts'
 import { startServer } from '../support/server-process.ts'
@@ -115,8 +116,10 @@ test('a configured connection leaves no room for simulated ones', async () => {
 
 test('closing leaves no port open', async () => {
   const upstreams = await startUpstreams({ issuer: 'http://localhost:3000', clock: () => 0 })
-  const addresses = new Set(JSON.stringify(upstreams.settings).match(/http:\/\/[\w.]+:\d+/g))
-  expect(addresses.size).toBe(6)
+  const { page, univerify, aliyun } = upstreams.native?.oneTap ?? {}
+  const told = [upstreams.settings, page?.url, univerify?.functionUrl, aliyun?.endpoint]
+  const addresses = new Set(JSON.stringify(told).match(/http:\/\/[\w.]+:\d+/g))
+  expect(addresses.size).toBe(9)
   const states = () =>
     Promise.all(
       [...addresses].map((address) =>
@@ -131,9 +134,31 @@ test('closing leaves no port open', async () => {
   expect(new Set(await states())).toEqual(new Set(['closed']))
 })
 
+test('every person has a phone and an account in an app of every vendor', async () => {
+  const upstreams = await startUpstreams({ issuer: 'http://localhost:3000', clock: () => 0 })
+  onTestFinished(() => upstreams.close())
+  const { native } = upstreams
+  if (native === undefined) throw new Error('no simulators')
+  const { wechat, qq, weibo, apple, oneTap } = native
+  const { appid } = wechat.mobileApp
+  for (const { id, phone } of upstreamPeople) {
+    expect(wechat.simulator.sendAuth(id, appid, { state: 's' }).code).toMatch(/^\w{32}$/)
+    expect(wechat.simulator.unionid(id, appid)).toBe(wechat.simulator.unionid(id, wechat.miniProgram.appid))
+    expect(wechat.simulator.phoneCode(id)).toMatch(/^\w{32}$/)
+    expect(qq.simulator.issueTokens(id, qq.mobileAppid).openid).toMatch(/^[0-9A-F]{32}$/)
+    expect(weibo.simulator.issueTokens(id, weibo.appKey).uid).toMatch(/^\d+$/)
+    expect(apple.simulator.authorizeNative(id, { clientId: apple.bundleId }).identityToken).toMatch(/^ey/)
+    expect(oneTap.carrier.find(oneTap.carrier.issueUniverify(phone).access_token)?.state).toBe('live')
+    const returnTo = 'http://localhost:3000/sandbox'
+    const page = await fetch(oneTap.page.consentUrl({ vendor: 'aliyun', phone, returnTo }))
+    expect(page.status).toBe(200)
+  }
+})
+
 test('there are none under an address that other machines reach', async () => {
   const upstreams = await startUpstreams({ issuer: 'https://sandbox.example.cn', clock: () => 0 })
   expect(upstreams.connections).toEqual([])
+  expect(upstreams.native).toBeUndefined()
   await upstreams.close()
 })
 

@@ -1,12 +1,8 @@
-import { createHash, createHmac } from 'node:crypto'
-import { once } from 'node:events'
-import { type IncomingMessage, request as send } from 'node:http'
-import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type AliyunSmsSimulator, startAliyunSms } from '../../sandbox/simulators/aliyun-sms.ts'
+import { callAliyun } from '../support/aliyun-call.ts'
 
 const start = Date.parse('2026-01-01T00:00:00Z')
-const sha = (text: string) => createHash('sha256').update(text).digest('hex')
 let now = start
 let vendor: AliyunSmsSimulator
 
@@ -32,42 +28,15 @@ const fresh = () => {
   return { nonce: String(serial).padStart(32, '0') }
 }
 
-async function call(bent: Partial<typeof good> = {}): Promise<{ status: number; body: Record<string, string> }> {
-  const one = { ...good, ...bent }
-  const query = Object.entries({
-    PhoneNumbers: one.phones,
-    SignName: one.sign,
-    TemplateCode: one.template,
-    TemplateParam: one.param,
+function call(bent: Partial<typeof good> = {}): Promise<{ status: number; body: Record<string, string> }> {
+  const { phones, sign, template, param, date, ...rest } = { ...good, ...bent }
+  return callAliyun({
+    url: vendor.url,
+    action: 'SendSms',
+    params: { PhoneNumbers: phones, SignName: sign, TemplateCode: template, TemplateParam: param },
+    date: date ?? new Date(now).toISOString().replace('.000', ''),
+    ...rest,
   })
-    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-    .join('&')
-  const headers: Record<string, string> = {
-    host: one.host,
-    'x-acs-action': 'SendSms',
-    'x-acs-content-sha256': sha(''),
-    'x-acs-date': one.date ?? new Date(now).toISOString().replace('.000', ''),
-    'x-acs-signature-nonce': one.nonce,
-    'x-acs-version': '2017-05-25',
-    ...one.extra,
-  }
-  const names = Object.keys(headers).sort()
-  const lines = names.map((name) => `${name}:${headers[name]}\n`).join('')
-  const canonical = `POST\n/\n${query}\n${lines}\n${names.join(';')}\n${sha('')}`
-  const toSign = `ACS3-HMAC-SHA256\n${sha(canonical)}`
-  const signature = one.signature ?? createHmac('sha256', one.secret).update(toSign).digest('hex')
-  const authorization = `ACS3-HMAC-SHA256 Credential=${one.key},SignedHeaders=${names.join(';')},Signature=${signature}`
-  return post(`/?${query}`, { ...headers, ...one.unsigned, authorization })
-}
-
-async function post(
-  path: string,
-  headers: Record<string, string>,
-): Promise<{ status: number; body: Record<string, string> }> {
-  const outgoing = send(`${vendor.url}${path}`, { method: 'POST', headers }).end()
-  const [incoming]: IncomingMessage[] = await once(outgoing, 'response')
-  if (incoming === undefined) throw new Error('no answer')
-  return { status: incoming.statusCode ?? 0, body: JSON.parse(await text(incoming)) }
 }
 
 const codeOf = async (bent: Partial<typeof good>) => (await call({ ...fresh(), ...bent })).body['Code']

@@ -422,6 +422,34 @@ describe('the token endpoint', () => {
     expect(claimsOf(body['id_token'])['aud']).toBe('com.example.app')
   })
 
+  it('redeems the code of an app once, within five minutes', async () => {
+    const asApp = { client_id: 'com.example.app', client_secret: appSecret(), redirect_uri: undefined }
+    const credential = () => vendor.authorizeNative('lilei', { clientId: 'com.example.app' })
+    const [once, late] = [credential().code, credential().code]
+    expect((await token(once, asApp)).status).toBe(200)
+    expect((await token(once, asApp)).body).toEqual({ error: 'invalid_grant' })
+    now += 300_000
+    const fresh = { ...asApp, client_secret: appSecret() }
+    expect((await token(late, fresh)).body).toEqual({ error: 'invalid_grant' })
+    const theirs = vendor.authorizeNative('lilei', { clientId: 'com.foreign.app' })
+    expect((await token(theirs.code, fresh)).body).toEqual({ error: 'invalid_grant' })
+  })
+
+  it('signs who it is for the bundle id, with the hash of the code', async () => {
+    const { code, identityToken } = vendor.authorizeNative('lilei', { clientId: 'com.example.app' })
+    expect(await isSigned(identityToken)).toBe(true)
+    expect(claimsOf(identityToken)).toMatchObject({
+      iss: vendor.issuer,
+      aud: 'com.example.app',
+      sub: vendor.subject('lilei', 'DEF123GHIJ'),
+      c_hash: half(code),
+    })
+    expect(claimsOf(identityToken)).not.toHaveProperty('nonce')
+    const theirs = vendor.authorizeNative('lilei', { clientId: 'com.foreign.app' }).identityToken
+    expect(await isSigned(theirs)).toBe(true)
+    expect(claimsOf(theirs)['aud']).toBe('com.foreign.app')
+  })
+
   it('puts the nonce of an app into the token as it came', () => {
     const nonce = createHash('sha256').update('raw-nonce-0001').digest('hex')
     const { identityToken } = vendor.authorizeNative('lilei', { clientId: 'com.example.app', nonce })

@@ -320,6 +320,31 @@ describe('reading the profile', () => {
   })
 })
 
+describe('what the SDK hands out on a phone', () => {
+  it('is good for the app it was made for, and is told from that of any other', async () => {
+    const ours = qq.issueTokens('alice', phone.appid)
+    expect(ours).toMatchObject({ openid: qq.openid('alice', phone.appid), expires_in: '7776000' })
+    const unionid = qq.unionid('alice', web.appid)
+    expect(await me(ours, { unionid: '1' })).toEqual({ client_id: phone.appid, openid: ours.openid, unionid })
+    const asPhone = { oauth_consumer_key: phone.appid, openid: ours.openid }
+    expect(await profile(ours, asPhone)).toMatchObject({ ret: 0, nickname: '爱丽丝&' })
+    for (const other of [web, foreign]) {
+      const theirs = qq.issueTokens('alice', other.appid)
+      expect((await me(theirs))['client_id']).toBe(other.appid)
+      expect(theirs.openid).not.toBe(ours.openid)
+      expect(await profile(theirs, asPhone)).toMatchObject({ ret: 100016 })
+    }
+  })
+
+  it("goes with its own person's openid alone", async () => {
+    const { access_token } = qq.issueTokens('alice', phone.appid)
+    const bobs = qq.issueTokens('bob', phone.appid)
+    expect((await me({ access_token }))['openid']).not.toBe(bobs.openid)
+    const asBob = { oauth_consumer_key: phone.appid, openid: bobs.openid }
+    expect(await profile({ access_token }, asBob)).toMatchObject({ ret: -22 })
+  })
+})
+
 describe('trouble', () => {
   it('refuses a call in good order in the shape of the call, and uses nothing up', async () => {
     const code = qq.authorize('alice', web.appid)

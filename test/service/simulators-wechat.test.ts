@@ -307,7 +307,7 @@ describe('exchanging a code', () => {
       const own = await exchange(code, { appid: other.appid, secret: other.secret })
       expect(own['openid']).toBe(wechat.openid('alice', other.appid))
     }
-    const code = wechat.authorize('alice', mini.appid)
+    const code = wechat.loginMiniProgram('alice')
     expect((await exchange(code, { appid: mini.appid, secret: mini.secret }))['errcode']).toBe(40029)
   })
 
@@ -407,6 +407,35 @@ describe('renewing a token', () => {
   })
 })
 
+describe('the SDK of a mobile app', () => {
+  it('gives the app a code for its own appid and secret alone', async () => {
+    const { errCode, state, code = '' } = wechat.sendAuth('alice', app.appid, { state: 'Abc123' })
+    expect([errCode, state]).toEqual([0, 'Abc123'])
+    expect((await exchange(code))['errcode']).toBe(40029)
+    expect((await exchange(code, { appid: app.appid }))['errcode']).toBe(40125)
+    const own = { appid: app.appid, secret: app.secret }
+    expect(await exchange(code, own)).toMatchObject({
+      openid: wechat.openid('alice', app.appid),
+      unionid: wechat.unionid('alice', web.appid),
+      scope: 'snsapi_userinfo',
+    })
+    expect((await exchange(code, own))['errcode']).toBe(40163)
+    expect((await exchange(wechat.authorize('alice', web.appid), own))['errcode']).toBe(40029)
+  })
+
+  it('tells a refusal from a cancellation, and gives no code', () => {
+    const ask = (decision: 'refuse' | 'cancel') => wechat.sendAuth('alice', app.appid, { state: 'Abc123', decision })
+    expect(ask('refuse')).toEqual({ errCode: -4, state: 'Abc123' })
+    expect(ask('cancel')).toEqual({ errCode: -2, state: 'Abc123' })
+  })
+
+  it('is in mobile apps alone', () => {
+    expect(() => wechat.sendAuth('alice', web.appid, { state: 'Abc123' })).toThrow('no mobile app')
+    expect(() => wechat.authorize('alice', mini.appid)).toThrow('mini program')
+    expect(() => wechat.loginMiniProgram('alice', app.appid)).toThrow('no mini program')
+  })
+})
+
 describe('trouble', () => {
   it.each([['-1'], ['45011'], ['40226']])(
     'refuses one call in good order with %s and uses nothing up',
@@ -474,6 +503,6 @@ describe('trouble', () => {
     const [request] = wechat.requests
     expect(request).toMatchObject({ at: start, method: 'GET', path: '/sns/oauth2/access_token', body: '' })
     expect(request?.rawQuery).toContain('secret=web-secret')
-    expect((await fetch(`${wechat.url}/sns/jscode2session`)).status).toBe(404)
+    expect((await fetch(`${wechat.url}/sns/elsewhere`)).status).toBe(404)
   })
 })

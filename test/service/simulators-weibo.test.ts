@@ -290,6 +290,23 @@ describe('reading the profile', () => {
   })
 })
 
+describe('what the SDK hands out on a phone', () => {
+  it('is told from that of another app or another person by get_token_info', async () => {
+    weibo.setIdsAs('string')
+    const ours = weibo.issueTokens('alice', web.appKey)
+    expect(await good(tokenInfo(ours.access_token))).toMatchObject({
+      uid: ours.uid,
+      appkey: web.appKey,
+      expire_in: 2_592_000,
+    })
+    const theirs = weibo.issueTokens('alice', foreign.appKey)
+    expect(theirs.uid).toBe(ours.uid)
+    expect((await good(tokenInfo(theirs.access_token)))['appkey']).toBe(foreign.appKey)
+    const bobs = weibo.issueTokens('bob', web.appKey)
+    expect((await good(tokenInfo(bobs.access_token)))['uid']).toBe('1404376560')
+  })
+})
+
 describe('trouble', () => {
   it('refuses a call in good order and uses nothing up', async () => {
     const code = weibo.authorize('alice', web.appKey)

@@ -4,6 +4,7 @@ import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { apple } from '../../interactions/methods/apple.ts'
 import type { HttpRequest } from '../../src/base/http.ts'
+import { unshared } from '../support/unshared.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
@@ -32,7 +33,12 @@ describe('the client secret for Apple', () => {
         return { status: 400, headers: new Headers(), text: '{"error":"invalid_grant"}' }
       },
     }
-    const connector = apple.build(apple.options.parse(settings), { http, clock: () => now, allowInsecure: false })
+    const connector = apple.build(apple.options.parse(settings), {
+      http,
+      clock: () => now,
+      shared: unshared,
+      allowInsecure: false,
+    })
     await expect(connector.identify({ code: 'code' }, authorization)).rejects.toMatchObject({
       code: 'upstream.code_invalid',
     })
@@ -89,10 +95,15 @@ describe('an ID token of Apple', () => {
     nonce: 'nonce',
   }
 
-  async function identified(claims: Readonly<Record<string, unknown>>, alg = 'RS256') {
-    const idToken = await new SignJWT({ ...claims })
+  type Claims = Readonly<Record<string, unknown>>
+
+  const signed = (claims: Claims, alg = 'RS256') =>
+    new SignJWT({ ...claims })
       .setProtectedHeader({ alg, kid: 'KID' })
       .sign(alg === 'HS256' ? new TextEncoder().encode('a shared secret of 32 characters') : rsa.privateKey)
+
+  /** The connector of an Apple whose token endpoint answers this ID token. */
+  function connectorTold(idToken: string) {
     const jwk = { ...rsa.publicKey.export({ format: 'jwk' }), kid: 'KID', use: 'sig' }
     const token = { access_token: 'access', id_token: idToken, refresh_token: 'refresh' }
     const http = {
@@ -101,9 +112,51 @@ describe('an ID token of Apple', () => {
         return { status: 200, headers: new Headers(), text: JSON.stringify(answer) }
       },
     }
-    const connector = apple.build(apple.options.parse(settings), { http, clock: () => now, allowInsecure: false })
-    return connector.identify({ code: 'code' }, authorization)
+    const options = apple.options.parse({ ...settings, bundle_ids: ['com.example.app'] })
+    return apple.build(options, { http, clock: () => now, shared: unshared, allowInsecure: false })
   }
+
+  const identified = async (claims: Claims, alg?: string) =>
+    connectorTold(await signed(claims, alg)).identify({ code: 'code' }, authorization)
+
+  /** An app brings one token, and the code beside it is redeemed for another. */
+  async function brought(claims: Claims, redeemed: Claims = claims) {
+    const native = { ...good, aud: 'com.example.app', nonce: createHash('sha256').update('raw').digest('hex') }
+    const { apps } = connectorTold(await signed({ ...native, ...redeemed }))
+    const identity_token = await signed({ ...native, ...claims })
+    return apps?.apple?.({ identity_token, upstream_code: 'code', raw_nonce: 'raw' })
+  }
+
+  it.each([
+    ['nothing more', {}],
+    ['the hash of the code', { c_hash: half('code') }],
+    ['a nonce that was carried', { nonce_supported: true }],
+  ])('is good from an app with %s', async (_, more) => {
+    expect((await brought(more))?.identity.subjects).toEqual(['001999.subject.1200'])
+  })
+
+  it.each([
+    ['the Services ID as audience', { aud: 'com.example.web' }, 'id_token:aud'],
+    ['the bundle id in a list', { aud: ['com.example.app'] }, 'id_token:aud'],
+    ['the raw nonce', { nonce: 'raw' }, 'id_token:nonce'],
+    ['a nonce that was not carried', { nonce_supported: false }, 'id_token:nonce_supported'],
+    ['the same as a text', { nonce_supported: 'false' }, 'id_token:nonce_supported'],
+    ['the hash of another code', { c_hash: half('another') }, 'id_token:c_hash'],
+    ['an end in the past', { exp: seconds - 61 }, 'id_token:exp'],
+  ])('is refused from an app with %s', async (_, bent, word) => {
+    const refused = await brought(bent, {}).catch((error) => error)
+    expect([refused.code, refused.cause?.vendorCode]).toEqual(['upstream.code_invalid', word])
+  })
+
+  it('is refused from an app whose code is somebody else’s', async () => {
+    const refused = await brought({}, { sub: '001999.another.1200' }).catch((error) => error)
+    expect([refused.code, refused.cause?.vendorCode]).toEqual(['upstream.code_invalid', 'sub_mismatch'])
+  })
+
+  it('is refused from an app whose code gives a token for the website', async () => {
+    const refused = await brought({}, { aud: 'com.example.web' }).catch((error) => error)
+    expect([refused.code, refused.cause?.vendorCode]).toEqual(['upstream.refused', 'id_token:aud'])
+  })
 
   it.each([
     ['nothing more', {}],

@@ -100,6 +100,16 @@ describe('scrub', () => {
   })
 
   test('an error code stays although its name is that of an authorization code', () => {
+    const brought = {
+      upstream_code: 'a',
+      phone_code: 'b',
+      js_code: 'c',
+      raw_nonce: 'd',
+      session_key: 'e',
+      carrier_token: 'f',
+    }
+    expect(new Set(Object.values(Object(scrubValue(brought))))).toEqual(new Set(['[redacted]']))
+    expect(scrubValue({ vendor_code: '40029' })).toEqual({ vendor_code: '40029' })
     expect(scrubValue({ code: 'otp.wrong' })).toEqual({ code: 'otp.wrong' })
     expect(scrubValue({ code: 'Zk3-9fJw0' })).toEqual({ code: '[redacted]' })
   })

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Availability } from '../../interactions/methods/connector.ts'
 import { wechat } from '../../interactions/methods/wechat.ts'
 import { httpClient } from '../../src/base/http.ts'
+import { unshared } from '../support/unshared.ts'
 
 const agents = {
   windows: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0.0.0 Safari/537.36',
@@ -24,7 +25,7 @@ const http = httpClient({ timeoutMs: 1 })
 
 function connector(settings: Readonly<Record<string, unknown>>) {
   const options = wechat.options.parse({ type: 'wechat', ...settings })
-  return wechat.build(options, { http, clock: () => 0, allowInsecure: false })
+  return wechat.build(options, { http, clock: () => 0, shared: unshared, allowInsecure: false })
 }
 const visit = (agent: keyof typeof agents, locale: 'zh-CN' | 'en' = 'zh-CN') => ({ userAgent: agents[agent], locale })
 const authorization = {

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import getRawBody from 'raw-body'
-import { AppError } from '../../src/base/errors.ts'
+import { AppError } from '../src/base/errors.ts'
 
 export interface Form {
   readonly fields: Readonly<Record<string, string>>
@@ -10,7 +10,7 @@ export interface Form {
 
 const maxBytes = 16 * 1024
 const maxFields = 40
-const maxFieldLength = 2000
+const maxFieldLength = 4000
 
 /**
  * Reads a posted form. Throws `request.unsupported_type`, `request.too_large`, or `request.invalid` for a name that comes twice,

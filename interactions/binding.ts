@@ -1,0 +1,88 @@
+import type { AccountDirectory } from '../src/accounts/directory.ts'
+import { AppError } from '../src/base/errors.ts'
+import type { IdentityId, UserId } from '../src/base/ids.ts'
+import type { Audit } from '../src/ops/audit.ts'
+import type { LoginAttempts } from './attempt.ts'
+import { keepCredential } from './kept.ts'
+import type { LoginMethods } from './methods/registry.ts'
+import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
+
+/** A request of somebody who is signed in. */
+export type OwnRequest = Omit<AdvanceRequest, 'userId' | 'expectedUserId' | 'requiresPhone'> & {
+  readonly userId: UserId
+}
+
+interface Dependencies {
+  /** Attempts over methods that no login has. */
+  readonly attempts: LoginAttempts
+  readonly methods: LoginMethods
+  readonly directory: AccountDirectory
+  readonly audit: Audit
+  readonly options: { readonly sealCredential: (credential: string) => string }
+}
+
+/** The ways in of somebody who is signed in: adds and removes them, whoever renders it. */
+export class Bindings {
+  readonly #deps: Dependencies
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+  }
+
+  get methods(): LoginMethods {
+    return this.#deps.methods
+  }
+
+  get attempts(): Pick<LoginAttempts, 'current' | 'restart'> {
+    return this.#deps.attempts
+  }
+
+  /**
+   * One step; what it proves becomes this user's. Throws what the method throws, `identity.taken` or `identity.limit`; nobody
+   * else's account changes.
+   */
+  async add(
+    request: OwnRequest,
+  ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | { readonly kind: 'bound'; readonly isNew: boolean }> {
+    const { attempts, directory, audit } = this.#deps
+    const outcome = await attempts.prove(request)
+    if (outcome.kind !== 'proved') return outcome
+    const { userId, ip, method } = request
+    const claims = [outcome.identity, ...(outcome.also ? [outcome.also] : [])]
+    let isNew = false
+    for (const claim of claims) {
+      const about = { userId, ...aboutOf(request), identityProvider: claim.provider }
+      try {
+        const bound = await directory.bind(userId, claim, { ip })
+        isNew ||= bound.isNew
+        if (bound.isNew) await audit.record({ event: 'identity.bound', ...about, detail: { method } })
+      } catch (error) {
+        if (error instanceof AppError && error.code.startsWith('identity.')) {
+          await audit.record({ event: 'identity.refused', ...about, detail: { method, error: error.code } })
+        }
+        throw error
+      }
+    }
+    const account = outcome.credential === undefined ? undefined : await directory.find(userId)
+    if (account) await keepCredential(this.#deps, account, outcome)
+    return { kind: 'bound', isNew }
+  }
+
+  /** Takes a way in away. Throws `identity.last` for the last one and `request.not_found` for another's. */
+  async remove(
+    { userId, ...where }: Pick<OwnRequest, 'userId' | 'ip' | 'requestId' | 'clientId'>,
+    { id, provider }: { readonly id: IdentityId; readonly provider: string },
+  ): Promise<void> {
+    const { directory, audit } = this.#deps
+    const about = { userId, ...where, identityProvider: provider }
+    try {
+      await directory.unbind(userId, id)
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'identity.last') {
+        await audit.record({ event: 'identity.refused', ...about, detail: { error: error.code, action: 'unbind' } })
+      }
+      throw error
+    }
+    await audit.record({ event: 'identity.unbound', ...about, detail: { identity: id } })
+  }
+}

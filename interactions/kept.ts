@@ -1,0 +1,44 @@
+import type { AccountDirectory } from '../src/accounts/directory.ts'
+import type { Passwords } from '../src/accounts/passwords.ts'
+import type { Account, Identity } from '../src/accounts/user.ts'
+import type { UserId } from '../src/base/ids.ts'
+import type { Proved } from './methods/method.ts'
+
+interface Dependencies {
+  readonly directory: Pick<AccountDirectory, 'keepCredential'>
+  readonly options: { readonly sealCredential: (credential: string) => string }
+}
+
+interface PasswordDependencies {
+  readonly passwords: Pick<Passwords, 'has' | 'store'>
+  readonly options: { readonly revokeUser: (userId: UserId) => Promise<void> }
+}
+
+/** Keeps a credential of an upstream beside the identity it belongs to, sealed. */
+export async function keepCredential(
+  { directory, options }: Dependencies,
+  account: Account,
+  step: Pick<Proved, 'identity' | 'credential'>,
+): Promise<void> {
+  const identity = account.identities.find((each) => isSameIdentity(each, step.identity))
+  if (step.credential === undefined || !identity) return
+  await directory.keepCredential(identity.id, options.sealCredential(step.credential))
+}
+
+/** Keeps a password chosen on the way: a first one, or one that replaces the other and ends every session. Answers what was done. */
+export async function keepPassword(
+  { passwords, options }: PasswordDependencies,
+  userId: UserId,
+  { password }: Proved,
+): Promise<'password.set' | 'password.reset' | undefined> {
+  if (!password || (!password.replace && (await passwords.has(userId)))) return undefined
+  await passwords.store(userId, password.hash)
+  if (!password.replace) return 'password.set'
+  await options.revokeUser(userId)
+  return 'password.reset'
+}
+
+/** Whether an identity is the one that was proved. */
+export function isSameIdentity(identity: Identity, { provider, subjects }: Proved['identity']): boolean {
+  return identity.provider === provider && identity.subjects.includes(subjects[0])
+}

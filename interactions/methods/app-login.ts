@@ -1,0 +1,68 @@
+import { AppError } from '../../src/base/errors.ts'
+import { appMethods, type Connector, type Identification, type UpstreamResponse, upstreamError } from './connector.ts'
+import type { LoginMethod, Registration } from './method.ts'
+import type { Spent } from './spent.ts'
+
+interface Dependencies {
+  readonly connectors: readonly Connector[]
+  readonly spent: Spent
+  readonly registration: { readonly upstream: 'ask' | 'auto' | 'closed'; readonly phone: 'auto' | 'closed' }
+}
+
+/** What apps bring that is good for one login. */
+const codes = ['upstream_code', 'phone_code'] as const
+
+/**
+ * Logins of apps that bring what an upstream's SDK gave them, one method for each kind that any connection is set up for. SECURITY:
+ * every credential is marked before its vendor is asked, so that of two who bring the same one gets in.
+ */
+export function appLogins({ connectors, spent, registration }: Dependencies): LoginMethod<undefined>[] {
+  return appMethods.flatMap((id) => {
+    const offers = connectors.flatMap((connector) => {
+      const redeem = connector.apps?.[id]
+      return redeem ? [{ connector, redeem }] : []
+    })
+    if (offers.length === 0) return []
+    const method: LoginMethod<undefined> = {
+      id,
+      entry: 'login',
+      async step({ attemptId, input }) {
+        const { connector, redeem } = chosen(offers, input['connection'])
+        await mark(input, attemptId)
+        const { identity, phone, credential } = await redeem(input)
+        return {
+          kind: 'proved',
+          identity,
+          amr: [connector.provider],
+          registration: registrationFor(phone),
+          ...(phone === undefined ? {} : { also: { provider: 'phone', subjects: [phone], profile: {} } }),
+          ...(credential === undefined ? {} : { credential }),
+        }
+      },
+    }
+    return [method]
+  })
+
+  async function mark(input: UpstreamResponse, attemptId: string): Promise<void> {
+    const token = input['upstream_token']
+    const isFirst = await Promise.all([
+      ...codes.flatMap((name) => (input[name] ? [spent.once(name, input[name])] : [])),
+      ...(token ? [spent.oncePerAttempt('upstream_token', token, attemptId)] : []),
+    ])
+    if (isFirst.includes(false)) throw upstreamError('upstream.code_invalid', { vendorCode: 'used_here' })
+  }
+
+  /** A proved number gets an account where numbers do; otherwise the upstream's rule decides. */
+  function registrationFor(phone: Identification['phone']): Registration {
+    if (phone !== undefined && registration.phone === 'auto') return 'allowed'
+    return ({ ask: 'ask', auto: 'allowed', closed: 'never' } as const)[registration.upstream]
+  }
+}
+
+/** Throws `attempt.method_unknown`, and `request.invalid` where the name is missing and there are several. */
+function chosen<Offer extends { readonly connector: Connector }>(offers: readonly Offer[], name?: string): Offer {
+  if (!name && offers.length > 1) throw new AppError('request.invalid', { field: 'connection' })
+  const found = offers.find(({ connector }) => !name || connector.id === name)
+  if (!found) throw new AppError('attempt.method_unknown')
+  return found
+}

@@ -1,0 +1,187 @@
+import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
+import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify, type LocalJWKSet, SignJWT } from 'jose'
+import { z } from 'zod'
+import { epochSeconds } from '../../src/base/clock.ts'
+import { AppError } from '../../src/base/errors.ts'
+import type { Secret } from '../../src/base/secret.ts'
+import { type ConnectorDependencies, parseAnswer, parseJson, type Unfit, upstreamError } from './connector.ts'
+import { call, form, type VendorCodes } from './upstream-call.ts'
+
+/** The developer account that signs, and whose tokens they are. */
+interface Team {
+  readonly team_id: string
+  readonly key_id: string
+  readonly private_key: Secret
+  readonly issuer: string
+}
+
+const refusal = z.object({ error: z.string() })
+const tokenAnswer = z.object({
+  access_token: z.string().min(1),
+  id_token: z.string().min(1),
+  refresh_token: z.string().min(1).optional(),
+})
+const idToken = z.object({
+  sub: z.string().min(1).max(255),
+  aud: z.union([z.string(), z.array(z.string())]),
+  iat: z.number(),
+  nonce: z.string().optional(),
+  nonce_supported: z.union([z.boolean(), z.string()]).optional(),
+  at_hash: z.string().optional(),
+  c_hash: z.string().optional(),
+})
+
+/** What an ID token must fit. */
+interface Expected {
+  /** Ids of ours, one of which it must be made for. */
+  readonly audience: readonly string[]
+  readonly nonce: string
+  readonly code: string
+  readonly unfit: Unfit
+  /** Absent: the token came without one. */
+  readonly accessToken?: string
+}
+
+/** What Apple's token endpoint and Apple's ID tokens are to us. */
+export interface AppleTokens {
+  /**
+   * Redeems a code with the id that got it. Only codes of the web have a `redirectUri`. Throws `upstream.code_invalid`,
+   * `upstream.misconfigured` or `upstream.refused`.
+   */
+  exchange(request: {
+    readonly clientId: string
+    readonly code: string
+    readonly redirectUri?: string
+  }): Promise<z.output<typeof tokenAnswer>>
+  /** OIDC Core §3.1.3.7: who, and by which id of ours. Throws `unfit` naming the claim that does not fit. */
+  verify(token: string, expected: Expected): Promise<{ readonly sub: string; readonly clientId: string }>
+}
+
+const skewSeconds = 60
+
+/** SECURITY: the client secret is made for one request, for the id that got the code; signatures are checked with Apple's keys. */
+export function appleTokens(team: Team, dependencies: ConnectorDependencies): AppleTokens {
+  const { http, clock } = dependencies
+  const keys = publicKeys(new URL('/auth/keys', team.issuer), dependencies)
+  return {
+    async exchange({ clientId, code, redirectUri }) {
+      const request = form({
+        client_id: clientId,
+        client_secret: await clientSecret(team, clientId, epochSeconds(clock)),
+        code,
+        grant_type: 'authorization_code',
+        ...(redirectUri === undefined ? {} : { redirect_uri: redirectUri }),
+      })
+      const { status, text } = await call(http, new URL('/auth/token', team.issuer), request)
+      const values = parseJson(text)
+      const { success: isRefused, data: refused } = refusal.safeParse(values)
+      if (isRefused) {
+        throw upstreamError(codes.get(refused.error) ?? 'upstream.refused', { vendorCode: refused.error })
+      }
+      if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
+      return parseAnswer(tokenAnswer, values)
+    },
+
+    async verify(token, expected) {
+      const now = epochSeconds(clock)
+      const verified = await jwtVerify(token, keys, {
+        algorithms: ['RS256'],
+        issuer: team.issuer,
+        audience: [...expected.audience],
+        requiredClaims: ['exp'],
+        clockTolerance: skewSeconds,
+        currentDate: new Date(now * 1000),
+      }).catch((error: unknown) => {
+        throw error instanceof AppError ? error : upstreamError(expected.unfit, { vendorCode: joseCode(error) })
+      })
+      const claims = parseAnswer(idToken, verified.payload)
+      const { at_hash: atHash, c_hash: cHash } = claims
+      const clientId = expected.audience.find((id) => id === claims.aud)
+      const holds = {
+        iat: claims.iat <= now + skewSeconds,
+        nonce: claims.nonce === expected.nonce,
+        nonce_supported: String(claims.nonce_supported ?? true) === 'true',
+        at_hash:
+          atHash === undefined || expected.accessToken === undefined || atHash === leftHalf(expected.accessToken),
+        c_hash: cHash === undefined || cHash === leftHalf(expected.code),
+      }
+      const broken = clientId === undefined ? 'aud' : Object.entries(holds).find(([, isRight]) => !isRight)?.[0]
+      if (clientId === undefined || broken) throw upstreamError(expected.unfit, { vendorCode: `id_token:${broken}` })
+      return { sub: claims.sub, clientId }
+    },
+  }
+}
+
+const clientSecretSeconds = 300
+
+/** RFC 7523 §2.2, made for one request. */
+async function clientSecret(team: Team, clientId: string, now: number): Promise<string> {
+  return new SignJWT()
+    .setProtectedHeader({ alg: 'ES256', kid: team.key_id })
+    .setIssuer(team.team_id)
+    .setIssuedAt(now)
+    .setExpirationTime(now + clientSecretSeconds)
+    .setAudience(team.issuer)
+    .setSubject(clientId)
+    .sign(es256Key(team.private_key))
+}
+
+function es256Key(pem: Secret): KeyObject {
+  return createPrivateKey(pem.reveal())
+}
+
+/** Whether it is a key Apple's client secrets can be signed with. */
+export function isEs256(pem: Secret): boolean {
+  try {
+    return es256Key(pem).asymmetricKeyDetails?.namedCurve === 'prime256v1'
+  } catch {
+    return false
+  }
+}
+
+const keysMs = 3_600_000
+const refetchPauseMs = 60_000
+
+/** Apple's keys, kept for an hour; an unknown `kid` has them fetched again, at most once a minute. */
+function publicKeys(url: URL, { http, clock }: Pick<ConnectorDependencies, 'http' | 'clock'>): JWTVerifyGetKey {
+  let kept: { readonly keys: LocalJWKSet; readonly fetchedAt: number } | undefined
+
+  async function fetched(): Promise<LocalJWKSet> {
+    const { status, text } = await call(http, url)
+    if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
+    const keys = createLocalJWKSet(parseJson(text) as Parameters<typeof createLocalJWKSet>[0])
+    kept = { keys, fetchedAt: clock() }
+    return keys
+  }
+
+  return async (header, token) => {
+    const known = kept
+    const age = known ? clock() - known.fetchedAt : keysMs
+    if (!known || age >= keysMs) return (await fetched())(header, token)
+    try {
+      return await known.keys(header, token)
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || age < refetchPauseMs) throw error
+      return (await fetched())(header, token)
+    }
+  }
+}
+
+// SECURITY: the error itself holds the claims, so it goes no further.
+function joseCode(error: unknown): string {
+  if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
+    return `id_token:${error.claim}`
+  }
+  return error instanceof errors.JOSEError ? error.code : 'id_token_unverifiable'
+}
+
+/** OIDC Core §3.1.3.6, for RS256. */
+function leftHalf(text: string): string {
+  return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
+}
+
+const codes: VendorCodes = new Map([
+  ['invalid_grant', 'upstream.code_invalid'],
+  ['invalid_client', 'upstream.misconfigured'],
+  ['unauthorized_client', 'upstream.misconfigured'],
+])

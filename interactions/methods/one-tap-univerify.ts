@@ -1,0 +1,108 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import type { Clock } from '../../src/base/clock.ts'
+import type { HttpClient, HttpRequest } from '../../src/base/http.ts'
+import { type Secret, secret } from '../../src/base/secret.ts'
+import { required, upstreamError } from './connector.ts'
+import { askOneTap, mainlandNumber, type OneTapCodes, type OneTapVendor, unexpectedShape } from './one-tap-vendor.ts'
+
+/** Settings of univerify: the cloud function that asks DCloud for us. */
+export const univerifyOptions = z.strictObject({
+  vendor: z.literal('univerify').describe('univerify of DCloud, for uni-app.'),
+  function_url: z.url().describe('Address of the URL-ized cloud function that calls `uniCloud.getPhoneNumber`.'),
+  secret: secret(16).describe('What that function checks signatures with, at least 16 characters.'),
+  protocol: z
+    .enum(['sample', 'hardened'])
+    .default('hardened')
+    .describe('`hardened`: POST with time and nonce. `sample`: GET as in DCloud’s sample, which can be repeated.'),
+})
+
+interface Dependencies {
+  readonly http: HttpClient
+  readonly clock: Clock
+}
+
+const result = z.object({
+  code: z.coerce.string(),
+  phoneNumber: z.unknown().optional(),
+  success: z.boolean().optional(),
+})
+/** Two shapes are in use: the result itself, and the result as the `data` of an answer in an answer. */
+const answer = z.union([z.object({ data: result }).transform(({ data }) => data), result])
+
+/**
+ * univerify (doc.dcloud.net.cn, as of 2026-11-20), through a cloud function of the operator, which alone may ask DCloud. How a
+ * function that throws answers is not documented: every answer without a code is the function's trouble.
+ */
+export function univerify(options: z.output<typeof univerifyOptions>, { http, clock }: Dependencies): OneTapVendor {
+  return {
+    vendor: 'univerify',
+    async number(credential) {
+      const values = { access_token: required(credential, 'carrier_token'), openid: required(credential, 'openid') }
+      const url = new URL(options.function_url)
+      const request = options.protocol === 'sample' ? sample(url, values) : hardened(values)
+      const { status, json } = await askOneTap(http, url, request)
+      if (status !== 200) throw upstreamError('one_tap.unavailable', { vendorCode: status })
+      const { success: isShaped, data: told } = answer.safeParse(json)
+      if (!isShaped) throw unexpectedShape()
+      const { code, phoneNumber, success } = told
+      if (code !== '0') throw upstreamError(codes.get(code) ?? 'one_tap.unavailable', { vendorCode: code })
+      if (success === false) throw upstreamError('one_tap.failed', { vendorCode: 'no_success' })
+      return mainlandNumber(phoneNumber)
+    },
+  }
+
+  function sample(url: URL, values: Values): HttpRequest {
+    url.search = new URLSearchParams({ ...values, sign: univerifySign(options.secret, values) }).toString()
+    return {}
+  }
+
+  function hardened(values: Values): HttpRequest {
+    const all = { ...values, nonce: randomBytes(16).toString('hex'), timestamp: String(clock()) }
+    const sign = univerifySign(options.secret, all, encodeURIComponent)
+    return {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...all, sign }),
+    }
+  }
+}
+
+type Values = Readonly<Record<string, string>>
+
+/**
+ * Hex HMAC-SHA256 over `name=value`, sorted by name, joined by `&`. DCloud's sample signs values as they are; SECURITY: unless they are
+ * encoded, a `&` within one could pass for the next.
+ */
+export function univerifySign(key: Secret, values: Values, encode = (value: string) => value): string {
+  const text = Object.entries(values)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${encode(value)}`)
+    .join('&')
+  return createHmac('sha256', key.reveal()).update(text).digest('hex')
+}
+
+const codes: OneTapCodes = new Map([
+  ['-7', 'one_tap.unavailable'],
+  ['1000', 'one_tap.unavailable'],
+  ['1001', 'one_tap.unavailable'],
+  ['1002', 'one_tap.unavailable'],
+  ['4001', 'one_tap.unavailable'],
+  ['4003', 'one_tap.unavailable'],
+  ['40004', 'one_tap.unavailable'],
+  ['5000', 'one_tap.failed'],
+  ['30001', 'one_tap.failed'],
+  ['30002', 'one_tap.failed'],
+  ['30003', 'one_tap.failed'],
+  ['30004', 'one_tap.failed'],
+  ['30005', 'one_tap.failed'],
+  ['30006', 'one_tap.failed'],
+  ['30007', 'one_tap.failed'],
+  ['30008', 'one_tap.failed'],
+  ['40047', 'one_tap.failed'],
+  ['40053', 'one_tap.failed'],
+  ['20202', 'one_tap.network'],
+  ['40101', 'one_tap.network'],
+  ['40201', 'one_tap.network'],
+  ['40301', 'one_tap.network'],
+])

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import type { Clock } from '../../src/base/clock.ts'
+import { AppError } from '../../src/base/errors.ts'
+import type { HttpClient } from '../../src/base/http.ts'
+import { callingCode, type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
+import { required, upstreamError } from './connector.ts'
+import type { Input, LoginMethod } from './method.ts'
+import { aliyunOneTap, aliyunOneTapOptions } from './one-tap-aliyun.ts'
+import { univerify, univerifyOptions } from './one-tap-univerify.ts'
+import type { OneTapVendor } from './one-tap-vendor.ts'
+import type { Spent } from './spent.ts'
+import { requireHttps } from './upstream-call.ts'
+
+/** Settings of one vendor, told apart by `vendor`. */
+export const oneTapOptions = z.discriminatedUnion('vendor', [univerifyOptions, aliyunOneTapOptions])
+export type OneTapOptions = z.output<typeof oneTapOptions>
+
+interface VendorDependencies {
+  readonly http: HttpClient
+  readonly clock: Clock
+  /** False outside the sandbox: vendors' addresses must be https. */
+  readonly allowInsecure: boolean
+}
+
+/** The vendors of the configuration. Throws when the address of one is not https and must be. */
+export function buildOneTapVendors(
+  vendors: readonly OneTapOptions[],
+  { allowInsecure, ...dependencies }: VendorDependencies,
+): OneTapVendor[] {
+  return vendors.map((options) => {
+    if (!allowInsecure) requireHttps(`one_tap ${options.vendor}`, options)
+    return options.vendor === 'univerify' ? univerify(options, dependencies) : aliyunOneTap(options, dependencies)
+  })
+}
+
+interface Dependencies {
+  readonly vendors: readonly OneTapVendor[]
+  readonly spent: Spent
+  readonly registration: 'auto' | 'closed'
+}
+
+/**
+ * The number of the SIM a phone is online with, as its carrier tells it; with a `phone`, whether that is it. A number proved this way
+ * is the one a code by SMS proves. SECURITY: the token is a bearer token without a word of ours, so it is marked before the vendor
+ * is asked and good for nothing afterwards.
+ */
+export function oneTapMethod({ vendors, spent, registration }: Dependencies): LoginMethod<undefined> {
+  return {
+    id: 'one_tap',
+    entry: 'login',
+    async step({ input }) {
+      const name = required(input, 'vendor')
+      const vendor = vendors.find((each) => each.vendor === name)
+      if (!vendor) throw new AppError('attempt.method_unknown')
+      const ask = question(vendor, input)
+      if (!(await spent.once('carrier_token', required(input, 'carrier_token')))) {
+        throw upstreamError('one_tap.expired', { vendorCode: 'used_here' })
+      }
+      const phone = await ask()
+      return {
+        kind: 'proved',
+        identity: { provider: 'phone', subjects: [phone], profile: {} },
+        amr: ['one_tap'],
+        registration: registration === 'auto' ? 'allowed' : 'never',
+      }
+    },
+  }
+}
+
+/** What the vendor is to be asked. Throws where it cannot be asked that. */
+function question(vendor: OneTapVendor, input: Input): () => Promise<PhoneNumber> {
+  if (!input['phone']) return () => vendor.number(input)
+  const claimed = mainland(input['phone'], input['country'])
+  const { confirm } = vendor
+  if (!confirm) throw new AppError('request.invalid', { field: 'phone' })
+  return async () => {
+    await confirm(input, claimed)
+    return claimed
+  }
+}
+
+/** Carriers know mainland numbers only. */
+function mainland(typed: string, country?: string): PhoneNumber {
+  const phone = parsePhone(typed, country)
+  if (callingCode(phone) !== '86') throw new AppError('phone.country_unsupported', { field: 'phone' })
+  return phone
+}

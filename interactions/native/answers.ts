@@ -1,0 +1,108 @@
+import { z } from 'zod'
+
+const text = z.string()
+const seconds = z.int().nonnegative()
+
+const agreement = z.object({
+  id: text,
+  version: text,
+  url: text,
+  title: text,
+  required: z.literal(true),
+})
+
+const method = z.object({
+  method: text.describe('Value of the parameter `method`.'),
+  fields: z.array(text).describe('Parameters it begins with.'),
+})
+
+/** What an app has to show or do next, told by `step`. */
+export const step = z.discriminatedUnion('step', [
+  z
+    .object({ step: z.literal('login'), methods: z.array(method), acr_values: text.optional() })
+    .describe('The person has to prove who they are by one of the methods, the first of them being the most likely.'),
+  z
+    .object({
+      step: z.literal('otp'),
+      method: text,
+      channel: z.enum(['sms', 'email']),
+      masked: text,
+      code_length: z.literal(6),
+      expires_in: seconds.describe('Seconds a code is good for from when it was sent.'),
+      resend_after: seconds.describe('Seconds until `resend=1` may be sent.'),
+      attempts_left: seconds.optional(),
+    })
+    .describe('A code is on its way: send `otp`, or `resend=1`.'),
+  z
+    .object({ step: z.literal('captcha'), provider: text, site_key: text })
+    .describe('Send the same again with `captcha_token`.'),
+  z
+    .object({ step: z.literal('agreement'), agreements: z.array(agreement) })
+    .describe('Send the same again with `agreements`: `id@version` of each, separated by spaces.'),
+  z
+    .object({ step: z.literal('bind_phone'), reason: z.enum(['policy', 'conflict']), methods: z.array(method) })
+    .describe('A phone number has to be proved.'),
+  z
+    .object({
+      step: z.literal('choose'),
+      provider: text,
+      nickname: text.optional(),
+      options: z.array(z.enum(['new', 'existing'])),
+    })
+    .describe('Nobody has this identity: send `choice`; after `existing`, a login binds it.'),
+  z
+    .object({
+      step: z.literal('conflict'),
+      provider: text,
+      accounts: z.array(z.object({ label: text })).describe('Masked: enough for their owner to know them by.'),
+      options: z.array(z.enum(['login_existing', 'use_other_phone', 'without_phone'])),
+    })
+    .describe('What was proved belongs to another account. Nothing has changed: send `choice`.'),
+])
+export type NextStep = z.output<typeof step>
+
+const common = {
+  error_description: text.optional().describe('For developers, ASCII.'),
+  message_key: text.optional().describe('Stable key of the sentence for people.'),
+  message: text.optional().describe('That sentence in the language of `ui_locales` or Accept-Language.'),
+  auth_session: text.optional().describe('Replaces the one that was sent. Absent: begin again without one.'),
+  retry_after: seconds.optional().describe('Seconds, as in the header Retry-After.'),
+}
+
+/** Status 200 of the challenge endpoint. */
+export const success = z.object({
+  authorization_code: text,
+  auth_session: text.describe('To be kept: a later request with it asks the same person to prove more.'),
+  new_user: z.literal(true).optional(),
+})
+
+/** Every other answer. `insufficient_authorization` is no failure: `step` says what comes next. */
+export const refusal = z.object({
+  error: text,
+  ...common,
+  request_uri: text
+    .optional()
+    .describe('With `redirect_to_web`: open the authorization endpoint with it in the system browser.'),
+  expires_in: seconds.optional().describe('Seconds the `request_uri` is good for.'),
+  step: z.enum(['login', 'otp', 'captcha', 'agreement', 'bind_phone', 'choose', 'conflict']).optional(),
+})
+
+/** One way in, as its owner sees it. */
+export const identity = z.object({
+  id: text,
+  provider: text,
+  label: text.describe('Masked.'),
+  verified: z.boolean(),
+  created_at: z.iso.datetime(),
+  last_used_at: z.iso.datetime(),
+  removable: z.boolean().describe('False for the last way in.'),
+})
+
+export const identityList = z.object({ identities: z.array(identity) })
+
+/** Status 200 of binding. */
+export const bound = z.object({
+  bound: z.literal(true),
+  is_new: z.boolean().describe('False when it was this account’s already.'),
+  identities: z.array(identity),
+})

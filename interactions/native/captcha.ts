@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { AppError } from '../../src/base/errors.ts'
+import type { HttpClient } from '../../src/base/http.ts'
+import { secret } from '../../src/base/secret.ts'
+
+/** Settings of a captcha whose answers are checked by the protocol of reCAPTCHA, hCaptcha and Turnstile. */
+export const captchaOptions = z.strictObject({
+  provider: z.string().min(1).max(40).describe('Name the apps know the captcha by.'),
+  site_key: z.string().min(1).max(200).describe('Public key, handed to the apps.'),
+  secret: secret().describe('Secret key.'),
+  verify_url: z
+    .url({ protocol: /^https?$/ })
+    .describe(
+      'Where an answer is checked: gets the form fields `secret`, `response` and `remoteip`, answers `{"success": true}`.',
+    ),
+})
+export type CaptchaOptions = z.output<typeof captchaOptions>
+
+const verdict = z.object({ success: z.boolean() })
+
+/** Asks an app to show that a person is there before a message is sent. Fails closed. */
+export class Captcha {
+  readonly #options: CaptchaOptions
+  readonly #http: HttpClient
+
+  constructor(options: CaptchaOptions, http: HttpClient) {
+    this.#options = options
+    this.#http = http
+  }
+
+  /** What the app shows. */
+  get shown(): { readonly provider: string; readonly site_key: string } {
+    const { provider, site_key } = this.#options
+    return { provider, site_key }
+  }
+
+  /** Throws `captcha.required` for a missing or wrong answer, `server.unavailable` when nobody can say. */
+  async verify(answer: string | undefined, ip: string): Promise<void> {
+    if (!answer) throw new AppError('captcha.required')
+    const { secret: key, verify_url: url } = this.#options
+    const form = new URLSearchParams({ secret: key.reveal(), response: answer, remoteip: ip })
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    let isHuman: boolean
+    try {
+      const { status, text } = await this.#http.request(url, { method: 'POST', headers, body: form.toString() })
+      if (status !== 200) throw new Error(`the captcha answered ${status}`)
+      isHuman = verdict.parse(JSON.parse(text)).success
+    } catch (cause) {
+      throw new AppError('server.unavailable', { cause })
+    }
+    if (!isHuman) throw new AppError('captcha.required')
+  }
+}

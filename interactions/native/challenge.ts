@@ -1,0 +1,276 @@
+import { randomBytes } from 'node:crypto'
+import type { Client } from 'oidc-provider'
+import { errors } from 'oidc-provider'
+import { displayable } from '../../src/accounts/profile.ts'
+import { AppError } from '../../src/base/errors.ts'
+import { networkOf } from '../../src/base/network.ts'
+import { requiresPhone } from '../../src/oidc/client-schema.ts'
+import { type AuthorizationParams, authorizationParams, type CodeIssuer } from '../../src/oidc/issue.ts'
+import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
+import type { WaitingLogin } from '../../src/oidc/reconfirm.ts'
+import type { Limits } from '../../src/ops/limits.ts'
+import type { LoginAttempts } from '../attempt.ts'
+import type { Visit } from '../methods/connector.ts'
+import type { Input } from '../methods/method.ts'
+import type { LoginMethods } from '../methods/registry.ts'
+import type { Choice, Outcome } from '../outcome.ts'
+import type { NextStep } from './answers.ts'
+import type { AuthSession, AuthSessions } from './auth-session.ts'
+import type { Captcha } from './captcha.ts'
+import { impliedMethod, isCarrierFailure, type nativeSteps } from './steps.ts'
+
+/** A request as the route has read it. */
+export interface ChallengeRequest {
+  readonly fields: Input
+  readonly ip: string
+  readonly requestId: string
+  readonly visit: Visit
+  /** The key the request was proved with, asked for once the client is known. Throws `invalid_dpop_proof`. */
+  readonly key: (client: Client) => Promise<string | undefined>
+  /** Whether a genuine app sent it. Throws `invalid_client_attestation`. */
+  readonly attested: (client: Client) => Promise<boolean>
+}
+
+/** What is answered; the route adds the words for people. */
+export type ChallengeAnswer = {
+  readonly authSession?: string
+} & (
+  | { readonly code: string; readonly isNew: boolean }
+  | { readonly step: NextStep; readonly error?: unknown }
+  | { readonly error: unknown }
+  | { readonly web: { readonly request_uri: string; readonly expires_in: number } }
+)
+
+interface Dependencies {
+  readonly issuer: CodeIssuer
+  readonly sessions: AuthSessions
+  readonly attempts: LoginAttempts
+  readonly steps: ReturnType<typeof nativeSteps>
+  readonly limits: Limits<'native.ip' | 'native.device'>
+  readonly options: {
+    readonly methods: LoginMethods
+    /** What only pages can do: such a request goes on in the browser. */
+    readonly webMethods: LoginMethods
+    readonly captcha?: Captcha | undefined
+    readonly agreements: readonly { readonly id: string; readonly version: string; readonly url: string }[]
+    readonly agreementTitle: (id: string, visit: Visit) => string
+    readonly nowMs: () => number
+    /** Milliseconds an `auth_session` is kept after a code was issued. */
+    readonly keptMs: number
+  }
+}
+
+/** Milliseconds for the next request of a login under way. */
+const underWayMs = 600_000
+const maxUses = 60
+const choices: readonly Choice[] = ['new', 'existing', 'login_existing', 'use_other_phone', 'without_phone']
+/** Parameters that are the endpoint's own business and no method's. */
+const ownFields = new Set<string>([
+  ...authorizationParams,
+  ...['client_id', 'auth_session', 'method', 'choice', 'agreement', 'agreements', 'device_name', 'captcha_token'],
+])
+
+/**
+ * The authorization challenge endpoint: the second renderer of a login attempt, beside the pages. It knows envelopes, sessions and
+ * codes, and no method.
+ */
+export class Challenge {
+  readonly #deps: Dependencies
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+  }
+
+  /**
+   * One request. Throws what ends the matter before a session is touched: a client that may not, an `auth_session` that is over or
+   * another's, a limit.
+   */
+  async answer(request: ChallengeRequest): Promise<ChallengeAnswer> {
+    const { issuer, sessions } = this.#deps
+    const { fields } = request
+    const token = fields['auth_session']
+    const found = token === undefined ? undefined : await sessions.find(token)
+    if (token !== undefined && !found) throw new AppError('auth_session.invalid')
+    const client = await issuer.client(fields['client_id'] ?? found?.clientId)
+    if (found && found.clientId !== client.clientId) throw new AppError('auth_session.invalid')
+    const jkt = await request.key(client)
+    // SECURITY: a stolen auth_session is worth nothing without the key it began with.
+    if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
+    const attested = await request.attested(client)
+    const params = found?.params ?? paramsOf(fields)
+    issuer.authorize(client, params)
+    if (!found) await this.#count(request, jkt)
+    const taken = token === undefined ? this.#begin(client, jkt) : await sessions.take(token)
+    if (!taken || taken.uses >= maxUses) throw new AppError('auth_session.invalid')
+    return this.#serve(request, client, {
+      ...taken,
+      params,
+      isHuman: taken.isHuman || attested,
+      agreed: this.#agreedBy(fields['agreements'], taken),
+      deviceName: displayable({ nickname: fields['device_name'] ?? '' }).nickname ?? taken.deviceName,
+      uses: taken.uses + 1,
+      expiresAt: this.#deps.options.nowMs() + underWayMs,
+    })
+  }
+
+  /** An `auth_session` for an app whose tokens need an answer of the person before they go on. */
+  async reopen({ clientId, jkt, ...proved }: WaitingLogin): Promise<string> {
+    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
+    const expiresAt = this.#deps.options.nowMs() + underWayMs
+    return this.#deps.sessions.keep({ ...begun, userId: proved.userId, proved, expiresAt })
+  }
+
+  /** What has to be agreed to, for the app to show. */
+  agreementStep(visit: Visit): NextStep {
+    const { agreements, agreementTitle } = this.#deps.options
+    const shown = agreements.map(({ id, version, url }) => ({ id, version, url, title: agreementTitle(id, visit) }))
+    return { step: 'agreement', agreements: shown.map((each) => ({ ...each, required: true as const })) }
+  }
+
+  async #serve(request: ChallengeRequest, client: Client, begun: AuthSession): Promise<ChallengeAnswer> {
+    const { sessions } = this.#deps
+    const session = { ...begun }
+    try {
+      const method = await this.#methodOf(request, session)
+      const isForWeb = method !== undefined && !this.#deps.options.methods.has(method)
+      if (isForWeb && this.#deps.options.webMethods.has(method)) return await this.#toWeb(client, session)
+      const outcome = await this.#advance(request, client, session, method)
+      if (outcome.kind === 'redirect') return await this.#toWeb(client, session)
+      if (outcome.kind === 'done') return await this.#finish(request, client, session, outcome)
+      const { identity } = await this.#deps.attempts.waiting(session.attemptId)
+      const step = await this.#deps.steps.of(outcome, identity?.profile.nickname)
+      if (!step) throw new AppError('attempt.expired')
+      return { step, authSession: await sessions.keep(session) }
+    } catch (error) {
+      // What is ours to repair is answered and logged like every failure; the app begins again.
+      if (!(error instanceof AppError || error instanceof errors.OIDCProviderError)) throw error
+      const step = await this.#stepAfter(error, request, session)
+      return { error, ...(step ? { step } : {}), authSession: await sessions.keep(session) }
+    }
+  }
+
+  async #advance(
+    request: ChallengeRequest,
+    client: Client,
+    session: AuthSession,
+    method: string | undefined,
+  ): Promise<Outcome> {
+    const { attempts } = this.#deps
+    const { fields, ip, requestId, visit } = request
+    const { proved, userId, agreed } = session
+    const common = {
+      attemptId: session.attemptId,
+      ip,
+      requestId,
+      visit,
+      clientId: client.clientId,
+      expectedUserId: userId,
+      requiresPhone: requiresPhone(client),
+    }
+    if (proved) {
+      if (!this.#hasAgreed(agreed)) throw new AppError('agreement.required')
+      return { kind: 'done', ...proved, isNew: false, endedSessions: false }
+    }
+    const choice = choices.find((each) => each === fields['choice'])
+    const chosen = choice && (await attempts.choose(common, choice))
+    if (chosen && !(chosen.kind === 'login' && method)) return chosen
+    if (method === undefined) return { kind: 'login' }
+    await this.#requireHuman(request, session, method)
+    const own = Object.entries(fields).filter(([name]) => !ownFields.has(name))
+    const input = { ...Object.fromEntries(own), ...(this.#hasAgreed(agreed) ? { agreement: 'on' } : {}) }
+    return attempts.advance({ ...common, method, input })
+  }
+
+  async #finish(
+    request: ChallengeRequest,
+    client: Client,
+    session: AuthSession,
+    { userId, amr, authTime, isNew }: Extract<Outcome, { kind: 'done' }>,
+  ): Promise<ChallengeAnswer> {
+    const { issuer, sessions, steps, options } = this.#deps
+    const { params = {}, jkt, deviceName, agreed, isHuman } = session
+    const wanted = requestedAcrs(params, client.defaultAcrValues)
+    // What was proved in this request is as fresh as can be.
+    const ageSeconds = session.proved ? options.nowMs() / 1000 - authTime : 0
+    const isTooOld = ageSeconds > Number(params.max_age ?? Number.POSITIVE_INFINITY)
+    if (isTooOld || (wanted && !wanted.includes(acrOf(amr)))) {
+      const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
+      return { step: steps.login(wanted), authSession: await sessions.keep(kept) }
+    }
+    const method = request.fields['method'] ?? session.proved?.method ?? amr[0] ?? 'login'
+    const about = { method, device: deviceName, ip: request.ip, agreements: agreed }
+    if (session.proved) issuer.end(session.proved.grantId)
+    const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
+    const kept: AuthSession = {
+      ...{ clientId: client.clientId, jkt, attemptId: newAttemptId(), userId, deviceName, agreed, isHuman, uses: 0 },
+      expiresAt: options.nowMs() + options.keptMs,
+    }
+    return { code, isNew, authSession: await sessions.keep(kept) }
+  }
+
+  async #toWeb(client: Client, session: AuthSession): Promise<ChallengeAnswer> {
+    const { issuer, sessions } = this.#deps
+    const web = await issuer.push(client, session.params ?? {}, session.jkt)
+    return { web, authSession: await sessions.keep(session) }
+  }
+
+  /** What the app shows after a refusal: the code that is still awaited, the documents, the captcha, another way in. */
+  async #stepAfter(error: Error, request: ChallengeRequest, session: AuthSession): Promise<NextStep | undefined> {
+    const { steps, options, attempts } = this.#deps
+    if (!(error instanceof AppError)) return undefined
+    if (error.code === 'agreement.required') return this.agreementStep(request.visit)
+    if (error.code === 'captcha.required' && options.captcha) return { step: 'captcha', ...options.captcha.shown }
+    if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
+    if (isCarrierFailure(error)) return steps.login(undefined, ['one_tap'])
+    const current = await attempts.current(session.attemptId, request.fields['method'])
+    if (current?.ask.view !== 'code') return undefined
+    return steps.otp(current.method, current.ask, error.params['triesLeft'] as number | undefined)
+  }
+
+  async #methodOf({ fields }: ChallengeRequest, session: AuthSession): Promise<string | undefined> {
+    const named = fields['method'] ?? impliedMethod(fields)
+    if (named !== undefined || (fields['otp'] === undefined && fields['resend'] === undefined)) return named
+    return (await this.#deps.attempts.current(session.attemptId))?.method ?? 'sms'
+  }
+
+  /** SECURITY: before a message is sent, which costs money and can be a nuisance to whoever gets it. */
+  async #requireHuman({ fields, ip }: ChallengeRequest, session: { isHuman: boolean }, method: string): Promise<void> {
+    const sends = method === 'sms' && (fields['phone'] !== undefined || fields['resend'] !== undefined)
+    const { captcha } = this.#deps.options
+    if (!captcha || !sends || session.isHuman) return
+    await captcha.verify(fields['captcha_token'], ip)
+    session.isHuman = true
+  }
+
+  /** A login that begins counts for its network and, where it has one, its key. */
+  async #count({ ip }: ChallengeRequest, jkt: string | undefined): Promise<void> {
+    const { limits } = this.#deps
+    if (jkt !== undefined) await limits.take('native.device', jkt)
+    await limits.take('native.ip', networkOf(ip))
+  }
+
+  #begin({ clientId }: Client, jkt: string | undefined): AuthSession {
+    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
+    return { ...begun, expiresAt: this.#deps.options.nowMs() + underWayMs }
+  }
+
+  #agreedBy(given: string | undefined, { agreed }: AuthSession): readonly string[] {
+    const known = new Set(this.#deps.options.agreements.map(({ id, version }) => `${id}@${version}`))
+    return [...new Set([...agreed, ...(given?.split(' ') ?? [])])].filter((each) => known.has(each))
+  }
+
+  #hasAgreed(agreed: readonly string[]): boolean {
+    return this.#deps.options.agreements.every(({ id, version }) => agreed.includes(`${id}@${version}`))
+  }
+}
+
+/** No name a page could have: an app's attempt is no browser's. */
+function newAttemptId(): string {
+  return `native.${randomBytes(18).toString('base64url')}`
+}
+
+function paramsOf(fields: Input): AuthorizationParams {
+  return Object.fromEntries(
+    authorizationParams.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])),
+  )
+}

@@ -1,0 +1,118 @@
+import type { Context } from 'koa'
+import { errors } from 'oidc-provider'
+import type { Passwords } from '../../src/accounts/passwords.ts'
+import { isSpare } from '../../src/accounts/spare.ts'
+import type { Account } from '../../src/accounts/user.ts'
+import { AppError } from '../../src/base/errors.ts'
+import { isId } from '../../src/base/ids.ts'
+import type { OwnAccess } from '../../src/oidc/own-access.ts'
+import type { Bindings } from '../binding.ts'
+import { identityLabel } from '../labels.ts'
+import type { Visit } from '../methods/connector.ts'
+import type { Input } from '../methods/method.ts'
+import type { RequestState } from '../request-state.ts'
+import type { NextStep } from './answers.ts'
+import { answer, refusalOf, type Words } from './refusal.ts'
+import { impliedMethod, type nativeSteps } from './steps.ts'
+
+interface Dependencies {
+  readonly access: (ctx: Context, scope: string) => Promise<OwnAccess>
+  readonly find: (userId: Account['user']['id']) => Promise<Account | undefined>
+  readonly bindings: Bindings
+  readonly passwords: Pick<Passwords, 'has'>
+  readonly steps: ReturnType<typeof nativeSteps>
+  readonly options: {
+    readonly words: Words
+    readonly nowMs: () => number
+    /** A keyed digest nobody else can make. */
+    readonly bindingId: (grantId: string) => string
+  }
+}
+
+const scope = 'identities'
+/** Seconds a login counts as fresh enough to change who gets in, as on the account pages. */
+const freshSeconds = 600
+
+/** RFC 9470 §3: the app goes to the challenge endpoint with this `max_age` and comes back with a fresh token. */
+class StepUp extends errors.OIDCProviderError {
+  readonly max_age = freshSeconds
+
+  constructor() {
+    super(401, 'insufficient_user_authentication')
+    Object.assign(this, { error_description: 'a more recent login is required' })
+  }
+}
+
+/** One's own ways in, for apps: the same rules as on the account pages. */
+export class OwnIdentities {
+  readonly #deps: Dependencies
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+  }
+
+  async list(ctx: Context): Promise<void> {
+    const { account } = await this.#deps.access(ctx, scope)
+    answer(ctx, 200, { identities: await this.#shown(account) })
+  }
+
+  /** One step of a binding. SECURITY: the attempt is that of this grant, so another login cannot go on with it. */
+  async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
+    const { bindings, find, options } = this.#deps
+    const { account, clientId, grantId } = await this.#fresh(ctx)
+    const { ip, requestId } = ctx.state as RequestState
+    const userId = account.user.id
+    const attemptId = `bind.native.${options.bindingId(grantId)}`
+    const current = await bindings.attempts.current(attemptId)
+    const method = fields['method'] ?? impliedMethod(fields) ?? current?.method ?? ''
+    try {
+      const outcome = await bindings.add({ attemptId, userId, clientId, method, ip, requestId, visit, input: fields })
+      if (outcome.kind === 'bound') {
+        const identities = await this.#shown((await find(userId)) ?? account)
+        return answer(ctx, 200, { bound: true, is_new: outcome.isNew, identities })
+      }
+      const step = await this.#deps.steps.of(outcome)
+      if (!step) throw new AppError('attempt.method_unknown')
+      answer(ctx, 400, { error: 'insufficient_authorization', error_description: 'a further step is needed', ...step })
+    } catch (error) {
+      const { status, body } = refusalOf(ctx, error, options.words)
+      answer(ctx, status, { ...body, ...(await this.#stepAfter(error, attemptId, method)) })
+    }
+  }
+
+  async unbind(ctx: Context): Promise<void> {
+    const { account, clientId } = await this.#fresh(ctx)
+    const { ip, requestId } = ctx.state as RequestState
+    const identityId = ctx['params'].identity
+    const identity = isId('idn', identityId) ? account.identities.find(({ id }) => id === identityId) : undefined
+    if (!identity) throw new AppError('request.not_found')
+    await this.#deps.bindings.remove({ userId: account.user.id, clientId, ip, requestId }, identity)
+    ctx.status = 204
+  }
+
+  async #fresh(ctx: Context): Promise<OwnAccess> {
+    const access = await this.#deps.access(ctx, scope)
+    if (this.#deps.options.nowMs() / 1000 - access.authTime > freshSeconds) throw new StepUp()
+    return access
+  }
+
+  async #stepAfter(error: unknown, attemptId: string, method: string): Promise<NextStep | undefined> {
+    if (!(error instanceof AppError) || !error.code.startsWith('otp.')) return undefined
+    const current = await this.#deps.bindings.attempts.current(attemptId, method)
+    if (current?.ask.view !== 'code') return undefined
+    return this.#deps.steps.otp(current.method, current.ask, error.params['triesLeft'] as number | undefined)
+  }
+
+  async #shown(account: Account) {
+    const hasPassword = await this.#deps.passwords.has(account.user.id)
+    return account.identities.map((identity) => ({
+      id: identity.id,
+      provider: identity.provider,
+      label: identityLabel(identity),
+      verified: identity.verifiedAt !== undefined,
+      created_at: identity.createdAt.toISOString(),
+      last_used_at: identity.lastUsedAt.toISOString(),
+      removable: isSpare(account, identity, hasPassword),
+    }))
+  }
+}

@@ -1,0 +1,52 @@
+import type { Context } from 'koa'
+import { errors } from 'oidc-provider'
+import { asciiText } from '../../src/base/ascii.ts'
+import { AppError } from '../../src/base/errors.ts'
+
+/** Words for a sentence key: for people in the language of the request, for developers in English. */
+export interface Words {
+  readonly forPeople: (ctx: Context, key: string, params?: AppError['params']) => string
+  readonly forDevelopers: (key: string, params?: AppError['params']) => string
+}
+
+export interface Refusal {
+  readonly status: number
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** A failure as JSON: an OAuth error, a key and a sentence for people. Throws again what is neither ours nor the protocol's. */
+export function refusalOf(ctx: Context, error: unknown, words: Words): Refusal {
+  const known = error instanceof errors.OIDCProviderError ? undefined : error
+  if (known !== undefined && !(known instanceof AppError)) throw error
+  const messageKey = known?.messageKey ?? 'errors.request.invalid'
+  const message = words.forPeople(ctx, messageKey, known?.params)
+  if (!known) {
+    const { error: name, error_description: description, statusCode } = error as errors.OIDCProviderError
+    const more = 'max_age' in (error as object) ? { max_age: (error as { max_age?: unknown }).max_age } : {}
+    const body = { error: name, error_description: description, message_key: messageKey, message, ...more }
+    return { status: statusCode, body }
+  }
+  const wait = Number(known.params['retryAfterSeconds'] ?? 0)
+  const body = {
+    error: known.oauth,
+    error_description: asciiText(words.forDevelopers(messageKey, known.params)),
+    message_key: messageKey,
+    message,
+    ...(wait > 0 ? { retry_after: wait } : {}),
+  }
+  return { status: known.status, body }
+}
+
+/** Answers with JSON that no cache may keep. */
+export function answer(ctx: Context, status: number, body: object): void {
+  ctx.status = status
+  ctx.set('cache-control', 'no-store')
+  const { retry_after: wait } = body as { retry_after?: number }
+  if (wait !== undefined) ctx.set('retry-after', String(wait))
+  ctx.body = body
+}
+
+/** SECURITY: pages of any site could try logins from their visitors' browsers; apps and mini programs send no `Origin`. */
+export function refuseBrowsers(ctx: Context): void {
+  if (ctx.get('origin') !== '') throw new errors.InvalidRequest('this endpoint is for native apps, not for pages')
+}

@@ -1,0 +1,170 @@
+import Router from '@koa/router'
+import type { Context, Middleware } from 'koa'
+import { type Client, errors } from 'oidc-provider'
+import { AppError } from '../../src/base/errors.ts'
+import type { Locale } from '../../src/base/i18n.ts'
+import { challengePath } from '../../src/oidc/issue.ts'
+import { waitingLogin } from '../../src/oidc/reconfirm.ts'
+import { readForm } from '../form.ts'
+import type { RequestState } from '../request-state.ts'
+import type { Challenge, ChallengeAnswer } from './challenge.ts'
+import type { OwnIdentities } from './identities.ts'
+import { openapi } from './openapi.ts'
+import { answer, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
+
+/** How a request proves what it is beside its body. */
+export interface Proofs {
+  /** Thumbprint of the key of the DPoP proof; undefined without one. Throws `invalid_dpop_proof`. */
+  key(ctx: Context, accessToken?: string): Promise<string | undefined>
+  /** Whether a genuine app of this client sent it. Throws `invalid_client_attestation`. */
+  attested(ctx: Context, client: Client): Promise<boolean>
+}
+
+interface Dependencies {
+  readonly issuer: string
+  readonly challenge: Challenge
+  readonly identities: OwnIdentities
+  readonly proofs: Proofs
+  readonly words: Words & { readonly locale: (ctx: Context) => Locale }
+}
+
+const openapiPath = '/openapi.json'
+
+/** The endpoints for apps of ours that draw their own screens. Every route says who may call it. */
+export function nativeRoutes({ issuer, challenge, identities, proofs, words }: Dependencies): Router {
+  const router = new Router()
+  const description = openapi(issuer)
+
+  function visitOf(ctx: Context, uiLocales?: string) {
+    const state = ctx.state as RequestState
+    if (uiLocales !== undefined) state.uiLocales = uiLocales
+    return { userAgent: ctx.get('user-agent'), locale: words.locale(ctx) }
+  }
+
+  /** Anybody with the `client_id` of a first-party app; limited by network and key, each session by its own count. */
+  async function challengeEndpoint(ctx: Context): Promise<void> {
+    refuseBrowsers(ctx)
+    const { fields, list } = await readForm(ctx, 'resource')
+    if (list.length > 1) throw new errors.InvalidTarget('only one resource may be requested')
+    if (fields['request'] !== undefined) throw new errors.RequestNotSupported()
+    if (fields['request_uri'] !== undefined) throw new errors.RequestUriNotSupported()
+    const { ip, requestId } = ctx.state as RequestState
+    const [resource] = list
+    const result = await challenge.answer({
+      fields: resource === undefined ? fields : { ...fields, resource },
+      ip,
+      requestId,
+      visit: visitOf(ctx, fields['ui_locales']),
+      key: async (client) => {
+        const key = await proofs.key(ctx)
+        if (key === undefined && client.dpopBoundAccessTokens) throw new errors.InvalidDpopProof('DPoP proof required')
+        return key
+      },
+      attested: (client) => proofs.attested(ctx, client),
+    })
+    render(ctx, result)
+  }
+
+  function render(ctx: Context, result: ChallengeAnswer): void {
+    const { status, body } = wireOf(ctx, result)
+    const session = result.authSession === undefined ? {} : { auth_session: result.authSession }
+    answer(ctx, status, { ...body, ...session, ...('step' in result ? result.step : {}) })
+  }
+
+  function wireOf(ctx: Context, result: ChallengeAnswer): Refusal {
+    if ('code' in result) {
+      const isNew = result.isNew ? { new_user: true } : {}
+      return { status: 200, body: { authorization_code: result.code, ...isNew } }
+    }
+    if ('web' in result) {
+      const body = { error: 'redirect_to_web', error_description: 'this goes on in the browser', ...result.web }
+      return { status: 400, body }
+    }
+    if (result.error === undefined) {
+      return {
+        status: 400,
+        body: { error: 'insufficient_authorization', error_description: 'a further step is needed' },
+      }
+    }
+    const refusal = refusalOf(ctx, result.error, words)
+    return { ...refusal, status: challengeStatus(refusal.status) }
+  }
+
+  /** Failures before anything was looked at are answered in the same words. */
+  const inJson =
+    (handler: (ctx: Context) => Promise<void>, status = (thrown: number) => thrown) =>
+    async (ctx: Context) => {
+      try {
+        await handler(ctx)
+      } catch (error) {
+        const refusal = refusalOf(ctx, error, words)
+        if (refusal.status === 401) ctx.set('www-authenticate', challengeOf(refusal.body))
+        answer(ctx, status(refusal.status), refusal.body)
+      }
+    }
+
+  /** Whoever brings an access token with the scope `identities`. */
+  const own = (handler: (ctx: Context, fields: Readonly<Record<string, string>>) => Promise<void>) =>
+    inJson(async (ctx) => {
+      refuseBrowsers(ctx)
+      const fields = ctx.method === 'POST' ? (await readForm(ctx)).fields : {}
+      visitOf(ctx, fields['ui_locales'])
+      await handler(ctx, fields)
+    })
+
+  router.all('authorization_challenge', challengePath, async (ctx: Context) => {
+    if (ctx.method !== 'POST') throw methodNotAllowed(ctx, 'POST')
+    await inJson(challengeEndpoint, challengeStatus)(ctx)
+  })
+  router.get(
+    'identities',
+    '/identities',
+    own((ctx) => identities.list(ctx)),
+  )
+  router.post(
+    'identities_bind',
+    '/identities',
+    own((ctx, fields) => identities.bind(ctx, fields, visitOf(ctx))),
+  )
+  router.delete(
+    'identities_unbind',
+    '/identities/:identity',
+    own((ctx) => identities.unbind(ctx)),
+  )
+  router.get('openapi', openapiPath, (ctx: Context) => {
+    ctx.set('cache-control', 'public, max-age=300')
+    ctx.body = description
+  })
+  return router
+}
+
+/**
+ * Completes the token endpoint's `insufficient_authorization` with what the app needs to go on: an `auth_session` and the step, in
+ * the words and with the status of the draft.
+ */
+export function nativeTokenAnswers({ challenge, words }: Pick<Dependencies, 'challenge' | 'words'>): Middleware {
+  return async (ctx, next) => {
+    await next()
+    const waiting = waitingLogin(ctx)
+    const { body } = ctx as { body?: { error?: unknown } }
+    if (!waiting || body?.error !== 'insufficient_authorization') return
+    const refusal = refusalOf(ctx, new AppError('agreement.required'), words)
+    const step = challenge.agreementStep({ userAgent: ctx.get('user-agent'), locale: words.locale(ctx) })
+    answer(ctx, 403, { ...refusal.body, auth_session: await challenge.reopen(waiting), ...step })
+  }
+}
+
+/** 400 for every challenge, whatever else the error is answered with: a 401 would set off the interceptors of mini programs. */
+function challengeStatus(status: number): number {
+  return status === 429 || status >= 500 || status === 413 || status === 415 ? status : 400
+}
+
+function methodNotAllowed(ctx: Context, allow: string): AppError {
+  ctx.set('allow', allow)
+  return new AppError('request.method_not_allowed')
+}
+
+/** RFC 6750 §3, RFC 9470 §3. */
+function challengeOf({ error, max_age: maxAge }: Readonly<Record<string, unknown>>): string {
+  return `Bearer error="${error}"${maxAge === undefined ? '' : `, max_age="${maxAge}"`}`
+}

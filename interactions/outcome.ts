@@ -1,0 +1,62 @@
+import type { UserId } from '../src/base/ids.ts'
+import type { Visit } from './methods/connector.ts'
+import type { Ask, Input } from './methods/method.ts'
+
+/** What a person may answer where an attempt cannot go on by itself. */
+export type Choice =
+  /** Make me an account. */
+  | 'new'
+  /** I have one: I log in to it, and what I proved becomes its own. */
+  | 'existing'
+  /** Let me into the account the phone number, or whatever is in conflict, belongs to. */
+  | 'login_existing'
+  | 'use_other_phone'
+  | 'without_phone'
+
+export type Outcome =
+  | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
+  | { readonly kind: 'redirect'; readonly to: URL }
+  /** The person has to prove who they are by any method. */
+  | { readonly kind: 'login' }
+  /** An upstream vouched for somebody nobody knows: a new account, or one that is there already? */
+  | { readonly kind: 'choose'; readonly provider: string }
+  /** The client lets nobody in without a phone number, or the one that was named is another's. */
+  | { readonly kind: 'bind_phone'; readonly reason: 'policy' | 'conflict' }
+  /** What was proved belongs to several accounts, or to another. Nothing has changed. */
+  | {
+      readonly kind: 'conflict'
+      readonly provider: string
+      readonly users: readonly UserId[]
+      readonly choices: readonly Choice[]
+    }
+  | {
+      readonly kind: 'done'
+      readonly userId: UserId
+      readonly amr: readonly string[]
+      /** Seconds since the epoch. */
+      readonly authTime: number
+      readonly isNew: boolean
+      /** True when every session of the user has been ended on the way, that of this browser too. */
+      readonly endedSessions: boolean
+    }
+
+export interface AdvanceRequest {
+  readonly attemptId: string
+  readonly method: string
+  readonly ip: string
+  readonly visit: Visit
+  readonly input: Input
+  readonly clientId?: string | undefined
+  readonly requestId?: string | undefined
+  /** Who is signed in and adds a way in; absent in a login. */
+  readonly userId?: UserId | undefined
+  /** Who has to prove themselves once more; anybody else is refused and nothing changes. */
+  readonly expectedUserId?: UserId | undefined
+  /** Whether the client lets nobody in without a phone number. */
+  readonly requiresPhone?: boolean | undefined
+}
+
+/** Where a request came from, for the audit. */
+export function aboutOf({ clientId, ip, requestId }: Pick<AdvanceRequest, 'clientId' | 'ip' | 'requestId'>) {
+  return { clientId, ip, requestId }
+}

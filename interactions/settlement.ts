@@ -1,0 +1,292 @@
+import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
+import type { Passwords } from '../src/accounts/passwords.ts'
+import type { Account, IdentityClaim } from '../src/accounts/user.ts'
+import { type Clock, epochSeconds } from '../src/base/clock.ts'
+import { AppError } from '../src/base/errors.ts'
+import type { UserId } from '../src/base/ids.ts'
+import type { Audit, AuditEventName } from '../src/ops/audit.ts'
+import { type Arrived, type AttemptRecord, type AttemptRecords, isFresh } from './attempt-record.ts'
+import { isSameIdentity, keepCredential, keepPassword } from './kept.ts'
+import type { Proved } from './methods/method.ts'
+import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
+
+export interface SettlementDependencies {
+  readonly directory: AccountDirectory
+  readonly passwords: Passwords
+  readonly records: AttemptRecords
+  readonly audit: Audit
+  readonly options: {
+    readonly clock: Clock
+    /** What has to be agreed to before anything is sent or made: `id@version`. */
+    readonly agreements: readonly string[]
+    /** Seals what an upstream gave us to keep. */
+    readonly sealCredential: (credential: string) => string
+    /** Ends every session and token of a user. */
+    readonly revokeUser: (userId: UserId) => Promise<void>
+  }
+}
+
+/** Somebody a proof led to. */
+interface Found {
+  readonly account: Account
+  readonly isNew: boolean
+}
+
+type Asked = Extract<Outcome, { kind: 'choose' | 'conflict' | 'bind_phone' }>
+
+const tries = 3
+
+/** What a proved identity means for the account table: whose it is, whether an account is made, and what is still missing. */
+export class Settlement {
+  readonly #deps: SettlementDependencies
+
+  constructor(dependencies: SettlementDependencies) {
+    this.#deps = dependencies
+  }
+
+  /** Lets the person in whose identity this is, or says what has to be settled first. Nothing is changed then. */
+  async settle(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Outcome> {
+    const { holder } = record
+    if (holder && isFresh(holder, this.#deps.options.clock))
+      return this.#addToHolder(request, step, { ...record, holder })
+    const found = await this.#find(request, step, record)
+    if ('kind' in found) return found
+    const { account, isNew } = found
+    const userId = account.user.id
+    if (account.user.status !== 'active') throw new AppError('user.locked')
+    const amr = [...step.amr, ...(await this.#bindPending(request, userId, record))]
+    const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step)
+    if (kept) await this.#note(kept, request, userId, step)
+    const endedSessions = kept === 'password.reset'
+    await keepCredential(this.#deps, account, step)
+    if (isNew) await this.#note('user.registered', request, userId, step, { agreements: record.agreed })
+    const arrived = { userId, amr, isNew, endedSessions, method: request.method, provider: step.identity.provider }
+    if (request.requiresPhone && !hasPhone(account)) return this.#askPhone(request, record, { holder: arrived })
+    return this.finish(request, arrived, record)
+  }
+
+  /** The account that was proved, with nothing left to ask. */
+  async finish(request: AdvanceRequest, arrived: Arrived, record: AttemptRecord): Promise<Outcome> {
+    const { audit, records, options } = this.#deps
+    const { userId, amr, isNew, endedSessions, method, provider: identityProvider } = arrived
+    const detail = { method, amr, agreements: record.agreed }
+    await audit.record({ event: 'login.succeeded', userId, identityProvider, ...aboutOf(request), detail })
+    await records.forget(request.attemptId)
+    return { kind: 'done', userId, amr, authTime: epochSeconds(options.clock), isNew, endedSessions }
+  }
+
+  /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
+  async #find(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+    for (let tried = 0; ; tried++) {
+      try {
+        return step.registration === 'required'
+          ? await this.#register(request, step, { mustBeNew: true })
+          : await this.#resolve(request, step, record)
+      } catch (error) {
+        // The phone number found an owner in between: look again who it is.
+        const isRace = step.also !== undefined && error instanceof AppError && error.code === 'identity.taken'
+        if (!isRace || tried === tries) throw error
+      }
+    }
+  }
+
+  async #resolve(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+    const { directory } = this.#deps
+    const { identity, also } = step
+    const found = await directory.resolve(identity, { ip: request.ip })
+    const expected = request.expectedUserId
+    if (found.kind === 'conflict' && expected === undefined) {
+      return this.#conflict(request, record, { step, users: found.users, choices: ['login_existing'] })
+    }
+    if (expected !== undefined && (found.kind !== 'known' || found.account.user.id !== expected)) {
+      throw new AppError('login.other_user')
+    }
+    if (found.kind === 'known') {
+      const { account } = found
+      if (!also || account.identities.some((each) => isSameIdentity(each, also))) return { account, isNew: false }
+      return this.#bindPhone(request, { account, step, also }, record)
+    }
+    const owner = also && (await directory.ownerOf(also))
+    if (owner !== undefined) return this.#bindToPhoneOwner(request, { step, owner }, record)
+    if (step.registration === 'never') throw new AppError('registration.closed')
+    const lacksPhone = request.requiresPhone === true && identity.provider !== 'phone' && !also
+    if (step.registration === 'ask' || (lacksPhone && !step.password)) return this.#keepPending(request, step, record)
+    return this.#register(request, step, also ? { also } : {})
+  }
+
+  async #register(request: AdvanceRequest, step: Proved, options: RegisterOptions): Promise<Found> {
+    const password = step.password === undefined ? {} : { passwordHash: step.password.hash }
+    const use = { ip: request.ip }
+    return {
+      account: await this.#deps.directory.register(step.identity, use, { ...password, ...options }),
+      isNew: true,
+    }
+  }
+
+  /** Somebody known brought a phone number along: it becomes theirs, unless it is somebody else's. */
+  async #bindPhone(
+    request: AdvanceRequest,
+    { account, step, also }: { account: Account; step: Proved; also: IdentityClaim },
+    record: AttemptRecord,
+  ): Promise<Found | Asked> {
+    const { directory } = this.#deps
+    const userId = account.user.id
+    try {
+      await directory.bind(userId, also, { ip: request.ip })
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      // Who has as many numbers as may be is let in with those.
+      if (error.code === 'identity.limit') return { account, isNew: false }
+      if (error.code !== 'identity.taken') throw error
+      const owner = await directory.ownerOf(also)
+      const { provider } = step.identity
+      const holder = { userId, amr: step.amr, isNew: false, endedSessions: false, method: request.method, provider }
+      const choices = [
+        'login_existing',
+        'use_other_phone',
+        ...(request.requiresPhone ? [] : ['without_phone' as const]),
+      ] as const
+      return this.#conflict(
+        request,
+        { ...record, holder: this.#now(holder), contested: { phone: also.subjects[0] } },
+        {
+          step: { identity: also },
+          users: owner ? [userId, owner] : [userId],
+          choices,
+        },
+      )
+    }
+    await this.#note('identity.bound', request, userId, { identity: also })
+    return { account: (await directory.find(userId)) ?? account, isNew: false }
+  }
+
+  /**
+   * Nobody's identity came with somebody's phone number. It becomes theirs, unless they have another of that provider already: then
+   * the number may have changed hands, as carriers give numbers out again, and only a fresh proof of it tells.
+   */
+  async #bindToPhoneOwner(
+    request: AdvanceRequest,
+    { step, owner }: { step: Proved; owner: UserId },
+    record: AttemptRecord,
+  ): Promise<Found | Asked> {
+    const { directory } = this.#deps
+    const account = await directory.find(owner)
+    if (!account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
+    if (account.user.status !== 'active') throw new AppError('user.locked')
+    // Another request with both was faster.
+    if (account.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
+    if (account.identities.some(({ provider }) => provider === step.identity.provider)) {
+      const phone = step.also?.subjects[0] ?? ''
+      const kept = { ...record, pending: this.#pending(request, step), contested: { phone } }
+      return this.#conflict(request, kept, { step, users: [owner], choices: ['login_existing', 'use_other_phone'] })
+    }
+    await directory.bind(owner, step.identity, { ip: request.ip })
+    await this.#note('identity.bound', request, owner, step)
+    return { account: (await directory.find(owner)) ?? account, isNew: false }
+  }
+
+  /** The phone number somebody who is known had to add. */
+  async #addToHolder(
+    request: AdvanceRequest,
+    step: Proved,
+    record: AttemptRecord & { readonly holder: Arrived },
+  ): Promise<Outcome> {
+    const { directory } = this.#deps
+    const { holder } = record
+    if (step.identity.provider !== 'phone') throw new AppError('phone.required', { field: 'phone' })
+    try {
+      await directory.bind(holder.userId, step.identity, { ip: request.ip })
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'identity.taken') throw error
+      const owner = await directory.ownerOf(step.identity)
+      const contested = { phone: step.identity.subjects[0], proof: step }
+      const users = owner ? [holder.userId, owner] : [holder.userId]
+      const choices = ['login_existing', 'use_other_phone'] as const
+      return this.#conflict(request, { ...record, contested }, { step, users, choices })
+    }
+    await this.#note('identity.bound', request, holder.userId, step)
+    return this.finish(request, { ...holder, amr: [...new Set([...holder.amr, ...step.amr])] }, record)
+  }
+
+  async #conflict(
+    request: AdvanceRequest,
+    record: AttemptRecord,
+    about: Pick<Extract<Outcome, { kind: 'conflict' }>, 'users' | 'choices'> & {
+      readonly step: Pick<Proved, 'identity'>
+    },
+  ): Promise<Asked> {
+    const { step, users, choices } = about
+    const { provider } = step.identity
+    const detail = { users }
+    await this.#deps.audit.record({
+      event: 'identity.conflicted',
+      ...aboutOf(request),
+      identityProvider: provider,
+      detail,
+    })
+    await this.#deps.records.save(request.attemptId, { ...record, method: undefined, choices })
+    return { kind: 'conflict', provider, users, choices }
+  }
+
+  async #keepPending(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Asked> {
+    const pending = this.#pending(request, step)
+    if (request.requiresPhone) return this.#askPhone(request, record, { pending })
+    const choices = ['new', 'existing'] as const
+    await this.#deps.records.save(request.attemptId, { ...record, method: undefined, pending, choices })
+    return { kind: 'choose', provider: step.identity.provider }
+  }
+
+  /** Says that a phone number is needed, and keeps who is waiting for it. */
+  async #askPhone(
+    request: AdvanceRequest,
+    record: AttemptRecord,
+    waiting: { readonly holder: Arrived } | { readonly pending: AttemptRecord['pending'] },
+  ): Promise<Asked> {
+    const kept = 'holder' in waiting ? { holder: this.#now(waiting.holder), pending: undefined } : waiting
+    await this.#deps.records.save(request.attemptId, { ...record, ...kept, method: undefined, choices: undefined })
+    return { kind: 'bind_phone', reason: 'policy' }
+  }
+
+  #pending({ method }: AdvanceRequest, { identity, amr, credential }: Proved): NonNullable<AttemptRecord['pending']> {
+    return this.#now({ method, identity, amr, ...(credential === undefined ? {} : { credential }) })
+  }
+
+  #now<T extends object>(value: T): T & { readonly provedAt: number } {
+    return { ...value, provedAt: this.#deps.options.clock() }
+  }
+
+  /**
+   * What the person proved before and now shows to be theirs by logging in. Throws `identity.taken` or `identity.limit`; what was
+   * proved is forgotten then, so that the same login works without it.
+   */
+  async #bindPending(request: AdvanceRequest, userId: UserId, record: AttemptRecord): Promise<readonly string[]> {
+    const { pending } = record
+    if (!pending || !isFresh(pending, this.#deps.options.clock)) return []
+    const { directory, records } = this.#deps
+    await directory.bind(userId, pending.identity, { ip: request.ip }).catch(async (error: unknown) => {
+      if (error instanceof AppError && error.code.startsWith('identity.')) {
+        await records.save(request.attemptId, { ...record, pending: undefined })
+      }
+      throw error
+    })
+    const account = await directory.find(userId)
+    if (account) await keepCredential(this.#deps, account, pending)
+    await this.#note('identity.bound', request, userId, pending)
+    return pending.amr
+  }
+
+  async #note(
+    event: AuditEventName,
+    request: AdvanceRequest,
+    userId: UserId,
+    { identity }: Pick<Proved, 'identity'>,
+    detail?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const identityProvider = identity.provider
+    await this.#deps.audit.record({ event, userId, identityProvider, ...aboutOf(request), detail })
+  }
+}
+
+function hasPhone({ identities }: Account): boolean {
+  return identities.some(({ provider, verifiedAt }) => provider === 'phone' && verifiedAt !== undefined)
+}

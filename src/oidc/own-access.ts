@@ -1,0 +1,61 @@
+import { errors, type Provider } from 'oidc-provider'
+import type { AccountDirectory } from '../accounts/directory.ts'
+import type { Account } from '../accounts/user.ts'
+import { isId } from '../base/ids.ts'
+import type { ClientPolicies } from './client-policies.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+/** Somebody whose app brought a token for this server itself. */
+export interface OwnAccess {
+  readonly account: Account
+  readonly clientId: string
+  readonly grantId: string
+  /** Seconds since the epoch. */
+  readonly authTime: number
+}
+
+interface Dependencies {
+  readonly provider: () => Provider
+  readonly policies: () => ClientPolicies
+  readonly units: UnitOfWork
+  readonly directory: AccountDirectory
+}
+
+interface Presented {
+  /** The header `Authorization`. */
+  readonly authorization: string
+  readonly scope: string
+  /** The thumbprint of the DPoP proof beside a token. */
+  readonly key: (accessToken: string) => Promise<string>
+}
+
+/**
+ * Who an access token speaks for, at endpoints of ours that are no resource: the token is one for userinfo, of a first-party client,
+ * and bound to its key where it has one (RFC 9449 §7.1). Throws `invalid_token`, `insufficient_scope`, `invalid_dpop_proof`.
+ */
+export async function ownAccess(
+  { provider, policies, units, directory }: Dependencies,
+  { authorization, scope, key }: Presented,
+): Promise<OwnAccess> {
+  const [, scheme = '', value = ''] = /^(Bearer|DPoP) ([\w.~+/-]+=*)$/i.exec(authorization) ?? []
+  const { AccessToken, Grant, Client } = provider()
+  const token = value === '' ? undefined : await AccessToken.find(value)
+  if (!token || token.isExpired || token.aud !== undefined || !token.grantId)
+    throw new errors.InvalidToken('not active')
+  const wantsKey = token['jkt'] !== undefined
+  if (wantsKey !== (scheme.toLowerCase() === 'dpop')) throw new errors.InvalidToken('wrong scheme for this token')
+  if (wantsKey && (await key(value)) !== token['jkt']) throw new errors.InvalidToken('bound to another key')
+  const { accountId, clientId = '', grantId } = token
+  const [grant, client] = await Promise.all([Grant.find(grantId), Client.find(clientId)])
+  if (!grant || grant.isExpired || grant.accountId !== accountId) throw new errors.InvalidToken('grant not found')
+  if (!client || !policies().isFirstParty(client)) throw new errors.InvalidToken('not for this client')
+  if (!isId('usr', accountId)) throw new errors.InvalidToken('no user')
+  const account = units.current()?.account(accountId) ?? (await directory.find(accountId))
+  if (account?.user.status !== 'active') throw new errors.InvalidToken('no such account')
+  const scopes = token.scope?.split(' ') ?? []
+  if (!scopes.includes(scope) || !grant.getOIDCScope().split(' ').includes(scope)) {
+    throw new errors.InsufficientScope('access token missing requested scope', scope)
+  }
+  const authTime = Number((token['extra'] as { auth_time?: unknown } | undefined)?.auth_time ?? 0)
+  return { account, clientId, grantId, authTime }
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { smsSenderOptions } from './registry.ts'
+
+const windows = z.array(
+  z.strictObject({
+    max: z.int().min(1).describe('How many are allowed.'),
+    seconds: z.int().min(1).max(2_592_000).describe('Length of the rolling window.'),
+  }),
+)
+
+/** Settings of messages with one-time codes. */
+export const smsOptions = z.strictObject({
+  senders: z
+    .array(smsSenderOptions)
+    .prefault([])
+    .describe('Vendors in the order they are tried. Empty in the sandbox: codes appear in the outbox.'),
+  countries: z
+    .array(z.string().regex(/^[1-9]\d{0,3}$/, 'expected a calling code such as 86, in quotes'))
+    .min(1)
+    .default(['86'])
+    .describe('Calling codes that are served.'),
+  limits: z
+    .strictObject({
+      per_number: windows
+        .default([
+          { max: 1, seconds: 60 },
+          { max: 5, seconds: 3600 },
+          { max: 10, seconds: 86_400 },
+        ])
+        .describe('Messages to one number.'),
+      per_ip: windows
+        .default([
+          { max: 20, seconds: 3600 },
+          { max: 100, seconds: 86_400 },
+        ])
+        .describe('Messages asked for from one address (IPv6: one /64). Many people can share one.'),
+      per_day_total: z.int().min(1).default(10_000).describe('Messages a day in all: the most a flood can cost.'),
+    })
+    .prefault({})
+    .describe('How many messages may be sent.'),
+})

@@ -1,0 +1,20 @@
+import { AppError } from '../base/errors.ts'
+import { errorCode } from './unavailable.ts'
+
+const tries = 5
+
+/**
+ * Runs an attempt again while somebody else is faster: a row recorded, a row removed, a deadlock broken, or `undefined` answered.
+ * Throws `server.unavailable` after five.
+ */
+export async function settle<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+  for (let tried = 0; tried < tries; tried++) {
+    try {
+      const result = await attempt()
+      if (result !== undefined) return result
+    } catch (error) {
+      if (!['23505', '23503', '40P01'].includes(errorCode(error) ?? '')) throw error
+    }
+  }
+  throw new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
+}

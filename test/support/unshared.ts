@@ -1,0 +1,7 @@
+import type { SharedTexts } from '../../interactions/methods/connector.ts'
+
+/** For connectors of one process that lives as long as its test: nothing is kept. */
+export const unshared: SharedTexts = {
+  get: async (_, make) => (await make()).text,
+  forget: async () => {},
+}
