@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { durableModels } from '../../src/oidc/records.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { type ServerProcess, startServer } from '../support/server-process.ts'
@@ -170,6 +172,29 @@ describe.each(['redis', 'tables'] as const)('refreshes over two processes, short
       const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => refresh(n % 2 ? at : elsewhere, current)))
       expect(new Set(answers.map(({ body }) => body['refresh_token'])).size).toBe(1)
     }
+    expect(await reuses()).toEqual([])
+  })
+
+  test('a process killed while its one statement waits leaves the family with one successor', async () => {
+    const { here, there, servers } = await bothServers()
+    const first = await (await loggedIn(here, '13800138007'))()
+    const { knex } = database.database
+    const old = knex('oidc_records').where({ id: createHash('sha256').update(first).digest('base64url') })
+    const lock = await knex.transaction()
+    const { grant_id } = await old.clone().transacting(lock).forUpdate().first()
+    const lost = refresh(here, first).catch(() => undefined)
+    const waiting = knex('pg_stat_activity').where({ wait_event_type: 'Lock', datname: knex.raw('current_database()') })
+    await expect.poll(() => waiting.clone()).toHaveLength(1)
+    expect(await old.clone().first()).toMatchObject({ consumed_at: null, successor: null })
+    expect(await servers[0].stop('SIGKILL')).toBe('SIGKILL')
+    await lock.rollback()
+    expect(await lost).toBeUndefined()
+
+    const again = await refresh(there, first)
+    expect(again.status).toBe(200)
+    const alive = await knex('oidc_records').where({ grant_id, model: durableModels.RefreshToken, consumed_at: null })
+    expect(alive).toHaveLength(1)
+    expect((await refresh(there, again.body['refresh_token'] as string)).status).toBe(200)
     expect(await reuses()).toEqual([])
   })
 
