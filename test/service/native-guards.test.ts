@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { resources } from '../support/clients.ts'
 import { codeChallenge } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { resetClock, walkTo } from '../support/time.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const pkce = { code_challenge: codeChallenge, code_challenge_method: 'S256' }
@@ -226,7 +227,19 @@ describe('a document with a new version that has to be agreed to', () => {
       expect((await old.refresh(next)).access_token).toBeTruthy()
       const gone = await old.tryToken({ grant_type: 'refresh_token', refresh_token: first.refresh_token })
       expect(gone.body['error']).toBe('invalid_grant')
+
+      // Somebody else has a refresh token that was used: that is theft, and no reason to ask for consent.
+      const victim = new NativeApp(before)
+      const used = await victim.exchange(await nativeSms(before, victim, '13900040021', { agreements: 'terms@1' }))
+      const successor = await victim.refresh(used)
+      walkTo(40_000)
+      victim.through(after)
+      const stolen = await victim.tryToken({ grant_type: 'refresh_token', refresh_token: used.refresh_token })
+      expect([stolen.status, stolen.body['error']]).toEqual([400, 'invalid_grant'])
+      const ended = await victim.tryToken({ grant_type: 'refresh_token', refresh_token: successor.refresh_token })
+      expect(ended.body['error']).toBe('invalid_grant')
     } finally {
+      resetClock()
       await after.close()
       await before.close()
     }

@@ -186,6 +186,12 @@ test('a token of another kind, scope, key or user status opens nothing', async (
     await nativeSms(world, plain, '13900030011', { scope: 'openid phone offline_access' }),
   )
   expect(await refused({ authorization: `Bearer ${tokens.access_token}` })).toEqual([401, 'invalid_token'])
+  const opaque = {
+    ...{ resource: 'https://opaque.example.com', scope: 'openid identities offline_access orders:read' },
+  }
+  const ofApi = await plain.exchange(await nativeSms(world, new NativeApp(world), '13900030012', opaque), opaque)
+  expect(ofApi.access_token).not.toContain('.')
+  expect(await refused({ authorization: `Bearer ${ofApi.access_token}` })).toEqual([401, 'invalid_token'])
   const unscoped = await plain.refresh(tokens, { scope: 'openid phone' })
   expect(await refused({ authorization: `Bearer ${unscoped.access_token}` })).toEqual([403, 'insufficient_scope'])
 
