@@ -96,7 +96,10 @@ export function contradictions(config: Config): Problem[] {
     found.push({ path: 'ops.metrics', message: 'is the port of the server itself' })
   }
   if (captcha && !sandbox && !captcha.verify_url.startsWith('https:')) {
-    found.push({ path: 'captcha.verify_url', message: 'must be an https address outside the sandbox: it gets a secret' })
+    found.push({
+      path: 'captcha.verify_url',
+      message: 'must be an https address outside the sandbox: it gets a secret',
+    })
   }
   return found
 }

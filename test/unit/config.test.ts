@@ -277,7 +277,7 @@ describe('production', () => {
     const captcha = (url: string) =>
       JSON.stringify({ provider: 'turnstile', site_key: 'site', secret: 'canary-captcha', verify_url: url })
     expect(problems({ ...production, MENSHEN_CAPTCHA: captcha('http://captcha.example.com/verify') })).toEqual([
-      'captcha.verify_url: must be an https address outside the sandbox: it gets a secret',
+      'captcha.verify_url: must be an https address outside the sandbox: it gets a secret (env MENSHEN_CAPTCHA)',
     ])
     expect(problems({ ...production, MENSHEN_CAPTCHA: captcha('https://captcha.example.com/verify') })).toEqual([])
   })
