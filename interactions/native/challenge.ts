@@ -102,6 +102,8 @@ export class Challenge {
     if (!found) await this.#count(request, jkt)
     const taken = token === undefined ? this.#begin(client, jkt) : await sessions.take(token)
     if (!taken || taken.uses >= maxUses) throw new AppError('auth_session.invalid')
+    // SECURITY: whoever ended that login meanwhile has ended what it proved.
+    if (taken.proved && !(await issuer.stands(taken.proved.grantId))) throw new AppError('auth_session.invalid')
     return this.#serve(request, client, {
       ...taken,
       params,
