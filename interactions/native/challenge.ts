@@ -64,6 +64,8 @@ interface Dependencies {
 const underWayMs = 600_000
 const maxUses = 60
 const choices: readonly Choice[] = ['new', 'existing', 'login_existing', 'use_other_phone', 'without_phone']
+/** What each request may say anew. */
+const hints: ReadonlySet<string> = new Set(['response_type', 'login_hint', 'ui_locales'])
 /** Parameters that are the endpoint's own business and no method's. */
 const ownFields = new Set<string>([
   ...authorizationParams,
@@ -98,6 +100,7 @@ export class Challenge {
     if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
     const attested = await request.attested(client)
     const params = found?.params ?? paramsOf(fields)
+    refuseOthers(params, fields)
     issuer.authorize(client, params)
     if (!found) await this.#count(request, jkt)
     const taken = token === undefined ? this.#begin(client, jkt) : await sessions.take(token)
@@ -199,7 +202,8 @@ export class Challenge {
       const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
       return { step: steps.login(wanted), authSession: await sessions.keep(kept) }
     }
-    const method = request.fields['method'] ?? session.proved?.method ?? amr[0] ?? 'login'
+    const named = options.methods.has(request.fields['method'] ?? '') ? request.fields['method'] : undefined
+    const method = session.proved?.method ?? named ?? amr[0] ?? 'login'
     const about = { method, device: deviceName, ip: request.ip, agreements: agreed }
     if (session.proved) issuer.end(session.proved.grantId)
     const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
@@ -269,6 +273,14 @@ export class Challenge {
 /** No name a page could have: an app's attempt is no browser's. */
 function newAttemptId(): string {
   return `native.${randomBytes(18).toString('base64url')}`
+}
+
+/** An app that began anew under an old `auth_session` would get a code for the request, and the PKCE verifier, it has forgotten. */
+function refuseOthers(params: AuthorizationParams, fields: Input): void {
+  const other = authorizationParams.find(
+    (name) => !hints.has(name) && fields[name] !== undefined && fields[name] !== params[name],
+  )
+  if (other) throw new errors.InvalidRequest(`${other} is not that of this auth_session; begin without one`)
 }
 
 function paramsOf(fields: Input): AuthorizationParams {

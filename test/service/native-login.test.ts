@@ -104,6 +104,20 @@ describe.each(['redis', 'tables'] as const)(
       expect(errors.filter((each) => each === 'invalid_session')).toHaveLength(4)
     })
 
+    test('an auth_session stays with the request it began with', async () => {
+      const app = new NativeApp(world)
+      await app.challenge({ method: 'sms', phone: '13900010020' })
+      const kept = app.authSession
+      const anew = { code_challenge: 'A'.repeat(43), code_challenge_method: 'S256' }
+      const refused = await app.challenge({ ...anew, otp: await world.otp('+8613900010020') })
+      expect(refused.body).toMatchObject({ error: 'invalid_request' })
+      expect(refused.body['error_description']).toContain('code_challenge')
+      app.authSession = kept
+      const same = { ...pkce, response_type: 'code', scope: 'openid phone offline_access', ui_locales: 'en' }
+      const done = await app.challenge({ ...same, otp: await world.otp('+8613900010020') })
+      expect((await app.exchange(done)).access_token).toBeTruthy()
+    })
+
     test('an auth_session ends after ten idle minutes and after sixty requests', async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       try {

@@ -309,6 +309,16 @@ describe('an identity nobody has', () => {
     expect(await identitiesOf(sub)).toEqual(['phone', 'weibo'])
   })
 
+  test('what a login is known by is no text of the app', async () => {
+    const app = new NativeApp(world)
+    await app.challenge({ method: 'weibo_app', ...brings.weibo_app('p23') })
+    await app.exchange(await app.challenge({ choice: 'new', method: 'anything at all' }))
+    const { rows } = await world.database.database.knex.raw(
+      'select about from oidc_records where about is not null order by expires_at desc',
+    )
+    expect(JSON.stringify(rows)).not.toContain('anything at all')
+  })
+
   test('two first logins at once end in one user', async () => {
     const apps = [1, 2, 3].map(() => new NativeApp(world))
     await Promise.all(apps.map((app) => app.challenge({ method: 'qq_app', ...brings.qq_app('p15') })))
