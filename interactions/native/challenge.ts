@@ -3,10 +3,11 @@ import type { Client } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import { displayable } from '../../src/accounts/profile.ts'
 import { AppError } from '../../src/base/errors.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import { networkOf } from '../../src/base/network.ts'
 import { requiresPhone } from '../../src/oidc/client-schema.ts'
 import { type AuthorizationParams, authorizationParams, type CodeIssuer } from '../../src/oidc/issue.ts'
-import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
+import { acrOf, requestedAcrs, requestedSubject } from '../../src/oidc/policy.ts'
 import type { WaitingLogin } from '../../src/oidc/reconfirm.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import type { LoginAttempts } from '../attempt.ts'
@@ -163,13 +164,15 @@ export class Challenge {
     const { attempts } = this.#deps
     const { fields, ip, requestId, visit } = request
     const { proved, userId, agreed } = session
+    const wanted = requestedSubject(session.params ?? {})
+    if (userId && wanted !== undefined && wanted !== userId) throw new AppError('login.other_user')
     const common = {
       attemptId: session.attemptId,
       ip,
       requestId,
       visit,
       clientId: client.clientId,
-      expectedUserId: userId,
+      expectedUserId: userId ?? (wanted as UserId | undefined),
       requiresPhone: requiresPhone(client),
     }
     if (proved) {

@@ -308,6 +308,22 @@ describe.each(['redis', 'tables'] as const)(
       ).toBeUndefined()
     })
 
+    test('a request for one person is answered for nobody else, and makes nobody an account', async () => {
+      const form = { claims: JSON.stringify({ id_token: { sub: { value: 'usr_other' } } }) }
+      const app = new NativeApp(world)
+      const other = await nativeSms(world, app, '13900010021', form)
+      expect(other.body).toMatchObject({ error: 'access_denied', message_key: 'errors.login.other_user' })
+      expect(
+        await world.app.core.directory.ownerOf({ provider: 'phone', subjects: ['+8613900010021'], profile: {} }),
+      ).toBeUndefined()
+      const first = new NativeApp(world)
+      const { sub } = await first.claims(await first.exchange(await nativeSms(world, first, '13900010021')))
+      const own = { claims: JSON.stringify({ id_token: { sub: { value: sub } } }) }
+      expect((await nativeSms(world, new NativeApp(world), '13900010021', own)).status).toBe(200)
+      const stepUp = await first.challenge({ ...pkce, ...form, method: 'sms', phone: '13900010021' })
+      expect(stepUp.body['message_key']).toBe('errors.login.other_user')
+    })
+
     test('a login that does not reach the wanted acr is asked for another method', async () => {
       const app = new NativeApp(world)
       await app.challenge({ method: 'sms', phone: '13900010011', acr_values: 'urn:menshen:acr:knowledge' })
