@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { revokeUser } from '../../src/oidc/revoke-user.ts'
 import { resources } from '../support/clients.ts'
 import { codeChallenge } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
@@ -240,6 +241,30 @@ describe('a document with a new version that has to be agreed to', () => {
       expect(ended.body['error']).toBe('invalid_grant')
     } finally {
       resetClock()
+      await after.close()
+      await before.close()
+    }
+  })
+
+  test('an answer does not bring back a login that was ended meanwhile', async () => {
+    const documents = JSON.stringify([{ id: 'terms', version: '1', url: '/terms', reconfirm: true }])
+    const before = await openWorld({ env: { MENSHEN_AGREEMENTS: documents } })
+    await before.register({ resources, clients: nativeClients as never })
+    const newer = documents.replace('"1"', '"2"')
+    const after = await openWorld({ beside: before, env: { MENSHEN_AGREEMENTS: newer } })
+    try {
+      const app = new NativeApp(before)
+      const tokens = await app.exchange(await nativeSms(before, app, '13900040021', { agreements: 'terms@1' }))
+      const userId = (await app.claims(tokens)).sub
+      app.through(after)
+      const waits = await app.tryToken({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })
+      expect(waits.body['step']).toBe('agreement')
+      await revokeUser(before.app.core.database, userId as never)
+      app.authSession = waits.body.auth_session
+      const back = await app.challenge({ ...pkce, scope: 'openid', agreements: 'terms@2' })
+      expect(back.body).toMatchObject({ error: 'invalid_session' })
+      expect(back.body.auth_session).toBeUndefined()
+    } finally {
       await after.close()
       await before.close()
     }

@@ -151,6 +151,7 @@ test('a login that is too old has to be renewed, and the kept auth_session does 
   expect(await owner.list()).toHaveLength(1)
   const old = await owner.send('POST', '/identities', weibo('p9'))
   expect(old).toMatchObject({ status: 401, body: { error: 'insufficient_user_authentication', max_age: 600 } })
+  expect(old.body['message_key']).toBe('errors.login.required')
   expect(old.headers.get('www-authenticate')).toBe('Bearer error="insufficient_user_authentication", max_age="600"')
   expect((await owner.send('DELETE', `/identities/${(await owner.list())[0]?.id}`)).status).toBe(401)
   await owner.app.challenge({
