@@ -227,12 +227,34 @@ describe('a mini program in one request', () => {
       accounts: [{ label: expect.any(String) }],
     })
     expect(JSON.stringify(conflict.body)).not.toContain(bare(7))
+    expect((await app.challenge({ choice: 'nonsense' })).body['message_key']).toBe('errors.request.invalid')
     expect(await identitiesOf(ownerSub)).toEqual(['phone', 'wechat'])
     const asked = await app.challenge({ choice: 'login_existing' })
     expect(asked.body).toMatchObject({ step: 'otp', masked: expect.stringContaining('****') })
     const done = await app.challenge({ otp: await world.otp(phoneOf(7)) })
     expect(await subOf(app, done)).toBe(ownerSub)
     expect(await identitiesOf(ownerSub)).toEqual(['phone', 'wechat', 'wechat'])
+  })
+
+  test('a number that is dated opens no account of others, where the operator says so', async () => {
+    const env = upstreams.env(['wechat'])
+    const [wechat] = JSON.parse(env.MENSHEN_CONNECTIONS)
+    const careful = [{ ...wechat, mini_program: { ...wechat.mini_program, join_by_phone: false } }]
+    const other = await openWorld({ beside: world, env: { ...env, MENSHEN_CONNECTIONS: JSON.stringify(careful) } })
+    try {
+      const owner = new NativeApp(other, 'mp')
+      const sub = await subOf(owner, await nativeSms(other, owner, bare(30)))
+      const app = new NativeApp(other, 'mp')
+      const asked = await app.challenge(both('p30'))
+      expect(asked.body).toMatchObject({ step: 'conflict', options: ['login_existing', 'use_other_phone'] })
+      expect(asked.body['accounts']).toEqual([{ label: '138****0030' }])
+      await app.challenge({ choice: 'login_existing' })
+      const done = await app.challenge({ otp: await other.otp(phoneOf(30)) })
+      expect(await subOf(app, done)).toBe(sub)
+      expect(await identitiesOf(sub)).toEqual(['phone', 'wechat'])
+    } finally {
+      await other.close()
+    }
   })
 
   test('another number makes an account of its own', async () => {
