@@ -215,8 +215,9 @@ function log({ say }: Visit, { exchanges }: NativeView): Html {
 <ol class="steps" reversed>${exchanges.map(
     ({ request, headers, form, status, answer }, index) => html`<li class="step">
 <div class="step-head"><span class="badge" aria-hidden="true">${exchanges.length - index}</span><h3>${request}</h3> <span class="status" data-ok="${String(status < 500)}">HTTP ${status}</span></div>
+<p class="hint">${say('native.request')}</p>
 <pre class="code"><code>${[...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), ...(form.length > 0 ? [''] : []), ...form.map(([name, value]) => `${name}=${value}`)].join('\n')}</code></pre>
-${answer !== '' && html`<pre class="code"><code>${answer}</code></pre>`}
+${answer !== '' && html`<p class="hint">${say('native.answer')}</p><pre class="code"><code>${answer}</code></pre>`}
 </li>`,
   )}</ol>
 </section>`
