@@ -151,7 +151,7 @@ export class Settlement {
         { ...record, holder: this.#now(holder), contested: { phone: also.subjects[0] } },
         {
           step: { identity: also },
-          users: owner ? [userId, owner] : [userId],
+          users: owner ? [owner] : [],
           choices,
         },
       )
@@ -173,8 +173,9 @@ export class Settlement {
     const account = await directory.find(owner)
     if (!account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
     if (account.user.status !== 'active') throw new AppError('user.locked')
-    const { provider } = step.identity
-    if (account.identities.some((each) => each.provider === provider)) {
+    // Another request with both was faster.
+    if (account.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
+    if (account.identities.some(({ provider }) => provider === step.identity.provider)) {
       const phone = step.also?.subjects[0] ?? ''
       const kept = { ...record, pending: this.#pending(request, step), contested: { phone } }
       return this.#conflict(request, kept, { step, users: [owner], choices: ['login_existing', 'use_other_phone'] })
@@ -199,7 +200,7 @@ export class Settlement {
       if (!(error instanceof AppError) || error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(step.identity)
       const contested = { phone: step.identity.subjects[0], proof: step }
-      const users = owner ? [holder.userId, owner] : [holder.userId]
+      const users = owner ? [owner] : []
       const choices = ['login_existing', 'use_other_phone'] as const
       return this.#conflict(request, { ...record, contested }, { step, users, choices })
     }
@@ -219,6 +220,7 @@ export class Settlement {
     const detail = { users }
     await this.#deps.audit.record({
       event: 'identity.conflicted',
+      userId: record.holder?.userId,
       ...aboutOf(request),
       identityProvider: provider,
       detail,

@@ -4,6 +4,7 @@ import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { assets } from '../views/engine.ts'
 import { slowStrangers } from './anonymous-limits.ts'
+import { AppError } from './base/errors.ts'
 import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
@@ -12,8 +13,10 @@ import { buildNative } from './native.ts'
 import { adapterFactory } from './oidc/adapter.ts'
 import type { ResourceSeed } from './oidc/client-schema.ts'
 import { listen } from './oidc/events.ts'
-import { ensureKeys } from './oidc/keys.ts'
+import { dueAtMs } from './oidc/key-life.ts'
+import { advanceKeys, ensureKeys } from './oidc/key-rotation.ts'
 import { libraryPages } from './oidc/pages.ts'
+import { reconfirm } from './oidc/reconfirm.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
 import { sessionLife } from './oidc/session-life.ts'
 import { unitOfWork } from './oidc/unit-of-work.ts'
@@ -93,6 +96,9 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
         if (pending.length + unknown.length > 0) throw new Error('the schema is not the expected one')
       },
       ephemeral_store: () => store.ping(),
+      catalog: async () => {
+        await runtime.refresh()
+      },
     },
     timeoutMs: 2000,
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
@@ -108,6 +114,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     slowClientGuessing({ clock }),
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
+    native.tokenAnswers,
     libraryAnswers({
       units,
       store,
@@ -122,16 +129,23 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     pages.routes,
   ]
 
+  const silence: Middleware = (_, next) => {
+    if (runtime.isSilenced()) throw new AppError('server.unavailable')
+    return next()
+  }
+
   function equip(provider: Provider): void {
     listen(provider, { log, metrics, audit })
     provider.on('interaction.started', (ctx) => {
       const { Interaction: begun } = ctx.oidc.entities
       if (begun) pages.remember(begun).catch(reportError)
     })
-    for (const middleware of [...front, metadataBytes(), ...behindMetadata]) provider.use(middleware)
+    for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata]) provider.use(middleware)
   }
 
-  await ensureKeys({ database, sealer, clock })
+  const keyRules = { options: config.keys, lifetimes: config.lifetimes }
+  const keyChange = { database, sealer, clock, log }
+  await ensureKeys(keyChange)
   const runtime: OidcRuntime = await oidcRuntime({
     parts: {
       issuer,
@@ -141,6 +155,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
       sealer,
       clock,
+      mayContinue: reconfirm({
+        units,
+        agreements: config.agreements.filter((each) => each.reconfirm).map(({ id, version }) => `${id}@${version}`),
+      }),
       privateAddresses: config.outbound.private_addresses,
     },
     database,
@@ -148,18 +166,27 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     ownClients: [accountClient(issuer), ...(sandbox?.clients ?? [])],
     ownResources: sandbox?.resources ?? [],
     equip,
+    keyLife: {
+      dueAtMs: ({ infos }) => dueAtMs(infos, keyRules),
+      advance: () => advanceKeys({ ...keyChange, rules: keyRules }),
+    },
     onError: reportError,
   })
+
+  function gauge(): void {
+    metrics.hashQueue.set(logins.hashing.waiting())
+    for (const { use, alg, activatedAt, state } of runtime.keys().infos) {
+      if (use !== 'sig' || state !== 'current' || !activatedAt) continue
+      metrics.signingKeyAge.set({ alg }, (clock() - activatedAt.getTime()) / 1000)
+    }
+  }
 
   const listener = httpListener({
     handler: () => runtime.handler(),
     clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies }),
   })
   let metricsListener: MetricsListener | undefined
-  const timers = [
-    setInterval(() => core.sweep().catch(reportError), sweepMs).unref(),
-    setInterval(() => metrics.hashQueue.set(logins.hashing.waiting()), 1000).unref(),
-  ]
+  const timers = [setInterval(() => core.sweep().catch(reportError), sweepMs).unref(), setInterval(gauge, 1000).unref()]
 
   return {
     core,

@@ -8,6 +8,7 @@ import { passwordOptions } from './accounts/password-options.ts'
 import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
 import { mailOptions } from './mail/smtp.ts'
+import { keyOptions } from './oidc/key-life.ts'
 import { logLevels } from './ops/log.ts'
 import { smsOptions } from './sms/options.ts'
 
@@ -52,6 +53,10 @@ const agreement = z.strictObject({
     .describe('`terms`, `privacy`, …'),
   version: z.string().min(1).max(64).describe('A change asks everybody to agree again.'),
   url: documentUrl.describe('Where the text is read.'),
+  reconfirm: z
+    .boolean()
+    .default(false)
+    .describe('Whether apps with a login of their own have to agree to a new version before their next refresh.'),
   title: z
     .strictObject({
       'zh-CN': z.string().min(1).optional().describe('Title in Chinese.'),
@@ -241,6 +246,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('How long things last; a client may have its own.'),
+    keys: keyOptions.prefault({}).describe('Keys that sign tokens and cookies: the server makes and replaces them.'),
   })
 }
 

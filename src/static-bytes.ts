@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
+import { jwksCacheSeconds } from './oidc/key-life.ts'
 
 interface Bytes {
   readonly body: Buffer
@@ -10,7 +11,10 @@ interface Bytes {
 const metadataPaths = new Set(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/jwks'])
 const briefly = { 'cache-control': 'public, max-age=300' }
 const forEver = { 'cache-control': 'public, max-age=31536000, immutable' }
-const brieflyForAll = { ...briefly, 'access-control-allow-origin': '*' }
+const untilKeysChange = {
+  'cache-control': `public, max-age=${jwksCacheSeconds}`,
+  'access-control-allow-origin': '*',
+}
 
 /** Style, script and logo, from memory. Their addresses carry a hash, so they may be kept for ever. */
 export function assetBytes(assets: ReadonlyMap<string, Bytes>): Middleware {
@@ -43,7 +47,7 @@ export function metadataBytes(): Middleware {
       cache.set(ctx.path, bytes)
     }
     ctx['_matchedRouteName'] = ctx.path === '/jwks' ? 'jwks' : 'discovery'
-    answer(ctx, bytes, brieflyForAll)
+    answer(ctx, bytes, untilKeysChange)
   }
 }
 

@@ -7,6 +7,7 @@ import { networkOf } from '../../src/base/network.ts'
 import { requiresPhone } from '../../src/oidc/client-schema.ts'
 import { type AuthorizationParams, authorizationParams, type CodeIssuer } from '../../src/oidc/issue.ts'
 import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
+import type { WaitingLogin } from '../../src/oidc/reconfirm.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Visit } from '../methods/connector.ts'
@@ -113,9 +114,10 @@ export class Challenge {
   }
 
   /** An `auth_session` for an app whose tokens need an answer of the person before they go on. */
-  async reopen(session: Pick<AuthSession, 'clientId' | 'jkt' | 'userId' | 'proved'>): Promise<string> {
-    const begun = { attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
-    return this.#deps.sessions.keep({ ...begun, ...session, expiresAt: this.#deps.options.nowMs() + underWayMs })
+  async reopen({ clientId, jkt, ...proved }: WaitingLogin): Promise<string> {
+    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
+    const expiresAt = this.#deps.options.nowMs() + underWayMs
+    return this.#deps.sessions.keep({ ...begun, userId: proved.userId, proved, expiresAt })
   }
 
   /** What has to be agreed to, for the app to show. */
@@ -197,6 +199,7 @@ export class Challenge {
     }
     const method = request.fields['method'] ?? session.proved?.method ?? amr[0] ?? 'login'
     const about = { method, device: deviceName, ip: request.ip, agreements: agreed }
+    if (session.proved) issuer.end(session.proved.grantId)
     const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
     const kept: AuthSession = {
       ...{ clientId: client.clientId, jkt, attemptId: newAttemptId(), userId, deviceName, agreed, isHuman, uses: 0 },

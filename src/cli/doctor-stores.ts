@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Secret } from '../base/secret.ts'
+import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config.ts'
-import { libraryClients, loadCatalog, secretContext } from '../oidc/catalog.ts'
-import { type KeyInfo, listKeys, loadKeys } from '../oidc/keys.ts'
+import { listKeys } from '../oidc/keys.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrationStatus } from '../store/migrate.ts'
 import type { Database } from '../store/postgres.ts'
 import { redisStore } from '../store/redis.ts'
-import { sealer as buildSealer, type Sealer } from '../store/seal.ts'
 import { tableStore } from '../store/tables.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+import { checkKeys } from './doctor-keys.ts'
 import { openBare } from './migrate.ts'
 
 export interface Stores {
@@ -45,8 +44,8 @@ export async function checkStores(config: Config): Promise<Stores> {
     const reached = isUsable() ? { database, url } : undefined
     findings.push(...(await checkEphemeral(config, reached)))
     if (!reached) return { findings }
-    const keys = await listKeys(database)
-    findings.push(...(await checkKeys(keys, { config, database })))
+    const keys = await listKeys(database.knex)
+    findings.push(...(await checkKeys(keys, { config, database, nowMs: wallClockMs() })))
     return { findings, keyIds: keys.filter(({ use }) => use === 'sig').map(({ id }) => id) }
   } finally {
     await close()
@@ -148,64 +147,4 @@ async function roundTrip(store: EphemeralStore): Promise<boolean> {
   const key = `doctor:${randomUUID()}`
   await store.set(key, key, 10)
   return (await store.take<string>(key)) === key
-}
-
-async function checkKeys(
-  keys: readonly KeyInfo[],
-  { config, database }: { readonly config: Config; readonly database: Database },
-): Promise<Finding[]> {
-  if (keys.length === 0) return [warn('keys', 'there are none yet', 'the first start of the server makes them')]
-  let sealer: Sealer | undefined
-  try {
-    sealer = sealerOf(config)
-    if (sealer) await loadKeys({ database, sealer })
-  } catch (error) {
-    const advice = 'set MENSHEN_SECRET_KEY to the key that sealed them, or add that one to previous_secret_keys'
-    return [fail('secret key', `does not open the stored keys: ${reasonOf(error)}`, advice)]
-  }
-  if (!sealer) {
-    const advice = 'set MENSHEN_SECRET_KEY to the one that sealed them'
-    return [fail('secret key', 'there is none, but there are sealed keys', advice)]
-  }
-  const wrong = ['ES256', 'RS256', 'HS256'].filter(
-    (alg) => keys.filter((key) => key.alg === alg && key.state === 'current').length !== 1,
-  )
-  const states = keys.map(({ alg, use, state }) => `${use === 'cookie' ? 'cookie' : alg} ${state}`).join(', ')
-  return [
-    ok('secret key', 'opens the stored keys'),
-    wrong.length > 0
-      ? fail('keys', `not exactly one current key for ${wrong.join(', ')}: ${states}`, 'look at: menshen keys list')
-      : ok('keys', states),
-    await checkClients(database, sealer),
-  ]
-}
-
-async function checkClients(database: Database, sealer: Sealer): Promise<Finding> {
-  try {
-    const catalog = await loadCatalog(database.knex)
-    const shut = [...catalog.clients.values()].filter(({ seed, sealedSecret }) => {
-      if (sealedSecret === undefined) return false
-      try {
-        sealer.open(sealedSecret, secretContext(seed.client_id))
-        return false
-      } catch {
-        return true
-      }
-    })
-    if (shut.length > 0) {
-      const names = shut.map(({ seed }) => seed.client_id).join(', ')
-      return fail('clients', `the secrets of ${names} do not open`, 'run: menshen clients rotate-secret <client_id>')
-    }
-    const count = libraryClients(catalog, sealer).length
-    return ok('clients', `${count} clients and ${catalog.resources.size} resources registered`)
-  } catch (error) {
-    return fail('clients', reasonOf(error), 'mend or remove that row, then run: menshen clients apply')
-  }
-}
-
-/** The master key without making one, as the server would. */
-function sealerOf({ secret_key, previous_secret_keys, data_dir }: Config): Sealer | undefined {
-  const own = join(data_dir, 'secret.key')
-  const key = secret_key ?? (existsSync(own) ? new Secret(readFileSync(own, 'utf8').trim()) : undefined)
-  return key && buildSealer({ keys: [key, ...previous_secret_keys] })
 }

@@ -2,7 +2,8 @@ import type { Provider } from 'oidc-provider'
 import type { Core } from '../core.ts'
 import { adapterFactory } from '../oidc/adapter.ts'
 import { clientPolicies } from '../oidc/client-policies.ts'
-import { ensureKeys, loadKeys } from '../oidc/keys.ts'
+import { ensureKeys } from '../oidc/key-rotation.ts'
+import { loadKeys } from '../oidc/keys.ts'
 import { libraryPages } from '../oidc/pages.ts'
 import { buildProvider } from '../oidc/provider.ts'
 import { unitOfWork } from '../oidc/unit-of-work.ts'
@@ -12,8 +13,8 @@ import { unitOfWork } from '../oidc/unit-of-work.ts'
  * master key nothing is sealed that the server could not open; a database without keys gets its first ones.
  */
 export async function validatingProvider(core: Core): Promise<Provider> {
-  const { config, database, store, sealer, clock, directory } = core
-  await ensureKeys({ database, sealer, clock })
+  const { config, log, database, store, sealer, clock, directory } = core
+  await ensureKeys({ database, sealer, clock, log })
   const keys = await loadKeys({ database, sealer })
   const units = unitOfWork({ database, clock })
   const drawn = () => {
@@ -27,6 +28,7 @@ export async function validatingProvider(core: Core): Promise<Provider> {
     pages: libraryPages({ render: drawn, translate: drawn, now: () => new Date(clock()) }),
     sealer,
     clock,
+    mayContinue: () => {},
     privateAddresses: config.outbound.private_addresses,
   }
   const policies = clientPolicies({ clients: [], resources: new Map(), defaults: config.lifetimes })

@@ -32,6 +32,7 @@ const knownErrors = new Set([
   'slow_down',
   'expired_token',
   'access_denied',
+  'insufficient_authorization',
 ])
 
 /** Routes of the library that refuse with an event of their own; the token endpoint's is handled apart. */
@@ -77,9 +78,10 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
     log.info({ ...about(ctx), code: error.message, detail: detail ?? error.error_description }, 'token request refused')
     if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
       const { RefreshToken, AuthorizationCode } = ctx.oidc.entities
-      const accountId = (RefreshToken ?? AuthorizationCode)?.accountId
+      const { accountId, grantId } = RefreshToken ?? AuthorizationCode ?? {}
       const userId = isId('usr', accountId) ? accountId : undefined
-      void audit.record({ event: 'token.reused', userId, ...context(ctx), detail: { reason: detail } })
+      const about = { reason: detail, grant: grantId?.slice(0, 8) }
+      void audit.record({ event: 'token.reused', userId, ...context(ctx), detail: about })
     }
   })
 

@@ -160,6 +160,13 @@ export class CodeIssuer {
     return code.save()
   }
 
+  /** Ends a login and everything issued from it, when the request is answered. */
+  end(grantId: string): void {
+    const unit = this.#deps.units.current()
+    unit?.revokeGrant(grantId)
+    unit?.destroy('Grant', grantId)
+  }
+
   /** The same request for a browser, pushed as if by the client (RFC 9126): its address is good for one use within a minute. */
   async push(
     client: Client,

@@ -17,6 +17,7 @@ import type { Adapter } from './adapter.ts'
 import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './client-schema.ts'
+import { cookieSigner } from './cookie-signer.ts'
 import { existingGrant } from './grants.ts'
 import { challengePath } from './issue.ts'
 import type { Keys } from './keys.ts'
@@ -25,6 +26,7 @@ import { endWebGrants } from './logout.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
 import { acrValues, prompts } from './policy.ts'
+import type { reconfirm } from './reconfirm.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 export interface ProviderParts {
@@ -35,6 +37,8 @@ export interface ProviderParts {
   readonly pages: ReturnType<typeof libraryPages>
   readonly sealer: Sealer
   readonly clock: Clock
+  /** Throws where a person has to do something before tokens are refreshed. */
+  readonly mayContinue: ReturnType<typeof reconfirm>
   /** Whether clients' own addresses may be private ones. */
   readonly privateAddresses: boolean
 }
@@ -52,10 +56,11 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const lifetimesIn = (ctx: KoaContextWithOIDC | undefined) => policies.lifetimes(ctx?.oidc?.client)
 
   /** Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. */
-  async function findAccount(_: unknown, sub: string): Promise<Account | undefined> {
+  async function findAccount(ctx: unknown, sub: string, token?: unknown): Promise<Account | undefined> {
     if (!isId('usr', sub)) return undefined
     const account = units.current()?.account(sub) ?? (await directory.find(sub))
     if (account?.user.status !== 'active') return undefined
+    parts.mayContinue(ctx as KoaContextWithOIDC | undefined, token)
     return { accountId: sub, claims: async () => claimsOf(account) }
   }
 
@@ -81,7 +86,6 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     pkce: { required: () => true },
     clockTolerance: 5,
     cookies: {
-      keys: keys.cookies,
       names: sessionCookieNames(secure),
       long: longCookie(secure),
       short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
@@ -158,6 +162,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
 
   const provider = new Provider(issuer, configuration)
   provider.proxy = true
+  provider.keys = cookieSigner(keys.cookies)
   endWebGrants(provider, clients, units)
   return provider
 }

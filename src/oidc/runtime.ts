@@ -3,7 +3,8 @@ import type { Database } from '../store/postgres.ts'
 import { catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
 import { type ClientPolicies, clientPolicies } from './client-policies.ts'
 import type { ResourceSeed } from './client-schema.ts'
-import { loadKeys } from './keys.ts'
+import { silenceSeconds } from './key-life.ts'
+import { type Keys, loadKeys } from './keys.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
 import { registeredProblems } from './seed-checks.ts'
@@ -17,6 +18,8 @@ interface Dependencies {
   readonly ownResources: readonly ResourceSeed[]
   /** What every provider must carry: middleware in front of the library, listeners. */
   readonly equip: (provider: Provider) => void
+  /** What is to be done about keys by themselves, and when, in milliseconds since the epoch. */
+  readonly keyLife: { dueAtMs(keys: Keys): number; advance(): Promise<void> }
   readonly onError: (error: unknown) => void
 }
 
@@ -26,7 +29,14 @@ type Handler = ReturnType<Provider['callback']>
 export interface OidcRuntime {
   provider(): Provider
   policies(): ClientPolicies
+  keys(): Keys
+  /** For the request that has just come: where this process has not heard of the database for long, it asks before it answers. */
   handler(): Handler
+  /**
+   * SECURITY: true when it has heard nothing for so long that others may sign with keys it does not publish, and that it may publish
+   * or sign with one that was taken away. It then speaks for the database no longer.
+   */
+  isSilenced(): boolean
   /** Reads again and swaps when the catalog has changed; requests in flight finish on the provider they began with. */
   refresh(): Promise<boolean>
   close(): void
@@ -36,20 +46,56 @@ export interface OidcRuntime {
 const pollMs = 2000
 
 export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRuntime> {
-  const { database, onError } = dependencies
+  const { parts, database, keyLife, onError } = dependencies
+  const { clock } = parts
+  /** When what was heard last was asked for. */
+  let heardAtMs = clock()
   let current = await load(dependencies)
-  const timer = setInterval(() => refresh().catch(onError), pollMs).unref()
+  let [turns, heardTurn] = [0, 0]
+  let asking: Promise<boolean> | undefined
+  const timer = setInterval(() => poll().catch(onError), pollMs).unref()
 
   async function refresh(): Promise<boolean> {
-    if ((await catalogVersion(database.knex)) === current.version) return false
-    current = await load(dependencies)
-    return true
+    turns += 1
+    const [turn, askedAtMs] = [turns, clock()]
+    const isChanged = (await catalogVersion(database.knex)) !== current.version
+    const loaded = isChanged ? await load(dependencies) : current
+    // Of two that ask at once, the one that began first may end last.
+    if (turn < heardTurn) return isChanged
+    heardTurn = turn
+    heardAtMs = askedAtMs
+    current = loaded
+    return isChanged
+  }
+
+  async function poll(): Promise<void> {
+    await refresh()
+    if (keyLife.dueAtMs(current.keys) > clock()) return
+    await keyLife.advance()
+    await refresh()
+  }
+
+  /** A clock that was set back says nothing about the time that has passed. */
+  function isSilenced(): boolean {
+    const sinceMs = clock() - heardAtMs
+    return sinceMs > silenceSeconds * 1000 || sinceMs < 0
+  }
+
+  const askFirst: Handler = async (request, response) => {
+    asking ??= refresh().finally(() => {
+      asking = undefined
+    })
+    // What went wrong is told by the poll; the request is refused because of the silence.
+    await asking.catch(() => {})
+    await current.handler(request, response)
   }
 
   return {
     provider: () => current.provider,
     policies: () => current.policies,
-    handler: () => current.handler,
+    keys: () => current.keys,
+    handler: () => (isSilenced() ? askFirst : current.handler),
+    isSilenced,
     refresh,
     close: () => clearInterval(timer),
   }
@@ -58,7 +104,9 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
 async function load({ parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies) {
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
   const version = await catalogVersion(database.knex)
-  const [catalog, keys] = await Promise.all([loadCatalog(database.knex), loadKeys({ database, sealer: parts.sealer })])
+  // One after the other: where a key does not open, a query that is still on its way would keep the database from being closed.
+  const keys = await loadKeys({ database, sealer: parts.sealer })
+  const catalog = await loadCatalog(database.knex)
   const problems = registeredProblems(catalog, lifetimes)
   if (problems.length > 0) {
     throw new Error(
@@ -78,5 +126,5 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   })
   const provider = buildProvider(parts, { clients, policies, keys })
   equip(provider)
-  return { version, policies, provider, handler: provider.callback() }
+  return { version, policies, keys, provider, handler: provider.callback() }
 }

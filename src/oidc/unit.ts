@@ -42,6 +42,7 @@ export class Unit {
   readonly #insert: UnitDependencies['insert']
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #accounts = new Map<string, Account | undefined>()
+  readonly #abouts = new Map<string, string>()
   readonly #inserts = new Map<string, RecordRow>()
   readonly #deletes = new Map<string, readonly [DurableModel, string]>()
   readonly #revokedGrants = new Set<string>()
@@ -62,6 +63,11 @@ export class Unit {
   /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
   account(userId: string): Account | undefined {
     return this.#accounts.get(userId)
+  }
+
+  /** What was noted beside the grant of a token this request has read. */
+  about(grantId: string): string | undefined {
+    return this.#abouts.get(grantId)
   }
 
   find(model: DurableModel, value: string): Promise<Payload | undefined> {
@@ -267,6 +273,7 @@ export class Unit {
     const asRead = (text: string | null, expires: number | null) =>
       Promise.resolve(text === null || expires === null ? undefined : payloadOf(text, expires))
     if (grant_id) this.#reads.set(`Grant:${grant_id}`, asRead(grant_payload, row.grant_expires))
+    if (grant_id && row.grant_about) this.#abouts.set(grant_id, row.grant_about)
     if (session_uid) this.#reads.set(`uid:${session_uid}`, asRead(session_payload, row.session_expires))
     if (session_uid && session_id) this.#sessionIds.set(session_uid, session_id)
     this.#rememberAccount(row)

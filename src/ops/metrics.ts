@@ -59,6 +59,13 @@ export function createMetrics() {
       help: 'Passwords waiting for a hashing thread.',
       registers,
     }),
+    signingKeyAge: new Gauge({
+      name: 'menshen_signing_key_age_seconds',
+      help: 'How long the key that signs tokens has done so, by algorithm.',
+      labelNames: ['alg'] as const,
+      aggregator: 'max',
+      registers,
+    }),
     storeRoundTrips: new Histogram({
       name: 'menshen_request_round_trips',
       help: 'Waits for a store in one request, by route template.',

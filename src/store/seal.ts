@@ -12,6 +12,8 @@ import type { Secret } from '../base/secret.ts'
 
 /** Keeps secrets at rest under the master key. */
 export interface Sealer {
+  /** Names the current master key: whatever it seals begins with this. */
+  readonly prefix: string
   /** Encrypts for one place: `context` names table, column and row, and only the same context opens it again. */
   seal(plaintext: string, context: string): string
   /** Throws when the text was sealed for another place, under a key that is not given, or was changed. */
@@ -33,6 +35,7 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
   const byId = new Map(rings.toReversed().map((each) => [each.id, each]))
 
   return {
+    prefix: `${current.id}.`,
     seal(plaintext, context) {
       const nonce = randomBytes(nonceBytes)
       const cipher = createCipheriv(algorithm, current.sealing, nonce).setAAD(Buffer.from(context))

@@ -93,6 +93,40 @@ test('looking changes nothing: no folder, no key, no migration', async () => {
   expect(await readdir(shell.cwd)).toEqual([])
 })
 
+describe('the life of keys', () => {
+  test('says what happens next, and that a step is overdue because no server takes it', async () => {
+    const issuer = await startServer()
+    const { knex } = shell.database.database
+    expect((await examine({ ISSUER: issuer })).of('rotation')).toMatchObject([
+      { status: 'ok', detail: expect.stringMatching(/successor published 20\d\d-/) },
+    ])
+    const never = { ISSUER: issuer, MENSHEN_KEYS__ROTATE_EVERY: 'none' }
+    expect((await examine(never)).of('rotation')).toMatchObject([{ status: 'ok' }])
+    await knex('keys')
+      .where({ alg: 'RS256' })
+      .update({ activated_at: new Date(Date.now() - 91 * 86_400_000) })
+    const { status, of } = await examine({ ISSUER: issuer })
+    expect(status).toBe(0)
+    expect(of('rotation')).toMatchObject([
+      { status: 'warn', detail: expect.stringMatching(/^overdue: \S+ \(RS256\) successor published 20/) },
+    ])
+  })
+
+  test('says whether the master key of before is still needed', async () => {
+    await startServer()
+    expect((await examine()).of('previous secret keys')).toEqual([])
+    const env = {
+      MENSHEN_SECRET_KEY: Buffer.alloc(32, 9).toString('base64url'),
+      MENSHEN_PREVIOUS_SECRET_KEYS: `[${shell.env['MENSHEN_SECRET_KEY']}]`,
+    }
+    expect((await examine(env)).of('previous secret keys')).toMatchObject([
+      { status: 'warn', detail: '3 stored values are sealed under one of them', advice: 'run: menshen keys reseal' },
+    ])
+    expect((await shell.runWith(env, 'keys', 'reseal')).status).toBe(0)
+    expect((await examine(env)).of('previous secret keys')).toMatchObject([{ status: 'ok' }])
+  })
+})
+
 describe('a failure', () => {
   test('of the configuration is told whole', async () => {
     const { status, of } = await examine({ PORT: 'x', MENSHEN_NOPE: '1' })

@@ -1,9 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { decodeJwt } from 'jose'
+import * as oidc from 'openid-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { api, backendAuth, clients, redirectUri, resources } from '../support/clients.ts'
-import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import { codeVerifier, exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -160,6 +161,28 @@ describe.each(['redis', 'tables'] as const)('the life of tokens and sessions, sh
     expect(new Set(answers.map(({ body }) => body['refresh_token'])).size).toBe(1)
     for (const { body } of answers) expect((await userinfo(body['access_token'])).status).toBe(200)
     expect((await refresh(answers[0]?.body['refresh_token'], 'plain')).status).toBe(200)
+  })
+
+  test('a token bound to a key is repeated with that key alone, and a thief without it ends nothing', async () => {
+    const config = await oidc.discovery(new URL(world.issuer), 'plain', undefined, oidc.None(), {
+      execute: [oidc.allowInsecureRequests],
+    })
+    const DPoP = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256'))
+    const another = oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256'))
+    phones += 1
+    const request = startLogin(world, 'plain', redirectUri, { scope: 'openid offline_access' })
+    const back = await loginBySms(world, visitor, request, String(phones))
+    const url = new URL(back.location as string)
+    const first = await oidc.authorizationCodeGrant(config, url, { pkceCodeVerifier: codeVerifier }, undefined, {
+      DPoP,
+    })
+    const bound = (value: string | undefined, key = DPoP) =>
+      oidc.refreshTokenGrant(config, value as string, undefined, { DPoP: key })
+    const second = await bound(first.refresh_token)
+    await expect(bound(first.refresh_token, another)).rejects.toMatchObject({ error: 'invalid_grant' })
+    expect(await refresh(first.refresh_token, 'plain')).toMatchObject({ status: 400 })
+    expect((await bound(first.refresh_token)).refresh_token).toBe(second.refresh_token)
+    expect((await bound(second.refresh_token)).refresh_token).toBeTypeOf('string')
   })
 
   test('the successor cannot be read from the database', async () => {

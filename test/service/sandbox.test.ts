@@ -8,8 +8,9 @@ import { loadConfig } from '../../src/config.ts'
 import { createLog } from '../../src/ops/log.ts'
 import { consoleSms } from '../../src/sms/console.ts'
 import type { SmsMessage } from '../../src/sms/sender.ts'
-import { codeVerifier, loginBySms, startLogin, token } from '../support/login.ts'
+import { codeVerifier, exchange, loginByPassword, loginBySms, startLogin, token } from '../support/login.ts'
 import { freePort } from '../support/services.ts'
+import type { Answer } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -60,6 +61,12 @@ async function backendToken(resource?: string): Promise<string> {
   }
   const authorization = `Basic ${Buffer.from(`sandbox-backend:${secret}`).toString('base64')}`
   return (await token(world, form, { authorization })).body['access_token'] ?? ''
+}
+
+/** What a challenge wants of the next authorization request, as the demo client takes it. */
+function asked(challenge: string): Record<string, string> {
+  const wanted = [...challenge.matchAll(/(acr_values|max_age)="([^"]*)"/g)]
+  return Object.fromEntries(wanted.map(([, name = '', value = '']) => [name, value]))
 }
 
 describe('the demo API', () => {
@@ -160,6 +167,38 @@ describe('the demo API', () => {
     const machine = await call('admin', await backendToken())
     expect(machine.status).toBe(401)
     expect(machine.challenge).toContain('acr_values="urn:menshen:acr:possession"')
+  })
+
+  test('is satisfied by the new login its challenge asks for, RFC 9470, and by nothing less', async () => {
+    const [phone, password] = ['13800139006', 'grape-ladder-42-river']
+    const redirectUri = `${world.issuer}/sandbox/callback`
+    const scope = 'openid orders:read offline_access'
+    const request = (more = {}) => startLogin(world, 'sandbox-demo', redirectUri, { scope, ...more })
+    const redeem = (back: Answer) => exchange(world, 'sandbox-demo', redirectUri, back.url.href)
+    const visitor = world.visitor()
+    const tokens = await redeem(await loginBySms(world, visitor, request(), phone))
+    expect((await call('admin', tokens['access_token'])).status).toBe(200)
+    const page = await visitor.get('/account/password')
+    const form_token = /name="form_token" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
+    await visitor.post('/account/password', { form_token, new_password: password })
+
+    advanceClock(90_000)
+    const form = {
+      grant_type: 'refresh_token',
+      client_id: 'sandbox-demo',
+      refresh_token: tokens['refresh_token'] ?? '',
+    }
+    const stale = await call('admin', (await token(world, form)).body['access_token'])
+    expect(asked(stale.challenge)).toEqual({ max_age: '60' })
+    const fresh = await redeem(await loginBySms(world, visitor, request(asked(stale.challenge)), phone))
+    expect((await call('admin', fresh['access_token'])).status).toBe(200)
+
+    const other = world.visitor()
+    const known = await redeem(await loginByPassword(other, request(), phone, password))
+    const weak = await call('admin', known['access_token'])
+    expect(asked(weak.challenge)).toEqual({ acr_values: 'urn:menshen:acr:possession' })
+    const shown = await redeem(await loginBySms(world, other, request(asked(weak.challenge)), phone))
+    expect((await call('admin', shown['access_token'])).status).toBe(200)
   })
 
   test('serves the backend with the secret that the demo page prints', async () => {

@@ -195,6 +195,22 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       expect(Math.abs(Number(visited) - login - 30 * day)).toBeLessThanOrEqual(5)
     })
 
+    test('that another app keeps longer does not carry a token past the limit of its own', async () => {
+      await loggedIn('sliding')
+      expect(await signedOn('endless')).toBe(true)
+      walkTo(9 * hour * 1000)
+      const { location } = await visitor.get(startLogin(world, 'sliding', redirectUri))
+      const { access_token } = await exchange(world, 'sliding', redirectUri, location)
+      let last = 0
+      for (let at = 9 * 60 + 5; at < 12 * 60; at += 5) {
+        walkTo(at * minute * 1000)
+        if ((await userinfo(access_token)) !== 200) break
+        last = at
+      }
+      expect(last).toBe(10 * 60)
+      expect(await signedOn('endless')).toBe(true)
+    })
+
     test('is kept as long as the app that keeps it longest says, and each app has its own limit', async () => {
       await loggedIn('fixed')
       expect(await signedOn('endless')).toBe(true)
@@ -209,6 +225,13 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       walkTo(420 * day * 1000)
       expect(await signedOn('endless')).toBe(false)
     })
+  })
+
+  test('no server starts with defaults under which something registered would end first', async () => {
+    const starting = openWorld({ stores, beside: world, env: { MENSHEN_LIFETIMES__ACCESS: '3h' } })
+    await expect(starting).rejects.toThrow(
+      'client fixed: lifetimes.access: access (3h) must be shorter than session.idle (2h), which would end first',
+    )
   })
 
   test('a grant follows a policy that has become longer since', async () => {

@@ -158,6 +158,14 @@ brand: 7
     ])
   })
 
+  test('lifetimes under which something would end first by accident are told', () => {
+    const yaml = 'lifetimes: { access: 40d, session: { idle: 30s, max: none }, refresh: { idle: 30d, max: none } }'
+    expect(problems({}, yaml)).toEqual([
+      'lifetimes.session.idle: is shorter than the 60s a code lives, and would end before the login is done (menshen.yaml)',
+      'lifetimes.access: access (40d) must be shorter than refresh.idle (30d), which would end first (menshen.yaml)',
+    ])
+  })
+
   test.each([
     ['MENSHEN_SERVER__PROT', '1', 'server.prot: unknown setting; did you mean server.port? (env MENSHEN_SERVER__PROT)'],
     ['MENSHEN_SECRET_KEYS', 'x', 'secret_keys: unknown setting; did you mean secret_key? (env MENSHEN_SECRET_KEYS)'],
