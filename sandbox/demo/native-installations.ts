@@ -167,10 +167,6 @@ export class Installations {
     this.#byKey.set(key, installation)
     return { key, installation }
   }
-
-  remove(key: string): void {
-    this.#byKey.delete(key)
-  }
 }
 
 function identitiesOf({ text }: WireAnswer): readonly OwnIdentity[] {

@@ -29,7 +29,6 @@ export const ways: readonly Way[] = [
 ]
 
 export interface NativeView {
-  readonly issuer: string
   /** Why not everything is here: vendors out of reach, or this very page. */
   readonly lacks?: 'vendors' | 'page' | undefined
   readonly way: string
@@ -69,8 +68,9 @@ function screen(visit: Visit, view: NativeView): Html {
   const { challenge, notice, signedIn } = view
   const parsed = stepSchema.safeParse(challenge)
   const step = parsed.success ? parsed.data : undefined
-  // A refusal has words for people; a step that is no refusal explains itself.
-  const message = challenge?.message ?? (challenge && !step ? challenge.error : undefined)
+  // A refusal has words for people; documents, a captcha and a login that is too old explain themselves.
+  const explains = step?.step === 'agreement' || step?.step === 'captcha' || wantsFreshLogin(challenge)
+  const message = explains ? undefined : (challenge?.message ?? (challenge && !step ? challenge.error : undefined))
   return html`<section class="step screen" aria-labelledby="screen">
 <h2 id="screen">${say(signedIn && !challenge ? 'native.screen_in' : 'native.screen')}</h2>
 ${message && html`<p class="alert" role="alert">${message}</p>`}
@@ -85,10 +85,14 @@ function content(visit: Visit, view: NativeView, step: NextStep | undefined): Ht
   const asked = step && 'methods' in step ? step.methods.map(({ method }) => method) : undefined
   const wantsLogin = challenge !== undefined && !view.isBinding
   if (signedIn && !wantsLogin && view.purpose === 'login' && !view.isBinding) return home(visit, view)
-  const about = step ? `native.step_${step.step}` : undefined
+  const about = step ? `native.step_${step.step}` : wantsFreshLogin(challenge) ? 'native.step_login' : undefined
   return html`${about && html`<p>${visit.say(about)}</p>`}${choice(visit, view, asked)}${
     challenge || signedIn ? dropForm(visit, signedIn !== undefined) : undefined
   }`
+}
+
+function wantsFreshLogin(challenge: Challenge | undefined): boolean {
+  return challenge?.error === 'insufficient_user_authentication'
 }
 
 function choice(visit: Visit, view: NativeView, asked: readonly string[] | undefined): Html {
@@ -208,17 +212,26 @@ function tokens({ say }: Visit, { accessToken, claims }: NonNullable<NativeView[
 </section>`
 }
 
+/** The rest is folded: on a phone a few fill many screens. */
+const openExchanges = 4
+
 function log({ say }: Visit, { exchanges }: NativeView): Html {
-  return html`<section class="others" aria-labelledby="log">
-<h2 id="log">${say('native.log')}</h2>
-<p class="hint">${say(exchanges.length === 0 ? 'native.log_empty' : 'native.log_about')}</p>
-<ol class="steps" reversed>${exchanges.map(
+  const shown = exchanges.map(
     ({ request, headers, form, status, answer }, index) => html`<li class="step">
 <div class="step-head"><span class="badge" aria-hidden="true">${exchanges.length - index}</span><h3>${request}</h3> <span class="status" data-ok="${String(status < 500)}">HTTP ${status}</span></div>
 <p class="hint">${say('native.request')}</p>
 <pre class="code"><code>${[...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), ...(form.length > 0 ? [''] : []), ...form.map(([name, value]) => `${name}=${value}`)].join('\n')}</code></pre>
 ${answer !== '' && html`<p class="hint">${say('native.answer')}</p><pre class="code"><code>${answer}</code></pre>`}
 </li>`,
-  )}</ol>
+  )
+  return html`<section class="others" aria-labelledby="log">
+<h2 id="log">${say('native.log')}</h2>
+<p class="hint">${say(exchanges.length === 0 ? 'native.log_empty' : 'native.log_about')}</p>
+<ol class="steps" reversed>${shown.slice(0, openExchanges)}</ol>
+${
+  shown.length > openExchanges &&
+  html`<details class="fold"><summary>${say('native.log_earlier', { number: shown.length - openExchanges })}</summary>
+<ol class="steps" reversed>${shown.slice(openExchanges)}</ol></details>`
+}
 </section>`
 }

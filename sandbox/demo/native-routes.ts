@@ -39,7 +39,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
     const purpose = ctx.query['purpose'] === 'bind' ? 'bind' : 'login'
     const page = visit(ctx, path)
     const view: NativeView = {
-      ...{ issuer, challenge, isBinding, identities, notice, exchanges },
+      ...{ challenge, isBinding, identities, notice, exchanges },
       lacks: lacks(),
       way: String(ctx.query['way'] ?? ''),
       purpose: isBinding ? 'bind' : purpose,
@@ -110,6 +110,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
         break
       case 'step_up':
         installation.challenge = { error: 'insufficient_user_authentication', max_age: 0 }
+        installation.notice = undefined
         break
       case 'logout':
         await installation.client.logout().catch(() => undefined)

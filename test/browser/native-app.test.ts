@@ -50,8 +50,8 @@ const ticks = (person: Person) => person.page.getByRole('checkbox').check()
 
 /** Requests of the app as the page tells them, oldest first. */
 async function requests(person: Person): Promise<string[]> {
-  const shown = await person.page.locator('#log ~ .steps h3').allTextContents()
-  const statuses = await person.page.locator('#log ~ .steps .status').allTextContents()
+  const shown = await person.page.locator('[aria-labelledby=log] h3').allTextContents()
+  const statuses = await person.page.locator('[aria-labelledby=log] .status').allTextContents()
   return shown.map((request, index) => `${request} ${statuses[index]?.replace('HTTP ', '')}`).reverse()
 }
 
@@ -161,6 +161,7 @@ test('a WeChat nobody has is bound to an account by SMS, and a fresh login is as
   await person.presses('继续')
   await person.reads(/登录成功/)
   await person.presses('再验证一次（max_age=0）')
+  await person.reads('需要再证明一次身份')
   await looks('step-up')
   await person.enters('手机号', '13800200009')
   await person.presses('获取验证码')

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { advanceClock, resetClock } from '../../sandbox/clock.ts'
 import { type LoginAnswer, NativeClient } from '../../sandbox/demo/native-client.ts'
 import { base64url, formEncoded, jwtClaims, sha256 } from '../../sandbox/demo/native-encoding.ts'
@@ -63,11 +63,12 @@ interface Installation {
 function install(
   transport: Transport,
   through = (answer: ReturnType<Transport>, _: WireRequest) => answer,
+  { issuer }: Pick<World, 'issuer'> = world,
 ): Installation {
   const sent: WireRequest[] = []
   const stored: Installation['stored'] = { text: undefined }
   const client = new NativeClient({
-    issuer: world.issuer,
+    issuer,
     clientId: 'sandbox-app',
     scope: 'openid phone identities offline_access orders:read',
     transport: (request) => {
@@ -277,6 +278,29 @@ test('a request that wants a fresh login is handed back without a refresh', asyn
   expect(answer.status).toBe(401)
   expect(JSON.parse(answer.text)).toMatchObject({ error: 'insufficient_user_authentication', max_age: 600 })
   expect(tokenRequests(app)).toBe(before)
+})
+
+test('a refresh that waits for a document goes on once the person has agreed', async () => {
+  const documents = (version: string) => JSON.stringify([{ id: 'terms', version, url: '/terms', reconfirm: true }])
+  const before = await openWorld({ env: { MENSHEN_AGREEMENTS: documents('1') } })
+  const after = await openWorld({ beside: before, env: { MENSHEN_AGREEMENTS: documents('2') } })
+  onTestFinished(async () => {
+    await after.close()
+    await before.close()
+  })
+  let { port } = before
+  const app = install(
+    (request) => byFetch({ ...request, url: request.url.replace(/:\d+/, `:${port}`) }),
+    undefined,
+    before,
+  )
+  await app.client.login({ method: 'sms', phone: '13700010019', agreements: 'terms@1' })
+  await app.client.login({ otp: await before.otp('+8613700010019') })
+  port = after.port
+  const refused: unknown = await app.client.refresh().catch((error: unknown) => error)
+  expect(refused).toMatchObject({ message: 'insufficient_authorization', body: { step: 'agreement' } })
+  expect(await app.client.login({ agreements: 'terms@2' })).toMatchObject({ kind: 'tokens' })
+  await expect(app.client.refresh()).resolves.toBeTruthy()
 })
 
 test('SHA-256, base64url, forms and claims are those of the platform', () => {
