@@ -23,8 +23,9 @@ let blocks: readonly Block[]
 let folder: string
 
 beforeAll(async () => {
-  // The limits of a server as it comes, so that the commands work for people too.
+  // Stores and limits of a server as it comes, so that the commands work for people too.
   world = await openWorld({
+    stores: 'tables',
     env: {
       MENSHEN_SMS__LIMITS__PER_NUMBER:
         '[{ max: 1, seconds: 60 }, { max: 5, seconds: 3600 }, { max: 10, seconds: 86400 }]',

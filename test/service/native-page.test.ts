@@ -55,6 +55,25 @@ test('a password and the header Authorization are not on the page', async () => 
   expect(after).toContain('authorization: Bearer ••••••')
 })
 
+test('a token is taken from the carrier’s page that this app opened, and from it once', async () => {
+  const { carrier_token = '', openid = '' } = (await (await credential({ kind: 'univerify' })).json()) as Record<
+    string,
+    string
+  >
+  const visitor = world.visitor()
+  const left = await begin(visitor, { way: 'univerify', person: 'lilei', agree: 'on' })
+  const returnTo = new URL(new URL(left.location ?? '').searchParams.get('return_to') ?? '')
+  const back = (state: string) =>
+    `${returnTo.pathname}?${new URLSearchParams({ state, access_token: carrier_token, openid })}`
+  const state = returnTo.searchParams.get('state') ?? ''
+  expect((await visitor.get(back('of-another-app'))).status).toBe(400)
+  expect((await world.visitor().get(back(state))).status).toBe(400)
+  expect((await visitor.get(path)).text).not.toMatch(/HTTP \d/)
+  expect((await visitor.get(back(state))).status).toBe(303)
+  expect((await visitor.get(path)).text).toContain('&#34;phone_number&#34;: &#34;+8613800138000&#34;')
+  expect((await visitor.get(back(state))).status).toBe(400)
+})
+
 test('one visitor’s app is not another’s', async () => {
   const visitor = world.visitor()
   await begin(visitor, { way: 'qq_app', person: 'lilei', agree: 'on' })
