@@ -3,9 +3,11 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { revokeUser } from '../../src/oidc/revoke-user.ts'
 import { resources } from '../support/clients.ts'
 import { codeChallenge } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { resetClock, walkTo } from '../support/time.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const pkce = { code_challenge: codeChallenge, code_challenge_method: 'S256' }
@@ -226,6 +228,42 @@ describe('a document with a new version that has to be agreed to', () => {
       expect((await old.refresh(next)).access_token).toBeTruthy()
       const gone = await old.tryToken({ grant_type: 'refresh_token', refresh_token: first.refresh_token })
       expect(gone.body['error']).toBe('invalid_grant')
+
+      // Somebody else has a refresh token that was used: that is theft, and no reason to ask for consent.
+      const victim = new NativeApp(before)
+      const used = await victim.exchange(await nativeSms(before, victim, '13900040021', { agreements: 'terms@1' }))
+      const successor = await victim.refresh(used)
+      walkTo(40_000)
+      victim.through(after)
+      const stolen = await victim.tryToken({ grant_type: 'refresh_token', refresh_token: used.refresh_token })
+      expect([stolen.status, stolen.body['error']]).toEqual([400, 'invalid_grant'])
+      const ended = await victim.tryToken({ grant_type: 'refresh_token', refresh_token: successor.refresh_token })
+      expect(ended.body['error']).toBe('invalid_grant')
+    } finally {
+      resetClock()
+      await after.close()
+      await before.close()
+    }
+  })
+
+  test('an answer does not bring back a login that was ended meanwhile', async () => {
+    const documents = JSON.stringify([{ id: 'terms', version: '1', url: '/terms', reconfirm: true }])
+    const before = await openWorld({ env: { MENSHEN_AGREEMENTS: documents } })
+    await before.register({ resources, clients: nativeClients as never })
+    const newer = documents.replace('"1"', '"2"')
+    const after = await openWorld({ beside: before, env: { MENSHEN_AGREEMENTS: newer } })
+    try {
+      const app = new NativeApp(before)
+      const tokens = await app.exchange(await nativeSms(before, app, '13900040021', { agreements: 'terms@1' }))
+      const userId = (await app.claims(tokens)).sub
+      app.through(after)
+      const waits = await app.tryToken({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })
+      expect(waits.body['step']).toBe('agreement')
+      await revokeUser(before.app.core.database, userId as never)
+      app.authSession = waits.body.auth_session
+      const back = await app.challenge({ ...pkce, scope: 'openid', agreements: 'terms@2' })
+      expect(back.body).toMatchObject({ error: 'invalid_session' })
+      expect(back.body.auth_session).toBeUndefined()
     } finally {
       await after.close()
       await before.close()

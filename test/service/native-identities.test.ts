@@ -151,6 +151,7 @@ test('a login that is too old has to be renewed, and the kept auth_session does 
   expect(await owner.list()).toHaveLength(1)
   const old = await owner.send('POST', '/identities', weibo('p9'))
   expect(old).toMatchObject({ status: 401, body: { error: 'insufficient_user_authentication', max_age: 600 } })
+  expect(old.body['message_key']).toBe('errors.login.required')
   expect(old.headers.get('www-authenticate')).toBe('Bearer error="insufficient_user_authentication", max_age="600"')
   expect((await owner.send('DELETE', `/identities/${(await owner.list())[0]?.id}`)).status).toBe(401)
   await owner.app.challenge({
@@ -186,6 +187,12 @@ test('a token of another kind, scope, key or user status opens nothing', async (
     await nativeSms(world, plain, '13900030011', { scope: 'openid phone offline_access' }),
   )
   expect(await refused({ authorization: `Bearer ${tokens.access_token}` })).toEqual([401, 'invalid_token'])
+  const opaque = {
+    ...{ resource: 'https://opaque.example.com', scope: 'openid identities offline_access orders:read' },
+  }
+  const ofApi = await plain.exchange(await nativeSms(world, new NativeApp(world), '13900030012', opaque), opaque)
+  expect(ofApi.access_token).not.toContain('.')
+  expect(await refused({ authorization: `Bearer ${ofApi.access_token}` })).toEqual([401, 'invalid_token'])
   const unscoped = await plain.refresh(tokens, { scope: 'openid phone' })
   expect(await refused({ authorization: `Bearer ${unscoped.access_token}` })).toEqual([403, 'insufficient_scope'])
 

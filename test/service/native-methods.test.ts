@@ -266,6 +266,27 @@ describe('a mini program in one request', () => {
     expect(await identitiesOf(sub)).toEqual(['wechat'])
   })
 
+  test('a choice that could not be followed may be made again', async () => {
+    const env = upstreams.env(['wechat', 'qq', 'weibo', 'apple', 'github'])
+    const limits = { MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1, seconds: 600 }]' }
+    const sparing = await openWorld({ beside: world, env: { ...env, ...limits } })
+    try {
+      const owner = new NativeApp(world, 'mp')
+      const ownerSub = await subOf(owner, await nativeSms(world, owner, bare(20)))
+      await subOf(owner, await new NativeApp(world, 'mp').challenge(both('p20')))
+      const app = new NativeApp(world, 'mp')
+      expect((await app.challenge(both('p21', 'p20'))).body['step']).toBe('conflict')
+      app.through(sparing)
+      const tooSoon = await app.challenge({ choice: 'login_existing' })
+      expect([tooSoon.status, tooSoon.body['message_key']]).toEqual([429, 'errors.otp.too_soon'])
+      app.through(world)
+      expect((await app.challenge({ choice: 'login_existing' })).body['step']).toBe('otp')
+      expect(await subOf(app, await app.challenge({ otp: await world.otp(phoneOf(20)) }))).toBe(ownerSub)
+    } finally {
+      await sparing.close()
+    }
+  })
+
   test('a code that was used is refused before the vendor is asked', async () => {
     const form = both('p13')
     expect((await new NativeApp(world, 'mp').challenge(form)).status).toBe(200)
@@ -286,6 +307,16 @@ describe('an identity nobody has', () => {
     expect(asked.body['step']).toBe('login')
     expect(await subOf(app, await nativeSms(world, app, '13900020020'))).toBe(sub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'weibo'])
+  })
+
+  test('what a login is known by is no text of the app', async () => {
+    const app = new NativeApp(world)
+    await app.challenge({ method: 'weibo_app', ...brings.weibo_app('p23') })
+    await app.exchange(await app.challenge({ choice: 'new', method: 'anything at all' }))
+    const { rows } = await world.database.database.knex.raw(
+      'select about from oidc_records where about is not null order by expires_at desc',
+    )
+    expect(JSON.stringify(rows)).not.toContain('anything at all')
   })
 
   test('two first logins at once end in one user', async () => {
@@ -335,6 +366,18 @@ describe('a client that lets nobody in without a phone number', () => {
     await nativeSms(world, again, '13900020030')
     const existing = await again.challenge({ choice: 'login_existing' })
     expect(await subOf(again, existing)).toBe(ownerSub)
+  })
+
+  test('lets nobody in, and binds nothing, whose account was locked while it asked', async () => {
+    const open = new NativeApp(world)
+    const sub = await subOf(open, await enter(open, 'weibo_app', 'p22'))
+    const app = new NativeApp(world, 'strict')
+    expect((await app.challenge({ method: 'weibo_app', ...brings.weibo_app('p22') })).body['step']).toBe('bind_phone')
+    expect((await app.challenge({ method: 'sms', phone: '13900020050' })).body['step']).toBe('otp')
+    await world.app.core.directory.setStatus(sub as never, 'locked')
+    const refused = await app.challenge({ otp: await world.otp('+8613900020050') })
+    expect(refused.body).toMatchObject({ error: 'access_denied', message_key: 'errors.user.locked' })
+    expect(await identitiesOf(sub)).toEqual(['weibo'])
   })
 
   test('does so on the pages too', async () => {

@@ -234,6 +234,16 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     )
   })
 
+  test('a running server says what does not fit and goes on', async () => {
+    const lifetimes = { session: { idle: '5m', max: '1h' } }
+    await world.register({ clients: [{ ...ours, client_id: 'misfit', lifetimes }] })
+    expect(world.log.join('')).toContain(
+      'client misfit: lifetimes.access: access (10m) must be shorter than session.idle',
+    )
+    expect(world.app.runtime.policies().lifetimes({ clientId: 'misfit' }).session.idle).toBe(5 * minute)
+    await world.database.database.knex('clients').where({ client_id: 'misfit' }).delete()
+  })
+
   test('a grant follows a policy that has become longer since', async () => {
     const client = { ...ours, client_id: 'growing', lifetimes: { refresh: { idle: '30d', max: '40d' } } }
     await world.register({ clients: [client] })
