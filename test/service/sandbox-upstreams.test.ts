@@ -178,4 +178,5 @@ test('several processes behind one address share them', async () => {
   let answer = await agree(new URL(left.location ?? ''), '1001', visitor)
   while (answer.location !== undefined) answer = await visitor.get(new URL(answer.location, issuer), close)
   expect(answer.text).toContain('value="new"')
+  expect((await visitor.get('/sandbox/native')).text).toContain('去掉 WORKERS')
 })
