@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { errors, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { isId } from '../base/ids.ts'
+import { isId, type UserId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
@@ -79,9 +79,8 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
     if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
       const { RefreshToken, AuthorizationCode } = ctx.oidc.entities
       const { accountId, grantId } = RefreshToken ?? AuthorizationCode ?? {}
-      const userId = isId('usr', accountId) ? accountId : undefined
       const about = { reason: detail, grant: grantId?.slice(0, 8) }
-      void audit.record({ event: 'token.reused', userId, ...context(ctx), detail: about })
+      void audit.record({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: about })
     }
   })
 
@@ -105,18 +104,20 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
   })
 
   provider.on('grant.revoked', (ctx, grantId) => {
-    const accountId = ctx.oidc.entities.Account?.accountId
-    const userId = isId('usr', accountId) ? accountId : undefined
+    const userId = userIdOf(ctx.oidc.entities.Account?.accountId)
     void audit.record({ event: 'grant.revoked', userId, ...context(ctx), detail: { grant: grantId.slice(0, 8) } })
   })
 
   provider.on('end_session.success', (ctx) => {
-    const accountId = ctx.oidc.session?.accountId
-    const userId = isId('usr', accountId) ? accountId : undefined
+    const userId = userIdOf(ctx.oidc.session?.accountId)
     if (userId) void audit.record({ event: 'session.ended', userId, ...context(ctx) })
   })
 
   provider.on('backchannel.error', (ctx, error, client) => {
     log.warn({ ...about(ctx), client_id: client.clientId, err: error }, 'back-channel logout failed')
   })
+}
+
+function userIdOf(accountId: string | undefined): UserId | undefined {
+  return isId('usr', accountId) ? accountId : undefined
 }

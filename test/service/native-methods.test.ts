@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { exchange, loginBySms, reachLogin, startLogin } from '../support/login.ts'
+import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { type NativeAnswer, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import {
@@ -85,11 +85,7 @@ async function webSub(connection: ConnectionName, person: string): Promise<strin
     back = (await visitor.get(agreed.headers.get('location') ?? '', desk)).location ?? ''
   }
   const done = await visitor.follow(await visitor.get(new URL(back, world.issuer), desk))
-  return subInToken(await exchange(world, 'plain', redirectUri, done.location))
-}
-
-function subInToken({ id_token = '' }: Record<string, string>): string {
-  return (JSON.parse(Buffer.from(id_token.split('.')[1] ?? '', 'base64url').toString()) as { sub: string }).sub
+  return subjectOf(await exchange(world, 'plain', redirectUri, done.location))
 }
 
 const identitiesOf = async (sub: string) =>
@@ -140,7 +136,7 @@ describe('an identity proved in an app is the one a browser proves', () => {
     const bySms = new NativeApp(world)
     expect(await subOf(bySms, await nativeSms(world, bySms, bare(number)))).toBe(claims.sub)
     const back = await loginBySms(world, world.visitor(), startLogin(world, 'plain', redirectUri), bare(number))
-    expect(subInToken(await exchange(world, 'plain', redirectUri, back.location))).toBe(claims.sub)
+    expect(subjectOf(await exchange(world, 'plain', redirectUri, back.location))).toBe(claims.sub)
   })
 })
 
@@ -417,7 +413,7 @@ describe('a client that lets nobody in without a phone number', () => {
     await visitor.post(page.url, { method: 'sms', phone: '13900020040' })
     const otp = await world.otp('+8613900020040')
     const done = await visitor.follow(await visitor.post(page.url, { method: 'sms', otp }))
-    expect(subInToken(await exchange(world, 'strict-web', redirectUri, done.location))).toBe(sub)
+    expect(subjectOf(await exchange(world, 'strict-web', redirectUri, done.location))).toBe(sub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'weibo'])
   })
 })
