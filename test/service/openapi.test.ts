@@ -125,7 +125,7 @@ function readNames(): string[] {
   )
   const files = [
     ...ofApps.map((name) => new URL(name, folder)),
-    ...['challenge.ts', 'routes.ts', 'steps.ts'].map((name) => new URL(`interactions/native/${name}`, root)),
+    ...['challenge.ts', 'gate.ts', 'routes.ts', 'steps.ts'].map((name) => new URL(`interactions/native/${name}`, root)),
   ]
   const asked = /\b(?:fields|input|credential|given|response|request)\??\.?\['(\w+)'\]|\brequired\(\w+, '(\w+)'\)/g
   return files.flatMap((file) => {
