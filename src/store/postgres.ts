@@ -63,8 +63,9 @@ export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOpti
       }
     },
     async close() {
-      await knex.destroy()
+      // knex forgets the pool at once, and with it to give back what is in use: the pool would wait for that for ever.
       await Promise.all([reader.close(), pool.end()])
+      await knex.destroy()
     },
   }
 }

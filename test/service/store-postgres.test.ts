@@ -140,3 +140,21 @@ test('a statement that takes more than five seconds is given up, unless it is ma
   expect((await patient).rows[0].it).toBe('done')
   for (const query of waysOf(database, one)) expect((await query()).rows).toEqual([{ it: 1 }])
 })
+
+test('closing waits for what is under way and no longer', async () => {
+  const other = openDatabase({ url, poolSize: 8 })
+  const slow = { name: 'slow', text: "select pg_sleep(0.3), 'done' as it", values: [] }
+  const under = waysOf(other, slow).map((query) => query())
+  const transaction = other.knex.transaction(async (trx) => {
+    await trx.raw(slow.text)
+    await trx.raw('select 1')
+    return 'committed'
+  })
+  await Promise.all([other.readQuery(one), other.commitQuery(one)])
+  await other.close()
+  expect((await Promise.all(under)).map(({ rows }) => (rows[0] as unknown as { it: string }).it)).toEqual(
+    Array(3).fill('done'),
+  )
+  expect(await transaction).toBe('committed')
+  await expect(other.commitQuery(one)).rejects.toMatchObject({ code: 'server.unavailable' })
+})
