@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration, durationOrNone } from '../base/duration.ts'
 import type { Catalog } from './catalog.ts'
-import { accessLimit, fixedSeconds, type Lifetimes, lifetimesOf } from './lifetimes.ts'
+import { accessLimit, fixedSeconds, type Lifetimes, lifetimesOf, maxSeconds } from './lifetimes.ts'
 
 export type KeyUse = 'sig' | 'cookie'
 export type KeyState = 'next' | 'current' | 'previous'
@@ -55,6 +55,9 @@ export const silenceSeconds = 3600
  */
 export const signsAfterSeconds = silenceSeconds + 2 * jwksCacheSeconds
 
+/** Longer than this no browser keeps a cookie (RFC 6265bis §5.5). */
+const cookieLimitSeconds = 400 * day
+
 /** What happens to a key by itself. */
 export interface KeyStep {
   readonly step: 'publish_successor' | 'stop_signing' | 'sign' | 'remove'
@@ -88,14 +91,15 @@ export function dueAtMs(keys: readonly KeyInfo[], rules: KeyRules): number {
 
 /**
  * Seconds a key must stay after the next one took over: a process that has not heard of it signs with the old key for a while, and
- * what was signed last is valid as long as what is registered says.
+ * what was signed last is valid as long as what is registered says. A session that lives by its tokens alone does not get its cookie
+ * again before its absolute limit.
  */
 export function keepSeconds(use: KeyUse, { clients, resources }: Catalog, { options, lifetimes }: KeyRules): number {
   const policies = [lifetimes, ...[...clients.values()].map(({ seed }) => lifetimesOf(seed.lifetimes, lifetimes))]
   const ofTokens = [...resources.values()].map(({ seed }) => seed.access_token.ttl ?? 0)
   const lives =
     use === 'cookie'
-      ? policies.map(({ session }) => session.idle)
+      ? policies.map(({ session }) => Math.min(maxSeconds(session), cookieLimitSeconds))
       : [fixedSeconds.idToken, ...policies.map(({ access }) => accessLimit(access).idle), ...ofTokens]
   return Math.max(options.keep_previous, signsAfterSeconds + Math.max(...lives))
 }

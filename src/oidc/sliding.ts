@@ -30,7 +30,7 @@ export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependenc
   if (route === 'token') slideGrant(entities['RotatedRefreshToken'] as RefreshToken | undefined, ctx, dependencies)
   if (!token || !(isAskedAbout || route === 'userinfo')) return
   const session = await sessionOf(token, dependencies)
-  const expiresAt = slideToken(token, session, dependencies)
+  const expiresAt = slideToken(token, { session, grantEnd: entities.Grant?.exp }, dependencies)
   if (isAskedAbout && body && expiresAt !== undefined) body['exp'] = expiresAt
   if (session) slideSession(session, dependencies)
 }
@@ -53,20 +53,22 @@ async function sessionOf(
   return { uid: token.sessionUid, loginTs, exp: Number(exp), authorizations: authorizations as object | undefined }
 }
 
-/** Answers the new expiry, or undefined when it stays. Past its own app's `session.max` a token of the session does not slide. */
+/**
+ * Answers the new expiry, or undefined when it stays. Past its own app's `session.max` a token of the session does not slide, and
+ * none past its grant: a token of one of the last refreshes would promise what ends with its family.
+ */
 function slideToken(
   token: AccessToken | ClientCredentials,
-  session: BoundSession | undefined,
+  { session, grantEnd }: { readonly session: BoundSession | undefined; readonly grantEnd: number | undefined },
   { unit, policies, nowSeconds }: Dependencies,
 ): number | undefined {
   const resource = typeof token.aud === 'string' ? token.aud : undefined
   const { clientId, iat, exp } = token
   if (clientId === undefined || iat === undefined || exp === undefined) return undefined
   const limit = policies.accessLimit(resource, { clientId })
-  const end = session
-    ? session.loginTs + maxSeconds(policies.lifetimes({ clientId }).session)
-    : Number.POSITIVE_INFINITY
-  const target = Math.min(prolonged(limit, nowSeconds, iat), end)
+  const sessionEnd = session && session.loginTs + maxSeconds(policies.lifetimes({ clientId }).session)
+  const ends = [sessionEnd, grantEnd].map((end) => end ?? Number.POSITIVE_INFINITY)
+  const target = Math.min(prolonged(limit, nowSeconds, iat), ...ends)
   if (target - exp < worthwhileGain(limit.idle)) return undefined
   unit.slide(token.kind === 'AccessToken' ? 'AccessToken' : 'ClientCredentials', token.jti, target)
   return target

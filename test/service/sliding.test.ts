@@ -30,6 +30,16 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
           client_id: 'sliding',
           lifetimes: { access: { idle: '30m', max: '10h' }, session: { idle: '2h', max: '10h' } },
         },
+        {
+          ...ours,
+          client_id: 'brief',
+          scope: 'openid offline_access',
+          lifetimes: {
+            access: { idle: '12h', max: '2d' },
+            refresh: { idle: '1d', max: '2d' },
+            session: { idle: '1d', max: '2d' },
+          },
+        },
         { ...ours, client_id: 'fixed', lifetimes: { session: { idle: '2h', max: '10h' } } },
         { ...ours, client_id: 'days', lifetimes: { session: { idle: '14d', max: '30d' } } },
         { ...ours, client_id: 'endless', lifetimes: { session: { idle: '14d', max: 'none' } } },
@@ -99,6 +109,26 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       walkTo(131 * minute * 1000)
       expect(await userinfo(tokens['access_token'])).toBe(401)
       expect(await introspect(tokens['access_token'])).toEqual({ active: false })
+    })
+
+    test('of a late refresh does not promise to outlive the grant its family ends with', async () => {
+      const { tokens } = await loggedIn('brief', { scope: 'openid offline_access' })
+      const login = now()
+      let current = tokens
+      for (const at of [22, 44]) {
+        walkTo(at * hour * 1000)
+        const form = { grant_type: 'refresh_token', client_id: 'brief', refresh_token: current['refresh_token'] ?? '' }
+        current = (await token(world, form)).body as typeof tokens
+      }
+      const promised: number[] = []
+      for (const at of [55, 66]) {
+        walkTo(at * hour * 1000)
+        promised.push((Number((await introspect(current['access_token']))['exp']) - login) / hour)
+      }
+      expect(promised[0]).toBeCloseTo(67, 1)
+      expect(promised[1]).toBeCloseTo(72, 1)
+      walkTo(72.1 * hour * 1000)
+      expect(await introspect(current['access_token'])).toEqual({ active: false })
     })
 
     test('of a machine slides too', async () => {

@@ -62,13 +62,19 @@ test('a key stays as long as what it can have signed, by what is registered, and
   const short = rules({ keep_previous: '1s' })
   const wait = silenceSeconds + 2 * jwksCacheSeconds
   expect(keepSeconds('sig', empty, short)).toBe(hour + wait)
-  expect(keepSeconds('cookie', empty, short)).toBe(14 * day + wait)
   expect(keepSeconds('sig', slow, rules())).toBe(40 * day + wait)
-  expect(keepSeconds('cookie', slow, rules())).toBe(60 * day + wait)
 })
 
-function signedFor({ ttl, idle }: { ttl: number; idle: number }): Catalog {
-  const client = { seed: { lifetimes: { session: { idle, max: 'none' } } } }
+test('a key for cookies stays as long as the cookie of a session that only its tokens use, or as browsers keep one', () => {
+  const wait = silenceSeconds + 2 * jwksCacheSeconds
+  const empty = { clients: new Map(), resources: new Map() }
+  expect(keepSeconds('cookie', empty, rules({ keep_previous: '1s' }))).toBe(30 * day + wait)
+  expect(keepSeconds('cookie', signedFor({ ttl: day, idle: day, max: 90 * day }), rules())).toBe(90 * day + wait)
+  expect(keepSeconds('cookie', signedFor({ ttl: day, idle: day }), rules())).toBe(400 * day + wait)
+})
+
+function signedFor({ ttl, idle, max = 'none' }: { ttl: number; idle: number; max?: number | 'none' }): Catalog {
+  const client = { seed: { lifetimes: { session: { idle, max } } } }
   const resource = { seed: { access_token: { ttl } } }
   return { clients: new Map([['a', client]]), resources: new Map([['r', resource]]) } as unknown as Catalog
 }
