@@ -15,6 +15,7 @@ import type { ResourceSeed } from './oidc/client-schema.ts'
 import { listen } from './oidc/events.ts'
 import { dueAtMs } from './oidc/key-life.ts'
 import { advanceKeys, ensureKeys } from './oidc/key-rotation.ts'
+import { deliverLogouts, queueLogouts } from './oidc/logout-notices.ts'
 import { libraryPages } from './oidc/pages.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
 import { sessionLife } from './oidc/session-life.ts'
@@ -54,6 +55,8 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
 }
 
 const sweepMs = 60_000
+/** How long a client waits at most to be told of a logout, while it is there. */
+const noticesMs = 1000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
 export async function buildApp({
@@ -134,6 +137,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
 
   function equip(provider: Provider): void {
     listen(provider, { log, metrics, audit })
+    queueLogouts(provider, { database, clock })
     provider.on('interaction.started', (ctx) => {
       const { Interaction: begun } = ctx.oidc.entities
       if (begun) pages.remember(begun).catch(reportError)
@@ -175,12 +179,18 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     }
   }
 
+  const provider = () => runtime.provider()
+  const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
   const listener = httpListener({
     handler: () => runtime.handler(),
     clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies }),
   })
   let metricsListener: MetricsListener | undefined
-  const timers = [setInterval(() => core.sweep().catch(reportError), sweepMs).unref(), setInterval(gauge, 1000).unref()]
+  const timers = [
+    setInterval(() => core.sweep().catch(reportError), sweepMs).unref(),
+    setInterval(() => tellClients().catch(reportError), noticesMs).unref(),
+    setInterval(gauge, 1000).unref(),
+  ]
 
   return {
     core,

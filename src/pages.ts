@@ -131,7 +131,7 @@ function accountRooms(
   countries: (ctx: Context) => readonly Country[],
 ): AccountRooms {
   const { config, clock, sealer, directory, audit } = core
-  const { bindings, callbacks, passwords, revokeOthers } = logins
+  const { bindings, callbacks, passwords, end } = logins
   const session = accountSession({
     provider,
     directory,
@@ -154,7 +154,7 @@ function accountRooms(
       renderer,
       passwords,
       audit,
-      options: { minPasswordLength: config.password.min_length, revokeOthers },
+      options: { minPasswordLength: config.password.min_length, end },
     }),
     binding: bindingPages({
       ...common,

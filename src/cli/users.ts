@@ -5,8 +5,8 @@ import { AppError } from '../base/errors.ts'
 import { isId } from '../base/ids.ts'
 import { maskPhone, type PhoneNumber } from '../base/phone.ts'
 import type { Core } from '../core.ts'
+import { endRecords } from '../oidc/endings.ts'
 import { durableModels } from '../oidc/records.ts'
-import { revokeUser } from '../oidc/revoke-user.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open.ts'
 import { printJson, tableText } from './output.ts'
@@ -52,7 +52,7 @@ export async function show(context: CommandContext): Promise<number> {
 /** `users lock`: nobody new gets in first, then everybody who is in is put out. */
 export async function lock(context: CommandContext): Promise<number> {
   return withUser(context, async ({ user }, core) => {
-    const { database, audit } = core
+    const { database, clock, audit } = core
     const { flags } = context
     if (user.status === 'deleted') return refuse(context, `${user.id} is deleted; nothing is left to lock`)
     const count = await recordsOf(user.id, core)
@@ -67,12 +67,14 @@ export async function lock(context: CommandContext): Promise<number> {
       )
     }
     if (user.status === 'active' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
-    const ended = await revokeUser(database, user.id)
-    await audit.record({
-      event: 'user.locked',
-      userId: user.id,
-      detail: { operator: operatorOf(context), ended_records: ended },
-    })
+    const operator = operatorOf(context)
+    const { records: ended } = await endRecords(
+      { database, clock },
+      user.id,
+      { kind: 'all' },
+      { reason: 'locked', operator },
+    )
+    await audit.record({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
     const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that are out live some minutes more)`
     return tell(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)
   })

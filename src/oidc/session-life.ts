@@ -37,8 +37,9 @@ export function sessionLife({ policies, secure, clock }: Dependencies): SessionL
       const { authorizations, loginTs, exp = 0 } = session
       const now = nowSeconds()
       const life = sessionSeconds(policies().sessionLimits(authorizations), now - (loginTs ?? now))
-      if (now + life - exp < worthwhileGain(life)) return
+      // What is not worth a write is left out where the request is written.
       await session.save(life)
+      if (now + life - exp < worthwhileGain(life)) return
       ctx.cookies.set(name, session.jti, { ...longCookie(secure), overwrite: true, expires: cookieEnd(session) })
     },
 

@@ -8,6 +8,7 @@ import {
   sessionSeconds,
   worthwhileGain,
 } from './lifetimes.ts'
+import { usedPrecisionSeconds } from './records.ts'
 import type { Unit } from './unit.ts'
 
 interface Dependencies {
@@ -59,7 +60,8 @@ async function slideSession({ sessionUid }: AccessToken, { unit, policies, nowSe
   if (sessionUid === undefined || typeof session?.['loginTs'] !== 'number') return
   const limits = policies.sessionLimits(session['authorizations'] as object | undefined)
   const life = sessionSeconds(limits, nowSeconds - session['loginTs'])
-  if (nowSeconds + life - Number(session['exp']) >= worthwhileGain(life))
+  const gain = nowSeconds + life - Number(session['exp'])
+  if (gain >= worthwhileGain(life) || nowSeconds - unit.sessionUse(sessionUid) >= usedPrecisionSeconds)
     unit.slideSession(sessionUid, nowSeconds + life)
 }
 

@@ -15,7 +15,7 @@ import {
   statements,
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
-import { hideSuccessor } from './successor.ts'
+import { hideSuccessor, type Rotation } from './successor.ts'
 import { write } from './writes.ts'
 
 export interface UnitDependencies {
@@ -23,13 +23,6 @@ export interface UnitDependencies {
   readonly clock: Clock
   /** Inserts rows and resolves when they are committed. */
   readonly insert: (rows: readonly RecordRow[]) => Promise<void>
-}
-
-/** What became of a refresh token. `consumed` in seconds since the epoch, null while it is unused. */
-export interface Rotation {
-  readonly consumed: number | null
-  readonly successor: string | null
-  readonly grant_id: string
 }
 
 /**
@@ -47,7 +40,7 @@ export class Unit {
   readonly #revokedGrants = new Set<string>()
   readonly #sessions = new Map<string, SessionChange>()
   readonly #slides: Slide[] = []
-  readonly #sessionIds = new Map<string, string>()
+  readonly #seenSessions = new Map<string, { readonly id: string | undefined; readonly used: number }>()
   readonly #loadedSessions = new Map<string, { readonly id: string; readonly payload: Payload }>()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
   #successor: string | undefined
@@ -72,7 +65,11 @@ export class Unit {
       case 'Session':
         return this.#remember(model, id, this.#readSession(statements.session, id, value))
       case 'Grant':
-        return this.#remember(model, id, this.#readGrant(id))
+        return this.#remember(
+          model,
+          id,
+          this.#query(statements.grant, id).then((row) => row && payloadOf(row.payload, row.expires)),
+        )
       case 'DeviceCode':
         return this.#remember(model, id, this.#readRelated(statements.deviceCode, id))
       default:
@@ -100,9 +97,9 @@ export class Unit {
     this.#reads.set(key, Promise.resolve(payload))
   }
 
-  /** Notes who signed in where, beside a grant or session that is being saved. */
-  describe(model: 'Grant' | 'Session', value: string, about: string): void {
-    const key = `${model}:${recordId(model, value)}`
+  /** Notes who signed in where, beside a grant that is being saved. */
+  describe(grantId: string, about: string): void {
+    const key = `Grant:${grantId}`
     const row = this.#inserts.get(key)
     if (row) this.#inserts.set(key, { ...row, about })
   }
@@ -118,11 +115,11 @@ export class Unit {
       return
     }
     this.#deletes.delete(`Session:${loaded.id}`)
-    if (row.id === loaded.id && isUnchanged(loaded.payload, payload, epochSeconds(this.#clock))) return
-    this.#sessions.set(
-      row.uid,
-      sessionChange(loaded.payload, payload, { uid: row.uid, id: row.id, expiresAt: row.expiresAt }),
-    )
+    const { uid, id, expiresAt, about } = row
+    const times = { nowSeconds: epochSeconds(this.#clock), usedSeconds: this.sessionUse(uid) }
+    if (id === loaded.id && !about && isUnchanged(loaded.payload, payload, times)) return
+    const change = sessionChange(loaded.payload, payload, { uid, id, expiresAt, ...(about ? { about } : {}) })
+    this.#sessions.set(uid, change)
     this.#reads.set(`Session:${row.id}`, Promise.resolve(payload))
   }
 
@@ -144,8 +141,13 @@ export class Unit {
 
   /** The same for the session a token read in this request is bound to. */
   slideSession(uid: string, expiresAt: number): void {
-    const id = this.#sessionIds.get(uid)
+    const id = this.#seenSessions.get(uid)?.id
     if (id !== undefined) this.#slides.push({ model: 'Session', id, expiresAt })
+  }
+
+  /** When a session read in this request was last used, in seconds since the epoch, to the hour. */
+  sessionUse(uid: string): number {
+    return this.#seenSessions.get(uid)?.used ?? 0
   }
 
   consume(model: DurableModel, value: string): void {
@@ -180,6 +182,11 @@ export class Unit {
     this.#slides.length = 0
   }
 
+  /** A session as this request has read it by its cookie. */
+  sessionAsRead(uid: string): Payload | undefined {
+    return this.#loadedSessions.get(uid)?.payload
+  }
+
   /** Ends a grant and everything issued from it, at once. */
   async endGrant(grantId: string): Promise<void> {
     this.roundTrips += 1
@@ -191,25 +198,33 @@ export class Unit {
   }
 
   /**
-   * Writes everything at once; false when the value to consume had been consumed by somebody else: then nothing is added or
-   * changed, but what this request ended stays ended.
+   * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a grant is made
+   * from has ended since it was read: then nothing is added or changed, but what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
     const { model, id } = this.#consumed ?? {}
     const at = epochSeconds(this.#clock)
     const writes = {
       rows: [...this.#inserts.values()],
-      consumed: model && id ? { model, id, at, successor: this.#successor ?? null } : undefined,
+      at,
+      consumed: model && id ? { model, id, successor: this.#successor ?? null } : undefined,
       deletes: [...this.#deletes.values()],
       revokedGrants: [...this.#revokedGrants],
       sessions: [...this.#sessions.values()],
       slides: this.#slides,
+      required: this.#requiredSessions(),
     }
-    const { consumed, ...lists } = writes
+    const { consumed, at: _, ...lists } = writes
     const isNothing = !consumed && Object.values(lists).every(({ length }) => length === 0)
     if (isNothing) return true
     this.roundTrips += 1
     return write({ database: this.#database, insert: this.#insert }, writes)
+  }
+
+  /** SECURITY: without this a session that is revoked while a request has it in hand would leave a grant behind, and its tokens. */
+  #requiredSessions(): string[] {
+    if (![...this.#inserts.values()].some(({ model }) => model === 'Grant')) return []
+    return [...this.#loadedSessions].flatMap(([uid, { payload }]) => (payload['accountId'] === undefined ? [] : uid))
   }
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
@@ -249,6 +264,8 @@ export class Unit {
     if (!row) return undefined
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
+    const used = row.used ?? Number(payload['iat'] ?? 0)
+    if (row.uid) this.#seenSessions.set(row.uid, { id: jti && key, used })
     if (jti === undefined) return payload
     if (row.uid) {
       this.#loadedSessions.set(row.uid, { id: key, payload: payloadOf(row.payload, row.expires) })
@@ -257,18 +274,15 @@ export class Unit {
     return payload
   }
 
-  async #readGrant(id: string): Promise<Payload | undefined> {
-    const row = await this.#query(statements.grant, id)
-    return row && payloadOf(row.payload, row.expires)
-  }
-
   #related(row: StoredRow): Payload {
     const { grant_id, grant_payload, session_uid, session_id, session_payload } = row
-    const asRead = (text: string | null, expires: number | null) =>
-      Promise.resolve(text === null || expires === null ? undefined : payloadOf(text, expires))
-    if (grant_id) this.#reads.set(`Grant:${grant_id}`, asRead(grant_payload, row.grant_expires))
-    if (session_uid) this.#reads.set(`uid:${session_uid}`, asRead(session_payload, row.session_expires))
-    if (session_uid && session_id) this.#sessionIds.set(session_uid, session_id)
+    const { grant_expires, session_expires, session_used } = row
+    const grant = grant_payload === null ? undefined : payloadOf(grant_payload, grant_expires ?? 0)
+    const session = session_payload === null ? undefined : payloadOf(session_payload, session_expires ?? 0)
+    if (grant_id) this.#reads.set(`Grant:${grant_id}`, Promise.resolve(grant))
+    if (session_uid) this.#reads.set(`uid:${session_uid}`, Promise.resolve(session))
+    if (session_uid && session_id)
+      this.#seenSessions.set(session_uid, { id: session_id, used: session_used ?? Number(session?.['iat'] ?? 0) })
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
     if (row.consumed !== null) payload['consumed'] = row.consumed
