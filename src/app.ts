@@ -87,7 +87,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const logins = buildLogins(core, sandbox, metrics)
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure: issuer.startsWith('https:'), clock })
-  const pages = buildPages({ core, logins, provider: () => runtime.provider(), sessions })
+  const pages = buildPages({ core, logins, provider: () => runtime.provider(), policies, sessions })
   const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
@@ -153,6 +153,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       issuer,
       adapter: adapterFactory({ units, store, sealer, clock }),
       units,
+      database,
       directory,
       pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
       sealer,

@@ -12,6 +12,7 @@ import {
 import type { AccountDirectory } from '../accounts/directory.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
+import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { Adapter } from './adapter.ts'
 import { claimsByScope, claimsOf } from './claims.ts'
@@ -27,11 +28,13 @@ import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
 import { acrValues, prompts } from './policy.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
+import { whyAsked } from './why.ts'
 
 export interface ProviderParts {
   readonly issuer: string
   readonly adapter: (model: string) => Adapter
   readonly units: UnitOfWork
+  readonly database: Pick<Database, 'knex'>
   readonly directory: AccountDirectory
   readonly pages: ReturnType<typeof libraryPages>
   readonly sealer: Sealer
@@ -59,6 +62,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     if (account?.user.status !== 'active') return undefined
     return { accountId: sub, claims: async () => claimsOf(account) }
   }
+
+  const why = whyAsked({ ...parts, policies, cookie: sessionCookieNames(secure).session })
 
   const configuration: Configuration = {
     adapter,
@@ -90,7 +95,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     extraParams: { offline: keepOfflineAccess(policies) },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, clock }),
-    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn) },
+    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn, why) },
     renderError: pages.error,
     discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
     fetch: outboundFetch(parts.privateAddresses),

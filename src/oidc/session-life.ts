@@ -20,6 +20,8 @@ export interface SessionLife {
    * prolonged by its tokens too, at requests that carry no cookie. The server decides whether it is alive.
    */
   stretchCookie(ctx: KoaContextWithOIDC): void
+  /** Takes the cookie away: its session has ended here, and there is nothing to explain. */
+  forget(ctx: Context): void
 }
 
 export function sessionLife({ policies, secure, clock }: Dependencies): SessionLife {
@@ -42,6 +44,8 @@ export function sessionLife({ policies, secure, clock }: Dependencies): SessionL
       if (now + life - exp < worthwhileGain(life)) return
       ctx.cookies.set(name, session.jti, { ...longCookie(secure), overwrite: true, expires: cookieEnd(session) })
     },
+
+    forget: (ctx) => ctx.cookies.set(name, null, { ...longCookie(secure), overwrite: true }),
 
     stretchCookie(ctx) {
       const { session } = ctx.oidc

@@ -276,13 +276,12 @@ export class Unit {
 
   #related(row: StoredRow): Payload {
     const { grant_id, grant_payload, session_uid, session_id, session_payload } = row
-    const { grant_expires, session_expires, session_used } = row
-    const grant = grant_payload === null ? undefined : payloadOf(grant_payload, grant_expires ?? 0)
-    const session = session_payload === null ? undefined : payloadOf(session_payload, session_expires ?? 0)
+    const grant = grant_payload === null ? undefined : payloadOf(grant_payload, row.grant_expires ?? 0)
+    const session = session_payload === null ? undefined : payloadOf(session_payload, row.session_expires ?? 0)
     if (grant_id) this.#reads.set(`Grant:${grant_id}`, Promise.resolve(grant))
     if (session_uid) this.#reads.set(`uid:${session_uid}`, Promise.resolve(session))
     if (session_uid && session_id)
-      this.#seenSessions.set(session_uid, { id: session_id, used: session_used ?? Number(session?.['iat'] ?? 0) })
+      this.#seenSessions.set(session_uid, { id: session_id, used: row.session_used ?? Number(session?.['iat'] ?? 0) })
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
     if (row.consumed !== null) payload['consumed'] = row.consumed
