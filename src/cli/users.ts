@@ -1,15 +1,12 @@
-import type { ParsedIdentifier } from '../accounts/identifier.ts'
-import { parseIdentifier } from '../accounts/identifier.ts'
 import type { Account, Identity, UserStatus } from '../accounts/user.ts'
-import { AppError } from '../base/errors.ts'
-import { isId } from '../base/ids.ts'
 import { maskPhone, type PhoneNumber } from '../base/phone.ts'
 import type { Core } from '../core.ts'
 import { endRecords } from '../oidc/endings.ts'
 import { durableModels } from '../oidc/records.ts'
 import type { CommandContext } from './command.ts'
-import { operatorOf, refuse, withCore } from './open.ts'
+import { operatorOf, refuse } from './open.ts'
 import { printJson, tableText } from './output.ts'
+import { withUser } from './user-named.ts'
 
 /** `users show`: enough to recognise a person; subjects in full only when asked for, because terminals are recorded and shared. */
 export async function show(context: CommandContext): Promise<number> {
@@ -112,38 +109,6 @@ function tell({ flags, stdout }: CommandContext, told: Told, text: string, statu
 
 function gone(context: CommandContext): number {
   return refuse(context, 'the user was deleted at this moment')
-}
-
-async function withUser(
-  context: CommandContext,
-  work: (account: Account, core: Core) => Promise<number>,
-): Promise<number> {
-  const [typed = ''] = context.args
-  const named = read(typed)
-  if (!named) return refuse(context, notReadable)
-  return withCore(context, async (core) => {
-    const { directory } = core
-    const userId = 'id' in named ? named.id : (await directory.findByIdentifier(named))?.userId
-    const account = userId && (await directory.find(userId))
-    return account ? work(account, core) : refuse(context, `there is no user with this ${kindOf(named)}`)
-  })
-}
-
-const notReadable = 'expected the id of a user (usr_…), a phone number, an e-mail address or a user name'
-
-function read(typed: string) {
-  if (isId('usr', typed)) return { id: typed }
-  try {
-    return parseIdentifier(typed)
-  } catch (error) {
-    if (error instanceof AppError) return undefined
-    throw error
-  }
-}
-
-function kindOf(named: { readonly id: string } | ParsedIdentifier): string {
-  if ('id' in named) return 'id'
-  return { phone: 'phone number', email: 'e-mail address', username: 'user name' }[named.provider]
 }
 
 function masked({ provider }: Identity, subject: string): string {
