@@ -224,7 +224,8 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'users why',
-    summary: 'Why somebody was logged out, by a user, a session or grant, a request id, or a token on standard input.',
+    summary:
+      'Why somebody was logged out, newest first. Named by a session, grant, request id or user, or - for a token on standard input.',
     usage: '<what>',
     args: one,
     options: { client: { type: 'string', value: 'ID', summary: 'Only what this client had.' } },

@@ -82,7 +82,12 @@ export function whyAsked({ database, units, policies, clock, cookie }: Dependenc
     const max = maxSeconds(policies.lifetimes(client).session)
     if (session.past(max)) return { reason: 'max', seconds: max, at: (session.loginTs ?? 0) + max }
     // The session lives, but the app has lost its tokens and wants the person to log in again.
-    const grantId = ctx.oidc.promptPending('login') ? session.grantIdFor(client.clientId) : undefined
+    if (!ctx.oidc.promptPending('login')) return undefined
+    // As it was read: the library has given it another grant by now.
+    const authorizations = units.current()?.sessionAsRead(session.uid)?.[
+      'authorizations'
+    ] as typeof session.authorizations
+    const grantId = authorizations?.[client.clientId]?.grantId
     if (grantId === undefined || (await units.current()?.find('Grant', grantId))) return undefined
     const ended = await lastEnding(database, { grant: grantId })
     return ended?.reason === 'expired' ? undefined : (ended as Why | undefined)
