@@ -7,6 +7,10 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(
     `comment on column oidc_records.used_at is 'of sessions and tokens that slide: about when last used; null: not since it was made'`,
   )
+  await knex.raw('alter table users add column signed_out_at timestamptz')
+  await knex.raw(
+    `comment on column users.signed_out_at is 'everything ended then: a login that was proved before, but not finished, is worth nothing'`,
+  )
   await knex.raw(`
     create index audit_events_endings_idx on audit_events using gin (detail jsonb_path_ops)
     where event in ('session.ended', 'grant.revoked', 'grant.expired')

@@ -58,7 +58,8 @@ export type EndRecords = (userId: UserId, scope: EndingScope, ending: Ending) =>
  * Ends sessions, grants, codes and tokens of a user in every process at once; only JWT access tokens that are out already live to
  * their end, some minutes. In the same transaction every session and grant leaves its reason in the audit, and every client of a
  * session that asked to be told gets its notice. SECURITY: the rows are locked first. Whatever a request in flight makes of them is
- * committed by then and seen, and a request that comes later finds them gone.
+ * committed by then and seen, and a request that comes later finds them gone. When all ends, a login that was proved before and
+ * is finished later is refused too, see `findAccount` of the provider.
  */
 export async function endRecords(
   { database, clock }: Dependencies,
@@ -66,13 +67,19 @@ export async function endRecords(
   scope: EndingScope,
   { reason, ip, requestId, operator }: Ending,
 ): Promise<Ended> {
+  const at = new Date(clock())
   return database.knex.transaction(async (trx) => {
+    // Never ahead of the database: an operator's clock that is would refuse everybody who logs in next.
+    if (scope.kind === 'all')
+      await trx('users')
+        .where({ id: userId })
+        .update({ signed_out_at: trx.raw('least(?, now())', [at]) })
     await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
     const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {
       userId,
       uid: 'sessionUid' in scope ? scope.sessionUid : null,
       grantId: 'grantId' in scope ? scope.grantId : null,
-      at: new Date(clock()),
+      at,
       reason,
       ip: storedIp(ip),
       requestId: requestId ?? null,

@@ -55,11 +55,17 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const secure = issuer.startsWith('https:')
   const lifetimesIn = (ctx: KoaContextWithOIDC | undefined) => policies.lifetimes(ctx?.oidc?.client)
 
-  /** Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. */
-  async function findAccount(_: unknown, sub: string): Promise<Account | undefined> {
+  /**
+   * Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. SECURITY: nor is a user by a
+   * login from before everything of theirs was ended: who knew a password that was reset may have its proof still in hand.
+   */
+  async function findAccount(ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> {
     if (!isId('usr', sub)) return undefined
     const account = units.current()?.account(sub) ?? (await directory.find(sub))
     if (account?.user.status !== 'active') return undefined
+    const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
+    const signedOutAt = Math.floor((account.user.signedOutAt?.getTime() ?? 0) / 1000)
+    if (provedAt !== undefined && provedAt < signedOutAt) return undefined
     return { accountId: sub, claims: async () => claimsOf(account) }
   }
 

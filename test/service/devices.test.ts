@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { formToken } from '../support/account.ts'
+import { runCommand } from '../support/cli.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
@@ -195,6 +196,27 @@ describe('signing out', () => {
     }
     expect(isFirst).toBe(false)
     expect(await database.knex('oidc_records').where({ user_id: userId })).toEqual([])
+  })
+
+  test('between the proof of a login and its end: the proof is worth nothing any more, and the next one is', async () => {
+    const phone = newPhone()
+    const visitor = world.visitor()
+    const app = new NativeApp(world)
+    // The clock is set back for the proof, because what happens in one second cannot be told apart.
+    walkTo(-5000)
+    const url = startLogin(world, 'web', redirectUri, { scope: 'openid offline_access' })
+    const page = await visitor.follow(await visitor.get(url))
+    await visitor.post(page.url, { method: 'sms', phone, agreement: 'on' })
+    const proved = await visitor.post(page.url, { method: 'sms', otp: await world.otp(`+86${phone}`) })
+    const code = await nativeSms(world, app, phone)
+    resetClock()
+    const ended = await runCommand(['users', 'revoke', phone], { env: world.env, cwd: '/' })
+    expect(ended.status).toBe(0)
+    const asked = await visitor.follow(await visitor.get(proved.location ?? ''))
+    expect(asked.text).toContain('请再次验证身份')
+    await expect(app.exchange(code)).rejects.toThrow('invalid_grant')
+    const again = await loginBySms(world, visitor, url, phone)
+    expect((await exchange(world, 'web', redirectUri, again.location))['refresh_token']).toBeDefined()
   })
 
   test('at the moment of a refresh: whoever is first, no token is left', async () => {
