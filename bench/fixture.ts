@@ -4,6 +4,8 @@ import { createHash, createHmac } from 'node:crypto'
 export const issuer = 'https://id.bench.example'
 export const api = 'https://api.bench.example'
 export const redirectUri = 'https://app.bench.example/callback'
+/** A client that logs in on screens of its own; only ours knows it. */
+export const nativeClientId = 'native'
 export const clientSecret = 'b'.repeat(43)
 export const password = 'correct-horse-battery-staple'
 export const codeVerifier = 'v'.repeat(43)

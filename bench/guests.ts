@@ -1,13 +1,22 @@
+import { type OneTap, oneTapSettings, startOneTap } from '../sandbox/one-tap.ts'
 import { type AliyunSmsSimulator, startAliyunSms } from '../sandbox/simulators/aliyun-sms.ts'
 import { type GithubSimulator, startGithub } from '../sandbox/simulators/github.ts'
 import { Browsing, codeIn, expect, pathIn } from './browsing.ts'
 import { answer } from './child.ts'
 import { Connection, header, post } from './connection.ts'
-import { clientSecret, codeVerifier, type Guest, issuer, redirectUri } from './fixture.ts'
+import {
+  clientSecret,
+  codeChallenge,
+  codeVerifier,
+  type Guest,
+  issuer,
+  nativeClientId,
+  redirectUri,
+} from './fixture.ts'
 import { authorizations } from './scenarios.ts'
 
-/** How a guest logs in: with a code from a message, or through an upstream. Both vendors answer at once. */
-export const waysIn = ['sms', 'github'] as const
+/** How a guest logs in: with a code from a message, through an upstream, or by the carrier's word from an app. All vendors answer at once. */
+export const waysIn = ['sms', 'github', 'one_tap'] as const
 export type WayIn = (typeof waysIn)[number]
 
 export type GuestCalls = {
@@ -24,6 +33,7 @@ const plenty = [{ max: 1_000_000, seconds: 60 }]
 
 let github: GithubSimulator
 let aliyun: AliyunSmsSimulator
+let oneTap: OneTap
 
 async function open({ guests: count }: { readonly guests: number }) {
   const clock = () => Date.now()
@@ -42,6 +52,7 @@ async function open({ guests: count }: { readonly guests: number }) {
     signNames: [signName],
     templates: { [template]: { variables: ['code'] } },
   })
+  oneTap = await startOneTap({ issuer, clock })
   const sender = {
     type: 'aliyun',
     access_key_id: 'bench',
@@ -62,11 +73,16 @@ async function open({ guests: count }: { readonly guests: number }) {
       MENSHEN_SMS__SENDERS: JSON.stringify([sender]),
       MENSHEN_SMS__LIMITS: JSON.stringify({ per_number: plenty, per_ip: plenty, per_day_total: 1_000_000 }),
       MENSHEN_CONNECTIONS: JSON.stringify([connection]),
+      MENSHEN_ONE_TAP: JSON.stringify(oneTapSettings(oneTap)),
+      // Each guest comes from an address of its own, as they would.
+      MENSHEN_SERVER__TRUSTED_PROXIES: '[127.0.0.1]',
     },
   }
 }
 
-const proofs: Readonly<Record<WayIn, (browser: Browsing, page: string, guest: Guest) => Promise<string>>> = {
+const proofs: Readonly<
+  Record<Exclude<WayIn, 'one_tap'>, (browser: Browsing, page: string, guest: Guest) => Promise<string>>
+> = {
   async sms(browser, page, { phone }) {
     const before = aliyun.sent.length
     await browser.post(page, `method=sms&phone=${encodeURIComponent(phone)}&agreement=on`, 303, 'asking for a code')
@@ -82,7 +98,31 @@ const proofs: Readonly<Record<WayIn, (browser: Browsing, page: string, guest: Gu
   },
 }
 
+/** One request, and the exchange. */
+async function loginByOneTap(connection: Connection, { phone, githubId }: Guest): Promise<void> {
+  const { openid, access_token } = oneTap.carrier.issueUniverify(phone)
+  const challenge = new URLSearchParams({
+    client_id: nativeClientId,
+    method: 'one_tap',
+    vendor: 'univerify',
+    openid,
+    carrier_token: access_token,
+    scope: 'openid profile email offline_access',
+    code_challenge: codeChallenge,
+    code_challenge_method: 'S256',
+    agreements: 'terms@sample privacy@sample',
+  })
+  const from = `X-Forwarded-For: 10.${githubId >> 16}.${(githubId >> 8) & 255}.${githubId & 255}\r\n`
+  const done = await connection.send(post('/authorize-challenge', challenge.toString(), from))
+  expect(done, 200, 'the challenge')
+  const { authorization_code: code } = JSON.parse(done.body) as { authorization_code: string }
+  const form = `grant_type=authorization_code&client_id=${nativeClientId}&code=${code}&code_verifier=${codeVerifier}`
+  expect(await connection.send(post('/token', form)), 200, 'token')
+}
+
 async function login(way: WayIn, connection: Connection, guest: Guest): Promise<void> {
+  if (way === 'one_tap') return loginByOneTap(connection, guest)
+
   const browser = new Browsing(connection)
   const page = pathIn(await browser.get(authorizations['offline'] ?? '', 303, 'authorize'))
   await browser.get(page, 200, 'the login page')
@@ -111,5 +151,5 @@ const calls: GuestCalls = {
 }
 
 answer(calls, async () => {
-  await Promise.all([github?.close(), aliyun?.close()])
+  await Promise.all([github?.close(), aliyun?.close(), oneTap?.close()])
 })

@@ -11,6 +11,7 @@ import {
   clientSecret,
   clients,
   issuer,
+  nativeClientId,
   password,
   redirectUri,
   type ServerCalls,
@@ -79,6 +80,9 @@ async function register(): Promise<void> {
       const secret = sealer.seal(clientSecret, secretContext(client_id))
       await trx('clients').insert({ client_id, metadata, secret, ...at })
     }
+    const native = { first_party: true, application_type: 'native', token_endpoint_auth_method: 'none' }
+    const own = { client_id: nativeClientId, ...native, redirect_uris: [redirectUri], scope: clients.offline.scope }
+    await trx('clients').insert({ client_id: nativeClientId, metadata: JSON.stringify(own), secret: null, ...at })
     await bumpCatalogVersion(trx)
   })
   await app.runtime.refresh()

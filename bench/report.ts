@@ -121,15 +121,17 @@ function stormText(rows: readonly StormRow[]): string {
 
 function upstreamText(rows: readonly UpstreamRow[]): string {
   const text = table(
-    ['server', 'CPU µs/SMS login', 'CPU µs/upstream login', 'times'],
+    ['server', 'CPU µs/SMS login', 'CPU µs/upstream login', 'times', 'CPU µs/one-tap login', 'times'],
     rows.map((row) => [
       serverTitles[row.server],
       figure(row.smsMicros),
       figure(row.upstreamMicros),
       figure(row.timesSms),
+      figure(row.oneTapMicros),
+      figure(row.oneTapTimesSms),
     ]),
   )
-  return `logins from the authorization request to the tokens, with a code by SMS and through GitHub, both simulated without latency\n\n${text}`
+  return `logins from the authorization request to the tokens, with a code by SMS, through GitHub, and by one tap from an app in one request, all simulated without latency\n\n${text}`
 }
 
 function tripsText(rows: readonly TripsRow[]): string {

@@ -51,6 +51,7 @@ export class LoginAttempts {
     return this.#recorded(request, async () => {
       const before = await this.#deps.records.load(request.attemptId)
       const record = this.#agree(before, request.input)
+      await this.#holder(record)
       const step = await this.#step(request, record)
       return step.kind === 'proved' ? this.#settlement.settle(request, step, record) : step
     })
@@ -70,11 +71,11 @@ export class LoginAttempts {
    * `attempt.expired` when what was proved is over.
    */
   async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice): Promise<Outcome> {
-    const { records, options } = this.#deps
+    const { records } = this.#deps
     const record = await records.load(request.attemptId)
     if (!record.choices?.includes(choice)) throw new AppError('request.invalid')
-    const { holder, contested } = record
-    const known = holder && isFresh(holder, options.clock) ? holder : undefined
+    const { contested } = record
+    const known = await this.#holder(record)
     const pending = this.#pending(record)
     if (!known && !pending && choice !== 'login_existing') throw new AppError('attempt.expired')
     switch (choice) {
@@ -93,7 +94,12 @@ export class LoginAttempts {
         const bySms = { ...request, method: 'sms', input: { phone: contested?.phone ?? '' } }
         if (contested?.proof && known) return this.#settlement.settle(bySms, contested.proof, left)
         await records.save(request.attemptId, left)
-        return contested && this.#deps.methods.has('sms') ? this.advance(bySms) : { kind: 'login' }
+        if (!contested || !this.#deps.methods.has('sms')) return { kind: 'login' }
+        return this.advance(bySms).catch(async (error: unknown) => {
+          // Nothing was sent: only we know the number, so the same may be answered again.
+          await records.save(request.attemptId, record)
+          throw error
+        })
       }
     }
   }
@@ -134,6 +140,15 @@ export class LoginAttempts {
     if (agreements.every((each) => record.agreed.includes(each))) return record
     if (input['agreement'] === undefined) throw new AppError('agreement.required', { field: 'agreement' })
     return { ...record, agreed: agreements }
+  }
+
+  /** Who is in but for an answer. Throws `user.locked` when that account was locked or deleted since. */
+  async #holder({ holder }: AttemptRecord): Promise<AttemptRecord['holder']> {
+    const { directory, options } = this.#deps
+    if (!holder || !isFresh(holder, options.clock)) return undefined
+    const account = await directory.find(holder.userId)
+    if (account?.user.status !== 'active') throw new AppError('user.locked')
+    return holder
   }
 
   #pending({ pending }: AttemptRecord): Pending | undefined {

@@ -151,7 +151,7 @@ export class Settlement {
         { ...record, holder: this.#now(holder), contested: { phone: also.subjects[0] } },
         {
           step: { identity: also },
-          users: owner ? [userId, owner] : [userId],
+          users: owner ? [owner] : [],
           choices,
         },
       )
@@ -200,7 +200,7 @@ export class Settlement {
       if (!(error instanceof AppError) || error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(step.identity)
       const contested = { phone: step.identity.subjects[0], proof: step }
-      const users = owner ? [holder.userId, owner] : [holder.userId]
+      const users = owner ? [owner] : []
       const choices = ['login_existing', 'use_other_phone'] as const
       return this.#conflict(request, { ...record, contested }, { step, users, choices })
     }
@@ -220,6 +220,7 @@ export class Settlement {
     const detail = { users }
     await this.#deps.audit.record({
       event: 'identity.conflicted',
+      userId: record.holder?.userId,
       ...aboutOf(request),
       identityProvider: provider,
       detail,

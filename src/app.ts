@@ -17,6 +17,7 @@ import { dueAtMs } from './oidc/key-life.ts'
 import { advanceKeys, ensureKeys } from './oidc/key-rotation.ts'
 import { deliverLogouts, queueLogouts } from './oidc/logout-notices.ts'
 import { libraryPages } from './oidc/pages.ts'
+import { reconfirm } from './oidc/reconfirm.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
 import { sessionLife } from './oidc/session-life.ts'
 import { unitOfWork } from './oidc/unit-of-work.ts'
@@ -116,6 +117,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     slowClientGuessing({ clock }),
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
+    native.tokenAnswers,
     libraryAnswers({
       units,
       store,
@@ -158,6 +160,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
       sealer,
       clock,
+      mayContinue: reconfirm({
+        units,
+        agreements: config.agreements.filter((each) => each.reconfirm).map(({ id, version }) => `${id}@${version}`),
+      }),
       privateAddresses: config.outbound.private_addresses,
     },
     database,

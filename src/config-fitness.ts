@@ -78,7 +78,7 @@ export function fitness(config: Config): Unfit[] {
 
 /** Settings that are each valid but do not go together. */
 export function contradictions(config: Config): Problem[] {
-  const { issuer, sandbox, sandbox_exposed, secret_key, previous_secret_keys, server, ops } = config
+  const { issuer, sandbox, sandbox_exposed, secret_key, previous_secret_keys, server, ops, captcha } = config
   const found: Problem[] = lifetimeProblems(config.lifetimes, 'session').map(({ fields, message }) => ({
     path: `lifetimes.${fields[0]}`,
     message,
@@ -94,6 +94,12 @@ export function contradictions(config: Config): Problem[] {
   }
   if (server.port !== 0 && ops.metrics.endsWith(`:${server.port}`)) {
     found.push({ path: 'ops.metrics', message: 'is the port of the server itself' })
+  }
+  if (captcha && !sandbox && !captcha.verify_url.startsWith('https:')) {
+    found.push({
+      path: 'captcha.verify_url',
+      message: 'must be an https address outside the sandbox: it gets a secret',
+    })
   }
   return found
 }

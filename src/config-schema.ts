@@ -53,6 +53,10 @@ const agreement = z.strictObject({
     .describe('`terms`, `privacy`, …'),
   version: z.string().min(1).max(64).describe('A change asks everybody to agree again.'),
   url: documentUrl.describe('Where the text is read.'),
+  reconfirm: z
+    .boolean()
+    .default(false)
+    .describe('Whether apps with a login of their own have to agree to a new version before their next refresh.'),
   title: z
     .strictObject({
       'zh-CN': z.string().min(1).optional().describe('Title in Chinese.'),

@@ -3,7 +3,7 @@ import { AuthSessions } from '../interactions/native/auth-session.ts'
 import { Captcha } from '../interactions/native/captcha.ts'
 import { Challenge } from '../interactions/native/challenge.ts'
 import { OwnIdentities } from '../interactions/native/identities.ts'
-import { nativeRoutes, type Proofs } from '../interactions/native/routes.ts'
+import { nativeRoutes, nativeTokenAnswers, type Proofs } from '../interactions/native/routes.ts'
 import { nativeSteps } from '../interactions/native/steps.ts'
 import { httpClient } from './base/http.ts'
 import type { Core } from './core.ts'
@@ -20,6 +20,8 @@ import type { Pages } from './pages.ts'
 export interface Native {
   readonly challenge: Challenge
   readonly routes: Middleware
+  /** Goes around the library. */
+  readonly tokenAnswers: Middleware
 }
 
 interface Dependencies {
@@ -101,5 +103,9 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
   })
 
   const router = nativeRoutes({ issuer: config.issuer, challenge, identities, proofs, words })
-  return { challenge, routes: router.routes() as unknown as Middleware }
+  return {
+    challenge,
+    routes: router.routes() as unknown as Middleware,
+    tokenAnswers: nativeTokenAnswers({ challenge, words }),
+  }
 }

@@ -87,7 +87,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       agreements: [],
       cancelAllowed: false,
     },
-    { ...login, needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false },
+    { ...login, needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false, agreements: [] },
   ],
   code: [
     { channel: 'sms', maskedTarget: '138****8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },

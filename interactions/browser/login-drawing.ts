@@ -87,7 +87,13 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     switch (ask.view) {
       case 'login': {
         const view = loginView(ctx, interaction, method, values, shown, error)
-        const phoneOnly = { needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false }
+        const phoneOnly = {
+          needsPhone: true,
+          offeredMethods: ['sms'],
+          connections: [],
+          canRegister: false,
+          agreements: [],
+        }
         renderer.render(ctx, 'login', { ...view, binding, ...(needsPhone ? phoneOnly : {}) }, page)
         return
       }

@@ -20,6 +20,7 @@ interface Dependencies {
 const onceSeconds = 1800
 const attemptSeconds = 300
 
+/** Remembers in the store all processes share. */
 export function spent({ store, mac }: Dependencies): Spent {
   const keyOf = (name: string, value: string) => `spent:${mac(`${name} ${value}`)}`
   return {

@@ -7,6 +7,8 @@ import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 /** Somebody whose login needs no further proof, only an answer. */
 export interface ProvedLogin {
   readonly userId: UserId
+  /** Its grant, which the next one takes the place of. */
+  readonly grantId: string
   readonly method: string
   readonly amr: readonly string[]
   /** Seconds since the epoch. */

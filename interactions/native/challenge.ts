@@ -3,10 +3,12 @@ import type { Client } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import { displayable } from '../../src/accounts/profile.ts'
 import { AppError } from '../../src/base/errors.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import { networkOf } from '../../src/base/network.ts'
 import { requiresPhone } from '../../src/oidc/client-schema.ts'
 import { type AuthorizationParams, authorizationParams, type CodeIssuer } from '../../src/oidc/issue.ts'
-import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
+import { acrOf, requestedAcrs, requestedSubject } from '../../src/oidc/policy.ts'
+import type { WaitingLogin } from '../../src/oidc/reconfirm.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Visit } from '../methods/connector.ts'
@@ -63,6 +65,8 @@ interface Dependencies {
 const underWayMs = 600_000
 const maxUses = 60
 const choices: readonly Choice[] = ['new', 'existing', 'login_existing', 'use_other_phone', 'without_phone']
+/** What each request may say anew. */
+const hints: ReadonlySet<string> = new Set(['response_type', 'login_hint', 'ui_locales'])
 /** Parameters that are the endpoint's own business and no method's. */
 const ownFields = new Set<string>([
   ...authorizationParams,
@@ -97,10 +101,13 @@ export class Challenge {
     if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
     const attested = await request.attested(client)
     const params = found?.params ?? paramsOf(fields)
+    refuseOthers(params, fields)
     issuer.authorize(client, params)
     if (!found) await this.#count(request, jkt)
     const taken = token === undefined ? this.#begin(client, jkt) : await sessions.take(token)
     if (!taken || taken.uses >= maxUses) throw new AppError('auth_session.invalid')
+    // SECURITY: whoever ended that login meanwhile has ended what it proved.
+    if (taken.proved && !(await issuer.stands(taken.proved.grantId))) throw new AppError('auth_session.invalid')
     return this.#serve(request, client, {
       ...taken,
       params,
@@ -113,9 +120,10 @@ export class Challenge {
   }
 
   /** An `auth_session` for an app whose tokens need an answer of the person before they go on. */
-  async reopen(session: Pick<AuthSession, 'clientId' | 'jkt' | 'userId' | 'proved'>): Promise<string> {
-    const begun = { attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
-    return this.#deps.sessions.keep({ ...begun, ...session, expiresAt: this.#deps.options.nowMs() + underWayMs })
+  async reopen({ clientId, jkt, ...proved }: WaitingLogin): Promise<string> {
+    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
+    const expiresAt = this.#deps.options.nowMs() + underWayMs
+    return this.#deps.sessions.keep({ ...begun, userId: proved.userId, proved, expiresAt })
   }
 
   /** What has to be agreed to, for the app to show. */
@@ -156,13 +164,15 @@ export class Challenge {
     const { attempts } = this.#deps
     const { fields, ip, requestId, visit } = request
     const { proved, userId, agreed } = session
+    const wanted = requestedSubject(session.params ?? {})
+    if (userId && wanted !== undefined && wanted !== userId) throw new AppError('login.other_user')
     const common = {
       attemptId: session.attemptId,
       ip,
       requestId,
       visit,
       clientId: client.clientId,
-      expectedUserId: userId,
+      expectedUserId: userId ?? (wanted as UserId | undefined),
       requiresPhone: requiresPhone(client),
     }
     if (proved) {
@@ -195,8 +205,10 @@ export class Challenge {
       const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
       return { step: steps.login(wanted), authSession: await sessions.keep(kept) }
     }
-    const method = request.fields['method'] ?? session.proved?.method ?? amr[0] ?? 'login'
+    const named = options.methods.has(request.fields['method'] ?? '') ? request.fields['method'] : undefined
+    const method = session.proved?.method ?? named ?? amr[0] ?? 'login'
     const about = { method, device: deviceName, ip: request.ip, agreements: agreed }
+    if (session.proved) issuer.end(session.proved.grantId)
     const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
     const kept: AuthSession = {
       ...{ clientId: client.clientId, jkt, attemptId: newAttemptId(), userId, deviceName, agreed, isHuman, uses: 0 },
@@ -264,6 +276,14 @@ export class Challenge {
 /** No name a page could have: an app's attempt is no browser's. */
 function newAttemptId(): string {
   return `native.${randomBytes(18).toString('base64url')}`
+}
+
+/** An app that began anew under an old `auth_session` would get a code for the request, and the PKCE verifier, it has forgotten. */
+function refuseOthers(params: AuthorizationParams, fields: Input): void {
+  const other = authorizationParams.find(
+    (name) => !hints.has(name) && fields[name] !== undefined && fields[name] !== params[name],
+  )
+  if (other) throw new errors.InvalidRequest(`${other} is not that of this auth_session; begin without one`)
 }
 
 function paramsOf(fields: Input): AuthorizationParams {

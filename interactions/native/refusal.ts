@@ -14,11 +14,15 @@ export interface Refusal {
   readonly body: Readonly<Record<string, unknown>>
 }
 
+/** What only another login mends. */
+const signInAgain: ReadonlySet<string> = new Set(['invalid_token', 'insufficient_user_authentication'])
+
 /** A failure as JSON: an OAuth error, a key and a sentence for people. Throws again what is neither ours nor the protocol's. */
 export function refusalOf(ctx: Context, error: unknown, words: Words): Refusal {
   const known = error instanceof errors.OIDCProviderError ? undefined : error
   if (known !== undefined && !(known instanceof AppError)) throw error
-  const messageKey = known?.messageKey ?? 'errors.request.invalid'
+  const isOut = signInAgain.has((error as errors.OIDCProviderError).error)
+  const messageKey = known?.messageKey ?? (isOut ? 'errors.login.required' : 'errors.request.invalid')
   const message = words.forPeople(ctx, messageKey, known?.params)
   if (!known) {
     const { error: name, error_description: description, statusCode } = error as errors.OIDCProviderError

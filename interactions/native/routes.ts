@@ -1,9 +1,10 @@
 import Router from '@koa/router'
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 import { type Client, errors } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
 import { challengePath } from '../../src/oidc/issue.ts'
+import { waitingLogin } from '../../src/oidc/reconfirm.ts'
 import { readForm } from '../form.ts'
 import type { RequestState } from '../request-state.ts'
 import type { Challenge, ChallengeAnswer } from './challenge.ts'
@@ -135,6 +136,22 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
     ctx.body = description
   })
   return router
+}
+
+/**
+ * Completes the token endpoint's `insufficient_authorization` with what the app needs to go on: an `auth_session` and the step, in
+ * the words and with the status of the draft.
+ */
+export function nativeTokenAnswers({ challenge, words }: Pick<Dependencies, 'challenge' | 'words'>): Middleware {
+  return async (ctx, next) => {
+    await next()
+    const waiting = waitingLogin(ctx)
+    const { body } = ctx as { body?: { error?: unknown } }
+    if (!waiting || body?.error !== 'insufficient_authorization') return
+    const refusal = refusalOf(ctx, new AppError('agreement.required'), words)
+    const step = challenge.agreementStep({ userAgent: ctx.get('user-agent'), locale: words.locale(ctx) })
+    answer(ctx, 403, { ...refusal.body, auth_session: await challenge.reopen(waiting), ...step })
+  }
 }
 
 /** 400 for every challenge, whatever else the error is answered with: a 401 would set off the interceptors of mini programs. */

@@ -44,7 +44,14 @@ async function work(core: Core, context: CommandContext, isDryRun: boolean): Pro
   const seeds = readSeeds({ files: args, cwd, env, lifetimes: config.lifetimes })
   const refusals = await libraryProblems(seeds.clients, await validatingProvider(core))
   const check = (catalog: Catalog) =>
-    refuseAny(seeds, [...refusals, ...catalogProblems(seeds, catalog, { prune, lifetimes: config.lifetimes })])
+    refuseAny(seeds, [
+      ...refusals,
+      ...catalogProblems(seeds, catalog, {
+        prune,
+        lifetimes: config.lifetimes,
+        hasSms: config.login.methods.includes('sms'),
+      }),
+    ])
   const catalog = await loadCatalog(database.knex)
   check(catalog)
   if (isDryRun) return { plan: planChanges(catalog, seeds, { prune, sealer }), secrets: new Map() }

@@ -29,6 +29,7 @@ export async function validatingProvider(core: Core): Promise<Provider> {
     pages: libraryPages({ render: drawn, translate: drawn, now: () => new Date(clock()) }),
     sealer,
     clock,
+    mayContinue: () => {},
     privateAddresses: config.outbound.private_addresses,
   }
   const policies = clientPolicies({ clients: [], resources: new Map(), defaults: config.lifetimes })

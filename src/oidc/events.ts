@@ -34,6 +34,7 @@ const knownErrors = new Set([
   'slow_down',
   'expired_token',
   'access_denied',
+  'insufficient_authorization',
 ])
 
 /** Routes of the library that refuse with an event of their own; the token endpoint's is handled apart. */

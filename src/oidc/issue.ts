@@ -160,6 +160,18 @@ export class CodeIssuer {
     return code.save()
   }
 
+  /** Whether a login is still there: nobody has ended it, and no limit has. */
+  async stands(grantId: string): Promise<boolean> {
+    return (await this.#deps.provider().Grant.find(grantId)) !== undefined
+  }
+
+  /** Ends a login and everything issued from it, when the request is answered. */
+  end(grantId: string): void {
+    const unit = this.#deps.units.current()
+    unit?.revokeGrant(grantId)
+    unit?.destroy('Grant', grantId)
+  }
+
   /** The same request for a browser, pushed as if by the client (RFC 9126): its address is good for one use within a minute. */
   async push(
     client: Client,

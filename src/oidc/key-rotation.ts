@@ -29,6 +29,8 @@ interface Change extends Pick<KeyChangeDependencies, 'sealer'> {
 }
 
 const lockName = 'menshen:keys'
+/** Much longer than an RSA key takes. */
+const idleSeconds = 10
 
 /** Makes the first keys where there are none. Of several processes that start at once, one does. */
 export async function ensureKeys(dependencies: KeyChangeDependencies): Promise<void> {
@@ -105,6 +107,8 @@ async function changeKeys<Result>(
   work: (change: Change) => Promise<Result>,
 ): Promise<Result> {
   return database.knex.transaction(async (trx) => {
+    // The time a key is published from is read before it is: a process that was stopped in between must not publish it later.
+    await trx.raw(`set local idle_in_transaction_session_timeout = '${idleSeconds}s'`)
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [lockName])
     const records = audit({ database: { knex: trx }, clock, log })
     let isChanged = false

@@ -13,7 +13,7 @@ export function endWebGrants(provider: Provider, clients: readonly Record<string
     const { session, params, client } = ctx.oidc
     if (!unit || !session) return
     // As it was read: the library has taken the app that is left out of the session already.
-    const authorizations = (unit.sessionAsRead(session.uid)?.['authorizations'] ?? {}) as NonNullable<
+    const authorizations = (unit.sessions.byCookie(session.uid)?.payload['authorizations'] ?? {}) as NonNullable<
       typeof session.authorizations
     >
     for (const [clientId, { grantId, persistsLogout }] of Object.entries(authorizations)) {

@@ -50,6 +50,13 @@ function essentialAcrs(claims: string): readonly unknown[] {
   return data ? [data.id_token.acr.value, ...data.id_token.acr.values] : []
 }
 
+const wantedSubject = z.object({ id_token: z.object({ sub: z.object({ value: z.string() }) }) })
+
+/** Who alone may answer a request, OIDC Core §5.5.1; undefined: anybody. */
+export function requestedSubject({ claims }: { readonly claims?: string | undefined }): string | undefined {
+  return claims === undefined ? undefined : wantedSubject.safeParse(JSON.parse(claims)).data?.id_token.sub.value
+}
+
 const { Check, base } = interactionPolicy
 
 /**

@@ -27,6 +27,7 @@ import { endWebGrants } from './logout.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
 import { acrValues, prompts } from './policy.ts'
+import type { reconfirm } from './reconfirm.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { whyAsked } from './why.ts'
 
@@ -39,6 +40,8 @@ export interface ProviderParts {
   readonly pages: ReturnType<typeof libraryPages>
   readonly sealer: Sealer
   readonly clock: Clock
+  /** Throws where a person has to do something before tokens are refreshed. */
+  readonly mayContinue: ReturnType<typeof reconfirm>
   /** Whether clients' own addresses may be private ones. */
   readonly privateAddresses: boolean
 }
@@ -66,6 +69,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
     const signedOutAt = Math.floor((account.user.signedOutAt?.getTime() ?? 0) / 1000)
     if (provedAt !== undefined && provedAt < signedOutAt) return undefined
+    parts.mayContinue(ctx, token)
     return { accountId: sub, claims: async () => claimsOf(account) }
   }
 

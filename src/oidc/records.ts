@@ -39,6 +39,7 @@ export interface StoredRow {
   readonly grant_id: string | null
   readonly grant_payload: string | null
   readonly grant_expires: number | null
+  readonly grant_about: string | null
   readonly session_uid: string | null
   readonly session_id: string | null
   readonly session_payload: string | null
@@ -92,7 +93,7 @@ const seconds = (column: string) => `extract(epoch from ${column})::float8`
 
 const related = `
   t.model, t.payload, ${seconds('t.expires_at')} as expires, extract(epoch from t.consumed_at)::int as consumed,
-  t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires,
+  t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires, g.about as grant_about,
   t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires, ${seconds('s.used_at')} as session_used,
   t.user_id, ${accountJson('t.user_id')} as account
   from oidc_records t

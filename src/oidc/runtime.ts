@@ -51,6 +51,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
   /** When what was heard last was asked for. */
   let heardAtMs = clock()
   let current = await load(dependencies)
+  if (current.problems.length > 0) throw misfit(current.problems)
   let [turns, heardTurn] = [0, 0]
   let asking: Promise<boolean> | undefined
   const timer = setInterval(() => poll().catch(onError), pollMs).unref()
@@ -65,6 +66,8 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     heardTurn = turn
     heardAtMs = askedAtMs
     current = loaded
+    // What got past `clients apply`, of an older version perhaps, is told; a server that runs has keys to follow and goes on.
+    if (isChanged && loaded.problems.length > 0) onError(misfit(loaded.problems))
     return isChanged
   }
 
@@ -101,18 +104,18 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
   }
 }
 
+function misfit(problems: readonly string[]): Error {
+  return new Error(
+    `what is registered does not fit the configuration; mend it with clients apply:\n${problems.join('\n')}`,
+  )
+}
+
 async function load({ parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies) {
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
   const version = await catalogVersion(database.knex)
   // One after the other: where a key does not open, a query that is still on its way would keep the database from being closed.
   const keys = await loadKeys({ database, sealer: parts.sealer })
   const catalog = await loadCatalog(database.knex)
-  const problems = registeredProblems(catalog, lifetimes)
-  if (problems.length > 0) {
-    throw new Error(
-      `what is registered does not fit the configuration; mend it with clients apply:\n${problems.join('\n')}`,
-    )
-  }
   const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]
   const policies = clientPolicies({
     clients,
@@ -126,5 +129,6 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   })
   const provider = buildProvider(parts, { clients, policies, keys })
   equip(provider)
-  return { version, policies, keys, provider, handler: provider.callback() }
+  const problems = registeredProblems(catalog, lifetimes)
+  return { version, policies, keys, problems, provider, handler: provider.callback() }
 }

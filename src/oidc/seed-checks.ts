@@ -6,6 +6,7 @@ import {
   isProtocolScope,
   protocolScopes,
   type ResourceSeed,
+  requiresPhone,
   scopesOf,
   setsLifetime,
 } from './client-schema.ts'
@@ -14,11 +15,18 @@ import type { SeedProblem } from './seed-document.ts'
 import type { Seeds } from './seed-file.ts'
 import { meant } from './seed-messages.ts'
 
+interface CheckOptions {
+  readonly prune: boolean
+  readonly lifetimes: Lifetimes
+  /** Whether people can log in by a code to their phone. */
+  readonly hasSms: boolean
+}
+
 /** What is wrong between the files and what is registered. With `prune` only the files count. */
 export function catalogProblems(
   { resources, clients }: Seeds,
   catalog: Catalog,
-  { prune, lifetimes }: { readonly prune: boolean; readonly lifetimes: Lifetimes },
+  { prune, lifetimes, hasSms }: CheckOptions,
 ): SeedProblem[] {
   const registered = prune ? [] : [...catalog.resources.values()].map(({ seed }) => seed)
   const known = new Map(
@@ -40,6 +48,9 @@ export function catalogProblems(
     }
     if (scopesOf(seed)?.includes('identities') && !seed.first_party && !broken.has('first_party')) {
       found.push(problem(['scope'], 'identities is only for first_party clients'))
+    }
+    if (requiresPhone(seed) && !hasSms) {
+      found.push(problem(['require_phone'], 'nobody could prove a number: login.methods has no sms'))
     }
   }
   found.push(...pairProblems({ resources, clients }, catalog, { prune, lifetimes }))

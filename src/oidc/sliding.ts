@@ -30,21 +30,44 @@ export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependenc
   const token = entities.AccessToken ?? entities.ClientCredentials
   if (route === 'token') slideGrant(entities['RotatedRefreshToken'] as RefreshToken | undefined, ctx, dependencies)
   if (!token || !(isAskedAbout || route === 'userinfo')) return
-  const expiresAt = slideToken(token, dependencies)
+  const session = await sessionOf(token, dependencies)
+  const expiresAt = slideToken(token, session, dependencies)
   if (isAskedAbout && body && expiresAt !== undefined) body['exp'] = expiresAt
-  if ('sessionUid' in token && token.expiresWithSession) await slideSession(token, dependencies)
+  if (session) slideSession(session, dependencies)
 }
 
-/** Answers the new expiry, or undefined when it stays. */
+/** The browser session without which a token is worth nothing. */
+interface BoundSession {
+  readonly uid: string
+  readonly loginTs: number
+  readonly exp: number
+  readonly authorizations: object | undefined
+}
+
+async function sessionOf(
+  token: AccessToken | ClientCredentials,
+  { unit }: Dependencies,
+): Promise<BoundSession | undefined> {
+  if (!('sessionUid' in token) || token.sessionUid === undefined || !token.expiresWithSession) return undefined
+  const { loginTs, exp, authorizations } = (await unit.findSessionByUid(token.sessionUid)) ?? {}
+  if (typeof loginTs !== 'number') return undefined
+  return { uid: token.sessionUid, loginTs, exp: Number(exp), authorizations: authorizations as object | undefined }
+}
+
+/** Answers the new expiry, or undefined when it stays. Past its own app's `session.max` a token of the session does not slide. */
 function slideToken(
   token: AccessToken | ClientCredentials,
+  session: BoundSession | undefined,
   { unit, policies, nowSeconds }: Dependencies,
 ): number | undefined {
   const resource = typeof token.aud === 'string' ? token.aud : undefined
   const { clientId, iat, exp } = token
   if (clientId === undefined || iat === undefined || exp === undefined) return undefined
   const limit = policies.accessLimit(resource, { clientId })
-  const target = prolonged(limit, nowSeconds, iat)
+  const end = session
+    ? session.loginTs + maxSeconds(policies.lifetimes({ clientId }).session)
+    : Number.POSITIVE_INFINITY
+  const target = Math.min(prolonged(limit, nowSeconds, iat), end)
   if (target - exp < worthwhileGain(limit.idle)) return undefined
   unit.slide(token.kind === 'AccessToken' ? 'AccessToken' : 'ClientCredentials', token.jti, target)
   return target
@@ -55,14 +78,11 @@ function prolonged({ idle, max }: Sliding, nowSeconds: number, sinceSeconds: num
 }
 
 /** Without this an app that calls its API all day would be logged out because its user did not come by the login. */
-async function slideSession({ sessionUid }: AccessToken, { unit, policies, nowSeconds }: Dependencies): Promise<void> {
-  const session = sessionUid === undefined ? undefined : await unit.findSessionByUid(sessionUid)
-  if (sessionUid === undefined || typeof session?.['loginTs'] !== 'number') return
-  const limits = policies.sessionLimits(session['authorizations'] as object | undefined)
-  const life = sessionSeconds(limits, nowSeconds - session['loginTs'])
-  const gain = nowSeconds + life - Number(session['exp'])
-  if (gain >= worthwhileGain(life) || nowSeconds - unit.sessionUse(sessionUid) >= usedPrecisionSeconds)
-    unit.slideSession(sessionUid, nowSeconds + life)
+function slideSession(session: BoundSession, { unit, policies, nowSeconds }: Dependencies): void {
+  const { uid, loginTs, exp, authorizations } = session
+  const life = sessionSeconds(policies.sessionLimits(authorizations), nowSeconds - loginTs)
+  const isStale = nowSeconds - unit.sessions.useOf(uid) >= usedPrecisionSeconds
+  if (isStale || nowSeconds + life - exp >= worthwhileGain(life)) unit.slideSession(uid, nowSeconds + life)
 }
 
 /** A token family that may live longer than when it began needs a grant that does. */

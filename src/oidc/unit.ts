@@ -2,6 +2,7 @@ import { accountFromJson } from '../accounts/account-json.ts'
 import type { Account } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { Database } from '../store/postgres.ts'
+import { ReadSessions } from './read-sessions.ts'
 import {
   type DurableModel,
   durableModels,
@@ -35,13 +36,13 @@ export class Unit {
   readonly #insert: UnitDependencies['insert']
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #accounts = new Map<string, Account | undefined>()
+  readonly #abouts = new Map<string, string>()
   readonly #inserts = new Map<string, RecordRow>()
   readonly #deletes = new Map<string, readonly [DurableModel, string]>()
   readonly #revokedGrants = new Set<string>()
   readonly #sessions = new Map<string, SessionChange>()
   readonly #slides: Slide[] = []
-  readonly #seenSessions = new Map<string, { readonly id: string | undefined; readonly used: number }>()
-  readonly #loadedSessions = new Map<string, { readonly id: string; readonly payload: Payload }>()
+  readonly sessions = new ReadSessions()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
   #successor: string | undefined
   roundTrips = 0
@@ -55,6 +56,11 @@ export class Unit {
   /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
   account(userId: string): Account | undefined {
     return this.#accounts.get(userId)
+  }
+
+  /** What was noted beside the grant of a token this request has read. */
+  about(grantId: string): string | undefined {
+    return this.#abouts.get(grantId)
   }
 
   find(model: DurableModel, value: string): Promise<Payload | undefined> {
@@ -109,14 +115,14 @@ export class Unit {
    * merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not brought back.
    */
   saveSession(row: RecordRow, payload: Payload): void {
-    const loaded = row.uid === null ? undefined : this.#loadedSessions.get(row.uid)
+    const loaded = row.uid === null ? undefined : this.sessions.byCookie(row.uid)
     if (!loaded || row.uid === null) {
       this.save(row, payload)
       return
     }
     this.#deletes.delete(`Session:${loaded.id}`)
     const { uid, id, expiresAt, about } = row
-    const times = { nowSeconds: epochSeconds(this.#clock), usedSeconds: this.sessionUse(uid) }
+    const times = { nowSeconds: epochSeconds(this.#clock), usedSeconds: this.sessions.useOf(uid) }
     if (id === loaded.id && !about && isUnchanged(loaded.payload, payload, times)) return
     const change = sessionChange(loaded.payload, payload, { uid, id, expiresAt, ...(about ? { about } : {}) })
     this.#sessions.set(uid, change)
@@ -141,13 +147,8 @@ export class Unit {
 
   /** The same for the session a token read in this request is bound to. */
   slideSession(uid: string, expiresAt: number): void {
-    const id = this.#seenSessions.get(uid)?.id
+    const id = this.sessions.idOf(uid)
     if (id !== undefined) this.#slides.push({ model: 'Session', id, expiresAt })
-  }
-
-  /** When a session read in this request was last used, in seconds since the epoch, to the hour. */
-  sessionUse(uid: string): number {
-    return this.#seenSessions.get(uid)?.used ?? 0
   }
 
   consume(model: DurableModel, value: string): void {
@@ -182,11 +183,6 @@ export class Unit {
     this.#slides.length = 0
   }
 
-  /** A session as this request has read it by its cookie. */
-  sessionAsRead(uid: string): Payload | undefined {
-    return this.#loadedSessions.get(uid)?.payload
-  }
-
   /** Ends a grant and everything issued from it, at once. */
   async endGrant(grantId: string): Promise<void> {
     this.roundTrips += 1
@@ -204,27 +200,23 @@ export class Unit {
   async flush(): Promise<boolean> {
     const { model, id } = this.#consumed ?? {}
     const at = epochSeconds(this.#clock)
+    const rows = [...this.#inserts.values()]
     const writes = {
-      rows: [...this.#inserts.values()],
+      rows,
       at,
       consumed: model && id ? { model, id, successor: this.#successor ?? null } : undefined,
       deletes: [...this.#deletes.values()],
       revokedGrants: [...this.#revokedGrants],
       sessions: [...this.#sessions.values()],
       slides: this.#slides,
-      required: this.#requiredSessions(),
+      // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
+      required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
     }
     const { consumed, at: _, ...lists } = writes
     const isNothing = !consumed && Object.values(lists).every(({ length }) => length === 0)
     if (isNothing) return true
     this.roundTrips += 1
     return write({ database: this.#database, insert: this.#insert }, writes)
-  }
-
-  /** SECURITY: without this a session that is revoked while a request has it in hand would leave a grant behind, and its tokens. */
-  #requiredSessions(): string[] {
-    if (![...this.#inserts.values()].some(({ model }) => model === 'Grant')) return []
-    return [...this.#loadedSessions].flatMap(([uid, { payload }]) => (payload['accountId'] === undefined ? [] : uid))
   }
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
@@ -264,13 +256,15 @@ export class Unit {
     if (!row) return undefined
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
-    const used = row.used ?? Number(payload['iat'] ?? 0)
-    if (row.uid) this.#seenSessions.set(row.uid, { id: jti && key, used })
-    if (jti === undefined) return payload
-    if (row.uid) {
-      this.#loadedSessions.set(row.uid, { id: key, payload: payloadOf(row.payload, row.expires) })
-      this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
+    const byCookie = jti !== undefined
+    const read = {
+      id: byCookie ? key : undefined,
+      used: row.used,
+      payload: payloadOf(row.payload, row.expires),
+      byCookie,
     }
+    if (row.uid) this.sessions.note(row.uid, read)
+    if (row.uid && byCookie) this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
     return payload
   }
 
@@ -279,9 +273,10 @@ export class Unit {
     const grant = grant_payload === null ? undefined : payloadOf(grant_payload, row.grant_expires ?? 0)
     const session = session_payload === null ? undefined : payloadOf(session_payload, row.session_expires ?? 0)
     if (grant_id) this.#reads.set(`Grant:${grant_id}`, Promise.resolve(grant))
+    if (grant_id && row.grant_about) this.#abouts.set(grant_id, row.grant_about)
     if (session_uid) this.#reads.set(`uid:${session_uid}`, Promise.resolve(session))
-    if (session_uid && session_id)
-      this.#seenSessions.set(session_uid, { id: session_id, used: row.session_used ?? Number(session?.['iat'] ?? 0) })
+    if (session_uid && session_id && session)
+      this.sessions.note(session_uid, { id: session_id, used: row.session_used, payload: session, byCookie: false })
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
     if (row.consumed !== null) payload['consumed'] = row.consumed

@@ -84,9 +84,8 @@ export function whyAsked({ database, units, policies, clock, cookie }: Dependenc
     // The session lives, but the app has lost its tokens and wants the person to log in again.
     if (!ctx.oidc.promptPending('login')) return undefined
     // As it was read: the library has given it another grant by now.
-    const authorizations = units.current()?.sessionAsRead(session.uid)?.[
-      'authorizations'
-    ] as typeof session.authorizations
+    const asRead = units.current()?.sessions.byCookie(session.uid)?.payload
+    const authorizations = asRead?.['authorizations'] as typeof session.authorizations
     const grantId = authorizations?.[client.clientId]?.grantId
     if (grantId === undefined || (await units.current()?.find('Grant', grantId))) return undefined
     const ended = await lastEnding(database, { grant: grantId })

@@ -150,15 +150,15 @@ describe('a mini program', () => {
   beforeEach(async () => {
     world = await miniProgram()
     // A store of its own for every test, as far as tokens go.
-    const { store: fresh, end } = freshStore()
-    state = { ...kept(fresh), end }
+    const own = redisStore({ url: new Secret(redisUrl()), clock, prefix: redisPrefix() })
+    state = { ...kept(own), own }
   })
   afterEach(async () => {
-    await state.end()
+    await state.own.close()
     await world.simulator.close()
   })
 
-  let state: ReturnType<typeof kept> & { end: () => Promise<void> }
+  let state: ReturnType<typeof kept> & { readonly own: EphemeralStore }
   const settings = (id?: string) => [world.settings(id)]
   const method = (registration?: Parameters<typeof methodsOf>[1]['registration']) =>
     methodsOf(settings(), { ...state, ...(registration ? { registration } : {}) }).get('wechat_mini_program')
@@ -233,13 +233,23 @@ describe('a mini program', () => {
 
   test('shares that token with other processes, until five minutes before it ends', async () => {
     await login(method(), world.bring())
-    const other = methodsOf(settings(), { ...kept(store), shared: state.shared }).get('wechat_mini_program')
+    const other = methodsOf(settings(), kept(state.own)).get('wechat_mini_program')
     walkTo(6_890_000)
     await login(other, world.bring())
     expect(world.simulator.stableTokenCalls('wxmini').normal).toBe(1)
     walkTo(6_910_000)
     await login(other, world.bring())
     expect(world.simulator.stableTokenCalls('wxmini').normal).toBe(2)
+  })
+
+  test('shares what another process fetched anew', async () => {
+    const other = methodsOf(settings(), kept(state.own)).get('wechat_mini_program')
+    await login(other, world.bring())
+    world.simulator.faults.push({ kind: 'refuse', code: '40001', path: '/wxa/business/getuserphonenumber' })
+    await login(method(), world.bring())
+    await login(other, world.bring())
+    expect(world.simulator.stableTokenCalls('wxmini').normal).toBe(2)
+    expect(phoneCalls()).toHaveLength(4)
   })
 
   test('keeps that token so that nobody reads it in the store', async () => {
@@ -425,8 +435,3 @@ describe('what QQ, Weibo and Apple say of what an app brings', () => {
     expect([sent.get('client_id'), sent.get('redirect_uri')]).toEqual(['com.example.app', null])
   })
 })
-
-function freshStore() {
-  const fresh = redisStore({ url: new Secret(redisUrl()), clock, prefix: redisPrefix() })
-  return { store: fresh, end: () => fresh.close() }
-}

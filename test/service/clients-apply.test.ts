@@ -228,6 +228,47 @@ describe('a change', () => {
   })
 })
 
+describe('lifetimes', () => {
+  const slides = seed
+    .replace('{ format: jwt, ttl: 10m }', '{ format: opaque, sliding: { idle: 30m, max: 12h }, claims: [nickname] }')
+    .replace('lifetimes: {', 'lifetimes: { access: { idle: 20m, max: 1d },')
+
+  test('that slide are kept, shown as they were written, and told field by field when they change', async () => {
+    await shell.write('seed.yaml', slides)
+    expect((await apply('seed.yaml')).status).toBe(0)
+    expect((await apply('seed.yaml')).stdout).toBe('no changes\n')
+    await shell.write('seed.yaml', slides.replace('idle: 30m', 'idle: 45m').replace('idle: 20m', 'idle: 25m'))
+    const { stdout } = await apply('seed.yaml', '--dry-run')
+    expect(stdout).toMatch(/access_token\.sliding\.idle.*30m.*45m/)
+    expect(stdout).toMatch(/lifetimes\.access\.idle.*20m.*25m/)
+    const shown = await shell.runWith({}, 'clients', 'show', 'web', '--json')
+    expect(JSON.parse(shown.stdout)).toMatchObject({ in_force: { lifetimes: { access: { idle: '20m', max: '1d' } } } })
+  })
+
+  test('under which something would end first are refused, whichever side is in the file', async () => {
+    await shell.write('seed.yaml', slides)
+    await apply('seed.yaml')
+    const before = await version()
+    const rows = slides.split('clients:')
+    await shell.write('resources.yaml', rows[0]?.replace('max: 12h', 'max: 400d') ?? '')
+    await shell.write('web.yaml', `clients:${rows[1]?.replace('idle: 30d, max: 180d', 'idle: 20m, max: 1d')}`)
+    const longer = await apply('resources.yaml')
+    expect(longer).toMatchObject({ status: 1 })
+    expect(longer.stderr).toContain(
+      'resources.yaml:4: resources[0].access_token.sliding: sliding of https://api.example.com',
+    )
+    const shorter = await apply('web.yaml')
+    expect(shorter).toMatchObject({ status: 1 })
+    expect(shorter.stderr).toContain(
+      'web.yaml:11: clients[0].lifetimes.access: access (20m) must be shorter than refresh.idle',
+    )
+    expect(shorter.stderr).toContain(
+      'web.yaml:11: clients[0].lifetimes.refresh.idle: sliding of https://api.example.com (30m)',
+    )
+    expect(await version()).toBe(before)
+  })
+})
+
 describe('what no file names', () => {
   const rest = seed.slice(0, seed.indexOf('  - client_id: backend'))
 

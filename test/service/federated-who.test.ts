@@ -4,6 +4,7 @@ import { clients, redirectUri } from '../support/clients.ts'
 import { exchange, loginBySms, reachLogin, startLogin } from '../support/login.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock, walkTo } from '../support/time.ts'
+import { agreeAt } from '../support/upstream.ts'
 import { type ConnectionName, insideWechat, openUpstreams, type Upstreams, website } from '../support/upstreams.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -46,30 +47,11 @@ async function through(
   const headers = { 'user-agent': userAgent, 'x-forwarded-for': ip }
   const page = await reachLogin(visitor, start())
   const { location = '' } = await visitor.post(page.url, { method: connection, agreement: 'on' }, headers)
-  const back = await answered(visitor, connection, { person, location, headers })
+  const back = await agreeAt(upstreams, visitor, { connection, person, location, headers })
   return {
     visitor,
     answer: await visitor.follow(await visitor.get(new URL(back.location ?? '', world.issuer), headers)),
   }
-}
-
-async function answered(
-  visitor: Visitor,
-  connection: ConnectionName,
-  { person, location, headers }: { person: string; location: string; headers: Readonly<Record<string, string>> },
-): Promise<Answer> {
-  if (connection === 'apple') {
-    const { fields } = upstreams.apple.authorize(person, location)
-    return visitor.post('/callback/apple', fields, { ...headers, 'sec-fetch-site': 'cross-site' })
-  }
-  if (connection === 'silent') {
-    upstreams.wechat.signIn(person)
-    const silent = await fetch(location, { redirect: 'manual', headers })
-    return visitor.get(silent.headers.get('location') ?? '', headers)
-  }
-  const body = new URLSearchParams({ person, decision: 'accept' })
-  const agreed = await fetch(location, { method: 'POST', body, redirect: 'manual', headers })
-  return visitor.get(agreed.headers.get('location') ?? '', headers)
 }
 
 async function subOf(answer: Answer): Promise<UserId> {

@@ -104,6 +104,20 @@ describe.each(['redis', 'tables'] as const)(
       expect(errors.filter((each) => each === 'invalid_session')).toHaveLength(4)
     })
 
+    test('an auth_session stays with the request it began with', async () => {
+      const app = new NativeApp(world)
+      await app.challenge({ method: 'sms', phone: '13900010020' })
+      const kept = app.authSession
+      const anew = { code_challenge: 'A'.repeat(43), code_challenge_method: 'S256' }
+      const refused = await app.challenge({ ...anew, otp: await world.otp('+8613900010020') })
+      expect(refused.body).toMatchObject({ error: 'invalid_request' })
+      expect(refused.body['error_description']).toContain('code_challenge')
+      app.authSession = kept
+      const same = { ...pkce, response_type: 'code', scope: 'openid phone offline_access', ui_locales: 'en' }
+      const done = await app.challenge({ ...same, otp: await world.otp('+8613900010020') })
+      expect((await app.exchange(done)).access_token).toBeTruthy()
+    })
+
     test('an auth_session ends after ten idle minutes and after sixty requests', async () => {
       vi.useFakeTimers({ toFake: ['Date'] })
       try {
@@ -292,6 +306,22 @@ describe.each(['redis', 'tables'] as const)(
       expect(
         await world.app.core.directory.ownerOf({ provider: 'phone', subjects: ['+8613900010010'], profile: {} }),
       ).toBeUndefined()
+    })
+
+    test('a request for one person is answered for nobody else, and makes nobody an account', async () => {
+      const form = { claims: JSON.stringify({ id_token: { sub: { value: 'usr_other' } } }) }
+      const app = new NativeApp(world)
+      const other = await nativeSms(world, app, '13900010021', form)
+      expect(other.body).toMatchObject({ error: 'access_denied', message_key: 'errors.login.other_user' })
+      expect(
+        await world.app.core.directory.ownerOf({ provider: 'phone', subjects: ['+8613900010021'], profile: {} }),
+      ).toBeUndefined()
+      const first = new NativeApp(world)
+      const { sub } = await first.claims(await first.exchange(await nativeSms(world, first, '13900010021')))
+      const own = { claims: JSON.stringify({ id_token: { sub: { value: sub } } }) }
+      expect((await nativeSms(world, new NativeApp(world), '13900010021', own)).status).toBe(200)
+      const stepUp = await first.challenge({ ...pkce, ...form, method: 'sms', phone: '13900010021' })
+      expect(stepUp.body['message_key']).toBe('errors.login.other_user')
     })
 
     test('a login that does not reach the wanted acr is asked for another method', async () => {

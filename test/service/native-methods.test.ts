@@ -14,6 +14,7 @@ import {
   qqMobileApp,
   type Upstreams,
 } from '../support/upstreams.ts'
+import { countWaits } from '../support/waits.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -265,6 +266,27 @@ describe('a mini program in one request', () => {
     expect(await identitiesOf(sub)).toEqual(['wechat'])
   })
 
+  test('a choice that could not be followed may be made again', async () => {
+    const env = upstreams.env(['wechat', 'qq', 'weibo', 'apple', 'github'])
+    const limits = { MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1, seconds: 600 }]' }
+    const sparing = await openWorld({ beside: world, env: { ...env, ...limits } })
+    try {
+      const owner = new NativeApp(world, 'mp')
+      const ownerSub = await subOf(owner, await nativeSms(world, owner, bare(20)))
+      await subOf(owner, await new NativeApp(world, 'mp').challenge(both('p20')))
+      const app = new NativeApp(world, 'mp')
+      expect((await app.challenge(both('p21', 'p20'))).body['step']).toBe('conflict')
+      app.through(sparing)
+      const tooSoon = await app.challenge({ choice: 'login_existing' })
+      expect([tooSoon.status, tooSoon.body['message_key']]).toEqual([429, 'errors.otp.too_soon'])
+      app.through(world)
+      expect((await app.challenge({ choice: 'login_existing' })).body['step']).toBe('otp')
+      expect(await subOf(app, await app.challenge({ otp: await world.otp(phoneOf(20)) }))).toBe(ownerSub)
+    } finally {
+      await sparing.close()
+    }
+  })
+
   test('a code that was used is refused before the vendor is asked', async () => {
     const form = both('p13')
     expect((await new NativeApp(world, 'mp').challenge(form)).status).toBe(200)
@@ -285,6 +307,16 @@ describe('an identity nobody has', () => {
     expect(asked.body['step']).toBe('login')
     expect(await subOf(app, await nativeSms(world, app, '13900020020'))).toBe(sub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'weibo'])
+  })
+
+  test('what a login is known by is no text of the app', async () => {
+    const app = new NativeApp(world)
+    await app.challenge({ method: 'weibo_app', ...brings.weibo_app('p23') })
+    await app.exchange(await app.challenge({ choice: 'new', method: 'anything at all' }))
+    const { rows } = await world.database.database.knex.raw(
+      'select about from oidc_records where about is not null order by expires_at desc',
+    )
+    expect(JSON.stringify(rows)).not.toContain('anything at all')
   })
 
   test('two first logins at once end in one user', async () => {
@@ -336,6 +368,18 @@ describe('a client that lets nobody in without a phone number', () => {
     expect(await subOf(again, existing)).toBe(ownerSub)
   })
 
+  test('lets nobody in, and binds nothing, whose account was locked while it asked', async () => {
+    const open = new NativeApp(world)
+    const sub = await subOf(open, await enter(open, 'weibo_app', 'p22'))
+    const app = new NativeApp(world, 'strict')
+    expect((await app.challenge({ method: 'weibo_app', ...brings.weibo_app('p22') })).body['step']).toBe('bind_phone')
+    expect((await app.challenge({ method: 'sms', phone: '13900020050' })).body['step']).toBe('otp')
+    await world.app.core.directory.setStatus(sub as never, 'locked')
+    const refused = await app.challenge({ otp: await world.otp('+8613900020050') })
+    expect(refused.body).toMatchObject({ error: 'access_denied', message_key: 'errors.user.locked' })
+    expect(await identitiesOf(sub)).toEqual(['weibo'])
+  })
+
   test('does so on the pages too', async () => {
     const open = new NativeApp(world)
     const sub = await subOf(open, await enter(open, 'weibo_app', 'p19'))
@@ -362,4 +406,61 @@ test('an upstream that only works in a browser goes on there', async () => {
   expect((await app.challenge({ method: 'nothing' })).body).toMatchObject({
     message_key: 'errors.attempt.method_unknown',
   })
+})
+
+test('nothing an app brought, nor a number, is in the log or the audit', async () => {
+  const rows = await world.database.database.knex('audit_events').select('detail')
+  const told = `${world.log.join('\n')}${JSON.stringify(rows)}`
+  const vendors = [upstreams.wechat, upstreams.qq, upstreams.weibo, upstreams.apple]
+  const { univerify: function_, aliyun } = upstreams.oneTap
+  const requests = [...vendors, function_.simulator, aliyun.simulator].flatMap((each) => [...each.requests])
+  const membersOf = (body: string) =>
+    body.startsWith('{') ? Object.entries(JSON.parse(body) as Record<string, string>) : [...new URLSearchParams(body)]
+  const fields = requests.flatMap(({ rawQuery, body }) => [...new URLSearchParams(rawQuery), ...membersOf(body)])
+  const secret = /^(code|js_code|access_token|secret|client_secret|sign|AccessToken)$/
+  const values = fields.flatMap(([name, value]) => (secret.test(name) && value.length > 7 ? [value] : []))
+  expect(values.length).toBeGreaterThan(20)
+  expect(values.filter((each) => told.includes(each))).toEqual([])
+  expect(told).not.toMatch(/1380000\d{4}/)
+})
+
+describe('a login in one request', () => {
+  const oneShots = {
+    wechat_app: () => ({ method: 'wechat_app', ...brings.wechat_app('p27') }),
+    mini_program: () => ({
+      method: 'wechat_mini_program',
+      ...brings.wechat_mini_program('p28'),
+      phone_code: upstreams.wechat.phoneCode('p28', miniProgram),
+    }),
+    one_tap: () => ({ method: 'one_tap', vendor: 'univerify', ...univerify(29) }),
+  } as const
+
+  test.each(Object.keys(oneShots) as (keyof typeof oneShots)[])(
+    'by %s: two calls of the adapter, three statements, whoever is known',
+    async (name) => {
+      const first = new NativeApp(world, 'mp')
+      const made = await first.challenge(oneShots[name]())
+      if (made.body['step'] === 'choose') await first.challenge({ choice: 'new' })
+      const provider = world.app.runtime.provider()
+      const models = [provider.Client, provider.Grant, provider.AuthorizationCode, provider.Session] as unknown as {
+        adapter: Record<string, (...values: unknown[]) => unknown>
+      }[]
+      let adapterCalls = 0
+      for (const { adapter } of models) {
+        for (const call of ['find', 'upsert', 'consume', 'destroy', 'findByUid', 'revokeByGrantId'] as const) {
+          const original = adapter[call]
+          adapter[call] = (...values) => {
+            adapterCalls += 1
+            return original?.apply(adapter, values)
+          }
+        }
+      }
+      const statements = countWaits(world, ['readQuery', 'commitQuery', 'knex'])
+      const done = await new NativeApp(world, 'mp').challenge(oneShots[name]())
+      expect(done.status).toBe(200)
+      // The grant and the code, which leave together; whose identity it is; the audit.
+      expect(adapterCalls).toBe(2)
+      expect(statements()).toBe(3)
+    },
+  )
 })

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { durableModels } from '../../src/oidc/records.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { type ServerProcess, startServer } from '../support/server-process.ts'
@@ -73,136 +75,177 @@ async function refreshUntilKilled(where: Where, server: ServerProcess, families:
   return { left: await Promise.all(loops), refreshes }
 }
 
-describe.each(['redis', 'tables'] as const)('refreshes over two processes, short-lived values in %s', (stores) => {
-  let database: TestDatabase
-  let folder: string
-  beforeAll(async () => {
-    database = await createDatabase()
-    folder = await mkdtemp(join(tmpdir(), 'menshen-refresh-'))
-  })
-  afterAll(async () => {
-    await database.drop()
-    await rm(folder, { recursive: true })
-  })
+// Two servers are started for each test, and killed and started again in some: on a busy machine that takes a while.
+const options = { timeout: 120_000 }
 
-  async function bothServers() {
-    const [one, other] = [await freePort(), await freePort()]
-    const issuer = `http://localhost:${one}`
-    const env = {
-      ISSUER: issuer,
-      DATABASE_URL: database.url,
-      MENSHEN_SECRET_KEY: 'k'.repeat(43),
-      MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1000, seconds: 60 }]',
-      ...(stores === 'redis' ? { REDIS_URL: inject('services').redisUrl } : {}),
-    }
-    const start = (port: number) => startServer({ cwd: folder, env: { ...env, PORT: String(port) } })
-    const servers = await Promise.all([start(one), start(other)])
-    // How a server stops is not the question here, and connections that the client keeps would make it wait.
-    onTestFinished(async () => void (await Promise.all(servers.map(({ stop }) => stop('SIGKILL')))))
-    return { issuer, servers, here: worldOf(issuer, servers[0]), there: worldOf(issuer, servers[1]), start }
-  }
-  const reuses = () => database.database.knex('audit_events').where({ event: 'token.reused' })
+describe.each(['redis', 'tables'] as const)(
+  'refreshes over two processes, short-lived values in %s',
+  options,
+  (stores) => {
+    let database: TestDatabase
+    let folder: string
+    beforeAll(async () => {
+      database = await createDatabase()
+      folder = await mkdtemp(join(tmpdir(), 'menshen-refresh-'))
+    })
+    afterAll(async () => {
+      await database.drop()
+      await rm(folder, { recursive: true })
+    })
 
-  test('50 at once get 50 answers and one successor, and nobody is logged out', async () => {
-    const { here, there } = await bothServers()
-    const first = await (await loggedIn(here, '13800138001'))()
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => refresh(n % 2 === 0 ? here : there, first)))
-    expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(200))
-    const successors = [...new Set(answers.map(({ body }) => body['refresh_token'] as string))]
-    expect(successors).toHaveLength(1)
-    expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(50)
-    expect((await refresh(there, successors[0] as string)).status).toBe(200)
-    expect(await reuses()).toEqual([])
-  })
-
-  test('a client that never got the answer gets the same successor seconds later, from the other process', async () => {
-    const { here, there } = await bothServers()
-    const first = await (await loggedIn(here, '13800138002'))()
-    const lost = await refresh(here, first)
-    for (const each of [here, there]) await advance(each, '5s')
-    const again = await refresh(there, first)
-    expect(again.body['refresh_token']).toBe(lost.body['refresh_token'])
-    expect((await refresh(here, again.body['refresh_token'] as string)).status).toBe(200)
-  })
-
-  test('a token that comes back late ends the family in every process, and the record says whose, where and when', async () => {
-    const { here, there } = await bothServers()
-    const first = await (await loggedIn(here, '13800138003'))()
-    const second = await refresh(here, first)
-    for (const each of [here, there]) await advance(each, '31s')
-    expect(await refresh(there, first)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
-    expect(await refresh(here, second.body['refresh_token'] as string)).toMatchObject({ status: 400 })
-    await expect.poll(reuses).toHaveLength(1)
-    expect(await reuses()).toEqual([
-      expect.objectContaining({
-        client_id: clientId,
-        user_id: expect.stringMatching(/^usr_/),
-        ip: expect.stringMatching(/^(127\.0\.0\.1|::1)$/),
-        at: expect.any(Date),
-        detail: { reason: 'refresh token already used', grant: expect.any(String) },
-      }),
-    ])
-    await database.database.knex('audit_events').delete()
-  })
-
-  test('clocks that differ by two seconds are noticed by nobody', async () => {
-    const { here, there } = await bothServers()
-    await advance(there, '2s')
-    for (const [at, elsewhere] of [[here, there] as const, [there, here] as const]) {
-      const request = startLogin(at, clientId, `${at.issuer}/sandbox/callback`, { scope })
-      const visitor = new Visitor(at.issuer, at.port)
-      const back = await loginBySms(at, visitor, request, '13800138004')
-      const tokens = await exchange(elsewhere, clientId, `${at.issuer}/sandbox/callback`, back.url.href)
-      expect((await visitor.through(elsewhere.port).get(request)).location).toContain('code=')
-      let current = tokens['refresh_token'] as string
-      for (let n = 0; n < 10; n++) {
-        const [one, same] = [
-          await refresh(n % 2 ? at : elsewhere, current),
-          await refresh(n % 2 ? elsewhere : at, current),
-        ]
-        expect([one.status, same.status]).toEqual([200, 200])
-        expect(same.body['refresh_token']).toBe(one.body['refresh_token'])
-        current = one.body['refresh_token'] as string
-        const headers = { authorization: `Bearer ${one.body['access_token']}` }
-        const api = await fetch(`http://localhost:${elsewhere.port}/sandbox/api/orders`, { headers })
-        expect(api.status).not.toBe(401)
+    async function bothServers() {
+      const port = await freePort()
+      const issuer = `http://localhost:${port}`
+      const env = {
+        ISSUER: issuer,
+        DATABASE_URL: database.url,
+        MENSHEN_SECRET_KEY: 'k'.repeat(43),
+        MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1000, seconds: 60 }]',
+        ...(stores === 'redis' ? { REDIS_URL: inject('services').redisUrl } : {}),
       }
-      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => refresh(n % 2 ? at : elsewhere, current)))
-      expect(new Set(answers.map(({ body }) => body['refresh_token'])).size).toBe(1)
+      const start = () => startServer({ cwd: folder, env: { ...env, PORT: String(port) } })
+      const servers = [await start(), await startServer({ cwd: folder, env })] as const
+      // How a server stops is not the question here, and connections that the client keeps would make it wait.
+      onTestFinished(async () => void (await Promise.all(servers.map(({ stop }) => stop('SIGKILL')))))
+      return { servers, here: worldOf(issuer, servers[0]), there: worldOf(issuer, servers[1]), start }
     }
-    expect(await reuses()).toEqual([])
-  })
+    const reuses = () => database.database.knex('audit_events').where({ event: 'token.reused' })
 
-  test('a process killed amid refreshes takes no family along', async () => {
-    const { here, there, servers, start, issuer } = await bothServers()
-    const family = await loggedIn(there, '13800138005')
-    let families = await Promise.all(Array.from({ length: 8 }, family))
-    let server = servers[0]
-    for (let round = 0; round < 4; round++) {
-      const { left } = await refreshUntilKilled(here, server, families)
-      const answers = await Promise.all(left.map((each) => refresh(there, each)))
-      expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200))
+    test('50 at once get 50 answers and one successor, and nobody is logged out', async () => {
+      const { here, there } = await bothServers()
+      const first = await (await loggedIn(here, '13800138001'))()
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, n) => refresh(n % 2 === 0 ? here : there, first)),
+      )
+      expect(answers.map(({ status }) => status)).toEqual(Array(50).fill(200))
+      const successors = [...new Set(answers.map(({ body }) => body['refresh_token'] as string))]
+      expect(successors).toHaveLength(1)
+      expect(new Set(answers.map(({ body }) => body['access_token'])).size).toBe(50)
+      expect((await refresh(there, successors[0] as string)).status).toBe(200)
+      expect(await reuses()).toEqual([])
+    })
+
+    test('a client that never got the answer gets the same successor seconds later, from the other process', async () => {
+      const { here, there } = await bothServers()
+      const first = await (await loggedIn(here, '13800138002'))()
+      const lost = await refresh(here, first)
+      for (const each of [here, there]) await advance(each, '5s')
+      const again = await refresh(there, first)
+      expect(again.body['refresh_token']).toBe(lost.body['refresh_token'])
+      expect((await refresh(here, again.body['refresh_token'] as string)).status).toBe(200)
+    })
+
+    test('a token that comes back late ends the family in every process, and the record says whose, where and when', async () => {
+      const { here, there } = await bothServers()
+      const first = await (await loggedIn(here, '13800138003'))()
+      const second = await refresh(here, first)
+      for (const each of [here, there]) await advance(each, '31s')
+      expect(await refresh(there, first)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+      expect(await refresh(here, second.body['refresh_token'] as string)).toMatchObject({ status: 400 })
+      await expect.poll(reuses).toHaveLength(1)
+      expect(await reuses()).toEqual([
+        expect.objectContaining({
+          client_id: clientId,
+          user_id: expect.stringMatching(/^usr_/),
+          ip: expect.stringMatching(/^(127\.0\.0\.1|::1)$/),
+          at: expect.any(Date),
+          detail: { reason: 'refresh token already used', grant: expect.any(String) },
+        }),
+      ])
+      await database.database.knex('audit_events').delete()
+    })
+
+    test('clocks that differ by two seconds are noticed by nobody', async () => {
+      const { here, there } = await bothServers()
+      await advance(there, '2s')
+      for (const [at, elsewhere] of [[here, there] as const, [there, here] as const]) {
+        const request = startLogin(at, clientId, `${at.issuer}/sandbox/callback`, { scope })
+        const visitor = new Visitor(at.issuer, at.port)
+        const back = await loginBySms(at, visitor, request, '13800138004')
+        const tokens = await exchange(elsewhere, clientId, `${at.issuer}/sandbox/callback`, back.url.href)
+        expect((await visitor.through(elsewhere.port).get(request)).location).toContain('code=')
+        let current = tokens['refresh_token'] as string
+        for (let n = 0; n < 10; n++) {
+          const [one, same] = [
+            await refresh(n % 2 ? at : elsewhere, current),
+            await refresh(n % 2 ? elsewhere : at, current),
+          ]
+          expect([one.status, same.status]).toEqual([200, 200])
+          expect(same.body['refresh_token']).toBe(one.body['refresh_token'])
+          current = one.body['refresh_token'] as string
+          const headers = { authorization: `Bearer ${one.body['access_token']}` }
+          const api = await fetch(`http://localhost:${elsewhere.port}/sandbox/api/orders`, { headers })
+          expect(api.status).not.toBe(401)
+        }
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, (_, n) => refresh(n % 2 ? at : elsewhere, current)),
+        )
+        expect(new Set(answers.map(({ body }) => body['refresh_token'])).size).toBe(1)
+      }
+      expect(await reuses()).toEqual([])
+    })
+
+    test('a process killed while its one statement waits leaves the family with one successor', async () => {
+      const { here, there, servers } = await bothServers()
+      const first = await (await loggedIn(here, '13800138007'))()
+      const { knex } = database.database
+      const old = knex('oidc_records').where({ id: createHash('sha256').update(first).digest('base64url') })
+      const lock = await knex.transaction()
+      const { grant_id } = await old.clone().transacting(lock).forUpdate().first()
+      const lost = refresh(here, first).catch(() => undefined)
+      const waiting = knex('pg_stat_activity').where({
+        wait_event_type: 'Lock',
+        datname: knex.raw('current_database()'),
+      })
+      await expect.poll(() => waiting.clone()).toHaveLength(1)
+      expect(await old.clone().first()).toMatchObject({ consumed_at: null, successor: null })
+      expect(await servers[0].stop('SIGKILL')).toBe('SIGKILL')
+      await lock.rollback()
+      expect(await lost).toBeUndefined()
+
+      const again = await refresh(there, first)
+      expect(again.status).toBe(200)
+      const alive = await knex('oidc_records').where({ grant_id, model: durableModels.RefreshToken, consumed_at: null })
+      expect(alive).toHaveLength(1)
+      expect((await refresh(there, again.body['refresh_token'] as string)).status).toBe(200)
+      expect(await reuses()).toEqual([])
+    })
+
+    test('a process killed amid refreshes takes no family along', async () => {
+      const { here, there, servers, start } = await bothServers()
+      const family = await loggedIn(there, '13800138005')
+      let families = await Promise.all(Array.from({ length: 8 }, family))
+      let server = servers[0]
+      for (let round = 0; round < 4; round++) {
+        const { left } = await refreshUntilKilled(here, server, families)
+        const answers = await Promise.all(left.map((each) => refresh(there, each)))
+        expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200))
+        families = answers.map(({ body }) => body['refresh_token'] as string)
+        server = await start()
+      }
+      expect(await reuses()).toEqual([])
+    })
+  },
+)
+
+test(
+  'on the embedded store, too, a server killed amid refreshes and started again goes on with every family',
+  options,
+  async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'menshen-refresh-'))
+    onTestFinished(() => rm(cwd, { recursive: true, force: true, maxRetries: 5 }))
+    const port = await freePort()
+    const start = () => startServer({ cwd, env: { PORT: String(port) } })
+    const where = worldOf(`http://localhost:${port}`, { port })
+    let server = await start()
+    const family = await loggedIn(where, '13800138006')
+    let families = await Promise.all(Array.from({ length: 6 }, family))
+    for (let round = 0; round < 3; round++) {
+      const { left } = await refreshUntilKilled(where, server, families)
+      server = await start()
+      const answers = await Promise.all(left.map((each) => refresh(where, each)))
+      expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(200))
       families = answers.map(({ body }) => body['refresh_token'] as string)
-      server = await start(Number(new URL(issuer).port))
     }
-    expect(await reuses()).toEqual([])
-  })
-})
-
-test('on the embedded store, too, a server killed amid refreshes and started again goes on with every family', async () => {
-  const cwd = await mkdtemp(join(tmpdir(), 'menshen-refresh-'))
-  onTestFinished(() => rm(cwd, { recursive: true, force: true, maxRetries: 5 }))
-  const port = await freePort()
-  const start = () => startServer({ cwd, env: { PORT: String(port) } })
-  const where = worldOf(`http://localhost:${port}`, { port })
-  let server = await start()
-  const family = await loggedIn(where, '13800138006')
-  let families = await Promise.all(Array.from({ length: 6 }, family))
-  for (let round = 0; round < 3; round++) {
-    const { left } = await refreshUntilKilled(where, server, families)
-    server = await start()
-    const answers = await Promise.all(left.map((each) => refresh(where, each)))
-    expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(200))
-    families = answers.map(({ body }) => body['refresh_token'] as string)
-  }
-})
+  },
+)

@@ -3,30 +3,8 @@ import { api, backendAuth, clients, redirectUri, resources } from '../support/cl
 import { codeVerifier, exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Visitor } from '../support/visitor.ts'
+import { countWaits } from '../support/waits.ts'
 import { openWorld, type World } from '../support/world.ts'
-
-/** Counts every wait for a store, whoever asks: named statements, knex, and each operation on short-lived values. */
-function countWaits(world: World): () => number {
-  let waits = 0
-  const { database, store } = world.app.core
-  const wrap = <T extends object>(target: T, name: keyof T) => {
-    const original = target[name] as (...values: unknown[]) => unknown
-    target[name] = ((...values: unknown[]) => {
-      waits += 1
-      return original.apply(target, values)
-    }) as T[keyof T]
-  }
-  for (const name of ['readQuery', 'commitQuery'] as const) wrap(database, name)
-  for (const name of ['get', 'set', 'add', 'take', 'increment', 'hit', 'delete'] as const) wrap(store, name)
-  database.knex.on('query', (query: { sql: string }) => {
-    if (!query.sql.includes('catalog_versions')) waits += 1
-  })
-  return () => {
-    const counted = waits
-    waits = 0
-    return counted
-  }
-}
 
 describe('waits for a store in one request', () => {
   let world: World

@@ -195,6 +195,22 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       expect(Math.abs(Number(visited) - login - 30 * day)).toBeLessThanOrEqual(5)
     })
 
+    test('that another app keeps longer does not carry a token past the limit of its own', async () => {
+      await loggedIn('sliding')
+      expect(await signedOn('endless')).toBe(true)
+      walkTo(9 * hour * 1000)
+      const { location } = await visitor.get(startLogin(world, 'sliding', redirectUri))
+      const { access_token } = await exchange(world, 'sliding', redirectUri, location)
+      let last = 0
+      for (let at = 9 * 60 + 5; at < 12 * 60; at += 5) {
+        walkTo(at * minute * 1000)
+        if ((await userinfo(access_token)) !== 200) break
+        last = at
+      }
+      expect(last).toBe(10 * 60)
+      expect(await signedOn('endless')).toBe(true)
+    })
+
     test('is kept as long as the app that keeps it longest says, and each app has its own limit', async () => {
       await loggedIn('fixed')
       expect(await signedOn('endless')).toBe(true)
@@ -216,6 +232,16 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     await expect(starting).rejects.toThrow(
       'client fixed: lifetimes.access: access (3h) must be shorter than session.idle (2h), which would end first',
     )
+  })
+
+  test('a running server says what does not fit and goes on', async () => {
+    const lifetimes = { session: { idle: '5m', max: '1h' } }
+    await world.register({ clients: [{ ...ours, client_id: 'misfit', lifetimes }] })
+    expect(world.log.join('')).toContain(
+      'client misfit: lifetimes.access: access (10m) must be shorter than session.idle',
+    )
+    expect(world.app.runtime.policies().lifetimes({ clientId: 'misfit' }).session.idle).toBe(5 * minute)
+    await world.database.database.knex('clients').where({ client_id: 'misfit' }).delete()
   })
 
   test('a grant follows a policy that has become longer since', async () => {

@@ -42,7 +42,7 @@ interface Tokens {
 
 /** An installation of an app: keeps its `auth_session`, and a key if it has one; checks every answer against the description. */
 export class NativeApp {
-  readonly #world: Pick<World, 'issuer' | 'port'>
+  #world: Pick<World, 'issuer' | 'port'>
   readonly #clientId: string
   #key: Awaited<ReturnType<typeof generateKeyPair>> | undefined
   authSession: string | undefined
@@ -50,6 +50,11 @@ export class NativeApp {
   constructor(world: Pick<World, 'issuer' | 'port'>, clientId = 'ios') {
     this.#world = world
     this.#clientId = clientId
+  }
+
+  /** The same installation, talking to another process behind the same address. */
+  through(world: Pick<World, 'issuer' | 'port'>): void {
+    this.#world = world
   }
 
   async withKey(): Promise<this> {

@@ -273,6 +273,15 @@ describe('production', () => {
     expect(problems({ ...production, ...env }).join('\n')).toContain(expected)
   })
 
+  test('a captcha that would carry its secret in the clear is refused', () => {
+    const captcha = (url: string) =>
+      JSON.stringify({ provider: 'turnstile', site_key: 'site', secret: 'canary-captcha', verify_url: url })
+    expect(problems({ ...production, MENSHEN_CAPTCHA: captcha('http://captcha.example.com/verify') })).toEqual([
+      'captcha.verify_url: must be an https address outside the sandbox: it gets a secret (env MENSHEN_CAPTCHA)',
+    ])
+    expect(problems({ ...production, MENSHEN_CAPTCHA: captcha('https://captcha.example.com/verify') })).toEqual([])
+  })
+
   test('without the SMS method no vendor is needed', () => {
     expect(problems({ ...production, MENSHEN_SMS__SENDERS: '[]', MENSHEN_LOGIN__METHODS: '[password]' })).toEqual([])
   })

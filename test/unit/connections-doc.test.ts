@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { connectionOptions } from '../../interactions/methods/connections.ts'
+import { oneTapOptions } from '../../interactions/methods/one-tap.ts'
 import { configSchema } from '../../src/config-schema.ts'
 
 const text = readFileSync(new URL('../../docs/connections.md', import.meta.url), 'utf8')
@@ -18,9 +19,14 @@ function withKey(yaml: string): string {
 }
 
 const schema = configSchema({ production: true, sandbox: false, port: 3000, isTerminal: false })
-const connections = snippets.flatMap((yaml) => {
-  const settings: unknown = parse(withKey(yaml))
-  return schema.pick({ connections: true, one_tap: true }).parse(settings).connections
+const settings = snippets.map((yaml) =>
+  schema.pick({ connections: true, one_tap: true }).parse(parse(withKey(yaml)) as unknown),
+)
+const connections = settings.flatMap((each) => each.connections)
+
+test('docs/connections.md has a snippet for every one-tap vendor', () => {
+  const vendors = oneTapOptions.options.map(({ shape }) => shape.vendor.value)
+  expect(settings.flatMap((each) => each.one_tap).map(({ vendor }) => vendor)).toEqual(vendors)
 })
 
 test('docs/connections.md has a snippet for every kind, and the server takes each', () => {

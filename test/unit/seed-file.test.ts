@@ -62,7 +62,7 @@ describe('a good file', () => {
   test('gives clients and resources, and the secret it names', () => {
     const seeds = read({ 'seed.yaml': whole }, { BACKEND_SECRET: secret })
     expect(seeds.problems).toEqual([])
-    expect(catalogProblems(seeds, catalogOf({}), { prune: false, lifetimes })).toEqual([])
+    expect(catalogProblems(seeds, catalogOf({}), { prune: false, hasSms: true, lifetimes })).toEqual([])
     expect(seeds.clients.map(({ seed }) => seed.client_id)).toEqual(['web', 'backend'])
     const [web, backend] = seeds.clients
     expect(web?.seed.lifetimes?.refresh).toEqual({ idle: 30 * day, max: 180 * day })
@@ -227,8 +227,8 @@ describe('secrets', () => {
 describe('against what is registered', () => {
   const api = { resource: 'https://api.example.com', scopes: ['orders:read', 'orders:write'] }
   const client = (rest: string) => `clients:\n  - client_id: web\n    token_endpoint_auth_method: none\n${rest}`
-  const lines = (text: string, catalog: Catalog, prune = false) =>
-    catalogProblems(read({ 'seed.yaml': text }), catalog, { prune, lifetimes }).map(problemLine)
+  const lines = (text: string, catalog: Catalog, prune = false, hasSms = true) =>
+    catalogProblems(read({ 'seed.yaml': text }), catalog, { prune, hasSms, lifetimes }).map(problemLine)
 
   test('a resource and a scope must be known, from a file or from before', () => {
     const text = client('    default_resource: https://api.example.com\n    scope: openid orders:read\n')
@@ -250,6 +250,14 @@ describe('against what is registered', () => {
     expect(lines(client('    scope: openid profil order:read\n'), catalogOf({ resources: [api] }))).toEqual([
       'seed.yaml:4: clients[0].scope: no resource has the scope profil; did you mean profile?',
       'seed.yaml:4: clients[0].scope: no resource has the scope order:read; did you mean orders:read?',
+    ])
+  })
+
+  test('a phone number is required only where one can be proved', () => {
+    const text = client('    require_phone: true\n')
+    expect(lines(text, catalogOf({}))).toEqual([])
+    expect(lines(text, catalogOf({}), false, false)).toEqual([
+      'seed.yaml:4: clients[0].require_phone: nobody could prove a number: login.methods has no sms',
     ])
   })
 

@@ -1,0 +1,50 @@
+import { errors, type KoaContextWithOIDC, type RefreshToken } from 'oidc-provider'
+import { isId, type UserId } from '../base/ids.ts'
+import type { SignIn } from './issue.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+/** A login whose tokens wait for an answer of the person. */
+export interface WaitingLogin {
+  readonly clientId: string
+  readonly jkt?: string | undefined
+  readonly userId: UserId
+  readonly grantId: string
+  readonly method: string
+  readonly amr: readonly string[]
+  /** Seconds since the epoch. */
+  readonly authTime: number
+}
+
+interface Dependencies {
+  readonly units: UnitOfWork
+  /** `id@version` of every document a new version of which has to be agreed to before tokens go on. */
+  readonly agreements: readonly string[]
+}
+
+const waiting = new WeakMap<object, WaitingLogin>()
+
+/**
+ * Refuses to refresh the tokens of a native login while the person has not agreed to the present version of such a document
+ * (first-party-apps draft §6: the token endpoint answers `insufficient_authorization`). Nothing is used up. A token that was used before
+ * is left to the detection of reuse.
+ */
+export function reconfirm({ units, agreements }: Dependencies) {
+  return (ctx: KoaContextWithOIDC | undefined, token: unknown): void => {
+    if (agreements.length === 0 || ctx?.oidc?.params?.['grant_type'] !== 'refresh_token') return
+    const { accountId, clientId, grantId, consumed, amr = [], authTime, jkt } = token as RefreshToken
+    const about = grantId === undefined ? undefined : units.current()?.about(grantId)
+    if (!about || !grantId || !clientId || consumed || !isId('usr', accountId)) return
+    const { agreements: agreed, method } = JSON.parse(about) as SignIn
+    if (!agreed || agreements.every((each) => agreed.includes(each))) return
+    waiting.set(ctx, { clientId, jkt, userId: accountId, grantId, method, amr, authTime: authTime ?? 0 })
+    throw new errors.CustomOIDCProviderError(
+      'insufficient_authorization',
+      'a newer version of a document awaits consent',
+    )
+  }
+}
+
+/** The login this request was refused for; undefined for any other answer. */
+export function waitingLogin(ctx: object): WaitingLogin | undefined {
+  return waiting.get(ctx)
+}

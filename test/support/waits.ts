@@ -1,0 +1,28 @@
+import type { World } from './world.ts'
+
+/** Counts every wait for a store, whoever asks: named statements, knex, and each operation on short-lived values. */
+export function countWaits(world: World, names: readonly string[] = everything): () => number {
+  let waits = 0
+  const { database, store } = world.app.core
+  const wrap = <T extends object>(target: T, name: keyof T) => {
+    const original = target[name] as (...values: unknown[]) => unknown
+    target[name] = ((...values: unknown[]) => {
+      waits += 1
+      return original.apply(target, values)
+    }) as T[keyof T]
+  }
+  for (const name of ['readQuery', 'commitQuery'] as const) if (names.includes(name)) wrap(database, name)
+  for (const name of ['get', 'set', 'add', 'take', 'increment', 'hit', 'delete'] as const) {
+    if (names.includes(name)) wrap(store, name)
+  }
+  database.knex.on('query', (query: { sql: string }) => {
+    if (names.includes('knex') && !query.sql.includes('catalog_versions')) waits += 1
+  })
+  return () => {
+    const counted = waits
+    waits = 0
+    return counted
+  }
+}
+
+const everything = ['readQuery', 'commitQuery', 'get', 'set', 'add', 'take', 'increment', 'hit', 'delete', 'knex']
