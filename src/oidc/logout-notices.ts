@@ -54,7 +54,7 @@ export async function deliverLogouts(dependencies: Dependencies): Promise<number
     now: new Date(now),
     until: new Date(now + leaseSeconds * 1000),
   })
-  await Promise.all(rows.map((notice) => deliver(notice, dependencies)))
+  await Promise.all(rows.map((notice) => deliver(notice, now, dependencies)))
   return rows.length
 }
 
@@ -63,8 +63,8 @@ const takeText = `
   where id in (select id from logout_notices where due_at <= :now order by due_at limit ${batch} for update skip locked)
   returning id, client_id, user_id, sid, attempts`
 
-async function deliver(notice: Notice, dependencies: Dependencies): Promise<void> {
-  const { database, clock, metrics } = dependencies
+async function deliver(notice: Notice, startedMs: number, dependencies: Dependencies): Promise<void> {
+  const { database, metrics } = dependencies
   const row = database.knex('logout_notices').where({ id: notice.id })
   const outcome = await send(notice, dependencies)
   metrics.logoutNotices.inc({ outcome })
@@ -73,7 +73,7 @@ async function deliver(notice: Notice, dependencies: Dependencies): Promise<void
     return
   }
   const pause = pausesSeconds[notice.attempts - 1] ?? 0
-  await row.update({ due_at: new Date(clock() + pause * 1000) })
+  await row.update({ due_at: new Date(startedMs + pause * 1000) })
 }
 
 async function send(
