@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createRemoteJWKSet, decodeJwt, type JWTPayload, jwtVerify } from 'jose'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { deliverLogouts } from '../../src/oidc/logout-notices.ts'
 import { formToken, signedIn } from '../support/account.ts'
 import { runCommand } from '../support/cli.ts'
 import { redirectUri } from '../support/clients.ts'
@@ -215,6 +216,25 @@ test('what one process leaves behind another one sends, once', async () => {
   } finally {
     await other.close()
   }
+})
+
+test('of many that look at once one sends each notice', async () => {
+  const { shopTokens } = await both()
+  const user_id = decodeJwt(shopTokens['id_token'] ?? '').sub
+  const at = new Date()
+  const notices = Array.from({ length: 30 }, (_, n) => ({
+    client_id: 'shop',
+    user_id,
+    sid: `s${n}`,
+    created_at: at,
+    due_at: at,
+  }))
+  await world.database.database.knex('logout_notices').insert(notices)
+  const { core, runtime, metrics } = world.app
+  const provider = () => runtime.provider()
+  await Promise.all(Array.from({ length: 8 }, () => deliverLogouts({ ...core, provider, metrics })))
+  await vi.waitFor(async () => expect(await waiting()).toEqual([]), patient)
+  expect(shop.tokens.map((sent) => decodeJwt(sent)['sid']).toSorted()).toEqual(notices.map(({ sid }) => sid).toSorted())
 })
 
 test('whoever signs out of one app leaves the other one, other browsers, native apps and other people’s apps alone', async () => {
