@@ -232,7 +232,14 @@ test('of many that look at once one sends each notice', async () => {
   await world.database.database.knex('logout_notices').insert(notices)
   const { core, runtime, metrics } = world.app
   const provider = () => runtime.provider()
-  await Promise.all(Array.from({ length: 8 }, () => deliverLogouts({ ...core, provider, metrics })))
+  const deliveries: Promise<number>[] = []
+  await world.database.database.knex.transaction(async (trx) => {
+    // Whoever waited for these would find them when they are free, all at the same moment.
+    await trx('logout_notices').forUpdate()
+    deliveries.push(...Array.from({ length: 8 }, () => deliverLogouts({ ...core, provider, metrics })))
+    await Promise.race([Promise.all(deliveries), new Promise((done) => setTimeout(done, 300))])
+  })
+  await Promise.all(deliveries)
   await vi.waitFor(async () => expect(await waiting()).toEqual([]), patient)
   expect(shop.tokens.map((sent) => decodeJwt(sent)['sid']).toSorted()).toEqual(notices.map(({ sid }) => sid).toSorted())
 })
