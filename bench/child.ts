@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** What a process of the benchmark can be asked to do, by name. */
-export type Calls = Record<string, (argument: never) => unknown>
+type Calls = Record<string, (argument: never) => unknown>
 
 /** A process of ours that answers calls. */
 export interface Child<C extends Calls> {

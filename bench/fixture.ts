@@ -52,7 +52,7 @@ export interface Guest {
 }
 
 /** CPU time of a server process, all threads, and when it was read. */
-export interface Sample {
+interface Sample {
   readonly cpuMicros: number
   readonly atMs: number
   readonly residentBytes: number

@@ -2,7 +2,7 @@ import type { ScenarioName } from './scenarios.ts'
 import { better, type Ratio } from './statistics.ts'
 
 /** What one server did in one scenario, as far as goals ask for it. */
-export interface Measured {
+interface Measured {
   readonly cpuMicros: number
   readonly p99Ms: number
   readonly ratio: Ratio
@@ -38,7 +38,7 @@ const perCoreSecond = (name: ScenarioName | 'login_keycloak') => (findings: Find
 const trips = (name: ScenarioName) => (findings: Findings) => findings.roundTrips(name)
 
 /** What a release has to reach. Ratios are CPU time of the floor over ours. */
-export const goals: readonly Goal[] = [
+const goals: readonly Goal[] = [
   { id: 'G1', title: 'code flow, ratio', must: 0.6, measure: ratio('code') },
   { id: 'G2', title: 'refresh with rotation, ratio', must: 0.6, measure: ratio('refresh') },
   { id: 'G3', title: 'introspection, ratio', must: 0.6, measure: ratio('introspection') },

@@ -6,7 +6,7 @@ import { openWorker, type Scenario, type ScenarioName, scenarios, type Worker } 
 import { quantile } from './statistics.ts'
 
 /** What was done up to a moment. */
-export interface Mark {
+interface Mark {
   readonly operations: number
   readonly atMs: number
 }
@@ -18,7 +18,7 @@ export interface Finished {
   readonly failures: Readonly<Record<string, number>>
 }
 
-export interface Seated {
+interface Seated {
   readonly scenario: ScenarioName
   readonly port: number
   readonly seats: readonly Seat[]

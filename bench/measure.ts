@@ -55,7 +55,7 @@ export async function startServer(
   }
 }
 
-export interface SliceInput {
+interface SliceInput {
   readonly scenario: ScenarioName
   readonly server: Server
   readonly load: Child<LoadCalls>
@@ -69,14 +69,7 @@ const warmShare = 0.4
 const longestWarmMs = 300
 
 /** Keeps one server busy for a while. Throws when an operation failed: figures of refusals mean nothing. */
-export async function measureSlice({
-  scenario,
-  server,
-  load,
-  connections,
-  seconds,
-  profile,
-}: SliceInput): Promise<Slice> {
+async function measureSlice({ scenario, server, load, connections, seconds, profile }: SliceInput): Promise<Slice> {
   const { client, stretch = 1 }: Scenario = scenarios[scenario]
   const lengthMs = seconds * stretch * 1000
   const seats = await server.child.call('seed', { clientId: client, count: connections })

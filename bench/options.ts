@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util'
 import { type ScenarioName, scenarioNames } from './scenarios.ts'
 
 /** Rows of the table that are not one scenario in alternating slices. */
-export const extraNames = ['login_keycloak', 'storm', 'upstream', 'round_trips'] as const
-export type RowName = ScenarioName | (typeof extraNames)[number]
+const extraNames = ['login_keycloak', 'storm', 'upstream', 'round_trips'] as const
+type RowName = ScenarioName | (typeof extraNames)[number]
 
 export interface Options {
   readonly rows: readonly RowName[]

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 type Work = () => Promise<void>
 
-export interface Paced {
+interface Paced {
   readonly latencies: readonly number[]
   readonly failures: Readonly<Record<string, number>>
 }

@@ -1,4 +1,5 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
+import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { IdentityId, UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
@@ -48,24 +49,33 @@ export class Bindings {
     const outcome = await attempts.prove(request)
     if (outcome.kind !== 'proved') return outcome
     const { userId, ip, method } = request
-    const claims = [outcome.identity, ...(outcome.also ? [outcome.also] : [])]
+    const claims = outcome.also ? [outcome.identity, outcome.also] : [outcome.identity]
+    const about = ({ provider }: IdentityClaim) => ({ userId, ...aboutOf(request), identityProvider: provider })
     let isNew = false
-    for (const claim of claims) {
-      const about = { userId, ...aboutOf(request), identityProvider: claim.provider }
-      try {
+    let claim = outcome.identity
+    try {
+      // Whose they are is looked at first, so that of two none is bound when one is somebody else's.
+      for (claim of claims) await this.#refuseTaken(userId, claim)
+      for (claim of claims) {
         const bound = await directory.bind(userId, claim, { ip })
+        if (bound.isNew) await audit.record({ event: 'identity.bound', ...about(claim), detail: { method } })
         isNew ||= bound.isNew
-        if (bound.isNew) await audit.record({ event: 'identity.bound', ...about, detail: { method } })
-      } catch (error) {
-        if (error instanceof AppError && error.code.startsWith('identity.')) {
-          await audit.record({ event: 'identity.refused', ...about, detail: { method, error: error.code } })
-        }
-        throw error
       }
+    } catch (error) {
+      if (error instanceof AppError && error.code.startsWith('identity.')) {
+        await audit.record({ event: 'identity.refused', ...about(claim), detail: { method, error: error.code } })
+      }
+      throw error
     }
     const account = outcome.credential === undefined ? undefined : await directory.find(userId)
     if (account) await keepCredential(this.#deps, account, outcome)
     return { kind: 'bound', isNew }
+  }
+
+  async #refuseTaken(userId: UserId, claim: IdentityClaim): Promise<void> {
+    const owner = await this.#deps.directory.ownerOf(claim)
+    if (owner === undefined || owner === userId) return
+    throw new AppError('identity.taken', { params: { provider: claim.provider } })
   }
 
   /** Takes a way in away. Throws `identity.last` for the last one and `request.not_found` for another's. */

@@ -10,6 +10,14 @@ export function accountLabel({ user, identities }: Account): string {
   return label ?? user.id
 }
 
+/** What its owner recognises an account by and a stranger cannot use: the same, with nickname and user name masked too. */
+export function maskedLabel({ user, identities }: Account): string {
+  const own = identities.find(({ provider }) => provider === 'phone' || provider === 'email') ?? identities[0]
+  if (own && own.provider !== 'username') return identityLabel(own)
+  const name = user.profile.nickname ?? own?.subjects[0] ?? user.id
+  return `${[...name][0]}***`
+}
+
 /** An identity for display: numbers, addresses and the subjects of upstreams are masked; a user name is its owner's to know. */
 export function identityLabel({ provider, subjects }: Account['identities'][number]): string {
   const subject = subjects[0] ?? ''

@@ -161,8 +161,8 @@ export class Settlement {
   }
 
   /**
-   * Nobody's identity came with somebody's phone number. It becomes theirs, unless they have another of that provider already: then
-   * the number may have changed hands, as carriers give numbers out again, and only a fresh proof of it tells.
+   * Nobody's identity came with somebody's phone number. It becomes theirs, unless that was proved some time ago, or they have another
+   * of that provider already: then the number may have changed hands, and only a fresh proof of it tells.
    */
   async #bindToPhoneOwner(
     request: AdvanceRequest,
@@ -175,7 +175,7 @@ export class Settlement {
     if (account.user.status !== 'active') throw new AppError('user.locked')
     // Another request with both was faster.
     if (account.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
-    if (account.identities.some(({ provider }) => provider === step.identity.provider)) {
+    if (step.isAlsoDated || account.identities.some(({ provider }) => provider === step.identity.provider)) {
       const phone = step.also?.subjects[0] ?? ''
       const kept = { ...record, pending: this.#pending(request, step), contested: { phone } }
       return this.#conflict(request, kept, { step, users: [owner], choices: ['login_existing', 'use_other_phone'] })

@@ -90,6 +90,7 @@ ${data && jsonBlock('page-data', data)}
 
 const rooms = [
   { href: '/sandbox', key: 'nav.demo' },
+  { href: '/sandbox/native', key: 'nav.native' },
   { href: '/sandbox/outbox', key: 'nav.outbox' },
   { href: '/sandbox/device', key: 'nav.device' },
   { href: '/sandbox/clock', key: 'nav.clock' },

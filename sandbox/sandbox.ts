@@ -35,6 +35,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
         messages,
         backendSecret,
         hasUpstreams: connections.length > 0,
+        vendors: upstreams?.native,
       })
       return (ctx, next) => router.routes()(ctx as never, next)
     },

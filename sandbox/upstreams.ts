@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { type ConnectionOptions, connectionOptions } from '../interactions/methods/connections.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { isLoopback } from '../src/config-fitness.ts'
-import { type OneTap, startOneTap } from './one-tap.ts'
+import { type OneTap, oneTapSettings, startOneTap } from './one-tap.ts'
 import { upstreamPeople } from './people.ts'
 import { type AppleSimulator, startApple } from './simulators/apple.ts'
 import { startGithub } from './simulators/github.ts'
@@ -14,8 +14,8 @@ import { startWeibo, type WeiboSimulator } from './simulators/weibo.ts'
 
 export interface Upstreams {
   readonly connections: readonly ConnectionOptions[]
-  /** The same before they were parsed, secrets legible: what `MENSHEN_CONNECTIONS` of another process takes. */
-  readonly settings: readonly Settings[]
+  /** The environment that leads another process to the same ones, secrets legible. */
+  readonly env: Readonly<Record<string, string>>
   /** Where there are simulators: what apps on phones and their server need beyond the connections. */
   readonly native: NativeUpstreams | undefined
   close(): Promise<void>
@@ -64,7 +64,7 @@ interface Started {
  */
 export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | 'clock'>): Promise<Upstreams> {
   if (!isLoopback(new URL(issuer).hostname)) {
-    return { connections: [], settings: [], native: undefined, async close() {} }
+    return { connections: [], env: {}, native: undefined, async close() {} }
   }
   const where: Where = { issuer, clock, callback: (id) => `${issuer}/callback/${id}` }
   const starts = [wechat(where), qq(where), weibo(where), github(where), apple(where), oidc(where)] as const
@@ -76,17 +76,21 @@ export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | '
   }
   try {
     const started = await Promise.all(starts)
+    const oneTap = await oneTapStarts
     const [wechat, qq, weibo, , apple] = started
     const settings = started.map((each) => each.settings)
     return {
       connections: settings.map((each) => connectionOptions.parse(each)),
-      settings,
+      env: {
+        MENSHEN_CONNECTIONS: JSON.stringify(settings),
+        MENSHEN_ONE_TAP: JSON.stringify(oneTapSettings(oneTap)),
+      },
       native: {
         wechat: { simulator: wechat.simulator, mobileApp: wechat.mobileApp, miniProgram: wechat.miniProgram },
         qq: { simulator: qq.simulator, mobileAppid: qq.mobileAppid },
         weibo: { simulator: weibo.simulator, appKey: weibo.appKey },
         apple: { simulator: apple.simulator, bundleId: apple.bundleId },
-        oneTap: await oneTapStarts,
+        oneTap,
       },
       close,
     }

@@ -10,7 +10,7 @@ import { Secret } from './base/secret.ts'
 import { mailOptions } from './mail/smtp.ts'
 import { keyOptions } from './oidc/key-life.ts'
 import { logLevels } from './ops/log.ts'
-import { smsOptions } from './sms/options.ts'
+import { smsOptions, windows } from './sms/options.ts'
 
 /** What the defaults depend on. */
 export interface Mode {
@@ -219,6 +219,24 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .refine((all) => unique(all.map(({ vendor }) => vendor)), 'two entries have the same vendor')
       .default([])
       .describe('Vendors that ask the carrier for the number of a phone, for apps.'),
+    native_login: z
+      .strictObject({
+        limits: z
+          .strictObject({
+            per_ip: windows
+              .default([
+                { max: 600, seconds: 600 },
+                { max: 10_000, seconds: 86_400 },
+              ])
+              .describe(
+                'Logins that begin, and questions to vendors, from one address. A carrier puts many phones behind one.',
+              ),
+          })
+          .prefault({})
+          .describe('How often apps may try.'),
+      })
+      .prefault({})
+      .describe('Logins on an app’s own screens.'),
     captcha: captchaOptions
       .optional()
       .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),

@@ -51,7 +51,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
   const database = openDatabase({ url: databaseUrl, poolSize: config.database.pool_size, onError })
   try {
     await fitSchema(database, log, serve)
-    const tables = config.redis.url ? undefined : tableStore({ database, clock, url: databaseUrl })
+    const tables = config.redis.url ? undefined : tableStore({ database, clock })
     const store = tables ?? redisStore({ url: config.redis.url as Secret, clock, onError })
     const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
     return {

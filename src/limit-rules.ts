@@ -4,7 +4,7 @@ import type { LimitRule } from './ops/limits.ts'
 const day = 86_400
 
 /** Every named limit of the product. Those on messages are settings, because they cost money. */
-export function rules({ sms }: Pick<Config, 'sms'>) {
+export function rules({ sms, native_login }: Pick<Config, 'sms' | 'native_login'>) {
   const { per_number, per_ip, per_day_total } = sms.limits
   return {
     'sms.number': { windows: per_number, error: 'otp.too_soon' },
@@ -26,13 +26,8 @@ export function rules({ sms }: Pick<Config, 'sms'>) {
       ],
       error: 'request.too_many',
     },
-    'native.ip': {
-      windows: [
-        { max: 300, seconds: 600 },
-        { max: 3000, seconds: day },
-      ],
-      error: 'request.too_many',
-    },
+    'native.ip': { windows: native_login.limits.per_ip, error: 'request.too_many' },
+    'native.vendor': { windows: native_login.limits.per_ip, error: 'request.too_many' },
     'native.device': {
       windows: [
         { max: 30, seconds: 600 },

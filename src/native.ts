@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import { AuthSessions } from '../interactions/native/auth-session.ts'
 import { Captcha } from '../interactions/native/captcha.ts'
 import { Challenge } from '../interactions/native/challenge.ts'
+import { Gate } from '../interactions/native/gate.ts'
 import { OwnIdentities } from '../interactions/native/identities.ts'
 import { nativeRoutes, nativeTokenAnswers, type Proofs } from '../interactions/native/routes.ts'
 import { nativeSteps } from '../interactions/native/steps.ts'
@@ -57,12 +58,14 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     }),
     attempts: native.attempts,
     steps: nativeSteps({ methods: native.methods, directory, nowMs: clock }),
-    limits,
+    gate: new Gate({
+      limits,
+      captcha:
+        captcha && new Captcha(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
+    }),
     options: {
       methods: native.methods,
       webMethods: logins.methods,
-      captcha:
-        captcha && new Captcha(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
       agreements: config.agreements.map((each) => ({ ...each, url: new URL(each.url, config.issuer).href })),
       agreementTitle: words.agreementTitle,
       nowMs: clock,

@@ -9,7 +9,7 @@ import { acrOf } from '../../src/oidc/policy.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
 import { deviceName } from '../device-name.ts'
-import { accountLabel } from '../labels.ts'
+import { maskedLabel } from '../labels.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { Outcome } from '../outcome.ts'
@@ -199,7 +199,7 @@ export function shown(thrown: unknown): AppError {
 /** Enough for its owner to recognise an account, and no more. */
 function shownAccount(account: Account) {
   const lastUsedAt = new Date(Math.max(...account.identities.map((identity) => identity.lastUsedAt.getTime())))
-  return { label: accountLabel(account), createdAt: account.user.createdAt, lastUsedAt }
+  return { label: maskedLabel(account), createdAt: account.user.createdAt, lastUsedAt }
 }
 
 function text(value: unknown): string | undefined {

@@ -29,13 +29,14 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
       async step({ attemptId, input }) {
         const { connector, redeem } = chosen(offers, input['connection'])
         await mark(input, attemptId)
-        const { identity, phone, credential } = await redeem(input)
+        const { identity, phone, isPhoneDated, credential } = await redeem(input)
         return {
           kind: 'proved',
           identity,
           amr: [connector.provider],
           registration: registrationFor(phone),
           ...(phone === undefined ? {} : { also: { provider: 'phone', subjects: [phone], profile: {} } }),
+          ...(isPhoneDated ? { isAlsoDated: true } : {}),
           ...(credential === undefined ? {} : { credential }),
         }
       },

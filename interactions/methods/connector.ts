@@ -43,6 +43,8 @@ export interface Identification {
   readonly identity: IdentityClaim
   /** A phone number the upstream names as this person's own. */
   readonly phone?: PhoneNumber
+  /** Whether that was verified some time ago: not enough to enter an account that is there. */
+  readonly isPhoneDated?: boolean
   /** A credential of the upstream that a later feature needs (Apple's refresh token, to revoke it); kept sealed. */
   readonly credential?: string
 }

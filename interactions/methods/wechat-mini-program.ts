@@ -16,6 +16,8 @@ interface MiniProgram {
   readonly appid: string
   readonly secret: Secret
   readonly apiUrl: string
+  /** Whether a number opens the account it belongs to without a code. */
+  readonly joinByPhone: boolean
 }
 
 // SECURITY: `session_key` is not read, so it goes no further than the answer.
@@ -39,7 +41,7 @@ const watermarkMs = 300_000
  * binds them.
  */
 export function wechatMiniProgram(
-  { appid, secret, apiUrl }: MiniProgram,
+  { appid, secret, apiUrl, joinByPhone }: MiniProgram,
   { http, clock, shared }: ConnectorDependencies,
 ): (credential: UpstreamResponse) => Promise<Identification> {
   const tokenName = `wechat stable_token ${appid}`
@@ -85,7 +87,7 @@ export function wechatMiniProgram(
     const phone = credential['phone_code'] ? await phoneOf(credential['phone_code']) : undefined
     return {
       identity: { provider: 'wechat', subjects: wechatSubjects(appid, openid, unionid), profile: {} },
-      ...(phone === undefined ? {} : { phone }),
+      ...(phone === undefined ? {} : { phone, isPhoneDated: !joinByPhone }),
     }
   }
 }

@@ -38,7 +38,15 @@ export const wechatOptions = z.strictObject({
     .describe('Verified service account: login inside WeChat.'),
   mobile_app: z.strictObject(app).optional().describe('Mobile app: login by the SDK, method `wechat_app`.'),
   mini_program: z
-    .strictObject(app)
+    .strictObject({
+      ...app,
+      join_by_phone: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Whether a number of the phone button lets a WeChat identity nobody has into the account of that number. WeChat verified it at some time, not now: with the quick button say `false`, and a code to the number decides.',
+        ),
+    })
     .optional()
     .describe('Mini program: login by `wx.login`, method `wechat_mini_program`.'),
   open_url: z.url().default('https://open.weixin.qq.com').describe('Address of the pages for people.'),
@@ -146,7 +154,12 @@ export const wechat = connectorKind({
           ? { wechat_app: async (given: UpstreamResponse) => redeemed(mobileApp, required(given, 'upstream_code')) }
           : {}),
         ...(miniProgram
-          ? { wechat_mini_program: wechatMiniProgram({ ...miniProgram, apiUrl: options.api_url }, dependencies) }
+          ? {
+              wechat_mini_program: wechatMiniProgram(
+                { ...miniProgram, apiUrl: options.api_url, joinByPhone: miniProgram.join_by_phone },
+                dependencies,
+              ),
+            }
           : {}),
       },
     }

@@ -29,7 +29,8 @@ export interface AuthSession {
   readonly deviceName?: string | undefined
   /** `id@version` of what was agreed to. */
   readonly agreed: readonly string[]
-  readonly isHuman: boolean
+  /** Messages it may ask for without another captcha. */
+  readonly sendsLeft: number
   /** Requests since it began or was last answered with a code. */
   readonly uses: number
   /** Milliseconds since the epoch. */

@@ -4,12 +4,10 @@ import { errors } from 'oidc-provider'
 import { displayable } from '../../src/accounts/profile.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import { networkOf } from '../../src/base/network.ts'
 import { requiresPhone } from '../../src/oidc/client-schema.ts'
 import { type AuthorizationParams, authorizationParams, type CodeIssuer } from '../../src/oidc/issue.ts'
 import { acrOf, requestedAcrs, requestedSubject } from '../../src/oidc/policy.ts'
 import type { WaitingLogin } from '../../src/oidc/reconfirm.ts'
-import type { Limits } from '../../src/ops/limits.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Visit } from '../methods/connector.ts'
 import type { Input } from '../methods/method.ts'
@@ -17,7 +15,7 @@ import type { LoginMethods } from '../methods/registry.ts'
 import type { Choice, Outcome } from '../outcome.ts'
 import type { NextStep } from './answers.ts'
 import type { AuthSession, AuthSessions } from './auth-session.ts'
-import type { Captcha } from './captcha.ts'
+import type { Gate } from './gate.ts'
 import { impliedMethod, isCarrierFailure, type nativeSteps } from './steps.ts'
 
 /** A request as the route has read it. */
@@ -31,6 +29,9 @@ export interface ChallengeRequest {
   /** Whether a genuine app sent it. Throws `invalid_client_attestation`. */
   readonly attested: (client: Client) => Promise<boolean>
 }
+
+/** A request whose client, key and app have been checked. */
+type CheckedRequest = ChallengeRequest & { readonly isGenuine: boolean }
 
 /** What is answered; the route adds the words for people. */
 export type ChallengeAnswer = {
@@ -47,12 +48,11 @@ interface Dependencies {
   readonly sessions: AuthSessions
   readonly attempts: LoginAttempts
   readonly steps: ReturnType<typeof nativeSteps>
-  readonly limits: Limits<'native.ip' | 'native.device'>
+  readonly gate: Gate
   readonly options: {
     readonly methods: LoginMethods
     /** What only pages can do: such a request goes on in the browser. */
     readonly webMethods: LoginMethods
-    readonly captcha?: Captcha | undefined
     readonly agreements: readonly { readonly id: string; readonly version: string; readonly url: string }[]
     readonly agreementTitle: (id: string, visit: Visit) => string
     readonly nowMs: () => number
@@ -89,13 +89,14 @@ export class Challenge {
    * another's, a limit.
    */
   async answer(request: ChallengeRequest): Promise<ChallengeAnswer> {
-    const { issuer, sessions } = this.#deps
+    const { issuer, sessions, gate } = this.#deps
     const { fields } = request
     const token = fields['auth_session']
     const found = token === undefined ? undefined : await sessions.find(token)
     if (token !== undefined && !found) throw new AppError('auth_session.invalid')
     const client = await issuer.client(fields['client_id'] ?? found?.clientId)
     if (found && found.clientId !== client.clientId) throw new AppError('auth_session.invalid')
+    if (!found) await gate.begin(request)
     const jkt = await request.key(client)
     // SECURITY: a stolen auth_session is worth nothing without the key it began with.
     if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
@@ -103,15 +104,14 @@ export class Challenge {
     const params = found?.params ?? paramsOf(fields)
     refuseOthers(params, fields)
     issuer.authorize(client, params)
-    if (!found) await this.#count(request, jkt)
+    if (!found) await gate.know(jkt)
     const taken = token === undefined ? this.#begin(client, jkt) : await sessions.take(token)
     if (!taken || taken.uses >= maxUses) throw new AppError('auth_session.invalid')
     // SECURITY: whoever ended that login meanwhile has ended what it proved.
     if (taken.proved && !(await issuer.stands(taken.proved.grantId))) throw new AppError('auth_session.invalid')
-    return this.#serve(request, client, {
+    return this.#serve({ ...request, isGenuine: attested }, client, {
       ...taken,
       params,
-      isHuman: taken.isHuman || attested,
       agreed: this.#agreedBy(fields['agreements'], taken),
       deviceName: displayable({ nickname: fields['device_name'] ?? '' }).nickname ?? taken.deviceName,
       uses: taken.uses + 1,
@@ -121,7 +121,7 @@ export class Challenge {
 
   /** An `auth_session` for an app whose tokens need an answer of the person before they go on. */
   async reopen({ clientId, jkt, ...proved }: WaitingLogin): Promise<string> {
-    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
+    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], sendsLeft: 0, uses: 0 }
     const expiresAt = this.#deps.options.nowMs() + underWayMs
     return this.#deps.sessions.keep({ ...begun, userId: proved.userId, proved, expiresAt })
   }
@@ -133,7 +133,7 @@ export class Challenge {
     return { step: 'agreement', agreements: shown.map((each) => ({ ...each, required: true as const })) }
   }
 
-  async #serve(request: ChallengeRequest, client: Client, begun: AuthSession): Promise<ChallengeAnswer> {
+  async #serve(request: CheckedRequest, client: Client, begun: AuthSession): Promise<ChallengeAnswer> {
     const { sessions } = this.#deps
     const session = { ...begun }
     try {
@@ -156,12 +156,12 @@ export class Challenge {
   }
 
   async #advance(
-    request: ChallengeRequest,
+    request: CheckedRequest,
     client: Client,
-    session: AuthSession,
+    session: { -readonly [Key in keyof AuthSession]: AuthSession[Key] },
     method: string | undefined,
   ): Promise<Outcome> {
-    const { attempts } = this.#deps
+    const { attempts, gate } = this.#deps
     const { fields, ip, requestId, visit } = request
     const { proved, userId, agreed } = session
     const wanted = requestedSubject(session.params ?? {})
@@ -180,10 +180,13 @@ export class Challenge {
       return { kind: 'done', ...proved, isNew: false, endedSessions: false }
     }
     const choice = choices.find((each) => each === fields['choice'])
+    if (fields['choice'] !== undefined && !choice) throw new AppError('request.invalid', { field: 'choice' })
+    const sender = choice === 'login_existing' ? 'sms' : method
+    if (sender !== undefined)
+      session.sendsLeft = await gate.pass(request, session, { method: sender, attested: request.isGenuine })
     const chosen = choice && (await attempts.choose(common, choice))
     if (chosen && !(chosen.kind === 'login' && method)) return chosen
     if (method === undefined) return { kind: 'login' }
-    await this.#requireHuman(request, session, method)
     const own = Object.entries(fields).filter(([name]) => !ownFields.has(name))
     const input = { ...Object.fromEntries(own), ...(this.#hasAgreed(agreed) ? { agreement: 'on' } : {}) }
     return attempts.advance({ ...common, method, input })
@@ -196,7 +199,7 @@ export class Challenge {
     { userId, amr, authTime, isNew }: Extract<Outcome, { kind: 'done' }>,
   ): Promise<ChallengeAnswer> {
     const { issuer, sessions, steps, options } = this.#deps
-    const { params = {}, jkt, deviceName, agreed, isHuman } = session
+    const { params = {}, jkt, deviceName, agreed } = session
     const wanted = requestedAcrs(params, client.defaultAcrValues)
     // What was proved in this request is as fresh as can be.
     const ageSeconds = session.proved ? options.nowMs() / 1000 - authTime : 0
@@ -211,7 +214,16 @@ export class Challenge {
     if (session.proved) issuer.end(session.proved.grantId)
     const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
     const kept: AuthSession = {
-      ...{ clientId: client.clientId, jkt, attemptId: newAttemptId(), userId, deviceName, agreed, isHuman, uses: 0 },
+      ...{
+        clientId: client.clientId,
+        jkt,
+        attemptId: newAttemptId(),
+        userId,
+        deviceName,
+        agreed,
+        sendsLeft: 0,
+        uses: 0,
+      },
       expiresAt: options.nowMs() + options.keptMs,
     }
     return { code, isNew, authSession: await sessions.keep(kept) }
@@ -219,16 +231,17 @@ export class Challenge {
 
   async #toWeb(client: Client, session: AuthSession): Promise<ChallengeAnswer> {
     const { issuer, sessions } = this.#deps
-    const web = await issuer.push(client, session.params ?? {}, session.jkt)
+    const web = await issuer.push(client, session.params ?? {}, session)
     return { web, authSession: await sessions.keep(session) }
   }
 
   /** What the app shows after a refusal: the code that is still awaited, the documents, the captcha, another way in. */
   async #stepAfter(error: Error, request: ChallengeRequest, session: AuthSession): Promise<NextStep | undefined> {
-    const { steps, options, attempts } = this.#deps
+    const { steps, gate, attempts } = this.#deps
     if (!(error instanceof AppError)) return undefined
     if (error.code === 'agreement.required') return this.agreementStep(request.visit)
-    if (error.code === 'captcha.required' && options.captcha) return { step: 'captcha', ...options.captcha.shown }
+    if (error.code === 'captcha.required' && gate.captcha) return { step: 'captcha', ...gate.captcha }
+    if (error.code === 'login.other_user') return steps.login()
     if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
     if (isCarrierFailure(error)) return steps.login(undefined, ['one_tap'])
     const current = await attempts.current(session.attemptId, request.fields['method'])
@@ -242,24 +255,8 @@ export class Challenge {
     return (await this.#deps.attempts.current(session.attemptId))?.method ?? 'sms'
   }
 
-  /** SECURITY: before a message is sent, which costs money and can be a nuisance to whoever gets it. */
-  async #requireHuman({ fields, ip }: ChallengeRequest, session: { isHuman: boolean }, method: string): Promise<void> {
-    const sends = method === 'sms' && (fields['phone'] !== undefined || fields['resend'] !== undefined)
-    const { captcha } = this.#deps.options
-    if (!captcha || !sends || session.isHuman) return
-    await captcha.verify(fields['captcha_token'], ip)
-    session.isHuman = true
-  }
-
-  /** A login that begins counts for its network and, where it has one, its key. */
-  async #count({ ip }: ChallengeRequest, jkt: string | undefined): Promise<void> {
-    const { limits } = this.#deps
-    if (jkt !== undefined) await limits.take('native.device', jkt)
-    await limits.take('native.ip', networkOf(ip))
-  }
-
   #begin({ clientId }: Client, jkt: string | undefined): AuthSession {
-    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], isHuman: false, uses: 0 }
+    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], sendsLeft: 0, uses: 0 }
     return { ...begun, expiresAt: this.#deps.options.nowMs() + underWayMs }
   }
 

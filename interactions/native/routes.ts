@@ -92,14 +92,14 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
 
   /** Failures before anything was looked at are answered in the same words. */
   const inJson =
-    (handler: (ctx: Context) => Promise<void>, status = (thrown: number) => thrown) =>
-    async (ctx: Context) => {
+    (handler: (ctx: Context) => Promise<void>, statusOf: (refusal: Refusal) => number) => async (ctx: Context) => {
       try {
         await handler(ctx)
       } catch (error) {
         const refusal = refusalOf(ctx, error, words)
-        if (refusal.status === 401) ctx.set('www-authenticate', challengeOf(refusal.body))
-        answer(ctx, status(refusal.status), refusal.body)
+        const status = statusOf(refusal)
+        if (status === 401 || status === 403) ctx.set('www-authenticate', challengeOf(ctx, refusal.body))
+        answer(ctx, status, refusal.body)
       }
     }
 
@@ -110,11 +110,11 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
       const fields = ctx.method === 'POST' ? (await readForm(ctx)).fields : {}
       visitOf(ctx, fields['ui_locales'])
       await handler(ctx, fields)
-    })
+    }, ownStatus)
 
   router.all('authorization_challenge', challengePath, async (ctx: Context) => {
     if (ctx.method !== 'POST') throw methodNotAllowed(ctx, 'POST')
-    await inJson(challengeEndpoint, challengeStatus)(ctx)
+    await inJson(challengeEndpoint, ({ status }) => challengeStatus(status))(ctx)
   })
   router.get(
     'identities',
@@ -164,7 +164,14 @@ function methodNotAllowed(ctx: Context, allow: string): AppError {
   return new AppError('request.method_not_allowed')
 }
 
-/** RFC 6750 §3, RFC 9470 §3. */
-function challengeOf({ error, max_age: maxAge }: Readonly<Record<string, unknown>>): string {
-  return `Bearer error="${error}"${maxAge === undefined ? '' : `, max_age="${maxAge}"`}`
+/** RFC 9449 §7.1: a wrong proof beside a token is a wrong token. */
+function ownStatus({ status, body }: Refusal): number {
+  return body['error'] === 'invalid_dpop_proof' ? 401 : status
+}
+
+/** RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3. */
+function challengeOf(ctx: Context, { error, max_age: maxAge, scope }: Readonly<Record<string, unknown>>): string {
+  const scheme = /^dpop /i.test(ctx.get('authorization')) ? 'DPoP' : 'Bearer'
+  const more = Object.entries({ max_age: maxAge, scope }).filter(([, value]) => value !== undefined)
+  return [`${scheme} error="${error}"`, ...more.map(([name, value]) => `${name}="${value}"`)].join(', ')
 }

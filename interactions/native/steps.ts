@@ -2,7 +2,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { acrOf } from '../../src/oidc/policy.ts'
-import { accountLabel } from '../labels.ts'
+import { maskedLabel } from '../labels.ts'
 import type { Ask } from '../methods/method.ts'
 import { otpSeconds } from '../methods/otp.ts'
 import type { LoginMethods } from '../methods/registry.ts'
@@ -80,7 +80,7 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
 
   async function labels(users: readonly UserId[]): Promise<{ label: string }[]> {
     const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
-    return accounts.flatMap((account) => (account ? [{ label: accountLabel(account) }] : []))
+    return accounts.flatMap((account) => (account ? [{ label: maskedLabel(account) }] : []))
   }
 
   return { of, login, otp }

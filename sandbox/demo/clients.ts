@@ -9,7 +9,7 @@ export function demoResources(issuer: string): readonly ResourceSeed[] {
   return [resourceSchema.parse({ resource: demoResource(issuer), scopes: ['orders:read', 'orders:write'] })]
 }
 
-/** One client of each kind, as the library takes them: an app of ours, one of somebody else, a backend, a television. */
+/** One client of each kind, as the library takes them: an app of ours in a browser and one on phones, one of somebody else, a backend, a television. */
 export function demoClients(issuer: string, backendSecret: string): readonly Record<string, unknown>[] {
   const inBrowser = {
     token_endpoint_auth_method: 'none',
@@ -26,6 +26,20 @@ export function demoClients(issuer: string, backendSecret: string): readonly Rec
       client_name: 'Demo',
       first_party: true,
       scope: 'openid offline_access profile phone email identities',
+      resource_scopes: ['orders:read', 'orders:write'],
+    },
+    {
+      client_id: 'sandbox-app',
+      client_name: 'Demo app',
+      first_party: true,
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      // Nothing on this machine opens it: what an app sends to the browser ends there.
+      redirect_uris: ['app.menshen.sandbox:/callback'],
+      default_resource: demoResource(issuer),
+      scope: 'openid offline_access profile phone identities',
       resource_scopes: ['orders:read', 'orders:write'],
     },
     {

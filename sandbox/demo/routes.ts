@@ -14,8 +14,10 @@ import { assets } from '../../views/engine.ts'
 import { advanceClock, clockShiftMs, resetClock } from '../clock.ts'
 import type { Outbox } from '../outbox.ts'
 import { answerPage, clockPage, outboxPage, type Visit } from '../pages.ts'
+import type { NativeUpstreams } from '../upstreams.ts'
 import { demoResource } from './clients.ts'
 import type { Html } from './html.ts'
+import { nativeAppRoutes } from './native-routes.ts'
 import { demoPage, devicePage } from './page.ts'
 import { resourceServer } from './resource-server.ts'
 
@@ -27,13 +29,14 @@ interface Dependencies {
   readonly backendSecret: string
   /** Whether the simulated vendors are there. */
   readonly hasUpstreams: boolean
+  readonly vendors: NativeUpstreams | undefined
 }
 
 const furthestShiftMs = 36_500 * 86_400_000
 
 /** Every address under `/sandbox`. */
 export function sandboxRoutes(dependencies: Dependencies): Router {
-  const { config, clock, renderer, messages, backendSecret, hasUpstreams } = dependencies
+  const { config, clock, renderer, messages, backendSecret, hasUpstreams, vendors } = dependencies
   const { issuer, brand } = config
   const resource = demoResource(issuer)
   const texts = { 'zh-CN': readTexts('zh-CN'), en: readTexts('en') }
@@ -59,6 +62,8 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
   page('sandbox_device', '/sandbox/device', (ctx) =>
     devicePage(visit(ctx, '/sandbox/device'), { issuer, resource, texts: scriptTexts(ctx) }),
   )
+
+  nativeAppRoutes(router, { config, renderer, visit, vendors })
 
   for (const kind of ['terms', 'privacy'] as const) {
     router.get(`sandbox_${kind}`, `/sandbox/${kind}`, (ctx) => {

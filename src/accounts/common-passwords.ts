@@ -40,6 +40,12 @@ const looksLike: Readonly<Record<string, string>> = {
   '7': 't',
 }
 
+const year = '(?:19|20)?\\d\\d'
+const month = '(?:0[1-9]|1[0-2])'
+const day = '(?:0[1-9]|[12]\\d|3[01])'
+/** Six or eight digits that read as a day, in whichever order. */
+const date = new RegExp(`^(?:${year}${month}${day}|${day}${month}${year})$`)
+
 const limits = { pieces: 4, words: 2, numbers: 1, fillers: 2 }
 const longestGuess = 48
 
@@ -104,18 +110,10 @@ function consists(text: string, isWord: (from: number, to: number) => boolean): 
 
 function isHabit(piece: string): boolean {
   if (piece.length < 3) return false
-  if (isWalk(piece) || spokenNumbers.has(piece) || isDate(piece)) return true
+  if (isWalk(piece) || spokenNumbers.has(piece) || date.test(piece)) return true
   return /^(.{1,3})\1+$/u.test(piece) || /^(?:(\d)\1)+$/.test(piece) || /^1[3-9]\d{9}$/.test(piece)
 }
 
 function isWalk(piece: string): boolean {
   return piece.length >= 3 && lines.some((line) => line.includes(piece))
-}
-
-/** Six or eight digits that read as a day, in whichever order. */
-function isDate(piece: string): boolean {
-  const year = '(?:19|20)\\d\\d'
-  const month = '(?:0[1-9]|1[0-2])'
-  const day = '(?:0[1-9]|[12]\\d|3[01])'
-  return new RegExp(`^(?:(?:${year}|\\d\\d)${month}${day}|${day}${month}(?:${year}|\\d\\d))$`).test(piece)
 }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../base/errors.ts'
+import { unavailable } from '../store/unavailable.ts'
 import type { HashJob } from './hash-worker.ts'
 
 interface Waiting {
@@ -28,6 +29,7 @@ export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: num
   const idle: Worker[] = []
   const busy = new Map<Worker, Waiting>()
   const retryAfterSeconds = Math.ceil((maxQueue + 1) / workers / hashesPerSecond)
+  const stopped = new Error('the hash pool is closed')
   let closed = false
 
   function start(): Worker {
@@ -45,7 +47,7 @@ export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: num
   }
 
   function bury(worker: Worker, cause: unknown): void {
-    busy.get(worker)?.reject(new AppError('server.unavailable', { params: { retryAfterSeconds: 1 }, cause }))
+    busy.get(worker)?.reject(unavailable(cause))
     busy.delete(worker)
     const place = idle.indexOf(worker)
     if (place >= 0) idle.splice(place, 1)
@@ -73,7 +75,7 @@ export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: num
     waiting: () => queue.length,
     async run(job) {
       refuseWhenFull()
-      if (closed) throw new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
+      if (closed) throw unavailable(stopped)
       return new Promise((resolve, reject) => {
         queue.push({ job, resolve, reject })
         feed()
@@ -81,8 +83,7 @@ export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: num
     },
     async close() {
       closed = true
-      const stopped = new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
-      for (const { reject } of queue.splice(0)) reject(stopped)
+      for (const { reject } of queue.splice(0)) reject(unavailable(stopped))
       await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()))
     },
   }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { AppError, type ErrorCode } from '../base/errors.ts'
 import { networkOf } from '../base/network.ts'
 import type { EphemeralStore, Window } from '../store/ephemeral.ts'
+import { digest } from '../store/seal.ts'
 
 export interface LockRules {
   /** Wrong tries before the first lock. */
@@ -71,6 +71,7 @@ export function passwordLock({
 
   return {
     async guard({ who, ip }, attempt) {
+      // Of one length, whatever was typed, and plain in no store.
       const key = `password:who:${digest(who)}`
       const address = ip === undefined ? undefined : `password:ip:${networkOf(ip)}`
       await Promise.all([
@@ -94,9 +95,4 @@ export function passwordLock({
       }
     },
   }
-}
-
-/** Keys are of one length and do not show the name. */
-function digest(who: string): string {
-  return createHash('sha256').update(who).digest('base64url')
 }

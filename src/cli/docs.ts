@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { openapi } from '../../interactions/native/openapi.ts'
 import { catalogue } from '../base/errors.ts'
 import { configurationMarkdown } from '../config-text.ts'
 import type { CommandContext } from './command.ts'
@@ -8,12 +9,16 @@ import { englishText, printJson } from './output.ts'
 
 const folder = new URL('../../docs/', import.meta.url)
 
+/** Stands in the description of the API where a server names itself. */
+const exampleIssuer = 'https://id.example.com'
+
 /** Every generated page, by its file name in `docs/`. */
 export function pages(): Readonly<Record<string, string>> {
   return {
     'configuration.md': configurationMarkdown(),
     'errors.md': errorsMarkdown(),
     'cli.md': cliMarkdown(commands),
+    'openapi.json': `${JSON.stringify(openapi(exampleIssuer), null, 2)}\n`,
   }
 }
 

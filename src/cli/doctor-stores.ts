@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config.ts'
 import { listKeys } from '../oidc/keys.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
@@ -36,14 +35,14 @@ export async function checkStores(config: Config): Promise<Stores> {
   } catch (error) {
     return { findings: [unreachable(config, error), ...(await checkEphemeral(config, undefined))] }
   }
-  const { database, url, close } = opened
+  const { database, close } = opened
   try {
     const findings = await checkDatabase(config, database)
     const isUsable = () => findings.every(({ name, status }) => status !== 'fail' || name === 'clock')
     if (isUsable()) findings.push(await checkSchema(database))
-    const reached = isUsable() ? { database, url } : undefined
-    findings.push(...(await checkEphemeral(config, reached)))
-    if (!reached) return { findings }
+    const isReached = isUsable()
+    findings.push(...(await checkEphemeral(config, isReached ? database : undefined)))
+    if (!isReached) return { findings }
     const keys = await listKeys(database.knex)
     findings.push(...(await checkKeys(keys, { config, database, nowMs: wallClockMs() })))
     return { findings, keyIds: keys.filter(({ use }) => use === 'sig').map(({ id }) => id) }
@@ -112,19 +111,14 @@ async function checkSchema(database: Database): Promise<Finding> {
   return ok('schema', `${applied.length} migrations, none missing`)
 }
 
-interface Reached {
-  readonly database: Database
-  readonly url: Secret
-}
-
 /** Nothing to say about tables in a database that is away. */
-async function checkEphemeral({ redis }: Config, reached: Reached | undefined): Promise<Finding[]> {
-  if (!redis.url && !reached) return []
+async function checkEphemeral({ redis }: Config, database: Database | undefined): Promise<Finding[]> {
+  if (!redis.url && !database) return []
   const name = redis.url ? 'redis' : 'ephemeral'
-  const options = { clock: wallClockMs, onError: () => {} }
+  const clock = wallClockMs
   const store = redis.url
-    ? redisStore({ url: redis.url, ...options })
-    : tableStore({ ...(reached as Reached), ...options })
+    ? redisStore({ url: redis.url, clock })
+    : tableStore({ database: database as Database, clock })
   try {
     const startedAt = performance.now()
     await store.ping()

@@ -52,7 +52,6 @@ async function withDatabase<Result>(
 /** The database alone, whatever its schema; the embedded one is started when nobody has. */
 export async function openBare(config: Config): Promise<{
   readonly database: Database
-  readonly url: NonNullable<Config['database']['url']>
   close(): Promise<void>
 }> {
   const embedded = config.database.url
@@ -63,7 +62,6 @@ export async function openBare(config: Config): Promise<{
   const database = openDatabase({ url, poolSize: 2 })
   return {
     database,
-    url,
     async close() {
       await database.close()
       await embedded?.stop()

@@ -30,7 +30,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     ...context.env,
     DATABASE_URL: core.databaseUrl.reveal(),
     MENSHEN_OPS__METRICS: 'off',
-    ...(upstreams ? { MENSHEN_CONNECTIONS: JSON.stringify(upstreams.settings) } : {}),
+    ...upstreams?.env,
   } as Record<string, string>
   let isStopping = false
 
@@ -70,7 +70,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
 }
 
 type StartUpstreams = (options: Pick<Core['config'], 'issuer'> & Pick<Core, 'clock'>) => Promise<{
-  readonly settings: readonly unknown[]
+  readonly env: Readonly<Record<string, string>>
   close(): Promise<void>
 }>
 

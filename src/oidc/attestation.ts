@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto'
 import { createLocalJWKSet, decodeProtectedHeader, importJWK, type JSONWebKeySet, type JWK, jwtVerify } from 'jose'
 import { type Client, errors } from 'oidc-provider'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
+import { digest } from '../store/seal.ts'
 
 /** Who vouches for the app a client runs in, and whether an app nobody vouches for is served. */
 export const attestationSchema = z.strictObject({
@@ -70,7 +70,7 @@ export async function isAttested(
     })
     const { jti, iat = 0 } = pop
     if (Math.abs(clock() / 1000 - iat) > popSeconds) throw new Error('the proof of possession is stale')
-    const mark = `attestation:${client.clientId}:${hash('sha256', String(jti), 'base64url')}`
+    const mark = `attestation:${client.clientId}:${digest(String(jti))}`
     if (!(await store.add(mark, 1, 2 * popSeconds))) throw new Error('the proof of possession was used before')
     return true
   } catch (cause) {

@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import { errors } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
+import { digest } from '../store/seal.ts'
 
 interface Dependencies {
   readonly store: Pick<EphemeralStore, 'add'>
@@ -47,11 +48,7 @@ export async function dpopThumbprint({ store, clock }: Dependencies, given: Proo
   const broken = Object.entries(holds).find(([, isRight]) => !isRight)
   if (broken) throw new errors.InvalidDpopProof(`DPoP proof ${broken[0]} mismatch`)
   const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk as Parameters<typeof calculateJwkThumbprint>[0])
-  const isFirst = await store.add(
-    `dpop:${thumbprint}:${hash('sha256', String(jti), 'base64url')}`,
-    1,
-    2 * windowSeconds,
-  )
+  const isFirst = await store.add(`dpop:${thumbprint}:${digest(String(jti))}`, 1, 2 * windowSeconds)
   if (!isFirst) throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected')
   return thumbprint
 }

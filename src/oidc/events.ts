@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { errors, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { isId } from '../base/ids.ts'
+import { isId, type UserId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
@@ -81,9 +81,8 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
     if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
       const { RefreshToken, AuthorizationCode } = ctx.oidc.entities
       const { accountId, grantId } = RefreshToken ?? AuthorizationCode ?? {}
-      const userId = isId('usr', accountId) ? accountId : undefined
       const about = { reason: detail, grant: grantId?.slice(0, 8) }
-      void audit.record({ event: 'token.reused', userId, ...context(ctx), detail: about })
+      void audit.record({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: about })
     }
   })
 
@@ -110,14 +109,14 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
     const { Account, RefreshToken, AccessToken, AuthorizationCode } = ctx.oidc.entities
     const token = RefreshToken ?? AccessToken ?? AuthorizationCode
     const accountId = Account?.accountId ?? token?.accountId ?? ctx.oidc.session?.accountId
-    const userId = isId('usr', accountId) ? accountId : undefined
+    const userId = userIdOf(accountId)
     const reason = reasons[ctx.oidc.route] ?? 'reused'
     void audit.record({ event: 'grant.revoked', userId, ...context(ctx), detail: { reason, grant: grantId } })
   })
 
   provider.on('end_session.success', (ctx) => {
     const { session, params } = ctx.oidc
-    const userId = isId('usr', session?.accountId) ? session.accountId : undefined
+    const userId = userIdOf(session?.accountId)
     // Who signs out of one app only keeps the session; the grant that ended has a line of its own.
     if (!session || !userId || !params?.['logout']) return
     const detail = {
@@ -133,3 +132,7 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
 
 /** Why the library revokes a grant at a route; elsewhere because a code or token was used twice. */
 const reasons: Readonly<Record<string, EndReason>> = { end_session_confirm: 'logout', revocation: 'app' }
+
+function userIdOf(accountId: string | undefined): UserId | undefined {
+  return isId('usr', accountId) ? accountId : undefined
+}

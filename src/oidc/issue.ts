@@ -176,7 +176,7 @@ export class CodeIssuer {
   async push(
     client: Client,
     params: AuthorizationParams,
-    jkt: string | undefined,
+    { jkt, userId }: { readonly jkt?: string | undefined; readonly userId?: UserId | undefined },
   ): Promise<{ readonly request_uri: string; readonly expires_in: number }> {
     const { provider, clock } = this.#deps
     const { issuer, PushedAuthorizationRequest } = provider()
@@ -184,6 +184,7 @@ export class CodeIssuer {
     const scopes = params.scope?.split(' ') ?? ['openid']
     const request = new UnsecuredJWT({
       ...params,
+      ...(userId === undefined ? {} : { claims: JSON.stringify(demanding(userId, claimsOf(params))) }),
       scope: scopes.join(' '),
       client_id: client.clientId,
       response_type: 'code',
@@ -209,6 +210,11 @@ export class CodeIssuer {
     const { scope } = this.#deps.policies().resourceServer(resource, client)
     return scope.split(' ').filter((each) => each !== '')
   }
+}
+
+/** Claims that let nobody else in, OIDC Core §5.5.1. */
+function demanding(userId: UserId, claims: Authorization['claims'] = {}) {
+  return { ...claims, id_token: { ...claims['id_token'], sub: { value: userId } } }
 }
 
 /** OIDC Core §5.5. */

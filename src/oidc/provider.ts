@@ -1,7 +1,6 @@
 import {
   type AccessToken,
   type Account,
-  type Client,
   type ClientCredentials,
   type ClientMetadata,
   type Configuration,
@@ -238,5 +237,3 @@ export async function validateClient(provider: Provider, metadata: Record<string
   const model = provider.Client as unknown as { validate(metadata: Record<string, unknown>): Promise<void> }
   await model.validate(metadata)
 }
-
-export type { Client }

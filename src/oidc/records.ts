@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto'
 import { accountJson } from '../accounts/account-json.ts'
+import { digest } from '../store/seal.ts'
 
 /** Models whose loss a person would notice, with their number in the table. The ephemeral ones are listed in adapter.ts. */
 export const durableModels = {
@@ -79,7 +79,7 @@ export interface SessionChange {
  * carry 256 bits of their own, so a plain hash is enough.
  */
 export function recordId(model: DurableModel, value: string): string {
-  return model === 'Grant' ? value : hash('sha256', value, 'base64url')
+  return model === 'Grant' ? value : digest(value)
 }
 
 const tokenModels = [

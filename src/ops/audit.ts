@@ -5,46 +5,39 @@ import type { UserId } from '../base/ids.ts'
 import type { Log } from './log.ts'
 import { scrub, scrubValue } from './scrub.ts'
 
-export const auditEventNames = [
-  'login.succeeded',
-  'login.failed',
-  'login.locked',
-  'upstream.failed',
-  'identity.conflicted',
-  'session.ended',
-  'user.registered',
-  'user.locked',
-  'user.unlocked',
-  'user.deleted',
-  'identity.bound',
-  'identity.unbound',
-  'identity.refused',
-  'profile.changed',
-  'password.set',
-  'password.changed',
-  'password.reset',
-  'otp.sent',
-  'otp.refused',
-  'agreement.accepted',
-  'consent.granted',
-  'consent.refused',
-  'grant.revoked',
-  'grant.expired',
-  'logout.undelivered',
-  'token.reused',
-  'client.created',
-  'client.changed',
-  'client.removed',
-  'client.secret_rotated',
-  'resource.created',
-  'resource.changed',
-  'resource.removed',
-  'key.created',
-  'key.rotated',
-  'key.retired',
-] as const
-
-export type AuditEventName = (typeof auditEventNames)[number]
+/** Every event that is recorded somewhere. */
+export type AuditEventName =
+  | 'login.succeeded'
+  | 'login.failed'
+  | 'upstream.failed'
+  | 'identity.conflicted'
+  | 'session.ended'
+  | 'user.registered'
+  | 'user.locked'
+  | 'user.unlocked'
+  | 'identity.bound'
+  | 'identity.unbound'
+  | 'identity.refused'
+  | 'profile.changed'
+  | 'password.set'
+  | 'password.changed'
+  | 'password.reset'
+  | 'consent.granted'
+  | 'consent.refused'
+  | 'grant.revoked'
+  | 'grant.expired'
+  | 'logout.undelivered'
+  | 'token.reused'
+  | 'client.created'
+  | 'client.changed'
+  | 'client.removed'
+  | 'client.secret_rotated'
+  | 'resource.created'
+  | 'resource.changed'
+  | 'resource.removed'
+  | 'key.created'
+  | 'key.rotated'
+  | 'key.retired'
 
 export interface AuditEvent {
   readonly event: AuditEventName

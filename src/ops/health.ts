@@ -9,13 +9,10 @@ export interface Readiness {
 }
 
 export interface Health {
-  /** True as long as the process can answer at all. */
-  live(): boolean
   /** Runs every check, side by side and bounded in time. */
   ready(): Promise<Readiness>
   /** From the first call on `ready` says no, so that balancers send nothing more while requests in flight finish. */
   drain(): void
-  readonly draining: boolean
 }
 
 interface HealthDeps {
@@ -25,7 +22,7 @@ interface HealthDeps {
   readonly onFailure?: (name: string, error: unknown) => void
 }
 
-/** Liveness and readiness of this process. */
+/** Readiness of this process. */
 export function health({ checks, timeoutMs, onFailure = () => {} }: HealthDeps): Health {
   const running = new Map<string, Promise<void>>()
   let draining = false
@@ -58,7 +55,6 @@ export function health({ checks, timeoutMs, onFailure = () => {} }: HealthDeps):
   }
 
   return {
-    live: () => true,
     async ready() {
       const names = Object.entries(checks)
       const messages = await Promise.all(names.map(async ([name, check]) => [name, await run(name, check)] as const))
@@ -67,9 +63,6 @@ export function health({ checks, timeoutMs, onFailure = () => {} }: HealthDeps):
     },
     drain() {
       draining = true
-    },
-    get draining() {
-      return draining
     },
   }
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { smsSenderOptions } from './registry.ts'
 
-const windows = z.array(
+/** Rolling windows of a limit. */
+export const windows = z.array(
   z.strictObject({
     max: z.int().min(1).describe('How many are allowed.'),
     seconds: z.int().min(1).max(2_592_000).describe('Length of the rolling window.'),

@@ -68,9 +68,10 @@ async function create(cluster: Cluster, dataDir: string): Promise<void> {
   }
 }
 
+/** A process that was slower may still be writing to its folder: it will do without, and the next start removes what is left. */
 async function removeLeftovers(dataDir: string): Promise<void> {
   const names = (await readdir(dataDir)).filter((name) => name.startsWith('.first-'))
-  await Promise.all(names.map((name) => rm(join(dataDir, name), { recursive: true, force: true })))
+  await Promise.allSettled(names.map((name) => rm(join(dataDir, name), { recursive: true, force: true })))
 }
 
 async function socketFolder(dataDir: string, account: Account): Promise<string> {

@@ -23,10 +23,6 @@ export interface EphemeralStore {
    */
   hit(key: string, windows: readonly Window[]): Promise<number>
   delete(key: string): Promise<void>
-  /** Tells every process, this one too, that something changed. Delivery is best effort. */
-  publish(channel: string, message: string): Promise<void>
-  /** Calls back for every message of the channel; `onGap` when messages may have been missed. Answers how to stop. */
-  subscribe(channel: string, onMessage: (message: string) => void, onGap: () => void): Promise<() => Promise<void>>
   /** Throws `server.unavailable` unless the store answers. */
   ping(): Promise<void>
   close(): Promise<void>

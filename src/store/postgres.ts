@@ -26,10 +26,9 @@ export interface DatabaseOptions {
   readonly onError?: (error: Error) => void
 }
 
-/** True when an insert or update met a row that is already there; `constraint` narrows it to one index. */
-export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  if (errorCode(error) !== '23505') return false
-  return constraint === undefined || (error as { constraint?: string }).constraint === constraint
+/** True when an insert or update met a row that is already there. */
+export function isUniqueViolation(error: unknown): boolean {
+  return errorCode(error) === '23505'
 }
 
 const statementTimeoutMs = 5000

@@ -3,7 +3,6 @@ import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { EphemeralStore } from './ephemeral.ts'
-import { type Link, type LinkEvents, listener } from './listener.ts'
 import { scripts } from './redis-scripts.ts'
 import { unavailable } from './unavailable.ts'
 import { settledAnswer, waitSeconds, windowSet } from './windows.ts'
@@ -31,7 +30,6 @@ const connection = {
   socketTimeout: 2 * deadlineMs,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  autoResubscribe: false,
   lazyConnect: true,
   keepAlive: deadlineMs,
   // A primary that was demoted is left for the one that took over.
@@ -52,7 +50,6 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
     redis.status === 'ready' ? inTime(command()) : inTime(gate()).then(() => inTime(command()))
   const scripted = redis as unknown as Scripted
   const name = (key: string) => prefix + key
-  const messages = listener((events) => link(urls, prefix, events))
 
   const living = <T>(kept: string | null): T | undefined => {
     if (kept === null) return undefined
@@ -91,15 +88,10 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
     async delete(key) {
       await ask(() => redis.del(name(key)))
     },
-    async publish(channel, message) {
-      await ask(() => redis.publish(name(channel), message))
-    },
-    subscribe: (channel, onMessage, onGap) => inTime(messages.subscribe(channel, onMessage, onGap), 2 * deadlineMs),
     async ping() {
       await ask(() => redis.ping())
     },
     async close() {
-      await messages.close()
       redis.disconnect()
     },
   }
@@ -122,34 +114,6 @@ function cluster(urls: readonly string[]): Cluster {
     slotsRefreshTimeout: deadlineMs,
     maxRedirections: 3,
   })
-}
-
-/** A connection for messages alone, to the first node that accepts one: a cluster repeats every message on every node. */
-async function link(urls: readonly string[], prefix: string, events: LinkEvents): Promise<Link> {
-  const failures: unknown[] = []
-  for (const url of urls) {
-    const redis = new Redis(url, { ...connection, retryStrategy: () => null })
-    redis.on('error', () => {})
-    try {
-      await inTime(redis.connect())
-    } catch (error) {
-      redis.disconnect()
-      failures.push(error)
-      continue
-    }
-    redis.on('message', (channel, text) => events.message(channel.slice(prefix.length), text))
-    redis.on('end', events.lost)
-    return {
-      async listen(channel) {
-        await redis.subscribe(prefix + channel)
-      },
-      async check() {
-        await inTime(redis.ping())
-      },
-      close: () => redis.disconnect(),
-    }
-  }
-  throw new AggregateError(failures, 'no Redis node accepts a connection for messages')
 }
 
 /** Redis removes a value late rather than early, because the envelope's own end is what counts. */
@@ -186,10 +150,10 @@ function readiness(redis: Redis | Cluster, onError: (error: Error) => void): () 
 }
 
 /** The reply, or `server.unavailable` when there is none in time or Redis says it cannot serve. Our own mistakes stay as they are. */
-async function inTime<T>(reply: Promise<T>, timeoutMs = deadlineMs): Promise<T> {
+async function inTime<T>(reply: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis gave no answer in ${timeoutMs} ms`)), timeoutMs)
+    timer = setTimeout(() => reject(new Error(`Redis gave no answer in ${deadlineMs} ms`)), deadlineMs)
   })
   try {
     return await Promise.race([reply, late])

@@ -1,9 +1,9 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
   createSecretKey,
+  hash,
   hkdfSync,
   type KeyObject,
   randomBytes,
@@ -70,9 +70,12 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
   }
 }
 
-/** What is stored in place of a bearer value of at least 128 random bits: enough to find it, useless to present. */
-export function digest(token: string): string {
-  return createHash('sha256').update(token).digest('base64url')
+/**
+ * What is stored in place of a text that is only to be found again: for a bearer value of at least 128 random bits it is useless
+ * to present, for anything shorter it is a name of one length and no secret.
+ */
+export function digest(text: string): string {
+  return hash('sha256', text, 'base64url')
 }
 
 interface Ring {

@@ -1,5 +1,4 @@
-import { AppError } from '../base/errors.ts'
-import { errorCode } from './unavailable.ts'
+import { errorCode, unavailable } from './unavailable.ts'
 
 const tries = 5
 
@@ -16,5 +15,5 @@ export async function settle<T>(attempt: () => Promise<T | undefined>): Promise<
       if (!['23505', '23503', '40P01'].includes(errorCode(error) ?? '')) throw error
     }
   }
-  throw new AppError('server.unavailable', { params: { retryAfterSeconds: 1 } })
+  throw unavailable(new Error(`somebody else was faster ${tries} times`))
 }

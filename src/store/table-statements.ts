@@ -69,6 +69,4 @@ export const sweep: Statement = {
   )`,
 }
 
-export const notify: Statement = { name: 'ephemeral_notify', text: 'select pg_notify($1, $2)' }
-
 export const ping: Statement = { name: 'ephemeral_ping', text: 'select 1' }

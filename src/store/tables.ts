@@ -1,19 +1,12 @@
-import pg from 'pg'
 import type { Clock } from '../base/clock.ts'
-import { Secret } from '../base/secret.ts'
 import type { EphemeralStore } from './ephemeral.ts'
-import { type Link, type LinkEvents, listener } from './listener.ts'
 import type { Database } from './postgres.ts'
-import { storeError } from './postgres-errors.ts'
 import * as statements from './table-statements.ts'
-import { unavailable } from './unavailable.ts'
 import { settledAnswer, waitSeconds, windowSet } from './windows.ts'
 
 interface Options {
   readonly database: Database
   readonly clock: Clock
-  /** Of the same database: messages are heard on a connection of their own. */
-  readonly url: Secret | string
 }
 
 /** The store in PostgreSQL has to be swept by somebody. */
@@ -22,14 +15,10 @@ export interface TableStore extends EphemeralStore {
   sweep(): Promise<number>
 }
 
-const notifyChannel = 'menshen'
-const longestPayloadBytes = 7999
 const sweepBatch = 1000
 
 /** The store over an UNLOGGED table, for installations without Redis. Every operation is one statement. */
-export function tableStore({ database, clock, url }: Options): TableStore {
-  const connectionString = url instanceof Secret ? url.reveal() : url
-  const messages = listener((events) => link(connectionString, events))
+export function tableStore({ database, clock }: Options): TableStore {
   const end = (ttlSeconds: number) => Math.ceil(clock() + ttlSeconds * 1000)
   const write = async (statement: statements.Statement, values: readonly unknown[]) =>
     (await database.commitQuery<{ value: string }>({ ...statement, values })).rows[0]?.value
@@ -61,18 +50,6 @@ export function tableStore({ database, clock, url }: Options): TableStore {
     async delete(key) {
       await write(statements.remove, [key])
     },
-    async publish(channel, message) {
-      const payload = JSON.stringify([channel, message])
-      if (Buffer.byteLength(payload) > longestPayloadBytes) throw new RangeError('a message must stay under 8000 bytes')
-      await write(statements.notify, [notifyChannel, payload])
-    },
-    async subscribe(channel, onMessage, onGap) {
-      try {
-        return await messages.subscribe(channel, onMessage, onGap)
-      } catch (error) {
-        throw unavailable(error)
-      }
-    },
     async sweep() {
       for (let total = 0; ; ) {
         const { rowCount } = await database.commitQuery({ ...statements.sweep, values: [clock(), sweepBatch] })
@@ -83,37 +60,8 @@ export function tableStore({ database, clock, url }: Options): TableStore {
     async ping() {
       await database.readQuery({ ...statements.ping, values: [] })
     },
-    close: () => messages.close(),
-  }
-}
-
-async function link(connectionString: string, events: LinkEvents): Promise<Link> {
-  const client = new pg.Client({
-    connectionString,
-    application_name: 'menshen messages',
-    keepAlive: true,
-    connectionTimeoutMillis: 3000,
-    query_timeout: 3000,
-  })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    await client.query(`listen ${notifyChannel}`)
-  } catch (error) {
-    client.connection.stream.destroy()
-    throw storeError(error)
-  }
-  client.on('end', events.lost)
-  client.on('notification', ({ payload = '' }) => {
-    const [channel, message] = JSON.parse(payload) as [string, string]
-    events.message(channel, message)
-  })
-  return {
-    async listen() {},
-    async check() {
-      await client.query('select 1')
-    },
-    close: () => client.connection.stream.destroy(),
+    /** The database is closed by whoever opened it. */
+    async close() {},
   }
 }
 

@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBrowser, type Person, type TestBrowser } from '../support/browser.ts'
 import { exchange, startLogin, token } from '../support/login.ts'
@@ -62,8 +63,7 @@ async function redeem(answer: Record<string, string>): Promise<Record<string, st
   return exchange(world, 'courier', browser.app.redirectUri, `${browser.app.redirectUri}?code=${answer['code']}`)
 }
 
-const claims = (jwt: string | undefined) =>
-  JSON.parse(Buffer.from(jwt?.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+const claims = (jwt = '') => decodeJwt(jwt)
 
 test('whoever declines goes back with access_denied and nothing is granted', async () => {
   const person = await browser.person({ width: 375 })

@@ -1,6 +1,6 @@
-import { AxeBuilder } from '@axe-core/playwright'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { complaintsIn, faultsOf, launchChromium } from '../support/chromium.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -8,17 +8,7 @@ let browser: Browser
 
 beforeAll(async () => {
   world = await openWorld({ stores: 'tables' })
-  browser = await chromium.launch({
-    executablePath: inject('services').chromium,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  browser = await launchChromium(inject('services').chromium)
 })
 afterAll(async () => {
   await browser?.close()
@@ -29,12 +19,7 @@ afterAll(async () => {
 async function newcomer(options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 375, height: 720 }, ...options })
   context.setDefaultTimeout(10_000)
-  const complaints: string[] = []
-  context.on('weberror', (error) => complaints.push(error.error().message))
-  context.on('console', (message) => {
-    const isRefusal = message.text().startsWith('Failed to load resource: the server responded with a status of 4')
-    if (!isRefusal && ['error', 'warning'].includes(message.type())) complaints.push(message.text())
-  })
+  const complaints = complaintsIn(context)
   onTestFinished(async () => {
     await context.close()
     expect(complaints).toEqual([])
@@ -66,21 +51,12 @@ async function logIn(page: Page, phone: string): Promise<void> {
   await reaches(page, 'decode')
 }
 
-async function faults(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'))
-  return [
-    ...(overflow > 0 ? [`wider than the window by ${overflow} px`] : []),
-    ...violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`),
-  ]
-}
-
 test('a newcomer goes through the whole demo with a phone number, and every card turns green', async () => {
   const page = await newcomer()
   await page.goto(`${world.issuer}/sandbox`)
   await reaches(page, 'authorize', 'ready')
   expect((await states(page)).slice(0, 4)).toEqual(['done', 'done', 'ready', 'todo'])
-  expect(await faults(page)).toEqual([])
+  expect(await faultsOf(page)).toEqual([])
   await page.locator('#login').click()
   await enterPhone(page, '13800137000')
 
@@ -109,7 +85,7 @@ test('a newcomer goes through the whole demo with a phone number, and every card
   await press(page, 'revoke')
   await step(page, 'end').getByText('a refresh after the revocation is refused').waitFor()
   expect(await states(page)).toEqual(Array(10).fill('done'))
-  expect(await faults(page)).toEqual([])
+  expect(await faultsOf(page)).toEqual([])
 
   await press(page, 'logout')
   await page.locator('button[name=logout]').click()
@@ -168,7 +144,7 @@ test('a third-party client pushes its request, asks for consent and calls the AP
   await page.locator('.settings summary').click()
   await page.locator('[name=client]').selectOption('sandbox-third-party')
   await page.locator('[name=par]').check()
-  expect(await faults(page)).toEqual([])
+  expect(await faultsOf(page)).toEqual([])
   await page.locator('#login').click()
   await enterPhone(page, '13800137002')
   await page.getByRole('checkbox', { name: 'orders:read' }).check()
@@ -215,7 +191,7 @@ test('the simulated TV is logged in from another tab', async () => {
   await page.locator('#start').click()
   const link = page.getByRole('link', { name: 'Confirm in another tab' })
   await link.waitFor()
-  expect(await faults(page)).toEqual([])
+  expect(await faultsOf(page)).toEqual([])
   const phone = await page.context().newPage()
   await phone.goto((await link.getAttribute('href')) ?? '')
   const confirm = phone.locator('button[name=confirm]')
@@ -232,13 +208,13 @@ test('the outbox and the clock work for people, with script and without', async 
     await page.goto(`${world.issuer}/sandbox/outbox?to=13800137000`)
     expect(await page.locator('.messages code').first().textContent()).toBe(await world.otp('+8613800137000'))
     expect(await page.getByRole('button', { name: 'Copy' }).count()).toBe(javaScriptEnabled ? 1 : 0)
-    if (javaScriptEnabled) expect(await faults(page)).toEqual([])
+    if (javaScriptEnabled) expect(await faultsOf(page)).toEqual([])
     await page.getByRole('link', { name: 'Clock' }).click()
     await page.getByRole('button', { name: '+14d' }).click()
     await page.getByText('14d ahead of the machine').waitFor()
     await page.getByRole('button', { name: 'Back to the machine' }).click()
     await page.getByText('The same as the machine').waitFor()
-    if (javaScriptEnabled) expect(await faults(page)).toEqual([])
+    if (javaScriptEnabled) expect(await faultsOf(page)).toEqual([])
   }
 })
 

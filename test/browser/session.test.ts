@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBrowser, type Person, passTime, type TestBrowser } from '../support/browser.ts'
-import { exchange, startLogin } from '../support/login.ts'
+import { exchange, startLogin, subjectOf } from '../support/login.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -45,8 +45,6 @@ async function asksWhoItIs(tokens: Record<string, string>): Promise<number> {
   const headers = { authorization: `Bearer ${tokens['access_token']}` }
   return (await fetch(`${world.issuer}/me`, { headers })).status
 }
-const subjectOf = (tokens: Record<string, string>) =>
-  (JSON.parse(Buffer.from(tokens['id_token']?.split('.')[1] ?? '', 'base64url').toString()) as { sub: string }).sub
 
 function endSession(more: Record<string, string> = {}): URL {
   const url = new URL('/session/end', world.issuer)

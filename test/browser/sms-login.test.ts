@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openBrowser, passTime, type TestBrowser } from '../support/browser.ts'
-import { exchange, startLogin } from '../support/login.ts'
+import { exchange, startLogin, subjectOf } from '../support/login.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -28,11 +28,9 @@ afterAll(async () => {
 })
 
 const login = () => startLogin(world, 'shop', browser.app.redirectUri)
-const subjectOf = async (answer: Record<string, string>) => {
+const arrivedAs = async (answer: Record<string, string>) => {
   const location = `${browser.app.redirectUri}?code=${answer['code']}`
-  const tokens = await exchange(world, 'shop', browser.app.redirectUri, location)
-  const [, payload = ''] = (tokens['id_token'] ?? '').split('.')
-  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub: string }).sub
+  return subjectOf(await exchange(world, 'shop', browser.app.redirectUri, location))
 }
 async function codesSentTo(phone: string): Promise<number> {
   const address = `${world.issuer}/sandbox/outbox?to=${encodeURIComponent(phone)}`
@@ -49,13 +47,13 @@ test('an unknown number gets an account on a phone, and the same number logs in 
   await phone.asksForCode('13800138000')
   await phone.reads('138****8000')
   await phone.entersCode(await world.otp('+8613800138000'))
-  const first = await subjectOf(await phone.arrives(browser.app))
+  const first = await arrivedAs(await phone.arrives(browser.app))
 
   const desk = await browser.person()
   await desk.opens(login())
   await desk.asksForCode('+86 138-0013-8000')
   await desk.entersCode(await world.otp('+8613800138000'))
-  expect(await subjectOf(await desk.arrives(browser.app))).toBe(first)
+  expect(await arrivedAs(await desk.arrives(browser.app))).toBe(first)
 })
 
 test('nothing is sent before the terms are agreed to; the question leads on or back', async () => {

@@ -13,7 +13,7 @@ import { redisPrefix, redisUrl } from '../support/redis.ts'
 
 const stores: Record<string, (db: TestDatabase) => EphemeralStore> = {
   'PostgreSQL and Redis': () => redisStore({ url: new Secret(redisUrl()), clock: Date.now, prefix: redisPrefix() }),
-  'PostgreSQL only': ({ url, database }) => tableStore({ database, clock: Date.now, url: new Secret(url) }),
+  'PostgreSQL only': ({ database }) => tableStore({ database, clock: Date.now }),
 }
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)

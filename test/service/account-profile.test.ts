@@ -1,8 +1,7 @@
-import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { formToken, signedIn } from '../support/account.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { exchange, loginByPassword, loginBySms, startLogin, token } from '../support/login.ts'
+import { exchange, loginByPassword, loginBySms, startLogin, subjectOf, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -161,7 +160,7 @@ test('with the box ticked every other session and every token ends, and this ses
     await tokensOf(there),
     await tokensOf(stranger),
   ]
-  const sub = decodeJwt(hereTokens['id_token'] as string).sub as string
+  const sub = subjectOf(hereTokens)
   const wrong = { password: another, new_password: another, sign_out_others: 'on' }
   await savesPassword(here, { new_password: password })
   expect((await savesPassword(here, wrong)).text).toContain('password.mismatch')

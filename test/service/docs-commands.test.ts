@@ -187,6 +187,7 @@ describe('the first page', () => {
       'CHANGELOG.md',
       'SECURITY.md',
       'docs/operations.md',
+      'docs/native-api.md',
     ]
     for (const page of [...pages, ...decisions]) {
       const text = await readFile(join(root, page), 'utf8')

@@ -71,7 +71,8 @@ const corp = (issuer: string) => ({
 })
 
 test('says of each connection, in the words of the vendor’s console, what must be entered there', async () => {
-  const { settings, close } = await startUpstreams({ issuer: 'http://localhost:3000', clock: () => 0 })
+  const { env, close } = await startUpstreams({ issuer: 'http://localhost:3000', clock: () => 0 })
+  const settings = JSON.parse(String(env['MENSHEN_CONNECTIONS']))
   onTestFinished(close)
   const checks = await examine(settings, outside)
   const lines = told(checks)

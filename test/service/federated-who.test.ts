@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { UserId } from '../../src/base/ids.ts'
 import { clients, redirectUri } from '../support/clients.ts'
-import { exchange, loginBySms, reachLogin, startLogin } from '../support/login.ts'
+import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import { agreeAt } from '../support/upstream.ts'
@@ -55,9 +55,7 @@ async function through(
 }
 
 async function subOf(answer: Answer): Promise<UserId> {
-  const tokens = await exchange(world, 'plain', redirectUri, answer.location)
-  const [, payload = ''] = (tokens['id_token'] ?? '').split('.')
-  return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub: UserId }).sub
+  return subjectOf(await exchange(world, 'plain', redirectUri, answer.location))
 }
 
 /** A first login: the account is made. */

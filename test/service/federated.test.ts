@@ -1,8 +1,9 @@
 import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type GithubSimulator, startGithub } from '../../sandbox/simulators/github.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { exchange, loginBySms, reachLogin, startLogin } from '../support/login.ts'
+import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import { leaveFor, loginThrough } from '../support/upstream.ts'
@@ -50,9 +51,8 @@ describe.each(['redis', 'tables'] as const)('a login through an upstream, short-
   const through = (visitor: Visitor, person: number, url = start()) =>
     loginThrough(visitor, url, 'github', (upstream) => github.authorize(person, upstream))
   const newPerson = () => ++people
-  async function subOf(answer: Answer): Promise<string | undefined> {
-    const tokens = await exchange(world, 'plain', redirectUri, answer.location)
-    return decodeJwt(tokens['id_token'] as string).sub
+  async function subOf(answer: Answer): Promise<UserId> {
+    return subjectOf(await exchange(world, 'plain', redirectUri, answer.location))
   }
   /** An account made by this person's first login. */
   async function registered(person: number): Promise<string | undefined> {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { advanceClock, resetClock } from '../../sandbox/clock.ts'
 import { jwksCacheSeconds, signsAfterSeconds } from '../../src/oidc/key-life.ts'
@@ -117,7 +117,7 @@ describe.each([
       const { kid = '' } = decodeProtectedHeader(jwt)
       signedBy.set(kid, (signedBy.get(kid) ?? new Set()).add(server))
       await verify(jwt, kid)
-      const { exp = 0 } = JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as { exp?: number }
+      const { exp = 0 } = decodeJwt(jwt)
       tokens.push({ jwt, kid, endsAtMs: exp * 1000 })
     }
 

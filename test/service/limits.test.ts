@@ -12,10 +12,10 @@ import { redisPrefix, redisUrl } from '../support/redis.ts'
 
 let now = Date.UTC(2026, 10, 20, 10, 0, 0)
 const clock = () => now
-const { database, url, drop } = await createDatabase()
+const { database, drop } = await createDatabase()
 const prefix = redisPrefix()
 const redis = redisStore({ url: new Secret(redisUrl()), clock, prefix })
-const tables = tableStore({ database, clock, url })
+const tables = tableStore({ database, clock })
 afterAll(async () => {
   await Promise.all([redis.close(), tables.close()])
   await drop()

@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { UserId } from '../../src/base/ids.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { exchange, loginByPassword, loginBySms, reachLogin, startLogin, token } from '../support/login.ts'
+import { exchange, loginByPassword, loginBySms, reachLogin, startLogin, subjectOf, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -28,9 +29,8 @@ describe('login by password', () => {
     const otp = await world.otp(identifier)
     return { visitor, answer: await visitor.follow(await visitor.post(page.url, { method: 'register', otp })) }
   }
-  async function subOf(answer: Answer): Promise<string | undefined> {
-    const tokens = await exchange(world, 'plain', redirectUri, answer.location)
-    return decodeJwt(tokens['id_token'] as string).sub
+  async function subOf(answer: Answer): Promise<UserId> {
+    return subjectOf(await exchange(world, 'plain', redirectUri, answer.location))
   }
   const codeOf = (answer: Answer) => /([a-z]+\.[a-z_]+) · /.exec(answer.text)?.[1]
 
@@ -180,7 +180,7 @@ describe('login by password', () => {
 
   test('a locked account is told so only to who knows its password', async () => {
     const { answer } = await register('locked-name', 'grape-ladder-42-river')
-    await world.app.core.directory.setStatus((await subOf(answer)) as never, 'locked')
+    await world.app.core.directory.setStatus(await subOf(answer), 'locked')
     const right = await loginByPassword(world.visitor(), start(), 'locked-name', 'grape-ladder-42-river')
     expect(right.status).toBe(403)
     const wrong = await loginByPassword(world.visitor(), start(), 'locked-name', 'not the password')

@@ -112,6 +112,8 @@ describe('before a message is sent', () => {
     expect(right.body['step']).toBe('otp')
     expect(captcha.asked.at(-1)?.get('remoteip')).toMatch(/127\.0\.0\.1|::1/)
     expect((await app.challenge({ resend: '1' })).body['step']).toBe('otp')
+    expect((await app.challenge({ method: 'sms', phone: '13900040008' })).body['step']).toBe('otp')
+    expect((await app.challenge({ method: 'sms', phone: '13900040009' })).body['step']).toBe('captcha')
     const other = new NativeApp(world)
     expect(
       (await other.challenge({ method: 'sms', phone: '13900040002', captcha_token: 'right-1' })).body['step'],
@@ -173,6 +175,23 @@ describe('before a message is sent', () => {
 })
 
 describe('limits', () => {
+  test('questions to vendors count for the network, in whichever session', async () => {
+    const limits = JSON.stringify({ per_ip: [{ max: 3, seconds: 600 }] })
+    const world = await openWorld({ stores: 'tables', env: { MENSHEN_NATIVE_LOGIN__LIMITS: limits } })
+    try {
+      await world.register({ resources, clients: nativeClients as never })
+      const app = new NativeApp(world)
+      const ask = () => app.challenge({ method: 'one_tap', vendor: 'aliyun', carrier_token: randomUUID() })
+      for (let count = 0; count < 3; count++) expect((await ask()).body['message_key']).toBe('errors.one_tap.expired')
+      expect((await ask()).status).toBe(429)
+      await new NativeApp(world).challenge({})
+      await new NativeApp(world).challenge({})
+      expect((await new NativeApp(world).challenge({})).status).toBe(429)
+    } finally {
+      await world.close()
+    }
+  })
+
   test('logins that begin count for the key and for the network; the answer says when to come again', async () => {
     const world = await openWorld({ stores: 'tables' })
     try {

@@ -4,7 +4,7 @@ import { clients, resources } from '../support/clients.ts'
 import { type NativeAnswer, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock, walkTo } from '../support/time.ts'
-import { openUpstreams, phoneOf, type Upstreams } from '../support/upstreams.ts'
+import { miniProgram, openUpstreams, phoneOf, type Upstreams } from '../support/upstreams.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -13,7 +13,7 @@ let upstreams: Upstreams
 beforeAll(async () => {
   const port = await freePort()
   upstreams = await openUpstreams(`http://localhost:${port}`)
-  const env = { ...upstreams.env(['weibo']), MENSHEN_IDENTITIES_PER_PROVIDER: '{ phone: 2 }' }
+  const env = { ...upstreams.env(['weibo', 'wechat']), MENSHEN_IDENTITIES_PER_PROVIDER: '{ phone: 2 }' }
   world = await openWorld({ stores: 'tables', port, env })
   await world.register({ clients: [...clients, ...nativeClients] as never, resources })
 })
@@ -134,6 +134,19 @@ test('what is somebody else’s stays theirs', async () => {
   expect(await owner.list()).toHaveLength(1)
 })
 
+test('of two in one request none is bound when one is somebody else’s', async () => {
+  await Owner.enter(phoneOf(15).slice(3))
+  const owner = await Owner.enter('13900030015')
+  const both = {
+    method: 'wechat_mini_program',
+    upstream_code: upstreams.wechat.loginMiniProgram('p14', miniProgram),
+    phone_code: upstreams.wechat.phoneCode('p15', miniProgram),
+  }
+  const taken = await owner.send('POST', '/identities', both)
+  expect(taken).toMatchObject({ status: 409, body: { message_key: 'errors.identity.taken' } })
+  expect(await owner.list()).toHaveLength(1)
+})
+
 test('a binding is that of its login: another one cannot go on with it', async () => {
   const owner = await Owner.enter('13900030007')
   const elsewhere = await Owner.enter('13900030007')
@@ -174,7 +187,7 @@ test('a token of another kind, scope, key or user status opens nothing', async (
   expect(await refused({})).toEqual([401, 'invalid_token'])
   expect(await refused({ authorization: 'Bearer nothing' })).toEqual([401, 'invalid_token'])
   expect(await refused({ authorization: `Bearer ${owner.token}` })).toEqual([401, 'invalid_token'])
-  expect(await refused({ authorization: `DPoP ${owner.token}` })).toEqual([400, 'invalid_dpop_proof'])
+  expect(await refused({ authorization: `DPoP ${owner.token}` })).toEqual([401, 'invalid_dpop_proof'])
   const other = await (await new NativeApp(world).withKey()).proof('GET', '/identities', owner.token)
   expect(await refused({ authorization: `DPoP ${owner.token}`, ...other })).toEqual([401, 'invalid_token'])
   expect(await refused({ authorization: `DPoP ${owner.token}`, ...proof, origin: world.issuer })).toEqual([

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { resources } from '../support/clients.ts'
-import { codeChallenge, exchange, loginBySms, startLogin } from '../support/login.ts'
+import { codeChallenge, exchange, loginBySms, startLogin, subjectOf } from '../support/login.ts'
 import { agreements, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -84,10 +84,7 @@ describe.each(['redis', 'tables'] as const)(
       const app = new NativeApp(world)
       const { sub } = await app.claims(await app.exchange(await nativeSms(world, app, '13900010002')))
       const back = await loginBySms(world, world.visitor(), startLogin(world, 'web', webRedirect), '13900010002')
-      const tokens = await exchange(world, 'web', webRedirect, back.location)
-      expect(
-        JSON.parse(Buffer.from(String(tokens['id_token']).split('.')[1] ?? '', 'base64url').toString())['sub'],
-      ).toBe(sub)
+      expect(subjectOf(await exchange(world, 'web', webRedirect, back.location))).toBe(sub)
     })
 
     test('an auth_session is good for one request, of one client', async () => {
@@ -348,6 +345,14 @@ describe.each(['redis', 'tables'] as const)(
       expect(back.location).toMatch(/^com\.example\.shop:\/callback\?code=/)
       const tokens = await exchange(world, 'ios', 'com.example.shop:/callback', back.location)
       expect(tokens['refresh_token']).toBeTruthy()
+      // Somebody who steps up in the browser has to be the one who was in the app.
+      const known = new NativeApp(world)
+      await known.exchange(await nativeSms(world, known, '13900010014'))
+      const pushed = await known.challenge({ ...pkce, method: 'reset', scope: 'openid phone' })
+      const uri = encodeURIComponent(String(pushed.body['request_uri']))
+      const stepUp = new URL(`${world.issuer}/auth?client_id=ios&request_uri=${uri}`)
+      const stranger = await loginBySms(world, world.visitor(), stepUp, '13900010015')
+      expect(stranger.location ?? stranger.url.pathname).not.toContain('code=')
       const again = await visitor.get(url)
       expect(again.location ?? again.text).toContain('invalid_request_uri')
     })

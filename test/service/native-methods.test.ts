@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { exchange, loginBySms, reachLogin, startLogin } from '../support/login.ts'
+import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { type NativeAnswer, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import {
@@ -85,11 +85,7 @@ async function webSub(connection: ConnectionName, person: string): Promise<strin
     back = (await visitor.get(agreed.headers.get('location') ?? '', desk)).location ?? ''
   }
   const done = await visitor.follow(await visitor.get(new URL(back, world.issuer), desk))
-  return subInToken(await exchange(world, 'plain', redirectUri, done.location))
-}
-
-function subInToken({ id_token = '' }: Record<string, string>): string {
-  return (JSON.parse(Buffer.from(id_token.split('.')[1] ?? '', 'base64url').toString()) as { sub: string }).sub
+  return subjectOf(await exchange(world, 'plain', redirectUri, done.location))
 }
 
 const identitiesOf = async (sub: string) =>
@@ -140,7 +136,7 @@ describe('an identity proved in an app is the one a browser proves', () => {
     const bySms = new NativeApp(world)
     expect(await subOf(bySms, await nativeSms(world, bySms, bare(number)))).toBe(claims.sub)
     const back = await loginBySms(world, world.visitor(), startLogin(world, 'plain', redirectUri), bare(number))
-    expect(subInToken(await exchange(world, 'plain', redirectUri, back.location))).toBe(claims.sub)
+    expect(subjectOf(await exchange(world, 'plain', redirectUri, back.location))).toBe(claims.sub)
   })
 })
 
@@ -227,12 +223,34 @@ describe('a mini program in one request', () => {
       accounts: [{ label: expect.any(String) }],
     })
     expect(JSON.stringify(conflict.body)).not.toContain(bare(7))
+    expect((await app.challenge({ choice: 'nonsense' })).body['message_key']).toBe('errors.request.invalid')
     expect(await identitiesOf(ownerSub)).toEqual(['phone', 'wechat'])
     const asked = await app.challenge({ choice: 'login_existing' })
     expect(asked.body).toMatchObject({ step: 'otp', masked: expect.stringContaining('****') })
     const done = await app.challenge({ otp: await world.otp(phoneOf(7)) })
     expect(await subOf(app, done)).toBe(ownerSub)
     expect(await identitiesOf(ownerSub)).toEqual(['phone', 'wechat', 'wechat'])
+  })
+
+  test('a number that is dated opens no account of others, where the operator says so', async () => {
+    const env = upstreams.env(['wechat'])
+    const [wechat] = JSON.parse(env.MENSHEN_CONNECTIONS)
+    const careful = [{ ...wechat, mini_program: { ...wechat.mini_program, join_by_phone: false } }]
+    const other = await openWorld({ beside: world, env: { ...env, MENSHEN_CONNECTIONS: JSON.stringify(careful) } })
+    try {
+      const owner = new NativeApp(other, 'mp')
+      const sub = await subOf(owner, await nativeSms(other, owner, bare(30)))
+      const app = new NativeApp(other, 'mp')
+      const asked = await app.challenge(both('p30'))
+      expect(asked.body).toMatchObject({ step: 'conflict', options: ['login_existing', 'use_other_phone'] })
+      expect(asked.body['accounts']).toEqual([{ label: '138****0030' }])
+      await app.challenge({ choice: 'login_existing' })
+      const done = await app.challenge({ otp: await other.otp(phoneOf(30)) })
+      expect(await subOf(app, done)).toBe(sub)
+      expect(await identitiesOf(sub)).toEqual(['phone', 'wechat'])
+    } finally {
+      await other.close()
+    }
   })
 
   test('another number makes an account of its own', async () => {
@@ -395,7 +413,7 @@ describe('a client that lets nobody in without a phone number', () => {
     await visitor.post(page.url, { method: 'sms', phone: '13900020040' })
     const otp = await world.otp('+8613900020040')
     const done = await visitor.follow(await visitor.post(page.url, { method: 'sms', otp }))
-    expect(subInToken(await exchange(world, 'strict-web', redirectUri, done.location))).toBe(sub)
+    expect(subjectOf(await exchange(world, 'strict-web', redirectUri, done.location))).toBe(sub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'weibo'])
   })
 })

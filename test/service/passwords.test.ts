@@ -27,7 +27,7 @@ beforeAll(async () => {
   hashing = hasher({ parameters: policy.argon2, workers: 1, maxQueue: 200 })
   stores = {
     redis: redisStore({ url: new Secret(redisUrl()), clock, prefix: redisPrefix() }),
-    tables: tableStore({ database: home.database, clock, url: home.url }),
+    tables: tableStore({ database: home.database, clock }),
   }
 })
 afterEach(async () => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { upstreamPeople } from '../../sandbox/people.ts'
 import { startUpstreams } from '../../sandbox/upstreams.ts'
 import { codeChallenge, reachLogin } from '../support/login.ts'
+import { NativeApp } from '../support/native-app.ts'
 import { startServer } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
 import { leaveFor } from '../support/upstream.ts'
@@ -117,7 +118,7 @@ test('a configured connection leaves no room for simulated ones', async () => {
 test('closing leaves no port open', async () => {
   const upstreams = await startUpstreams({ issuer: 'http://localhost:3000', clock: () => 0 })
   const { page, univerify, aliyun } = upstreams.native?.oneTap ?? {}
-  const told = [upstreams.settings, page?.url, univerify?.functionUrl, aliyun?.endpoint]
+  const told = [upstreams.env, page?.url, univerify?.functionUrl, aliyun?.endpoint]
   const addresses = new Set(JSON.stringify(told).match(/http:\/\/[\w.]+:\d+/g))
   expect(addresses.size).toBe(9)
   const states = () =>
@@ -178,4 +179,8 @@ test('several processes behind one address share them', async () => {
   let answer = await agree(new URL(left.location ?? ''), '1001', visitor)
   while (answer.location !== undefined) answer = await visitor.get(new URL(answer.location, issuer), close)
   expect(answer.text).toContain('value="new"')
+  expect((await visitor.get('/sandbox/native')).text).toContain('去掉 WORKERS')
+  const app = new NativeApp({ issuer, port }, 'sandbox-app')
+  const tapped = await app.challenge({ method: 'one_tap', vendor: 'aliyun', carrier_token: 'of-nobody' })
+  expect(tapped.body['message_key']).toBe('errors.one_tap.expired')
 })

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import { exchange, loginBySms, startLogin, subjectOf, token } from '../support/login.ts'
 import { runToEnd, type ServerProcess, startServer } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
 import { Visitor } from '../support/visitor.ts'
@@ -113,7 +113,3 @@ test('a bad configuration is refused with every problem at once, and nothing is 
   expect(stderr).not.toMatch(/\n\s+at /)
   expect(await readdir(cwd)).toEqual([])
 })
-
-function subjectOf({ id_token: idToken = '' }: Readonly<Record<string, string>>): string {
-  return JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()).sub
-}

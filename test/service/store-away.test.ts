@@ -20,13 +20,6 @@ const operations: Record<string, (store: EphemeralStore) => Promise<unknown>> = 
   increment: (store) => store.increment('key', 60),
   hit: (store) => store.hit('key', [{ max: 5, seconds: 60 }]),
   delete: (store) => store.delete('key'),
-  publish: (store) => store.publish('channel', 'message'),
-  subscribe: (store) =>
-    store.subscribe(
-      'channel',
-      () => {},
-      () => {},
-    ),
   ping: (store) => store.ping(),
 }
 
@@ -48,7 +41,7 @@ function redisAt(url: string): EphemeralStore {
 
 function tablesAt(url: string): EphemeralStore {
   const database = openDatabase({ url, poolSize: 2 })
-  const store = tableStore({ database, clock, url })
+  const store = tableStore({ database, clock })
   onTestFinished(async () => {
     await store.close()
     await database.close()
@@ -76,30 +69,24 @@ test('without a PostgreSQL every operation on the tables is unavailable at once'
 })
 
 for (const cluster of [false, true]) {
-  test(`${cluster ? 'a Redis cluster' : 'Redis'} that comes back is used again, and subscribers are told`, async () => {
+  test(`${cluster ? 'a Redis cluster' : 'Redis'} that comes back is used again`, async () => {
     const redis = await ownRedis({ cluster })
     onTestFinished(redis.remove)
     const store = redisAt(redis.url)
-    const gap = Promise.withResolvers<void>()
-    const heard = Promise.withResolvers<string>()
-    await store.subscribe('channel', heard.resolve, gap.resolve)
     await store.set('key', 'before', 60)
     await redis.kill()
     await expect(store.increment('count', 60)).rejects.toMatchObject({ code: 'server.unavailable' })
     await expect(store.get('key')).rejects.toMatchObject({ code: 'server.unavailable' })
     await redis.start()
-    await gap.promise
     expect(await eventually(() => store.get('key'))).toBeUndefined()
     expect(await store.increment('count', 60)).toBe(1)
-    await store.publish('channel', 'after')
-    expect(await heard.promise).toBe('after')
   })
 }
 
 test('sweeping removes what has expired in batches and nothing else', async () => {
-  const { database, url, drop } = await createDatabase()
+  const { database, drop } = await createDatabase()
   let now = clock()
-  const store = tableStore({ database, clock: () => now, url })
+  const store = tableStore({ database, clock: () => now })
   onTestFinished(async () => {
     await store.close()
     await drop()
@@ -113,13 +100,6 @@ test('sweeping removes what has expired in batches and nothing else', async () =
   now += 1000
   expect(await store.sweep()).toBe(2500)
   expect(await store.get('living')).toBe('value')
-})
-
-test('a message too long for PostgreSQL is a mistake of the caller', async () => {
-  const { database, url, drop } = await createDatabase()
-  onTestFinished(drop)
-  const store = tableStore({ database, clock, url })
-  await expect(store.publish('channel', '门'.repeat(2700))).rejects.toThrow(RangeError)
 })
 
 async function eventually<T>(attempt: () => Promise<T>): Promise<T> {

@@ -50,7 +50,7 @@ test('a read that fails does not disturb the reads around it', async () => {
   expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
 })
 
-test('a row that is already there is told apart by its constraint, and no error carries its values', async () => {
+test('a row that is already there is told apart, and no error carries its values', async () => {
   await database.commitQuery(insert)
   for (const query of waysOf(database, insert as never).slice(1)) {
     const error = await query().then(
@@ -58,8 +58,6 @@ test('a row that is already there is told apart by its constraint, and no error 
       (thrown: unknown) => thrown,
     )
     expect(isUniqueViolation(error)).toBe(true)
-    expect(isUniqueViolation(error, 'people_phone')).toBe(true)
-    expect(isUniqueViolation(error, 'other')).toBe(false)
     expect(JSON.stringify(error) + String(error) + (error as Error).stack).not.toContain('13800138000')
   }
 })

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { AxeBuilder } from '@axe-core/playwright'
-import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { expect, inject, onTestFinished } from 'vitest'
 import { advanceClock, resetClock } from '../../sandbox/clock.ts'
+import { complaintsIn, faultsOf, launchChromium } from './chromium.ts'
 
 /** Where a client sends the browser back to: one page that says so. */
 export interface ClientApp {
@@ -34,17 +34,7 @@ export interface TestBrowser {
 
 /** Starts Chromium and a client application for `issuer`. Pages may lead to `upstreams` too, and to nobody else. */
 export async function openBrowser(issuer: string, upstreams: readonly string[] = []): Promise<TestBrowser> {
-  const browser = await chromium.launch({
-    executablePath: inject('services').chromium,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  const browser = await launchChromium(inject('services').chromium)
   const app = await openClientApp()
   return {
     app,
@@ -97,7 +87,7 @@ async function newPerson(browser: Browser, device: Device, origins: readonly str
 
 /** A page of a server that keeps to its own policy says nothing in the console and asks nobody else for anything. */
 function listen(context: BrowserContext, origins: readonly string[]): string[] {
-  const complaints: string[] = []
+  const complaints = complaintsIn(context)
   context.on('request', (request) => {
     const { protocol, origin } = new URL(request.url())
     if (protocol !== 'data:' && !origins.includes(origin)) complaints.push(`asked ${request.url()}`)
@@ -105,12 +95,6 @@ function listen(context: BrowserContext, origins: readonly string[]): string[] {
   context.on('response', (response) => {
     const isPage = response.request().resourceType() === 'document'
     if (response.status() >= (isPage ? 500 : 400)) complaints.push(`${response.status()} ${response.url()}`)
-  })
-  context.on('weberror', (error) => complaints.push(error.error().message))
-  context.on('console', (message) => {
-    // A refused form is answered 4xx; the browser notes that beside what the listener above has judged already.
-    if (message.text().startsWith('Failed to load resource: the server responded with a status of 4')) return
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
   return complaints
 }
@@ -223,16 +207,8 @@ export class Person {
   }
 
   /** Whether the page is wider than the window, and what axe finds. */
-  async faults(judged: 'width' | 'contrast' | 'everything'): Promise<string[]> {
-    const overflow = Number(await this.page.evaluate('document.documentElement.scrollWidth - window.innerWidth'))
-    const tooWide = overflow > 0 ? [`wider than the window by ${overflow} px`] : []
-    if (judged === 'width') return tooWide
-    const axe = new AxeBuilder({ page: this.page })
-    const { violations } = await (judged === 'contrast' ? axe.withRules(['color-contrast']) : axe).analyze()
-    return [
-      ...tooWide,
-      ...violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => String(target)).join(', ')}`),
-    ]
+  faults(judged: Parameters<typeof faultsOf>[1]): Promise<string[]> {
+    return faultsOf(this.page, judged)
   }
 }
 

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import type { UserId } from '../../src/base/ids.ts'
 import type { Answer, Visitor } from './visitor.ts'
 import type { World } from './world.ts'
 
@@ -74,6 +76,11 @@ export async function exchange(
     redirect_uri: redirectUri,
   })
   return answer.body
+}
+
+/** Whose ID token it is, its signature unseen. Throws where there is none. */
+export function subjectOf(tokens: Readonly<Record<string, string>>): UserId {
+  return decodeJwt(tokens['id_token'] ?? '').sub as UserId
 }
 
 export async function token(

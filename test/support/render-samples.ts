@@ -2,12 +2,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
-import { chromium } from 'playwright-core'
 import { i18n, type Locale, locales } from '../../src/base/i18n.ts'
 import { assets, viewEngine, viewsFolder } from '../../views/engine.ts'
 import { samples } from '../../views/samples.ts'
 import type { ViewName } from '../../views/views.ts'
+import { faultsOf, launchChromium } from './chromium.ts'
+import { findTools } from './tools.ts'
 
 /**
  * Draws every sample of every page in every language, takes pictures at the width of a phone and of a desk, light and dark, and
@@ -65,17 +65,7 @@ const server = createServer((request, response) => {
 await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
 const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-})
+const browser = await launchChromium((await findTools()).chromium)
 const complaints: string[] = []
 await mkdir(resolve(folder), { recursive: true })
 try {
@@ -92,12 +82,7 @@ try {
         page.on('pageerror', (error) => note(error.message))
         await page.goto(origin + path, { waitUntil: 'load' })
         await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true })
-        const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth')
-        if (Number(overflow) > 0) note(`wider than the window by ${overflow} px`)
-        const { violations } = await new AxeBuilder({ page }).analyze()
-        for (const { id, nodes } of violations) {
-          note(`${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join(' | ')}`)
-        }
+        for (const fault of await faultsOf(page)) note(fault)
       }
       await context.close()
     }

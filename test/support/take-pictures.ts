@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import { launchChromium } from './chromium.ts'
 import { startLogin } from './login.ts'
 import { freePort } from './services.ts'
 import { findTools } from './tools.ts'
@@ -21,7 +21,7 @@ const server = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve'], {
 const ended = new Promise((resolve) => server.once('exit', resolve))
 await new Promise((resolve) => server.stdout.once('data', resolve))
 
-const browser = await chromium.launch({ executablePath: (await findTools()).chromium, args: ['--no-sandbox'] })
+const browser = await launchChromium((await findTools()).chromium)
 try {
   const page = await browser.newPage({ viewport: { width: 420, height: 980 }, deviceScaleFactor: 2, locale: 'zh-CN' })
   await page.goto(startLogin({ issuer }, 'sandbox-demo', `${issuer}/sandbox/callback`).href)

@@ -1,5 +1,5 @@
 import { type ClientApp, openBrowser, type Person, type TestBrowser } from './browser.ts'
-import { exchange, startLogin } from './login.ts'
+import { exchange, startLogin, subjectOf } from './login.ts'
 import { freePort } from './services.ts'
 import { type ConnectionName, openUpstreams, type Upstreams } from './upstreams.ts'
 import { openWorld, type World } from './world.ts'
@@ -39,9 +39,7 @@ export async function openUpstreamBrowser(
     login: () => startLogin(world, 'shop', app.redirectUri),
     async arrives(person) {
       const { code } = await person.arrives(app)
-      const tokens = await exchange(world, 'shop', app.redirectUri, `${app.redirectUri}?code=${code}`)
-      const [, payload = ''] = (tokens['id_token'] ?? '').split('.')
-      return (JSON.parse(Buffer.from(payload, 'base64url').toString()) as { sub: string }).sub
+      return subjectOf(await exchange(world, 'shop', app.redirectUri, `${app.redirectUri}?code=${code}`))
     },
     async close() {
       await browser.close()

@@ -1,0 +1,63 @@
+import { networkOf } from '../../src/base/network.ts'
+import type { Limits } from '../../src/ops/limits.ts'
+import type { Input } from '../methods/method.ts'
+import type { Captcha } from './captcha.ts'
+
+interface Dependencies {
+  readonly limits: Limits<'native.ip' | 'native.device' | 'native.vendor'>
+  readonly captcha: Captcha | undefined
+}
+
+interface Request {
+  readonly fields: Input
+  readonly ip: string
+}
+
+/** Messages one solved captcha is good for: the first code, and two more for whoever waits in vain. */
+const sendsPerCaptcha = 3
+/** Methods that ask no vendor; what they cost has limits of its own. */
+const ownMethods: ReadonlySet<string> = new Set(['sms', 'password'])
+
+/** What stands before a login of an app: limits, and a captcha before a message is sent. */
+export class Gate {
+  readonly #limits: Dependencies['limits']
+  readonly #captcha: Captcha | undefined
+
+  constructor({ limits, captcha }: Dependencies) {
+    this.#limits = limits
+    this.#captcha = captcha
+  }
+
+  /** What an app shows for the step `captcha`. */
+  get captcha(): Captcha['shown'] | undefined {
+    return this.#captcha?.shown
+  }
+
+  /** A login that begins counts for its network. SECURITY: before its proofs are looked at, each of which leaves a mark. */
+  async begin({ ip }: Request): Promise<void> {
+    await this.#limits.take('native.ip', networkOf(ip))
+  }
+
+  /** And for its key, where it has one. */
+  async know(jkt: string | undefined): Promise<void> {
+    if (jkt !== undefined) await this.#limits.take('native.device', jkt)
+  }
+
+  /**
+   * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it; a vendor's answer costs money
+   * too. Answers how many messages the session may still ask for. Throws `captcha.required`, `request.too_many`.
+   */
+  async pass(
+    { fields, ip }: Request,
+    { sendsLeft }: { readonly sendsLeft: number },
+    { method, attested }: { readonly method: string; readonly attested: boolean },
+  ): Promise<number> {
+    if (!ownMethods.has(method)) await this.#limits.take('native.vendor', networkOf(ip))
+    const takes = fields['phone'] !== undefined || fields['resend'] !== undefined
+    const sends = method === 'sms' && (takes || fields['choice'] === 'login_existing')
+    if (!this.#captcha || !sends || attested) return sendsLeft
+    if (sendsLeft > 0) return sendsLeft - 1
+    await this.#captcha.verify(fields['captcha_token'], ip)
+    return sendsPerCaptcha - 1
+  }
+}

@@ -1,0 +1,237 @@
+import type { NextStep } from '../../interactions/native/answers.ts'
+import { step as stepSchema } from '../../interactions/native/answers.ts'
+import { shell, type Visit } from '../pages.ts'
+import { upstreamPeople } from '../people.ts'
+import { carrierOf } from '../simulators/carrier.ts'
+import { type Html, html } from './html.ts'
+import type { Challenge } from './native-client.ts'
+import { jwtClaims } from './native-encoding.ts'
+import type { Exchange, OwnIdentity } from './native-installations.ts'
+
+/** A way in as the app offers it: what is asked on its screen before the request. */
+interface Way {
+  readonly id: string
+  readonly method: string
+  readonly asks: 'phone' | 'password' | 'sim' | 'person'
+}
+
+export const ways: readonly Way[] = [
+  { id: 'sms', method: 'sms', asks: 'phone' },
+  { id: 'univerify', method: 'one_tap', asks: 'sim' },
+  { id: 'aliyun', method: 'one_tap', asks: 'sim' },
+  { id: 'wechat_mini_program_phone', method: 'wechat_mini_program', asks: 'person' },
+  { id: 'wechat_mini_program', method: 'wechat_mini_program', asks: 'person' },
+  { id: 'wechat_app', method: 'wechat_app', asks: 'person' },
+  { id: 'qq_app', method: 'qq_app', asks: 'person' },
+  { id: 'weibo_app', method: 'weibo_app', asks: 'person' },
+  { id: 'apple', method: 'apple', asks: 'person' },
+  { id: 'password', method: 'password', asks: 'password' },
+]
+
+export interface NativeView {
+  /** Why not everything is here: vendors out of reach, or this very page. */
+  readonly lacks?: 'vendors' | 'page' | undefined
+  readonly way: string
+  readonly purpose: 'login' | 'bind'
+  readonly agreements: readonly { readonly id: string; readonly url: string; readonly title: string }[]
+  readonly challenge: Challenge | undefined
+  readonly isBinding: boolean
+  readonly signedIn: { readonly accessToken: string; readonly claims: object } | undefined
+  readonly identities: readonly OwnIdentity[] | undefined
+  readonly notice: string | undefined
+  readonly exchanges: readonly Exchange[]
+}
+
+const path = '/sandbox/native'
+const named: readonly string[] = ['phone', 'email', 'username', 'wechat', 'qq', 'weibo', 'github', 'apple']
+
+function providerName(say: Visit['say'], provider: string): string {
+  return named.includes(provider) ? say(`native.provider_${provider}`) : provider
+}
+
+/** An app on a phone: its screen, and below it every request it has sent. Works without script. */
+export function nativePage(visit: Visit, view: NativeView): Html {
+  const { say } = visit
+  const body = html`<main class="demo-main">
+<div class="intro">
+<h1>${say('native.title')}</h1>
+<p class="lead">${say('native.lead')}</p>
+${view.lacks && html`<p class="warning">${say(`native.lacks_${view.lacks}`)}</p>`}
+</div>
+${view.lacks !== 'page' && html`${screen(visit, view)}${view.signedIn && tokens(visit, view.signedIn)}${log(visit, view)}`}
+</main>`
+  return shell(visit, { title: say('native.title'), script: 'outbox.js', wide: true, body })
+}
+
+function screen(visit: Visit, view: NativeView): Html {
+  const { say } = visit
+  const { challenge, notice, signedIn } = view
+  const parsed = stepSchema.safeParse(challenge)
+  const step = parsed.success ? parsed.data : undefined
+  // A refusal has words for people; documents, a captcha and a login that is too old explain themselves.
+  const explains = step?.step === 'agreement' || step?.step === 'captcha' || wantsFreshLogin(challenge)
+  const message = explains ? undefined : (challenge?.message ?? (challenge && !step ? challenge.error : undefined))
+  return html`<section class="step screen" aria-labelledby="screen">
+<h2 id="screen">${say(signedIn && !challenge ? 'native.screen_in' : 'native.screen')}</h2>
+${message && html`<p class="alert" role="alert">${message}</p>`}
+${notice && html`<p class="notice" role="status">${say(notice)}</p>`}
+${content(visit, view, step)}
+</section>`
+}
+
+function content(visit: Visit, view: NativeView, step: NextStep | undefined): Html {
+  const { challenge, signedIn } = view
+  if (step && step.step !== 'login' && step.step !== 'bind_phone') return stepScreen(visit, step)
+  const asked = step && 'methods' in step ? step.methods.map(({ method }) => method) : undefined
+  const wantsLogin = challenge !== undefined && !view.isBinding
+  if (signedIn && !wantsLogin && view.purpose === 'login' && !view.isBinding) return home(visit, view)
+  const about = step ? `native.step_${step.step}` : wantsFreshLogin(challenge) ? 'native.step_login' : undefined
+  return html`${about && html`<p>${visit.say(about)}</p>`}${choice(visit, view, asked)}${
+    challenge || signedIn ? dropForm(visit, signedIn !== undefined) : undefined
+  }`
+}
+
+function wantsFreshLogin(challenge: Challenge | undefined): boolean {
+  return challenge?.error === 'insufficient_user_authentication'
+}
+
+function choice(visit: Visit, view: NativeView, asked: readonly string[] | undefined): Html {
+  const { say } = visit
+  const offered = ways.filter(({ id, method, asks }) => {
+    if (view.lacks && asks !== 'phone' && asks !== 'password') return false
+    return asked ? asked.includes(method) : view.purpose === 'login' || id !== 'password'
+  })
+  const way = offered.find(({ id }) => id === view.way) ?? offered[0]
+  if (!way) return html`<p>${say('native.no_way')}</p>`
+  const query = (id: string) => `${path}?${new URLSearchParams({ way: id, purpose: view.purpose })}`
+  return html`<nav class="ways" aria-label="${say('native.ways')}"><ul>${offered.map(
+    ({ id }) =>
+      html`<li><a href="${query(id)}"${id === way.id && html` aria-current="true"`}>${say(`native.way_${id}`)}</a></li>`,
+  )}</ul></nav>
+<form method="post" action="${path}" novalidate>
+<input type="hidden" name="action" value="begin"><input type="hidden" name="way" value="${way.id}"><input type="hidden" name="purpose" value="${view.purpose}">
+${typeof view.challenge?.['max_age'] === 'number' && html`<input type="hidden" name="max_age" value="${view.challenge['max_age']}">`}
+<p class="hint">${say(`native.about_${way.id}`)}</p>
+${fields(visit, way)}
+${view.purpose === 'login' && agreementTick(visit, view)}
+<button class="button">${say(view.purpose === 'bind' ? 'native.add' : way.asks === 'phone' ? 'native.send_code' : 'native.log_in')}</button>
+</form>`
+}
+
+function fields({ say }: Visit, { asks }: Way): Html {
+  if (asks === 'phone') {
+    return html`<div class="field"><label for="f-phone">${say('native.phone')}</label><input id="f-phone" name="phone" type="tel" autocomplete="tel" value="13800138000"></div>`
+  }
+  if (asks === 'password') {
+    return html`<div class="field"><label for="f-identifier">${say('native.identifier')}</label><input id="f-identifier" name="identifier" type="text" autocomplete="username" spellcheck="false"></div>
+<div class="field"><label for="f-password">${say('native.password')}</label><input id="f-password" name="password" type="password" autocomplete="current-password"></div>`
+  }
+  return html`<div class="field"><label for="f-person">${say(asks === 'sim' ? 'native.sim' : 'native.person')}</label><select id="f-person" name="person">${upstreamPeople.map(
+    ({ id, name, phone }) =>
+      html`<option value="${id}">${name} · ${phone.slice(3)}${asks === 'sim' && ` · ${say(`native.carrier_${carrierOf(phone.slice(3)) ?? 'mobile'}`)}`}</option>`,
+  )}</select></div>`
+}
+
+function agreementTick({ say }: Visit, { agreements }: NativeView): Html | undefined {
+  if (agreements.length === 0) return undefined
+  const links = agreements.map(({ url, title }) => html` <a href="${url}" target="_blank" rel="noopener">${title}</a>`)
+  return html`<div class="check"><input id="f-agree" type="checkbox" name="agree"><label for="f-agree">${say('native.agree')}${links}</label></div>`
+}
+
+function stepScreen({ say }: Visit, step: Exclude<NextStep, { step: 'login' | 'bind_phone' }>): Html {
+  const about = (params?: Readonly<Record<string, string | number>>) =>
+    html`<p>${say(`native.step_${step.step}`, params)}</p>`
+  const form = (content: Html) =>
+    html`<form method="post" action="${path}" novalidate><input type="hidden" name="action" value="go_on">${content}</form>`
+  const options = (names: readonly string[]) =>
+    form(
+      html`<div class="stack">${names.map(
+        (name) =>
+          html`<button class="button secondary" name="choice" value="${name}">${say(`native.choice_${name}`)}</button>`,
+      )}</div>`,
+    )
+  switch (step.step) {
+    case 'otp':
+      return html`${about({ masked: step.masked })}
+${form(html`<div class="field"><label for="f-otp">${say('native.otp')}</label><input class="otp" id="f-otp" name="otp" type="text" inputmode="numeric" autocomplete="one-time-code" aria-describedby="f-otp-hint"><p class="hint" id="f-otp-hint"><a href="/sandbox/outbox" target="_blank" rel="noopener">${say('demo.outbox')}</a></p></div>
+<button class="button">${say('native.go_on')}</button>`)}
+${form(html`<button class="button secondary" name="resend" value="1">${say('native.resend', { seconds: step.resend_after })}</button>`)}
+${back(say)}`
+    case 'captcha':
+      return html`${about({ provider: step.provider })}${form(
+        html`<div class="field"><label for="f-captcha">captcha_token</label><input id="f-captcha" name="captcha_token" type="text"></div><button class="button">${say('native.go_on')}</button>`,
+      )}${back(say)}`
+    case 'agreement':
+      return html`${about()}<ul>${step.agreements.map(
+        ({ url, title, id, version }) =>
+          html`<li><a href="${url}" target="_blank" rel="noopener">${title}</a> <code>${id}@${version}</code></li>`,
+      )}</ul>${form(html`<button class="button" name="agreed" value="1">${say('native.agreed')}</button>`)}${back(say)}`
+    case 'choose':
+      return html`${about({ provider: providerName(say, step.provider), nickname: step.nickname ?? '' })}${options(step.options)}${back(say)}`
+    case 'conflict':
+      return html`${about({ accounts: step.accounts.map(({ label }) => label).join(', ') })}${options(step.options)}${back(say)}`
+  }
+}
+
+const back = (say: Visit['say']): Html =>
+  html`<form method="post" action="${path}"><button class="plain" name="action" value="drop">${say('native.other_way')}</button></form>`
+
+function dropForm({ say }: Visit, isSignedIn: boolean): Html {
+  return html`<form method="post" action="${path}"><button class="plain" name="action" value="drop">${say(isSignedIn ? 'native.back' : 'native.start_over')}</button></form>`
+}
+
+function home({ say }: Visit, { identities }: NativeView): Html {
+  const actions = ['identities', 'refresh', 'orders', 'step_up', 'logout']
+  return html`${identities && identityList({ say } as Visit, identities)}
+<form method="post" action="${path}"><div class="stack">${actions.map(
+    (action) =>
+      html`<button class="button secondary" name="action" value="${action}">${say(`native.action_${action}`)}</button>`,
+  )}</div></form>`
+}
+
+function identityList({ say }: Visit, identities: readonly OwnIdentity[]): Html {
+  return html`<h3>${say('native.identities')}</h3>
+<ul class="rows">${identities.map(
+    ({ id, provider, label, removable }) =>
+      html`<li class="spread"><span>${providerName(say, provider)} <bdi>${label}</bdi></span>${
+        removable
+          ? html`<form method="post" action="${path}"><input type="hidden" name="identity" value="${id}"><button class="plain" name="action" value="remove">${say('native.remove')}<span class="visually-hidden"> ${providerName(say, provider)} ${label}</span></button></form>`
+          : html`<span class="hint">${say('native.last')}</span>`
+      }</li>`,
+  )}</ul>
+<p><a href="${path}?purpose=bind">${say('native.bind')}</a></p>`
+}
+
+function tokens({ say }: Visit, { accessToken, claims }: NonNullable<NativeView['signedIn']>): Html {
+  const decoded = accessToken.split('.').length === 3 ? jwtClaims(accessToken) : accessToken
+  return html`<section class="step" aria-labelledby="tokens">
+<h2 id="tokens">${say('native.tokens')}</h2>
+<p class="hint">${say('native.tokens_about')}</p>
+<h3>ID token</h3><pre class="code"><code>${JSON.stringify(claims, null, 2)}</code></pre>
+<h3>Access token</h3><pre class="code"><code>${JSON.stringify(decoded, null, 2)}</code></pre>
+</section>`
+}
+
+/** The rest is folded: on a phone a few fill many screens. */
+const openExchanges = 4
+
+function log({ say }: Visit, { exchanges }: NativeView): Html {
+  const shown = exchanges.map(
+    ({ request, headers, form, status, answer }, index) => html`<li class="step">
+<div class="step-head"><span class="badge" aria-hidden="true">${exchanges.length - index}</span><h3>${request}</h3> <span class="status" data-ok="${String(status < 500)}">HTTP ${status}</span></div>
+<p class="hint">${say('native.request')}</p>
+<pre class="code"><code>${[...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), ...(form.length > 0 ? [''] : []), ...form.map(([name, value]) => `${name}=${value}`)].join('\n')}</code></pre>
+${answer !== '' && html`<p class="hint">${say('native.answer')}</p><pre class="code"><code>${answer}</code></pre>`}
+</li>`,
+  )
+  return html`<section class="others" aria-labelledby="log">
+<h2 id="log">${say('native.log')}</h2>
+<p class="hint">${say(exchanges.length === 0 ? 'native.log_empty' : 'native.log_about')}</p>
+<ol class="steps" reversed>${shown.slice(0, openExchanges)}</ol>
+${
+  shown.length > openExchanges &&
+  html`<details class="fold"><summary>${say('native.log_earlier', { number: shown.length - openExchanges })}</summary>
+<ol class="steps" reversed>${shown.slice(openExchanges)}</ol></details>`
+}
+</section>`
+}

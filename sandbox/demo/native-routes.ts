@@ -1,0 +1,193 @@
+import cluster from 'node:cluster'
+import { randomBytes } from 'node:crypto'
+import type Router from '@koa/router'
+import type { Context } from 'koa'
+import { refuseCrossSite } from '../../interactions/browser/guard.ts'
+import type { Renderer } from '../../interactions/browser/render.ts'
+import { readForm } from '../../interactions/form.ts'
+import { AppError } from '../../src/base/errors.ts'
+import type { Config } from '../../src/config.ts'
+import { answerPage, type Visit } from '../pages.ts'
+import { upstreamPeople } from '../people.ts'
+import type { NativeUpstreams } from '../upstreams.ts'
+import { type Installation, Installations } from './native-installations.ts'
+import { type NativeView, nativePage, ways } from './native-page.ts'
+import { sdkCredential } from './native-sdk.ts'
+
+interface Dependencies {
+  readonly config: Pick<Config, 'issuer' | 'agreements'>
+  readonly renderer: Pick<Renderer, 'switchLanguage'>
+  readonly visit: (ctx: Context, path: string) => Visit
+  /** The vendors' phones; undefined where they are simulated elsewhere, or are real. */
+  readonly vendors: NativeUpstreams | undefined
+}
+
+type Form = Readonly<Record<string, string>>
+
+const path = '/sandbox/native'
+const cookie = 'menshen_sandbox_app'
+
+/** The app on a phone, and what its vendors' SDKs would give it for those who call the endpoint by hand. */
+export function nativeAppRoutes(router: Router, { config, renderer, visit, vendors }: Dependencies): void {
+  const { issuer, agreements } = config
+  const installations = new Installations(issuer)
+  const agreed = agreements.map(({ id, version }) => `${id}@${version}`).join(' ')
+
+  async function show(ctx: Context): Promise<void> {
+    const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))
+    const { challenge, isBinding = false, identities, notice, exchanges = [] } = installation ?? {}
+    const purpose = ctx.query['purpose'] === 'bind' ? 'bind' : 'login'
+    const page = visit(ctx, path)
+    const view: NativeView = {
+      ...{ challenge, isBinding, identities, notice, exchanges },
+      lacks: lacks(),
+      way: String(ctx.query['way'] ?? ''),
+      purpose: isBinding ? 'bind' : purpose,
+      agreements: agreements.map(({ id, url, title }) => {
+        const isCommon = id === 'terms' || id === 'privacy'
+        return { id, url, title: title?.[page.locale] ?? (isCommon ? page.say(`native.document_${id}`) : id) }
+      }),
+      signedIn: await installation?.client.tokens(),
+    }
+    answerPage(ctx, nativePage(page, view))
+  }
+
+  /** Several processes share neither this page's memory nor what the simulators have handed out. */
+  function lacks(): NativeView['lacks'] {
+    if (cluster.isWorker) return 'page'
+    return vendors ? undefined : 'vendors'
+  }
+
+  function installationOf(ctx: Context): Installation {
+    const found = installations.find(ctx.cookies.get(cookie, { signed: false }))
+    if (found) return found
+    const { key, installation } = installations.add()
+    const options = { httpOnly: true, sameSite: 'lax', signed: false, overwrite: true } as const
+    ctx.cookies.set(cookie, key, { ...options, path, secure: issuer.startsWith('https:') })
+    return installation
+  }
+
+  function back(ctx: Context, query = ''): void {
+    ctx.redirect(`${path}${query}`)
+    ctx.status = 303
+  }
+
+  router.get('sandbox_native', path, async (ctx: Context) => {
+    if (!renderer.switchLanguage(ctx)) await show(ctx)
+  })
+
+  router.post('sandbox_native_act', path, async (ctx: Context) => {
+    refuseCrossSite(ctx, issuer)
+    const { fields } = await readForm(ctx)
+    const installation = installationOf(ctx)
+    const uiLocales = visit(ctx, path).locale
+    switch (fields['action']) {
+      case 'begin':
+        return begin(ctx, installation, fields, uiLocales)
+      case 'go_on': {
+        const { otp, resend, choice, captcha_token: captcha } = fields
+        const answered = given({ otp, resend, choice, captcha_token: captcha, ui_locales: uiLocales })
+        const isAgain = captcha !== undefined || fields['agreed'] !== undefined
+        await installation.goOn(fields['agreed'] ? { ...answered, agreements: agreed } : answered, isAgain)
+        break
+      }
+      case 'drop':
+        installation.challenge = undefined
+        installation.isBinding = false
+        installation.notice = undefined
+        break
+      case 'identities':
+        await installation.list()
+        break
+      case 'remove':
+        await installation.remove(fields['identity'] ?? '')
+        break
+      case 'refresh':
+        await installation.refresh()
+        break
+      case 'orders':
+        await installation.call({ path: '/sandbox/api/orders' })
+        break
+      case 'step_up':
+        installation.challenge = { error: 'insufficient_user_authentication', max_age: 0 }
+        installation.notice = undefined
+        break
+      case 'logout':
+        await installation.client.logout().catch(() => undefined)
+        installation.identities = undefined
+        installation.challenge = undefined
+        installation.notice = 'native.logged_out'
+    }
+    back(ctx)
+  })
+
+  async function begin(ctx: Context, installation: Installation, fields: Form, uiLocales: string): Promise<void> {
+    const way = ways.find(({ id }) => id === fields['way'])
+    if (!way) throw new AppError('request.invalid')
+    const isBinding = fields['purpose'] === 'bind'
+    const { phone, identifier, password, person = '', max_age } = fields
+    const agreements = fields['agree'] === undefined || isBinding ? undefined : agreed
+    const common = given({
+      agreements,
+      max_age,
+      ui_locales: uiLocales,
+      ...(isBinding ? {} : { device_name: 'Sandbox' }),
+    })
+    if (way.asks === 'phone') await installation.begin({ method: 'sms', ...given({ phone }), ...common }, isBinding)
+    else if (way.asks === 'password') {
+      await installation.begin({ method: 'password', ...given({ identifier, password }), ...common }, isBinding)
+    } else if (way.asks === 'sim') {
+      const vendor = way.id === 'aliyun' ? 'aliyun' : 'univerify'
+      const sim = upstreamPeople.find(({ id }) => id === person)?.phone
+      if (!vendors || sim === undefined) throw new AppError('request.invalid')
+      const state = randomBytes(18).toString('base64url')
+      installation.isBinding = isBinding
+      installation.atCarrier = { state, vendor, form: common }
+      const returnTo = `${issuer}${path}/carrier?${new URLSearchParams({ state })}`
+      ctx.redirect(vendors.oneTap.page.consentUrl({ vendor, phone: sim, returnTo }))
+      ctx.status = 303
+      return
+    } else {
+      const credential = vendors && sdkCredential(vendors, way.id, person)
+      if (!credential) throw new AppError('request.invalid')
+      await installation.begin({ ...credential, ...common }, isBinding)
+    }
+    back(ctx)
+  }
+
+  /** Where the carrier's page leads: what comes along is used once, and does not stay in the address. */
+  router.get('sandbox_native_carrier', `${path}/carrier`, async (ctx: Context) => {
+    const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))
+    const { atCarrier, isBinding } = installation ?? {}
+    const { state, access_token, openid, token } = ctx.query as Form
+    // SECURITY: nobody else can slip their token into this app.
+    if (!installation || !atCarrier || state !== atCarrier.state) throw new AppError('request.invalid')
+    installation.atCarrier = undefined
+    const carrierToken = access_token ?? token
+    if (carrierToken === undefined) {
+      installation.notice = 'native.carrier_left'
+      return back(ctx, '?way=sms')
+    }
+    const credential = {
+      method: 'one_tap',
+      vendor: atCarrier.vendor,
+      ...given({ carrier_token: carrierToken, openid }),
+    }
+    await installation.begin({ ...credential, ...atCarrier.form }, isBinding === true)
+    back(ctx)
+  })
+
+  router.post('sandbox_native_credential', `${path}/credential`, async (ctx: Context) => {
+    refuseCrossSite(ctx, issuer)
+    const { kind = '', person = 'lilei' } = (await readForm(ctx)).fields
+    const credential = vendors && sdkCredential(vendors, kind, person)
+    if (!credential) throw new AppError('request.invalid')
+    ctx.set('cache-control', 'no-store')
+    ctx.body = credential
+  })
+}
+
+/** What is there. */
+function given(form: Readonly<Record<string, string | undefined>>): Form {
+  return Object.fromEntries(Object.entries(form).flatMap(([name, value]) => (value ? [[name, value]] : [])))
+}

@@ -1,0 +1,61 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { upstreamPeople } from '../people.ts'
+import type { NativeUpstreams } from '../upstreams.ts'
+
+/** What an app hands to the challenge endpoint for one way in. */
+export type Credential = Readonly<Record<string, string>>
+
+const wechat = 'wechat_mini_program'
+
+/** What the vendors' SDKs on a phone give an app, by what the simulators issue. */
+export const sdkKinds = {
+  univerify({ oneTap }, { phone }) {
+    const { access_token: carrier_token, openid } = oneTap.carrier.issueUniverify(phone)
+    return { method: 'one_tap', vendor: 'univerify', carrier_token, openid }
+  },
+  aliyun: ({ oneTap }, { phone }) => ({
+    ...{ method: 'one_tap', vendor: 'aliyun' },
+    carrier_token: oneTap.carrier.issueAliyunToken(phone),
+  }),
+  aliyun_check: ({ oneTap }, { phone }) => ({
+    ...{ method: 'one_tap', vendor: 'aliyun', phone },
+    carrier_token: oneTap.carrier.issueAliyunAccessCode(phone),
+  }),
+  wechat_app({ wechat }, { id }) {
+    const { code = '' } = wechat.simulator.sendAuth(id, wechat.mobileApp.appid, { state: 'sandbox' })
+    return { method: 'wechat_app', upstream_code: code }
+  },
+  wechat_mini_program: (vendors, { id }) => ({
+    ...{ method: wechat, upstream_code: vendors.wechat.simulator.loginMiniProgram(id) },
+  }),
+  wechat_mini_program_phone: (vendors, { id }) => ({
+    ...{ method: wechat, upstream_code: vendors.wechat.simulator.loginMiniProgram(id) },
+    phone_code: vendors.wechat.simulator.phoneCode(id),
+  }),
+  qq_app({ qq }, { id }) {
+    const { access_token, openid } = qq.simulator.issueTokens(id, qq.mobileAppid)
+    return { method: 'qq_app', upstream_token: access_token, upstream_subject: openid }
+  },
+  weibo_app({ weibo }, { id }) {
+    const { access_token, uid } = weibo.simulator.issueTokens(id, weibo.appKey)
+    return { method: 'weibo_app', upstream_token: access_token, upstream_subject: String(uid) }
+  },
+  apple({ apple }, { id }) {
+    const raw_nonce = randomBytes(16).toString('base64url')
+    const nonce = createHash('sha256').update(raw_nonce).digest('hex')
+    const asked = { clientId: apple.bundleId, nonce, scopes: ['name', 'email'] }
+    const { identityToken: identity_token, code } = apple.simulator.authorizeNative(id, asked)
+    return { method: 'apple', identity_token, upstream_code: code, raw_nonce }
+  },
+} as const satisfies Record<
+  string,
+  (vendors: NativeUpstreams, person: { readonly id: string; readonly phone: string }) => Credential
+>
+
+export type SdkKind = keyof typeof sdkKinds
+
+/** As if this person had agreed on the phone. Undefined for a kind or a person there is not. */
+export function sdkCredential(vendors: NativeUpstreams, kind: string, personId: string): Credential | undefined {
+  const person = upstreamPeople.find(({ id }) => id === personId)
+  return person && Object.hasOwn(sdkKinds, kind) ? sdkKinds[kind as SdkKind](vendors, person) : undefined
+}

@@ -1,0 +1,46 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+
+/** Starts a Chromium that does nothing of its own accord. */
+export function launchChromium(executablePath: string): Promise<Browser> {
+  return chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+/** What scripts and the console complain of from now on. */
+export function complaintsIn(context: BrowserContext): string[] {
+  const complaints: string[] = []
+  context.on('weberror', (error) => complaints.push(error.error().message))
+  context.on('console', (message) => {
+    // A refused form or call is answered 4xx on purpose; whoever minds looks at the responses.
+    if (message.text().startsWith('Failed to load resource: the server responded with a status of 4')) return
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+  })
+  return complaints
+}
+
+/** Whether the page is wider than the window, and what axe finds. */
+export async function faultsOf(
+  page: Page,
+  judged: 'width' | 'contrast' | 'everything' = 'everything',
+): Promise<string[]> {
+  const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'))
+  const tooWide = overflow > 0 ? [`wider than the window by ${overflow} px`] : []
+  if (judged === 'width') return tooWide
+  const axe = new AxeBuilder({ page })
+  const { violations } = await (judged === 'contrast' ? axe.withRules(['color-contrast']) : axe).analyze()
+  const shown = violations.map(({ id, nodes }) => {
+    const places = nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`)
+    return `${id}: ${places.join(' | ')}`
+  })
+  return [...tooWide, ...shown]
+}
