@@ -2,6 +2,7 @@ import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import type { Account, Identity } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
+import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Proved } from './methods/method.ts'
 
 interface Dependencies {
@@ -11,7 +12,7 @@ interface Dependencies {
 
 interface PasswordDependencies {
   readonly passwords: Pick<Passwords, 'has' | 'store'>
-  readonly options: { readonly revokeUser: (userId: UserId) => Promise<void> }
+  readonly options: { readonly end: EndRecords }
 }
 
 /** Keeps a credential of an upstream beside the identity it belongs to, sealed. */
@@ -30,11 +31,13 @@ export async function keepPassword(
   { passwords, options }: PasswordDependencies,
   userId: UserId,
   { password }: Proved,
+  from: { readonly ip: string; readonly requestId?: string | undefined },
 ): Promise<'password.set' | 'password.reset' | undefined> {
   if (!password || (!password.replace && (await passwords.has(userId)))) return undefined
   await passwords.store(userId, password.hash)
   if (!password.replace) return 'password.set'
-  await options.revokeUser(userId)
+  const { ip, requestId } = from
+  await options.end(userId, { kind: 'all' }, { reason: 'password_reset', ip, requestId })
   return 'password.reset'
 }
 

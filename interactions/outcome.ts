@@ -32,6 +32,7 @@ export type Outcome =
   | {
       readonly kind: 'done'
       readonly userId: UserId
+      readonly method: string
       readonly amr: readonly string[]
       /** Seconds since the epoch. */
       readonly authTime: number

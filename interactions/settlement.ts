@@ -4,6 +4,7 @@ import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import { type Clock, epochSeconds } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
+import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Audit, AuditEventName } from '../src/ops/audit.ts'
 import { type Arrived, type AttemptRecord, type AttemptRecords, isFresh } from './attempt-record.ts'
 import { isSameIdentity, keepCredential, keepPassword } from './kept.ts'
@@ -21,8 +22,7 @@ export interface SettlementDependencies {
     readonly agreements: readonly string[]
     /** Seals what an upstream gave us to keep. */
     readonly sealCredential: (credential: string) => string
-    /** Ends every session and token of a user. */
-    readonly revokeUser: (userId: UserId) => Promise<void>
+    readonly end: EndRecords
   }
 }
 
@@ -55,7 +55,7 @@ export class Settlement {
     const userId = account.user.id
     if (account.user.status !== 'active') throw new AppError('user.locked')
     const amr = [...step.amr, ...(await this.#bindPending(request, userId, record))]
-    const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step)
+    const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step, request)
     if (kept) await this.#note(kept, request, userId, step)
     const endedSessions = kept === 'password.reset'
     await keepCredential(this.#deps, account, step)
@@ -72,7 +72,7 @@ export class Settlement {
     const detail = { method, amr, agreements: record.agreed }
     await audit.record({ event: 'login.succeeded', userId, identityProvider, ...aboutOf(request), detail })
     await records.forget(request.attemptId)
-    return { kind: 'done', userId, amr, authTime: epochSeconds(options.clock), isNew, endedSessions }
+    return { kind: 'done', userId, method, amr, authTime: epochSeconds(options.clock), isNew, endedSessions }
   }
 
   /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */

@@ -15,6 +15,7 @@ import type { ResourceSeed } from './oidc/client-schema.ts'
 import { listen } from './oidc/events.ts'
 import { dueAtMs } from './oidc/key-life.ts'
 import { advanceKeys, ensureKeys } from './oidc/key-rotation.ts'
+import { deliverLogouts, queueLogouts } from './oidc/logout-notices.ts'
 import { libraryPages } from './oidc/pages.ts'
 import { reconfirm } from './oidc/reconfirm.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
@@ -55,6 +56,8 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
 }
 
 const sweepMs = 60_000
+/** How long a client waits at most to be told of a logout, while it is there. */
+const noticesMs = 1000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
 export async function buildApp({
@@ -85,7 +88,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const logins = buildLogins(core, sandbox, metrics)
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure: issuer.startsWith('https:'), clock })
-  const pages = buildPages({ core, logins, provider: () => runtime.provider(), sessions })
+  const pages = buildPages({ core, logins, provider: () => runtime.provider(), policies, sessions })
   const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
@@ -136,6 +139,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
 
   function equip(provider: Provider): void {
     listen(provider, { log, metrics, audit })
+    queueLogouts(provider, { database, clock })
     provider.on('interaction.started', (ctx) => {
       const { Interaction: begun } = ctx.oidc.entities
       if (begun) pages.remember(begun).catch(reportError)
@@ -151,6 +155,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       issuer,
       adapter: adapterFactory({ units, store, sealer, clock }),
       units,
+      database,
       directory,
       pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
       sealer,
@@ -181,12 +186,18 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     }
   }
 
+  const provider = () => runtime.provider()
+  const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
   const listener = httpListener({
     handler: () => runtime.handler(),
     clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies }),
   })
   let metricsListener: MetricsListener | undefined
-  const timers = [setInterval(() => core.sweep().catch(reportError), sweepMs).unref(), setInterval(gauge, 1000).unref()]
+  const timers = [
+    setInterval(() => core.sweep().catch(reportError), sweepMs).unref(),
+    setInterval(() => tellClients().catch(reportError), noticesMs).unref(),
+    setInterval(gauge, 1000).unref(),
+  ]
 
   return {
     core,

@@ -163,7 +163,9 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
           .describe('Listener of `GET /metrics`, `host:port` or `off`.'),
         audit_retention: durationOrNone
           .prefault('184d')
-          .describe('How long audit events are kept, or `none`: for ever. The Cybersecurity Law asks for six months.'),
+          .describe(
+            'How long audit events are kept, or `none`: for ever. The Cybersecurity Law asks for six months; with less than 90d neither support nor the login page can say why somebody was logged out long ago.',
+          ),
       })
       .prefault({})
       .describe('For operators.'),

@@ -7,6 +7,7 @@ import { identityLimit } from './accounts/identity-limit.ts'
 import type { Clock } from './base/clock.ts'
 import { Secret } from './base/secret.ts'
 import type { Config } from './config.ts'
+import { sweepRecords } from './oidc/sweep.ts'
 import { type Audit, type AuditEventName, audit } from './ops/audit.ts'
 import type { Log } from './ops/log.ts'
 import { type EmbeddedDatabase, openEmbedded } from './store/embedded.ts'
@@ -65,9 +66,9 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
       async sweep() {
         await tables?.sweep()
-        await sweepBefore(database, 'oidc_records', 'expires_at', clock() - keptAfterExpirySeconds * 1000)
+        await sweepRecords(database, clock() - keptAfterExpirySeconds * 1000)
         const { audit_retention: retention } = config.ops
-        if (retention !== 'none') await sweepBefore(database, 'audit_events', 'at', clock() - retention * 1000)
+        if (retention !== 'none') await sweepAudit(database, clock() - retention * 1000)
       },
       async close() {
         await store.close()
@@ -124,12 +125,12 @@ const sweepRows = 1000
 /** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
 const keptAfterExpirySeconds = 86_400
 
-async function sweepBefore(database: Database, table: string, column: string, beforeMs: number): Promise<void> {
+async function sweepAudit(database: Database, beforeMs: number): Promise<void> {
   for (;;) {
     const { rowCount } = await database.knex.raw(
-      `delete from ?? where ctid = any(array(
-         select ctid from ?? where ?? < ? limit ${sweepRows} for update skip locked))`,
-      [table, table, column, new Date(beforeMs)],
+      `delete from audit_events where ctid = any(array(
+         select ctid from audit_events where at < ? limit ${sweepRows} for update skip locked))`,
+      [new Date(beforeMs)],
     )
     if (rowCount < sweepRows) return
   }

@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { RequestState } from '../interactions/request-state.ts'
 import { type Clock, epochSeconds } from './base/clock.ts'
+import { AppError } from './base/errors.ts'
 import type { ClientPolicies } from './oidc/client-policies.ts'
 import type { RenderPage } from './oidc/pages.ts'
 import { settleLostRefresh } from './oidc/rotation.ts'
@@ -57,6 +58,8 @@ export function libraryAnswers({
     })
     const { oidc } = ctx as unknown as KoaContextWithOIDC
     if (!oidc || !unit) return
+    // The session was ended by somebody while this request had it in hand.
+    if (!won && oidc.route !== 'token') throw new AppError('attempt.expired')
     if (!won) await settleLostRefresh(ctx as unknown as KoaContextWithOIDC, unit, epochSeconds(clock))
     sessions.stretchCookie(ctx as unknown as KoaContextWithOIDC)
     metrics.storeRoundTrips.observe({ route: String(oidc.route) }, unit.roundTrips)

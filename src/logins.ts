@@ -18,13 +18,12 @@ import { spent as buildSpent } from '../interactions/methods/spent.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
 import { httpClient } from './base/http.ts'
-import type { UserId } from './base/ids.ts'
 import type { Core } from './core.ts'
 import { countedAudit, countedLimits, countedMail } from './counted.ts'
 import { rules } from './limit-rules.ts'
 import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
-import { revokeOthers, revokeUser } from './oidc/revoke-user.ts'
+import { type EndRecords, endRecords } from './oidc/endings.ts'
 import { thriftyAudit } from './ops/audit-thrift.ts'
 import { limits as buildLimits, type Limits } from './ops/limits.ts'
 import type { Metrics } from './ops/metrics.ts'
@@ -47,8 +46,7 @@ export interface Logins extends Ways {
   readonly bindings: Bindings
   /** Both for apps that draw their own screens. */
   readonly native: Ways & { readonly bindings: Bindings }
-  /** Ends every session and token of a user but this session. Answers how many sessions ended. */
-  readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
+  readonly end: EndRecords
   /** Who may make an account, and by what. */
   readonly registration: RegistrationRules
   /** Every limit of the product by name. */
@@ -131,6 +129,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     ...(own || senders.length > 0 ? (['sms'] as const) : []),
     ...(own || config.mail ? (['email'] as const) : []),
   ]
+  const end: EndRecords = (...given) => endRecords({ database, clock }, ...given)
   const common: Omit<ConstructorParameters<typeof LoginAttempts>[0], 'methods'> = {
     directory,
     passwords,
@@ -144,9 +143,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
       clock,
       agreements: config.agreements.map(({ id, version }) => `${id}@${version}`),
       sealCredential: (credential) => sealer.seal(credential, 'upstream_credential'),
-      revokeUser: async (userId) => {
-        await revokeUser(database, userId)
-      },
+      end,
     },
   }
   const walked = (methods: LoginMethods): Ways => ({ methods, attempts: new LoginAttempts({ ...common, methods }) })
@@ -163,6 +160,6 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
       ...walked(nativeMethods({ codes, passwords, spent, options })),
       bindings: bindingsOf(nativeBindingMethods({ codes, spent, options: { ...options, channels } })),
     },
-    revokeOthers: (userId, sessionUid) => revokeOthers(database, userId, sessionUid),
+    end,
   }
 }

@@ -4,6 +4,7 @@ import type { Context, Middleware } from 'koa'
 import type { Interaction, Provider } from 'oidc-provider'
 import { accountPages } from '../interactions/browser/account.ts'
 import { bindingPages } from '../interactions/browser/account-binding.ts'
+import { devicePages } from '../interactions/browser/account-devices.ts'
 import { identityPages } from '../interactions/browser/account-identities.ts'
 import { passwordPages } from '../interactions/browser/account-password.ts'
 import type { AccountRooms } from '../interactions/browser/account-routes.ts'
@@ -23,6 +24,8 @@ import { i18n as buildI18n, type Locale } from './base/i18n.ts'
 import { countryName } from './base/phone.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
+import type { ClientPolicies } from './oidc/client-policies.ts'
+import { listDevices } from './oidc/devices.ts'
 import type { SessionLife } from './oidc/session-life.ts'
 
 /** The pages for browsers. */
@@ -43,7 +46,8 @@ interface Dependencies {
   readonly logins: Logins
   /** Asked at each request, because the provider may have been replaced. */
   readonly provider: () => Provider
-  readonly sessions: Pick<SessionLife, 'touch'>
+  readonly policies: () => ClientPolicies
+  readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
 }
 
 const rememberedSeconds = 86_400
@@ -126,12 +130,12 @@ export function buildPages(dependencies: Dependencies): Pages {
 
 /** The account centre. */
 function accountRooms(
-  { core, logins, provider, sessions }: Dependencies,
+  { core, logins, provider, policies, sessions }: Dependencies,
   renderer: Renderer,
   countries: (ctx: Context) => readonly Country[],
 ): AccountRooms {
   const { config, clock, sealer, directory, audit } = core
-  const { bindings, callbacks, passwords, revokeOthers } = logins
+  const { bindings, callbacks, passwords, end } = logins
   const session = accountSession({
     provider,
     directory,
@@ -154,7 +158,18 @@ function accountRooms(
       renderer,
       passwords,
       audit,
-      options: { minPasswordLength: config.password.min_length, revokeOthers },
+      options: { minPasswordLength: config.password.min_length, end },
+    }),
+    devices: devicePages({
+      session,
+      renderer,
+      options: {
+        list: (userId) => listDevices(core, userId),
+        end,
+        forget: sessions.forget,
+        clientName: async (clientId) => (await provider().Client.find(clientId))?.clientName ?? clientId,
+        delaySeconds: () => policies().longestJwtSeconds,
+      },
     }),
     binding: bindingPages({
       ...common,

@@ -1,12 +1,20 @@
 import { countries, longName } from './sample-values.ts'
 import type { Views } from './views.ts'
 
-type AccountPage = 'account' | 'account-profile' | 'identities' | 'account-unbind' | 'account-bind' | 'account-taken'
+type AccountPage =
+  | 'account'
+  | 'account-profile'
+  | 'identities'
+  | 'account-unbind'
+  | 'account-bind'
+  | 'account-taken'
+  | 'devices'
 
 const accountLinks = {
   profileHref: '/account/profile',
   identitiesHref: '/account/identities',
   passwordHref: '/account/password',
+  devicesHref: '/account/devices',
   logoutHref: '/session/end',
 }
 
@@ -14,6 +22,15 @@ const used = {
   createdAt: new Date('2025-03-01T12:34:56Z'),
   lastUsedAt: new Date('2026-03-01T12:34:56Z'),
   isProved: true,
+}
+
+const seen = { createdAt: used.createdAt, lastUsedAt: used.lastUsedAt }
+
+const devices = {
+  formToken: 'q1w2e3r4',
+  backHref: '/account',
+  logoutHref: '/session/end',
+  delay: '退出后，已发给应用的部分凭证最长还会有效15分钟。',
 }
 
 const addable = {
@@ -116,6 +133,34 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
       error: { code: 'otp.too_soon', message: '验证码获取太频繁，请42秒钟后再试。' },
       retryAfterSeconds: 42,
     },
+  ],
+  devices: [
+    {
+      devices: [
+        {
+          kind: 'session',
+          clients: ['茶园记账', longName],
+          name: 'Edge · Windows',
+          method: 'sms',
+          ip: '203.0.113.*',
+          ...seen,
+        },
+        {
+          kind: 'session',
+          value: 'session:a',
+          clients: [],
+          name: 'WeChat · iPhone',
+          method: 'oidc:corp',
+          ip: '2001:db8:1:*',
+          ...seen,
+        },
+        { kind: 'grant', value: 'grant:b', clients: ['茶铺'], name: longName, method: 'wechat', ...seen },
+        { kind: 'grant', value: 'grant:c', clients: [longName], ...seen },
+      ],
+      ...devices,
+      notice: '已在所选设备上退出登录。',
+    },
+    { devices: [{ kind: 'session', clients: [], method: 'password', ...seen }], ...devices },
   ],
   'account-taken': [
     { provider: 'github', backHref: '/account/identities', logoutHref: '/session/end' },

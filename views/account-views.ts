@@ -8,6 +8,7 @@ export interface AccountView {
   readonly profileHref: string
   readonly identitiesHref: string
   readonly passwordHref: string
+  readonly devicesHref: string
   readonly logoutHref: string
   /** One translated sentence about what was just done. */
   readonly notice?: string | undefined
@@ -40,4 +41,32 @@ export interface AccountTakenView {
   readonly provider: string
   readonly backHref: string
   readonly logoutHref: string
+}
+
+/** Somewhere somebody is signed in. */
+export interface DeviceItem {
+  /** The value of the field `device` that signs out there; absent for this very browser. */
+  readonly value?: string | undefined
+  readonly kind: 'session' | 'grant'
+  /** Names of the apps. */
+  readonly clients: readonly string[]
+  /** Browser and system, or what the app calls the device. */
+  readonly name?: string | undefined
+  /** `sms`, `password`, `one_tap`, `register`, `reset`, or the provider it was done with. */
+  readonly method?: string | undefined
+  /** Masked. */
+  readonly ip?: string | undefined
+  readonly createdAt: Date
+  readonly lastUsedAt: Date
+}
+
+/** Posts `form_token` and `device`, or `choice` = `others` or `all`. */
+export interface DevicesView {
+  readonly devices: readonly DeviceItem[]
+  readonly formToken: string
+  readonly backHref: string
+  readonly logoutHref: string
+  /** What may still work for a moment after all is ended: one translated sentence. */
+  readonly delay: string
+  readonly notice?: string | undefined
 }

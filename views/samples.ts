@@ -37,6 +37,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     {
       ...login,
       values: { phone: '1380013800', country: '86' },
+      ended: { message: '您已14天没有使用，请重新登录。', at: new Date('2026-03-01T12:34:56Z') },
       error: { code: 'phone.invalid', message: '手机号格式不正确，请检查号码和国家或地区代码。', field: 'phone' },
     },
     { ...login, agreementMissing: true, values: { phone: '138 0013 8000', country: '86' } },

@@ -1,4 +1,13 @@
-import type { AccountTakenView, AccountUnbindView, AccountView, IdentityItem } from './account-views.ts'
+import type { AccountTakenView, AccountUnbindView, AccountView, DevicesView, IdentityItem } from './account-views.ts'
+import type {
+  ContinueView,
+  DeviceConfirmView,
+  DeviceDoneView,
+  LogoutDoneView,
+  LogoutView,
+  MessageView,
+  TermsView,
+} from './plain-views.ts'
 
 /** The languages the pages are written in; the same values as `Locale`, which this folder must not import. */
 export type PageLocale = 'zh-CN' | 'en'
@@ -95,6 +104,8 @@ export interface LoginView {
   readonly binding?: string | undefined
   /** Nobody gets in without a phone number: it is all that is asked for. */
   readonly needsPhone?: boolean
+  /** Why the person is no longer signed in, in one translated sentence, and since when. */
+  readonly ended?: { readonly message: string; readonly at: Date } | undefined
   /** The submit button waits this long where JavaScript runs; the server refuses in any case. */
   readonly retryAfterSeconds?: number | undefined
 }
@@ -177,18 +188,6 @@ export interface ConsentView {
   readonly offlineAccess: boolean
 }
 
-/** Posts `xsrf` and, to sign out everywhere, `logout=yes` to `action`. */
-export interface LogoutView {
-  readonly action: string
-  readonly xsrf: string
-  readonly clientName?: string | undefined
-  readonly accountLabel?: string | undefined
-}
-
-export interface LogoutDoneView {
-  readonly clientName?: string | undefined
-}
-
 export interface ErrorView {
   readonly code: string
   readonly message: string
@@ -206,19 +205,6 @@ export interface DeviceCodeView {
   readonly xsrf: string
   readonly userCode?: string | undefined
   readonly error?: PageError | undefined
-}
-
-/** Posts `xsrf`, `user_code` and `confirm=yes` or `abort=yes` to `action`. */
-export interface DeviceConfirmView {
-  readonly action: string
-  readonly xsrf: string
-  readonly userCode: string
-  readonly clientName: string
-  readonly device: { readonly ip?: string | undefined; readonly userAgent?: string | undefined }
-}
-
-export interface DeviceDoneView {
-  readonly clientName?: string | undefined
 }
 
 /** Posts `nickname` and `form_token`. */
@@ -252,24 +238,6 @@ export interface AccountBindView {
   readonly retryAfterSeconds?: number | undefined
 }
 
-/** The sandbox's own sample documents, so that the agreement links lead somewhere. */
-export interface TermsView {
-  readonly kind: 'terms' | 'privacy'
-}
-
-/** Posts the given fields on to `action`, by itself where JavaScript runs, by the button where it does not. */
-export interface ContinueView {
-  readonly action: string
-  readonly fields: readonly { readonly name: string; readonly value: string }[]
-}
-
-export interface MessageView {
-  readonly title: string
-  readonly body: string
-  readonly nextHref?: string | undefined
-  readonly nextLabel?: string | undefined
-}
-
 /** The data each page takes. A page's name is also the name of its template. */
 export interface Views {
   readonly login: LoginView
@@ -292,6 +260,7 @@ export interface Views {
   readonly 'account-unbind': AccountUnbindView
   readonly 'account-bind': AccountBindView
   readonly 'account-taken': AccountTakenView
+  readonly devices: DevicesView
   readonly terms: TermsView
   readonly message: MessageView
   readonly continue: ContinueView

@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
-import type { UserId } from '../../src/base/ids.ts'
+import type { EndRecords } from '../../src/oidc/endings.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import { readForm } from '../form.ts'
 import type { RequestState } from '../request-state.ts'
@@ -16,8 +16,7 @@ interface Dependencies {
   readonly audit: Audit
   readonly options: {
     readonly minPasswordLength: number
-    /** Ends every session and token of a user but this session. Answers how many sessions ended. */
-    readonly revokeOthers: (userId: UserId, sessionUid: string) => Promise<number>
+    readonly end: EndRecords
   }
 }
 
@@ -70,9 +69,9 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
       return
     }
     if (fields['sign_out_others'] === undefined) return leave(ctx, '/account?done=password')
-    const sessions = await options.revokeOthers(userId, visitor.sessionUid)
-    const detail = { reason: 'password', others: true, sessions }
-    await audit.record({ event: 'session.ended', userId, ip, requestId, detail })
+    // What was taken from the apps of this browser must not outlive the password either.
+    const others = { kind: 'others', sessionUid: visitor.sessionUid, withApps: true } as const
+    await options.end(userId, others, { reason: 'password_changed', ip, requestId })
     leave(ctx, '/account?done=password_alone')
   }
 

@@ -2,6 +2,7 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import type { accountPages } from './account.ts'
 import type { bindingPages } from './account-binding.ts'
+import type { devicePages } from './account-devices.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
 import type { passwordPages } from './account-password.ts'
 import type { AccountSession } from './account-session.ts'
@@ -13,6 +14,7 @@ export interface AccountRooms {
   readonly password: ReturnType<typeof passwordPages>
   readonly identities: ReturnType<typeof identityPages>
   readonly binding: ReturnType<typeof bindingPages>
+  readonly devices: ReturnType<typeof devicePages>
 }
 
 type Handler = (ctx: Context) => Promise<void> | void
@@ -26,13 +28,15 @@ interface Wrappers {
 
 /** Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token. */
 export function accountRoutes(router: Router, rooms: AccountRooms, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, password, identities, binding } = rooms
+  const { session, home, password, identities, binding, devices } = rooms
   router.get('account', '/account', withLanguage(home.home))
   router.get('account_return', '/account/return', session.comeBack)
   router.get('account_profile', '/account/profile', withLanguage(home.profilePage))
   router.post('account_profile_submit', '/account/profile', guarded(home.submitProfile))
   router.get('account_password', '/account/password', withLanguage(password.show))
   router.post('account_password_submit', '/account/password', guarded(password.submit))
+  router.get('account_devices', '/account/devices', withLanguage(devices.show))
+  router.post('account_devices_submit', '/account/devices', guarded(devices.submit))
   router.get('account_identities', '/account/identities', withLanguage(binding.show))
   router.post('account_bind', '/account/identities', guarded(binding.start))
   router.get('account_bind_callback', '/account/identities/callback', binding.comeBack)

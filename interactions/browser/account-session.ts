@@ -52,6 +52,8 @@ export interface AccountSession {
   fresh(ctx: Context, path?: string): Promise<SignedIn | undefined>
   /** `fresh` for a form. Throws `request.cross_site` unless the form came from a page of this very session. */
   sender(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
+  /** The same for a form that only takes access away, and asks for no fresh login. */
+  owner(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
   /** What goes into the field `form_token`. */
   token(visitor: SignedIn): string
   /** Back from the login: `state` says where the person was going. */
@@ -89,18 +91,22 @@ export function accountSession({ provider, directory, nowSeconds, formToken, tou
     return visitor?.isFresh ? visitor : logIn(ctx, path, visitor !== undefined)
   }
 
+  async function visitor(ctx: Context, path = hereOf(ctx)): Promise<SignedIn | undefined> {
+    return (await signedIn(ctx)) ?? logIn(ctx, path, false)
+  }
+
+  function checked(sender: SignedIn | undefined, fields: Readonly<Record<string, string>>): SignedIn | undefined {
+    if (sender && !isSame(fields['form_token'] ?? '', formToken(sender.sessionUid))) {
+      throw new AppError('request.cross_site')
+    }
+    return sender
+  }
+
   return {
     fresh,
-    async visitor(ctx, path = hereOf(ctx)) {
-      return (await signedIn(ctx)) ?? logIn(ctx, path, false)
-    },
-    async sender(ctx, fields, path) {
-      const visitor = await fresh(ctx, path)
-      if (visitor && !isSame(fields['form_token'] ?? '', formToken(visitor.sessionUid))) {
-        throw new AppError('request.cross_site')
-      }
-      return visitor
-    },
+    visitor,
+    sender: async (ctx, fields, path) => checked(await fresh(ctx, path), fields),
+    owner: async (ctx, fields, path) => checked(await visitor(ctx, path), fields),
     token: ({ sessionUid }) => formToken(sessionUid),
     comeBack(ctx) {
       const { state, error } = ctx.query

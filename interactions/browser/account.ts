@@ -7,6 +7,7 @@ import type { PageError } from '../../views/views.ts'
 import { readForm } from '../form.ts'
 import { accountLabel, identityLabel } from '../labels.ts'
 import type { RequestState } from '../request-state.ts'
+import { devicesPath } from './account-devices.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { leave } from './leave.ts'
 import type { Renderer } from './render.ts'
@@ -41,6 +42,7 @@ export function accountPages({ session, renderer, directory, passwords, audit }:
         profileHref: '/account/profile',
         identitiesHref: '/account/identities',
         passwordHref: '/account/password',
+        devicesHref: devicesPath,
         logoutHref: '/session/end',
         notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,
       },

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Interaction } from 'oidc-provider'
 import type { AppError } from '../../src/base/errors.ts'
 import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
+import type { Why } from '../../src/oidc/why.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
 import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
@@ -24,6 +25,18 @@ export interface LoginPageOptions {
   readonly minPasswordLength: number
   readonly nowMs: () => number
 }
+
+/** Whoever signed out or gave a token back need not be told. */
+const toldReasons: ReadonlySet<Why['reason']> = new Set([
+  'idle',
+  'max',
+  'device',
+  'password_changed',
+  'password_reset',
+  'reused',
+  'operator',
+  'locked',
+])
 
 export interface Shown {
   readonly error?: AppError
@@ -133,6 +146,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       error,
       agreementMissing: cause?.code === 'agreement.required',
       loginHint: hint,
+      ended: endedView(ctx, interaction),
       reauthenticate: interaction.session?.accountId !== undefined,
       canRegister,
       cancelAllowed: true,
@@ -140,6 +154,15 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       connections: connections(ctx, interaction),
       retryAfterSeconds: retryAfterSeconds(cause),
     }
+  }
+
+  /** The reason was looked up for the holder of the ended session's cookie, when this request began. */
+  function endedView(ctx: Context, { prompt }: Interaction): Views['login']['ended'] {
+    const why = prompt.details['ended'] as Why | undefined
+    if (!why || !toldReasons.has(why.reason)) return undefined
+    const { reason, seconds: spanSeconds, at } = why
+    const message = renderer.translate(ctx, `ended.${reason}`, spanSeconds === undefined ? {} : { spanSeconds })
+    return { message, at: new Date(at * 1000) }
   }
 
   function registerView(ctx: Context, values: TypedValues, error: PageError | undefined): Views['register'] {

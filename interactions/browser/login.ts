@@ -4,9 +4,11 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
+import type { SignIn } from '../../src/oidc/issue.ts'
 import { acrOf } from '../../src/oidc/policy.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
+import { deviceName } from '../device-name.ts'
 import { maskedLabel } from '../labels.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
@@ -27,7 +29,14 @@ interface Dependencies {
 
 /** What the login result becomes for the library. */
 export interface LoginResult {
-  readonly login: { readonly accountId: string; readonly acr: string; readonly amr: string[]; readonly ts: number }
+  readonly login: {
+    readonly accountId: string
+    readonly acr: string
+    readonly amr: string[]
+    readonly ts: number
+    /** Kept beside the session that comes of it. */
+    readonly about: SignIn
+  }
 }
 
 /** What a page may ask in the field `choice`. */
@@ -121,9 +130,11 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
   async function settle(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
     switch (outcome.kind) {
       case 'done': {
-        const { userId, amr, authTime, endedSessions } = outcome
+        const { userId, amr, authTime, endedSessions, method } = outcome
         if (endedSessions) await leaveSession(interaction)
-        return { login: { accountId: userId, acr: acrOf(amr), amr: [...amr], ts: authTime } }
+        const way = methods.get(method)?.connection?.provider ?? method
+        const about = { method: way, device: deviceName(ctx.get('user-agent')), ip: state(ctx).ip }
+        return { login: { accountId: userId, acr: acrOf(amr), amr: [...amr], ts: authTime, about } }
       }
       case 'conflict':
         await drawConflict(ctx, interaction, outcome)

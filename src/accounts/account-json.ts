@@ -7,6 +7,7 @@ interface AccountRow {
   readonly nickname: string | null
   readonly picture: string | null
   readonly created_at: string
+  readonly signed_out_at: string | null
   readonly identities: readonly IdentityRow[]
 }
 
@@ -27,7 +28,7 @@ export function accountJson(userIdExpression: string): string {
   return `(
     select json_build_object(
       'id', account_user.id, 'status', account_user.status, 'nickname', account_user.nickname,
-      'picture', account_user.picture, 'created_at', account_user.created_at,
+      'picture', account_user.picture, 'created_at', account_user.created_at, 'signed_out_at', account_user.signed_out_at,
       'identities', coalesce((
         select json_agg(json_build_object(
           'id', account_identity.id, 'provider', account_identity.provider,
@@ -58,6 +59,7 @@ export function accountFromJson(text: string): Account {
         ...(row.picture !== null && { picture: row.picture }),
       },
       createdAt: new Date(row.created_at),
+      ...(row.signed_out_at !== null && { signedOutAt: new Date(row.signed_out_at) }),
     },
     identities: row.identities.map((identity) => ({
       id: identity.id,

@@ -13,6 +13,8 @@ export interface User {
   readonly status: UserStatus
   readonly profile: Profile
   readonly createdAt: Date
+  /** When everything of this user was ended last. */
+  readonly signedOutAt?: Date
 }
 
 /** One way a user proves who they are. The first subject is canonical, the rest are aliases of the same person. */

@@ -20,7 +20,7 @@ export interface I18n {
   negotiate(wishes: LanguageWishes): Locale
   /**
    * The sentence for a key, as plain text: whoever puts it into HTML escapes it. `{{wait}}` is always at hand, made from
-   * `retryAfterSeconds`. Throws when the key or a parameter is missing, so that no raw key reaches a page.
+   * `retryAfterSeconds`, and `{{span}}` where there is `spanSeconds`. Throws when the key or a parameter is missing, so that no raw key reaches a page.
    */
   translate(locale: Locale, key: string, params?: TranslationParams): string
 }
@@ -45,7 +45,9 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
 
   const translate: I18n['translate'] = (locale, key, params = {}) => {
     if (resources[locale][key] === undefined) throw new Error(`no sentence "${key}" in ${locale}`)
-    return instance.t(key, { ...params, wait: waitText(params['retryAfterSeconds']), lng: locale })
+    const given = { ...params, wait: waitText(params['retryAfterSeconds']), lng: locale }
+    const span = Number(params['spanSeconds'])
+    return instance.t(key, span > 0 ? { ...given, span: duration(locale, span) } : given)
 
     function waitText(seconds: string | number | undefined): string {
       const whole = Math.ceil(Number(seconds))
@@ -59,7 +61,14 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
 
 /** A length of time the way people say it: `60秒钟`, `5 minutes`. Rounded up, because waiting a little long never fails. */
 function duration(locale: Locale, seconds: number): string {
-  const [unit, size] = seconds <= 120 ? ['second', 1] : seconds <= 7200 ? ['minute', 60] : ['hour', 3600]
+  const [unit, size] =
+    seconds <= 120
+      ? ['second', 1]
+      : seconds <= 7200
+        ? ['minute', 60]
+        : seconds <= 172_800
+          ? ['hour', 3600]
+          : ['day', 86_400]
   const format = new Intl.NumberFormat(locale, { style: 'unit', unit: unit as string, unitDisplay: 'long' })
   return format.format(Math.ceil(seconds / (size as number)))
 }

@@ -201,6 +201,38 @@ export const commands: readonly Command[] = [
     exits: dryRunExits,
   },
   {
+    name: 'users sessions',
+    summary: 'Where a user is signed in: browsers, and apps on their own.',
+    usage: user,
+    args: one,
+    options: {},
+    module: './user-sessions.ts',
+    action: 'sessions',
+  },
+  {
+    name: 'users revoke',
+    summary: 'Sign a user out everywhere, or end one session or grant.',
+    usage: user,
+    args: one,
+    options: {
+      session: { type: 'string', value: 'ID', summary: 'Only this one of users sessions.' },
+      'dry-run': dryRun,
+    },
+    module: './user-sessions.ts',
+    action: 'revoke',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users why',
+    summary:
+      'Why somebody was logged out, newest first. Named by a session, grant, request id or user, or - for a token on standard input.',
+    usage: '<what>',
+    args: one,
+    options: { client: { type: 'string', value: 'ID', summary: 'Only what this client had.' } },
+    module: './users-why.ts',
+    action: 'why',
+  },
+  {
     name: 'doctor',
     summary:
       'What an operator would check by hand: configuration, stores, clock, keys, addresses; 1 when anything fails.',

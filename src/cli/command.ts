@@ -36,6 +36,8 @@ export interface CommandContext {
   readonly stdout: Output
   /** Talk: progress, warnings, errors. */
   readonly stderr: Output
+  /** For what must not stand on the command line. */
+  readonly stdin?: AsyncIterable<unknown> | undefined
   readonly env: Env
   readonly cwd: string
 }

@@ -8,13 +8,14 @@ export interface MainInput {
   readonly argv: readonly string[]
   readonly stdout: Output
   readonly stderr: Output
+  readonly stdin?: AsyncIterable<unknown>
   readonly cwd: string
   /** The environment of the process when absent. */
   readonly env?: Env
 }
 
 /** Finds the command, reads its options, runs it and answers the exit status. */
-export async function main({ argv, stdout, stderr, cwd, env: given }: MainInput): Promise<number> {
+export async function main({ argv, stdout, stderr, stdin, cwd, env: given }: MainInput): Promise<number> {
   const asksForHelp = argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h'
   const words = asksForHelp ? argv.slice(1) : argv
   const command = find(words)
@@ -30,7 +31,7 @@ export async function main({ argv, stdout, stderr, cwd, env: given }: MainInput)
     const env = given ?? (await import('../config.ts')).environment()
     isDebug = /^(debug|trace)$/.test(env['LOG_LEVEL'] ?? '')
     const run = await loadRun(command)
-    return await run({ args: read.args, flags: read.flags, stdout, stderr, env, cwd })
+    return await run({ args: read.args, flags: read.flags, stdout, stderr, stdin, env, cwd })
   } catch (thrown) {
     const { printError } = await import('./output.ts')
     printError(stderr, thrown, { debug: isDebug })

@@ -1,15 +1,12 @@
-import type { ParsedIdentifier } from '../accounts/identifier.ts'
-import { parseIdentifier } from '../accounts/identifier.ts'
 import type { Account, Identity, UserStatus } from '../accounts/user.ts'
-import { AppError } from '../base/errors.ts'
-import { isId } from '../base/ids.ts'
 import { maskPhone, type PhoneNumber } from '../base/phone.ts'
 import type { Core } from '../core.ts'
+import { endRecords } from '../oidc/endings.ts'
 import { durableModels } from '../oidc/records.ts'
-import { revokeUser } from '../oidc/revoke-user.ts'
 import type { CommandContext } from './command.ts'
-import { operatorOf, refuse, withCore } from './open.ts'
+import { operatorOf, refuse } from './open.ts'
 import { printJson, tableText } from './output.ts'
+import { withUser } from './user-named.ts'
 
 /** `users show`: enough to recognise a person; subjects in full only when asked for, because terminals are recorded and shared. */
 export async function show(context: CommandContext): Promise<number> {
@@ -52,7 +49,7 @@ export async function show(context: CommandContext): Promise<number> {
 /** `users lock`: nobody new gets in first, then everybody who is in is put out. */
 export async function lock(context: CommandContext): Promise<number> {
   return withUser(context, async ({ user }, core) => {
-    const { database, audit } = core
+    const { database, clock, audit } = core
     const { flags } = context
     if (user.status === 'deleted') return refuse(context, `${user.id} is deleted; nothing is left to lock`)
     const count = await recordsOf(user.id, core)
@@ -67,12 +64,14 @@ export async function lock(context: CommandContext): Promise<number> {
       )
     }
     if (user.status === 'active' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
-    const ended = await revokeUser(database, user.id)
-    await audit.record({
-      event: 'user.locked',
-      userId: user.id,
-      detail: { operator: operatorOf(context), ended_records: ended },
-    })
+    const operator = operatorOf(context)
+    const { records: ended } = await endRecords(
+      { database, clock },
+      user.id,
+      { kind: 'all' },
+      { reason: 'locked', operator },
+    )
+    await audit.record({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
     const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that are out live some minutes more)`
     return tell(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)
   })
@@ -110,38 +109,6 @@ function tell({ flags, stdout }: CommandContext, told: Told, text: string, statu
 
 function gone(context: CommandContext): number {
   return refuse(context, 'the user was deleted at this moment')
-}
-
-async function withUser(
-  context: CommandContext,
-  work: (account: Account, core: Core) => Promise<number>,
-): Promise<number> {
-  const [typed = ''] = context.args
-  const named = read(typed)
-  if (!named) return refuse(context, notReadable)
-  return withCore(context, async (core) => {
-    const { directory } = core
-    const userId = 'id' in named ? named.id : (await directory.findByIdentifier(named))?.userId
-    const account = userId && (await directory.find(userId))
-    return account ? work(account, core) : refuse(context, `there is no user with this ${kindOf(named)}`)
-  })
-}
-
-const notReadable = 'expected the id of a user (usr_…), a phone number, an e-mail address or a user name'
-
-function read(typed: string) {
-  if (isId('usr', typed)) return { id: typed }
-  try {
-    return parseIdentifier(typed)
-  } catch (error) {
-    if (error instanceof AppError) return undefined
-    throw error
-  }
-}
-
-function kindOf(named: { readonly id: string } | ParsedIdentifier): string {
-  if ('id' in named) return 'id'
-  return { phone: 'phone number', email: 'e-mail address', username: 'user name' }[named.provider]
 }
 
 function masked({ provider }: Identity, subject: string): string {

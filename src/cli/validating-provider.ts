@@ -24,6 +24,7 @@ export async function validatingProvider(core: Core): Promise<Provider> {
     issuer: config.issuer,
     adapter: adapterFactory({ units, store, sealer, clock }),
     units,
+    database,
     directory,
     pages: libraryPages({ render: drawn, translate: drawn, now: () => new Date(clock()) }),
     sealer,

@@ -79,6 +79,7 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
       sessionUid: text(payload['sessionUid']),
       userId: text(payload['accountId']),
       expiresAt: typeof payload['exp'] === 'number' ? payload['exp'] : epochSeconds(clock) + expiresIn,
+      ...(model === 'Session' ? describedLogin() : {}),
     }
   }
 
@@ -157,6 +158,12 @@ function absentAdapter(model: string): Adapter {
     destroy: refuse,
     revokeByGrantId: async () => {},
   }
+}
+
+/** Who signed in where, when the running request brings the result of a login to its session. */
+function describedLogin(): { readonly about?: string } {
+  const login = Provider.ctx?.oidc?.result?.login as { readonly about?: unknown } | undefined
+  return login?.about === undefined ? {} : { about: JSON.stringify(login.about) }
 }
 
 function text(value: unknown): string | null {

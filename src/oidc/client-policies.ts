@@ -12,6 +12,8 @@ export interface ClientPolicies {
   sessionLimits(authorizations: object | undefined, client?: { readonly clientId: string }): readonly Sliding[]
   /** How long an access token for this resource lives for this client; without one, a token for userinfo. */
   accessLimit(resource: string | undefined, client: { readonly clientId: string } | undefined): Sliding
+  /** How long, in seconds, the longest access token lives that nobody is asked about: it outlives whatever it was issued from. */
+  readonly longestJwtSeconds: number
   /**
    * The claims about the person that a token for this resource carries. SECURITY: a client can read its tokens, so for one that is
    * not ours only what the person agreed to, and never `identities`.
@@ -45,9 +47,15 @@ export function clientPolicies({
     return sliding ?? accessLimit(ttl ?? lifetimes(client).access)
   }
 
+  const jwts = [...resources.values()].filter(({ access_token: token }) => token.format === 'jwt')
+  const jwtLives = jwts.flatMap(({ resource }) =>
+    clients.map((client) => limitOf(resource, { clientId: String(client['client_id']) }).idle),
+  )
+
   return {
     isFirstParty,
     lifetimes,
+    longestJwtSeconds: Math.max(0, ...jwtLives),
     sessionLimits(authorizations, client) {
       const ids = new Set([...Object.keys(authorizations ?? {}), ...(client ? [client.clientId] : [])])
       return [...ids].map((clientId) => lifetimes({ clientId }).session)

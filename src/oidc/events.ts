@@ -5,6 +5,8 @@ import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { isNetworkError } from '../store/unavailable.ts'
+import type { EndReason } from './endings.ts'
+import { recordId } from './records.ts'
 
 interface Dependencies {
   readonly log: Log
@@ -104,19 +106,32 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
   })
 
   provider.on('grant.revoked', (ctx, grantId) => {
-    const userId = userIdOf(ctx.oidc.entities.Account?.accountId)
-    void audit.record({ event: 'grant.revoked', userId, ...context(ctx), detail: { grant: grantId.slice(0, 8) } })
+    const { Account, RefreshToken, AccessToken, AuthorizationCode } = ctx.oidc.entities
+    const token = RefreshToken ?? AccessToken ?? AuthorizationCode
+    const accountId = Account?.accountId ?? token?.accountId ?? ctx.oidc.session?.accountId
+    const userId = userIdOf(accountId)
+    const reason = reasons[ctx.oidc.route] ?? 'reused'
+    void audit.record({ event: 'grant.revoked', userId, ...context(ctx), detail: { reason, grant: grantId } })
   })
 
   provider.on('end_session.success', (ctx) => {
-    const userId = userIdOf(ctx.oidc.session?.accountId)
-    if (userId) void audit.record({ event: 'session.ended', userId, ...context(ctx) })
-  })
-
-  provider.on('backchannel.error', (ctx, error, client) => {
-    log.warn({ ...about(ctx), client_id: client.clientId, err: error }, 'back-channel logout failed')
+    const { session, params } = ctx.oidc
+    const userId = userIdOf(session?.accountId)
+    // Who signs out of one app only keeps the session; the grant that ended has a line of its own.
+    if (!session || !userId || !params?.['logout']) return
+    const detail = {
+      reason: 'logout' satisfies EndReason,
+      session: session.uid,
+      key: recordId('Session', session.jti),
+      login_at: session.loginTs,
+      clients: Object.keys(session.authorizations ?? {}),
+    }
+    void audit.record({ event: 'session.ended', userId, ...context(ctx), detail })
   })
 }
+
+/** Why the library revokes a grant at a route; elsewhere because a code or token was used twice. */
+const reasons: Readonly<Record<string, EndReason>> = { end_session_confirm: 'logout', revocation: 'app' }
 
 function userIdOf(accountId: string | undefined): UserId | undefined {
   return isId('usr', accountId) ? accountId : undefined

@@ -140,7 +140,7 @@ export class CodeIssuer {
     if (claimNames.length > 0) grant.addOIDCClaims(claimNames)
     if (resource !== undefined) grant.addResourceScope(resource, resourceScopes.join(' '))
     const grantId = await grant.save()
-    units.current()?.describe('Grant', grantId, JSON.stringify(about))
+    units.current()?.describe(grantId, JSON.stringify(about))
     const code = new AuthorizationCode({
       accountId: userId,
       client,

@@ -1,6 +1,7 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { z } from 'zod'
 import { type Lifetimes, maxSeconds } from './lifetimes.ts'
+import type { Why } from './why.ts'
 
 /** What a login proved, as an `acr`: something the person has, knows, or an upstream's word. */
 export const acrValues = [
@@ -61,9 +62,12 @@ const { Check, base } = interactionPolicy
 /**
  * When a person is asked something. Over the library's own rules: a deleted or locked account logs in again (it gets a page, not
  * an error), a session ends at its absolute limit, and `acr_values` that the session does not meet ask for another login
- * (RFC 9470 §4). Native apps of our own see no consent page.
+ * (RFC 9470 §4). Native apps of our own see no consent page. Whoever was logged in once is told why they are asked, in `ended`.
  */
-export function prompts(lifetimes: (ctx: KoaContextWithOIDC) => Lifetimes) {
+export function prompts(
+  lifetimes: (ctx: KoaContextWithOIDC) => Lifetimes,
+  why: (ctx: KoaContextWithOIDC) => Promise<Why | undefined>,
+) {
   const policy = base()
   const login = policy.get('login')
   login?.checks.add(
@@ -82,6 +86,20 @@ export function prompts(lifetimes: (ctx: KoaContextWithOIDC) => Lifetimes) {
       const wanted = requestedAcrs(oidc.params ?? {})
       return Boolean(oidc.session?.accountId && wanted && !oidc.result?.login && !wanted.includes(oidc.acr ?? ''))
     }),
+  )
+  const told = new WeakMap<KoaContextWithOIDC, Why>()
+  login?.checks.add(
+    new Check(
+      'ended',
+      'the session or grant has ended',
+      'login_required',
+      async (ctx) => {
+        const ended = await why(ctx)
+        if (ended) told.set(ctx, ended)
+        return ended !== undefined
+      },
+      (ctx) => ({ ended: told.get(ctx) }),
+    ),
   )
   policy.get('consent')?.checks.remove('native_client_prompt')
   return policy

@@ -11,6 +11,7 @@ import {
 import type { AccountDirectory } from '../accounts/directory.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
+import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import type { Adapter } from './adapter.ts'
 import { claimsByScope, claimsOf } from './claims.ts'
@@ -27,11 +28,13 @@ import type { libraryPages } from './pages.ts'
 import { acrValues, prompts } from './policy.ts'
 import type { reconfirm } from './reconfirm.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
+import { whyAsked } from './why.ts'
 
 export interface ProviderParts {
   readonly issuer: string
   readonly adapter: (model: string) => Adapter
   readonly units: UnitOfWork
+  readonly database: Pick<Database, 'knex'>
   readonly directory: AccountDirectory
   readonly pages: ReturnType<typeof libraryPages>
   readonly sealer: Sealer
@@ -54,14 +57,22 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const secure = issuer.startsWith('https:')
   const lifetimesIn = (ctx: KoaContextWithOIDC | undefined) => policies.lifetimes(ctx?.oidc?.client)
 
-  /** Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. */
-  async function findAccount(ctx: unknown, sub: string, token?: unknown): Promise<Account | undefined> {
+  /**
+   * Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. SECURITY: nor is a user by a
+   * login from before everything of theirs was ended: who knew a password that was reset may have its proof still in hand.
+   */
+  async function findAccount(ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> {
     if (!isId('usr', sub)) return undefined
     const account = units.current()?.account(sub) ?? (await directory.find(sub))
     if (account?.user.status !== 'active') return undefined
-    parts.mayContinue(ctx as KoaContextWithOIDC | undefined, token)
+    const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
+    const signedOutAt = Math.floor((account.user.signedOutAt?.getTime() ?? 0) / 1000)
+    if (provedAt !== undefined && provedAt < signedOutAt) return undefined
+    parts.mayContinue(ctx, token)
     return { accountId: sub, claims: async () => claimsOf(account) }
   }
+
+  const why = whyAsked({ ...parts, policies, cookie: sessionCookieNames(secure).session })
 
   const configuration: Configuration = {
     adapter,
@@ -93,7 +104,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     extraParams: { offline: keepOfflineAccess(policies) },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, clock }),
-    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn) },
+    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn, why) },
     renderError: pages.error,
     discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
     fetch: outboundFetch(parts.privateAddresses),

@@ -44,6 +44,8 @@ export interface StoredRow {
   readonly session_id: string | null
   readonly session_payload: string | null
   readonly session_expires: number | null
+  readonly session_used: number | null
+  readonly used: number | null
   readonly uid: string | null
   readonly user_id: string | null
   readonly account: string | null
@@ -69,6 +71,7 @@ export interface SessionChange {
   readonly removedAuthorizations: readonly string[]
   readonly changedAuthorizations: string
   readonly expiresAt: number
+  readonly about?: string
 }
 
 /**
@@ -91,10 +94,14 @@ const seconds = (column: string) => `extract(epoch from ${column})::float8`
 const related = `
   t.model, t.payload, ${seconds('t.expires_at')} as expires, extract(epoch from t.consumed_at)::int as consumed,
   t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires, g.about as grant_about,
-  t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires, t.user_id, ${accountJson('t.user_id')} as account
+  t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires, ${seconds('s.used_at')} as session_used,
+  t.user_id, ${accountJson('t.user_id')} as account
   from oidc_records t
   left join oidc_records g on g.model = ${durableModels.Grant} and g.id = t.grant_id
   left join oidc_records s on s.uid = t.session_uid`
+
+/** How old the noted use of a session may be before it is noted again, where the session gains nothing by it. */
+export const usedPrecisionSeconds = 3600
 
 /** Every statement of the protocol's hot path, by the name it is prepared under. */
 export const statements = {
@@ -110,11 +117,11 @@ export const statements = {
   },
   session: {
     name: 'oidc_session',
-    text: `select t.payload, ${seconds('t.expires_at')} as expires, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
+    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
   },
   sessionByUid: {
     name: 'oidc_session_by_uid',
-    text: `select t.payload, ${seconds('t.expires_at')} as expires, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.uid = $1`,
+    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.uid = $1`,
   },
   grant: {
     name: 'oidc_grant',
@@ -129,7 +136,7 @@ export const statements = {
     name: 'oidc_end_grant',
     text: `delete from oidc_records where grant_id = $1 or (model = ${durableModels.Grant} and id = $1)`,
   },
-  slide: { name: 'oidc_slide', text: slideText(1, '') },
+  slide: { name: 'oidc_slide', text: slideText({ at: 1, first: 2 }, '') },
   insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
   /** What replaces a value is inserted only if that was still unused. */
   consume: { name: 'oidc_consume', text: consumeText() },
@@ -140,10 +147,11 @@ export const statements = {
 const rowColumns = ['model', 'id', 'payload', 'grant_id', 'uid', 'user_code', 'session_uid', 'user_id'] as const
 
 /** Monotonic, so that requests at the same moment need not agree: the latest end stays. */
-function slideText(first: number, where: string): string {
-  return `update oidc_records o set expires_at = to_timestamp(n.expires_at)
+function slideText({ at, first }: { readonly at: number; readonly first: number }, where: string): string {
+  return `update oidc_records o set expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp($${at})
     from unnest($${first}::smallint[], $${first + 1}::text[], $${first + 2}::float8[]) as n(model, id, expires_at)
-    where o.model = n.model and o.id = n.id and o.expires_at < to_timestamp(n.expires_at) ${where}`
+    where o.model = n.model and o.id = n.id and (o.expires_at < to_timestamp(n.expires_at)
+      or o.model = ${durableModels.Session} and coalesce(o.used_at, '-infinity') <= to_timestamp($${at} - ${usedPrecisionSeconds})) ${where}`
 }
 
 function insertText(where: string): string {
@@ -175,22 +183,26 @@ function consumeText(): string {
 }
 
 function commitText(): string {
-  return `with ${consumedText()}, allowed as (
-      select 1 where $13::text is null or exists (select 1 from consumed)
+  return `with ${consumedText()}, present as (
+      select 1 from oidc_records where uid = any($28::text[]) for key share
+    ), allowed as (
+      select 1 where ($13::text is null or exists (select 1 from consumed))
+        and (select count(*) from present) = cardinality($28::text[])
     ), deleted as (
       delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], $16::text[]))
     ), revoked as (
       delete from oidc_records where grant_id = any($17::text[])
     ), sessions as (
       update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId',
-        expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)),
+        expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp($11),
+        about = coalesce(n.about, o.about),
         payload = (n.payload || jsonb_build_object('authorizations',
           (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
-      from unnest($18::text[], $19::text[], $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::float8[])
-        as n(uid, id, payload, removed, changed, expires_at)
+      from unnest($18::text[], $19::text[], $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::float8[], $24::text[])
+        as n(uid, id, payload, removed, changed, expires_at, about)
       where o.uid = n.uid and exists (select 1 from allowed)
     ), slid as (
-      ${slideText(24, 'and exists (select 1 from allowed)')}
+      ${slideText({ at: 11, first: 25 }, 'and exists (select 1 from allowed)')}
     ), inserted as (
       ${insertText('where exists (select 1 from allowed)')} ${onConflict()}
     )

@@ -41,7 +41,9 @@ export async function settleLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
   refuse(ctx)
   const error = new errors.InvalidGrant('refresh token already used')
   ctx.oidc.provider.emit('grant.error', ctx, error)
-  if (old?.grant_id) await unit.endGrant(old.grant_id)
+  if (!old?.grant_id) return
+  await unit.endGrant(old.grant_id)
+  ctx.oidc.provider.emit('grant.revoked', ctx, old.grant_id)
 }
 
 function refuse(ctx: KoaContextWithOIDC): void {

@@ -1,12 +1,17 @@
 import { worthwhileGain } from './lifetimes.ts'
-import type { Payload, SessionChange } from './records.ts'
+import { type Payload, type SessionChange, usedPrecisionSeconds } from './records.ts'
 
 /** Whether what the library wants kept of a session says nothing that is not kept already, or too little to be worth a write. */
-export function isUnchanged(before: Payload, after: Payload, nowSeconds: number): boolean {
+export function isUnchanged(
+  before: Payload,
+  after: Payload,
+  { nowSeconds, usedSeconds }: { readonly nowSeconds: number; readonly usedSeconds: number },
+): boolean {
   const { exp: expBefore, iat: _a, jti: _b, ...restBefore } = before
   const { exp: expAfter, iat: _c, jti: _d, ...restAfter } = after
   const life = Number(expAfter) - nowSeconds
   if (Number(expAfter) - Number(expBefore) >= worthwhileGain(life)) return false
+  if (nowSeconds - usedSeconds >= usedPrecisionSeconds) return false
   return canonical(restBefore) === canonical(restAfter)
 }
 
@@ -23,7 +28,7 @@ function canonical(value: unknown): string {
 export function sessionChange(
   before: Payload,
   after: Payload,
-  row: Pick<SessionChange, 'uid' | 'id' | 'expiresAt'>,
+  row: Pick<SessionChange, 'uid' | 'id' | 'expiresAt' | 'about'>,
 ): SessionChange {
   const known = entries(before)
   const wanted = entries(after)

@@ -20,6 +20,8 @@ export interface SessionLife {
    * prolonged by its tokens too, at requests that carry no cookie. The server decides whether it is alive.
    */
   stretchCookie(ctx: KoaContextWithOIDC): void
+  /** Takes the cookie away: its session has ended here, and there is nothing to explain. */
+  forget(ctx: Context): void
 }
 
 export function sessionLife({ policies, secure, clock }: Dependencies): SessionLife {
@@ -37,10 +39,13 @@ export function sessionLife({ policies, secure, clock }: Dependencies): SessionL
       const { authorizations, loginTs, exp = 0 } = session
       const now = nowSeconds()
       const life = sessionSeconds(policies().sessionLimits(authorizations), now - (loginTs ?? now))
-      if (now + life - exp < worthwhileGain(life)) return
+      // What is not worth a write is left out where the request is written.
       await session.save(life)
+      if (now + life - exp < worthwhileGain(life)) return
       ctx.cookies.set(name, session.jti, { ...longCookie(secure), overwrite: true, expires: cookieEnd(session) })
     },
+
+    forget: (ctx) => ctx.cookies.set(name, null, { ...longCookie(secure), overwrite: true }),
 
     stretchCookie(ctx) {
       const { session } = ctx.oidc

@@ -8,6 +8,7 @@ import {
   sessionSeconds,
   worthwhileGain,
 } from './lifetimes.ts'
+import { usedPrecisionSeconds } from './records.ts'
 import type { Unit } from './unit.ts'
 
 interface Dependencies {
@@ -82,7 +83,8 @@ function prolonged({ idle, max }: Sliding, nowSeconds: number, sinceSeconds: num
 function slideSession(session: BoundSession, { unit, policies, nowSeconds }: Dependencies): void {
   const { uid, loginTs, exp, authorizations } = session
   const life = sessionSeconds(policies.sessionLimits(authorizations), nowSeconds - loginTs)
-  if (nowSeconds + life - exp >= worthwhileGain(life)) unit.slideSession(uid, nowSeconds + life)
+  const isStale = nowSeconds - unit.sessions.useOf(uid) >= usedPrecisionSeconds
+  if (isStale || nowSeconds + life - exp >= worthwhileGain(life)) unit.slideSession(uid, nowSeconds + life)
 }
 
 /** A token family that may live longer than when it began needs a grant that does. */

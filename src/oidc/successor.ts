@@ -26,3 +26,10 @@ export function revealSuccessor(oldToken: string, hidden: string): string {
 function keyOf(token: string): Buffer {
   return Buffer.from(hkdfSync('sha256', token, '', 'menshen refresh successor', 32))
 }
+
+/** What became of a refresh token. `consumed` in seconds since the epoch, null while it is unused. */
+export interface Rotation {
+  readonly consumed: number | null
+  readonly successor: string | null
+  readonly grant_id: string
+}

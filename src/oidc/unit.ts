@@ -2,6 +2,7 @@ import { accountFromJson } from '../accounts/account-json.ts'
 import type { Account } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { Database } from '../store/postgres.ts'
+import { ReadSessions } from './read-sessions.ts'
 import {
   type DurableModel,
   durableModels,
@@ -15,7 +16,7 @@ import {
   statements,
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
-import { hideSuccessor } from './successor.ts'
+import { hideSuccessor, type Rotation } from './successor.ts'
 import { write } from './writes.ts'
 
 export interface UnitDependencies {
@@ -23,13 +24,6 @@ export interface UnitDependencies {
   readonly clock: Clock
   /** Inserts rows and resolves when they are committed. */
   readonly insert: (rows: readonly RecordRow[]) => Promise<void>
-}
-
-/** What became of a refresh token. `consumed` in seconds since the epoch, null while it is unused. */
-export interface Rotation {
-  readonly consumed: number | null
-  readonly successor: string | null
-  readonly grant_id: string
 }
 
 /**
@@ -48,8 +42,7 @@ export class Unit {
   readonly #revokedGrants = new Set<string>()
   readonly #sessions = new Map<string, SessionChange>()
   readonly #slides: Slide[] = []
-  readonly #sessionIds = new Map<string, string>()
-  readonly #loadedSessions = new Map<string, { readonly id: string; readonly payload: Payload }>()
+  readonly sessions = new ReadSessions()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
   #successor: string | undefined
   roundTrips = 0
@@ -78,7 +71,11 @@ export class Unit {
       case 'Session':
         return this.#remember(model, id, this.#readSession(statements.session, id, value))
       case 'Grant':
-        return this.#remember(model, id, this.#readGrant(id))
+        return this.#remember(
+          model,
+          id,
+          this.#query(statements.grant, id).then((row) => row && payloadOf(row.payload, row.expires)),
+        )
       case 'DeviceCode':
         return this.#remember(model, id, this.#readRelated(statements.deviceCode, id))
       default:
@@ -106,9 +103,9 @@ export class Unit {
     this.#reads.set(key, Promise.resolve(payload))
   }
 
-  /** Notes who signed in where, beside a grant or session that is being saved. */
-  describe(model: 'Grant' | 'Session', value: string, about: string): void {
-    const key = `${model}:${recordId(model, value)}`
+  /** Notes who signed in where, beside a grant that is being saved. */
+  describe(grantId: string, about: string): void {
+    const key = `Grant:${grantId}`
     const row = this.#inserts.get(key)
     if (row) this.#inserts.set(key, { ...row, about })
   }
@@ -118,17 +115,17 @@ export class Unit {
    * merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not brought back.
    */
   saveSession(row: RecordRow, payload: Payload): void {
-    const loaded = row.uid === null ? undefined : this.#loadedSessions.get(row.uid)
+    const loaded = row.uid === null ? undefined : this.sessions.byCookie(row.uid)
     if (!loaded || row.uid === null) {
       this.save(row, payload)
       return
     }
     this.#deletes.delete(`Session:${loaded.id}`)
-    if (row.id === loaded.id && isUnchanged(loaded.payload, payload, epochSeconds(this.#clock))) return
-    this.#sessions.set(
-      row.uid,
-      sessionChange(loaded.payload, payload, { uid: row.uid, id: row.id, expiresAt: row.expiresAt }),
-    )
+    const { uid, id, expiresAt, about } = row
+    const times = { nowSeconds: epochSeconds(this.#clock), usedSeconds: this.sessions.useOf(uid) }
+    if (id === loaded.id && !about && isUnchanged(loaded.payload, payload, times)) return
+    const change = sessionChange(loaded.payload, payload, { uid, id, expiresAt, ...(about ? { about } : {}) })
+    this.#sessions.set(uid, change)
     this.#reads.set(`Session:${row.id}`, Promise.resolve(payload))
   }
 
@@ -150,7 +147,7 @@ export class Unit {
 
   /** The same for the session a token read in this request is bound to. */
   slideSession(uid: string, expiresAt: number): void {
-    const id = this.#sessionIds.get(uid)
+    const id = this.sessions.idOf(uid)
     if (id !== undefined) this.#slides.push({ model: 'Session', id, expiresAt })
   }
 
@@ -197,21 +194,25 @@ export class Unit {
   }
 
   /**
-   * Writes everything at once; false when the value to consume had been consumed by somebody else: then nothing is added or
-   * changed, but what this request ended stays ended.
+   * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a grant is made
+   * from has ended since it was read: then nothing is added or changed, but what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
     const { model, id } = this.#consumed ?? {}
     const at = epochSeconds(this.#clock)
+    const rows = [...this.#inserts.values()]
     const writes = {
-      rows: [...this.#inserts.values()],
-      consumed: model && id ? { model, id, at, successor: this.#successor ?? null } : undefined,
+      rows,
+      at,
+      consumed: model && id ? { model, id, successor: this.#successor ?? null } : undefined,
       deletes: [...this.#deletes.values()],
       revokedGrants: [...this.#revokedGrants],
       sessions: [...this.#sessions.values()],
       slides: this.#slides,
+      // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
+      required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
     }
-    const { consumed, ...lists } = writes
+    const { consumed, at: _, ...lists } = writes
     const isNothing = !consumed && Object.values(lists).every(({ length }) => length === 0)
     if (isNothing) return true
     this.roundTrips += 1
@@ -255,27 +256,27 @@ export class Unit {
     if (!row) return undefined
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
-    if (jti === undefined) return payload
-    if (row.uid) {
-      this.#loadedSessions.set(row.uid, { id: key, payload: payloadOf(row.payload, row.expires) })
-      this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
+    const byCookie = jti !== undefined
+    const read = {
+      id: byCookie ? key : undefined,
+      used: row.used,
+      payload: payloadOf(row.payload, row.expires),
+      byCookie,
     }
+    if (row.uid) this.sessions.note(row.uid, read)
+    if (row.uid && byCookie) this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
     return payload
-  }
-
-  async #readGrant(id: string): Promise<Payload | undefined> {
-    const row = await this.#query(statements.grant, id)
-    return row && payloadOf(row.payload, row.expires)
   }
 
   #related(row: StoredRow): Payload {
     const { grant_id, grant_payload, session_uid, session_id, session_payload } = row
-    const asRead = (text: string | null, expires: number | null) =>
-      Promise.resolve(text === null || expires === null ? undefined : payloadOf(text, expires))
-    if (grant_id) this.#reads.set(`Grant:${grant_id}`, asRead(grant_payload, row.grant_expires))
+    const grant = grant_payload === null ? undefined : payloadOf(grant_payload, row.grant_expires ?? 0)
+    const session = session_payload === null ? undefined : payloadOf(session_payload, row.session_expires ?? 0)
+    if (grant_id) this.#reads.set(`Grant:${grant_id}`, Promise.resolve(grant))
     if (grant_id && row.grant_about) this.#abouts.set(grant_id, row.grant_about)
-    if (session_uid) this.#reads.set(`uid:${session_uid}`, asRead(session_payload, row.session_expires))
-    if (session_uid && session_id) this.#sessionIds.set(session_uid, session_id)
+    if (session_uid) this.#reads.set(`uid:${session_uid}`, Promise.resolve(session))
+    if (session_uid && session_id && session)
+      this.sessions.note(session_uid, { id: session_id, used: row.session_used, payload: session, byCookie: false })
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
     if (row.consumed !== null) payload['consumed'] = row.consumed

@@ -13,14 +13,18 @@ import {
 /** Everything one request writes. */
 export interface Writes {
   readonly rows: readonly RecordRow[]
+  /** Seconds since the epoch. */
+  readonly at: number
   /** The value that must still be unused for rows and sessions to be written, and hidden, what replaces it. */
   readonly consumed:
-    | { readonly model: DurableModel; readonly id: string; readonly at: number; readonly successor: string | null }
+    | { readonly model: DurableModel; readonly id: string; readonly successor: string | null }
     | undefined
   readonly deletes: readonly (readonly [DurableModel, string])[]
   readonly revokedGrants: readonly string[]
   readonly sessions: readonly SessionChange[]
   readonly slides: readonly Slide[]
+  /** Sessions, by `uid`, that must still be there for rows and sessions to be written. */
+  readonly required: readonly string[]
 }
 
 interface Dependencies {
@@ -30,20 +34,20 @@ interface Dependencies {
 
 /**
  * Writes a request's changes at once, with the smallest statement that does; false when the value to consume had been consumed by
- * somebody else: then no row is inserted and no session changed or prolonged, but what the request deletes or revokes goes all the same.
+ * somebody else or a required session has ended: then no row is inserted and no session changed or prolonged, but what the request deletes or revokes goes all the same.
  */
 export async function write({ database, insert }: Dependencies, writes: Writes): Promise<boolean> {
-  const { rows, consumed, deletes, revokedGrants, sessions, slides } = writes
-  const others = deletes.length + revokedGrants.length + sessions.length + slides.length
+  const { rows, at, consumed, deletes, revokedGrants, sessions, slides, required } = writes
+  const others = deletes.length + revokedGrants.length + sessions.length + slides.length + required.length
   if (others === slides.length && rows.length === 0 && consumed === undefined && slides.length > 0) {
-    await database.commitQuery({ ...statements.slide, values: slideValues(slides) })
+    await database.commitQuery({ ...statements.slide, values: [at, ...slideValues(slides)] })
     return true
   }
   if (others === 0 && consumed === undefined) {
     if (rows.length > 0) await insert(rows)
     return true
   }
-  const { model = null, id = null, at = null, successor = null } = consumed ?? {}
+  const { model = null, id = null, successor = null } = consumed ?? {}
   const values = [...insertValues(rows), at, model && durableModels[model], id, successor]
   const statement =
     others === 0
@@ -61,7 +65,9 @@ export async function write({ database, insert }: Dependencies, writes: Writes):
             sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
             sessions.map((session) => session.changedAuthorizations),
             sessions.map((session) => session.expiresAt),
+            sessions.map((session) => session.about ?? null),
             ...slideValues(slides),
+            required,
           ],
         }
   const { rows: answer } = await database.commitQuery<{ allowed: boolean }>(statement)

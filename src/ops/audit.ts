@@ -25,6 +25,8 @@ export type AuditEventName =
   | 'consent.granted'
   | 'consent.refused'
   | 'grant.revoked'
+  | 'grant.expired'
+  | 'logout.undelivered'
   | 'token.reused'
   | 'client.created'
   | 'client.changed'
@@ -76,7 +78,7 @@ export function audit({ database, clock, log, onRecord = () => {} }: AuditDeps):
         user_id: event.userId ?? null,
         client_id: short(event.clientId),
         identity_provider: short(event.identityProvider),
-        ip: event.ip !== undefined && isIP(event.ip) !== 0 ? event.ip.replace(/%.*$/, '') : null,
+        ip: storedIp(event.ip),
         request_id: short(event.requestId),
         detail: detailText(event.detail),
       }
@@ -89,6 +91,11 @@ export function audit({ database, clock, log, onRecord = () => {} }: AuditDeps):
       }
     },
   }
+}
+
+/** An address as PostgreSQL takes it. */
+export function storedIp(ip: string | undefined): string | null {
+  return ip !== undefined && isIP(ip) !== 0 ? ip.replace(/%.*$/, '') : null
 }
 
 const longestText = 200

@@ -73,6 +73,12 @@ export function createMetrics() {
       buckets: [0, 1, 2, 3, 4, 6, 8, 12, 16],
       registers,
     }),
+    logoutNotices: new Counter({
+      name: 'menshen_logout_notices_total',
+      help: 'Attempts to tell a client that a session has ended, by outcome (delivered, failed, given_up, gone).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     auditEvents: new Counter({
       name: 'menshen_audit_events_total',
       help: 'Security events, by name and outcome (stored, failed).',

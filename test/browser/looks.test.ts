@@ -132,6 +132,9 @@ async function consents(person: Person, look: Look): Promise<void> {
 async function meetsTheAccount(person: Person, look: Look): Promise<void> {
   await person.opens(`${world.issuer}/account`)
   await look('account')
+  await person.follows('设备与登录')
+  await look('devices')
+  await person.follows('返回我的账号')
   await person.follows('设置密码')
   await look('password-set')
   await person.enters('新密码', 'short')

@@ -110,6 +110,32 @@ test('whoever signs out at the account page is out', async () => {
   await person.sees('登录 门神')
 })
 
+test.each([true, false])(
+  'somebody signs a lost browser out at another one, and both are told, with script: %s',
+  async (javaScript) => {
+    const phone = javaScript ? '13700137014' : '13700137015'
+    const lost = await browser.person({ javaScript })
+    const here = await browser.person({ javaScript, width: 375 })
+    await logsIn(lost, phone)
+    await logsIn(here, phone)
+    await here.opens(`${world.issuer}/account`)
+    await here.follows('设备与登录')
+    await here.reads('本机')
+    await here.presses(/^退出 Chrome/)
+    await here.reads('已退出所选的登录')
+    if (javaScript) expect(await here.faults('everything')).toEqual([])
+    expect(await here.button(/^退出 Chrome/).count()).toBe(0)
+    await lost.opens(login())
+    await lost.sees('登录 门神')
+    await lost.reads('您在“设备与登录”中结束了这次登录。')
+    if (javaScript) expect(await lost.faults('everything')).toEqual([])
+    await here.presses('退出所有设备，包括本机')
+    await here.sees('已退出所有设备')
+    await here.follows('重新登录')
+    await here.sees('登录 门神')
+  },
+)
+
 test('a login page left open for too long offers to begin again, and that works', async () => {
   const person = await browser.person({ width: 375 })
   await person.opens(login('shop', { state: 'kept' }))

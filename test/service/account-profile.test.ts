@@ -175,7 +175,7 @@ test('with the box ticked every other session and every token ends, and this ses
   expect((await tokensOf(here))['refresh_token']).toBeDefined()
   expect((await stranger.get('/account')).status).toBe(200)
   expect((await refresh(strangerTokens['refresh_token'])).status).toBe(200)
-  expect(await audited('session.ended')).toMatchObject({ user_id: sub, detail: { reason: 'password', sessions: 1 } })
+  expect(await audited('session.ended')).toMatchObject({ user_id: sub, detail: { reason: 'password_changed' } })
 
   const later = await loginByPassword(world.visitor(), startLogin(world, 'plain', redirectUri), phone, another)
   expect(later.location).toContain('code=')

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { revokeUser } from '../../src/oidc/revoke-user.ts'
+import { endRecords } from '../../src/oidc/endings.ts'
 import { resources } from '../support/clients.ts'
 import { codeChallenge } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
@@ -278,7 +278,7 @@ describe('a document with a new version that has to be agreed to', () => {
       app.through(after)
       const waits = await app.tryToken({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })
       expect(waits.body['step']).toBe('agreement')
-      await revokeUser(before.app.core.database, userId as never)
+      await endRecords(before.app.core, userId as never, { kind: 'all' }, { reason: 'operator' })
       app.authSession = waits.body.auth_session
       const back = await app.challenge({ ...pkce, scope: 'openid', agreements: 'terms@2' })
       expect(back.body).toMatchObject({ error: 'invalid_session' })

@@ -78,7 +78,7 @@ describe('users show', () => {
     ['usr_0123456789abcdefghjkmnpqrs', 'there is no user with this id'],
     ['12', 'expected the id of a user (usr_…), a phone number, an e-mail address or a user name'],
   ])('refuses %s', async (typed, reason) => {
-    for (const verb of ['show', 'lock', 'unlock']) {
+    for (const verb of ['show', 'lock', 'unlock', 'sessions', 'revoke', 'why']) {
       expect(await shell.run('users', verb, typed)).toEqual({ status: 1, stdout: '', stderr: `error: ${reason}\n` })
     }
   })
@@ -123,5 +123,58 @@ describe('users lock and unlock', () => {
     expect(await shell.run('users', 'lock', user.id)).toMatchObject({ status: 1 })
     expect(await shell.run('users', 'unlock', user.id)).toMatchObject({ status: 1 })
     expect(await statusOf(user.id)).toBe('deleted')
+  })
+})
+
+describe('users sessions and revoke', () => {
+  async function signIn(userId: UserId, name: string): Promise<void> {
+    const iat = 1_770_000_000
+    const about = JSON.stringify({ method: 'sms', device: `${name}\u001b[2J`, ip: '203.0.113.7' })
+    const row = { user_id: userId, expires_at: new Date(Date.UTC(2099, 0)), about }
+    const authorizations = { web: { sid: 's', grantId: `web-${name}` } }
+    const session = { ...row, model: 1, id: `digest-${name}`, uid: `uid-${name}` }
+    const grant = { ...row, model: 2, id: `grant-${name}` }
+    const refresh = { ...row, model: 4, id: `token-${name}`, grant_id: `grant-${name}`, about: null }
+    await shell.database.database.knex('oidc_records').insert([
+      { ...session, payload: JSON.stringify({ loginTs: iat, iat, authorizations }) },
+      { ...grant, payload: JSON.stringify({ iat, clientId: 'ios' }) },
+      { ...refresh, payload: JSON.stringify({ iat: iat + 60, iiat: iat, clientId: 'ios' }) },
+    ])
+  }
+
+  test('list and end what the person sees, one or all, and nobody else’s', async () => {
+    const { user } = await directory.register(claim('phone', '+8613800138004'), use)
+    const { user: other } = await directory.register(claim('phone', '+8613800138005'), use)
+    await signIn(user.id, 'a')
+    await signIn(user.id, 'b')
+    await signIn(other.id, 'c')
+    const list = async () => JSON.parse((await shell.run('users', 'sessions', user.id, '--json')).stdout)
+    const [app, , browser] = await list()
+    expect(app).toMatchObject({ kind: 'grant', id: 'grant-a', client_ids: ['ios'], ip: '203.0.113.7', method: 'sms' })
+    expect(browser).toMatchObject({ kind: 'session', id: 'uid-a', client_ids: ['web'] })
+    expect(Date.parse(app.last_used_at) - Date.parse(app.created_at)).toBe(60_000)
+    const text = (await shell.run('users', 'sessions', user.id)).stdout
+    expect(text).toMatch(/^uid-b +browser +web /m)
+    expect(text).not.toContain('\u001b')
+
+    expect(await shell.run('users', 'revoke', user.id, '--session', 'uid-c')).toMatchObject({ status: 1, stdout: '' })
+    const one = ['users', 'revoke', user.id, '--session', 'uid-a']
+    expect(await shell.run(...one, '--dry-run')).toMatchObject({ status: 3 })
+    expect(await list()).toHaveLength(4)
+    expect((await shell.run(...one)).status).toBe(0)
+    expect((await shell.run('users', 'revoke', user.id, '--session', 'grant-b', '--json')).status).toBe(0)
+    expect((await list()).map(({ id }: { id: string }) => id)).toEqual(['grant-a', 'uid-b'])
+    expect((await shell.run('users', 'revoke', user.id)).stdout).toMatch(/^signed usr_\w+ out; 3 records ended/)
+    expect((await shell.run('users', 'revoke', user.id)).stdout).toBe('no changes\n')
+    const { knex } = shell.database.database
+    expect(await knex('oidc_records').where({ user_id: other.id })).toHaveLength(3)
+    expect(
+      await knex('audit_events').where({ user_id: user.id }).orderBy('id').select('event', 'detail'),
+    ).toMatchObject([
+      { event: 'session.ended', detail: { reason: 'operator', operator: 'alice', session: 'uid-a' } },
+      { event: 'grant.revoked', detail: { reason: 'operator', operator: 'alice', grant: 'grant-b' } },
+      { event: expect.any(String) },
+      { event: expect.any(String) },
+    ])
   })
 })

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { main } from '../../src/cli/commands.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase } from './database.ts'
@@ -54,13 +55,22 @@ export async function openShell({ empty = false } = {}): Promise<Shell> {
 interface Place {
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
+  /** What is typed into it. */
+  readonly stdin?: string
 }
 
 /** Runs a command in this process with its streams caught. */
-export async function runCommand(argv: readonly string[], { env, cwd }: Place): Promise<Result> {
+export async function runCommand(argv: readonly string[], { env, cwd, stdin }: Place): Promise<Result> {
   const caught = { stdout: '', stderr: '' }
   const into = (name: keyof typeof caught) => ({ write: (text: string) => (caught[name] += text) })
-  const status = await main({ argv, env, cwd, stdout: into('stdout'), stderr: into('stderr') })
+  const status = await main({
+    argv,
+    env,
+    cwd,
+    ...(stdin === undefined ? {} : { stdin: Readable.from([stdin]) }),
+    stdout: into('stdout'),
+    stderr: into('stderr'),
+  })
   return { status, ...caught }
 }
 

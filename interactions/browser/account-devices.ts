@@ -1,0 +1,108 @@
+import type { Context } from 'koa'
+import type { UserId } from '../../src/base/ids.ts'
+import type { Device } from '../../src/oidc/devices.ts'
+import type { EndingScope, EndRecords } from '../../src/oidc/endings.ts'
+import type { SessionLife } from '../../src/oidc/session-life.ts'
+import type { DeviceItem } from '../../views/account-views.ts'
+import { readForm } from '../form.ts'
+import { maskIp } from '../labels.ts'
+import type { RequestState } from '../request-state.ts'
+import { type AccountSession, accountClientId, type SignedIn } from './account-session.ts'
+import { leave } from './leave.ts'
+import type { Renderer } from './render.ts'
+
+interface Dependencies {
+  readonly session: AccountSession
+  readonly renderer: Renderer
+  readonly options: {
+    readonly list: (userId: UserId) => Promise<readonly Device[]>
+    readonly end: EndRecords
+    readonly forget: SessionLife['forget']
+    /** What a person knows an app by; its id when it is gone. */
+    readonly clientName: (clientId: string) => Promise<string>
+    /** How long a token may still work that nobody is asked about. */
+    readonly delaySeconds: () => number
+  }
+}
+
+export const devicesPath = '/account/devices'
+
+/** What `?done=` may say: a sentence each. */
+const notices: ReadonlySet<unknown> = new Set(['one', 'others', 'gone'])
+
+/**
+ * Where one is signed in, and a way to sign out there. No fresh login is asked for: it only takes access away, and somebody who has
+ * lost a phone must not be slowed down; the form token of this very session is.
+ */
+export function devicePages({ session, renderer, options }: Dependencies) {
+  async function show(ctx: Context): Promise<void> {
+    const visitor = await session.visitor(ctx, devicesPath)
+    if (!visitor) return
+    const devices = await options.list(visitor.account.user.id)
+    const items = await Promise.all(devices.map((device) => itemOf(device, visitor)))
+    const isHere = ({ value }: DeviceItem) => value === undefined
+    const spanSeconds = options.delaySeconds()
+    const { done } = ctx.query
+    renderer.render(
+      ctx,
+      'devices',
+      {
+        devices: [...items.filter(isHere), ...items.filter((item) => !isHere(item))],
+        formToken: session.token(visitor),
+        backHref: '/account',
+        logoutHref: '/session/end',
+        delay: renderer.translate(ctx, spanSeconds > 0 ? 'devices.delay' : 'devices.delay_none', { spanSeconds }),
+        notice: notices.has(done) ? renderer.translate(ctx, `devices.done_${done}`) : undefined,
+      },
+      { languageLinks: true },
+    )
+  }
+
+  async function itemOf({ kind, id, clientIds, signIn, ...times }: Device, visitor: SignedIn): Promise<DeviceItem> {
+    const apps = clientIds.filter((clientId) => clientId !== accountClientId)
+    return {
+      kind,
+      value: kind === 'session' && id === visitor.sessionUid ? undefined : `${kind}:${id}`,
+      clients: await Promise.all(apps.map(options.clientName)),
+      name: signIn.device,
+      method: signIn.method?.replace(/_(app|mini_program)$/, ''),
+      ip: maskIp(signIn.ip),
+      createdAt: times.createdAt,
+      lastUsedAt: times.lastUsedAt,
+    }
+  }
+
+  async function submit(ctx: Context): Promise<void> {
+    const { fields } = await readForm(ctx)
+    const visitor = await session.owner(ctx, fields, devicesPath)
+    if (!visitor) return
+    const { ip, requestId } = ctx.state as RequestState
+    const ending = { reason: 'device', ip, requestId } as const
+    const userId = visitor.account.user.id
+    const { sessionUid } = visitor
+    if (fields['choice'] === 'all') {
+      await options.end(userId, { kind: 'all' }, ending)
+      options.forget(ctx)
+      const words = ['title', 'body', 'next'].map((word) => renderer.translate(ctx, `devices.all_${word}`))
+      const [title = '', body = '', nextLabel] = words
+      renderer.render(ctx, 'message', { title, body, nextHref: '/account', nextLabel })
+      return
+    }
+    if (fields['choice'] === 'others') {
+      await options.end(userId, { kind: 'others', sessionUid, withApps: false }, ending)
+      return leave(ctx, `${devicesPath}?done=others`)
+    }
+    const scope = scopeOf(fields['device'] ?? '')
+    const ended = scope && (await options.end(userId, scope, ending))
+    leave(ctx, `${devicesPath}?done=${ended && ended.records > 0 ? 'one' : 'gone'}`)
+  }
+
+  return { show, submit }
+}
+
+/** What an item of the list stands for. That it is the visitor's own is seen to where it ends. */
+function scopeOf(value: string): EndingScope | undefined {
+  const [, kind, id = ''] = /^(session|grant):([\w-]{1,100})$/.exec(value) ?? []
+  if (kind === 'session') return { kind, sessionUid: id }
+  return kind === 'grant' ? { kind, grantId: id } : undefined
+}

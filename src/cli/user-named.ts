@@ -1,0 +1,40 @@
+import { type ParsedIdentifier, parseIdentifier } from '../accounts/identifier.ts'
+import type { Account } from '../accounts/user.ts'
+import { AppError } from '../base/errors.ts'
+import { isId } from '../base/ids.ts'
+import type { Core } from '../core.ts'
+import type { CommandContext } from './command.ts'
+import { refuse, withCore } from './open.ts'
+
+/** Does something with the user named by the first argument; refuses when there is none. */
+export async function withUser(
+  context: CommandContext,
+  work: (account: Account, core: Core) => Promise<number>,
+): Promise<number> {
+  const [typed = ''] = context.args
+  const named = read(typed)
+  if (!named) return refuse(context, notReadable)
+  return withCore(context, async (core) => {
+    const { directory } = core
+    const userId = 'id' in named ? named.id : (await directory.findByIdentifier(named))?.userId
+    const account = userId && (await directory.find(userId))
+    return account ? work(account, core) : refuse(context, `there is no user with this ${kindOf(named)}`)
+  })
+}
+
+const notReadable = 'expected the id of a user (usr_…), a phone number, an e-mail address or a user name'
+
+function read(typed: string) {
+  if (isId('usr', typed)) return { id: typed }
+  try {
+    return parseIdentifier(typed)
+  } catch (error) {
+    if (error instanceof AppError) return undefined
+    throw error
+  }
+}
+
+function kindOf(named: { readonly id: string } | ParsedIdentifier): string {
+  if ('id' in named) return 'id'
+  return { phone: 'phone number', email: 'e-mail address', username: 'user name' }[named.provider]
+}

@@ -1,0 +1,167 @@
+import type { Clock } from '../base/clock.ts'
+import type { UserId } from '../base/ids.ts'
+import { storedIp } from '../ops/audit.ts'
+import type { Database } from '../store/postgres.ts'
+import { durableModels } from './records.ts'
+
+/** What ended a session or grant before its time, as the audit and the pages name it. */
+export const endReasons = [
+  /** Its owner, from the list of devices. */
+  'device',
+  'password_changed',
+  'password_reset',
+  /** Its owner, where it was. */
+  'logout',
+  /** The app gave its token back. */
+  'app',
+  /** A token that was used up came again. */
+  'reused',
+  'operator',
+  'locked',
+] as const
+
+export type EndReason = (typeof endReasons)[number]
+
+/** Who ended something and why. */
+export interface Ending {
+  readonly reason: EndReason
+  /** Of the person; absent when an operator acts. */
+  readonly ip?: string | undefined
+  readonly requestId?: string | undefined
+  readonly operator?: string | undefined
+}
+
+/** How many of each ended. `records` counts codes and tokens too. */
+export interface Ended {
+  readonly sessions: number
+  readonly grants: number
+  readonly records: number
+}
+
+export type EndingScope =
+  | { readonly kind: 'all' }
+  /** All but this session. Its apps keep what they have, unless `withApps`. */
+  | { readonly kind: 'others'; readonly sessionUid: string; readonly withApps: boolean }
+  /** A browser session and what ends with it. */
+  | { readonly kind: 'session'; readonly sessionUid: string }
+  | { readonly kind: 'grant'; readonly grantId: string }
+
+interface Dependencies {
+  readonly database: Database
+  readonly clock: Clock
+}
+
+/** `endRecords` of one database. */
+export type EndRecords = (userId: UserId, scope: EndingScope, ending: Ending) => Promise<Ended>
+
+/**
+ * Ends sessions, grants, codes and tokens of a user in every process at once; only JWT access tokens that are out already live to
+ * their end, some minutes. In the same transaction every session and grant leaves its reason in the audit, and every client of a
+ * session that asked to be told gets its notice. SECURITY: the rows are locked first. Whatever a request in flight makes of them is
+ * committed by then and seen, and a request that comes later finds them gone. When all ends, a login that was proved before and
+ * is finished later is refused too, see `findAccount` of the provider.
+ */
+export async function endRecords(
+  { database, clock }: Dependencies,
+  userId: UserId,
+  scope: EndingScope,
+  { reason, ip, requestId, operator }: Ending,
+): Promise<Ended> {
+  const at = new Date(clock())
+  return database.knex.transaction(async (trx) => {
+    // Never ahead of the database: an operator's clock that is would refuse everybody who logs in next.
+    if (scope.kind === 'all')
+      await trx('users')
+        .where({ id: userId })
+        .update({ signed_out_at: trx.raw('least(?, now())', [at]) })
+    await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
+    const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {
+      userId,
+      uid: 'sessionUid' in scope ? scope.sessionUid : null,
+      grantId: 'grantId' in scope ? scope.grantId : null,
+      at,
+      reason,
+      ip: storedIp(ip),
+      requestId: requestId ?? null,
+      operator: operator ?? null,
+    })
+    const of = (model: number) => Number(rows.find((row) => row.model === model)?.count ?? 0)
+    const records = rows.reduce((sum, { count }) => sum + Number(count), 0)
+    return { sessions: of(durableModels.Session), grants: of(durableModels.Grant), records }
+  })
+}
+
+const { Session, Grant } = durableModels
+
+/** What a session's own row and the tokens bound to it look like. */
+const isSession = `((r.model = ${Session} and r.uid = :uid)
+  or (r.session_uid = :uid and cast(r.payload as jsonb) @> '{"expiresWithSession": true}'))`
+const heldGrants = `(select grant_id from held where uid = :uid and ends_with_session)`
+
+function condition(scope: EndingScope): string {
+  switch (scope.kind) {
+    case 'all':
+      return 'true'
+    case 'others':
+      return scope.withApps
+        ? `not (r.model = ${Session} and r.uid = :uid)
+           and not (r.model = ${Grant} and r.id in (select grant_id from held where uid = :uid))`
+        : `not (${isSession}) and coalesce(r.grant_id, r.id) not in ${heldGrants}`
+    case 'session':
+      return `${isSession} or r.grant_id in ${heldGrants} or (r.model = ${Grant} and r.id in ${heldGrants})`
+    case 'grant':
+      return `r.grant_id = :grantId or (r.model = ${Grant} and r.id = :grantId)`
+  }
+}
+
+/**
+ * The grants of browser sessions, as a query named `held`. A grant ends with its session when it was not given for offline use or
+ * belongs to a web app of ours; native apps were signed in on their own and stay. `whose` is SQL.
+ */
+export function heldGrantsText(whose: string): string {
+  return `held as (
+    select session.uid, entry.key as client_id, entry.value ->> 'grantId' as grant_id, entry.value ->> 'sid' as sid,
+      client.metadata ->> 'backchannel_logout_uri' as told_at,
+      not coalesce(cast(entry.value ->> 'persistsLogout' as boolean), false) or client.client_id is null
+        or (client.metadata @> '{"first_party": true}' and client.metadata ->> 'application_type' is distinct from 'native')
+        as ends_with_session
+    from oidc_records session
+    cross join jsonb_each(coalesce(cast(session.payload as jsonb) -> 'authorizations', '{}')) entry
+    left join clients client on client.client_id = entry.key
+    where session.model = ${Session} and ${whose} and entry.value ->> 'grantId' is not null
+  )`
+}
+
+/** What has expired but not been swept was ended by its time, not by whoever comes now. */
+function endText(scope: EndingScope): string {
+  return `
+    with ${heldGrantsText('session.user_id = :userId')}, gone as (
+      delete from oidc_records r where r.user_id = :userId and (${condition(scope)}) returning r.*
+    ), recorded as (
+      insert into audit_events (at, event, user_id, client_id, ip, request_id, detail)
+      select least(expires_at, :at), case model when ${Session} then 'session.ended' else 'grant.revoked' end, user_id,
+        cast(payload as jsonb) ->> 'clientId', cast(:ip as inet), :requestId,
+        jsonb_strip_nulls(jsonb_build_object('reason', case when expires_at > :at then :reason else 'expired' end,
+          'operator', cast(:operator as text))) || ${endedDetail('gone')}
+      from gone where model = ${Grant} or (model = ${Session} and cast(payload as jsonb) -> 'loginTs' is not null)
+    ), told as (
+      insert into logout_notices (client_id, user_id, sid, created_at, due_at)
+      select held.client_id, gone.user_id, held.sid, :at, :at
+      from gone join held on held.uid = gone.uid where gone.model = ${Session} and gone.expires_at > :at and held.told_at is not null
+    )
+    select model, count(*) from gone group by model`
+}
+
+/**
+ * What is remembered of a session or grant in the audit, as SQL of a JSON object. SECURITY: `key` is the digest of a cookie that
+ * opens nothing any more; it lets its holder, and nobody else, be told why.
+ */
+export function endedDetail(row: string): string {
+  return `jsonb_strip_nulls(case ${row}.model
+    when ${Session} then jsonb_build_object('session', ${row}.uid, 'key', ${row}.id,
+      'login_at', cast(${row}.payload as jsonb) -> 'loginTs',
+      'clients', (select jsonb_agg(client) from jsonb_object_keys(coalesce(cast(${row}.payload as jsonb) -> 'authorizations', '{}')) client))
+    else jsonb_build_object('grant', coalesce(${row}.grant_id, ${row}.id),
+      'login_at', coalesce(cast(${row}.payload as jsonb) -> 'iiat', cast(${row}.payload as jsonb) -> 'iat')) end
+    || coalesce(jsonb_build_object('device', cast(${row}.about as jsonb) -> 'device', 'method', cast(${row}.about as jsonb) -> 'method'), '{}'))`
+}

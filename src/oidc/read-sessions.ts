@@ -1,0 +1,43 @@
+import type { Payload } from './records.ts'
+
+interface ReadSession {
+  /** What it is stored under, where that was read. */
+  readonly id: string | undefined
+  /** When it was last used, to the hour, in seconds since the epoch; null: not since it was made. */
+  readonly used: number | null
+  readonly payload: Payload
+  /** The browser of this request brought its cookie. */
+  readonly byCookie: boolean
+}
+
+/** The browser sessions a request has read, by `uid`. */
+export class ReadSessions {
+  readonly #sessions = new Map<string, ReadSession>()
+
+  note(uid: string, session: ReadSession): void {
+    if (!this.#sessions.get(uid)?.byCookie) this.#sessions.set(uid, session)
+  }
+
+  /** The one of this browser, as it was read. */
+  byCookie(uid: string): { readonly id: string; readonly payload: Payload } | undefined {
+    const { id, payload, byCookie } = this.#sessions.get(uid) ?? {}
+    return byCookie && id !== undefined && payload ? { id, payload } : undefined
+  }
+
+  idOf(uid: string): string | undefined {
+    return this.#sessions.get(uid)?.id
+  }
+
+  /** When it was last used, to the hour, in seconds since the epoch. */
+  useOf(uid: string): number {
+    const { used, payload } = this.#sessions.get(uid) ?? {}
+    return used ?? Number(payload?.['iat'] ?? 0)
+  }
+
+  /** Those of this browser that somebody is signed in to. */
+  signedIn(): string[] {
+    return [...this.#sessions].flatMap(([uid, { byCookie, payload }]) =>
+      byCookie && payload['accountId'] !== undefined ? uid : [],
+    )
+  }
+}

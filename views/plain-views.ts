@@ -1,0 +1,42 @@
+/** Posts `xsrf` and, to sign out everywhere, `logout=yes` to `action`. */
+export interface LogoutView {
+  readonly action: string
+  readonly xsrf: string
+  readonly clientName?: string | undefined
+  readonly accountLabel?: string | undefined
+}
+
+export interface LogoutDoneView {
+  readonly clientName?: string | undefined
+}
+
+/** Posts `xsrf`, `user_code` and `confirm=yes` or `abort=yes` to `action`. */
+export interface DeviceConfirmView {
+  readonly action: string
+  readonly xsrf: string
+  readonly userCode: string
+  readonly clientName: string
+  readonly device: { readonly ip?: string | undefined; readonly userAgent?: string | undefined }
+}
+
+export interface DeviceDoneView {
+  readonly clientName?: string | undefined
+}
+
+/** The sandbox's own sample documents, so that the agreement links lead somewhere. */
+export interface TermsView {
+  readonly kind: 'terms' | 'privacy'
+}
+
+/** Posts the given fields on to `action`, by itself where JavaScript runs, by the button where it does not. */
+export interface ContinueView {
+  readonly action: string
+  readonly fields: readonly { readonly name: string; readonly value: string }[]
+}
+
+export interface MessageView {
+  readonly title: string
+  readonly body: string
+  readonly nextHref?: string | undefined
+  readonly nextLabel?: string | undefined
+}
