@@ -144,7 +144,7 @@ test('a statement that takes more than five seconds is given up, unless it is ma
 test('closing waits for what is under way and no longer', async () => {
   const other = openDatabase({ url, poolSize: 8 })
   const slow = { name: 'slow', text: "select pg_sleep(0.3), 'done' as it", values: [] }
-  const under = waysOf(other, slow).map((query) => query())
+  const under = waysOf(other, slow).map(async (query) => query())
   const transaction = other.knex.transaction(async (trx) => {
     await trx.raw(slow.text)
     await trx.raw('select 1')
