@@ -92,14 +92,13 @@ export function dueAtMs(keys: readonly KeyInfo[], rules: KeyRules): number {
 /**
  * Seconds a key must stay after the next one took over: a process that has not heard of it signs with the old key for a while, and
  * what was signed last is valid as long as what is registered says. A session that lives by its tokens alone does not get its cookie
- * again before its absolute limit.
+ * again before its absolute limit, and until then an app may hint at the login it had at the beginning (`id_token_hint`).
  */
 export function keepSeconds(use: KeyUse, { clients, resources }: Catalog, { options, lifetimes }: KeyRules): number {
   const policies = [lifetimes, ...[...clients.values()].map(({ seed }) => lifetimesOf(seed.lifetimes, lifetimes))]
   const ofTokens = [...resources.values()].map(({ seed }) => seed.access_token.ttl ?? 0)
-  const lives =
-    use === 'cookie'
-      ? policies.map(({ session }) => Math.min(maxSeconds(session), cookieLimitSeconds))
-      : [fixedSeconds.idToken, ...policies.map(({ access }) => accessLimit(access).idle), ...ofTokens]
+  const ofSessions = policies.map(({ session }) => Math.min(maxSeconds(session), cookieLimitSeconds))
+  const ofSigned = [fixedSeconds.idToken, ...policies.map(({ access }) => accessLimit(access).idle), ...ofTokens]
+  const lives = use === 'cookie' ? ofSessions : [...ofSessions, ...ofSigned]
   return Math.max(options.keep_previous, signsAfterSeconds + Math.max(...lives))
 }

@@ -39,9 +39,10 @@ export async function settleLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
     return
   }
   refuse(ctx)
+  // The family was ended between the read and the write: nobody used anything twice.
+  if (!old?.grant_id) return
   const error = new errors.InvalidGrant('refresh token already used')
   ctx.oidc.provider.emit('grant.error', ctx, error)
-  if (!old?.grant_id) return
   await unit.endGrant(old.grant_id)
   ctx.oidc.provider.emit('grant.revoked', ctx, old.grant_id)
 }
