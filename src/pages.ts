@@ -25,7 +25,7 @@ import { countryName } from './base/phone.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
 import type { ClientPolicies } from './oidc/client-policies.ts'
-import { listDevices } from './oidc/devices.ts'
+import { listAlarms, listDevices } from './oidc/devices.ts'
 import type { SessionLife } from './oidc/session-life.ts'
 
 /** The pages for browsers. */
@@ -165,6 +165,7 @@ function accountRooms(
       renderer,
       options: {
         list: (userId) => listDevices(core, userId),
+        alarms: (userId) => listAlarms(core, userId),
         end,
         forget: sessions.forget,
         clientName: async (clientId) => (await provider().Client.find(clientId))?.clientName ?? clientId,

@@ -157,10 +157,11 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
         { kind: 'grant', value: 'grant:b', clients: ['茶铺'], name: longName, method: 'wechat', ...seen },
         { kind: 'grant', value: 'grant:c', clients: [longName], ...seen },
       ],
+      alarms: [{ at: seen.lastUsedAt, client: '茶铺', ip: '203.0.113.*' }, { at: seen.createdAt }],
       ...devices,
       notice: '已在所选设备上退出登录。',
     },
-    { devices: [{ kind: 'session', clients: [], method: 'password', ...seen }], ...devices },
+    { devices: [{ kind: 'session', clients: [], method: 'password', ...seen }], alarms: [], ...devices },
   ],
   'account-taken': [
     { provider: 'github', backHref: '/account/identities', logoutHref: '/session/end' },

@@ -60,9 +60,19 @@ export interface DeviceItem {
   readonly lastUsedAt: Date
 }
 
+/** A login that was ended because one credential was used twice. */
+export interface AlarmItem {
+  readonly at: Date
+  /** Name of the app. */
+  readonly client?: string | undefined
+  /** Masked: where the second use came from. */
+  readonly ip?: string | undefined
+}
+
 /** Posts `form_token` and `device`, or `choice` = `others` or `all`. */
 export interface DevicesView {
   readonly devices: readonly DeviceItem[]
+  readonly alarms: readonly AlarmItem[]
   readonly formToken: string
   readonly backHref: string
   readonly logoutHref: string

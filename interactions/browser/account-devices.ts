@@ -1,9 +1,9 @@
 import type { Context } from 'koa'
 import type { UserId } from '../../src/base/ids.ts'
-import type { Device } from '../../src/oidc/devices.ts'
+import type { Alarm, Device } from '../../src/oidc/devices.ts'
 import type { EndingScope, EndRecords } from '../../src/oidc/endings.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
-import type { DeviceItem } from '../../views/account-views.ts'
+import type { AlarmItem, DeviceItem } from '../../views/account-views.ts'
 import { readForm } from '../form.ts'
 import { maskIp } from '../labels.ts'
 import type { RequestState } from '../request-state.ts'
@@ -16,6 +16,7 @@ interface Dependencies {
   readonly renderer: Renderer
   readonly options: {
     readonly list: (userId: UserId) => Promise<readonly Device[]>
+    readonly alarms: (userId: UserId) => Promise<readonly Alarm[]>
     readonly end: EndRecords
     readonly forget: SessionLife['forget']
     /** What a person knows an app by; its id when it is gone. */
@@ -38,7 +39,8 @@ export function devicePages({ session, renderer, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
     const visitor = await session.visitor(ctx, devicesPath)
     if (!visitor) return
-    const devices = await options.list(visitor.account.user.id)
+    const userId = visitor.account.user.id
+    const [devices, alarms] = await Promise.all([options.list(userId), options.alarms(userId)])
     const items = await Promise.all(devices.map((device) => itemOf(device, visitor)))
     const isHere = ({ value }: DeviceItem) => value === undefined
     const spanSeconds = options.delaySeconds()
@@ -48,6 +50,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       'devices',
       {
         devices: [...items.filter(isHere), ...items.filter((item) => !isHere(item))],
+        alarms: await Promise.all(alarms.map(alarmOf)),
         formToken: session.token(visitor),
         backHref: '/account',
         logoutHref: '/session/end',
@@ -56,6 +59,10 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       },
       { languageLinks: true },
     )
+  }
+
+  async function alarmOf({ at, clientId, ip }: Alarm): Promise<AlarmItem> {
+    return { at, client: clientId === undefined ? undefined : await options.clientName(clientId), ip: maskIp(ip) }
   }
 
   async function itemOf({ kind, id, clientIds, signIn, ...times }: Device, visitor: SignedIn): Promise<DeviceItem> {

@@ -46,6 +46,32 @@ export async function listDevices(
   }))
 }
 
+/** A login that was ended because one of its codes or tokens came a second time: somebody else may have it. */
+export interface Alarm {
+  readonly at: Date
+  readonly clientId: string | undefined
+  /** Where the second use came from. */
+  readonly ip: string | undefined
+}
+
+const alarmMs = 90 * 86_400_000
+const mostAlarms = 5
+
+/** Alarms of the last 90 days, the newest first. */
+export async function listAlarms(
+  { database, clock }: { readonly database: Database; readonly clock: Clock },
+  userId: UserId,
+): Promise<readonly Alarm[]> {
+  const rows: { at: Date; client_id: string | null; ip: string | null }[] = await database
+    .knex('audit_events')
+    .where({ user_id: userId, event: 'token.reused' })
+    .where('at', '>', new Date(clock() - alarmMs))
+    .orderBy('at', 'desc')
+    .limit(mostAlarms)
+    .select('at', 'client_id', 'ip')
+  return rows.map(({ at, client_id, ip }) => ({ at, clientId: client_id ?? undefined, ip: ip ?? undefined }))
+}
+
 const { Session, Grant, RefreshToken, AccessToken } = durableModels
 const number = (row: string, name: string) => `cast(cast(${row}.payload as jsonb) ->> '${name}' as float8)`
 const use = (row: string) => `coalesce(cast(extract(epoch from ${row}.used_at) as float8), ${number(row, 'iat')})`

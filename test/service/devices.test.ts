@@ -82,6 +82,21 @@ describe('the list', () => {
     for (const [, at = ''] of times) expect(Math.abs(Date.now() - Date.parse(at))).toBeLessThan(10_000)
   })
 
+  test('tells for ninety days that a credential was used twice, of which app, and from where', async () => {
+    const phone = newPhone()
+    const here = await browser(phone)
+    const app = new NativeApp(world)
+    const first = await app.exchange(await nativeSms(world, app, phone))
+    await app.refresh(first)
+    expect((await here.visitor.get(devices)).text).not.toContain('使用了两次')
+    walkTo(60_000)
+    expect((await app.tryToken({ grant_type: 'refresh_token', refresh_token: first.refresh_token })).status).toBe(400)
+    await expect.poll(async () => (await here.visitor.get(devices)).text).toContain('使用了两次')
+    const { text } = await here.visitor.get(devices)
+    expect(text).toMatch(/<bdi>茶铺<\/bdi> IP <bdi>127\.0\.0\.\*<\/bdi>/)
+    expect((await (await browser(newPhone())).visitor.get(devices)).text).not.toContain('使用了两次')
+  })
+
   test('what a web app keeps for offline use is listed on its own once its session is gone', async () => {
     const phone = newPhone()
     const here = await browser(phone)
