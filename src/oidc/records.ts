@@ -184,7 +184,7 @@ function consumeText(): string {
 
 function commitText(): string {
   return `with ${consumedText()}, present as (
-      select 1 from oidc_records where uid = any($28::text[]) for key share
+      select 1 from oidc_records where uid = any($28::text[]) order by uid for no key update
     ), allowed as (
       select 1 where ($13::text is null or exists (select 1 from consumed))
         and (select count(*) from present) = cardinality($28::text[])
