@@ -130,7 +130,7 @@ export function holderOf(
 ): TokenHolder {
   const types = grantTypesOf(client)
   if (types.every((type) => type === 'client_credentials')) return 'machine'
-  const isOffline = client.application_type === 'native' || scopesOf(client)?.includes('offline_access')
+  const isOffline = scopesOf(client)?.includes('offline_access') ?? client.application_type === 'native'
   return isOffline && types.includes('refresh_token') ? 'offline' : 'session'
 }
 

@@ -1,4 +1,5 @@
 import type { Database } from '../store/postgres.ts'
+import { errorCode } from '../store/unavailable.ts'
 import {
   type DurableModel,
   durableModels,
@@ -40,7 +41,7 @@ export async function write({ database, insert }: Dependencies, writes: Writes):
   const { rows, at, consumed, deletes, revokedGrants, sessions, slides, required } = writes
   const others = deletes.length + revokedGrants.length + sessions.length + slides.length + required.length
   if (others === slides.length && rows.length === 0 && consumed === undefined && slides.length > 0) {
-    await database.commitQuery({ ...statements.slide, values: [at, ...slideValues(slides)] })
+    await undeadlocked(() => database.commitQuery({ ...statements.slide, values: [at, ...slideValues(slides)] }))
     return true
   }
   if (others === 0 && consumed === undefined) {
@@ -70,6 +71,16 @@ export async function write({ database, insert }: Dependencies, writes: Writes):
             required,
           ],
         }
-  const { rows: answer } = await database.commitQuery<{ allowed: boolean }>(statement)
+  const { rows: answer } = await undeadlocked(() => database.commitQuery<{ allowed: boolean }>(statement))
   return answer[0]?.allowed ?? false
+}
+
+/** Of two statements that wait for each other PostgreSQL undoes one, whole; that one is tried once more. */
+async function undeadlocked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (errorCode(error) !== '40P01') throw error
+    return work()
+  }
 }

@@ -76,6 +76,7 @@ describe('a policy', () => {
     expect(holderOf(client({ scope: 'openid' }))).toBe('session')
     expect(holderOf(client({ scope: 'openid offline_access' }))).toBe('offline')
     expect(holderOf(client({ application_type: 'native' }))).toBe('offline')
+    expect(holderOf(client({ application_type: 'native', scope: 'openid' }))).toBe('session')
     expect(holderOf(client({ scope: 'openid offline_access', grant_types: ['authorization_code'] }))).toBe('session')
     expect(holderOf(client({ redirect_uris: [], grant_types: ['client_credentials'] }))).toBe('machine')
   })
