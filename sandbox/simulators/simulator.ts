@@ -200,3 +200,13 @@ export class MessageCounter {
     return this.since(key, now - limit.seconds * 1000 + 1) >= limit.max
   }
 }
+
+/** The object in a JSON body; an empty one where there is none. */
+export function objectOf(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {}
+  } catch {
+    return {}
+  }
+}

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Carrier } from './carrier.ts'
-import { type Answer, type ReceivedRequest, type Simulator, startSimulator } from './simulator.ts'
+import { type Answer, objectOf, type ReceivedRequest, type Simulator, startSimulator } from './simulator.ts'
 import { jsonAnswer, singleFields } from './web-vendor.ts'
 
 /** How the cloud function was written: as the vendor's sample, or so that no call can be repeated. */
@@ -126,15 +126,6 @@ function hardenedCall(
   if (usedNonces.has(nonce)) return 'nonce used'
   usedNonces.add(nonce)
   return { accessToken: access_token, openid }
-}
-
-function objectOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {}
-  } catch {
-    return {}
-  }
 }
 
 function thrown(message: string): Answer {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import type { Answer, ReceivedRequest } from './simulator.ts'
+import { type Answer, objectOf, type ReceivedRequest } from './simulator.ts'
 import { missing, type Outcome, type Refusal, snsAnswer } from './wechat-api.ts'
 import type { MiniPrograms } from './wechat-mini-state.ts'
 import type { WechatState } from './wechat-state.ts'
@@ -103,13 +103,4 @@ function checkSession(call: Call): Outcome {
   const isSigned = query.get('signature') === createHmac('sha256', sessionKey).update('').digest('hex')
   if (!isSigned || query.get('sig_method') !== 'hmac_sha256') return 87009
   return refuse === undefined ? { errcode: 0, errmsg: 'ok' } : Number(refuse.code)
-}
-
-function objectOf(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {}
-  } catch {
-    return {}
-  }
 }
