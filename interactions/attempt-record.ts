@@ -2,6 +2,7 @@ import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
+import type { Sealing } from '../src/store/seal.ts'
 import type { Ask, Proved } from './methods/method.ts'
 import type { Choice } from './outcome.ts'
 
@@ -51,10 +52,8 @@ export function isFresh({ provedAt }: { readonly provedAt: number }, clock: Cloc
   return clock() - provedAt <= provedMs
 }
 
-interface Dependencies {
+interface Dependencies extends Pick<Sealing, 'seal' | 'open'> {
   readonly store: EphemeralStore
-  readonly seal: (plaintext: string) => string
-  readonly open: (sealed: string) => string
 }
 
 /** Records of attempts. SECURITY: sealed, because they hold phone numbers, password hashes and proved identities. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, type ErrorCode } from '../src/base/errors.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
+import type { Sealing } from '../src/store/seal.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Where an answer is to be brought, and under which name it waits there. */
@@ -23,11 +24,8 @@ export type Ending =
   | { readonly kind: 'failed'; readonly method: string; readonly code: ErrorCode; readonly params: AppError['params'] }
   | Extract<Outcome, { kind: 'conflict' }>
 
-interface Dependencies {
+interface Dependencies extends Sealing {
   readonly store: EphemeralStore
-  readonly mac: (text: string) => string
-  readonly seal: (plaintext: string) => string
-  readonly open: (sealed: string) => string
 }
 
 const lifetimeSeconds = 600

@@ -4,6 +4,7 @@ import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { assets } from '../views/engine.ts'
 import { slowStrangers } from './anonymous-limits.ts'
+import { documentVersion } from './base/document.ts'
 import { AppError } from './base/errors.ts'
 import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
@@ -162,7 +163,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       clock,
       mayContinue: reconfirm({
         units,
-        agreements: config.agreements.filter((each) => each.reconfirm).map(({ id, version }) => `${id}@${version}`),
+        agreements: config.agreements.filter((each) => each.reconfirm).map(documentVersion),
       }),
       privateAddresses: config.outbound.private_addresses,
     },

@@ -17,6 +17,7 @@ import { sharedTexts } from '../interactions/methods/shared-texts.ts'
 import { spent as buildSpent } from '../interactions/methods/spent.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
+import { documentVersion } from './base/document.ts'
 import { httpClient } from './base/http.ts'
 import type { Core } from './core.ts'
 import { countedAudit, countedLimits, countedMail } from './counted.ts'
@@ -30,6 +31,7 @@ import type { Metrics } from './ops/metrics.ts'
 import { buildSmsSender } from './sms/registry.ts'
 import type { SmsSender } from './sms/sender.ts'
 import { keyedStore } from './store/keyed.ts'
+import { sealing } from './store/seal.ts'
 
 /** Ways of one kind, and the attempts that walk them. */
 interface Ways {
@@ -99,9 +101,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   })
   const callbacks = new Callbacks({
     store,
-    mac: (text) => sealer.mac('callback', text),
-    seal: (text) => sealer.seal(text, 'callback'),
-    open: (sealed) => sealer.open(sealed, 'callback'),
+    ...sealing(sealer, 'callback'),
   })
   const connections = config.connections.length > 0 ? config.connections : (own?.connections ?? [])
   const upstreams = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
@@ -112,9 +112,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   const outside = { http: upstreams, clock, allowInsecure: config.sandbox }
   const shared = sharedTexts({
     store,
-    mac: (text) => sealer.mac('shared', text),
-    seal: (text) => sealer.seal(text, 'shared'),
-    open: (sealed) => sealer.open(sealed, 'shared'),
+    ...sealing(sealer, 'shared'),
   })
   const spent = buildSpent({ store, mac: (text) => sealer.mac('spent', text) })
   const options = {
@@ -135,13 +133,12 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     passwords,
     records: new AttemptRecords({
       store,
-      seal: (text) => sealer.seal(text, 'attempt'),
-      open: (sealed) => sealer.open(sealed, 'attempt'),
+      ...sealing(sealer, 'attempt'),
     }),
     audit,
     options: {
       clock,
-      agreements: config.agreements.map(({ id, version }) => `${id}@${version}`),
+      agreements: config.agreements.map(documentVersion),
       sealCredential: (credential) => sealer.seal(credential, 'upstream_credential'),
       end,
     },

@@ -16,6 +16,7 @@ import { ownAccess } from './oidc/own-access.ts'
 import type { OidcRuntime } from './oidc/runtime.ts'
 import type { UnitOfWork } from './oidc/unit-of-work.ts'
 import type { Pages } from './pages.ts'
+import { sealing } from './store/seal.ts'
 
 /** The endpoints for apps that draw their own screens. */
 export interface Native {
@@ -52,9 +53,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     sessions: new AuthSessions({
       store,
       clock,
-      mac: (text) => sealer.mac('auth_session', text),
-      seal: (text) => sealer.seal(text, 'auth_session'),
-      open: (sealed) => sealer.open(sealed, 'auth_session'),
+      ...sealing(sealer, 'auth_session'),
     }),
     attempts: native.attempts,
     steps: nativeSteps({ methods: native.methods, directory, nowMs: clock }),

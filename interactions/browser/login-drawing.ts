@@ -4,7 +4,7 @@ import type { AppError } from '../../src/base/errors.ts'
 import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
 import type { Why } from '../../src/oidc/why.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
-import type { Ask, Input, LoginMethod } from '../methods/method.ts'
+import { type Ask, expectedAmr, type Input, type LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { RequestState } from '../request-state.ts'
 import { codeView } from './code-view.ts'
@@ -57,7 +57,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const entries = [...methods.values()]
       .filter((method) => method.entry === 'login' && !method.connection)
       .map((method) => method.id)
-    const able = entries.filter((id) => !wanted || wanted.includes(acrOf(id === 'password' ? ['pwd'] : [id])))
+    const able = entries.filter((id) => !wanted || wanted.includes(acrOf(expectedAmr(id))))
     return able.length > 0 ? able : entries
   }
 

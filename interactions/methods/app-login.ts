@@ -1,5 +1,12 @@
 import { AppError } from '../../src/base/errors.ts'
-import { appMethods, type Connector, type Identification, type UpstreamResponse, upstreamError } from './connector.ts'
+import {
+  type AppMethod,
+  appMethods,
+  type Connector,
+  type Identification,
+  type UpstreamResponse,
+  upstreamError,
+} from './connector.ts'
 import type { LoginMethod, Registration } from './method.ts'
 import type { Spent } from './spent.ts'
 
@@ -7,6 +14,15 @@ interface Dependencies {
   readonly connectors: readonly Connector[]
   readonly spent: Spent
   readonly registration: { readonly upstream: 'ask' | 'auto' | 'closed'; readonly phone: 'auto' | 'closed' }
+}
+
+/** What each begins with. */
+const begins: Readonly<Record<AppMethod, readonly string[]>> = {
+  wechat_app: ['upstream_code'],
+  wechat_mini_program: ['upstream_code'],
+  qq_app: ['upstream_token', 'upstream_subject'],
+  weibo_app: ['upstream_token', 'upstream_subject'],
+  apple: ['identity_token', 'upstream_code', 'raw_nonce'],
 }
 
 /** What apps bring that is good for one login. */
@@ -26,6 +42,7 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
     const method: LoginMethod<undefined> = {
       id,
       entry: 'login',
+      fields: begins[id],
       async step({ attemptId, input }) {
         const { connector, redeem } = chosen(offers, input['connection'])
         await mark(input, attemptId)

@@ -52,8 +52,15 @@ export interface LoginMethod<State = unknown> {
   readonly id: string
   /** The page it begins with. */
   readonly entry: 'login' | 'register' | 'reset'
+  /** Parameters an app begins it with; absent for one that only pages have. */
+  readonly fields?: readonly string[]
   /** The upstream behind it, when there is one: what the login page needs for its button. */
   readonly connection?: Connector
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */
   step(request: StepRequest<State>): Promise<Step<State>>
+}
+
+/** The `amr` a login by one of our own methods will bring, to tell beforehand which `acr` it reaches. */
+export function expectedAmr(method: string): readonly string[] {
+  return method === 'password' ? ['pwd'] : [method]
 }

@@ -48,6 +48,7 @@ export function oneTapMethod({ vendors, spent, registration }: Dependencies): Lo
   return {
     id: 'one_tap',
     entry: 'login',
+    fields: ['vendor', 'carrier_token'],
     async step({ input }) {
       const name = required(input, 'vendor')
       const vendor = vendors.find((each) => each.vendor === name)

@@ -8,6 +8,7 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
   return {
     id: 'password',
     entry: 'login',
+    fields: ['identifier', 'password'],
     async step({ input, ip }) {
       const { identifier: typed, password } = input
       if (typed === undefined && password === undefined) {

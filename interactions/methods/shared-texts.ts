@@ -1,11 +1,9 @@
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
+import type { Sealing } from '../../src/store/seal.ts'
 import type { SharedTexts } from './connector.ts'
 
-interface Dependencies {
+interface Dependencies extends Sealing {
   readonly store: EphemeralStore
-  readonly mac: (text: string) => string
-  readonly seal: (plaintext: string) => string
-  readonly open: (sealed: string) => string
 }
 
 /** Texts shared by every process through the store. SECURITY: sealed there, because whoever has such a token calls as we do. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import type { AuthorizationParams } from '../../src/oidc/issue.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
+import type { Sealing } from '../../src/store/seal.ts'
 
 /** Somebody whose login needs no further proof, only an answer. */
 export interface ProvedLogin {
@@ -37,12 +38,9 @@ export interface AuthSession {
   readonly expiresAt: number
 }
 
-interface Dependencies {
+interface Dependencies extends Sealing {
   readonly store: EphemeralStore
   readonly clock: Clock
-  readonly mac: (text: string) => string
-  readonly seal: (plaintext: string) => string
-  readonly open: (sealed: string) => string
 }
 
 const bytes = 32

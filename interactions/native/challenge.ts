@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Client } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import { displayable } from '../../src/accounts/profile.ts'
+import { documentVersion } from '../../src/base/document.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { requiresPhone } from '../../src/oidc/client-schema.ts'
@@ -121,9 +122,8 @@ export class Challenge {
 
   /** An `auth_session` for an app whose tokens need an answer of the person before they go on. */
   async reopen({ clientId, jkt, ...proved }: WaitingLogin): Promise<string> {
-    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], sendsLeft: 0, uses: 0 }
-    const expiresAt = this.#deps.options.nowMs() + underWayMs
-    return this.#deps.sessions.keep({ ...begun, userId: proved.userId, proved, expiresAt })
+    const begun = this.#begin({ clientId }, jkt)
+    return this.#deps.sessions.keep({ ...begun, userId: proved.userId, proved })
   }
 
   /** What has to be agreed to, for the app to show. */
@@ -213,17 +213,11 @@ export class Challenge {
     const about = { method, device: deviceName, ip: request.ip, agreements: agreed }
     if (session.proved) issuer.end(session.proved.grantId)
     const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
-    const kept: AuthSession = {
-      ...{
-        clientId: client.clientId,
-        jkt,
-        attemptId: newAttemptId(),
-        userId,
-        deviceName,
-        agreed,
-        sendsLeft: 0,
-        uses: 0,
-      },
+    const kept = {
+      ...this.#begin(client, jkt),
+      userId,
+      deviceName,
+      agreed,
       expiresAt: options.nowMs() + options.keptMs,
     }
     return { code, isNew, authSession: await sessions.keep(kept) }
@@ -244,9 +238,7 @@ export class Challenge {
     if (error.code === 'login.other_user') return steps.login()
     if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
     if (isCarrierFailure(error)) return steps.login(undefined, ['one_tap'])
-    const current = await attempts.current(session.attemptId, request.fields['method'])
-    if (current?.ask.view !== 'code') return undefined
-    return steps.otp(current.method, current.ask, error.params['triesLeft'] as number | undefined)
+    return steps.awaited(await attempts.current(session.attemptId, request.fields['method']), error)
   }
 
   async #methodOf({ fields }: ChallengeRequest, session: AuthSession): Promise<string | undefined> {
@@ -255,18 +247,18 @@ export class Challenge {
     return (await this.#deps.attempts.current(session.attemptId))?.method ?? 'sms'
   }
 
-  #begin({ clientId }: Client, jkt: string | undefined): AuthSession {
+  #begin({ clientId }: Pick<Client, 'clientId'>, jkt: string | undefined): AuthSession {
     const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], sendsLeft: 0, uses: 0 }
     return { ...begun, expiresAt: this.#deps.options.nowMs() + underWayMs }
   }
 
   #agreedBy(given: string | undefined, { agreed }: AuthSession): readonly string[] {
-    const known = new Set(this.#deps.options.agreements.map(({ id, version }) => `${id}@${version}`))
+    const known = new Set(this.#deps.options.agreements.map(documentVersion))
     return [...new Set([...agreed, ...(given?.split(' ') ?? [])])].filter((each) => known.has(each))
   }
 
   #hasAgreed(agreed: readonly string[]): boolean {
-    return this.#deps.options.agreements.every(({ id, version }) => agreed.includes(`${id}@${version}`))
+    return this.#deps.options.agreements.every((each) => agreed.includes(documentVersion(each)))
   }
 }
 

@@ -12,7 +12,7 @@ import type { Visit } from '../methods/connector.ts'
 import type { Input } from '../methods/method.ts'
 import type { RequestState } from '../request-state.ts'
 import type { NextStep } from './answers.ts'
-import { answer, refusalOf, type Words } from './refusal.ts'
+import { answer, furtherStep, refusalOf, type Words } from './refusal.ts'
 import { impliedMethod, type nativeSteps } from './steps.ts'
 
 interface Dependencies {
@@ -73,7 +73,7 @@ export class OwnIdentities {
       }
       const step = await this.#deps.steps.of(outcome)
       if (!step) throw new AppError('attempt.method_unknown')
-      answer(ctx, 400, { error: 'insufficient_authorization', error_description: 'a further step is needed', ...step })
+      answer(ctx, 400, { ...furtherStep, ...step })
     } catch (error) {
       const { status, body } = refusalOf(ctx, error, options.words)
       answer(ctx, status, { ...body, ...(await this.#stepAfter(error, attemptId, method)) })
@@ -98,9 +98,7 @@ export class OwnIdentities {
 
   async #stepAfter(error: unknown, attemptId: string, method: string): Promise<NextStep | undefined> {
     if (!(error instanceof AppError) || !error.code.startsWith('otp.')) return undefined
-    const current = await this.#deps.bindings.attempts.current(attemptId, method)
-    if (current?.ask.view !== 'code') return undefined
-    return this.#deps.steps.otp(current.method, current.ask, error.params['triesLeft'] as number | undefined)
+    return this.#deps.steps.awaited(await this.#deps.bindings.attempts.current(attemptId, method), error)
   }
 
   async #shown(account: Account) {

@@ -41,6 +41,12 @@ export function refusalOf(ctx: Context, error: unknown, words: Words): Refusal {
   return { status: known.status, body }
 }
 
+/** How an answer begins that asks for more, which is no failure. */
+export const furtherStep = {
+  error: 'insufficient_authorization',
+  error_description: 'a further step is needed',
+} as const
+
 /** Answers with JSON that no cache may keep. */
 export function answer(ctx: Context, status: number, body: object): void {
   ctx.status = status

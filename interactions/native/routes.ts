@@ -10,7 +10,7 @@ import type { RequestState } from '../request-state.ts'
 import type { Challenge, ChallengeAnswer } from './challenge.ts'
 import type { OwnIdentities } from './identities.ts'
 import { openapi } from './openapi.ts'
-import { answer, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
+import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
 
 /** How a request proves what it is beside its body. */
 export interface Proofs {
@@ -83,7 +83,7 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
     if (result.error === undefined) {
       return {
         status: 400,
-        body: { error: 'insufficient_authorization', error_description: 'a further step is needed' },
+        body: furtherStep,
       }
     }
     const refusal = refusalOf(ctx, result.error, words)

@@ -3,7 +3,7 @@ import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { acrOf } from '../../src/oidc/policy.ts'
 import { maskedLabel } from '../labels.ts'
-import type { Ask } from '../methods/method.ts'
+import { type Ask, expectedAmr } from '../methods/method.ts'
 import { otpSeconds } from '../methods/otp.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { Outcome } from '../outcome.ts'
@@ -15,30 +15,20 @@ interface Dependencies {
   readonly nowMs: () => number
 }
 
-/** What each method begins with. */
-const fields: Readonly<Record<string, readonly string[]>> = {
-  sms: ['phone'],
-  email: ['identifier'],
-  password: ['identifier', 'password'],
-  one_tap: ['vendor', 'carrier_token'],
-  wechat_app: ['upstream_code'],
-  wechat_mini_program: ['upstream_code'],
-  qq_app: ['upstream_token', 'upstream_subject'],
-  weibo_app: ['upstream_token', 'upstream_subject'],
-  apple: ['identity_token', 'upstream_code', 'raw_nonce'],
-}
-
 const provesPhone = ['one_tap', 'sms']
 
 /** The steps of an attempt in the words of the challenge endpoint. */
 export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
   const offer = (ids: readonly string[]) =>
-    ids.filter((id) => methods.has(id)).map((method) => ({ method, fields: [...(fields[method] ?? [])] }))
+    ids.flatMap((id) => {
+      const method = methods.get(id)
+      return method ? [{ method: id, fields: [...(method.fields ?? [])] }] : []
+    })
 
   /** Any of the methods, or those that reach a wanted `acr`. SMS comes first: it works on every phone. */
   function login(wanted?: readonly string[], except: readonly string[] = []): NextStep {
     const ids = ['sms', ...[...methods.keys()].filter((id) => id !== 'sms')].filter((id) => !except.includes(id))
-    const able = wanted ? ids.filter((id) => wanted.includes(acrOf(amrOf(id)))) : ids
+    const able = wanted ? ids.filter((id) => wanted.includes(acrOf(expectedAmr(id)))) : ids
     return { step: 'login', methods: offer(able), ...(wanted ? { acr_values: wanted.join(' ') } : {}) }
   }
 
@@ -53,6 +43,12 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
       resend_after: Math.max(0, Math.ceil((ask.resendAt - nowMs()) / 1000)),
       ...(attemptsLeft === undefined ? {} : { attempts_left: attemptsLeft }),
     }
+  }
+
+  /** The code an attempt still waits for after a refusal; undefined when it waits for none. */
+  function awaited(current: { method: string; ask: Ask } | undefined, { params }: AppError): NextStep | undefined {
+    if (current?.ask.view !== 'code') return undefined
+    return otp(current.method, current.ask, params['triesLeft'] as number | undefined)
   }
 
   /** The step an outcome asks for; undefined for one that asks for none. */
@@ -83,12 +79,7 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
     return accounts.flatMap((account) => (account ? [{ label: maskedLabel(account) }] : []))
   }
 
-  return { of, login, otp }
-}
-
-/** The `amr` a method of an app would bring. */
-function amrOf(id: string): readonly string[] {
-  return id === 'password' ? ['pwd'] : [id]
+  return { of, login, awaited }
 }
 
 /** The method a request means that names none: what it brings tells. */

@@ -78,6 +78,22 @@ export function digest(text: string): string {
   return hash('sha256', text, 'base64url')
 }
 
+/** What a part needs that keeps sealed values under digests of their names. */
+export interface Sealing {
+  readonly mac: (text: string) => string
+  readonly seal: (plaintext: string) => string
+  readonly open: (sealed: string) => string
+}
+
+/** A sealer held to one purpose: what is sealed for another does not open. */
+export function sealing(sealer: Sealer, purpose: string): Sealing {
+  return {
+    mac: (text) => sealer.mac(purpose, text),
+    seal: (plaintext) => sealer.seal(plaintext, purpose),
+    open: (sealed) => sealer.open(sealed, purpose),
+  }
+}
+
 interface Ring {
   readonly id: string
   /** An object and not bytes, which OpenSSL would import again for every value at five times the cost. */

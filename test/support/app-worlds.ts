@@ -16,7 +16,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { httpClient } from '../../src/base/http.ts'
 import { Secret } from '../../src/base/secret.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
-import { sealer } from '../../src/store/seal.ts'
+import { sealer, sealing } from '../../src/store/seal.ts'
 
 /** Walked by `walkTo`. */
 export const clock = () => Date.now()
@@ -31,14 +31,12 @@ const key = new Secret(randomBytes(32).toString('base64url'))
 
 /** What the methods of a process keep in the store it shares with others. */
 export function kept(store: EphemeralStore): { readonly shared: SharedTexts; readonly spent: Spent } {
-  const sealing = sealer({ keys: [key] })
+  const sealed = sealer({ keys: [key] })
   const shared = sharedTexts({
     store,
-    mac: (text) => sealing.mac('shared', text),
-    seal: (text) => sealing.seal(text, 'shared'),
-    open: (sealed) => sealing.open(sealed, 'shared'),
+    ...sealing(sealed, 'shared'),
   })
-  return { shared, spent: spent({ store, mac: (text) => sealing.mac('spent', text) }) }
+  return { shared, spent: spent({ store, mac: (text) => sealed.mac('spent', text) }) }
 }
 
 interface Process extends ReturnType<typeof kept> {
