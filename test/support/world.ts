@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openSandbox } from '../../sandbox/sandbox.ts'
 import { type App, buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -37,6 +38,11 @@ export interface World {
   visitor(): Visitor
   /** The newest code sent to a number or address. */
   otp(to: string): Promise<string>
+  /**
+   * Acts, and answers the code that this sends in the background: a page that waited for the message to leave would tell
+   * that there is an account, so an older code may still be the newest when it is up.
+   */
+  otpAfter(to: string, act: () => Promise<unknown>): Promise<string>
   /** Registers clients and resources as `clients apply` would. */
   register(registered: {
     clients?: readonly (Record<string, unknown> & { client_id: string; secret?: string })[]
@@ -89,6 +95,14 @@ export async function openWorld({
   })
   await app.listen()
 
+  async function newest(to: string): Promise<{ otp: string; at: string } | undefined> {
+    const response = await fetch(`http://localhost:${port}/sandbox/outbox?to=${encodeURIComponent(to)}`, {
+      headers: { accept: 'application/json' },
+    })
+    const [message] = (await response.json()) as { otp: string; at: string }[]
+    return message
+  }
+
   return {
     app,
     issuer,
@@ -98,12 +112,20 @@ export async function openWorld({
     log,
     visitor: () => new Visitor(issuer, port),
     async otp(to) {
-      const response = await fetch(`http://localhost:${port}/sandbox/outbox?to=${encodeURIComponent(to)}`, {
-        headers: { accept: 'application/json' },
-      })
-      const [newest] = (await response.json()) as { otp: string }[]
-      if (!newest) throw new Error(`nothing was sent to ${to}`)
-      return newest.otp
+      const message = await newest(to)
+      if (!message) throw new Error(`nothing was sent to ${to}`)
+      return message.otp
+    },
+    async otpAfter(to, act) {
+      const before = await newest(to)
+      await act()
+      const deadline = Date.now() + 15_000
+      for (;;) {
+        const message = await newest(to)
+        if (message && (message.at !== before?.at || message.otp !== before.otp)) return message.otp
+        if (Date.now() > deadline) throw new Error(`nothing new was sent to ${to}`)
+        await delay(20)
+      }
     },
     async register({ clients = [], resources = [] }) {
       const { sealer } = app.core
