@@ -2,12 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
 import { heldGrantsText } from './endings.ts'
-import type { SignIn } from './issue.ts'
 import { durableModels } from './records.ts'
+import type { SignIn } from './sign-in.ts'
 
 /** Somewhere a user is signed in, and what ends when they sign out there. */
 export interface Device {
-  /** A browser with the apps in it, or an app that stays signed in on its own. */
+  /** A browser with the apps that end with it, or an app that stays signed in on its own. */
   readonly kind: 'session' | 'grant'
   readonly id: string
   readonly clientIds: readonly string[]
@@ -79,8 +79,7 @@ const use = (row: string) => `coalesce(cast(extract(epoch from ${row}.used_at) a
 const listText = `
   with ${heldGrantsText('session.user_id = :userId and session.expires_at > :now')}, listed as (
     select 'session' as kind, s.uid as id, s.about, ${number('s', 'loginTs')} as created, ${use('s')} as used, s.expires_at,
-      (select jsonb_agg(client order by client)
-        from jsonb_object_keys(coalesce(cast(s.payload as jsonb) -> 'authorizations', '{}')) client) as clients
+      (select jsonb_agg(client_id order by client_id) from held where uid = s.uid and ends_with_session) as clients
     from oidc_records s
     where s.model = ${Session} and s.user_id = :userId and s.expires_at > :now
       and cast(s.payload as jsonb) -> 'loginTs' is not null

@@ -1,18 +1,28 @@
-import type { Grant, KoaContextWithOIDC } from 'oidc-provider'
+import type { DeviceCode, Grant, KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { grantMarginSeconds, grantSeconds } from './lifetimes.ts'
+import { deviceName, type SignIn } from './sign-in.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+interface Dependencies {
+  readonly policies: ClientPolicies
+  readonly units: UnitOfWork
+  readonly clock: Clock
+}
 
 /**
  * The grant of this browser session for this client. For our own clients whatever the request names is granted without asking;
  * for others only what a person agreed to. A grant that would end before the tokens it carries is prolonged, at most once a day,
- * because a refresh token dies with its grant. A grant of another account is not used.
+ * because a refresh token dies with its grant. A grant of another account is not used. A device that shows a code has a grant of its
+ * own, so that it can be signed out alone.
  */
-export function existingGrant({ policies, clock }: { policies: ClientPolicies; clock: Clock }) {
+export function existingGrant({ policies, units, clock }: Dependencies) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
-    const { client, account, session, params, result, provider } = ctx.oidc
+    const { client, account, session, params, result, provider, entities } = ctx.oidc
     if (!client || !account || !session) return undefined
-    const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId)
+    const agreed = result?.consent?.grantId
+    const grantId = agreed ?? (entities.DeviceCode ? undefined : session.grantIdFor(client.clientId))
     const found = grantId ? await provider.Grant.find(grantId) : undefined
     const mine = found?.accountId === account.accountId && found.clientId === client.clientId ? found : undefined
     const isFirstParty = policies.isFirstParty(client)
@@ -21,12 +31,20 @@ export function existingGrant({ policies, clock }: { policies: ClientPolicies; c
     const grant = mine ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
     const changed = isFirstParty && grantRequested(grant, ctx, String(params?.['scope'] ?? ''))
     const wantedExp = epochSeconds(clock) + grantSeconds(policies.lifetimes(client))
-    if (!mine || changed || wantedExp - (grant.exp ?? 0) > grantMarginSeconds) {
+    // What was just agreed to was kept by a page, which does not note where: it is noted here.
+    if (!mine || agreed || changed || wantedExp - (grant.exp ?? 0) > grantMarginSeconds) {
       grant.exp = Math.max(grant.exp ?? 0, wantedExp)
-      await grant.save()
+      const id = await grant.save()
+      if (entities.DeviceCode) units.current()?.describe(id, deviceOf(entities.DeviceCode))
     }
     return grant
   }
+}
+
+/** The device that shows the code, which is not the browser in which somebody allows it. */
+function deviceOf({ deviceInfo }: DeviceCode): Partial<SignIn> {
+  const { ip, ua } = (deviceInfo ?? {}) as { readonly ip?: unknown; readonly ua?: unknown }
+  return { device: typeof ua === 'string' ? deviceName(ua) : undefined, ...(typeof ip === 'string' ? { ip } : {}) }
 }
 
 /** Adds what the request asks for and the grant lacks; true when something was added. */

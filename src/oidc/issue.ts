@@ -6,6 +6,7 @@ import type { ClientPolicies } from './client-policies.ts'
 import { isProtocolScope } from './client-schema.ts'
 import { grantSeconds } from './lifetimes.ts'
 import { acrOf } from './policy.ts'
+import type { SignIn } from './sign-in.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /** Parameters of an authorization request that mean something without a browser, RFC 6749 §4.1.1 and its extensions. */
@@ -45,15 +46,6 @@ export interface NativeLogin {
   readonly jkt?: string | undefined
   /** What the person will know this login by in a list of devices. */
   readonly about: SignIn
-}
-
-/** Where and how somebody signed in, kept beside the grant or the session it made. */
-export interface SignIn {
-  readonly method: string
-  readonly device?: string | undefined
-  readonly ip: string
-  /** `id@version` of what was agreed to. */
-  readonly agreements?: readonly string[]
 }
 
 interface Dependencies {
@@ -140,7 +132,7 @@ export class CodeIssuer {
     if (claimNames.length > 0) grant.addOIDCClaims(claimNames)
     if (resource !== undefined) grant.addResourceScope(resource, resourceScopes.join(' '))
     const grantId = await grant.save()
-    units.current()?.describe(grantId, JSON.stringify(about))
+    units.current()?.describe(grantId, about)
     const code = new AuthorizationCode({
       accountId: userId,
       client,

@@ -103,7 +103,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
     extraParams: { offline: keepOfflineAccess(policies) },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
-    loadExistingGrant: existingGrant({ policies, clock }),
+    loadExistingGrant: existingGrant({ policies, units, clock }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn, why) },
     renderError: pages.error,
     discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },

@@ -6,6 +6,8 @@ interface ReadSession {
   /** When it was last used, to the hour, in seconds since the epoch; null: not since it was made. */
   readonly used: number | null
   readonly payload: Payload
+  /** Who signed in where, JSON. */
+  readonly about?: string | null | undefined
   /** The browser of this request brought its cookie. */
   readonly byCookie: boolean
 }
@@ -36,8 +38,15 @@ export class ReadSessions {
 
   /** Those of this browser that somebody is signed in to. */
   signedIn(): string[] {
-    return [...this.#sessions].flatMap(([uid, { byCookie, payload }]) =>
-      byCookie && payload['accountId'] !== undefined ? uid : [],
-    )
+    return this.#here().map(([uid]) => uid)
+  }
+
+  /** Who signed in to this browser, and where, JSON. */
+  about(): string | undefined {
+    return this.#here().find(([, { about }]) => about)?.[1].about ?? undefined
+  }
+
+  #here(): (readonly [string, ReadSession])[] {
+    return [...this.#sessions].filter(([, { byCookie, payload }]) => byCookie && payload['accountId'] !== undefined)
   }
 }

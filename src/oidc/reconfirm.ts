@@ -1,6 +1,6 @@
 import { errors, type KoaContextWithOIDC, type RefreshToken } from 'oidc-provider'
 import { isId, type UserId } from '../base/ids.ts'
-import type { SignIn } from './issue.ts'
+import type { SignIn } from './sign-in.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /** A login whose tokens wait for an answer of the person. */

@@ -49,6 +49,8 @@ export interface StoredRow {
   readonly uid: string | null
   readonly user_id: string | null
   readonly account: string | null
+  /** Of a session that was read by itself. */
+  readonly about?: string | null
 }
 
 /** A row that lives on until `expiresAt`, in seconds since the epoch, because it was used; never shorter than before. */
@@ -117,11 +119,11 @@ export const statements = {
   },
   session: {
     name: 'oidc_session',
-    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
+    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account, t.about from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
   },
   sessionByUid: {
     name: 'oidc_session_by_uid',
-    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account from oidc_records t where t.uid = $1`,
+    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account, t.about from oidc_records t where t.uid = $1`,
   },
   grant: {
     name: 'oidc_grant',

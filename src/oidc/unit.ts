@@ -16,6 +16,7 @@ import {
   statements,
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
+import { type SignIn, withSignIns } from './sign-in.ts'
 import { hideSuccessor, type Rotation } from './successor.ts'
 import { write } from './writes.ts'
 
@@ -37,6 +38,7 @@ export class Unit {
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #accounts = new Map<string, Account | undefined>()
   readonly #abouts = new Map<string, string>()
+  readonly #signIns = new Map<string, Partial<SignIn>>()
   readonly #inserts = new Map<string, RecordRow>()
   readonly #deletes = new Map<string, readonly [DurableModel, string]>()
   readonly #revokedGrants = new Set<string>()
@@ -103,11 +105,9 @@ export class Unit {
     this.#reads.set(key, Promise.resolve(payload))
   }
 
-  /** Notes who signed in where, beside a grant that is being saved. */
-  describe(grantId: string, about: string): void {
-    const key = `Grant:${grantId}`
-    const row = this.#inserts.get(key)
-    if (row) this.#inserts.set(key, { ...row, about })
+  /** Notes who signed in where, beside a grant that is being saved; it goes before what the session around it says. */
+  describe(grantId: string, about: Partial<SignIn>): void {
+    this.#signIns.set(grantId, about)
   }
 
   /**
@@ -200,7 +200,7 @@ export class Unit {
   async flush(): Promise<boolean> {
     const { model, id } = this.#consumed ?? {}
     const at = epochSeconds(this.#clock)
-    const rows = [...this.#inserts.values()]
+    const rows = withSignIns([...this.#inserts.values()], this.#sessions.values(), this.sessions, this.#signIns)
     const writes = {
       rows,
       at,
@@ -261,6 +261,7 @@ export class Unit {
       id: byCookie ? key : undefined,
       used: row.used,
       payload: payloadOf(row.payload, row.expires),
+      about: row.about,
       byCookie,
     }
     if (row.uid) this.sessions.note(row.uid, read)

@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { formToken } from '../support/account.ts'
 import { runCommand } from '../support/cli.ts'
@@ -26,6 +27,8 @@ async function browser(phone: string, clientId = 'web', scope = 'openid offline_
   const answer = await loginBySms(world, visitor, startLogin(world, clientId, redirectUri, { scope }), phone)
   return { visitor, tokens: await exchange(world, clientId, redirectUri, answer.location) }
 }
+/** The user who is signed in, as the ID token names them. */
+const subOf = ({ tokens }: Signed) => String(decodeJwt(tokens['id_token'] ?? '').sub)
 interface Signed {
   readonly visitor: Visitor
   readonly tokens: Record<string, string>
@@ -95,6 +98,58 @@ describe('the list', () => {
     const { text } = await here.visitor.get(devices)
     expect(text).toMatch(/<bdi>茶铺<\/bdi> IP <bdi>127\.0\.0\.\*<\/bdi>/)
     expect((await (await browser(newPhone())).visitor.get(devices)).text).not.toContain('使用了两次')
+  })
+
+  test('says of apps that came through a browser how and where that was, by single sign-on and by consent too', async () => {
+    const signed = await browser(newPhone())
+    const { visitor } = signed
+    const offline = { scope: 'openid offline_access', prompt: 'consent' }
+    const app = await visitor.follow(
+      await visitor.get(startLogin(world, 'native', 'com.example.app:/callback', offline), { 'user-agent': edge }),
+    )
+    await visitor.follow(await visitor.post(app.url, { choice: 'allow', scope: 'offline_access' }))
+    const third = await visitor.follow(
+      await visitor.get(startLogin(world, 'third', 'https://third.example.com/callback', offline)),
+    )
+    await visitor.follow(await visitor.post(third.url, { choice: 'allow', scope: 'offline_access' }))
+    const grants = await world.database.database.knex('oidc_records').where({ model: 2, user_id: subOf(signed) })
+    expect(grants.map(({ about }) => JSON.parse(about))).toEqual(
+      Array.from({ length: 3 }, () => expect.objectContaining({ method: 'sms', ip: '127.0.0.1' })),
+    )
+  })
+
+  test('names a device by what asked for the code, and each is signed out alone', async () => {
+    const { visitor } = await browser(newPhone())
+    const television = async (userAgent: string) => {
+      const asked = await fetch(`${world.issuer}/device/auth`, {
+        method: 'POST',
+        headers: { 'user-agent': userAgent },
+        body: new URLSearchParams({ client_id: 'tv', scope: 'openid offline_access' }),
+      })
+      const { device_code, user_code } = (await asked.json()) as { device_code: string; user_code: string }
+      const xsrf = (page: Answer) => /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
+      const form = await visitor.get('/device')
+      const shown = await visitor.post('/device', { xsrf: xsrf(form), user_code })
+      await visitor.follow(
+        await visitor.post('/device', { xsrf: xsrf(shown), user_code, confirm: 'yes' }, { 'user-agent': edge }),
+      )
+      const grant_type = 'urn:ietf:params:oauth:grant-type:device_code'
+      return (await token(world, { grant_type, client_id: 'tv', device_code })).body
+    }
+    const first = await television('Mozilla/5.0 (Linux; Android 12; TV) Chrome/110.0 Safari/537.36')
+    const second = await television('tv-app/1.0')
+    const page = await visitor.get(devices)
+    const entries = page.text.split('<li').filter((entry) => entry.includes('应用 <bdi>客厅电视'))
+    expect(entries).toHaveLength(2)
+    const [android, unnamed] = entries.toSorted((entry) => (entry.includes('Chrome · Android') ? -1 : 1))
+    expect(page.text).not.toMatch(/已登录的应用[^\n]*客厅电视/)
+    expect(android).toContain('Chrome · Android')
+    expect(unnamed).not.toMatch(/Edge|Chrome/)
+    expect(android).toContain('短信验证码')
+    const [value = ''] = values({ text: android } as Answer)
+    expect((await press(visitor, { device: value })).status).toBe(200)
+    expect((await refresh(first, 'tv')).status).toBe(400)
+    expect((await refresh(second, 'tv')).status).toBe(200)
   })
 
   test('what a web app keeps for offline use is listed on its own once its session is gone', async () => {
@@ -169,8 +224,7 @@ describe('signing out', () => {
     const [mine, theirs] = [await browser(newPhone()), await browser(newPhone())]
     const { uid } = await world.database.database
       .knex('oidc_records')
-      .where({ model: 1 })
-      .orderByRaw('ctid desc')
+      .where({ model: 1, user_id: subOf(theirs) })
       .first('uid')
     expect(values(await theirs.visitor.get(devices))).toEqual([])
     walkTo(3600_000)
@@ -185,13 +239,9 @@ describe('signing out', () => {
   })
 
   test('in the middle of an authorization: the session is gone, and no grant is left behind', async () => {
-    const { visitor } = await browser(newPhone())
+    const signed = await browser(newPhone())
+    const [visitor, userId] = [signed.visitor, subOf(signed)]
     const { database } = world.app.core
-    const { user_id: userId } = await database
-      .knex('oidc_records')
-      .where({ model: 1 })
-      .orderByRaw('ctid desc')
-      .first('user_id')
     const { commitQuery } = database
     let isFirst = true
     database.commitQuery = async (statement) => {
