@@ -24,8 +24,11 @@ export interface ClientPolicies {
   resourceServer(resource: string, client: Client): ResourceServer
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
-  /** True when the client may look into tokens of others: it authenticates, and is ours or an API nobody logs in to. */
-  mayIntrospect(client: Client, tokenClientId: string | undefined): boolean
+  /**
+   * True when the client may look into a token (RFC 7662 §4): its own; where the resource names who may, as one of those; else when it
+   * authenticates, and is ours or an API nobody logs in to.
+   */
+  mayIntrospect(client: Client, token: { readonly clientId?: string | undefined; readonly aud?: unknown }): boolean
 }
 
 export function clientPolicies({
@@ -89,9 +92,11 @@ export function clientPolicies({
       const listed = (client['allowed_origins'] as readonly string[] | undefined) ?? []
       return [...listed, ...(client.redirectUris ?? [])].some((uri) => URL.parse(uri)?.origin === origin)
     },
-    mayIntrospect(client, tokenClientId) {
-      if (tokenClientId === client.clientId) return true
+    mayIntrospect(client, { clientId, aud }) {
+      if (clientId === client.clientId) return true
       if (client.clientAuthMethod === 'none') return false
+      const named = resources.get(String(aud))?.access_token.introspected_by
+      if (named) return named.includes(client.clientId)
       return isFirstParty(client) || (client.redirectUris ?? []).length === 0
     },
   }

@@ -141,7 +141,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       dPoP: { enabled: true, nonceSecret: sealer.derive('dpop_nonce') },
       introspection: {
         enabled: true,
-        allowedPolicy: (_, client, token) => policies.mayIntrospect(client, token.clientId),
+        allowedPolicy: (_, client, token) => policies.mayIntrospect(client, token),
       },
       revocation: {
         enabled: true,

@@ -53,8 +53,30 @@ export function catalogProblems(
       found.push(problem(['require_phone'], 'nobody could prove a number: login.methods has no sms'))
     }
   }
-  found.push(...pairProblems({ resources, clients }, catalog, { prune, lifetimes }))
+  found.push(
+    ...askerProblems({ resources, clients }, catalog, prune),
+    ...pairProblems({ resources, clients }, catalog, { prune, lifetimes }),
+  )
   return prune ? found : [...found, ...lostScopes({ resources, clients }, catalog, scopes)]
+}
+
+/** Who shall introspect a resource's tokens has to be there, and to authenticate. */
+function askerProblems(
+  { resources, clients }: Pick<Seeds, 'resources' | 'clients'>,
+  catalog: Catalog,
+  prune: boolean,
+): SeedProblem[] {
+  const registered = prune ? [] : [...catalog.clients.values()].map(({ seed }) => seed)
+  const known = new Map([...registered, ...clients.map(({ seed }) => seed)].map((seed) => [seed.client_id, seed]))
+  return resources.flatMap(({ seed, problem }) =>
+    (seed.access_token.introspected_by ?? []).flatMap((clientId) => {
+      const path = ['access_token', 'introspected_by']
+      const client = known.get(clientId)
+      if (!client) return [problem(path, `no such client is registered${meant(clientId, known.keys())}`)]
+      if (client.token_endpoint_auth_method !== 'none') return []
+      return [problem(path, `${clientId} has token_endpoint_auth_method none, so that anybody could ask in its name`)]
+    }),
+  )
 }
 
 /** What is wrong between one client and one resource whose tokens it may get. */

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { backendAuth, clients, redirectUri } from '../support/clients.ts'
+import { backendAuth, backendSecret, clients, redirectUri } from '../support/clients.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
@@ -20,11 +20,21 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     world = await openWorld({ stores })
     await world.register({
       resources: [
-        { resource: legacy, scopes: ['orders:read'], access_token: { format: 'opaque', sliding } },
+        {
+          resource: legacy,
+          scopes: ['orders:read'],
+          access_token: { format: 'opaque', sliding, introspected_by: ['backend'] },
+        },
         { resource: 'https://fixed.example.com', scopes: ['fixed'], access_token: { format: 'opaque', ttl: '30m' } },
       ],
       clients: [
         ...clients.filter(({ client_id }) => client_id === 'backend'),
+        {
+          client_id: 'other-api',
+          secret: backendSecret,
+          token_endpoint_auth_method: 'client_secret_post',
+          grant_types: ['client_credentials'],
+        },
         {
           ...ours,
           client_id: 'sliding',
@@ -149,15 +159,22 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
 
     test('slides for nobody who may not look at it', async () => {
       const { tokens } = await loggedIn('sliding')
+      visitor = world.visitor()
+      const { tokens: forOne } = await loggedIn('days', forLegacy)
       const rows = () => world.database.database.knex('oidc_records').max('expires_at').where({ model: 5 }).first()
       walkTo(20 * minute * 1000)
       const before = await rows()
-      const response = await fetch(`${world.issuer}/token/introspection`, {
-        method: 'POST',
-        body: new URLSearchParams({ client_id: 'days', token: tokens['access_token'] ?? '' }),
-      })
-      expect(await response.json()).toEqual({ active: false })
+      const ask = async (token = '', more: Record<string, string>) => {
+        const body = new URLSearchParams({ token, ...more })
+        return (await fetch(`${world.issuer}/token/introspection`, { method: 'POST', body })).json()
+      }
+      const otherApi = { client_id: 'other-api', client_secret: backendSecret }
+      expect(await ask(tokens['access_token'], { client_id: 'days' })).toEqual({ active: false })
+      expect(await ask(forOne['access_token'], { client_id: 'sliding' })).toEqual({ active: false })
+      expect(await ask(forOne['access_token'], otherApi)).toEqual({ active: false })
       expect(await rows()).toEqual(before)
+      expect(await ask(forOne['access_token'], { client_id: 'days' })).toMatchObject({ active: true })
+      expect(await introspect(forOne['access_token'])).toMatchObject({ active: true })
     })
 
     test('is still one after 20 introspections at once, and revoked it stays', async () => {

@@ -333,9 +333,31 @@ describe('against what is registered', () => {
       '{ claims: [phone_number, nick_name] }',
       'claims[1]: expected nickname, picture, phone_number',
     ],
+    [
+      'askers for a JWT',
+      '{ introspected_by: [api] }',
+      'introspected_by: is only for format: opaque; nobody is asked about a JWT',
+    ],
+    ['no askers', '{ format: opaque, introspected_by: [] }', 'introspected_by: names nobody; leave it out instead'],
   ])('access tokens with %s are refused', (_, settings, message) => {
     const text = `resources:\n  - resource: https://api.example.com\n    access_token: ${settings}\n`
     expect(problemsOf(text)).toEqual([expect.stringContaining(`seed.yaml:3: resources[0].access_token.${message}`)])
+  })
+
+  test('only clients that are there and authenticate are named for introspection', () => {
+    const text = `resources:
+  - resource: https://legacy.example.com
+    access_token: { format: opaque, introspected_by: [backend, wep, web] }
+`
+    const backend = { client_id: 'backend', client_secret: { generate: true }, grant_types: ['client_credentials'] }
+    const catalog = catalogOf({ clients: [backend] })
+    const asker = 'seed.yaml:3: resources[0].access_token.introspected_by: '
+    const web = client('    redirect_uris: [https://a.example.com/cb]\n')
+    expect(lines(text + web, catalog)).toEqual([
+      `${asker}no such client is registered; did you mean web?`,
+      `${asker}web has token_endpoint_auth_method none, so that anybody could ask in its name`,
+    ])
+    expect(lines(text + web, catalog, true)[0]).toBe(`${asker}no such client is registered`)
   })
 
   test('identities go into the tokens of an API that only our own clients ask for', () => {
