@@ -32,6 +32,8 @@ export interface RecordRow {
 
 /** A row as the statements read it, with its grant and session. Times are seconds since the epoch. */
 export interface StoredRow {
+  /** What it was looked up by. */
+  readonly key: string
   readonly model: number
   readonly payload: string
   readonly expires: number
@@ -105,30 +107,42 @@ const related = `
 /** How old the noted use of a session may be before it is noted again, where the session gains nothing by it. */
 export const usedPrecisionSeconds = 3600
 
-/** Every statement of the protocol's hot path, by the name it is prepared under. */
-export const statements = {
+const sessionColumns = `t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id,
+  ${accountJson('t.user_id')} as account, t.about from oidc_records t`
+
+/** How rows are looked up on the protocol's hot path, many values at once, by the name each statement is prepared under. */
+export const lookUps = {
   /** A bearer value of any token model with its grant, session and account: one read for a whole token request. */
-  token: { name: 'oidc_token', text: `select ${related} where t.model in (${tokenModels}) and t.id = $1` },
+  token: {
+    name: 'oidc_token',
+    text: `select t.id as key, ${related} where t.model in (${tokenModels}) and t.id = any($1::text[])`,
+  },
   deviceCode: {
     name: 'oidc_device_code',
-    text: `select ${related} where t.model = ${durableModels.DeviceCode} and t.id = $1`,
+    text: `select t.id as key, ${related} where t.model = ${durableModels.DeviceCode} and t.id = any($1::text[])`,
   },
   userCode: {
     name: 'oidc_user_code',
-    text: `select ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = $1`,
+    text: `select t.user_code as key, ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = any($1::text[])`,
   },
   session: {
     name: 'oidc_session',
-    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account, t.about from oidc_records t where t.model = ${durableModels.Session} and t.id = $1`,
+    text: `select t.id as key, ${sessionColumns} where t.model = ${durableModels.Session} and t.id = any($1::text[])`,
   },
   sessionByUid: {
     name: 'oidc_session_by_uid',
-    text: `select t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id, ${accountJson('t.user_id')} as account, t.about from oidc_records t where t.uid = $1`,
+    text: `select t.uid as key, ${sessionColumns} where t.uid = any($1::text[])`,
   },
   grant: {
     name: 'oidc_grant',
-    text: `select t.payload, ${seconds('t.expires_at')} as expires from oidc_records t where t.model = ${durableModels.Grant} and t.id = $1`,
+    text: `select t.id as key, t.payload, ${seconds('t.expires_at')} as expires from oidc_records t where t.model = ${durableModels.Grant} and t.id = any($1::text[])`,
   },
+} as const
+
+export type LookUp = keyof typeof lookUps
+
+/** Every other statement of the hot path. */
+export const statements = {
   /** What became of a refresh token. */
   rotation: {
     name: 'oidc_rotation',
@@ -142,6 +156,7 @@ export const statements = {
   insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
   /** What replaces a value is inserted only if that was still unused. */
   consume: { name: 'oidc_consume', text: consumeText() },
+  consumeMany: { name: 'oidc_consume_many', text: consumeManyText() },
   /** A whole request in one statement: nothing is inserted unless the value to consume was still unused. */
   commit: { name: 'oidc_commit', text: commitText() },
 } as const
@@ -156,11 +171,12 @@ function slideText({ at, first }: { readonly at: number; readonly first: number 
       or o.model = ${durableModels.Session} and coalesce(o.used_at, '-infinity') <= to_timestamp($${at} - ${usedPrecisionSeconds})) ${where}`
 }
 
-function insertText(where: string): string {
+/** With `parts`, $11 says of each row which part of a group it belongs to. */
+function insertText(where: string, parts = false): string {
   return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about)
     select m, i, p, g, u, c, s, a, to_timestamp(e), b
-    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[], $10::text[])
-      as x(m, i, p, g, u, c, s, a, e, b) ${where}`
+    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[], $10::text[]${parts ? ', $11::int[]' : ''})
+      as x(m, i, p, g, u, c, s, a, e, b${parts ? ', part' : ''}) ${where}`
 }
 
 function onConflict(): string {
@@ -182,6 +198,27 @@ function consumeText(): string {
       ${insertText('where exists (select 1 from consumed)')} ${onConflict()}
     )
     select exists (select 1 from consumed) as allowed`
+}
+
+/**
+ * `consume` of many requests, each by itself; answers the parts that were carried out. A value that somebody else holds a lock on is
+ * left out, so that no request waits for what another is about.
+ */
+function consumeManyText(): string {
+  return `with wanted as (
+      select * from unnest($12::smallint[], $13::text[], $14::text[], $15::float8[]) with ordinality
+        as w(model, id, successor, at, part)
+    ), free as (
+      select o.model, o.id from oidc_records o join wanted w on w.model = o.model and w.id = o.id
+      where o.consumed_at is null for no key update of o skip locked
+    ), consumed as (
+      update oidc_records o set consumed_at = to_timestamp(w.at), successor = w.successor
+      from wanted w join free f on f.model = w.model and f.id = w.id
+      where o.model = f.model and o.id = f.id returning w.part
+    ), inserted as (
+      ${insertText('where x.part in (select part from consumed)', true)} ${onConflict()}
+    )
+    select part::int as part from consumed`
 }
 
 function commitText(): string {

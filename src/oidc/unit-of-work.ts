@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { insertGroups } from './insert-groups.ts'
+import { recordGroups } from './groups.ts'
 import { Unit, type UnitDependencies } from './unit.ts'
 
 export interface UnitOfWork {
@@ -10,13 +10,13 @@ export interface UnitOfWork {
 }
 
 /** Where the adapter finds the unit of the request it is called in. */
-export function unitOfWork(dependencies: Omit<UnitDependencies, 'insert'>): UnitOfWork {
-  const insert = insertGroups(dependencies)
+export function unitOfWork(dependencies: Omit<UnitDependencies, 'groups'>): UnitOfWork {
+  const groups = recordGroups(dependencies)
   const storage = new AsyncLocalStorage<Unit>()
   return {
     current: () => storage.getStore(),
     async run(work) {
-      const unit = new Unit({ ...dependencies, insert })
+      const unit = new Unit({ ...dependencies, groups })
       await storage.run(unit, () => work(unit))
       return unit.flush()
     },

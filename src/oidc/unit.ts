@@ -2,10 +2,12 @@ import { accountFromJson } from '../accounts/account-json.ts'
 import type { Account } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { Database } from '../store/postgres.ts'
+import type { Groups } from './groups.ts'
 import { ReadSessions } from './read-sessions.ts'
 import {
   type DurableModel,
   durableModels,
+  type LookUp,
   type Payload,
   payloadOf,
   type RecordRow,
@@ -23,8 +25,7 @@ import { write } from './writes.ts'
 export interface UnitDependencies {
   readonly database: Database
   readonly clock: Clock
-  /** Inserts rows and resolves when they are committed. */
-  readonly insert: (rows: readonly RecordRow[]) => Promise<void>
+  readonly groups: Groups
 }
 
 /**
@@ -34,7 +35,7 @@ export interface UnitDependencies {
 export class Unit {
   readonly #database: Database
   readonly #clock: Clock
-  readonly #insert: UnitDependencies['insert']
+  readonly #groups: Groups
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #accounts = new Map<string, Account | undefined>()
   readonly #abouts = new Map<string, string>()
@@ -52,7 +53,7 @@ export class Unit {
   constructor(dependencies: UnitDependencies) {
     this.#database = dependencies.database
     this.#clock = dependencies.clock
-    this.#insert = dependencies.insert
+    this.#groups = dependencies.groups
   }
 
   /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
@@ -71,15 +72,15 @@ export class Unit {
     if (known) return known
     switch (model) {
       case 'Session':
-        return this.#remember(model, id, this.#readSession(statements.session, id, value))
+        return this.#remember(model, id, this.#readSession('session', id, value))
       case 'Grant':
         return this.#remember(
           model,
           id,
-          this.#query(statements.grant, id).then((row) => row && payloadOf(row.payload, row.expires)),
+          this.#read('grant', id).then((row) => row && payloadOf(row.payload, row.expires)),
         )
       case 'DeviceCode':
-        return this.#remember(model, id, this.#readRelated(statements.deviceCode, id))
+        return this.#remember(model, id, this.#readRelated('deviceCode', id))
       default:
         return this.#readToken(model, id)
     }
@@ -89,13 +90,13 @@ export class Unit {
     const key = `uid:${uid}`
     const known = this.#reads.get(key)
     if (known) return known
-    const read = this.#readSession(statements.sessionByUid, uid, undefined)
+    const read = this.#readSession('sessionByUid', uid, undefined)
     this.#reads.set(key, read)
     return read
   }
 
   findDeviceCodeByUserCode(userCode: string): Promise<Payload | undefined> {
-    return this.#readRelated(statements.userCode, userCode)
+    return this.#readRelated('userCode', userCode)
   }
 
   save(row: RecordRow, payload: Payload): void {
@@ -216,7 +217,7 @@ export class Unit {
     const isNothing = !consumed && Object.values(lists).every(({ length }) => length === 0)
     if (isNothing) return true
     this.roundTrips += 1
-    return write({ database: this.#database, insert: this.#insert }, writes)
+    return write({ database: this.#database, groups: this.#groups }, writes)
   }
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
@@ -228,7 +229,7 @@ export class Unit {
 
   /** One read serves every token model, because introspection and revocation ask them one after the other for the same value. */
   #readToken(model: DurableModel, id: string): Promise<Payload | undefined> {
-    const read = this.#query(statements.token, id).then((row) => {
+    const read = this.#read('token', id).then((row) => {
       if (!row) return undefined
       return { model: row.model, payload: this.#related(row) }
     })
@@ -242,17 +243,13 @@ export class Unit {
     return this.#reads.get(`${model}:${id}`) as Promise<Payload | undefined>
   }
 
-  async #readRelated(statement: { name: string; text: string }, id: string): Promise<Payload | undefined> {
-    const row = await this.#query(statement, id)
+  async #readRelated(by: LookUp, value: string): Promise<Payload | undefined> {
+    const row = await this.#read(by, value)
     return row && this.#related(row)
   }
 
-  async #readSession(
-    statement: { name: string; text: string },
-    key: string,
-    jti: string | undefined,
-  ): Promise<Payload | undefined> {
-    const row = await this.#query(statement, key)
+  async #readSession(by: LookUp, key: string, jti: string | undefined): Promise<Payload | undefined> {
+    const row = await this.#read(by, key)
     if (!row) return undefined
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
@@ -288,9 +285,8 @@ export class Unit {
     if (row.user_id) this.#accounts.set(row.user_id, row.account ? accountFromJson(row.account) : undefined)
   }
 
-  async #query(statement: { name: string; text: string }, value: string): Promise<StoredRow | undefined> {
+  #read(by: LookUp, value: string): Promise<StoredRow | undefined> {
     this.roundTrips += 1
-    const { rows } = await this.#database.readQuery<StoredRow>({ ...statement, values: [value] })
-    return rows[0]
+    return this.#groups.read(by, value)
   }
 }

@@ -1,5 +1,6 @@
 import type { Database } from '../store/postgres.ts'
 import { errorCode } from '../store/unavailable.ts'
+import type { Consumed, Groups } from './groups.ts'
 import {
   type DurableModel,
   durableModels,
@@ -16,10 +17,8 @@ export interface Writes {
   readonly rows: readonly RecordRow[]
   /** Seconds since the epoch. */
   readonly at: number
-  /** The value that must still be unused for rows and sessions to be written, and hidden, what replaces it. */
-  readonly consumed:
-    | { readonly model: DurableModel; readonly id: string; readonly successor: string | null }
-    | undefined
+  /** What must still be unused for rows and sessions to be written. */
+  readonly consumed: Consumed | undefined
   readonly deletes: readonly (readonly [DurableModel, string])[]
   readonly revokedGrants: readonly string[]
   readonly sessions: readonly SessionChange[]
@@ -30,48 +29,48 @@ export interface Writes {
 
 interface Dependencies {
   readonly database: Pick<Database, 'commitQuery'>
-  readonly insert: (rows: readonly RecordRow[]) => Promise<void>
+  readonly groups: Pick<Groups, 'insert' | 'consume'>
 }
 
 /**
  * Writes a request's changes at once, with the smallest statement that does; false when the value to consume had been consumed by
  * somebody else or a required session has ended: then no row is inserted and no session changed or prolonged, but what the request deletes or revokes goes all the same.
  */
-export async function write({ database, insert }: Dependencies, writes: Writes): Promise<boolean> {
+export async function write({ database, groups }: Dependencies, writes: Writes): Promise<boolean> {
   const { rows, at, consumed, deletes, revokedGrants, sessions, slides, required } = writes
   const others = deletes.length + revokedGrants.length + sessions.length + slides.length + required.length
   if (others === slides.length && rows.length === 0 && consumed === undefined && slides.length > 0) {
     await undeadlocked(() => database.commitQuery({ ...statements.slide, values: [at, ...slideValues(slides)] }))
     return true
   }
-  if (others === 0 && consumed === undefined) {
-    if (rows.length > 0) await insert(rows)
+  if (others === 0 && consumed) return groups.consume({ consumed, rows, at })
+  if (others === 0) {
+    if (rows.length > 0) await groups.insert(rows)
     return true
   }
   const { model = null, id = null, successor = null } = consumed ?? {}
-  const values = [...insertValues(rows), at, model && durableModels[model], id, successor]
-  const statement =
-    others === 0
-      ? { ...statements.consume, values }
-      : {
-          ...statements.commit,
-          values: [
-            ...values,
-            deletes.map(([deleted]) => durableModels[deleted]),
-            deletes.map(([, deletedId]) => deletedId),
-            revokedGrants,
-            sessions.map((session) => session.uid),
-            sessions.map((session) => session.id),
-            sessions.map((session) => session.payload),
-            sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
-            sessions.map((session) => session.changedAuthorizations),
-            sessions.map((session) => session.expiresAt),
-            sessions.map((session) => session.about ?? null),
-            ...slideValues(slides),
-            required,
-          ],
-        }
-  const { rows: answer } = await undeadlocked(() => database.commitQuery<{ allowed: boolean }>(statement))
+  const values = [
+    ...insertValues(rows),
+    at,
+    model && durableModels[model],
+    id,
+    successor,
+    deletes.map(([deleted]) => durableModels[deleted]),
+    deletes.map(([, deletedId]) => deletedId),
+    revokedGrants,
+    sessions.map((session) => session.uid),
+    sessions.map((session) => session.id),
+    sessions.map((session) => session.payload),
+    sessions.map((session) => JSON.stringify(session.removedAuthorizations)),
+    sessions.map((session) => session.changedAuthorizations),
+    sessions.map((session) => session.expiresAt),
+    sessions.map((session) => session.about ?? null),
+    ...slideValues(slides),
+    required,
+  ]
+  const { rows: answer } = await undeadlocked(() =>
+    database.commitQuery<{ allowed: boolean }>({ ...statements.commit, values }),
+  )
   return answer[0]?.allowed ?? false
 }
 

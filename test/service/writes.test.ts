@@ -1,4 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
+import { recordGroups } from '../../src/oidc/groups.ts'
 import { durableModels } from '../../src/oidc/records.ts'
 import { write } from '../../src/oidc/writes.ts'
 import { createDatabase } from '../support/database.ts'
@@ -16,7 +17,7 @@ test('of two that wait for each other the one that is undone writes all the same
   const nothing = { rows: [], consumed: undefined, deletes: [], revokedGrants: [], sessions: [], required: [] }
   const other = await knex.transaction()
   await other('oidc_records').where({ id: 'b' }).update({ payload: '{"other":1}' })
-  const written = write({ database, insert: async () => {} }, { ...nothing, at: later, slides })
+  const written = write({ database, groups: recordGroups({ database }) }, { ...nothing, at: later, slides })
   const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%n.expires_at%'"
   await expect.poll(async () => (await knex.raw(waiting)).rows.length).toBe(1)
   await other('oidc_records').where({ id: 'a' }).update({ payload: '{"other":1}' })

@@ -1,0 +1,67 @@
+import { AppError } from './errors.ts'
+
+/** Works under way before the next calls wait for company. More would only make the other side switch between them. */
+const mostUnderWay = 2
+
+interface Group<Part, Outcome> {
+  readonly parts: Part[]
+  readonly done: Promise<readonly Outcome[]>
+  start(): void
+}
+
+/**
+ * Does what is asked in one turn of the event loop, and while enough is under way, with one call of `work`, which answers the
+ * outcomes in the order of the parts. When a shared call fails for anything but a store that is away, every part is tried on its
+ * own, so that nobody fails for what another asked.
+ */
+export function inGroups<Part, Outcome>(
+  work: (parts: readonly Part[]) => Promise<readonly Outcome[]>,
+): (part: Part) => Promise<Outcome> {
+  let underWay = 0
+  let waiting: Group<Part, Outcome> | undefined
+
+  function startWaiting(): void {
+    if (underWay >= mostUnderWay) return
+    const group = waiting
+    waiting = undefined
+    group?.start()
+  }
+
+  async function carryOut(parts: readonly Part[]): Promise<readonly Outcome[]> {
+    underWay += 1
+    try {
+      return await work(parts)
+    } catch (error) {
+      if (parts.length === 1 || (error instanceof AppError && error.code === 'server.unavailable')) throw error
+      throw new SharedFailure()
+    } finally {
+      underWay -= 1
+      startWaiting()
+    }
+  }
+
+  function newGroup(): Group<Part, Outcome> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Outcome[]>()
+    const parts: Part[] = []
+    return { parts, done: promise, start: () => void carryOut(parts).then(resolve, reject) }
+  }
+
+  return async (part) => {
+    if (!waiting) {
+      waiting = newGroup()
+      setImmediate(startWaiting)
+    }
+    const { parts, done } = waiting
+    const index = parts.push(part) - 1
+    try {
+      return (await done)[index] as Outcome
+    } catch (error) {
+      if (!(error instanceof SharedFailure)) throw error
+      const [outcome] = await work([part])
+      return outcome as Outcome
+    }
+  }
+}
+
+/** Says to each part of a group that the fault may be another's. */
+class SharedFailure extends Error {}
