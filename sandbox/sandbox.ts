@@ -1,6 +1,7 @@
 import { oneTapOptions } from '../interactions/methods/one-tap.ts'
 import type { Sandbox } from '../src/app.ts'
 import type { Core } from '../src/core.ts'
+import { ownRoutes } from '../src/own-routes.ts'
 import { consoleSms } from '../src/sms/console.ts'
 import type { SmsSender } from '../src/sms/sender.ts'
 import { demoClients, demoResources } from './demo/clients.ts'
@@ -37,7 +38,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
         hasUpstreams: connections.length > 0,
         vendors: upstreams?.native,
       })
-      return (ctx, next) => router.routes()(ctx as never, next)
+      return ownRoutes(router)
     },
     async close() {
       await upstreams?.close()

@@ -15,6 +15,7 @@ import { CodeIssuer } from './oidc/issue.ts'
 import { ownAccess } from './oidc/own-access.ts'
 import type { OidcRuntime } from './oidc/runtime.ts'
 import type { UnitOfWork } from './oidc/unit-of-work.ts'
+import { ownRoutes } from './own-routes.ts'
 import type { Pages } from './pages.ts'
 import { sealing } from './store/seal.ts'
 
@@ -107,7 +108,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
   const router = nativeRoutes({ issuer: config.issuer, challenge, identities, proofs, words })
   return {
     challenge,
-    routes: router.routes() as unknown as Middleware,
+    routes: ownRoutes(router),
     tokenAnswers: nativeTokenAnswers({ challenge, words }),
   }
 }

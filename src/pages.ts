@@ -27,6 +27,7 @@ import type { Logins } from './logins.ts'
 import type { ClientPolicies } from './oidc/client-policies.ts'
 import { listAlarms, listDevices } from './oidc/devices.ts'
 import type { SessionLife } from './oidc/session-life.ts'
+import { ownRoutes } from './own-routes.ts'
 
 /** The pages for browsers. */
 export interface Pages {
@@ -109,7 +110,7 @@ export function buildPages(dependencies: Dependencies): Pages {
 
   return {
     renderer,
-    routes: router.routes() as unknown as Middleware,
+    routes: ownRoutes(router),
     words: {
       locale: renderer.locale,
       forPeople: renderer.translate,

@@ -107,6 +107,12 @@ const related = `
 /** How old the noted use of a session may be before it is noted again, where the session gains nothing by it. */
 export const usedPrecisionSeconds = 3600
 
+/**
+ * A parameter that is a list, so that PostgreSQL does not look at its length: it finds any short list cheaper than the plan for all of
+ * them, and would plan every execution anew. One in each `unnest` is enough.
+ */
+const list = (parameter: number) => `array(select unnest($${parameter}::text[]))`
+
 const sessionColumns = `t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id,
   ${accountJson('t.user_id')} as account, t.about from oidc_records t`
 
@@ -115,27 +121,27 @@ export const lookUps = {
   /** A bearer value of any token model with its grant, session and account: one read for a whole token request. */
   token: {
     name: 'oidc_token',
-    text: `select t.id as key, ${related} where t.model in (${tokenModels}) and t.id = any($1::text[])`,
+    text: `select t.id as key, ${related} where t.model in (${tokenModels}) and t.id = any(${list(1)})`,
   },
   deviceCode: {
     name: 'oidc_device_code',
-    text: `select t.id as key, ${related} where t.model = ${durableModels.DeviceCode} and t.id = any($1::text[])`,
+    text: `select t.id as key, ${related} where t.model = ${durableModels.DeviceCode} and t.id = any(${list(1)})`,
   },
   userCode: {
     name: 'oidc_user_code',
-    text: `select t.user_code as key, ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = any($1::text[])`,
+    text: `select t.user_code as key, ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = any(${list(1)})`,
   },
   session: {
     name: 'oidc_session',
-    text: `select t.id as key, ${sessionColumns} where t.model = ${durableModels.Session} and t.id = any($1::text[])`,
+    text: `select t.id as key, ${sessionColumns} where t.model = ${durableModels.Session} and t.id = any(${list(1)})`,
   },
   sessionByUid: {
     name: 'oidc_session_by_uid',
-    text: `select t.uid as key, ${sessionColumns} where t.uid = any($1::text[])`,
+    text: `select t.uid as key, ${sessionColumns} where t.uid = any(${list(1)})`,
   },
   grant: {
     name: 'oidc_grant',
-    text: `select t.id as key, t.payload, ${seconds('t.expires_at')} as expires from oidc_records t where t.model = ${durableModels.Grant} and t.id = any($1::text[])`,
+    text: `select t.id as key, t.payload, ${seconds('t.expires_at')} as expires from oidc_records t where t.model = ${durableModels.Grant} and t.id = any(${list(1)})`,
   },
 } as const
 
@@ -166,7 +172,7 @@ const rowColumns = ['model', 'id', 'payload', 'grant_id', 'uid', 'user_code', 's
 /** Monotonic, so that requests at the same moment need not agree: the latest end stays. */
 function slideText({ at, first }: { readonly at: number; readonly first: number }, where: string): string {
   return `update oidc_records o set expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp($${at})
-    from unnest($${first}::smallint[], $${first + 1}::text[], $${first + 2}::float8[]) as n(model, id, expires_at)
+    from unnest($${first}::smallint[], ${list(first + 1)}, $${first + 2}::float8[]) as n(model, id, expires_at)
     where o.model = n.model and o.id = n.id and (o.expires_at < to_timestamp(n.expires_at)
       or o.model = ${durableModels.Session} and coalesce(o.used_at, '-infinity') <= to_timestamp($${at} - ${usedPrecisionSeconds})) ${where}`
 }
@@ -175,7 +181,7 @@ function slideText({ at, first }: { readonly at: number; readonly first: number 
 function insertText(where: string, parts = false): string {
   return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about)
     select m, i, p, g, u, c, s, a, to_timestamp(e), b
-    from unnest($1::smallint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[], $10::text[]${parts ? ', $11::int[]' : ''})
+    from unnest($1::smallint[], ${list(2)}, $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[], $10::text[]${parts ? ', $11::int[]' : ''})
       as x(m, i, p, g, u, c, s, a, e, b${parts ? ', part' : ''}) ${where}`
 }
 
@@ -206,7 +212,7 @@ function consumeText(): string {
  */
 function consumeManyText(): string {
   return `with wanted as (
-      select * from unnest($12::smallint[], $13::text[], $14::text[], $15::float8[]) with ordinality
+      select * from unnest($12::smallint[], ${list(13)}, $14::text[], $15::float8[]) with ordinality
         as w(model, id, successor, at, part)
     ), free as (
       select o.model, o.id from oidc_records o join wanted w on w.model = o.model and w.id = o.id
@@ -223,21 +229,21 @@ function consumeManyText(): string {
 
 function commitText(): string {
   return `with ${consumedText()}, present as (
-      select 1 from oidc_records where uid = any($28::text[]) order by uid for no key update
+      select 1 from oidc_records where uid = any(${list(28)}) order by uid for no key update
     ), allowed as (
       select 1 where ($13::text is null or exists (select 1 from consumed))
         and (select count(*) from present) = cardinality($28::text[])
     ), deleted as (
-      delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], $16::text[]))
+      delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], ${list(16)}))
     ), revoked as (
-      delete from oidc_records where grant_id = any($17::text[])
+      delete from oidc_records where grant_id = any(${list(17)})
     ), sessions as (
       update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId',
         expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp($11),
         about = coalesce(n.about, o.about),
         payload = (n.payload || jsonb_build_object('authorizations',
           (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
-      from unnest($18::text[], $19::text[], $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::float8[], $24::text[])
+      from unnest(${list(18)}, $19::text[], $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::float8[], $24::text[])
         as n(uid, id, payload, removed, changed, expires_at, about)
       where o.uid = n.uid and exists (select 1 from allowed)
     ), slid as (

@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import type { Knex } from 'knex'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { insertValues, lookUps, type RecordRow, slideValues, statements } from '../../src/oidc/records.ts'
+import { createDatabase, type TestDatabase } from '../support/database.ts'
+
+let own: TestDatabase
+let knex: Knex
+
+/** As many rows as make PostgreSQL care how it finds one. */
+const users = 2000
+
+beforeAll(async () => {
+  own = await createDatabase()
+  knex = own.database.knex
+  const numbers = `from generate_series(1, ${users}) i`
+  const record = (model: number, id: string, [grant, session, uid]: readonly string[]) =>
+    knex.raw(`insert into oidc_records (model, id, payload, grant_id, session_uid, uid, user_id, expires_at)
+      select ${model}, '${id}' || i, '{}', ${grant}, ${session}, ${uid}, 'usr_' || i, now() + interval '1 day' ${numbers}`)
+  await knex.raw(
+    `insert into users (id, status, created_at, updated_at) select 'usr_' || i, 'active', now(), now() ${numbers}`,
+  )
+  await knex.raw(`insert into identities (id, user_id, provider, created_at, created_ip, last_used_at, last_used_ip)
+    select 'idt_' || i, 'usr_' || i, 'phone', now(), '', now(), '' ${numbers}`)
+  await knex.raw(`insert into identity_subjects (identity_id, provider, subject, position, created_at)
+    select 'idt_' || i, 'phone', '+86' || i, 0, now() ${numbers}`)
+  await record(1, 's', ['null', 'null', "'u' || i"])
+  await record(2, 'g', ['null', 'null', 'null'])
+  for (const [model, id] of [
+    [3, 'c'],
+    [4, 'r'],
+    [5, 'a'],
+  ] as const) {
+    await record(model, id, ["'g' || i", "'u' || i", 'null'])
+  }
+  await knex.raw('analyze')
+})
+afterAll(() => own.drop())
+
+function newRow(): RecordRow {
+  const nobody = { grantId: null, uid: null, userCode: null, sessionUid: null, userId: null }
+  const id = randomBytes(16).toString('base64url')
+  return { model: 'AccessToken', id, payload: '{}', ...nobody, expiresAt: 2_000_000_000 }
+}
+
+/** Every statement with parameters a quiet server would send: lists of one or none. */
+const calls: Record<
+  string,
+  () => { readonly name: string; readonly text: string; readonly values: readonly unknown[] }
+> = {
+  ...Object.fromEntries(
+    Object.entries(lookUps).map(([name, statement]) => [name, () => ({ ...statement, values: [['a7']] })]),
+  ),
+  rotation: () => ({ ...statements.rotation, values: ['r7'] }),
+  endGrant: () => ({ ...statements.endGrant, values: ['g7'] }),
+  slide: () => ({
+    ...statements.slide,
+    values: [1, ...slideValues([{ model: 'AccessToken', id: 'a7', expiresAt: 2_000_000_000 }])],
+  }),
+  insert: () => ({ ...statements.insert, values: insertValues([newRow()]) }),
+  consume: () => ({ ...statements.consume, values: [...insertValues([newRow()]), 1, 4, 'r7', 'x'] }),
+  consumeMany: () => ({
+    ...statements.consumeMany,
+    values: [...insertValues([newRow()]), [1], [4], ['r8'], ['x'], [1]],
+  }),
+  commit: () => ({
+    ...statements.commit,
+    values: [...insertValues([newRow()]), 1, null, null, null, ...Array.from({ length: 13 }, () => []), ['u7']],
+  }),
+}
+
+test('every statement of the hot path is looked at here', () => {
+  expect(Object.keys(calls).sort()).toEqual([...Object.keys(lookUps), ...Object.keys(statements)].sort())
+})
+
+describe('a statement of the hot path', () => {
+  test.each(Object.entries(calls))('%s is planned once, and reads no table from end to end', async (_, call) => {
+    await knex.transaction(async (trx) => {
+      const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
+      const connection = await client.acquireConnection()
+      for (let times = 0; times < 12; times++) await connection.query(call())
+      const { name, text, values } = call()
+      const planned = await connection.query({
+        text: 'select generic_plans, custom_plans from pg_prepared_statements where name = $1',
+        values: [name],
+      })
+      // PostgreSQL tries five plans for the values at hand before it settles for one for all.
+      expect(planned.rows).toEqual([{ generic_plans: 7, custom_plans: 5 }])
+      await connection.query({ text: 'set local plan_cache_mode = force_generic_plan' })
+      const { rows } = await connection.query({ text: `explain ${text}`, values })
+      expect(rows.map((line) => String(line['QUERY PLAN'])).filter((line) => line.includes('Seq Scan on'))).toEqual([])
+    })
+  })
+})
+
+interface Connection {
+  query(statement: object): Promise<{ rows: Record<string, unknown>[] }>
+}
