@@ -37,6 +37,7 @@ export class Unit {
   readonly #clock: Clock
   readonly #groups: Groups
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
+  readonly #tokens = new Map<string, Promise<StoredRow | undefined>>()
   readonly #accounts = new Map<string, Account | undefined>()
   readonly #abouts = new Map<string, string>()
   readonly #signIns = new Map<string, Partial<SignIn>>()
@@ -82,7 +83,7 @@ export class Unit {
       case 'DeviceCode':
         return this.#remember(model, id, this.#readRelated('deviceCode', id))
       default:
-        return this.#readToken(model, id)
+        return this.#remember(model, id, this.#readToken(model, id))
     }
   }
 
@@ -199,6 +200,7 @@ export class Unit {
    * from has ended since it was read: then nothing is added or changed, but what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
+    if (this.#isNothing()) return true
     const { model, id } = this.#consumed ?? {}
     const at = epochSeconds(this.#clock)
     const rows = withSignIns([...this.#inserts.values()], this.#sessions.values(), this.sessions, this.#signIns)
@@ -213,11 +215,13 @@ export class Unit {
       // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
     }
-    const { consumed, at: _, ...lists } = writes
-    const isNothing = !consumed && Object.values(lists).every(({ length }) => length === 0)
-    if (isNothing) return true
     this.roundTrips += 1
     return write({ database: this.#database, groups: this.#groups }, writes)
+  }
+
+  #isNothing(): boolean {
+    if (this.#consumed || this.#slides.length > 0) return false
+    return [this.#inserts, this.#deletes, this.#revokedGrants, this.#sessions].every(({ size }) => size === 0)
   }
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
@@ -228,19 +232,11 @@ export class Unit {
   }
 
   /** One read serves every token model, because introspection and revocation ask them one after the other for the same value. */
-  #readToken(model: DurableModel, id: string): Promise<Payload | undefined> {
-    const read = this.#read('token', id).then((row) => {
-      if (!row) return undefined
-      return { model: row.model, payload: this.#related(row) }
-    })
-    for (const each of ['AccessToken', 'ClientCredentials', 'RefreshToken', 'AuthorizationCode'] as const) {
-      this.#remember(
-        each,
-        id,
-        read.then((found) => (found?.model === durableModels[each] ? found.payload : undefined)),
-      )
-    }
-    return this.#reads.get(`${model}:${id}`) as Promise<Payload | undefined>
+  async #readToken(model: DurableModel, id: string): Promise<Payload | undefined> {
+    const read = this.#tokens.get(id) ?? this.#read('token', id)
+    this.#tokens.set(id, read)
+    const row = await read
+    return row?.model === durableModels[model] ? this.#related(row) : undefined
   }
 
   async #readRelated(by: LookUp, value: string): Promise<Payload | undefined> {
