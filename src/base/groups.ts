@@ -2,6 +2,8 @@ import { AppError } from './errors.ts'
 
 /** Works under way before the next calls wait for company. More would only make the other side switch between them. */
 const mostUnderWay = 2
+/** Calls that share a work. A time limit hits all of them, and a longer list gains nothing more. */
+const mostParts = 200
 
 interface Group<Part, Outcome> {
   readonly parts: Part[]
@@ -18,13 +20,10 @@ export function inGroups<Part, Outcome>(
   work: (parts: readonly Part[]) => Promise<readonly Outcome[]>,
 ): (part: Part) => Promise<Outcome> {
   let underWay = 0
-  let waiting: Group<Part, Outcome> | undefined
+  const waiting: Group<Part, Outcome>[] = []
 
   function startWaiting(): void {
-    if (underWay >= mostUnderWay) return
-    const group = waiting
-    waiting = undefined
-    group?.start()
+    if (underWay < mostUnderWay) waiting.shift()?.start()
   }
 
   async function carryOut(parts: readonly Part[]): Promise<readonly Outcome[]> {
@@ -46,12 +45,17 @@ export function inGroups<Part, Outcome>(
     return { parts, done: promise, start: () => void carryOut(parts).then(resolve, reject) }
   }
 
+  function openGroup(): Group<Part, Outcome> {
+    const last = waiting.at(-1)
+    if (last && last.parts.length < mostParts) return last
+    const group = newGroup()
+    waiting.push(group)
+    setImmediate(startWaiting)
+    return group
+  }
+
   return async (part) => {
-    if (!waiting) {
-      waiting = newGroup()
-      setImmediate(startWaiting)
-    }
-    const { parts, done } = waiting
+    const { parts, done } = openGroup()
     const index = parts.push(part) - 1
     try {
       return (await done)[index] as Outcome

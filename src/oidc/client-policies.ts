@@ -4,6 +4,14 @@ import { type ProfileClaim, scopeOf } from './claims.ts'
 import type { ResourceSeed } from './client-schema.ts'
 import { accessLimit, type Lifetimes, lifetimesOf, type lifetimesSchema, type Sliding } from './lifetimes.ts'
 
+/** What decides who may look into a token. */
+interface IntrospectedToken {
+  readonly kind: string
+  readonly clientId?: string | undefined
+  /** The resource of an access token; undefined: userinfo. */
+  readonly aud?: unknown
+}
+
 /** What we decide about a client beyond what the library knows of it. */
 export interface ClientPolicies {
   isFirstParty(client: Client): boolean
@@ -25,10 +33,11 @@ export interface ClientPolicies {
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
   /**
-   * True when the client may look into a token (RFC 7662 §4): its own; where the resource names who may, as one of those; else when it
-   * authenticates, and is ours or an API nobody logs in to.
+   * True when the client may look into a token (RFC 7662 §4): its own; an access token of others where the resource names who may, as
+   * one of those; else when it authenticates, and is ours or an API nobody logs in to. SECURITY: when the resource is gone, nobody
+   * knows who might.
    */
-  mayIntrospect(client: Client, token: { readonly clientId?: string | undefined; readonly aud?: unknown }): boolean
+  mayIntrospect(client: Client, token: IntrospectedToken): boolean
 }
 
 export function clientPolicies({
@@ -92,11 +101,14 @@ export function clientPolicies({
       const listed = (client['allowed_origins'] as readonly string[] | undefined) ?? []
       return [...listed, ...(client.redirectUris ?? [])].some((uri) => URL.parse(uri)?.origin === origin)
     },
-    mayIntrospect(client, { clientId, aud }) {
+    mayIntrospect(client, { kind, clientId, aud }) {
       if (clientId === client.clientId) return true
-      if (client.clientAuthMethod === 'none') return false
-      const named = resources.get(String(aud))?.access_token.introspected_by
-      if (named) return named.includes(client.clientId)
+      if (client.clientAuthMethod === 'none' || kind === 'RefreshToken') return false
+      if (aud !== undefined) {
+        const { format, introspected_by: named } = resources.get(String(aud))?.access_token ?? {}
+        if (format !== 'opaque') return false
+        if (named) return named.includes(client.clientId)
+      }
       return isFirstParty(client) || (client.redirectUris ?? []).length === 0
     },
   }

@@ -14,15 +14,14 @@ interface Dependencies {
 /**
  * The grant of this browser session for this client. For our own clients whatever the request names is granted without asking;
  * for others only what a person agreed to. A grant that would end before the tokens it carries is prolonged, at most once a day,
- * because a refresh token dies with its grant. A grant of another account is not used. A device that shows a code has a grant of its
- * own, so that it can be signed out alone.
+ * because a refresh token dies with its grant. A grant of another account is not used.
  */
 export function existingGrant({ policies, units, clock }: Dependencies) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
     const { client, account, session, params, result, provider, entities } = ctx.oidc
     if (!client || !account || !session) return undefined
     const agreed = result?.consent?.grantId
-    const grantId = agreed ?? (entities.DeviceCode ? undefined : session.grantIdFor(client.clientId))
+    const grantId = agreed ?? session.grantIdFor(client.clientId)
     const found = grantId ? await provider.Grant.find(grantId) : undefined
     const mine = found?.accountId === account.accountId && found.clientId === client.clientId ? found : undefined
     const isFirstParty = policies.isFirstParty(client)

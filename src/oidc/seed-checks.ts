@@ -68,7 +68,20 @@ function askerProblems(
 ): SeedProblem[] {
   const registered = prune ? [] : [...catalog.clients.values()].map(({ seed }) => seed)
   const known = new Map([...registered, ...clients.map(({ seed }) => seed)].map((seed) => [seed.client_id, seed]))
-  return resources.flatMap(({ seed, problem }) =>
+  const given = new Set(resources.map(({ seed }) => seed.resource))
+  const others = prune ? [] : [...catalog.resources.values()].filter(({ seed }) => !given.has(seed.resource))
+  const atClients = clients.flatMap(({ seed, problem }) =>
+    others
+      .filter(({ seed: { access_token: token } }) => token.introspected_by?.includes(seed.client_id))
+      .filter(() => seed.token_endpoint_auth_method === 'none')
+      .map(({ seed: { resource } }) =>
+        problem(
+          ['token_endpoint_auth_method'],
+          `${resource} names it in introspected_by, so that it must authenticate`,
+        ),
+      ),
+  )
+  const atResources = resources.flatMap(({ seed, problem }) =>
     (seed.access_token.introspected_by ?? []).flatMap((clientId) => {
       const path = ['access_token', 'introspected_by']
       const client = known.get(clientId)
@@ -77,6 +90,7 @@ function askerProblems(
       return [problem(path, `${clientId} has token_endpoint_auth_method none, so that anybody could ask in its name`)]
     }),
   )
+  return [...atResources, ...atClients]
 }
 
 /** What is wrong between one client and one resource whose tokens it may get. */

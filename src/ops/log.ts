@@ -19,7 +19,8 @@ export interface LogOptions {
 
 /**
  * The log of a process: one JSON object a line, or a line for a person at a terminal.
- * SECURITY: every finished line passes the scrub, whatever part of it a value came in through.
+ * SECURITY: every finished line passes the scrub, whatever part of it a value came in through; but for the line of a request that
+ * went well, whose parts are clean.
  */
 export function createLog({ level, format, destination }: LogOptions): Log {
   const out = destination ?? standardOutput()

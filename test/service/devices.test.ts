@@ -118,38 +118,53 @@ describe('the list', () => {
     )
   })
 
-  test('names a device by what asked for the code, and each is signed out alone', async () => {
+  const androidTv = 'Mozilla/5.0 (Linux; Android 12; TV) Chrome/110.0 Safari/537.36'
+  /** Somebody at a browser allows a device what it asks for. */
+  async function television(visitor: Visitor, userAgent: string, scope: string): Promise<Record<string, string>> {
+    const asked = await fetch(`${world.issuer}/device/auth`, {
+      method: 'POST',
+      headers: { 'user-agent': userAgent },
+      body: new URLSearchParams({ client_id: 'tv', scope }),
+    })
+    const { device_code, user_code } = (await asked.json()) as { device_code: string; user_code: string }
+    const xsrf = (page: Answer) => /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
+    const form = await visitor.get('/device')
+    const shown = await visitor.post('/device', { xsrf: xsrf(form), user_code })
+    const confirm = { xsrf: xsrf(shown), user_code, confirm: 'yes' }
+    await visitor.follow(await visitor.post('/device', confirm, { 'user-agent': edge }))
+    const grant_type = 'urn:ietf:params:oauth:grant-type:device_code'
+    return (await token(world, { grant_type, client_id: 'tv', device_code })).body
+  }
+
+  test.each([
+    [androidTv, 'Chrome · Android'],
+    ['tv-app/1.0', ''],
+  ])(
+    'names a device by what asked for the code, not by the browser in which that was allowed: %s',
+    async (ua, name) => {
+      const { visitor } = await browser(newPhone())
+      const tokens = await television(visitor, ua, 'openid offline_access')
+      const page = await visitor.get(devices)
+      const [entry = '', ...others] = page.text.split('<li').filter((each) => each.includes('应用 <bdi>客厅电视'))
+      expect(others).toEqual([])
+      expect(page.text).not.toMatch(/已登录的应用[^\n]*客厅电视/)
+      expect(entry).toContain(name)
+      expect(entry).toContain('短信验证码')
+      expect(entry).not.toContain('Edge')
+      const [value = ''] = values({ text: entry } as Answer)
+      expect((await press(visitor, { device: value })).status).toBe(200)
+      expect((await refresh(tokens, 'tv')).status).toBe(400)
+      expect(await isIn(visitor)).toBe(true)
+    },
+  )
+
+  test('a second device, which ends with the browser as the first does, leaves the first one signed in', async () => {
     const { visitor } = await browser(newPhone())
-    const television = async (userAgent: string) => {
-      const asked = await fetch(`${world.issuer}/device/auth`, {
-        method: 'POST',
-        headers: { 'user-agent': userAgent },
-        body: new URLSearchParams({ client_id: 'tv', scope: 'openid offline_access' }),
-      })
-      const { device_code, user_code } = (await asked.json()) as { device_code: string; user_code: string }
-      const xsrf = (page: Answer) => /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
-      const form = await visitor.get('/device')
-      const shown = await visitor.post('/device', { xsrf: xsrf(form), user_code })
-      await visitor.follow(
-        await visitor.post('/device', { xsrf: xsrf(shown), user_code, confirm: 'yes' }, { 'user-agent': edge }),
-      )
-      const grant_type = 'urn:ietf:params:oauth:grant-type:device_code'
-      return (await token(world, { grant_type, client_id: 'tv', device_code })).body
+    const televisions = [await television(visitor, androidTv, 'openid'), await television(visitor, androidTv, 'openid')]
+    for (const { access_token } of televisions) {
+      const headers = { authorization: `Bearer ${access_token}` }
+      expect((await fetch(`${world.issuer}/me`, { headers })).status).toBe(200)
     }
-    const first = await television('Mozilla/5.0 (Linux; Android 12; TV) Chrome/110.0 Safari/537.36')
-    const second = await television('tv-app/1.0')
-    const page = await visitor.get(devices)
-    const entries = page.text.split('<li').filter((entry) => entry.includes('应用 <bdi>客厅电视'))
-    expect(entries).toHaveLength(2)
-    const [android, unnamed] = entries.toSorted((entry) => (entry.includes('Chrome · Android') ? -1 : 1))
-    expect(page.text).not.toMatch(/已登录的应用[^\n]*客厅电视/)
-    expect(android).toContain('Chrome · Android')
-    expect(unnamed).not.toMatch(/Edge|Chrome/)
-    expect(android).toContain('短信验证码')
-    const [value = ''] = values({ text: android } as Answer)
-    expect((await press(visitor, { device: value })).status).toBe(200)
-    expect((await refresh(first, 'tv')).status).toBe(400)
-    expect((await refresh(second, 'tv')).status).toBe(200)
   })
 
   test('what a web app keeps for offline use is listed on its own once its session is gone', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { bumpCatalogVersion } from '../../src/oidc/catalog.ts'
 import { backendAuth, backendSecret, clients, redirectUri } from '../support/clients.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
@@ -25,6 +26,7 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
           scopes: ['orders:read'],
           access_token: { format: 'opaque', sliding, introspected_by: ['backend'] },
         },
+        { resource: 'https://gone.example.com', scopes: ['gone'], access_token: { format: 'opaque', ttl: '30m' } },
         { resource: 'https://fixed.example.com', scopes: ['fixed'], access_token: { format: 'opaque', ttl: '30m' } },
       ],
       clients: [
@@ -175,6 +177,21 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       expect(await rows()).toEqual(before)
       expect(await ask(forOne['access_token'], { client_id: 'days' })).toMatchObject({ active: true })
       expect(await introspect(forOne['access_token'])).toMatchObject({ active: true })
+    })
+
+    test('is nobody’s business once its resource is gone, and a refresh token never is', async () => {
+      const { tokens } = await loggedIn('days', {
+        scope: 'openid offline_access gone',
+        resource: 'https://gone.example.com',
+      })
+      expect(await introspect(tokens['access_token'])).toMatchObject({ active: true })
+      expect(await introspect(tokens['refresh_token'])).toEqual({ active: false })
+      await world.database.database.knex.transaction(async (trx) => {
+        await trx('resources').where({ resource: 'https://gone.example.com' }).delete()
+        await bumpCatalogVersion(trx)
+      })
+      await world.app.runtime.refresh()
+      expect(await introspect(tokens['access_token'])).toEqual({ active: false })
     })
 
     test('is still one after 20 introspections at once, and revoked it stays', async () => {

@@ -192,6 +192,23 @@ describe('the log', () => {
     expect(time).toMatch(/^\d{4}-\d\d-\d\dT/)
   })
 
+  test('a request line tells nothing by a client id, and lines after one that could not be written are scrubbed again', () => {
+    const line = { requestId: 'req_1', method: 'GET', route: '/auth', status: 200, durationMs: 4, ip: '203.0.113.77' }
+    const output = written((log) => logRequest(log, { ...line, clientId: '13800138000' }))
+    expect(JSON.parse(output)['client_id']).toBe('[phone]')
+    const lines: string[] = []
+    const destination = {
+      write(text: string) {
+        if (text.includes('req_1')) throw new Error('the disk is full')
+        lines.push(text)
+      },
+    }
+    const log = createLog({ level: 'info', format: 'json', destination })
+    expect(() => logRequest(log, { ...line, clientId: 'web' })).toThrow('the disk is full')
+    log.info({ note: '13800138000' })
+    expect(lines.join('')).not.toContain('13800138000')
+  })
+
   test.each([
     ['203.0.113.77', '203.0.113.0'],
     ['::ffff:203.0.113.77', '203.0.113.0'],

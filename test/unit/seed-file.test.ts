@@ -358,6 +358,13 @@ describe('against what is registered', () => {
       `${asker}web has token_endpoint_auth_method none, so that anybody could ask in its name`,
     ])
     expect(lines(text + web, catalog, true)[0]).toBe(`${asker}no such client is registered`)
+    const legacy = {
+      resource: 'https://legacy.example.com',
+      access_token: { format: 'opaque', introspected_by: ['web'] },
+    }
+    expect(lines(web, catalogOf({ resources: [legacy] }))).toEqual([
+      'seed.yaml:3: clients[0].token_endpoint_auth_method: https://legacy.example.com names it in introspected_by, so that it must authenticate',
+    ])
   })
 
   test('identities go into the tokens of an API that only our own clients ask for', () => {
