@@ -116,14 +116,15 @@ function condition(scope: EndingScope): string {
 
 /**
  * The grants of browser sessions, as a query named `held`. A grant ends with its session when it was not given for offline use or
- * belongs to a web app of ours; native apps were signed in on their own and stay. `whose` is SQL.
+ * belongs to a web app of ours; native apps and devices that showed a code were signed in on their own and stay. `whose` is SQL.
  */
 export function heldGrantsText(whose: string): string {
   return `held as (
     select session.uid, entry.key as client_id, entry.value ->> 'grantId' as grant_id, entry.value ->> 'sid' as sid,
       client.metadata ->> 'backchannel_logout_uri' as told_at,
       not coalesce(cast(entry.value ->> 'persistsLogout' as boolean), false) or client.client_id is null
-        or (client.metadata @> '{"first_party": true}' and client.metadata ->> 'application_type' is distinct from 'native')
+        or (client.metadata @> '{"first_party": true}' and client.metadata ->> 'application_type' is distinct from 'native'
+          and jsonb_array_length(coalesce(client.metadata -> 'redirect_uris', '[]')) > 0)
         as ends_with_session
     from oidc_records session
     cross join jsonb_each(coalesce(cast(session.payload as jsonb) -> 'authorizations', '{}')) entry

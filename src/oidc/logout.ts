@@ -3,10 +3,13 @@ import type { UnitOfWork } from './unit-of-work.ts'
 
 /**
  * Signing out means the apps too: everywhere, all that are signed in through this browser; of one app, that one. The library keeps
- * what was granted for offline use; for our own web apps it ends here. Native apps were signed in on their own and stay.
+ * what was granted for offline use; for our own web apps it ends here. Native apps were signed in on their own and stay, as do
+ * devices that showed a code, whose clients have no redirect URI.
  */
 export function endWebGrants(provider: Provider, clients: readonly Record<string, unknown>[], units: UnitOfWork): void {
-  const ours = clients.filter((client) => client['first_party'] === true && client['application_type'] !== 'native')
+  const isWeb = ({ application_type, redirect_uris }: Record<string, unknown>) =>
+    application_type !== 'native' && Array.isArray(redirect_uris) && redirect_uris.length > 0
+  const ours = clients.filter((client) => client['first_party'] === true && isWeb(client))
   const ids = new Set(ours.map((client) => client['client_id']))
   provider.on('end_session.success', (ctx) => {
     const unit = units.current()

@@ -12,7 +12,9 @@ import { openWorld, type World } from '../support/world.ts'
 let world: World
 beforeAll(async () => {
   world = await openWorld()
-  await world.register({ clients: [...clients, ...nativeClients], resources })
+  const television = clients.find(({ client_id }) => client_id === 'tv')
+  const radio = { ...television, client_id: 'radio', client_name: '厨房收音机', application_type: 'web' }
+  await world.register({ clients: [...clients, ...nativeClients, radio], resources })
 })
 afterEach(() => resetClock())
 afterAll(() => world.close())
@@ -120,11 +122,16 @@ describe('the list', () => {
 
   const androidTv = 'Mozilla/5.0 (Linux; Android 12; TV) Chrome/110.0 Safari/537.36'
   /** Somebody at a browser allows a device what it asks for. */
-  async function television(visitor: Visitor, userAgent: string, scope: string): Promise<Record<string, string>> {
+  async function television(
+    visitor: Visitor,
+    userAgent: string,
+    scope: string,
+    client_id = 'tv',
+  ): Promise<Record<string, string>> {
     const asked = await fetch(`${world.issuer}/device/auth`, {
       method: 'POST',
       headers: { 'user-agent': userAgent },
-      body: new URLSearchParams({ client_id: 'tv', scope }),
+      body: new URLSearchParams({ client_id, scope }),
     })
     const { device_code, user_code } = (await asked.json()) as { device_code: string; user_code: string }
     const xsrf = (page: Answer) => /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
@@ -133,7 +140,7 @@ describe('the list', () => {
     const confirm = { xsrf: xsrf(shown), user_code, confirm: 'yes' }
     await visitor.follow(await visitor.post('/device', confirm, { 'user-agent': edge }))
     const grant_type = 'urn:ietf:params:oauth:grant-type:device_code'
-    return (await token(world, { grant_type, client_id: 'tv', device_code })).body
+    return (await token(world, { grant_type, client_id, device_code })).body
   }
 
   test.each([
@@ -157,6 +164,25 @@ describe('the list', () => {
       expect(await isIn(visitor)).toBe(true)
     },
   )
+
+  test('keeps a device signed in when the browser that allowed it signs out, even where its client is said to be a web app', async () => {
+    const { visitor } = await browser(newPhone())
+    const offline = 'openid offline_access'
+    const [native, plain] = [
+      await television(visitor, androidTv, offline),
+      await television(visitor, androidTv, offline, 'radio'),
+    ]
+    expect(values(await visitor.get(devices))).toEqual([
+      expect.stringMatching(/^grant:/),
+      expect.stringMatching(/^grant:/),
+    ])
+    const page = await visitor.get('/session/end')
+    const xsrf = /name="xsrf" value="([^"]+)"/.exec(page.text)?.[1] ?? ''
+    await visitor.follow(await visitor.post('/session/end/confirm', { xsrf, logout: 'yes' }))
+    expect(await isIn(visitor)).toBe(false)
+    expect((await refresh(native, 'tv')).status).toBe(200)
+    expect((await refresh(plain, 'radio')).status).toBe(200)
+  })
 
   test('a second device, which ends with the browser as the first does, leaves the first one signed in', async () => {
     const { visitor } = await browser(newPhone())
