@@ -10,6 +10,7 @@ import type { Config } from './config.ts'
 import { sweepRecords } from './oidc/sweep.ts'
 import { type Audit, type AuditEventName, audit } from './ops/audit.ts'
 import type { Log } from './ops/log.ts'
+import { deleteInBatches } from './store/batches.ts'
 import { type EmbeddedDatabase, openEmbedded } from './store/embedded.ts'
 import type { EphemeralStore } from './store/ephemeral.ts'
 import { migrateUp, migrationStatus } from './store/migrate.ts'
@@ -120,18 +121,16 @@ export async function ownSecretKey(dataDir: string): Promise<Secret> {
   return new Secret((await readFile(path, 'utf8')).trim())
 }
 
-const sweepRows = 1000
-
 /** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
 const keptAfterExpirySeconds = 86_400
 
 async function sweepAudit(database: Database, beforeMs: number): Promise<void> {
-  for (;;) {
-    const { rowCount } = await database.knex.raw(
+  await deleteInBatches(async (limit) => {
+    const { rowCount } = await database.knex.raw<{ rowCount: number }>(
       `delete from audit_events where ctid = any(array(
-         select ctid from audit_events where at < ? limit ${sweepRows} for update skip locked))`,
-      [new Date(beforeMs)],
+         select ctid from audit_events where at < ? limit ? for update skip locked))`,
+      [new Date(beforeMs), limit],
     )
-    if (rowCount < sweepRows) return
-  }
+    return rowCount
+  })
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { UserId } from '../../src/base/ids.ts'
-import type { Alarm, Device } from '../../src/oidc/devices.ts'
+import { type Alarm, type Device, endingOf } from '../../src/oidc/devices.ts'
 import type { EndingScope, EndRecords } from '../../src/oidc/endings.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
 import type { AlarmItem, DeviceItem } from '../../views/account-views.ts'
@@ -110,6 +110,5 @@ export function devicePages({ session, renderer, options }: Dependencies) {
 /** What an item of the list stands for. That it is the visitor's own is seen to where it ends. */
 function scopeOf(value: string): EndingScope | undefined {
   const [, kind, id = ''] = /^(session|grant):([\w-]{1,100})$/.exec(value) ?? []
-  if (kind === 'session') return { kind, sessionUid: id }
-  return kind === 'grant' ? { kind, grantId: id } : undefined
+  return kind === 'session' || kind === 'grant' ? endingOf({ kind, id }) : undefined
 }

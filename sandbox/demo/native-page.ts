@@ -1,5 +1,6 @@
 import type { NextStep } from '../../interactions/native/answers.ts'
 import { step as stepSchema } from '../../interactions/native/answers.ts'
+import { documentVersion } from '../../src/base/document.ts'
 import { shell, type Visit } from '../pages.ts'
 import { upstreamPeople } from '../people.ts'
 import { carrierOf } from '../simulators/carrier.ts'
@@ -164,7 +165,7 @@ ${back(say)}`
     case 'agreement':
       return html`${about()}<ul>${step.agreements.map(
         ({ url, title, id, version }) =>
-          html`<li><a href="${url}" target="_blank" rel="noopener">${title}</a> <code>${id}@${version}</code></li>`,
+          html`<li><a href="${url}" target="_blank" rel="noopener">${title}</a> <code>${documentVersion({ id, version })}</code></li>`,
       )}</ul>${form(html`<button class="button" name="agreed" value="1">${say('native.agreed')}</button>`)}${back(say)}`
     case 'choose':
       return html`${about({ provider: providerName(say, step.provider), nickname: step.nickname ?? '' })}${options(step.options)}${back(say)}`

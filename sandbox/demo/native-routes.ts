@@ -5,6 +5,7 @@ import type { Context } from 'koa'
 import { refuseCrossSite } from '../../interactions/browser/guard.ts'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import { readForm } from '../../interactions/form.ts'
+import { documentVersion } from '../../src/base/document.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Config } from '../../src/config.ts'
 import { answerPage, type Visit } from '../pages.ts'
@@ -31,7 +32,7 @@ const cookie = 'menshen_sandbox_app'
 export function nativeAppRoutes(router: Router, { config, renderer, visit, vendors }: Dependencies): void {
   const { issuer, agreements } = config
   const installations = new Installations(issuer)
-  const agreed = agreements.map(({ id, version }) => `${id}@${version}`).join(' ')
+  const agreed = agreements.map(documentVersion).join(' ')
 
   async function show(ctx: Context): Promise<void> {
     const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))

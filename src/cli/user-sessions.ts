@@ -1,5 +1,5 @@
-import { type Device, listDevices } from '../oidc/devices.ts'
-import { type EndingScope, endRecords } from '../oidc/endings.ts'
+import { type Device, endingOf, listDevices } from '../oidc/devices.ts'
+import { endRecords } from '../oidc/endings.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse } from './open.ts'
 import { printJson, tableText } from './output.ts'
@@ -54,11 +54,7 @@ export async function revoke(context: CommandContext): Promise<number> {
     const device = found.find(({ id }) => id === wanted)
     if (wanted !== undefined && !device) return refuse(context, `${user.id} has no session or grant with this id`)
     const isDryRun = flags['dry-run'] === true
-    const scope: EndingScope = !device
-      ? { kind: 'all' }
-      : device.kind === 'session'
-        ? { kind: 'session', sessionUid: device.id }
-        : { kind: 'grant', grantId: device.id }
+    const scope = device ? endingOf(device) : ({ kind: 'all' } as const)
     const count = device ? 1 : found.length
     const ending = { reason: 'operator', operator: operatorOf(context) } as const
     const ended = isDryRun ? { records: 0 } : await endRecords(core, user.id, scope, ending)

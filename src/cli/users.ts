@@ -49,7 +49,7 @@ export async function show(context: CommandContext): Promise<number> {
 /** `users lock`: nobody new gets in first, then everybody who is in is put out. */
 export async function lock(context: CommandContext): Promise<number> {
   return withUser(context, async ({ user }, core) => {
-    const { database, clock, audit } = core
+    const { audit } = core
     const { flags } = context
     if (user.status === 'deleted') return refuse(context, `${user.id} is deleted; nothing is left to lock`)
     const count = await recordsOf(user.id, core)
@@ -65,12 +65,7 @@ export async function lock(context: CommandContext): Promise<number> {
     }
     if (user.status === 'active' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
     const operator = operatorOf(context)
-    const { records: ended } = await endRecords(
-      { database, clock },
-      user.id,
-      { kind: 'all' },
-      { reason: 'locked', operator },
-    )
+    const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', operator })
     await audit.record({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
     const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that are out live some minutes more)`
     return tell(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)

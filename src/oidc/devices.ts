@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
-import { heldGrantsText } from './endings.ts'
+import { type EndingScope, heldGrantsText } from './endings.ts'
 import { durableModels } from './records.ts'
 import type { SignIn } from './sign-in.ts'
 
@@ -44,6 +44,11 @@ export async function listDevices(
     lastUsedAt: new Date(row.used * 1000),
     expiresAt: row.expires_at,
   }))
+}
+
+/** What ends when somebody signs out at an entry of the list. */
+export function endingOf({ kind, id }: Pick<Device, 'kind' | 'id'>): EndingScope {
+  return kind === 'session' ? { kind, sessionUid: id } : { kind, grantId: id }
 }
 
 /** A login that was ended because one of its codes or tokens came a second time: somebody else may have it. */

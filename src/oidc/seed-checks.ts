@@ -1,4 +1,4 @@
-import type { Catalog } from './catalog.ts'
+import type { Catalog, StoredClient, StoredResource } from './catalog.ts'
 import {
   asksFor,
   type ClientSeed,
@@ -28,10 +28,8 @@ export function catalogProblems(
   catalog: Catalog,
   { prune, lifetimes, hasSms }: CheckOptions,
 ): SeedProblem[] {
-  const registered = prune ? [] : [...catalog.resources.values()].map(({ seed }) => seed)
-  const known = new Map(
-    [...registered, ...resources.map(({ seed }) => seed)].map((seed) => [seed.resource, seed.scopes]),
-  )
+  const others = prune ? { clients: [], resources: [] } : othersOf({ resources, clients }, catalog)
+  const known = new Map([...others.resources, ...resources].map(({ seed }) => [seed.resource, seed.scopes]))
   const scopes = new Set([...known.values()].flat())
   const isComplete = resources.every(({ broken }) => !broken.has('scopes'))
   const found: SeedProblem[] = []
@@ -54,24 +52,35 @@ export function catalogProblems(
     }
   }
   found.push(
-    ...askerProblems({ resources, clients }, catalog, prune),
-    ...pairProblems({ resources, clients }, catalog, { prune, lifetimes }),
+    ...askerProblems({ resources, clients }, others),
+    ...pairProblems({ resources, clients }, others, lifetimes),
+    ...lostScopes(resources, { catalog, others, scopes }),
   )
-  return prune ? found : [...found, ...lostScopes({ resources, clients }, catalog, scopes)]
+  return found
+}
+
+/** What is registered and in no file, and stays. */
+interface Others {
+  readonly clients: readonly StoredClient[]
+  readonly resources: readonly StoredResource[]
+}
+
+function othersOf({ resources, clients }: Pick<Seeds, 'resources' | 'clients'>, catalog: Catalog): Others {
+  const given = {
+    clients: new Set(clients.map(({ seed }) => seed.client_id)),
+    resources: new Set(resources.map(({ seed }) => seed.resource)),
+  }
+  return {
+    clients: [...catalog.clients.values()].filter(({ seed }) => !given.clients.has(seed.client_id)),
+    resources: [...catalog.resources.values()].filter(({ seed }) => !given.resources.has(seed.resource)),
+  }
 }
 
 /** Who shall introspect a resource's tokens has to be there, and to authenticate. */
-function askerProblems(
-  { resources, clients }: Pick<Seeds, 'resources' | 'clients'>,
-  catalog: Catalog,
-  prune: boolean,
-): SeedProblem[] {
-  const registered = prune ? [] : [...catalog.clients.values()].map(({ seed }) => seed)
-  const known = new Map([...registered, ...clients.map(({ seed }) => seed)].map((seed) => [seed.client_id, seed]))
-  const given = new Set(resources.map(({ seed }) => seed.resource))
-  const others = prune ? [] : [...catalog.resources.values()].filter(({ seed }) => !given.has(seed.resource))
+function askerProblems({ resources, clients }: Pick<Seeds, 'resources' | 'clients'>, others: Others): SeedProblem[] {
+  const known = new Map([...others.clients, ...clients].map(({ seed }) => [seed.client_id, seed]))
   const atClients = clients.flatMap(({ seed, problem }) =>
-    others
+    others.resources
       .filter(({ seed: { access_token: token } }) => token.introspected_by?.includes(seed.client_id))
       .filter(() => seed.token_endpoint_auth_method === 'none')
       .map(({ seed: { resource } }) =>
@@ -125,29 +134,19 @@ function problemsBetween(client: ClientSeed, resource: ResourceSeed, defaults: L
 /** Told at the resource where the files have it, else at the client. */
 function pairProblems(
   { resources, clients }: Pick<Seeds, 'resources' | 'clients'>,
-  catalog: Catalog,
-  { prune, lifetimes }: { readonly prune: boolean; readonly lifetimes: Lifetimes },
+  others: Others,
+  lifetimes: Lifetimes,
 ): SeedProblem[] {
-  const inFiles = <Item extends { readonly seed: object }>(items: readonly Item[], id: string) =>
-    new Set(items.map(({ seed }) => (seed as Record<string, unknown>)[id]))
-  const givenClients = inFiles(clients, 'client_id')
-  const givenResources = inFiles(resources, 'resource')
-  const otherClients = prune
-    ? []
-    : [...catalog.clients.values()].filter((each) => !givenClients.has(each.seed.client_id))
-  const otherResources = prune
-    ? []
-    : [...catalog.resources.values()].filter((each) => !givenResources.has(each.seed.resource))
   const sound = clients.filter(({ broken }) => broken.size === 0)
   const atResources = resources.flatMap(({ seed, problem }) =>
-    [...sound, ...otherClients].flatMap((client) =>
+    [...sound, ...others.clients].flatMap((client) =>
       problemsBetween(client.seed, seed, lifetimes).map(({ message, resourceField }) =>
         problem(['access_token', resourceField], message),
       ),
     ),
   )
   const atClients = sound.flatMap(({ seed, problem }) =>
-    otherResources.flatMap((resource) =>
+    others.resources.flatMap((resource) =>
       problemsBetween(seed, resource.seed, lifetimes).map(({ message, clientField }) =>
         problem(clientField ? ['lifetimes', ...clientField.split('.')] : [], message),
       ),
@@ -170,17 +169,18 @@ export function registeredProblems({ clients, resources }: Catalog, defaults: Li
 
 /** A scope may not disappear under a client that no file mentions: nobody would notice until its logins fail. */
 function lostScopes(
-  { resources, clients }: Pick<Seeds, 'resources' | 'clients'>,
-  catalog: Catalog,
-  scopes: ReadonlySet<string>,
+  resources: Seeds['resources'],
+  {
+    catalog,
+    others,
+    scopes,
+  }: { readonly catalog: Catalog; readonly others: Others; readonly scopes: ReadonlySet<string> },
 ): SeedProblem[] {
-  const mentioned = new Set(clients.map(({ seed }) => seed.client_id))
-  const others = [...catalog.clients.values()].filter(({ seed }) => !mentioned.has(seed.client_id))
   return resources.flatMap(({ seed, problem }) => {
     const before = catalog.resources.get(seed.resource)?.seed.scopes ?? []
     const lost = before.filter((scope) => !scopes.has(scope))
     return lost.flatMap((scope) =>
-      others
+      others.clients
         .filter((client) => resourceScopesOf(client.seed).includes(scope))
         .map((client) =>
           problem(['scopes'], `${scope} is gone, but the registered client ${client.seed.client_id} asks for it`),

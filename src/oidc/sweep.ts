@@ -1,32 +1,41 @@
+import { deleteInBatches } from '../store/batches.ts'
 import type { Database } from '../store/postgres.ts'
 import { endedDetail } from './endings.ts'
 import { durableModels } from './records.ts'
 
-const sweepRows = 1000
 const { Session, RefreshToken } = durableModels
 
 /**
- * Deletes what expired before this moment, in small batches. Sessions and families of refresh tokens that ran out leave a line in
+ * Deletes what expired before this moment. Sessions and families of refresh tokens that ran out leave a line in
  * the audit with their rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in.
  */
 export async function sweepRecords({ knex }: Pick<Database, 'knex'>, beforeMs: number): Promise<void> {
-  for (;;) {
-    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, [new Date(beforeMs)])
-    if (Number(rows[0]?.count) < sweepRows) return
-  }
+  await deleteInBatches(async (limit) => {
+    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, [new Date(beforeMs), limit])
+    return Number(rows[0]?.count)
+  })
+}
+
+/** Which rows leave a line when they run out: sessions somebody was signed in to, and families of refresh tokens. */
+export function leavesLine(row: string): string {
+  return `((${row}.model = ${Session} and cast(${row}.payload as jsonb) -> 'loginTs' is not null)
+    or (${row}.model = ${RefreshToken} and ${row}.consumed_at is null
+      and not cast(${row}.payload as jsonb) @> '{"expiresWithSession": true}'))`
+}
+
+/** That line, as columns of the audit. */
+export function runOutLine(row: string): string {
+  return `${row}.expires_at as at, case ${row}.model when ${Session} then 'session.ended' else 'grant.expired' end as event,
+    ${row}.user_id, cast(${row}.payload as jsonb) ->> 'clientId' as client_id,
+    jsonb_build_object('reason', 'expired') || ${endedDetail(row)} as detail`
 }
 
 const sweepText = `
   with gone as (
     delete from oidc_records where ctid = any(array(
-      select ctid from oidc_records where expires_at < ? limit ${sweepRows} for update skip locked)) returning *
+      select ctid from oidc_records where expires_at < ? limit ? for update skip locked)) returning *
   ), recorded as (
     insert into audit_events (at, event, user_id, client_id, detail)
-    select gone.expires_at, case gone.model when ${Session} then 'session.ended' else 'grant.expired' end, gone.user_id,
-      cast(gone.payload as jsonb) ->> 'clientId', jsonb_build_object('reason', 'expired') || ${endedDetail('gone')}
-    from gone
-    where (gone.model = ${Session} and cast(gone.payload as jsonb) -> 'loginTs' is not null)
-      or (gone.model = ${RefreshToken} and gone.consumed_at is null
-        and not cast(gone.payload as jsonb) @> '{"expiresWithSession": true}')
+    select ${runOutLine('gone')} from gone where ${leavesLine('gone')}
   )
   select count(*) from gone`

@@ -2,10 +2,10 @@ import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
 import type { ClientPolicies } from './client-policies.ts'
-import { endedDetail } from './endings.ts'
 import type { Sliding } from './lifetimes.ts'
-import { durableModels, recordId } from './records.ts'
-import { limitReached } from './why.ts'
+import { recordId } from './records.ts'
+import { leavesLine, runOutLine } from './sweep.ts'
+import { limitReached, sessionLimitsOf } from './why.ts'
 
 /** One ending, for support. */
 export interface EndingLine {
@@ -48,7 +48,6 @@ interface Row {
 }
 
 const mostLines = 50
-const { Session, RefreshToken } = durableModels
 const endingEvents = ['session.ended', 'grant.revoked', 'grant.expired']
 const userEvents = [...endingEvents, 'token.reused', 'user.locked', 'logout.undelivered']
 
@@ -90,14 +89,8 @@ async function runOut({ database, clock }: Dependencies, question: WhyQuestion):
         ? ['(r.uid = :value or r.grant_id = :value)', question.id]
         : ['r.id = :value', recordId('RefreshToken', question.token)]
   const { rows } = await database.knex.raw<{ rows: readonly Row[] }>(
-    `select r.expires_at as at, case r.model when ${Session} then 'session.ended' else 'grant.expired' end as event, r.user_id,
-       cast(r.payload as jsonb) ->> 'clientId' as client_id, null as ip, null as request_id,
-       jsonb_build_object('reason', 'expired') || ${endedDetail('r')} as detail
-     from oidc_records r
-     where ${whose} and r.expires_at <= :now and ((r.model = ${Session} and cast(r.payload as jsonb) -> 'loginTs' is not null)
-       or (r.model = ${RefreshToken} and r.consumed_at is null
-         and not cast(r.payload as jsonb) @> '{"expiresWithSession": true}'))
-     limit ${mostLines}`,
+    `select ${runOutLine('r')}, null as ip, null as request_id
+     from oidc_records r where ${whose} and r.expires_at <= :now and ${leavesLine('r')} limit ${mostLines}`,
     { value, now: new Date(clock()) },
   )
   return rows
@@ -145,13 +138,12 @@ function lineOf({ at, event, user_id, client_id, ip, request_id, detail }: Row, 
   if (line.reason !== 'expired') return line
   const limits: readonly Sliding[] =
     event === 'session.ended'
-      ? policies.sessionLimits(Object.fromEntries(line.clientIds.map((id) => [id, true])))
+      ? sessionLimitsOf(policies, line.clientIds)
       : [policies.lifetimes(client_id === null ? undefined : { clientId: client_id }).refresh]
-  const known = limits.length > 0 ? limits : [policies.lifetimes(undefined).session]
   const { reason, seconds } = limitReached({
     loginAt: Number(detail['login_at'] ?? 0),
     endedAt: at.getTime() / 1000,
-    limits: known,
+    limits,
   })
   return { ...line, reason, ...(seconds === undefined ? {} : { limitSeconds: seconds }) }
 }

@@ -38,6 +38,12 @@ export function limitReached({ loginAt, endedAt, limits }: RunOut): Why {
   }
 }
 
+/** The limits of a session that these clients had; the defaults where there was none. */
+export function sessionLimitsOf(policies: ClientPolicies, clients: readonly string[]): readonly Sliding[] {
+  if (clients.length === 0) return [policies.lifetimes(undefined).session]
+  return policies.sessionLimits(Object.fromEntries(clients.map((client) => [client, true])))
+}
+
 interface Dependencies {
   readonly database: Pick<Database, 'knex'>
   readonly units: UnitOfWork
@@ -53,22 +59,17 @@ interface Dependencies {
  * session that was ended is found by the digest of the cookie.
  */
 export function whyAsked({ database, units, policies, clock, cookie }: Dependencies) {
-  const limitsOf = (clients: readonly string[]) =>
-    clients.length > 0
-      ? policies.sessionLimits(Object.fromEntries(clients.map((client) => [client, true])))
-      : [policies.lifetimes(undefined).session]
-
   async function ofSession(value: string): Promise<Why | undefined> {
     const kept: Payload | undefined = await units.current()?.find('Session', value)
     if (kept) {
       const { accountId, loginTs, authorizations, exp } = kept
       if (typeof accountId !== 'string' || Number(exp) > epochSeconds(clock)) return undefined
-      const limits = limitsOf(Object.keys(authorizations ?? {}))
+      const limits = sessionLimitsOf(policies, Object.keys(authorizations ?? {}))
       return limitReached({ loginAt: Number(loginTs), endedAt: Number(exp), limits })
     }
     const ended = await lastEnding(database, { key: recordId('Session', value) })
     if (ended?.reason !== 'expired') return ended as Why | undefined
-    const limits = limitsOf(ended.clients)
+    const limits = sessionLimitsOf(policies, ended.clients)
     return limitReached({ loginAt: ended.loginAt, endedAt: ended.at, limits })
   }
 

@@ -12,7 +12,7 @@ import {
   statements,
 } from './records.ts'
 
-/** Everything one request writes. */
+/** Everything one request writes, which is something. */
 export interface Writes {
   readonly rows: readonly RecordRow[]
   /** Seconds since the epoch. */
@@ -39,13 +39,13 @@ interface Dependencies {
 export async function write({ database, groups }: Dependencies, writes: Writes): Promise<boolean> {
   const { rows, at, consumed, deletes, revokedGrants, sessions, slides, required } = writes
   const others = deletes.length + revokedGrants.length + sessions.length + slides.length + required.length
-  if (others === slides.length && rows.length === 0 && consumed === undefined && slides.length > 0) {
+  if (others === slides.length && rows.length === 0 && consumed === undefined) {
     await undeadlocked(() => database.commitQuery({ ...statements.slide, values: [at, ...slideValues(slides)] }))
     return true
   }
   if (others === 0 && consumed) return groups.consume({ consumed, rows, at })
   if (others === 0) {
-    if (rows.length > 0) await groups.insert(rows)
+    await groups.insert(rows)
     return true
   }
   const { model = null, id = null, successor = null } = consumed ?? {}

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { deleteInBatches } from './batches.ts'
 import type { EphemeralStore } from './ephemeral.ts'
 import type { Database } from './postgres.ts'
 import * as statements from './table-statements.ts'
@@ -14,8 +15,6 @@ export interface TableStore extends EphemeralStore {
   /** Deletes what has expired, in batches small enough not to be noticed; answers how many rows. */
   sweep(): Promise<number>
 }
-
-const sweepBatch = 1000
 
 /** The store over an UNLOGGED table, for installations without Redis. Every operation is one statement. */
 export function tableStore({ database, clock }: Options): TableStore {
@@ -51,11 +50,10 @@ export function tableStore({ database, clock }: Options): TableStore {
       await write(statements.remove, [key])
     },
     async sweep() {
-      for (let total = 0; ; ) {
-        const { rowCount } = await database.commitQuery({ ...statements.sweep, values: [clock(), sweepBatch] })
-        total += rowCount ?? 0
-        if ((rowCount ?? 0) < sweepBatch) return total
-      }
+      return deleteInBatches(async (limit) => {
+        const { rowCount } = await database.commitQuery({ ...statements.sweep, values: [clock(), limit] })
+        return rowCount ?? 0
+      })
     },
     async ping() {
       await database.readQuery({ ...statements.ping, values: [] })

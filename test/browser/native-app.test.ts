@@ -46,6 +46,22 @@ async function atTheApp(device: Look) {
   return { person, looks, faults }
 }
 
+/** Chooses a way in and whose phone it is, agrees and logs in. */
+async function logsIn(person: Person, way: string, owner: string): Promise<void> {
+  await person.follows(way)
+  await person.page.getByLabel('手机的主人').selectOption(owner)
+  await ticks(person)
+  await person.presses('登录')
+}
+
+/** Has a code sent and enters it. */
+async function provesNumber(person: Person, number: string): Promise<void> {
+  await person.enters('手机号', number)
+  await person.presses('获取验证码')
+  await person.enters('6 位验证码', await world.otp(`+86${number}`))
+  await person.presses('继续')
+}
+
 const ticks = (person: Person) => person.page.getByRole('checkbox').check()
 
 /** Requests of the app as the page tells them, oldest first. */
@@ -124,10 +140,7 @@ test.each([
 
 test('by mini program with a phone number in one request, then another way in is added and removed', async () => {
   const { person, looks, faults } = await atTheApp(phone)
-  await person.follows('小程序加手机号')
-  await person.page.getByLabel('手机的主人').selectOption('weifang')
-  await ticks(person)
-  await person.presses('登录')
+  await logsIn(person, '小程序加手机号', 'weifang')
   await person.reads('登录成功，这是一个新账号')
   await person.reads('"phone_number": "+8613900001234"')
   expect(await requests(person)).toEqual(['POST /authorize-challenge 200', 'POST /token 200'])
@@ -147,26 +160,17 @@ test('by mini program with a phone number in one request, then another way in is
 
 test('a WeChat nobody has is bound to an account by SMS, and a fresh login is asked for', async () => {
   const { person, looks, faults } = await atTheApp(phone)
-  await person.follows('微信 App')
-  await person.page.getByLabel('手机的主人').selectOption('zhangwei')
-  await ticks(person)
-  await person.presses('登录')
+  await logsIn(person, '微信 App', 'zhangwei')
   await person.reads('这个微信还没有账号')
   await looks('choose')
   await person.presses('登录已有账号并绑定')
   await looks('existing')
-  await person.enters('手机号', '13800200009')
-  await person.presses('获取验证码')
-  await person.enters('6 位验证码', await world.otp('+8613800200009'))
-  await person.presses('继续')
+  await provesNumber(person, '13800200009')
   await person.reads(/登录成功/)
   await person.presses('再验证一次（max_age=0）')
   await person.reads('需要再证明一次身份')
   await looks('step-up')
-  await person.enters('手机号', '13800200009')
-  await person.presses('获取验证码')
-  await person.enters('6 位验证码', await world.otp('+8613800200009'))
-  await person.presses('继续')
+  await provesNumber(person, '13800200009')
   await person.reads(/登录成功，欢迎回来/)
   expect(faults).toEqual([])
 })

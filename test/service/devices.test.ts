@@ -209,13 +209,16 @@ describe('the list', () => {
   })
 })
 
+/** Somebody at two browsers and in an app. */
+async function threeLogins() {
+  const phone = newPhone()
+  const [here, there, app] = [await browser(phone), await browser(phone), new NativeApp(world)]
+  return { here, there, app, native: await app.exchange(await nativeSms(world, app, phone)) }
+}
+
 describe('signing out', () => {
   test('one browser ends with its web apps, and nothing else does', async () => {
-    const phone = newPhone()
-    const here = await browser(phone)
-    const there = await browser(phone)
-    const app = new NativeApp(world)
-    const native = await app.exchange(await nativeSms(world, app, phone))
+    const { here, there, app, native } = await threeLogins()
     const value = values(await here.visitor.get(devices)).find((each) => each.startsWith('session:')) ?? ''
     expect((await press(here.visitor, { device: value })).text).toContain('已退出所选的登录')
     expect(await isIn(there.visitor)).toBe(false)
@@ -240,11 +243,7 @@ describe('signing out', () => {
   })
 
   test('all others leaves this browser and its apps; all leaves nothing, and asks nobody why', async () => {
-    const phone = newPhone()
-    const here = await browser(phone)
-    const there = await browser(phone)
-    const app = new NativeApp(world)
-    const native = await app.exchange(await nativeSms(world, app, phone))
+    const { here, there, app, native } = await threeLogins()
     const stranger = await browser(newPhone())
     expect((await press(here.visitor, { choice: 'others' })).text).toContain('只有本机仍保持登录')
     expect(await isIn(there.visitor)).toBe(false)
