@@ -22,6 +22,8 @@ export default defineConfig({
     maxWorkers: 2,
     globalSetup: ['test/support/global-setup.ts'],
     teardownTimeout: minute,
+    // What is polled for comes at once; on a machine with other work, a little later.
+    expect: { poll: { timeout: minute / 4, interval: 50 } },
     projects: [
       project('unit', 1, ['test/unit/**/*.test.ts', 'test/*.test.ts'], minute / 4),
       project('service', 2, ['test/service/**/*.test.ts', 'test/contracts/**/*.test.ts'], minute / 2),

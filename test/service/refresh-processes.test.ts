@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { durableModels } from '../../src/oidc/records.ts'
-import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { createDatabase, type TestDatabase, untilLocked } from '../support/database.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { type ServerProcess, startServer } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
@@ -193,11 +193,7 @@ describe.each(['redis', 'tables'] as const)(
       const lock = await knex.transaction()
       const { grant_id } = await old.clone().transacting(lock).forUpdate().first()
       const lost = refresh(here, first).catch(() => undefined)
-      const waiting = knex('pg_stat_activity').where({
-        wait_event_type: 'Lock',
-        datname: knex.raw('current_database()'),
-      })
-      await expect.poll(() => waiting.clone()).toHaveLength(1)
+      await untilLocked(knex)
       expect(await old.clone().first()).toMatchObject({ consumed_at: null, successor: null })
       expect(await servers[0].stop('SIGKILL')).toBe('SIGKILL')
       await lock.rollback()

@@ -6,6 +6,7 @@ import { durableModels } from '../../src/oidc/records.ts'
 import { countStale, reseal } from '../../src/oidc/reseal.ts'
 import { sealer } from '../../src/store/seal.ts'
 import { openShell, type Shell, secretKey } from '../support/cli.ts'
+import { untilLocked } from '../support/database.ts'
 
 const newKey = Buffer.alloc(32, 9).toString('base64url')
 const before = sealer({ keys: [new Secret(secretKey)] })
@@ -98,9 +99,7 @@ test('what changes meanwhile stays as it was changed', async () => {
   await trx('clients').where({ client_id: 'backend' }).update({ secret })
   // It has read the secret of before, and waits to write.
   const running = reseal({ knex, sealer: both })
-  const waiting = () =>
-    knex('pg_stat_activity').whereRaw(`datname = current_database() and wait_event_type = 'Lock'`).select('pid')
-  await expect.poll(waiting).toHaveLength(1)
+  await untilLocked(knex)
   await trx.commit()
   expect(await running).toContainEqual({ place: 'client secrets', resealed: 0, shut: 0 })
   expect(await knex('clients').where({ client_id: 'backend' }).select('secret')).toEqual([{ secret }])

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest'
 import { recordGroups } from '../../src/oidc/groups.ts'
 import { durableModels } from '../../src/oidc/records.ts'
 import { write } from '../../src/oidc/writes.ts'
-import { createDatabase } from '../support/database.ts'
+import { createDatabase, untilLocked } from '../support/database.ts'
 
 const { database, drop } = await createDatabase()
 afterAll(drop)
@@ -17,10 +17,6 @@ test('of two that wait for each other the one that is undone writes all the same
   const later = Math.floor(at.getTime() / 1000) + 3600
   const slides = ids.map((id) => ({ model: 'AccessToken' as const, id, expiresAt: later }))
   const nothing = { rows: [], consumed: undefined, deletes: [], revokedGrants: [], sessions: [], required: [] }
-  const untilWaiting = async (count: number) => {
-    const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-    await expect.poll(async () => (await knex.raw(waiting)).rows.length, { timeout: 10_000 }).toBe(count)
-  }
   const gate = await knex.transaction()
   const other = await knex.transaction()
   try {
@@ -28,10 +24,10 @@ test('of two that wait for each other the one that is undone writes all the same
     await other('oidc_records').where({ id: 'c' }).update({ payload: '{"other":1}' })
     await gate('oidc_records').where({ id: 'b' }).forUpdate()
     const written = write({ database, groups: recordGroups({ database }) }, { ...nothing, at: later, slides })
-    await untilWaiting(1)
+    await untilLocked(knex)
     const otherWrites = other('oidc_records').where({ id: 'a' }).update({ payload: '{"other":1}' })
     const othersEnd = otherWrites.then(() => other.commit())
-    await untilWaiting(2)
+    await untilLocked(knex, 2)
     await gate.commit()
     const [wrote] = await Promise.all([written, othersEnd])
     expect(wrote).toBe(true)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { inject } from 'vitest'
+import type { Knex } from 'knex'
+import { expect, inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/postgres.ts'
 import { errorCode } from '../../src/store/unavailable.ts'
 import { administer, templateName, urlOf } from './database-template.ts'
@@ -20,6 +21,13 @@ export function createDatabase(): Promise<TestDatabase> {
 /** A database without any table. */
 export function createEmptyDatabase(): Promise<TestDatabase> {
   return create('')
+}
+
+/** Until so many connections of this database wait for a lock that another one holds. */
+export async function untilLocked(knex: Knex, count = 1): Promise<void> {
+  const locked = () =>
+    knex('pg_stat_activity').whereRaw(`datname = current_database() and wait_event_type = 'Lock'`).select('pid')
+  await expect.poll(locked).toHaveLength(count)
 }
 
 async function create(template: string): Promise<TestDatabase> {
