@@ -33,6 +33,8 @@ export async function faultsOf(
   page: Page,
   judged: 'width' | 'contrast' | 'everything' = 'everything',
 ): Promise<string[]> {
+  // Before its style has come every page is too wide.
+  await page.waitForLoadState('load')
   const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'))
   const tooWide = overflow > 0 ? [`wider than the window by ${overflow} px`] : []
   if (judged === 'width') return tooWide
