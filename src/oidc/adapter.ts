@@ -1,6 +1,7 @@
 import { errors, Provider } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
+import { isJsonb } from '../store/jsonb.ts'
 import type { Sealer } from '../store/seal.ts'
 import { type DurableModel, durableModels, type Payload, type RecordRow, recordId } from './records.ts'
 import { withGrace } from './rotation.ts'
@@ -72,7 +73,7 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
     return {
       model,
       id: recordId(model, value),
-      payload: JSON.stringify(kept),
+      payload: stored(kept),
       grantId: model === 'Grant' ? null : text(payload['grantId']),
       uid: model === 'Session' ? text(payload['uid']) : null,
       userCode: model === 'DeviceCode' && userCode !== undefined ? sealer.mac('user_code', String(userCode)) : null,
@@ -121,7 +122,7 @@ function ephemeralAdapter(model: EphemeralModel, { store, sealer, clock }: Adapt
         if (expiresIn > replayMarkSeconds) await store.set(key(value), 1, expiresIn)
         return
       }
-      await store.set(key(value), sealer.seal(JSON.stringify(payload), model), expiresIn)
+      await store.set(key(value), sealer.seal(stored(payload), model), expiresIn)
     },
     find: async (value) => {
       if (model === 'ReplayDetection') {
@@ -164,6 +165,13 @@ function absentAdapter(model: string): Adapter {
 function describedLogin(): { readonly about?: string } {
   const login = Provider.ctx?.oidc?.result?.login as { readonly about?: unknown } | undefined
   return login?.about === undefined ? {} : { about: JSON.stringify(login.about) }
+}
+
+/** Throws `invalid_request` for what a client sent that no query could read again; an interaction too, before anybody has logged in. */
+function stored(payload: Payload): string {
+  const json = JSON.stringify(payload)
+  if (!isJsonb(json)) throw new errors.InvalidRequest('parameters must not contain NUL or unpaired surrogates')
+  return json
 }
 
 function text(value: unknown): string | null {

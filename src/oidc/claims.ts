@@ -19,6 +19,13 @@ export const profileClaims = [
 
 export type ProfileClaim = (typeof profileClaims)[number]
 
+const releasable = new Set<string>(Object.values(claimsByScope).flat())
+
+/** Whether a name that a request asks for in `claims` is one of ours; others mean nothing here, OIDC Core §5.5. */
+export function isReleasable(claim: string): boolean {
+  return releasable.has(claim)
+}
+
 /** The scope that releases a claim. */
 export function scopeOf(claim: ProfileClaim): string {
   const found = Object.entries(claimsByScope).find(([, claims]) => (claims as readonly string[]).includes(claim))

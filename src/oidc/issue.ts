@@ -2,6 +2,8 @@ import { UnsecuredJWT } from 'jose'
 import { type Client, errors, type Provider } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
+import { isJsonb } from '../store/jsonb.ts'
+import { isReleasable } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { isProtocolScope } from './client-schema.ts'
 import { grantSeconds } from './lifetimes.ts'
@@ -128,7 +130,9 @@ export class CodeIssuer {
     // The library asks no client for its lifetimes outside its own routes.
     grant.exp = epochSeconds(clock) + grantSeconds(policies().lifetimes(client))
     grant.addOIDCScope(protocolScopes.join(' '))
-    const claimNames = Object.values(claims ?? {}).flatMap((each) => Object.keys(each))
+    const claimNames = Object.values(claims ?? {})
+      .flatMap((each) => Object.keys(each))
+      .filter(isReleasable)
     if (claimNames.length > 0) grant.addOIDCClaims(claimNames)
     if (resource !== undefined) grant.addResourceScope(resource, resourceScopes.join(' '))
     const grantId = await grant.save()
@@ -215,7 +219,8 @@ function claimsOf({ claims }: AuthorizationParams): Authorization['claims'] {
   try {
     const parsed: unknown = JSON.parse(claims)
     const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)
-    if (isObject(parsed) && Object.values(parsed as object).every(isObject)) return parsed as Authorization['claims']
+    const isReadable = isObject(parsed) && Object.values(parsed as object).every(isObject)
+    if (isReadable && isJsonb(JSON.stringify(parsed))) return parsed as Authorization['claims']
   } catch {}
   throw new errors.InvalidRequest('claims must be a JSON object of objects')
 }
