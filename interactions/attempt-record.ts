@@ -26,6 +26,18 @@ export interface Arrived {
   readonly amr: readonly string[]
   readonly isNew: boolean
   readonly endedSessions: boolean
+  /** Milliseconds since the epoch. */
+  readonly provedAt: number
+}
+
+/** A proof of this request, or of one before it. */
+export type Waited = Proved & {
+  /** Milliseconds since the epoch; absent: of this request. */ readonly provedAt?: number
+}
+
+/** What a method proved, to be kept until its owner says whose it is. */
+export function pendingOf(method: string, { identity, amr, credential }: Proved, provedAt: number): Pending {
+  return { method, identity, amr, provedAt, ...(credential === undefined ? {} : { credential }) }
 }
 
 /** What we keep of an attempt between two requests. */
@@ -35,10 +47,10 @@ export interface AttemptRecord {
   readonly asks: Readonly<Record<string, Ask>>
   readonly states: Readonly<Record<string, unknown>>
   readonly pending?: Pending | undefined
-  /** Somebody who is in but for a phone number. `provedAt` in milliseconds since the epoch. */
-  readonly holder?: (Arrived & { readonly provedAt: number }) | undefined
+  /** Somebody who is in but for a phone number. */
+  readonly holder?: Arrived | undefined
   /** A phone number that is another account's, with its proof when there was a fresh one. */
-  readonly contested?: { readonly phone: string; readonly proof?: Proved } | undefined
+  readonly contested?: { readonly phone: string; readonly proof?: Waited } | undefined
   /** What may be answered next. */
   readonly choices?: readonly Choice[] | undefined
 }

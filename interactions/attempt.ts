@@ -1,6 +1,6 @@
-import type { IdentityClaim } from '../src/accounts/user.ts'
+import { type IdentityClaim, isEndedSince } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
-import { type AttemptRecord, isFresh, type Pending } from './attempt-record.ts'
+import { type AttemptRecord, isFresh, type Pending, type Waited } from './attempt-record.ts'
 import { UpstreamAnswer } from './methods/connector.ts'
 import type { Ask, Input, Proved } from './methods/method.ts'
 import type { LoginMethods } from './methods/registry.ts'
@@ -50,7 +50,7 @@ export class LoginAttempts {
   async advance(request: AdvanceRequest): Promise<Outcome> {
     return this.#recorded(request, async () => {
       const before = await this.#deps.records.load(request.attemptId)
-      const record = this.#agree(before, request.input)
+      const record = this.#agree(request.mustChoose ? undecided(before) : before, request.input)
       await this.#holder(record)
       const step = await this.#step(request, record)
       return step.kind === 'proved' ? this.#settlement.settle(request, step, record) : step
@@ -73,10 +73,12 @@ export class LoginAttempts {
   async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice): Promise<Outcome> {
     const { records } = this.#deps
     const record = await records.load(request.attemptId)
-    if (!record.choices?.includes(choice)) throw new AppError('request.invalid')
     const { contested } = record
-    const known = await this.#holder(record)
     const pending = this.#pending(record)
+    // The answer may come again with a second try of the method that came with it.
+    const isRepeated = choice === 'existing' && pending !== undefined && record.choices === undefined
+    if (!isRepeated && !record.choices?.includes(choice)) throw new AppError('request.invalid')
+    const known = await this.#holder(record)
     if (!known && !pending && choice !== 'login_existing') throw new AppError('attempt.expired')
     switch (choice) {
       case 'new':
@@ -109,7 +111,7 @@ export class LoginAttempts {
     pending: Pending,
     record: AttemptRecord,
   ): Promise<Outcome> {
-    const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
+    const step: Waited = { kind: 'proved', registration: 'allowed', ...pending }
     const { pending: _, ...rest } = record
     return this.#settlement.settle({ ...request, method: pending.method, input: {} }, step, rest)
   }
@@ -142,12 +144,21 @@ export class LoginAttempts {
     return { ...record, agreed: agreements }
   }
 
-  /** Who is in but for an answer. Throws `user.locked` when that account was locked or deleted since. */
+  /**
+   * Who is in but for an answer. Throws `user.locked` when that account was locked or deleted since. SECURITY: and `attempt.expired`
+   * when what let them in no longer would: everything was ended, the password changed, the identity taken away.
+   */
   async #holder({ holder }: AttemptRecord): Promise<AttemptRecord['holder']> {
-    const { directory, options } = this.#deps
+    const { directory, passwords, options } = this.#deps
     if (!holder || !isFresh(holder, options.clock)) return undefined
     const account = await directory.find(holder.userId)
     if (account?.user.status !== 'active') throw new AppError('user.locked')
+    const { provider, provedAt, amr, userId } = holder
+    const stands =
+      !isEndedSince(account, provedAt) &&
+      account.identities.some((each) => each.provider === provider) &&
+      (!amr.includes('pwd') || (await passwords.isSame(userId, provedAt)))
+    if (!stands) throw new AppError('attempt.expired')
     return holder
   }
 
@@ -180,6 +191,11 @@ export class LoginAttempts {
       },
     })
   }
+}
+
+/** Without what waits for an answer that did not come. */
+function undecided(record: AttemptRecord): AttemptRecord {
+  return record.choices ? { ...record, pending: undefined } : record
 }
 
 const refusalsWorthKeeping = new Set<string>([

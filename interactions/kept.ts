@@ -41,6 +41,11 @@ export async function keepPassword(
   return 'password.reset'
 }
 
+/** Whether a phone number of theirs was ever proved. */
+export function hasPhone({ identities }: Account): boolean {
+  return identities.some(({ provider, verifiedAt }) => provider === 'phone' && verifiedAt !== undefined)
+}
+
 /** Whether an identity is the one that was proved. */
 export function isSameIdentity(identity: Identity, { provider, subjects }: Proved['identity']): boolean {
   return identity.provider === provider && identity.subjects.includes(subjects[0])

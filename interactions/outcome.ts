@@ -55,6 +55,11 @@ export interface AdvanceRequest {
   readonly expectedUserId?: UserId | undefined
   /** Whether the client lets nobody in without a phone number. */
   readonly requiresPhone?: boolean | undefined
+  /**
+   * Whether a login that comes instead of an awaited choice drops what was proved. SECURITY: pages tell on every form what a login will
+   * bind; an app may not, and whoever logs in may be somebody else.
+   */
+  readonly mustChoose?: boolean | undefined
 }
 
 /** Where a request came from, for the audit. */

@@ -1,15 +1,22 @@
 import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
-import type { Account, IdentityClaim } from '../src/accounts/user.ts'
-import { type Clock, epochSeconds } from '../src/base/clock.ts'
+import { type Account, type IdentityClaim, isEndedSince } from '../src/accounts/user.ts'
+import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Audit, AuditEventName } from '../src/ops/audit.ts'
-import { type Arrived, type AttemptRecord, type AttemptRecords, isFresh } from './attempt-record.ts'
-import { isSameIdentity, keepCredential, keepPassword } from './kept.ts'
+import {
+  type Arrived,
+  type AttemptRecord,
+  type AttemptRecords,
+  isFresh,
+  pendingOf,
+  type Waited,
+} from './attempt-record.ts'
+import { hasPhone, isSameIdentity, keepCredential, keepPassword } from './kept.ts'
 import type { Proved } from './methods/method.ts'
-import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
+import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
 
 export interface SettlementDependencies {
   readonly directory: AccountDirectory
@@ -44,8 +51,11 @@ export class Settlement {
     this.#deps = dependencies
   }
 
-  /** Lets the person in whose identity this is, or says what has to be settled first. Nothing is changed then. */
-  async settle(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Outcome> {
+  /**
+   * Lets the person in whose identity this is, or says what has to be settled first. Nothing is changed then. Throws
+   * `attempt.expired` when everything of theirs was ended since it was proved.
+   */
+  async settle(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Outcome> {
     const { holder } = record
     if (holder && isFresh(holder, this.#deps.options.clock))
       return this.#addToHolder(request, step, { ...record, holder })
@@ -54,29 +64,32 @@ export class Settlement {
     const { account, isNew } = found
     const userId = account.user.id
     if (account.user.status !== 'active') throw new AppError('user.locked')
+    if (step.provedAt !== undefined && isEndedSince(account, step.provedAt)) throw new AppError('attempt.expired')
     const amr = [...step.amr, ...(await this.#bindPending(request, userId, record))]
     const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step, request)
     if (kept) await this.#note(kept, request, userId, step)
     const endedSessions = kept === 'password.reset'
     await keepCredential(this.#deps, account, step)
     if (isNew) await this.#note('user.registered', request, userId, step, { agreements: record.agreed })
-    const arrived = { userId, amr, isNew, endedSessions, method: request.method, provider: step.identity.provider }
+    const { provider } = step.identity
+    const provedAt = this.#provedAt(step)
+    const arrived = { userId, amr, isNew, endedSessions, method: request.method, provider, provedAt }
     if (request.requiresPhone && !hasPhone(account)) return this.#askPhone(request, record, { holder: arrived })
     return this.finish(request, arrived, record)
   }
 
   /** The account that was proved, with nothing left to ask. */
   async finish(request: AdvanceRequest, arrived: Arrived, record: AttemptRecord): Promise<Outcome> {
-    const { audit, records, options } = this.#deps
-    const { userId, amr, isNew, endedSessions, method, provider: identityProvider } = arrived
+    const { audit, records } = this.#deps
+    const { userId, amr, isNew, endedSessions, method, provider: identityProvider, provedAt } = arrived
     const detail = { method, amr, agreements: record.agreed }
     await audit.record({ event: 'login.succeeded', userId, identityProvider, ...aboutOf(request), detail })
     await records.forget(request.attemptId)
-    return { kind: 'done', userId, method, amr, authTime: epochSeconds(options.clock), isNew, endedSessions }
+    return { kind: 'done', userId, method, amr, authTime: Math.floor(provedAt / 1000), isNew, endedSessions }
   }
 
   /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
-  async #find(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+  async #find(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Found | Asked> {
     for (let tried = 0; ; tried++) {
       try {
         return step.registration === 'required'
@@ -90,7 +103,7 @@ export class Settlement {
     }
   }
 
-  async #resolve(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+  async #resolve(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Found | Asked> {
     const { directory } = this.#deps
     const { identity, also } = step
     const found = await directory.resolve(identity, { ip: request.ip })
@@ -103,11 +116,12 @@ export class Settlement {
     }
     if (found.kind === 'known') {
       const { account } = found
-      if (!also || account.identities.some((each) => isSameIdentity(each, also))) return { account, isNew: false }
+      if (!also || step.isAlsoDated || account.identities.some((each) => isSameIdentity(each, also)))
+        return { account, isNew: false }
       return this.#bindPhone(request, { account, step, also }, record)
     }
     const owner = also && (await directory.ownerOf(also))
-    if (owner !== undefined) return this.#bindToPhoneOwner(request, { step, owner }, record)
+    if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, record)
     if (step.registration === 'never') throw new AppError('registration.closed')
     const lacksPhone = request.requiresPhone === true && identity.provider !== 'phone' && !also
     if (step.registration === 'ask' || (lacksPhone && !step.password)) return this.#keepPending(request, step, record)
@@ -126,7 +140,7 @@ export class Settlement {
   /** Somebody known brought a phone number along: it becomes theirs, unless it is somebody else's. */
   async #bindPhone(
     request: AdvanceRequest,
-    { account, step, also }: { account: Account; step: Proved; also: IdentityClaim },
+    { account, step, also }: { account: Account; step: Waited; also: IdentityClaim },
     record: AttemptRecord,
   ): Promise<Found | Asked> {
     const { directory } = this.#deps
@@ -140,7 +154,9 @@ export class Settlement {
       if (error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(also)
       const { provider } = step.identity
-      const holder = { userId, amr: step.amr, isNew: false, endedSessions: false, method: request.method, provider }
+      const provedAt = this.#provedAt(step)
+      const common = { isNew: false, endedSessions: false, method: request.method }
+      const holder = { userId, amr: step.amr, provider, provedAt, ...common }
       const choices = [
         'login_existing',
         'use_other_phone',
@@ -148,12 +164,8 @@ export class Settlement {
       ] as const
       return this.#conflict(
         request,
-        { ...record, holder: this.#now(holder), contested: { phone: also.subjects[0] } },
-        {
-          step: { identity: also },
-          users: owner ? [owner] : [],
-          choices,
-        },
+        { ...record, holder, contested: { phone: also.subjects[0] } },
+        { step: { identity: also }, users: [owner], choices },
       )
     }
     await this.#note('identity.bound', request, userId, { identity: also })
@@ -161,23 +173,27 @@ export class Settlement {
   }
 
   /**
-   * Nobody's identity came with somebody's phone number. It becomes theirs, unless that was proved some time ago, or they have another
-   * of that provider already: then the number may have changed hands, and only a fresh proof of it tells.
+   * Nobody's identity came with somebody's phone number. It becomes theirs, unless they have another of that provider already, or the
+   * number was proved some time ago: then it may have changed hands, whosever it is here, and only a fresh proof of it tells.
    */
   async #bindToPhoneOwner(
     request: AdvanceRequest,
-    { step, owner }: { step: Proved; owner: UserId },
+    { step, owner }: { step: Waited; owner: UserId | undefined },
     record: AttemptRecord,
   ): Promise<Found | Asked> {
     const { directory } = this.#deps
-    const account = await directory.find(owner)
-    if (!account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
-    if (account.user.status !== 'active') throw new AppError('user.locked')
+    const account = owner && (await directory.find(owner))
+    if (owner && !account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
+    if (account && account.user.status !== 'active') throw new AppError('user.locked')
     // Another request with both was faster.
-    if (account.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
-    if (step.isAlsoDated || account.identities.some(({ provider }) => provider === step.identity.provider)) {
+    if (account?.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
+    if (
+      !account ||
+      step.isAlsoDated ||
+      account.identities.some(({ provider }) => provider === step.identity.provider)
+    ) {
       const phone = step.also?.subjects[0] ?? ''
-      const kept = { ...record, pending: this.#pending(request, step), contested: { phone } }
+      const kept = { ...record, pending: pendingOf(request.method, step, this.#provedAt(step)), contested: { phone } }
       return this.#conflict(request, kept, { step, users: [owner], choices: ['login_existing', 'use_other_phone'] })
     }
     await directory.bind(owner, step.identity, { ip: request.ip })
@@ -188,7 +204,7 @@ export class Settlement {
   /** The phone number somebody who is known had to add. */
   async #addToHolder(
     request: AdvanceRequest,
-    step: Proved,
+    step: Waited,
     record: AttemptRecord & { readonly holder: Arrived },
   ): Promise<Outcome> {
     const { directory } = this.#deps
@@ -199,10 +215,9 @@ export class Settlement {
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(step.identity)
-      const contested = { phone: step.identity.subjects[0], proof: step }
-      const users = owner ? [owner] : []
+      const contested = { phone: step.identity.subjects[0], proof: { ...step, provedAt: this.#provedAt(step) } }
       const choices = ['login_existing', 'use_other_phone'] as const
-      return this.#conflict(request, { ...record, contested }, { step, users, choices })
+      return this.#conflict(request, { ...record, contested }, { step, users: [owner], choices })
     }
     await this.#note('identity.bound', request, holder.userId, step)
     return this.finish(request, { ...holder, amr: [...new Set([...holder.amr, ...step.amr])] }, record)
@@ -211,26 +226,23 @@ export class Settlement {
   async #conflict(
     request: AdvanceRequest,
     record: AttemptRecord,
-    about: Pick<Extract<Outcome, { kind: 'conflict' }>, 'users' | 'choices'> & {
+    about: {
       readonly step: Pick<Proved, 'identity'>
+      readonly users: readonly (UserId | undefined)[]
+      readonly choices: readonly Choice[]
     },
   ): Promise<Asked> {
-    const { step, users, choices } = about
+    const { step, choices } = about
+    const users = about.users.filter((each) => each !== undefined)
     const { provider } = step.identity
-    const detail = { users }
-    await this.#deps.audit.record({
-      event: 'identity.conflicted',
-      userId: record.holder?.userId,
-      ...aboutOf(request),
-      identityProvider: provider,
-      detail,
-    })
+    const whose = { userId: record.holder?.userId, identityProvider: provider, detail: { users } }
+    await this.#deps.audit.record({ event: 'identity.conflicted', ...whose, ...aboutOf(request) })
     await this.#deps.records.save(request.attemptId, { ...record, method: undefined, choices })
     return { kind: 'conflict', provider, users, choices }
   }
 
-  async #keepPending(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Asked> {
-    const pending = this.#pending(request, step)
+  async #keepPending(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Asked> {
+    const pending = pendingOf(request.method, step, this.#provedAt(step))
     if (request.requiresPhone) return this.#askPhone(request, record, { pending })
     const choices = ['new', 'existing'] as const
     await this.#deps.records.save(request.attemptId, { ...record, method: undefined, pending, choices })
@@ -243,17 +255,13 @@ export class Settlement {
     record: AttemptRecord,
     waiting: { readonly holder: Arrived } | { readonly pending: AttemptRecord['pending'] },
   ): Promise<Asked> {
-    const kept = 'holder' in waiting ? { holder: this.#now(waiting.holder), pending: undefined } : waiting
+    const kept = 'holder' in waiting ? { ...waiting, pending: undefined } : waiting
     await this.#deps.records.save(request.attemptId, { ...record, ...kept, method: undefined, choices: undefined })
     return { kind: 'bind_phone', reason: 'policy' }
   }
 
-  #pending({ method }: AdvanceRequest, { identity, amr, credential }: Proved): NonNullable<AttemptRecord['pending']> {
-    return this.#now({ method, identity, amr, ...(credential === undefined ? {} : { credential }) })
-  }
-
-  #now<T extends object>(value: T): T & { readonly provedAt: number } {
-    return { ...value, provedAt: this.#deps.options.clock() }
+  #provedAt({ provedAt }: Waited): number {
+    return provedAt ?? this.#deps.options.clock()
   }
 
   /**
@@ -286,8 +294,4 @@ export class Settlement {
     const identityProvider = identity.provider
     await this.#deps.audit.record({ event, userId, identityProvider, ...aboutOf(request), detail })
   }
-}
-
-function hasPhone({ identities }: Account): boolean {
-  return identities.some(({ provider, verifiedAt }) => provider === 'phone' && verifiedAt !== undefined)
 }

@@ -49,6 +49,11 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
   const policies = () => runtime().policies()
   const { captcha } = config
 
+  const gate = new Gate({
+    limits,
+    captcha:
+      captcha && new Captcha(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
+  })
   const challenge = new Challenge({
     issuer: new CodeIssuer({ provider, policies, units, clock }),
     sessions: new AuthSessions({
@@ -58,11 +63,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     }),
     attempts: native.attempts,
     steps: nativeSteps({ methods: native.methods, directory, nowMs: clock }),
-    gate: new Gate({
-      limits,
-      captcha:
-        captcha && new Captcha(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
-    }),
+    gate,
     options: {
       methods: native.methods,
       webMethods: logins.methods,
@@ -101,6 +102,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     find: (userId) => directory.find(userId),
     bindings: native.bindings,
     passwords,
+    gate,
     steps: nativeSteps({ methods: native.bindings.methods, directory, nowMs: clock }),
     options: { words, nowMs: clock, bindingId: (grantId) => sealer.mac('binding', `native ${grantId}`) },
   })

@@ -37,7 +37,7 @@ export type Step<State> =
       readonly registration: Registration
       /** A second identity of the same person, proved in the same step: the phone number a mini program brings along. */
       readonly also?: IdentityClaim
-      /** Whether that one was proved some time ago: it does not open an account that is there. */
+      /** Whether that one was proved some time ago: it opens no account, and becomes part of none, without a code. */
       readonly isAlsoDated?: boolean
       /** A password chosen on the way, hashed. `replace` also ends every session and token of the account. */
       readonly password?: { readonly hash: string; readonly replace: boolean }

@@ -44,6 +44,8 @@ interface Dependencies extends Sealing {
 }
 
 const bytes = 32
+/** Until its grant has ended, which is when the request is answered. */
+const claimSeconds = 600
 
 /**
  * The `auth_session` of the first-party-apps draft §5.3: 256 random bits, kept as a keyed digest, changed with every answer. SECURITY:
@@ -73,6 +75,11 @@ export class AuthSessions {
     const ttlSeconds = Math.max(1, Math.ceil((session.expiresAt - clock()) / 1000))
     await store.set(this.#key(token), seal(JSON.stringify(session)), ttlSeconds)
     return token
+  }
+
+  /** Whether this is the first to go on with a login that waited: several sessions may have been opened for it. */
+  async claim({ grantId }: Pick<ProvedLogin, 'grantId'>): Promise<boolean> {
+    return this.#deps.store.add(this.#key(`claimed ${grantId}`), 1, claimSeconds)
   }
 
   #read(sealed: string | undefined): AuthSession | undefined {

@@ -31,8 +31,8 @@ export interface ChallengeRequest {
   readonly attested: (client: Client) => Promise<boolean>
 }
 
-/** A request whose client, key and app have been checked. */
-type CheckedRequest = ChallengeRequest & { readonly isGenuine: boolean }
+/** A request whose client, key and app have been checked. `askedAt` in seconds since the epoch. */
+type CheckedRequest = ChallengeRequest & { readonly isGenuine: boolean; readonly askedAt: number }
 
 /** What is answered; the route adds the words for people. */
 export type ChallengeAnswer = {
@@ -110,13 +110,14 @@ export class Challenge {
     if (!taken || taken.uses >= maxUses) throw new AppError('auth_session.invalid')
     // SECURITY: whoever ended that login meanwhile has ended what it proved.
     if (taken.proved && !(await issuer.stands(taken.proved.grantId))) throw new AppError('auth_session.invalid')
-    return this.#serve({ ...request, isGenuine: attested }, client, {
+    const nowMs = this.#deps.options.nowMs()
+    return this.#serve({ ...request, isGenuine: attested, askedAt: Math.floor(nowMs / 1000) }, client, {
       ...taken,
       params,
       agreed: this.#agreedBy(fields['agreements'], taken),
       deviceName: displayable({ nickname: fields['device_name'] ?? '' }).nickname ?? taken.deviceName,
       uses: taken.uses + 1,
-      expiresAt: this.#deps.options.nowMs() + underWayMs,
+      expiresAt: nowMs + underWayMs,
     })
   }
 
@@ -174,6 +175,7 @@ export class Challenge {
       clientId: client.clientId,
       expectedUserId: userId ?? (wanted as UserId | undefined),
       requiresPhone: requiresPhone(client),
+      mustChoose: true,
     }
     if (proved) {
       if (!this.#hasAgreed(agreed)) throw new AppError('agreement.required')
@@ -193,7 +195,7 @@ export class Challenge {
   }
 
   async #finish(
-    request: ChallengeRequest,
+    request: CheckedRequest,
     client: Client,
     session: AuthSession,
     { userId, amr, authTime, isNew }: Extract<Outcome, { kind: 'done' }>,
@@ -201,9 +203,7 @@ export class Challenge {
     const { issuer, sessions, steps, options } = this.#deps
     const { params = {}, jkt, deviceName, agreed } = session
     const wanted = requestedAcrs(params, client.defaultAcrValues)
-    // What was proved in this request is as fresh as can be.
-    const ageSeconds = session.proved ? options.nowMs() / 1000 - authTime : 0
-    const isTooOld = ageSeconds > Number(params.max_age ?? Number.POSITIVE_INFINITY)
+    const isTooOld = request.askedAt - authTime > issuer.maxAgeSeconds(client, params)
     if (isTooOld || (wanted && !wanted.includes(acrOf(amr)))) {
       const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
       return { step: steps.login(wanted), authSession: await sessions.keep(kept) }
@@ -211,7 +211,10 @@ export class Challenge {
     const named = options.methods.has(request.fields['method'] ?? '') ? request.fields['method'] : undefined
     const method = session.proved?.method ?? named ?? amr[0] ?? 'login'
     const about = { method, device: deviceName, ip: request.ip, agreements: agreed }
-    if (session.proved) issuer.end(session.proved.grantId)
+    if (session.proved) {
+      if (!(await sessions.claim(session.proved))) throw new AppError('auth_session.invalid')
+      issuer.end(session.proved.grantId)
+    }
     const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
     const kept = {
       ...this.#begin(client, jkt),

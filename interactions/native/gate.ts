@@ -43,16 +43,20 @@ export class Gate {
     if (jkt !== undefined) await this.#limits.take('native.device', jkt)
   }
 
+  /** Before a method that asks a vendor, whose answer costs money. */
+  async askVendor(method: string, ip: string): Promise<void> {
+    if (!ownMethods.has(method)) await this.#limits.take('native.vendor', networkOf(ip))
+  }
+
   /**
-   * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it; a vendor's answer costs money
-   * too. Answers how many messages the session may still ask for. Throws `captcha.required`, `request.too_many`.
+   * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it. Answers how many messages the session may still ask for. Throws `captcha.required`, `request.too_many`.
    */
   async pass(
     { fields, ip }: Request,
     { sendsLeft }: { readonly sendsLeft: number },
     { method, attested }: { readonly method: string; readonly attested: boolean },
   ): Promise<number> {
-    if (!ownMethods.has(method)) await this.#limits.take('native.vendor', networkOf(ip))
+    await this.askVendor(method, ip)
     const takes = fields['phone'] !== undefined || fields['resend'] !== undefined
     const sends = method === 'sms' && (takes || fields['choice'] === 'login_existing')
     if (!this.#captcha || !sends || attested) return sendsLeft

@@ -12,6 +12,7 @@ import type { Visit } from '../methods/connector.ts'
 import type { Input } from '../methods/method.ts'
 import type { RequestState } from '../request-state.ts'
 import type { NextStep } from './answers.ts'
+import type { Gate } from './gate.ts'
 import { answer, furtherStep, refusalOf, type Words } from './refusal.ts'
 import { impliedMethod, type nativeSteps } from './steps.ts'
 
@@ -20,6 +21,7 @@ interface Dependencies {
   readonly find: (userId: Account['user']['id']) => Promise<Account | undefined>
   readonly bindings: Bindings
   readonly passwords: Pick<Passwords, 'has'>
+  readonly gate: Pick<Gate, 'askVendor'>
   readonly steps: ReturnType<typeof nativeSteps>
   readonly options: {
     readonly words: Words
@@ -58,7 +60,7 @@ export class OwnIdentities {
 
   /** One step of a binding. SECURITY: the attempt is that of this grant, so another login cannot go on with it. */
   async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
-    const { bindings, find, options } = this.#deps
+    const { bindings, find, gate, options } = this.#deps
     const { account, clientId, grantId } = await this.#fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
@@ -66,6 +68,7 @@ export class OwnIdentities {
     const current = await bindings.attempts.current(attemptId)
     const method = fields['method'] ?? impliedMethod(fields) ?? current?.method ?? ''
     try {
+      await gate.askVendor(method, ip)
       const outcome = await bindings.add({ attemptId, userId, clientId, method, ip, requestId, visit, input: fields })
       if (outcome.kind === 'bound') {
         const identities = await this.#shown((await find(userId)) ?? account)

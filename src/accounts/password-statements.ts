@@ -4,6 +4,12 @@ export const findPasswordHash = {
   text: 'select hash from passwords where user_id = $1',
 }
 
+/** Parameters: user id, time. */
+export const findPasswordSince = {
+  name: 'passwords_find_since',
+  text: 'select 1 from passwords where user_id = $1 and updated_at <= $2::timestamptz',
+}
+
 /** Parameters: user id, hash, time. Locks the user, so that a deletion at the same moment leaves no password behind. */
 export const storePasswordHash = {
   name: 'passwords_store',

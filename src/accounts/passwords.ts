@@ -12,6 +12,7 @@ import type { PasswordPolicy } from './password-options.ts'
 import {
   changePasswordHash,
   findPasswordHash,
+  findPasswordSince,
   storePasswordHash,
   strengthenPasswordHash,
 } from './password-statements.ts'
@@ -57,6 +58,8 @@ export interface Passwords {
   /** `set` for who knows the current one; wrong ones are counted and lock as in `verify`. Throws `password.wrong` for those. */
   change(userId: UserId, current: string, next: string): Promise<void>
   has(userId: UserId): Promise<boolean>
+  /** Whether the password is still the one it was at a moment, in milliseconds since the epoch. */
+  isSame(userId: UserId, since: number): Promise<boolean>
 }
 
 const maxLength = 256
@@ -138,6 +141,10 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
     },
     async has(userId) {
       const { rows } = await database.readQuery({ ...findPasswordHash, values: [userId] })
+      return rows.length > 0
+    },
+    async isSame(userId, since) {
+      const { rows } = await database.readQuery({ ...findPasswordSince, values: [userId, new Date(since)] })
       return rows.length > 0
     },
   }

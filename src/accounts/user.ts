@@ -34,6 +34,13 @@ export interface Account {
 }
 
 /**
+ * Whether everything of a user was ended after a moment, in milliseconds since the epoch: what was proved then lets nobody in any more.
+ */
+export function isEndedSince({ user }: Account, provedAt: number): boolean {
+  return provedAt < (user.signedOutAt?.getTime() ?? 0)
+}
+
+/**
  * One person's standing at one provider, proved just now. Provider `phone`: subject is E.164; `email`: lower case;
  * `username`: lower case.
  */

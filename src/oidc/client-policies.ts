@@ -70,6 +70,8 @@ export function clientPolicies({
     longestJwtSeconds: Math.max(0, ...jwtLives),
     sessionLimits(authorizations, client) {
       const ids = new Set([...Object.keys(authorizations ?? {}), ...(client ? [client.clientId] : [])])
+      // Whoever is signed in to no app yet, or to none any more, still has a session.
+      if (ids.size === 0) return [defaults.session]
       return [...ids].map((clientId) => lifetimes({ clientId }).session)
     },
     accessLimit: limitOf,

@@ -6,8 +6,8 @@ import { isJsonb } from '../store/jsonb.ts'
 import { isReleasable } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { isProtocolScope } from './client-schema.ts'
-import { grantSeconds } from './lifetimes.ts'
-import { acrOf } from './policy.ts'
+import { grantSeconds, maxSeconds } from './lifetimes.ts'
+import { acrOf, isUnmeetable } from './policy.ts'
 import type { SignIn } from './sign-in.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -100,6 +100,10 @@ export class CodeIssuer {
     if (params.max_age !== undefined && !/^\d{1,9}$/.test(params.max_age)) {
       throw new errors.InvalidRequest('max_age must be a number of seconds')
     }
+    // First whether it can be read at all.
+    const claims = claimsOf(params)
+    if (isUnmeetable(params))
+      throw new errors.UnmetAuthenticationRequirements('the essential acr is none of this server')
     const scope = params.scope ?? 'openid'
     if (!scopePattern.test(scope)) throw new errors.InvalidScope('scope contains invalid characters', scope)
     const asked = new Set(scope.split(' '))
@@ -114,7 +118,7 @@ export class CodeIssuer {
       protocolScopes,
       resource,
       resourceScopes: offered.filter((each) => asked.has(each)),
-      claims: claimsOf(params),
+      claims,
     }
   }
 
@@ -154,6 +158,15 @@ export class CodeIssuer {
       ...(jkt === undefined ? {} : { dpopJkt: jkt }),
     } as never)
     return code.save()
+  }
+
+  /**
+   * How old a login may be that a code is issued for: as the request or the client asks, and never past the limit of its tokens, which
+   * an answer to a new document does not move.
+   */
+  maxAgeSeconds(client: Client, { max_age }: AuthorizationParams): number {
+    const asked = Number(max_age ?? client.defaultMaxAge ?? Number.POSITIVE_INFINITY)
+    return Math.min(asked, maxSeconds(this.#deps.policies().lifetimes(client).refresh))
   }
 
   /** Whether a login is still there: nobody has ended it, and no limit has. */

@@ -50,6 +50,12 @@ function essentialAcrs(claims: string): readonly unknown[] {
   return data ? [data.id_token.acr.value, ...data.id_token.acr.values] : []
 }
 
+/** Whether a request makes an `acr` essential that nothing here reaches: it has failed before it begins, OIDC Core §5.5.1.1. */
+export function isUnmeetable({ claims }: { readonly claims?: string | undefined }): boolean {
+  const essential = claims === undefined ? [] : essentialAcrs(claims).filter((acr) => acr !== undefined)
+  return essential.length > 0 && known(essential) === undefined
+}
+
 const wantedSubject = z.object({ id_token: z.object({ sub: z.object({ value: z.string() }) }) })
 
 /** Who alone may answer a request, OIDC Core §5.5.1; undefined: anybody. */

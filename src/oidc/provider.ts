@@ -9,6 +9,7 @@ import {
   type RefreshToken,
 } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
+import { isEndedSince } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
@@ -18,10 +19,11 @@ import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './client-schema.ts'
 import { cookieSigner } from './cookie-signer.ts'
+import { familyLife } from './family-life.ts'
 import { existingGrant } from './grants.ts'
 import { challengePath } from './issue.ts'
 import type { Keys } from './keys.ts'
-import { fixedSeconds, grantSeconds, maxSeconds, remainingSeconds, sessionSeconds } from './lifetimes.ts'
+import { fixedSeconds, grantSeconds, sessionSeconds } from './lifetimes.ts'
 import { endWebGrants } from './logout.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
@@ -66,12 +68,13 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     const account = units.current()?.account(sub) ?? (await directory.find(sub))
     if (account?.user.status !== 'active') return undefined
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
-    const signedOutAt = Math.floor((account.user.signedOutAt?.getTime() ?? 0) / 1000)
-    if (provedAt !== undefined && provedAt < signedOutAt) return undefined
+    // A token tells the second, all of which may have been before.
+    if (provedAt !== undefined && isEndedSince(account, provedAt * 1000 + 999)) return undefined
     parts.mayContinue(ctx, token)
     return { accountId: sub, claims: async () => claimsOf(account) }
   }
 
+  const family = familyLife({ policies, nowSeconds: () => epochSeconds(clock) })
   const why = whyAsked({ ...parts, policies, cookie: sessionCookieNames(secure).session })
 
   const configuration: Configuration = {
@@ -109,19 +112,17 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
     fetch: outboundFetch(parts.privateAddresses),
 
-    /** Every client rotates on every use, until so little is left of the absolute limit that a successor would be stillborn. */
-    rotateRefreshToken: (ctx) => {
-      const limit = policies.lifetimes(ctx.oidc.client).refresh
-      return maxSeconds(limit) - (ctx.oidc.entities['RefreshToken'] as RefreshToken).totalLifetime() > 1
-    },
+    rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities['RefreshToken'] as RefreshToken),
     ttl: {
       AuthorizationCode: fixedSeconds.code,
       Interaction: fixedSeconds.interaction,
       DeviceCode: fixedSeconds.deviceCode,
       IdToken: fixedSeconds.idToken,
-      AccessToken: (_, token, client) => policies.accessLimit(token.resourceServer?.identifier(), client).idle,
+      AccessToken: (ctx, token, client) =>
+        family.accessSeconds(ctx, policies.accessLimit(token.resourceServer?.identifier(), client).idle, client),
       ClientCredentials: (_, token, client) => policies.accessLimit(token.resourceServer?.identifier(), client).idle,
-      RefreshToken: (_, token, client) => remainingSeconds(policies.lifetimes(client).refresh, token.totalLifetime()),
+      RefreshToken: (ctx, token, client) =>
+        family.refreshSeconds(token, ctx?.oidc?.entities['RotatedRefreshToken'] as RefreshToken | undefined, client),
       Grant: (ctx) => grantSeconds(lifetimesIn(ctx)),
       Session: (ctx, session) => {
         if (!session.loginTs) return fixedSeconds.anonymousSession

@@ -31,7 +31,7 @@ export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependenc
   if (route === 'token') slideGrant(entities['RotatedRefreshToken'] as RefreshToken | undefined, ctx, dependencies)
   if (!token || !(isAskedAbout || route === 'userinfo')) return
   const session = await sessionOf(token, dependencies)
-  const expiresAt = slideToken(token, { session, grantEnd: entities.Grant?.exp }, dependencies)
+  const expiresAt = slideToken(token, await endsOf(token, session, entities.Grant, dependencies), dependencies)
   if (isAskedAbout && body && expiresAt !== undefined) body['exp'] = expiresAt
   if (session) slideSession(session, dependencies)
 }
@@ -55,20 +55,35 @@ async function sessionOf(
 }
 
 /**
- * Answers the new expiry, or undefined when it stays. Past its own app's `session.max` a token of the session does not slide, and
- * none past its grant: a token of one of the last refreshes would promise what ends with its family.
+ * Past what a token does not slide, in seconds since the epoch: its own app's `session.max`, when it is bound to the session; the limit
+ * of the family it was refreshed with; its grant. It would promise what ends with those.
  */
+async function endsOf(
+  { kind, jti, clientId = '' }: AccessToken | ClientCredentials,
+  session: BoundSession | undefined,
+  grant: { readonly exp?: number | undefined } | undefined,
+  { unit, policies }: Dependencies,
+): Promise<readonly number[]> {
+  const limits = policies.lifetimes({ clientId })
+  const payload = kind === 'AccessToken' ? await unit.find('AccessToken', jti) : undefined
+  const since = payload?.['familySince']
+  return [
+    ...(session ? [session.loginTs + maxSeconds(limits.session)] : []),
+    ...(typeof since === 'number' ? [since + maxSeconds(limits.refresh)] : []),
+    ...(grant?.exp === undefined ? [] : [grant.exp]),
+  ]
+}
+
+/** Answers the new expiry, or undefined when it stays. */
 function slideToken(
   token: AccessToken | ClientCredentials,
-  { session, grantEnd }: { readonly session: BoundSession | undefined; readonly grantEnd: number | undefined },
+  ends: readonly number[],
   { unit, policies, nowSeconds }: Dependencies,
 ): number | undefined {
   const resource = typeof token.aud === 'string' ? token.aud : undefined
   const { clientId, iat, exp } = token
   if (clientId === undefined || iat === undefined || exp === undefined) return undefined
   const limit = policies.accessLimit(resource, { clientId })
-  const sessionEnd = session && session.loginTs + maxSeconds(policies.lifetimes({ clientId }).session)
-  const ends = [sessionEnd, grantEnd].map((end) => end ?? Number.POSITIVE_INFINITY)
   const target = Math.min(prolonged(limit, nowSeconds, iat), ...ends)
   if (target - exp < worthwhileGain(limit.idle)) return undefined
   unit.slide(token.kind === 'AccessToken' ? 'AccessToken' : 'ClientCredentials', token.jti, target)
@@ -82,7 +97,9 @@ function prolonged({ idle, max }: Sliding, nowSeconds: number, sinceSeconds: num
 /** Without this an app that calls its API all day would be logged out because its user did not come by the login. */
 function slideSession(session: BoundSession, { unit, policies, nowSeconds }: Dependencies): void {
   const { uid, loginTs, exp, authorizations } = session
-  const life = sessionSeconds(policies.sessionLimits(authorizations), nowSeconds - loginTs)
+  const limits = policies.sessionLimits(authorizations)
+  if (nowSeconds - loginTs >= Math.max(...limits.map(maxSeconds))) return
+  const life = sessionSeconds(limits, nowSeconds - loginTs)
   const isStale = nowSeconds - unit.sessions.useOf(uid) >= usedPrecisionSeconds
   if (isStale || nowSeconds + life - exp >= worthwhileGain(life)) unit.slideSession(uid, nowSeconds + life)
 }

@@ -40,7 +40,6 @@ export function limitReached({ loginAt, endedAt, limits }: RunOut): Why {
 
 /** The limits of a session that these clients had; the defaults where there was none. */
 export function sessionLimitsOf(policies: ClientPolicies, clients: readonly string[]): readonly Sliding[] {
-  if (clients.length === 0) return [policies.lifetimes(undefined).session]
   return policies.sessionLimits(Object.fromEntries(clients.map((client) => [client, true])))
 }
 
