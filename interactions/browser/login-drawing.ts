@@ -61,13 +61,21 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     return able.length > 0 ? able : entries
   }
 
-  /** The upstream whose own app this is first, then those that work here, then those that need another browser; none where the client wants a stronger `acr`. */
+  /** What the page opens with: what the request names, or the first there is. */
+  function entry(interaction: Interaction): string | undefined {
+    const asked = text(interaction.params['method'])
+    return asked !== undefined && methods.has(asked) ? asked : offered(interaction)[0]
+  }
+
+  /** The upstream the request names first, then the one whose own app this is, then those that work here, then those that need another browser; none where the client wants a stronger `acr`. */
   function connections(ctx: Context, interaction: Interaction): ConnectionItem[] {
     const wanted = requestedAcrs(interaction.params)
     if (wanted && !wanted.includes('urn:menshen:acr:federated')) return []
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const last = lastMethod(ctx)
-    const rank = ({ isHere, isHome }: { isHere: boolean; isHome: boolean }) => (isHere ? 2 : 0) + (isHome ? 1 : 0)
+    const asked = interaction.params['method']
+    const rank = ({ id, isHere, isHome }: { id: string; isHere: boolean; isHome: boolean }) =>
+      (id === asked ? 4 : 0) + (isHere ? 2 : 0) + (isHome ? 1 : 0)
     return offeredConnections(methods, visit)
       .toSorted((a, b) => rank(b) - rank(a))
       .map((item) => ({ ...item, isLast: last === item.id }))
@@ -187,7 +195,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     }
   }
 
-  return { draw, offered }
+  return { draw, offered, entry }
 }
 
 /** What may be shown again: never a password, never a code. */

@@ -47,7 +47,7 @@ const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_ta
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages({ attempts, methods, directory, renderer, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
-  const { draw, offered } = loginDrawing({ methods, renderer, options })
+  const { draw, offered, entry } = loginDrawing({ methods, renderer, options })
 
   /** GET: what came of an upstream's answer, what waits for a choice, the asked-for method, or the step that is under way. */
   async function show(ctx: Context, interaction: Interaction, ending?: Ending): Promise<void> {
@@ -78,7 +78,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
       renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName, languageLinks: true })
       return
     }
-    const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : (named ?? offered(interaction)[0])) ?? '')
+    const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : (named ?? entry(interaction))) ?? '')
     if (!method) throw new AppError('attempt.method_unknown')
     const ask = current?.ask ?? { view: method.entry }
     draw(ctx, interaction, method, ask, { binding: pending?.provider, needsPhone: phoneOnly })

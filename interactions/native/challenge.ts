@@ -140,9 +140,9 @@ export class Challenge {
     try {
       const method = await this.#methodOf(request, session)
       const isForWeb = method !== undefined && !this.#deps.options.methods.has(method)
-      if (isForWeb && this.#deps.options.webMethods.has(method)) return await this.#toWeb(client, session)
+      if (isForWeb && this.#deps.options.webMethods.has(method)) return await this.#toWeb(client, session, method)
       const outcome = await this.#advance(request, client, session, method)
-      if (outcome.kind === 'redirect') return await this.#toWeb(client, session)
+      if (outcome.kind === 'redirect') return await this.#toWeb(client, session, method)
       if (outcome.kind === 'done') return await this.#finish(request, client, session, outcome)
       const { identity } = await this.#deps.attempts.waiting(session.attemptId)
       const step = await this.#deps.steps.of(outcome, identity?.profile.nickname)
@@ -226,9 +226,9 @@ export class Challenge {
     return { code, isNew, authSession: await sessions.keep(kept) }
   }
 
-  async #toWeb(client: Client, session: AuthSession): Promise<ChallengeAnswer> {
+  async #toWeb(client: Client, session: AuthSession, method: string | undefined): Promise<ChallengeAnswer> {
     const { issuer, sessions } = this.#deps
-    const web = await issuer.push(client, session.params ?? {}, session)
+    const web = await issuer.push(client, session.params ?? {}, { ...session, method })
     return { web, authSession: await sessions.keep(session) }
   }
 

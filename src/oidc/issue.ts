@@ -181,11 +181,22 @@ export class CodeIssuer {
     unit?.destroy('Grant', grantId)
   }
 
-  /** The same request for a browser, pushed as if by the client (RFC 9126): its address is good for one use within a minute. */
+  /**
+   * The same request for a browser, pushed as if by the client (RFC 9126): its address is good for one use within a minute. It opens with
+   * the way in that was asked for, and is not answered for whoever happens to be signed in there.
+   */
   async push(
     client: Client,
     params: AuthorizationParams,
-    { jkt, userId }: { readonly jkt?: string | undefined; readonly userId?: UserId | undefined },
+    {
+      jkt,
+      userId,
+      method,
+    }: {
+      readonly jkt?: string | undefined
+      readonly userId?: UserId | undefined
+      readonly method?: string | undefined
+    },
   ): Promise<{ readonly request_uri: string; readonly expires_in: number }> {
     const { provider, clock } = this.#deps
     const { issuer, PushedAuthorizationRequest } = provider()
@@ -198,6 +209,8 @@ export class CodeIssuer {
       client_id: client.clientId,
       response_type: 'code',
       redirect_uri: client.redirectUris?.[0],
+      prompt: 'login',
+      ...(method === undefined ? {} : { method }),
       ...(scopes.includes('offline_access') ? { offline: 'yes' } : {}),
     })
       .setIssuedAt(now)

@@ -104,7 +104,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
     },
     clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
-    extraParams: { offline: keepOfflineAccess(policies) },
+    // `method`: the way in the login page opens with.
+    extraParams: { offline: keepOfflineAccess(policies), method: null },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, units, clock }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn, why) },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { resources } from '../support/clients.ts'
-import { codeChallenge, exchange, loginBySms, startLogin, subjectOf } from '../support/login.ts'
+import { codeChallenge, exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { agreements, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -353,8 +353,30 @@ describe.each(['redis', 'tables'] as const)(
       const stepUp = new URL(`${world.issuer}/auth?client_id=ios&request_uri=${uri}`)
       const stranger = await loginBySms(world, world.visitor(), stepUp, '13900010015')
       expect(stranger.location ?? stranger.url.pathname).not.toContain('code=')
-      const again = await visitor.get(url)
+      const again = await loginBySms(world, world.visitor(), url, '13900010017')
       expect(again.location ?? again.text).toContain('invalid_request_uri')
+    })
+
+    test('the browser opens with what was asked for, and answers for nobody who is signed in there', async () => {
+      const visitor = world.visitor()
+      await loginBySms(world, visitor, startLogin(world, 'web', webRedirect), '13900010016')
+      for (const [method, field] of [
+        ['register', 'value="register"'],
+        ['reset', 'value="reset"'],
+      ] as const) {
+        const app = new NativeApp(world)
+        const { body } = await app.challenge({ method, scope: 'openid phone' })
+        const uri = encodeURIComponent(String(body['request_uri']))
+        const page = await reachLogin(visitor, new URL(`${world.issuer}/auth?client_id=ios&request_uri=${uri}`))
+        expect(page.url.pathname).toMatch(/^\/interaction\//)
+        expect(page.text).toContain(field)
+        expect((await visitor.get(`${page.url.pathname}?method=sms`)).text).toContain('name="phone"')
+      }
+    })
+
+    test('a way in that does not exist changes nothing in the browser', async () => {
+      const url = startLogin(world, 'web', webRedirect, { method: 'telepathy' })
+      expect((await reachLogin(world.visitor(), url)).text).toContain('name="phone"')
     })
 
     test('messages come in the language that is asked for', async () => {

@@ -420,7 +420,12 @@ describe('a client that lets nobody in without a phone number', () => {
 
 test('an upstream that only works in a browser goes on there', async () => {
   const app = new NativeApp(world)
-  expect((await app.challenge({ method: 'github' })).body['error']).toBe('redirect_to_web')
+  const sent = await app.challenge({ method: 'github' })
+  expect(sent.body['error']).toBe('redirect_to_web')
+  const uri = encodeURIComponent(String(sent.body['request_uri']))
+  const page = await reachLogin(world.visitor(), new URL(`${world.issuer}/auth?client_id=ios&request_uri=${uri}`))
+  const offered = [...page.text.matchAll(/name="method" value="(\w+)"/g)].map(([, method]) => method)
+  expect(offered.filter((method) => ['github', 'qq', 'wechat'].includes(method ?? ''))[0]).toBe('github')
   expect((await app.challenge({ method: 'nothing' })).body).toMatchObject({
     message_key: 'errors.attempt.method_unknown',
   })
