@@ -18,7 +18,7 @@ const parameters: Readonly<Record<string, string>> = {
   ui_locales: 'Language of `message`: `zh-CN`, `en`.',
   login_hint: 'Passed on with `redirect_to_web`.',
   auth_session: 'From the last answer. Required once there is one, and each is good for one request.',
-  method: '`sms`, `password`, `one_tap`, `wechat_app`, `wechat_mini_program`, `qq_app`, `weibo_app`, `apple`.',
+  method: '`sms`, `password`, `one_tap`, `wechat_app`, `wechat_mini_program`, `qq_app`, `weibo_app`, `apple`; `register`, `reset` and other connections go on in the browser.',
   agreements: '`id@version` of each document agreed to, separated by spaces.',
   device_name: 'What the person knows this device by, for the list of devices.',
   captcha_token: 'Answer to the step `captcha`.',
@@ -87,6 +87,10 @@ export function openapi(issuer: string): Json {
     '429': json('Too often; see Retry-After.', 'Refusal'),
     '503': json('A store or a vendor is away.', 'Refusal'),
   }
+  const posted = {
+    '413': json('A form of more than 16 kB.', 'Refusal'),
+    '415': json('No `application/x-www-form-urlencoded`.', 'Refusal'),
+  }
   const own = {
     ...refused,
     '401': json(
@@ -115,6 +119,7 @@ export function openapi(issuer: string): Json {
           responses: {
             '200': json('The person is in: exchange the code at /token, without redirect_uri.', 'Success'),
             ...refused,
+            ...posted,
           },
         },
       },
@@ -130,7 +135,7 @@ export function openapi(issuer: string): Json {
           security,
           parameters: [dpop],
           requestBody: form([['method', 'As for a login, and `email`.'], ...methodParameters], ['method']),
-          responses: { '200': json('It is bound.', 'Bound'), ...own },
+          responses: { '200': json('It is bound.', 'Bound'), ...own, ...posted },
         },
       },
       '/identities/{identity}': {
@@ -138,7 +143,11 @@ export function openapi(issuer: string): Json {
           summary: 'Removes a way in, but never the last one.',
           security,
           parameters: [dpop, { name: 'identity', in: 'path', required: true, schema: { type: 'string' } }],
-          responses: { '204': { description: 'It is gone.' }, ...own },
+          responses: {
+            '204': { description: 'It is gone.' },
+            '404': json('None of this person’s.', 'Refusal'),
+            ...own,
+          },
         },
       },
     },
