@@ -18,7 +18,8 @@ const parameters: Readonly<Record<string, string>> = {
   ui_locales: 'Language of `message`: `zh-CN`, `en`.',
   login_hint: 'Passed on with `redirect_to_web`.',
   auth_session: 'From the last answer. Required once there is one, and each is good for one request.',
-  method: '`sms`, `password`, `one_tap`, `wechat_app`, `wechat_mini_program`, `qq_app`, `weibo_app`, `apple`; `register`, `reset` and other connections go on in the browser.',
+  method:
+    '`sms`, `password`, `one_tap`, `wechat_app`, `wechat_mini_program`, `qq_app`, `weibo_app`, `apple`; `register`, `reset` and other connections go on in the browser.',
   agreements: '`id@version` of each document agreed to, separated by spaces.',
   device_name: 'What the person knows this device by, for the list of devices.',
   captcha_token: 'Answer to the step `captcha`.',

@@ -17,6 +17,11 @@ export function familySince({ iiat = 0, authTime = iiat, sessionUid }: RefreshTo
   return sessionUid === undefined ? Math.min(iiat, authTime) : iiat
 }
 
+/** The refresh token whose place another takes in this request. */
+function rotatedIn(ctx: KoaContextWithOIDC | undefined): RefreshToken | undefined {
+  return ctx?.oidc?.entities['RotatedRefreshToken'] as RefreshToken | undefined
+}
+
 /**
  * How long a family of refresh tokens and what comes of it last. A limit that has become shorter ends nothing at once: such a family
  * runs to the expiry it had, and rotates all the same, so that reuse is noticed.
@@ -28,15 +33,14 @@ export function familyLife({ policies, nowSeconds }: Dependencies) {
     /** Every client rotates on every use, until so little is left that a successor would be stillborn. */
     rotates: (token: RefreshToken): boolean => (token.exp ?? 0) - nowSeconds() > 1,
 
-    /** Seconds a refresh token lives; `old` is the one it takes the place of. */
-    refreshSeconds(token: RefreshToken, old: RefreshToken | undefined, client: Client): number {
+    refreshSeconds(ctx: KoaContextWithOIDC | undefined, token: RefreshToken, client: Client): number {
       const left = remainingSeconds(limitOf(client), nowSeconds() - familySince(token))
-      return left > 1 ? left : Math.max(left, (old?.exp ?? 0) - nowSeconds())
+      return left > 1 ? left : Math.max(left, (rotatedIn(ctx)?.exp ?? 0) - nowSeconds())
     },
 
     /** Seconds an access token lives that would live `seconds` by itself: one of a refresh ends with the family. */
     accessSeconds(ctx: KoaContextWithOIDC | undefined, seconds: number, client: Client): number {
-      const family = ctx?.oidc?.entities.RefreshToken
+      const family = rotatedIn(ctx) ?? ctx?.oidc?.entities.RefreshToken
       if (!family) return seconds
       const end = Math.max(familySince(family) + maxSeconds(limitOf(client)), family.exp ?? 0)
       return Math.max(1, Math.min(seconds, end - nowSeconds()))

@@ -122,8 +122,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       AccessToken: (ctx, token, client) =>
         family.accessSeconds(ctx, policies.accessLimit(token.resourceServer?.identifier(), client).idle, client),
       ClientCredentials: (_, token, client) => policies.accessLimit(token.resourceServer?.identifier(), client).idle,
-      RefreshToken: (ctx, token, client) =>
-        family.refreshSeconds(token, ctx?.oidc?.entities['RotatedRefreshToken'] as RefreshToken | undefined, client),
+      RefreshToken: (ctx, token, client) => family.refreshSeconds(ctx, token, client),
       Grant: (ctx) => grantSeconds(lifetimesIn(ctx)),
       Session: (ctx, session) => {
         if (!session.loginTs) return fixedSeconds.anonymousSession

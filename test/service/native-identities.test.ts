@@ -212,3 +212,19 @@ test('a token of another kind, scope, key or user status opens nothing', async (
   await world.app.core.directory.setStatus(owner.sub as never, 'locked')
   expect((await owner.send('GET', '/identities')).status).toBe(401)
 })
+
+test('asking a vendor is limited as it is in a login, and what asks none goes on', async () => {
+  const env = { ...upstreams.env(['weibo']), MENSHEN_NATIVE_LOGIN__LIMITS__PER_IP: '[{ max: 3, seconds: 600 }]' }
+  const sparing = await openWorld({ beside: world, env })
+  try {
+    const owner = await Owner.enter('13900030099')
+    owner.app.through(sparing)
+    const asked = () => owner.send('POST', '/identities', { ...weibo('p1'), upstream_token: 'nobody’s' })
+    for (let count = 0; count < 3; count++) expect((await asked()).status).toBe(400)
+    const tooMany = await asked()
+    expect([tooMany.status, tooMany.body['error']]).toEqual([429, 'slow_down'])
+    expect((await owner.send('POST', '/identities', { method: 'sms', phone: '13900030098' })).body['step']).toBe('otp')
+  } finally {
+    await sparing.close()
+  }
+})

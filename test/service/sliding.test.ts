@@ -62,6 +62,13 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
             session: { idle: '1d', max: '2d' },
           },
         },
+        { ...ours, client_id: 'foreign', first_party: false },
+        {
+          ...ours,
+          client_id: 'cut',
+          scope: 'openid offline_access',
+          lifetimes: { refresh: { idle: '30d', max: '180d' } },
+        },
         { ...ours, client_id: 'fixed', lifetimes: { session: { idle: '2h', max: '10h' } } },
         { ...ours, client_id: 'days', lifetimes: { session: { idle: '14d', max: '30d' } } },
         { ...ours, client_id: 'endless', lifetimes: { session: { idle: '14d', max: 'none' } } },
@@ -235,6 +242,37 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     })
   })
 
+  test('a limit that became shorter ends no family at once, which rotates and notices reuse all the same', async () => {
+    let { tokens } = await loggedIn('cut', { scope: 'openid offline_access' })
+    const refresh = (from: typeof tokens) =>
+      token(world, { grant_type: 'refresh_token', client_id: 'cut', refresh_token: from['refresh_token'] ?? '' })
+    for (const at of [20, 40, 60]) {
+      walkTo(at * day * 1000)
+      tokens = (await refresh(tokens)).body as typeof tokens
+    }
+    const { knex } = world.database.database
+    await knex.transaction(async (trx) => {
+      const { metadata } = await trx('clients').where({ client_id: 'cut' }).first()
+      const shorter = { ...metadata, lifetimes: { refresh: { idle: '7d', max: '30d' } } }
+      await trx('clients')
+        .where({ client_id: 'cut' })
+        .update({ metadata: JSON.stringify(shorter) })
+      await bumpCatalogVersion(trx)
+    })
+    await world.app.runtime.refresh()
+    walkTo(70 * day * 1000)
+    const first = await refresh(tokens)
+    expect(first.status).toBe(200)
+    expect(Number(first.body['expires_in'])).toBeGreaterThan(60)
+    expect(first.body['refresh_token']).not.toBe(tokens['refresh_token'])
+    walkTo(80 * day * 1000)
+    const second = await refresh(first.body as typeof tokens)
+    expect(second.status).toBe(200)
+    walkTo(80 * day * 1000 + 60_000)
+    expect((await refresh(first.body as typeof tokens)).body['error']).toBe('invalid_grant')
+    expect((await refresh(second.body as typeof tokens)).body['error']).toBe('invalid_grant')
+  })
+
   describe('a browser session', () => {
     test('lives by the tokens that are bound to it', async () => {
       const { tokens } = await loggedIn('sliding')
@@ -280,6 +318,21 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       walkTo(20 * day * 1000)
       const visited = cookieEnd(await visitor.get('/account'))
       expect(Math.abs(Number(visited) - login - 30 * day)).toBeLessThanOrEqual(5)
+    })
+
+    test('lives by the defaults when the only app was refused', async () => {
+      const consent = await loginBySms(world, visitor, startLogin(world, 'foreign', redirectUri), '13700137777')
+      const refused = await visitor.follow(await visitor.post(consent.url, { choice: 'deny' }))
+      expect(refused.location).toContain('error=access_denied')
+      for (const at of [10, 20, 29]) {
+        walkTo(at * day * 1000)
+        expect((await visitor.get('/account')).status).toBe(200)
+      }
+      const leaving = await visitor.get('/session/end')
+      const [, xsrf = ''] = /name="xsrf" value="([^"]+)"/.exec(leaving.text) ?? []
+      const left = await visitor.follow(await visitor.post('/session/end/confirm', { xsrf, logout: 'yes' }))
+      expect(left.status).toBe(200)
+      expect((await visitor.get('/account')).status).toBe(303)
     })
 
     test('that another app keeps longer does not carry a token past the limit of its own', async () => {
