@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
 import { nearest } from '../base/nearest.ts'
-import { type Command, commonOptions, type Env, type Flags, type Output, type Run } from './command.ts'
+import { readArguments } from './arguments.ts'
+import type { Command, Env, Output, Run } from './command.ts'
 import { commands } from './command-table.ts'
 import { commandHelp, overview } from './help.ts'
 
@@ -76,36 +76,6 @@ function meant(typed: readonly string[]): string {
   const names = commands.map(({ name }) => name)
   const candidate = nearest(typed.slice(0, 2).join(' '), names) ?? nearest(typed[0] ?? '', names)
   return candidate === undefined ? '' : `; did you mean "${candidate}"?`
-}
-
-type Read = { readonly args: readonly string[]; readonly flags: Flags } | { readonly problem: string }
-
-function readArguments(command: Command, words: readonly string[]): Read {
-  const options = { ...command.options, ...commonOptions }
-  const types = Object.fromEntries(Object.entries(options).map(([name, { type }]) => [name, { type }]))
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...words],
-      options: types,
-      allowPositionals: true,
-      strict: true,
-    })
-    const { min, max } = command.args
-    const flags = values as Flags
-    if (flags['help'] !== true && positionals.length < min) return { problem: 'something is missing' }
-    if (positionals.length > max) return { problem: `"${positionals[max]}" is too much` }
-    return { args: positionals, flags }
-  } catch (thrown) {
-    return { problem: optionProblem(thrown, Object.keys(options)) }
-  }
-}
-
-function optionProblem(thrown: unknown, names: readonly string[]): string {
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
-  const unknown = /^Unknown option '--?([^']+)'/.exec(message)?.[1]
-  if (unknown === undefined) return message.split('. ')[0] ?? message
-  const candidate = nearest(unknown, names)
-  return `there is no option --${unknown}${candidate === undefined ? '' : `; did you mean --${candidate}?`}`
 }
 
 function say(output: Output, text: string, status: number): number {

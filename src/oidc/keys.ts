@@ -102,7 +102,5 @@ export async function newKey({ use, alg }: Pick<KeyInfo, 'use' | 'alg'>): Promis
   const { privateKey } = await generateKeyPair(alg, { extractable: true, modulusLength: 2048 })
   const jwk = await exportJWK(privateKey)
   const id = await calculateJwkThumbprint(jwk)
-  // An operator types it behind a command, where it would look like an option.
-  if (id.startsWith('-')) return newKey({ use, alg })
   return { id, use, alg, text: JSON.stringify({ ...jwk, kid: id, alg, use }) }
 }

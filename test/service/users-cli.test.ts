@@ -142,6 +142,20 @@ describe('users sessions and revoke', () => {
     ])
   }
 
+  test('an id that begins with a dash is taken as it was printed', async () => {
+    const { user } = await directory.register(claim('phone', '+8613800138006'), use)
+    const ids = { id: 'digest-dash', uid: '-RU_P9x0kQmW3sTz' }
+    const payload = JSON.stringify({ loginTs: 1_770_000_000, iat: 1_770_000_000 })
+    const times = { expires_at: new Date(Date.UTC(2099, 0)) }
+    await shell.database.database.knex('oidc_records').insert({ ...ids, ...times, model: 1, user_id: user.id, payload })
+    expect((await shell.run('users', 'revoke', user.id, '--session', ids.uid)).stdout).toMatch(/1 records ended/)
+    expect((await shell.run('users', 'why', ids.uid)).stdout).toMatch(/an operator ended it .* -RU_P9x0kQmW3sTz$/m)
+    expect(await shell.run('keys', 'retire', '-abc')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('there is no key "-abc"'),
+    })
+  })
+
   test('list and end what the person sees, one or all, and nobody else’s', async () => {
     const { user } = await directory.register(claim('phone', '+8613800138004'), use)
     const { user: other } = await directory.register(claim('phone', '+8613800138005'), use)
