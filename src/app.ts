@@ -139,7 +139,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   }
 
   function equip(provider: Provider): void {
-    listen(provider, { log, metrics, audit })
+    listen(provider, { log, metrics, audit, units })
     queueLogouts(provider, { database, clock })
     provider.on('interaction.started', (ctx) => {
       const { Interaction: begun } = ctx.oidc.entities

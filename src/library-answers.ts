@@ -57,12 +57,14 @@ export function libraryAnswers({
         await slideUsed(ctx as unknown as KoaContextWithOIDC, { unit: begun, policies: policies(), nowSeconds })
     })
     const { oidc } = ctx as unknown as KoaContextWithOIDC
-    if (!oidc || !unit) return
+    const flushed = unit
+    if (!oidc || !flushed) return
     // The session was ended by somebody while this request had it in hand.
     if (!won && oidc.route !== 'token') throw new AppError('attempt.expired')
-    if (!won) await settleLostRefresh(ctx as unknown as KoaContextWithOIDC, unit, epochSeconds(clock))
+    const settle = () => settleLostRefresh(ctx as unknown as KoaContextWithOIDC, flushed, epochSeconds(clock))
+    if (!won) await units.resume(flushed, settle)
     sessions.stretchCookie(ctx as unknown as KoaContextWithOIDC)
-    metrics.storeRoundTrips.observe({ route: String(oidc.route) }, unit.roundTrips)
+    metrics.storeRoundTrips.observe({ route: String(oidc.route) }, flushed.roundTrips)
     if (oidc.route === 'device_authorization' && ctx.status === 200) {
       ctx.body = { ...(ctx.body as object), interval: pollSeconds }
     }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import { storedIp } from '../ops/audit.ts'
 import type { Database } from '../store/postgres.ts'
+import { lastTokensText } from './last-tokens.ts'
 import { durableModels } from './records.ts'
 
 /** What ended a session or grant before its time, as the audit and the pages name it. */
@@ -91,7 +92,7 @@ export async function endRecords(
   })
 }
 
-const { Session, Grant } = durableModels
+const { Session, Grant, RefreshToken, AccessToken } = durableModels
 
 /** What a session's own row and the tokens bound to it look like. */
 const isSession = `((r.model = ${Session} and r.uid = :uid)
@@ -143,8 +144,9 @@ function endText(scope: EndingScope): string {
       select least(expires_at, :at), case model when ${Session} then 'session.ended' else 'grant.revoked' end, user_id,
         cast(payload as jsonb) ->> 'clientId', cast(:ip as inet), :requestId,
         jsonb_strip_nulls(jsonb_build_object('reason', case when expires_at > :at then :reason else 'expired' end,
-          'operator', cast(:operator as text))) || ${endedDetail('gone')}
-      from gone where model = ${Grant} or (model = ${Session} and cast(payload as jsonb) -> 'loginTs' is not null)
+          'operator', cast(:operator as text), 'tokens', last.tokens)) || ${endedDetail('gone')}
+      from gone left join (${lastTokensText('gone', [RefreshToken, AccessToken])}) last on last.grant_id = gone.id
+      where model = ${Grant} or (model = ${Session} and cast(payload as jsonb) -> 'loginTs' is not null)
     ), told as (
       insert into logout_notices (client_id, user_id, sid, created_at, due_at)
       select held.client_id, gone.user_id, held.sid, :at, :at
@@ -164,5 +166,11 @@ export function endedDetail(row: string): string {
       'clients', (select jsonb_agg(client) from jsonb_object_keys(coalesce(cast(${row}.payload as jsonb) -> 'authorizations', '{}')) client))
     else jsonb_build_object('grant', coalesce(${row}.grant_id, ${row}.id),
       'login_at', coalesce(cast(${row}.payload as jsonb) -> 'iiat', cast(${row}.payload as jsonb) -> 'iat')) end
-    || coalesce(jsonb_build_object('device', cast(${row}.about as jsonb) -> 'device', 'method', cast(${row}.about as jsonb) -> 'method'), '{}'))`
+    || ${signInDetail(row)})`
+}
+
+/** The part of it that says where somebody had signed in, and how. */
+export function signInDetail(row: string): string {
+  const about = `cast(${row}.about as jsonb)`
+  return `jsonb_strip_nulls(jsonb_build_object('device', ${about} -> 'device', 'method', ${about} -> 'method'))`
 }

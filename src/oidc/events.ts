@@ -7,11 +7,14 @@ import type { Metrics } from '../ops/metrics.ts'
 import { isNetworkError } from '../store/unavailable.ts'
 import type { EndReason } from './endings.ts'
 import { recordId } from './records.ts'
+import type { SignIn } from './sign-in.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
 
 interface Dependencies {
   readonly log: Log
   readonly metrics: Metrics
   readonly audit: Audit
+  readonly units: UnitOfWork
 }
 
 const grantTypes = new Set([
@@ -52,7 +55,7 @@ const refusing = [
 ]
 
 /** What happens inside the library, counted, logged with its private reason, and recorded where it matters for security. */
-export function listen(provider: Provider, { log, metrics, audit }: Dependencies): void {
+export function listen(provider: Provider, { log, metrics, audit, units }: Dependencies): void {
   const grantType = (ctx: KoaContextWithOIDC) => {
     const named = String(ctx.oidc?.params?.['grant_type'] ?? '')
     return grantTypes.has(named) ? named : 'other'
@@ -81,7 +84,7 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
     if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
       const { RefreshToken, AuthorizationCode } = ctx.oidc.entities
       const { accountId, grantId } = RefreshToken ?? AuthorizationCode ?? {}
-      const about = { reason: detail, grant: grantId?.slice(0, 8) }
+      const about = { reason: detail, grant: grantId, ...signedIn(grantId && units.current()?.about(grantId)) }
       void audit.record({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: about })
     }
   })
@@ -111,7 +114,17 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
     const accountId = Account?.accountId ?? token?.accountId ?? ctx.oidc.session?.accountId
     const userId = userIdOf(accountId)
     const reason = reasons[ctx.oidc.route] ?? 'reused'
-    void audit.record({ event: 'grant.revoked', userId, ...context(ctx), detail: { reason, grant: grantId } })
+    const unit = units.current()
+    const ended = { reason, grant: grantId, ...signedIn(unit?.about(grantId) ?? unit?.sessions.about()) }
+    const event = { event: 'grant.revoked', userId, ...context(ctx) } as const
+    const brought = ctx.oidc.params?.['refresh_token'] ?? ctx.oidc.params?.['token']
+    const own = typeof brought === 'string' ? [recordId('RefreshToken', brought)] : []
+    // Not before it has ended, because the write that ends it says which tokens went; and before the answer, because whoever is
+    // refused comes to the login page at once, which tells why.
+    const tell = (last: readonly string[]) =>
+      audit.record({ ...event, detail: { ...ended, tokens: [...new Set([...own, ...last])] } })
+    if (unit) unit.grantEndings.when(grantId, tell)
+    else void tell([])
   })
 
   provider.on('end_session.success', (ctx) => {
@@ -125,9 +138,17 @@ export function listen(provider: Provider, { log, metrics, audit }: Dependencies
       key: recordId('Session', session.jti),
       login_at: session.loginTs,
       clients: Object.keys(session.authorizations ?? {}),
+      ...signedIn(units.current()?.sessions.about()),
     }
     void audit.record({ event: 'session.ended', userId, ...context(ctx), detail })
   })
+}
+
+/** Where somebody had signed in, as `endedDetail` says it too. */
+function signedIn(about: string | undefined): Partial<Pick<SignIn, 'device' | 'method'>> {
+  if (!about) return {}
+  const { device, method } = JSON.parse(about) as Partial<SignIn>
+  return { ...(device === undefined ? {} : { device }), ...(method === undefined ? {} : { method }) }
 }
 
 /** Why the library revokes a grant at a route; elsewhere because a code or token was used twice. */

@@ -1,5 +1,6 @@
 import { accountJson } from '../accounts/account-json.ts'
 import { digest } from '../store/seal.ts'
+import { lastTokensText } from './last-tokens.ts'
 
 /** Models whose loss a person would notice, with their number in the table. The ephemeral ones are listed in adapter.ts. */
 export const durableModels = {
@@ -93,6 +94,9 @@ const tokenModels = [
   durableModels.AuthorizationCode,
 ].join(', ')
 
+const goneColumns = 'model, id, grant_id, consumed_at, expires_at'
+const lastTokens = lastTokensText('gone', [durableModels.RefreshToken, durableModels.AccessToken])
+
 const seconds = (column: string) => `extract(epoch from ${column})::float8`
 
 const related = `
@@ -154,9 +158,12 @@ export const statements = {
     name: 'oidc_rotation',
     text: `select extract(epoch from consumed_at)::int as consumed, successor, grant_id from oidc_records where model = ${durableModels.RefreshToken} and id = $1`,
   },
+  /** Answers the last tokens of the grant. */
   endGrant: {
     name: 'oidc_end_grant',
-    text: `delete from oidc_records where grant_id = $1 or (model = ${durableModels.Grant} and id = $1)`,
+    text: `with gone as (
+      delete from oidc_records where grant_id = $1 or (model = ${durableModels.Grant} and id = $1) returning ${goneColumns}
+    ) ${lastTokens}`,
   },
   slide: { name: 'oidc_slide', text: slideText({ at: 1, first: 2 }, '') },
   insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
@@ -234,10 +241,10 @@ function commitText(): string {
       select 1 where ($13::text is null or exists (select 1 from consumed))
         and (select count(*) from present) = cardinality($28::text[])
     ), deleted as (
-      delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], ${list(16)}))
+      delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], ${list(16)})) returning ${goneColumns}
     ), revoked as (
-      delete from oidc_records where grant_id = any(${list(17)})
-    ), sessions as (
+      delete from oidc_records where grant_id = any(${list(17)}) returning ${goneColumns}
+    ), gone as (select * from deleted union all select * from revoked), sessions as (
       update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId',
         expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp($11),
         about = coalesce(n.about, o.about),
@@ -251,7 +258,8 @@ function commitText(): string {
     ), inserted as (
       ${insertText('where exists (select 1 from allowed)')} ${onConflict()}
     )
-    select exists (select 1 from allowed) as allowed`
+    select exists (select 1 from allowed) as allowed,
+      (select jsonb_object_agg(grant_id, tokens) from (${lastTokens}) ended) as ended`
 }
 
 /** Slides as the three array parameters of their update, in one order everywhere, so that two requests cannot lock crosswise. */

@@ -43,8 +43,8 @@ export async function settleLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
   if (!old?.grant_id) return
   const error = new errors.InvalidGrant('refresh token already used')
   ctx.oidc.provider.emit('grant.error', ctx, error)
-  await unit.endGrant(old.grant_id)
   ctx.oidc.provider.emit('grant.revoked', ctx, old.grant_id)
+  await unit.endGrant(old.grant_id)
 }
 
 function refuse(ctx: KoaContextWithOIDC): void {

@@ -1,9 +1,9 @@
 import { deleteInBatches } from '../store/batches.ts'
 import type { Database } from '../store/postgres.ts'
-import { endedDetail } from './endings.ts'
+import { endedDetail, signInDetail } from './endings.ts'
 import { durableModels } from './records.ts'
 
-const { Session, RefreshToken } = durableModels
+const { Session, Grant, RefreshToken } = durableModels
 
 /**
  * Deletes what expired before this moment. Sessions and families of refresh tokens that ran out leave a line in
@@ -23,11 +23,13 @@ export function leavesLine(row: string): string {
       and not cast(${row}.payload as jsonb) @> '{"expiresWithSession": true}'))`
 }
 
-/** That line, as columns of the audit. */
+/** That line, as columns of the audit. Where somebody signed in stands beside the grant, which mostly outlives its tokens. */
 export function runOutLine(row: string): string {
   return `${row}.expires_at as at, case ${row}.model when ${Session} then 'session.ended' else 'grant.expired' end as event,
     ${row}.user_id, cast(${row}.payload as jsonb) ->> 'clientId' as client_id,
-    jsonb_build_object('reason', 'expired') || ${endedDetail(row)} as detail`
+    jsonb_strip_nulls(jsonb_build_object('reason', 'expired',
+      'tokens', case ${row}.model when ${RefreshToken} then jsonb_build_array(${row}.id) end)) || ${endedDetail(row)}
+      || coalesce((select ${signInDetail('g')} from oidc_records g where g.model = ${Grant} and g.id = ${row}.grant_id), '{}') as detail`
 }
 
 const sweepText = `

@@ -7,6 +7,8 @@ export interface UnitOfWork {
   current(): Unit | undefined
   /** Runs `work` with a unit of its own and flushes it; answers false when the flush lost the race for a consumed value. */
   run(work: (unit: Unit) => Promise<void>): Promise<boolean>
+  /** Runs `work` with a unit that was flushed, for what is left to settle. */
+  resume(unit: Unit, work: () => Promise<void>): Promise<void>
 }
 
 /** Where the adapter finds the unit of the request it is called in. */
@@ -20,5 +22,6 @@ export function unitOfWork(dependencies: Omit<UnitDependencies, 'groups'>): Unit
       await storage.run(unit, () => work(unit))
       return unit.flush()
     },
+    resume: (unit, work) => storage.run(unit, work),
   }
 }

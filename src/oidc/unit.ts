@@ -3,6 +3,7 @@ import type { Account } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { Database } from '../store/postgres.ts'
 import type { Groups } from './groups.ts'
+import { GrantEndings } from './last-tokens.ts'
 import { ReadSessions } from './read-sessions.ts'
 import {
   type DurableModel,
@@ -47,6 +48,7 @@ export class Unit {
   readonly #sessions = new Map<string, SessionChange>()
   readonly #slides: Slide[] = []
   readonly sessions = new ReadSessions()
+  readonly grantEndings = new GrantEndings()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
   #successor: string | undefined
   roundTrips = 0
@@ -188,7 +190,9 @@ export class Unit {
   /** Ends a grant and everything issued from it, at once. */
   async endGrant(grantId: string): Promise<void> {
     this.roundTrips += 1
-    await this.#database.commitQuery({ ...statements.endGrant, values: [grantId] })
+    const statement = { ...statements.endGrant, values: [grantId] }
+    const { rows } = await this.#database.commitQuery<{ tokens: readonly string[] }>(statement)
+    await this.grantEndings.tell({ [grantId]: rows[0]?.tokens ?? [] })
   }
 
   revokeGrant(grantId: string): void {
@@ -214,6 +218,7 @@ export class Unit {
       slides: this.#slides,
       // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
+      endings: this.grantEndings,
     }
     this.roundTrips += 1
     return write({ database: this.#database, groups: this.#groups }, writes)

@@ -1,6 +1,7 @@
 import type { Database } from '../store/postgres.ts'
 import { errorCode } from '../store/unavailable.ts'
 import type { Consumed, Groups } from './groups.ts'
+import type { GrantEndings, LastTokens } from './last-tokens.ts'
 import {
   type DurableModel,
   durableModels,
@@ -25,6 +26,8 @@ export interface Writes {
   readonly slides: readonly Slide[]
   /** Sessions, by `uid`, that must still be there for rows and sessions to be written. */
   readonly required: readonly string[]
+  /** Told of the tokens that have ended with grants. */
+  readonly endings?: GrantEndings
 }
 
 interface Dependencies {
@@ -69,8 +72,9 @@ export async function write({ database, groups }: Dependencies, writes: Writes):
     required,
   ]
   const { rows: answer } = await undeadlocked(() =>
-    database.commitQuery<{ allowed: boolean }>({ ...statements.commit, values }),
+    database.commitQuery<{ allowed: boolean; ended: LastTokens | null }>({ ...statements.commit, values }),
   )
+  await writes.endings?.tell(answer[0]?.ended ?? {})
   return answer[0]?.allowed ?? false
 }
 

@@ -1,0 +1,34 @@
+/** Digests of tokens by the grant they hung on. */
+export type LastTokens = Readonly<Record<string, readonly string[]>>
+
+/** As many as the audit keeps of a grant. */
+const most = 5
+
+/**
+ * The last tokens of each grant among the rows of `gone`, the live ones first, as SQL of a query. The audit keeps their digests, so
+ * that whoever has one at hand can ask what ended it.
+ */
+export function lastTokensText(gone: string, models: readonly number[]): string {
+  return `select grant_id, jsonb_agg(id order by place) as tokens from (
+      select grant_id, id, row_number() over (partition by grant_id order by consumed_at desc, model, expires_at desc) as place
+      from ${gone} where model in (${models.join(', ')}) and grant_id is not null) token
+    where place <= ${most} group by grant_id`
+}
+
+type Tell = (tokens: readonly string[]) => Promise<void>
+
+/** Who is told when grants that a request ends have ended. */
+export class GrantEndings {
+  readonly #listeners = new Map<string, Tell>()
+
+  /** Calls back once, with the digests of the last tokens of the grant. The request is not answered before that is done. */
+  when(grantId: string, tell: Tell): void {
+    this.#listeners.set(grantId, tell)
+  }
+
+  async tell(tokens: LastTokens): Promise<void> {
+    const told = [...this.#listeners].map(([grantId, tell]) => tell(tokens[grantId] ?? []))
+    this.#listeners.clear()
+    await Promise.all(told)
+  }
+}
