@@ -1,79 +1,24 @@
-import { base64url, formEncoded, jwtClaims, sha256 } from './native-encoding.ts'
-import type { Transport, WireAnswer, WireRequest } from './native-transports.ts'
+import { base64url, formEncoded, jwtClaims, queryOf, sha256 } from './native-encoding.ts'
+import { type Begun, Keeper, Queue, type Saved } from './native-storage.ts'
+import type { WireAnswer } from './native-transports.ts'
+import {
+  type ApiRequest,
+  type Challenge,
+  type Form,
+  type LoginAnswer,
+  type Members,
+  type NativeClientOptions,
+  NativeError,
+  type ProofRequest,
+  type Tokens,
+} from './native-types.ts'
 
-/** Where one text is kept for this installation, out of reach of other apps. */
-export interface TextStorage {
-  read(): string | undefined | Promise<string | undefined>
-  write(text: string): void | Promise<void>
-}
-
-type Form = Readonly<Record<string, string | undefined>>
+/** RFC 7636 §7.1. */
+const secretBytes = 32
 const formType = { 'content-type': 'application/x-www-form-urlencoded' }
-type Members = Readonly<Record<string, unknown>>
 
-/** What the server wants next, or why it refuses: `docs/native-api.md`. */
-export interface Challenge {
-  readonly error: string
-  readonly step?: string
-  /** For people, in the language of `locale`. */
-  readonly message?: string
-  readonly message_key?: string
-  /** Whatever else the step brings. */
-  readonly [member: string]: unknown
-}
-
-export interface Tokens {
-  readonly accessToken: string
-  /** Of the ID token. */
-  readonly claims: Members
-}
-
-export type LoginAnswer =
-  | { readonly kind: 'tokens'; readonly tokens: Tokens; readonly isNew: boolean }
-  | { readonly kind: 'challenge'; readonly challenge: Challenge }
-
-/** A refusal of the token endpoint, or an answer nobody can read. After `invalid_grant` the person has to log in again. */
-export class NativeError extends Error {
-  override readonly name = 'NativeError'
-  readonly body: Members
-
-  constructor(body: Members) {
-    super(String(body['error']))
-    this.body = body
-  }
-}
-
-export interface NativeClientOptions {
-  readonly issuer: string
-  readonly clientId: string
-  readonly scope: string
-  readonly transport: Transport
-  readonly storage: TextStorage
-  /** So many random bytes: of `crypto.getRandomValues`, or of `wx.getRandomValues` through a promise. */
-  readonly random: (bytes: number) => Uint8Array | Promise<Uint8Array>
-  readonly locale?: string
-}
-
-export interface ApiRequest {
-  readonly url: string
-  readonly method?: WireRequest['method']
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
-  /** Sent instead of `body`, urlencoded. */
-  readonly form?: Form
-  /** Asks for a token with these scopes; otherwise the one the login brought. */
-  readonly scope?: string
-}
-
-interface Saved {
-  readonly authSession?: string | undefined
-  /** Secrets of the login under way. */
-  readonly begun?: { readonly verifier: string; readonly nonce: string } | undefined
-  readonly refreshToken?: string | undefined
-  readonly claims?: Members
-  /** By the scope they were asked with. */
-  readonly access?: Readonly<Record<string, string>>
-}
+/** Every answer has the member, also one that is no refusal. */
+type Refusal = Members & { readonly error: string }
 
 interface Granted {
   readonly accessToken: string
@@ -82,70 +27,79 @@ interface Granted {
 }
 
 /**
- * Logs people in on an app's own screens and keeps their tokens. One for an installation: what it keeps is one person's. Without
- * any dependency, so that it can be copied into an app, a uni-app or a mini program as it is.
+ * Logs people in on an app's own screens and keeps their tokens. One for an installation: what it keeps is one person's. Needs
+ * nothing of its platform but what it is given.
  */
 export class NativeClient {
   readonly #options: NativeClientOptions
-  readonly #refreshes = new Map<string, Promise<Tokens>>()
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #kept: Keeper
+  readonly #logins = new Queue()
+  readonly #refreshes = new Queue()
+  readonly #underWay = new Map<string, Promise<Tokens>>()
 
   constructor(options: NativeClientOptions) {
     this.#options = options
+    this.#kept = new Keeper(options.storage)
   }
 
   /**
    * One request of a login: the method and what it takes, then what each step asks for. The first of a login brings the
-   * authorization parameters; more of them, such as `max_age`, may be given. Rejects where there was no answer.
+   * authorization parameters; more of them, such as `max_age`, may be given. A second one waits, because each answer brings the
+   * `auth_session` of the next request. Rejects where there was no answer.
    */
-  async login(params: Form): Promise<LoginAnswer> {
-    const saved = await this.#load()
-    const begun = saved.begun ?? { verifier: await this.#secret(), nonce: await this.#secret() }
-    const { status, body } = await this.#post('/authorize-challenge', {
-      ...(saved.begun ? {} : this.#authorization(begun)),
-      auth_session: saved.authSession,
-      ...params,
+  login(params: Form): Promise<LoginAnswer> {
+    return this.#logins.add(() => this.#login(params))
+  }
+
+  /** Where `redirect_to_web` goes on: the address for the system browser. */
+  browserUrl({ request_uri: requestUri }: Challenge): string {
+    const { issuer, clientId } = this.#options
+    return `${issuer}/auth?${formEncoded({ client_id: clientId, request_uri: textOf(requestUri) })}`
+  }
+
+  /** Ends a login that went on in the browser, with the address this came back to. Until then the app may go on by itself. */
+  finish(callbackUrl: string): Promise<LoginAnswer> {
+    return this.#logins.add(async () => {
+      const { iss, code, error, ...more } = queryOf(callbackUrl)
+      // SECURITY: RFC 9207 §2.4; nothing of an answer of somebody else's server is used.
+      if (iss !== this.#options.issuer) throw new NativeError({ error: 'invalid_issuer' })
+      if (error !== undefined) return { kind: 'challenge', challenge: { ...more, error } }
+      const { begun } = await this.#kept.read()
+      if (!begun || code === undefined) throw new NativeError({ error: 'invalid_session' })
+      return this.#exchange(code, begun, undefined, false)
     })
-    const authSession = textOf(body['auth_session'])
-    if (status !== 200) {
-      await this.#update({ authSession, begun: authSession === undefined ? undefined : begun })
-      // The kept session ran out: this login begins without it.
-      const isStale = body['error'] === 'invalid_session' && saved.authSession !== undefined
-      if (isStale && params['method'] !== undefined) return this.login(params)
-      return { kind: 'challenge', challenge: { ...body, error: String(body['error']) } }
-    }
-    const code = textOf(body['authorization_code'])
-    return this.#inTurn(async () => {
-      const kept = await this.#update({ authSession, begun: undefined })
-      const form = { grant_type: 'authorization_code', code, code_verifier: begun.verifier }
-      const { accessToken, refreshToken, claims = {} } = await this.#tokens(form, begun.nonce)
-      await this.#save({ authSession, refreshToken, claims, access: { '': accessToken } })
-      if (kept.refreshToken !== undefined) await this.#revoke(kept.refreshToken).catch(() => undefined)
-      return { kind: 'tokens', tokens: { accessToken, claims }, isNew: body['new_user'] === true }
+  }
+
+  /** Leaves a login that was begun, so that the next request begins another. Whoever is signed in stays so. */
+  restart(): Promise<void> {
+    return this.#logins.add(async () => {
+      await this.#kept.change((saved) => ({ ...saved, begun: undefined }))
     })
   }
 
   /** The tokens there are; undefined before a login. */
   async tokens(scope = ''): Promise<Tokens | undefined> {
-    const { access, claims = {} } = await this.#load()
+    const { access, claims = {} } = await this.#kept.read()
     const accessToken = access?.[scope]
     return accessToken === undefined ? undefined : { accessToken, claims }
   }
 
   /** Fresh tokens. Whoever asks while a refresh is under way gets its result; refreshes for other scopes wait their turn. */
   refresh(scope = ''): Promise<Tokens> {
-    const underWay = this.#refreshes.get(scope)
+    const underWay = this.#underWay.get(scope)
     if (underWay) return underWay
-    const flight = this.#inTurn(() => this.#refresh(scope)).finally(() => this.#refreshes.delete(scope))
-    this.#refreshes.set(scope, flight)
+    const flight = this.#refreshes.add(() => this.#refresh(scope)).finally(() => this.#underWay.delete(scope))
+    this.#underWay.set(scope, flight)
     return flight
   }
 
   /** A request with an access token; after a 401 once more with a fresh one, unless the API wants a fresh login (RFC 9470). */
   async request({ url, method = 'GET', headers, form, scope = '', ...rest }: ApiRequest): Promise<WireAnswer> {
     const body = form ? formEncoded(form) : rest.body
-    const send = ({ accessToken }: Tokens) => {
-      const own = { ...(form ? formType : {}), ...headers, authorization: `Bearer ${accessToken}` }
+    const send = async ({ accessToken }: Tokens) => {
+      const proof = await this.#proof({ method, url, accessToken })
+      const authorization = `${proof.dpop === undefined ? 'Bearer' : 'DPoP'} ${accessToken}`
+      const own = { ...(form ? formType : {}), ...headers, ...proof, authorization }
       return this.#options.transport({ url, method, headers: own, body })
     }
     const used = (await this.tokens(scope)) ?? (await this.refresh(scope))
@@ -156,39 +110,84 @@ export class NativeClient {
     return send(current && current.accessToken !== used.accessToken ? current : await this.refresh(scope))
   }
 
-  /** Revokes the tokens and forgets everything, so that somebody else can log in. */
+  /** Revokes the tokens and forgets everything, so that somebody else can log in. Waits for a request of a login. */
   logout(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { refreshToken } = await this.#load()
-      await this.#save({})
+    return this.#logins.add(async () => {
+      const { refreshToken } = await this.#kept.change(() => ({}))
       if (refreshToken !== undefined) await this.#revoke(refreshToken)
     })
   }
 
-  async #refresh(scope: string): Promise<Tokens> {
-    const before = await this.#load()
-    if (before.refreshToken === undefined) throw new NativeError({ error: 'login_required' })
-    const form = { grant_type: 'refresh_token', refresh_token: before.refreshToken, scope: scope || undefined }
-    const attempt = () => this.#tokens(form)
-    try {
-      // For 30 seconds the server gives the same successor again: an answer that was lost is asked for once more.
-      const fresh = await attempt().catch((error) => (isLost(error) ? attempt() : Promise.reject(error)))
-      const { accessToken, refreshToken = before.refreshToken, claims = before.claims ?? {} } = fresh
-      await this.#update({ refreshToken, claims, access: { ...before.access, [scope]: accessToken } })
-      return { accessToken, claims }
-    } catch (error) {
-      if (!(error instanceof NativeError)) throw error
-      const authSession = textOf(error.body['auth_session'])
-      if (error.message === 'invalid_grant') await this.#save({})
-      else if (authSession !== undefined) await this.#update({ authSession, begun: undefined })
-      throw error
+  async #login(params: Form): Promise<LoginAnswer> {
+    const saved = await this.#kept.read()
+    const used = (saved.begun ?? saved).authSession
+    const begun = saved.begun ?? { verifier: await this.#secret(), nonce: await this.#secret() }
+    const { status, body } = await this.#post('/authorize-challenge', {
+      ...(saved.begun ? {} : this.#authorization(begun, used === undefined ? saved.claims?.['sub'] : undefined)),
+      auth_session: used,
+      ...params,
+    })
+    const [authSession, code] = [textOf(body['auth_session']), textOf(body['authorization_code'])]
+    const { error } = body
+    if (status === 200 && code === undefined) throw new NativeError(body, status)
+    if (authSession === undefined && leavesSession(status, error)) return { kind: 'challenge', challenge: body }
+    const isOver = authSession !== undefined || error === 'invalid_session'
+    await this.#kept.change((now) => ({
+      ...now,
+      authSession: isOver && now.authSession === used ? undefined : now.authSession,
+      begun: authSession === undefined || code !== undefined ? undefined : { ...begun, authSession },
+    }))
+    if (code !== undefined) return this.#exchange(code, begun, authSession, body['new_user'] === true)
+    // The session ran out: this login begins without it.
+    const isStale = error === 'invalid_session' && used !== undefined
+    return isStale && params['method'] !== undefined ? this.#login(params) : { kind: 'challenge', challenge: body }
+  }
+
+  async #exchange(
+    code: string,
+    { verifier, nonce }: Omit<Begun, 'authSession'>,
+    authSession: string | undefined,
+    isNew: boolean,
+  ): Promise<LoginAnswer> {
+    const form = { grant_type: 'authorization_code', code, code_verifier: verifier }
+    const { accessToken, refreshToken, claims = {} } = await this.#tokens(form, nonce)
+    const fresh = { authSession, refreshToken, claims, access: { '': accessToken } }
+    const signIn = (saved: Saved) => {
+      refuseOther(saved, claims)
+      return fresh
     }
+    const before = await this.#kept.change(signIn).catch(async (error) => {
+      await this.#revoke(refreshToken).catch(() => undefined)
+      throw error
+    })
+    await this.#revoke(before.refreshToken).catch(() => undefined)
+    return { kind: 'tokens', tokens: { accessToken, claims }, isNew }
+  }
+
+  async #refresh(scope: string): Promise<Tokens> {
+    const used = await this.#kept.read()
+    if (used.refreshToken === undefined) throw new NativeError({ error: 'login_required' })
+    const form = { grant_type: 'refresh_token', refresh_token: used.refreshToken, scope: scope || undefined }
+    const attempt = () => this.#tokens(form)
+    // For 30 seconds the server gives the same successor again: an answer that was lost is asked for once more.
+    const outcome = await attempt()
+      .catch((error) => (isLost(error) ? attempt() : Promise.reject(error)))
+      .catch((error) => (error instanceof NativeError ? error : Promise.reject(error)))
+    const isStill = (saved: Saved) => saved.refreshToken === used.refreshToken
+    const before = await this.#kept.change((saved) => (isStill(saved) ? refreshed(saved, scope, outcome) : saved))
+    if (!isStill(before)) {
+      // Somebody logged in or out meanwhile: these tokens are nobody's, and what is there now counts.
+      if (!(outcome instanceof NativeError)) await this.#revoke(outcome.refreshToken).catch(() => undefined)
+      return this.#refresh(scope)
+    }
+    if (outcome instanceof NativeError) throw outcome
+    return { accessToken: outcome.accessToken, claims: claimsAfter(before, scope, outcome) }
   }
 
   async #tokens(form: Form, nonce?: string): Promise<Granted> {
     const { status, body } = await this.#post('/token', form)
     const [accessToken, idToken] = [textOf(body['access_token']), textOf(body['id_token'])]
-    if (status !== 200 || accessToken === undefined) throw new NativeError(body)
+    if (status !== 200 || accessToken === undefined) throw new NativeError(body, status)
     const claims = idToken === undefined ? undefined : this.#checked(jwtClaims(idToken), nonce)
     return { accessToken, refreshToken: textOf(body['refresh_token']), claims }
   }
@@ -201,57 +200,85 @@ export class NativeClient {
     throw new NativeError({ error: 'invalid_id_token' })
   }
 
-  #authorization({ verifier, nonce }: NonNullable<Saved['begun']>): Form {
+  /** Where no session says who is signed in, a claim does (OIDC Core §5.5.1): the server lets nobody else in. */
+  #authorization({ verifier, nonce }: Omit<Begun, 'authSession'>, sub: unknown): Form {
     const { scope, locale } = this.#options
-    const challenge = base64url(sha256(verifier))
-    const pkce = { code_challenge: challenge, code_challenge_method: 'S256' }
-    return { response_type: 'code', scope, nonce, ui_locales: locale, ...pkce }
+    const pkce = { code_challenge: base64url(sha256(verifier)), code_challenge_method: 'S256' }
+    const claims = sub === undefined ? undefined : JSON.stringify({ id_token: { sub: { value: sub } } })
+    return { response_type: 'code', scope, nonce, claims, ui_locales: locale, ...pkce }
   }
 
-  async #post(path: string, fields: Form): Promise<{ readonly status: number; readonly body: Members }> {
+  /** An answer nobody can read is one of something on the way: it counts as 503. */
+  async #post(path: string, fields: Form): Promise<{ readonly status: number; readonly body: Refusal }> {
     const { issuer, clientId, transport } = this.#options
-    const headers = { ...formType, accept: 'application/json' }
+    const url = `${issuer}${path}`
+    const headers = { ...formType, accept: 'application/json', ...(await this.#proof({ method: 'POST', url })) }
     const body = formEncoded({ client_id: clientId, ...fields })
-    const { status, text } = await transport({ url: `${issuer}${path}`, method: 'POST', headers, body })
-    try {
-      return { status, body: text === '' ? {} : (JSON.parse(text) as Members) }
-    } catch {
-      throw new NativeError({ error: 'temporarily_unavailable', status })
-    }
+    const { status, text } = await transport({ url, method: 'POST', headers, body })
+    const members = membersOf(text)
+    const error = textOf(members?.['error']) ?? (status < 500 && members ? 'invalid_answer' : 'temporarily_unavailable')
+    return { status: members ? status : 503, body: { ...members, error } }
   }
 
-  async #revoke(token: string): Promise<void> {
-    await this.#post('/token/revocation', { token })
+  async #proof({ url, ...more }: ProofRequest): Promise<{ dpop?: string }> {
+    const { proof } = this.#options
+    return proof ? { dpop: await proof({ ...more, url: url.replace(/[?#].*$/, '') }) } : {}
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#tail.then(work)
-    this.#tail = turn.catch(() => undefined)
-    return turn
+  async #revoke(token: string | undefined): Promise<void> {
+    if (token !== undefined) await this.#post('/token/revocation', { token })
   }
 
   async #secret(): Promise<string> {
-    return base64url(await this.#options.random(32))
-  }
-
-  async #load(): Promise<Saved> {
-    return JSON.parse((await this.#options.storage.read()) || '{}') as Saved
-  }
-
-  async #update(change: Saved): Promise<Saved> {
-    const saved = { ...(await this.#load()), ...change }
-    await this.#save(saved)
-    return saved
-  }
-
-  async #save(saved: Saved): Promise<void> {
-    await this.#options.storage.write(JSON.stringify(saved))
+    const bytes = await this.#options.random(secretBytes)
+    // SECURITY: whoever can foretell the verifier can use a code they have seen.
+    if (bytes.length < secretBytes) throw new NativeError({ error: 'no_random_source' })
+    return base64url(bytes)
   }
 }
 
-/** No answer, or one of a proxy on the way: the server may have rotated the token all the same. */
+/** Whether an answer without a session says nothing of the one that was sent: nobody looked at it, or nobody knows. */
+function leavesSession(status: number, error: unknown): boolean {
+  const isProof = error === 'invalid_dpop_proof' || error === 'invalid_client_attestation'
+  return status >= 500 || status === 429 || isProof
+}
+
+/** What is kept after a refresh. */
+function refreshed(saved: Saved, scope: string, outcome: Granted | NativeError): Saved {
+  if (outcome instanceof NativeError) {
+    if (outcome.message === 'invalid_grant') return {}
+    const authSession = textOf(outcome.body['auth_session'])
+    return authSession === undefined ? saved : { ...saved, authSession }
+  }
+  const { accessToken, refreshToken = saved.refreshToken, claims } = outcome
+  if (claims) refuseOther(saved, claims)
+  const access = { ...saved.access, [scope]: accessToken }
+  return { ...saved, refreshToken, access, claims: claimsAfter(saved, scope, outcome) }
+}
+
+/** An ID token for some of the scope tells less than there is to know. */
+function claimsAfter({ claims = {} }: Saved, scope: string, granted: Granted): Members {
+  return scope === '' ? (granted.claims ?? claims) : claims
+}
+
+/** SECURITY: OIDC Core §12.2; what is kept here is one person's. */
+function refuseOther({ claims: own }: Saved, claims: Members): void {
+  const sub = own?.['sub']
+  if (sub !== undefined && claims['sub'] !== sub) throw new NativeError({ error: 'invalid_id_token' })
+}
+
+/** No answer, or one that says as little: the server may have rotated the token all the same. */
 function isLost(error: unknown): boolean {
-  return !(error instanceof NativeError) || error.message === 'temporarily_unavailable'
+  return !(error instanceof NativeError) || (error.status ?? 0) >= 500
+}
+
+function membersOf(text: string): Members | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Members) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function textOf(value: unknown): string | undefined {

@@ -1,4 +1,4 @@
-/** What mini programs lack: SHA-256, base64url and forms, without `crypto`, `btoa`, `TextEncoder` and `URLSearchParams`. */
+/** What mini programs lack: SHA-256, base64url, forms and queries, without `crypto`, `btoa`, `TextEncoder` and `URLSearchParams`. */
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
@@ -34,6 +34,18 @@ export function formEncoded(fields: Readonly<Record<string, string | undefined>>
       value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`],
     )
     .join('&')
+}
+
+/** The parameters of an address; what follows `#` is none. */
+export function queryOf(url: string): Readonly<Record<string, string>> {
+  const query = /\?([^#]*)/.exec(url)?.[1] ?? ''
+  const decoded = (text: string) => decodeURIComponent(text.replace(/\+/g, ' '))
+  return Object.fromEntries(
+    query.split('&').map((pair) => {
+      const [name = '', ...value] = pair.split('=')
+      return [decoded(name), decoded(value.join('='))]
+    }),
+  )
 }
 
 /** FIPS 180-4 §4.2.2. */

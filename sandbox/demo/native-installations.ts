@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { type ApiRequest, type Challenge, type LoginAnswer, NativeClient, NativeError } from './native-client.ts'
+import { NativeClient } from './native-client.ts'
 import { fetchTransport, type WireAnswer, type WireRequest } from './native-transports.ts'
+import { type ApiRequest, type Challenge, type LoginAnswer, NativeError } from './native-types.ts'
 
 /** A request of the app and what came back, fit to be shown. */
 export interface Exchange {
@@ -80,6 +81,14 @@ export class Installation {
     await this.#advance(isAgain ? { ...this.#sent, ...form } : form)
   }
 
+  /** Leaves what was begun; whoever is signed in stays so. */
+  async leave(): Promise<void> {
+    await this.client.restart()
+    this.challenge = undefined
+    this.isBinding = false
+    this.notice = undefined
+  }
+
   async call(request: Omit<ApiRequest, 'url'> & { readonly path: string }): Promise<WireAnswer | undefined> {
     this.notice = undefined
     const { path, ...rest } = request
@@ -133,13 +142,17 @@ export class Installation {
     try {
       return await work()
     } catch (error) {
-      this.notice = error instanceof NativeError ? 'native.signed_out' : 'native.no_answer'
+      this.notice = hasAnswer(error) ? 'native.signed_out' : 'native.no_answer'
       return undefined
     }
   }
 }
 
 const ownScope = 'openid identities'
+
+function hasAnswer(error: unknown): boolean {
+  return error instanceof NativeError && (error.status ?? 0) < 500
+}
 
 /** The apps of everybody at this page, in this process; the one that was used longest ago makes room. */
 export class Installations {

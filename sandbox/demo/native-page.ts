@@ -5,9 +5,9 @@ import { shell, type Visit } from '../pages.ts'
 import { upstreamPeople } from '../people.ts'
 import { carrierOf } from '../simulators/carrier.ts'
 import { type Html, html } from './html.ts'
-import type { Challenge } from './native-client.ts'
 import { jwtClaims } from './native-encoding.ts'
 import type { Exchange, OwnIdentity } from './native-installations.ts'
+import type { Challenge } from './native-types.ts'
 
 /** A way in as the app offers it: what is asked on its screen before the request. */
 interface Way {

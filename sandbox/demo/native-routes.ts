@@ -93,9 +93,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
         break
       }
       case 'drop':
-        installation.challenge = undefined
-        installation.isBinding = false
-        installation.notice = undefined
+        await installation.leave()
         break
       case 'identities':
         await installation.list()
@@ -110,8 +108,8 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
         await installation.call({ path: '/sandbox/api/orders' })
         break
       case 'step_up':
+        await installation.leave()
         installation.challenge = { error: 'insufficient_user_authentication', max_age: 0 }
-        installation.notice = undefined
         break
       case 'logout':
         await installation.client.logout().catch(() => undefined)

@@ -46,7 +46,7 @@ interface CallbackOptions {
   /** Anything but `json` leaves the text alone. */
   dataType: string
   success(answer: { data: unknown; statusCode: number; header: object }): void
-  fail(failure: { errMsg: string }): void
+  fail(failure: { errMsg?: string }): void
 }
 
 interface CallbackPlatform {
@@ -62,10 +62,10 @@ const callbackTransport =
         ...(body === undefined ? {} : { data: body }),
         success({ data, statusCode, header }) {
           const names = Object.entries(header).map(([name, value]) => [name.toLowerCase(), String(value)])
-          const text = typeof data === 'string' ? data : JSON.stringify(data ?? '')
+          const text = typeof data === 'string' ? data : JSON.stringify(data ?? null)
           resolve({ status: statusCode, headers: Object.fromEntries(names), text })
         },
-        fail: ({ errMsg }) => reject(new Error(errMsg)),
+        fail: ({ errMsg }) => reject(new Error(errMsg ?? 'request:fail')),
       })
     })
 
