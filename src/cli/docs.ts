@@ -8,6 +8,7 @@ import { cliMarkdown } from './help.ts'
 import { englishText, printJson } from './output.ts'
 
 const folder = new URL('../../docs/', import.meta.url)
+const demo = new URL('../../sandbox/demo/', import.meta.url)
 
 /** Stands in the description of the API where a server names itself. */
 const exampleIssuer = 'https://id.example.com'
@@ -19,6 +20,7 @@ export function pages(): Readonly<Record<string, string>> {
     'errors.md': errorsMarkdown(),
     'cli.md': cliMarkdown(commands),
     'openapi.json': `${JSON.stringify(openapi(exampleIssuer), null, 2)}\n`,
+    'native-client.ts': nativeClient(),
   }
 }
 
@@ -40,6 +42,16 @@ function readPage(name: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The client of the sandbox in one file that imports nothing: other toolchains know no import that ends in `.ts`. */
+function nativeClient(): string {
+  const parts = ['types', 'encoding', 'transports', 'storage', 'client'].map((part) => {
+    const text = readFileSync(new URL(`native-${part}.ts`, demo), 'utf8')
+    return text.replace(/^import [^']* from '\.\/native-\w+\.ts'\n/gm, '').trim()
+  })
+  const head = '// Written by `npm run docs` from sandbox/demo/native-*.ts. To be copied: docs/native-api.md.'
+  return `${[head, ...parts].join('\n\n')}\n`
 }
 
 function errorsMarkdown(): string {

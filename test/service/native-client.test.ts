@@ -1,9 +1,23 @@
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { advanceClock, resetClock } from '../../sandbox/clock.ts'
+import type { NativeClient } from '../../sandbox/demo/native-client.ts'
 import { base64url, formEncoded, jwtClaims, queryOf, sha256 } from '../../sandbox/demo/native-encoding.ts'
-import { type Transport, uniTransport, type WireRequest, wxTransport } from '../../sandbox/demo/native-transports.ts'
+import {
+  type fetchTransport,
+  type Transport,
+  uniTransport,
+  type WireRequest,
+  wxTransport,
+} from '../../sandbox/demo/native-transports.ts'
 import type { NativeClientOptions } from '../../sandbox/demo/native-types.ts'
 import { byFetch, type Installation, install, logIn as logInTo } from '../support/installation.ts'
 import { loginBySms } from '../support/login.ts'
@@ -375,6 +389,39 @@ test('without random bytes no login begins', async () => {
   await expect(app.client.login({ method: 'sms' })).rejects.toThrow('no_random_source')
   expect(app.sent).toEqual([])
 })
+
+test('the file to copy compiles elsewhere as it is, and logs in', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'menshen-client-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  await copyFile(join(root, 'docs/native-client.ts'), join(folder, 'native-client.ts'))
+  const compilerOptions = { strict: true, target: 'es2018', lib: ['es2020'], types: [], module: 'commonjs' }
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...compilerOptions, outDir: 'out' } }),
+  )
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  await promisify(execFile)(process.execPath, [tsc, '-p', folder]).catch(({ stdout }) => expect(stdout).toBe(''))
+  const copied = createRequire(import.meta.url)(join(folder, 'out/native-client.js')) as {
+    NativeClient: typeof NativeClient
+    fetchTransport: typeof fetchTransport
+  }
+  let stored = ''
+  const client = new copied.NativeClient({
+    ...{ issuer: world.issuer, clientId: 'sandbox-app', scope: 'openid phone offline_access orders:read' },
+    transport: copied.fetchTransport(fetch),
+    storage: {
+      read: () => stored,
+      write: (text) => {
+        stored = text
+      },
+    },
+    random: (bytes) => randomBytes(bytes),
+  })
+  const { tokens } = await logInTo(world, { client }, '13700010024')
+  expect(tokens.claims).toMatchObject({ phone_number: '+8613700010024' })
+  expect((await client.request(orders())).status).toBe(200)
+}, 60_000)
 
 test('SHA-256, base64url, forms and claims are those of the platform', () => {
   for (let length = 0; length < 200; length++) {
