@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { NativeClient } from '../../sandbox/demo/native-client.ts'
+import { base64url, sha256 } from '../../sandbox/demo/native-encoding.ts'
 import { fetchTransport } from '../../sandbox/demo/native-transports.ts'
-import type { Challenge } from '../../sandbox/demo/native-types.ts'
+import type { Challenge, NativeClientOptions } from '../../sandbox/demo/native-types.ts'
 import { hasher } from '../../src/accounts/hashing.ts'
+import { byFetch, install, logIn } from '../support/installation.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -107,6 +111,10 @@ test('every way in, step and method of the endpoint is on the page', async () =>
   }
 })
 
+const AsyncFunction = (async () => {}).constructor as new (
+  ...parts: string[]
+) => (...given: unknown[]) => Promise<unknown>
+
 test('the client of the page logs in and calls the API', async () => {
   const phone = '13700137099'
   const source = (blocks.find(({ notes }) => notes === 'run=client')?.text ?? '').replace('13800138000', phone)
@@ -119,10 +127,53 @@ test('the client of the page logs in and calls the API', async () => {
   }
   const show = async ({ step }: Challenge) => ({ [step ?? '']: await world.otp(`+86${phone}`) })
   const names = ['NativeClient', 'fetchTransport', 'storage', 'show', 'crypto', 'fetch']
-  const AsyncFunction = (async () => {}).constructor as new (
-    ...parts: string[]
-  ) => (...given: unknown[]) => Promise<unknown>
   const program = new AsyncFunction(...names, `${source}\nreturn orders`)
   const orders = await program(NativeClient, fetchTransport, storage, show, crypto, fetch)
   expect(orders).toMatchObject({ status: 200 })
 })
+
+test('the proofs of the page serve the client of the page', async () => {
+  const registered = parse(blocks.find(({ language }) => language === 'yaml')?.text ?? '') as {
+    readonly clients: readonly { readonly client_id: string; readonly scope: string }[]
+  }
+  const resources = [{ resource: 'https://api.example.com', scopes: ['orders:read'] }]
+  await world.register({ clients: [...registered.clients], resources })
+  const source = blocks.find(({ notes }) => notes === 'run=proof')?.text ?? ''
+  const names = ['generateKeyPair', 'exportJWK', 'SignJWT', 'base64url', 'sha256', 'crypto']
+  const program = new AsyncFunction(...names, `${source}\nreturn proof`)
+  const made = await program(generateKeyPair, exportJWK, SignJWT, base64url, sha256, crypto)
+  const proof = made as NonNullable<NativeClientOptions['proof']>
+  const { client_id: clientId = '', scope = '' } = registered.clients[0] ?? {}
+  const app = install(world, byFetch, undefined, { clientId, scope, proof })
+  await logIn(world, app, '13700137098')
+  const own = await app.client.request({ url: `${world.issuer}/identities`, scope: 'openid identities' })
+  expect(own.status).toBe(200)
+})
+
+test.each([
+  ['iOS', 'ios', ['NSUUID', 'UUID', 'UUIDString']],
+  ['Android', 'android', ['java.util.UUID', 'randomUUID', 'toString']],
+] as const)(
+  'the random bytes of the page on %s are those of two UUIDs, or there are none',
+  async (name, side, calls) => {
+    let next: () => string | null = randomUUID
+    const made: string[] = []
+    const native = {
+      importClass: (each: string) => each,
+      invoke(on: unknown, method: string) {
+        made.push(`${on}.${method}`)
+        return method === calls[1] ? `a ${calls[0]}` : next()
+      },
+    }
+    const source = blocks.find(({ notes }) => notes === 'run=random')?.text ?? ''
+    const program = new AsyncFunction('plus', 'sha256', `${source}\nreturn random`)
+    const random = (await program({ os: { name }, [side]: native }, sha256)) as () => Uint8Array
+    expect(random()).toHaveLength(32)
+    expect(made.slice(0, 2)).toEqual([`${calls[0]}.${calls[1]}`, `a ${calls[0]}.${calls[2]}`])
+    expect(random()).not.toEqual(random())
+    for (const broken of [() => null, () => '00000000-0000-4000-8000-000000000000']) {
+      next = broken
+      expect(random).toThrow('no random source')
+    }
+  },
+)
