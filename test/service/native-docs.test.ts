@@ -134,10 +134,10 @@ test('the client of the page logs in and calls the API', async () => {
 
 test('the proofs of the page serve the client of the page', async () => {
   const registered = parse(blocks.find(({ language }) => language === 'yaml')?.text ?? '') as {
-    readonly clients: readonly { readonly client_id: string; readonly scope: string }[]
+    readonly clients: { readonly client_id: string; readonly scope: string }[]
+    readonly resources: { readonly resource: string }[]
   }
-  const resources = [{ resource: 'https://api.example.com', scopes: ['orders:read'] }]
-  await world.register({ clients: [...registered.clients], resources })
+  await world.register(registered)
   const source = blocks.find(({ notes }) => notes === 'run=proof')?.text ?? ''
   const names = ['generateKeyPair', 'exportJWK', 'SignJWT', 'base64url', 'sha256', 'crypto']
   const program = new AsyncFunction(...names, `${source}\nreturn proof`)
