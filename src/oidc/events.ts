@@ -8,6 +8,7 @@ import { isNetworkError } from '../store/unavailable.ts'
 import type { EndReason } from './endings.ts'
 import { recordId } from './records.ts'
 import type { SignIn } from './sign-in.ts'
+import type { Unit } from './unit.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 interface Dependencies {
@@ -82,10 +83,10 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     // A refusal tells the client little on purpose; the reason is here, under the id the client was given.
     log.info({ ...about(ctx), code: error.message, detail: detail ?? error.error_description }, 'token request refused')
     if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
-      const { RefreshToken, AuthorizationCode } = ctx.oidc.entities
-      const { accountId, grantId } = RefreshToken ?? AuthorizationCode ?? {}
-      const about = { reason: detail, grant: grantId, ...signedIn(grantId && units.current()?.about(grantId)) }
-      void audit.record({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: about })
+      void tokenOf(ctx, units.current()).then(({ accountId, grantId }) => {
+        const about = { reason: detail, grant: grantId, ...signedIn(grantId && units.current()?.about(grantId)) }
+        return audit.record({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: about })
+      })
     }
   })
 
@@ -109,20 +110,20 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   })
 
   provider.on('grant.revoked', (ctx, grantId) => {
-    const { Account, RefreshToken, AccessToken, AuthorizationCode } = ctx.oidc.entities
-    const token = RefreshToken ?? AccessToken ?? AuthorizationCode
-    const accountId = Account?.accountId ?? token?.accountId ?? ctx.oidc.session?.accountId
-    const userId = userIdOf(accountId)
-    const reason = reasons[ctx.oidc.route] ?? 'reused'
     const unit = units.current()
+    const reason = reasons[ctx.oidc.route] ?? 'reused'
     const ended = { reason, grant: grantId, ...signedIn(unit?.about(grantId) ?? unit?.sessions.about()) }
-    const event = { event: 'grant.revoked', userId, ...context(ctx) } as const
+    const clientId = clientOf(grantId, ctx, unit)
     const brought = ctx.oidc.params?.['refresh_token'] ?? ctx.oidc.params?.['token']
     const own = typeof brought === 'string' ? [recordId('RefreshToken', brought)] : []
     // Not before it has ended, because the write that ends it says which tokens went; and before the answer, because whoever is
     // refused comes to the login page at once, which tells why.
-    const tell = (last: readonly string[]) =>
-      audit.record({ ...event, detail: { ...ended, tokens: [...new Set([...own, ...last])] } })
+    const tell = async (last: readonly string[]) => {
+      const accountId = ctx.oidc.entities.Account?.accountId ?? (await tokenOf(ctx, unit)).accountId
+      const userId = userIdOf(accountId ?? ctx.oidc.session?.accountId)
+      const detail = { ...ended, tokens: [...new Set([...own, ...last])] }
+      await audit.record({ event: 'grant.revoked', userId, ...context(ctx), clientId, detail })
+    }
     if (unit) unit.grantEndings.when(grantId, tell)
     else void tell([])
   })
@@ -142,6 +143,27 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     }
     void audit.record({ event: 'session.ended', userId, ...context(ctx), detail })
   })
+}
+
+interface Token {
+  readonly accountId?: string | undefined
+  readonly grantId?: string | undefined
+}
+
+/** What a request brought; of a code that comes twice the library says nothing, but this request has read it. */
+async function tokenOf(ctx: KoaContextWithOIDC, unit: Unit | undefined): Promise<Token> {
+  const { RefreshToken, AccessToken, AuthorizationCode } = ctx.oidc.entities
+  const code = ctx.oidc.params?.['code']
+  const known: Token | undefined = RefreshToken ?? AccessToken ?? AuthorizationCode
+  if (known || typeof code !== 'string') return known ?? {}
+  return ((await unit?.find('AuthorizationCode', code)) ?? {}) as Token
+}
+
+/** Whose grant it is: at a logout that of any app, and the request is one app's or none's. */
+function clientOf(grantId: string, { oidc }: KoaContextWithOIDC, unit: Unit | undefined): string | undefined {
+  const session = oidc.session && unit?.sessions.byCookie(oidc.session.uid)?.payload
+  const held = Object.entries((session?.['authorizations'] ?? {}) as Record<string, { grantId?: string }>)
+  return held.find(([, each]) => each.grantId === grantId)?.[0] ?? oidc.client?.clientId
 }
 
 /** Where somebody had signed in, as `endedDetail` says it too. */

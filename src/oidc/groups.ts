@@ -1,15 +1,7 @@
 import { inGroups } from '../base/groups.ts'
 import type { Database } from '../store/postgres.ts'
-import {
-  type DurableModel,
-  durableModels,
-  insertValues,
-  type LookUp,
-  lookUps,
-  type RecordRow,
-  type StoredRow,
-  statements,
-} from './records.ts'
+import { type DurableModel, durableModels, type RecordRow, type StoredRow } from './records.ts'
+import { insertValues, type LookUp, lookUps, statements } from './statements.ts'
 
 /** What most requests ask of the database, asked together: under load PostgreSQL is woken once for several of them. */
 export interface Groups {

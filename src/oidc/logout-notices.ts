@@ -5,6 +5,7 @@ import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { Database } from '../store/postgres.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
 
 interface Dependencies {
   readonly database: Database
@@ -34,15 +35,14 @@ const senders = new WeakMap<Provider, Send>()
 
 /**
  * Back-channel logout tokens wait in the database instead of being sent while a person waits: a client that is away is tried again
- * for more than an hour, whoever ended the session and whichever process was stopped since.
+ * for more than an hour, whoever ended the session and whichever process was stopped since. A notice is written with what ends the
+ * session, or neither is.
  */
-export function queueLogouts(provider: Provider, { database, clock }: Pick<Dependencies, 'database' | 'clock'>): void {
+export function queueLogouts(provider: Provider, units: UnitOfWork): void {
   const model = provider.Client.prototype as unknown as { backchannelLogout: Send }
   senders.set(provider, model.backchannelLogout)
   model.backchannelLogout = async function queue(this: Client, userId, sid) {
-    const at = new Date(clock())
-    const notice = { client_id: this.clientId, user_id: userId, sid, created_at: at, due_at: at }
-    await database.knex('logout_notices').insert(notice)
+    units.current()?.tell({ clientId: this.clientId, userId, sid })
   }
 }
 

@@ -8,7 +8,7 @@ import { ReadSessions } from './read-sessions.ts'
 import {
   type DurableModel,
   durableModels,
-  type LookUp,
+  type LogoutNotice,
   type Payload,
   payloadOf,
   type RecordRow,
@@ -16,10 +16,10 @@ import {
   type SessionChange,
   type Slide,
   type StoredRow,
-  statements,
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
 import { type SignIn, withSignIns } from './sign-in.ts'
+import { type LookUp, statements } from './statements.ts'
 import { hideSuccessor, type Rotation } from './successor.ts'
 import { write } from './writes.ts'
 
@@ -47,6 +47,7 @@ export class Unit {
   readonly #revokedGrants = new Set<string>()
   readonly #sessions = new Map<string, SessionChange>()
   readonly #slides: Slide[] = []
+  readonly #notices: LogoutNotice[] = []
   readonly sessions = new ReadSessions()
   readonly grantEndings = new GrantEndings()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
@@ -199,6 +200,11 @@ export class Unit {
     this.#revokedGrants.add(grantId)
   }
 
+  /** Has a client told of a logout, once this request has ended what it ends. */
+  tell(notice: LogoutNotice): void {
+    this.#notices.push(notice)
+  }
+
   /**
    * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a grant is made
    * from has ended since it was read: then nothing is added or changed, but what this request ended stays ended.
@@ -216,6 +222,7 @@ export class Unit {
       revokedGrants: [...this.#revokedGrants],
       sessions: [...this.#sessions.values()],
       slides: this.#slides,
+      notices: this.#notices,
       // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
       endings: this.grantEndings,
@@ -225,7 +232,7 @@ export class Unit {
   }
 
   #isNothing(): boolean {
-    if (this.#consumed || this.#slides.length > 0) return false
+    if (this.#consumed || this.#slides.length + this.#notices.length > 0) return false
     return [this.#inserts, this.#deletes, this.#revokedGrants, this.#sessions].every(({ size }) => size === 0)
   }
 

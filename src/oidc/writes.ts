@@ -5,13 +5,12 @@ import type { GrantEndings, LastTokens } from './last-tokens.ts'
 import {
   type DurableModel,
   durableModels,
-  insertValues,
+  type LogoutNotice,
   type RecordRow,
   type SessionChange,
   type Slide,
-  slideValues,
-  statements,
 } from './records.ts'
+import { insertValues, slideValues, statements } from './statements.ts'
 
 /** Everything one request writes, which is something. */
 export interface Writes {
@@ -24,6 +23,8 @@ export interface Writes {
   readonly revokedGrants: readonly string[]
   readonly sessions: readonly SessionChange[]
   readonly slides: readonly Slide[]
+  /** Clients to be told of a logout, whatever else is allowed: what the request ends, it ends. */
+  readonly notices: readonly LogoutNotice[]
   /** Sessions, by `uid`, that must still be there for rows and sessions to be written. */
   readonly required: readonly string[]
   /** Told of the tokens that have ended with grants. */
@@ -40,8 +41,11 @@ interface Dependencies {
  * somebody else or a required session has ended: then no row is inserted and no session changed or prolonged, but what the request deletes or revokes goes all the same.
  */
 export async function write({ database, groups }: Dependencies, writes: Writes): Promise<boolean> {
-  const { rows, at, consumed, deletes, revokedGrants, sessions, slides, required } = writes
-  const others = deletes.length + revokedGrants.length + sessions.length + slides.length + required.length
+  const { rows, at, consumed, deletes, revokedGrants, sessions, slides, notices, required } = writes
+  const others = [deletes, revokedGrants, sessions, slides, notices, required].reduce(
+    (sum, { length }) => sum + length,
+    0,
+  )
   if (others === slides.length && rows.length === 0 && consumed === undefined) {
     await undeadlocked(() => database.commitQuery({ ...statements.slide, values: [at, ...slideValues(slides)] }))
     return true
@@ -70,6 +74,9 @@ export async function write({ database, groups }: Dependencies, writes: Writes):
     sessions.map((session) => session.about ?? null),
     ...slideValues(slides),
     required,
+    notices.map((notice) => notice.clientId),
+    notices.map((notice) => notice.userId),
+    notices.map((notice) => notice.sid),
   ]
   const { rows: answer } = await undeadlocked(() =>
     database.commitQuery<{ allowed: boolean; ended: LastTokens | null }>({ ...statements.commit, values }),

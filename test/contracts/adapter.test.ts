@@ -52,13 +52,25 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
     '%s comes back as it was saved, and is gone after destroy',
     async (model) => {
       const value = newValue()
-      const saved = payload(model, value, { accountId: 'usr_x', nested: { text: '门神 \u0000 "quoted"' } })
+      const saved = payload(model, value, { accountId: 'usr_x', nested: { text: '门神 😀 \u0001 \\u0000 "quoted"' } })
       if (model === 'Session') saved['uid'] = newValue()
       await adapter(model).upsert(value, saved, 600)
       expect(await adapter(model).find(value)).toEqual(saved)
       expect(await adapter(model).find(newValue())).toBeUndefined()
       await adapter(model).destroy(value)
       expect(await adapter(model).find(value)).toBeUndefined()
+    },
+  )
+
+  test.each([...Object.keys(durableModels), 'Interaction', 'PushedAuthorizationRequest'])(
+    '%s is refused with what could not be read as JSON of the database',
+    async (model) => {
+      for (const text of ['\u0000', '\ud800']) {
+        const value = newValue()
+        const saving = adapter(model).upsert(value, payload(model, value, { nested: { text } }), 600)
+        await expect(saving).rejects.toThrow('invalid_request')
+        expect(await adapter(model).find(value)).toBeUndefined()
+      }
     },
   )
 
@@ -119,7 +131,7 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
       const expiry = async () => (await adapter(model).find(value))?.['exp']
       const first = nowSeconds() + 600
       const slideTo = (expiresAt: number) => units.run(async (unit) => unit.slide(model, value, expiresAt))
-      await adapter(model).upsert(value, payload(model, value, { nested: '\u0000' }), 600)
+      await adapter(model).upsert(value, payload(model, value, { nested: '\u0001' }), 600)
       await slideTo(first + 100)
       expect(await expiry()).toBe(first + 100)
       await Promise.all([50, 300, 200, 250].map((more) => slideTo(first + more)))

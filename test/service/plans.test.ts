@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { insertValues, lookUps, type RecordRow, slideValues, statements } from '../../src/oidc/records.ts'
+import type { RecordRow } from '../../src/oidc/records.ts'
+import { insertValues, lookUps, slideValues, statements } from '../../src/oidc/statements.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 
 let own: TestDatabase
@@ -65,7 +66,18 @@ const calls: Record<
   }),
   commit: () => ({
     ...statements.commit,
-    values: [...insertValues([newRow()]), 1, null, null, null, ...Array.from({ length: 13 }, () => []), ['u7']],
+    values: [
+      ...insertValues([newRow()]),
+      1,
+      null,
+      null,
+      null,
+      ...Array.from({ length: 13 }, () => []),
+      ['u7'],
+      [],
+      [],
+      [],
+    ],
   }),
 }
 

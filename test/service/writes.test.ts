@@ -16,7 +16,15 @@ test('of two that wait for each other the one that is undone writes all the same
   await knex('oidc_records').insert(ids.map((id) => ({ model, id, payload: '{}', expires_at: at })))
   const later = Math.floor(at.getTime() / 1000) + 3600
   const slides = ids.map((id) => ({ model: 'AccessToken' as const, id, expiresAt: later }))
-  const nothing = { rows: [], consumed: undefined, deletes: [], revokedGrants: [], sessions: [], required: [] }
+  const nothing = {
+    rows: [],
+    consumed: undefined,
+    deletes: [],
+    revokedGrants: [],
+    sessions: [],
+    notices: [],
+    required: [],
+  }
   const gate = await knex.transaction()
   const other = await knex.transaction()
   try {
