@@ -35,7 +35,7 @@ export async function rotate(context: CommandContext): Promise<number> {
   const { flags, stdout, stderr } = context
   return withCore(context, async (core) => {
     const use = flags['cookies'] === true ? 'cookie' : 'sig'
-    const next = await beginRotation(use, changeOf(core, context))
+    const { next, hasBegun } = await beginRotation(use, changeOf(core, context))
     const steps = next.map((key) => ({ key, at: nextStep(key, next, rulesOf(core))?.at }))
     if (flags['json'] === true) {
       printJson(
@@ -46,6 +46,8 @@ export async function rotate(context: CommandContext): Promise<number> {
       const rows = steps.map(({ key, at }) => [key.id, uses[key.use], key.alg, key.createdAt, at])
       stdout.write(tableText(['id', 'for', 'algorithm', 'published', 'signs from'], rows))
     }
+    const first = steps.flatMap(({ at }) => at ?? []).toSorted((a, b) => a.getTime() - b.getTime())[0]
+    if (!hasBegun) stderr.write(`a rotation is already under way; the next key signs at ${first?.toISOString()}\n`)
     stderr.write('running servers need no restart; until then the keys of now sign\n')
     return 0
   })

@@ -57,12 +57,19 @@ export async function advanceKeys({ rules, ...dependencies }: WithRules): Promis
   })
 }
 
-/** Begins a rotation of every key for tokens, or for cookies. Answers the successors, also those that were there already. */
-export function beginRotation(use: KeyUse, { rules: _, ...dependencies }: WithRules): Promise<KeyInfo[]> {
+/** The keys that sign next, and whether this rotation published any of them or found all there. */
+export interface Rotation {
+  readonly next: readonly KeyInfo[]
+  readonly hasBegun: boolean
+}
+
+/** Begins a rotation of every key for tokens, or for cookies. */
+export function beginRotation(use: KeyUse, { rules: _, ...dependencies }: WithRules): Promise<Rotation> {
   return changeKeys(dependencies, async (change) => {
-    const kinds = keyKinds.filter((kind) => kind.use === use)
-    for (const kind of kinds) if (!change.keys.some(is('next', kind))) await insert(kind, 'next', change)
-    return (await listKeys(change.trx)).filter((key) => key.use === use && key.state === 'next')
+    const missing = keyKinds.filter((kind) => kind.use === use && !change.keys.some(is('next', kind)))
+    for (const kind of missing) await insert(kind, 'next', change)
+    const next = (await listKeys(change.trx)).filter((key) => key.use === use && key.state === 'next')
+    return { next, hasBegun: missing.length > 0 }
   })
 }
 

@@ -66,14 +66,17 @@ describe('keys list', () => {
 describe('keys rotate', () => {
   test('publishes one successor of each algorithm, says when it signs, and does not begin twice', async () => {
     await makeKeys()
-    const { status, stdout } = await shell.run('keys', 'rotate', '--json')
+    const { status, stdout, stderr } = await shell.run('keys', 'rotate', '--json')
     expect(status).toBe(0)
+    expect(stderr).not.toContain('under way')
     const begun = JSON.parse(stdout) as (Key & { signs_at: string })[]
     expect(begun.map(({ alg, state }) => `${alg} ${state}`).sort()).toEqual(['ES256 next', 'RS256 next'])
     for (const { created_at, signs_at } of begun) {
       expect(Date.parse(signs_at) - Date.parse(created_at)).toBe(signsAfterSeconds * 1000)
     }
     const again = await shell.run('keys', 'rotate')
+    const signsFirst = begun.map(({ signs_at }) => signs_at).toSorted()[0]
+    expect(again.stderr).toContain(`a rotation is already under way; the next key signs at ${signsFirst}\n`)
     for (const { id, signs_at } of begun) expect(again.stdout).toMatch(new RegExp(`^${id} .* ${signs_at}$`, 'm'))
     expect(await list()).toHaveLength(5)
     expect((await audited()).filter((line) => line.endsWith('alice'))).toEqual([
