@@ -63,12 +63,12 @@ function refuseAny({ problems }: Seeds, more: readonly SeedProblem[]): void {
   if (all.length > 0) throw new Refused(all)
 }
 
-function report({ plan, secrets }: Applied, { flags, stdout, stderr }: CommandContext, isDryRun: boolean): void {
+function report({ plan, secrets }: Applied, { args, flags, stdout, stderr }: CommandContext, isDryRun: boolean): void {
   if (flags['json'] === true) {
     printJson(stdout, { applied: !isDryRun && hasChanges(plan), ...planJson(plan, secrets, isDryRun) })
     return
   }
-  stdout.write(planText(plan, { isDryRun }))
+  stdout.write(planText(plan, { isDryRun, fileCount: args.length }))
   stdout.write(secretsText(secrets))
   if (!hasChanges(plan)) return
   stderr.write(isDryRun ? 'dry run: nothing was written\n' : 'applied; running servers follow within seconds\n')

@@ -5,13 +5,31 @@ import { cellText } from './output.ts'
 
 interface Mode {
   readonly isDryRun: boolean
+  readonly fileCount: number
 }
 
-/** A plan for a person: a line for each client and resource, below it a line for each field that changes. */
-export function planText(plan: readonly PlanItem[], { isDryRun }: Mode): string {
-  const shown = hasChanges(plan) ? plan : plan.filter(({ action }) => action === 'leftover')
-  const lines = shown.flatMap((item) => [itemLine(item, isDryRun), ...item.changes.map(changeLine)])
-  return `${[...(hasChanges(plan) ? [] : ['no changes']), ...lines].join('\n')}\n`
+/**
+ * A plan for a person: a line for each client and resource, below it a line for each field that changes. What no file names is listed
+ * before it is decided about; afterwards it is counted, for nothing has happened to it.
+ */
+export function planText(plan: readonly PlanItem[], { isDryRun, fileCount }: Mode): string {
+  const leftovers = plan.filter(({ action }) => action === 'leftover')
+  const named = plan.filter(({ action }) => action !== 'leftover')
+  const lines = (items: readonly PlanItem[]) =>
+    items.flatMap((item) => [itemLine(item, isDryRun), ...item.changes.map(changeLine)])
+  const told = hasChanges(plan) ? lines(named) : ['no changes']
+  return `${[...told, ...(isDryRun ? lines(leftovers) : stayLines(leftovers, fileCount))].join('\n')}\n`
+}
+
+function stayLines(leftovers: readonly PlanItem[], fileCount: number): string[] {
+  const counts = (['client', 'resource'] as const).flatMap((kind) => {
+    const count = leftovers.filter((item) => item.kind === kind).length
+    return count === 0 ? [] : [`${count} ${kind}${count === 1 ? '' : 's'}`]
+  })
+  if (counts.length === 0) return []
+  const [are, stay, them] = leftovers.length === 1 ? ['is', 'stays', 'it'] : ['are', 'stay', 'them']
+  const files = fileCount === 1 ? 'this file' : 'these files'
+  return [`${counts.join(' and ')} ${are} not in ${files} and ${stay} (--prune removes ${them})`]
 }
 
 /** The same for machines. */

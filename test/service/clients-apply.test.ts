@@ -278,9 +278,21 @@ describe('what no file names', () => {
     const line = 'would be pruned: client backend'
     expect(await apply('seed.yaml')).toMatchObject({
       status: 0,
+      stdout: 'no changes\n1 client is not in this file and stays (--prune removes it)\n',
+    })
+    expect(await apply('seed.yaml', '--dry-run')).toMatchObject({
+      status: 0,
       stdout: `no changes\n${line} (in no file; --prune removes it)\n`,
     })
-    expect(await apply('seed.yaml', '--dry-run')).toMatchObject({ status: 0 })
+    await shell.write('other.yaml', rest.slice(0, rest.indexOf('clients:')).replace('api.', 'other.'))
+    const stay = '2 clients and 1 resource are not in this file and stay (--prune removes them)'
+    expect(await apply('other.yaml')).toMatchObject({
+      status: 0,
+      stdout: `created: resource https://other.example.com\n${stay}\n`,
+    })
+    expect((await apply('seed.yaml', 'other.yaml')).stdout).toContain('1 client is not in these files and stays')
+    const { knex } = shell.database.database
+    await knex('resources').where({ resource: 'https://other.example.com' }).delete()
     expect(await apply('seed.yaml', '--prune', '--dry-run')).toMatchObject({
       status: 3,
       stdout: `unchanged: resource https://api.example.com\nunchanged: client web\n${line}\n`,
