@@ -1,6 +1,7 @@
 import type { Account, Identity, UserStatus } from '../accounts/user.ts'
 import { maskPhone, type PhoneNumber } from '../base/phone.ts'
 import type { Core } from '../core.ts'
+import { listDevices } from '../oidc/devices.ts'
 import { endRecords } from '../oidc/endings.ts'
 import { durableModels } from '../oidc/records.ts'
 import type { CommandContext } from './command.ts'
@@ -113,17 +114,21 @@ function masked({ provider }: Identity, subject: string): string {
   return `${subject.slice(0, 12)}…`
 }
 
-async function countsOf({ user: { id } }: Account, { database: { knex }, clock }: Core) {
-  const live = (model: number) =>
-    knex('oidc_records').where({ user_id: id, model }).where('expires_at', '>', new Date(clock())).count('* as count')
-  const [sessions, refreshTokens, password] = await Promise.all([
-    live(durableModels.Session),
-    live(durableModels.RefreshToken).whereNull('consumed_at'),
+/** `sessions` counts what `users sessions` lists. */
+async function countsOf({ user: { id } }: Account, { database, clock }: Core) {
+  const { knex } = database
+  const [devices, refreshTokens, password] = await Promise.all([
+    listDevices({ database, clock }, id),
+    knex('oidc_records')
+      .where({ user_id: id, model: durableModels.RefreshToken })
+      .where('expires_at', '>', new Date(clock()))
+      .whereNull('consumed_at')
+      .count('* as count'),
     knex('passwords').where({ user_id: id }).first('user_id'),
   ])
   return {
     has_password: password !== undefined,
-    sessions: Number(sessions[0]?.['count'] ?? 0),
+    sessions: devices.length,
     refresh_tokens: Number(refreshTokens[0]?.['count'] ?? 0),
   }
 }
