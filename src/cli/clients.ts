@@ -1,11 +1,11 @@
 import { formatDuration } from '../base/duration.ts'
-import { nearest } from '../base/nearest.ts'
 import type { Core } from '../core.ts'
 import { type Catalog, loadCatalog, type StoredClient } from '../oidc/catalog.ts'
 import { removeClient, rotateSecret as rotate } from '../oidc/client-changes.ts'
 import { grantTypesOf, needsSecret } from '../oidc/client-schema.ts'
 import { lifetimesOf, type Sliding } from '../oidc/lifetimes.ts'
 import { exportDocument, exportText, inOrder } from '../oidc/seed-export.ts'
+import { isOwnClient, noClient } from './client-named.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open.ts'
 import { printJson, tableText } from './output.ts'
@@ -122,8 +122,6 @@ function find(
 ): { readonly client?: StoredClient; readonly refusal: string } {
   const client = clients.get(id)
   if (client) return { client, refusal: '' }
-  if (/^(menshen|sandbox)-/.test(id)) return { refusal: `${id} is a client of Menshen itself and cannot be changed` }
-  const meant = nearest(id, clients.keys())
-  const hint = meant === undefined ? 'menshen clients list shows all' : `did you mean "${meant}"?`
-  return { refusal: `there is no client "${id}"; ${hint}` }
+  if (isOwnClient(id)) return { refusal: `${id} is a client of Menshen itself and cannot be changed` }
+  return { refusal: noClient(id, clients.keys()) }
 }

@@ -1,7 +1,7 @@
 import { type ParsedIdentifier, parseIdentifier } from '../accounts/identifier.ts'
 import type { Account } from '../accounts/user.ts'
 import { AppError } from '../base/errors.ts'
-import { isId } from '../base/ids.ts'
+import { isId, type UserId } from '../base/ids.ts'
 import type { Core } from '../core.ts'
 import type { CommandContext } from './command.ts'
 import { refuse, withCore } from './open.ts'
@@ -15,16 +15,29 @@ export async function withUser(
   const named = read(typed)
   if (!named) return refuse(context, notReadable)
   return withCore(context, async (core) => {
-    const { directory } = core
-    const userId = 'id' in named ? named.id : (await directory.findByIdentifier(named))?.userId
-    const account = userId && (await directory.find(userId))
+    const account = await find(core, named)
     return account ? work(account, core) : refuse(context, `there is no user with this ${kindOf(named)}`)
   })
 }
 
+/** The user of this name, where it may be the name of something else; a sentence when there is none, if it can only be a user's. */
+export async function userNamed(core: Core, typed: string): Promise<Account | string | undefined> {
+  const named = read(typed)
+  const account = named && (await find(core, named))
+  if (account) return account
+  return named && kindOf(named) !== 'user name' ? `there is no user with this ${kindOf(named)}` : undefined
+}
+
+type Named = { readonly id: UserId } | ParsedIdentifier
+
+async function find({ directory }: Core, named: Named): Promise<Account | undefined> {
+  const userId = 'id' in named ? named.id : (await directory.findByIdentifier(named))?.userId
+  return userId && directory.find(userId)
+}
+
 const notReadable = 'expected the id of a user (usr_…), a phone number, an e-mail address or a user name'
 
-function read(typed: string) {
+function read(typed: string): Named | undefined {
   if (isId('usr', typed)) return { id: typed }
   try {
     return parseIdentifier(typed)
@@ -34,7 +47,7 @@ function read(typed: string) {
   }
 }
 
-function kindOf(named: { readonly id: string } | ParsedIdentifier): string {
+function kindOf(named: Named): string {
   if ('id' in named) return 'id'
   return { phone: 'phone number', email: 'e-mail address', username: 'user name' }[named.provider]
 }

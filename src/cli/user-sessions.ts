@@ -1,3 +1,4 @@
+import { maskIp } from '../../interactions/labels.ts'
 import { type Device, endingOf, listDevices } from '../oidc/devices.ts'
 import { endRecords } from '../oidc/endings.ts'
 import type { CommandContext } from './command.ts'
@@ -20,7 +21,7 @@ export async function sessions(context: CommandContext): Promise<number> {
       clientIds.join(' '),
       signIn.device,
       signIn.method,
-      signIn.ip,
+      maskIp(signIn.ip),
       createdAt,
       lastUsedAt,
       expiresAt,

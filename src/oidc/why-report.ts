@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
@@ -9,8 +10,9 @@ import { limitReached, sessionLimitsOf } from './why.ts'
 
 /** One ending, for support. */
 export interface EndingLine {
+  /** When it ended; of what is alive: when it is going to, if nobody uses it. */
   readonly at: Date
-  /** The audit event; what has run out but was not swept yet has the one it will get. */
+  /** The audit event, or the one that the sweep will write; `….alive`, `token.used` and `token.expired` are in no audit. */
   readonly event: string
   readonly userId: string | null
   /** Of the session or grant. */
@@ -31,7 +33,7 @@ export type WhyQuestion =
   | { readonly id: string }
   | { readonly token: string }
 
-interface Dependencies {
+export interface WhyDependencies {
   readonly database: Pick<Database, 'knex'>
   readonly policies: ClientPolicies
   readonly clock: Clock
@@ -52,25 +54,11 @@ const endingEvents = ['session.ended', 'grant.revoked', 'grant.expired']
 const userEvents = [...endingEvents, 'token.reused', 'user.locked', 'logout.undelivered']
 
 /** What ended, and why, newest first: from the audit, and from what has run out since yesterday and is not swept yet. */
-export async function endingsOf(dependencies: Dependencies, question: WhyQuestion): Promise<readonly EndingLine[]> {
-  if ('token' in question) return endingsOfToken(dependencies, question.token)
+export async function endingsOf(dependencies: WhyDependencies, question: WhyQuestion): Promise<readonly EndingLine[]> {
   const { knex } = dependencies.database
-  const audited = knex('audit_events').select('at', 'event', 'user_id', 'client_id', 'ip', 'request_id', 'detail')
-  const rows: Row[] = await ('userId' in question
-    ? audited.where({ user_id: question.userId }).whereIn('event', userEvents)
-    : audited.where((either) =>
-        either
-          .where((ended) =>
-            ended
-              .whereIn('event', endingEvents)
-              .whereRaw('(detail @> ?::jsonb or detail @> ?::jsonb)', [
-                JSON.stringify({ session: question.id }),
-                JSON.stringify({ grant: question.id }),
-              ]),
-          )
-          .orWhere({ request_id: question.id }),
-      )
-  )
+  const rows: Row[] = await knex('audit_events')
+    .select('at', 'event', 'user_id', 'client_id', 'ip', 'request_id', 'detail')
+    .where((audited) => meant(audited, question))
     .orderBy('id', 'desc')
     .limit(mostLines)
   const lines = [...rows, ...(await runOut(dependencies, question))].map((row) => lineOf(row, dependencies.policies))
@@ -80,8 +68,34 @@ export async function endingsOf(dependencies: Dependencies, question: WhyQuestio
     .toSorted((a, b) => b.at.getTime() - a.at.getTime())
 }
 
+function meant(audited: Knex.QueryBuilder, question: WhyQuestion): void {
+  const says = (...facts: object[]) => {
+    const texts = facts.map((fact) => JSON.stringify(fact))
+    return (either: Knex.QueryBuilder) => {
+      for (const text of texts) either.orWhereRaw('detail @> ?::jsonb', [text])
+    }
+  }
+  if ('userId' in question) {
+    const { userId, clientId } = question
+    audited.where({ user_id: userId }).whereIn('event', userEvents)
+    if (clientId !== undefined)
+      audited.where((had) => had.where({ client_id: clientId }).orWhere(says({ clients: [clientId] })))
+    return
+  }
+  if ('token' in question) {
+    const id = recordId('RefreshToken', question.token)
+    // The value of a cookie is found too, by what its session left.
+    audited.whereIn('event', endingEvents).where(says({ tokens: [id] }, { key: id }))
+    return
+  }
+  const { id } = question
+  audited
+    .where((ended) => ended.whereIn('event', endingEvents).where(says({ session: id }, { grant: id })))
+    .orWhere({ request_id: id })
+}
+
 /** The same lines the sweep is going to write. */
-async function runOut({ database, clock }: Dependencies, question: WhyQuestion): Promise<readonly Row[]> {
+async function runOut({ database, clock }: WhyDependencies, question: WhyQuestion): Promise<readonly Row[]> {
   const [whose, value] =
     'userId' in question
       ? ['r.user_id = :value', question.userId]
@@ -94,30 +108,6 @@ async function runOut({ database, clock }: Dependencies, question: WhyQuestion):
     { value, now: new Date(clock()) },
   )
   return rows
-}
-
-/**
- * A token is found by its digest while it is stored: unless it was revoked, until a day after its end. What is asked about is it
- * and what it hangs on.
- */
-async function endingsOfToken(dependencies: Dependencies, token: string): Promise<readonly EndingLine[]> {
-  const { database, clock } = dependencies
-  const found = await database
-    .knex('oidc_records')
-    .where({ id: recordId('RefreshToken', token) })
-    .first('model', 'consumed_at', 'expires_at', 'grant_id', 'session_uid', 'user_id', 'payload')
-  if (!found) return []
-  const { clientId } = JSON.parse(found.payload) as { readonly clientId?: string }
-  const about = { userId: found.user_id, id: found.grant_id, clientIds: clientId === undefined ? [] : [clientId] }
-  const rest = { device: null, ip: null, requestId: null, operator: null }
-  const own: EndingLine[] = []
-  if (found.consumed_at) own.push({ ...about, ...rest, at: found.consumed_at, event: 'token.used', reason: 'rotated' })
-  const hangsOn = [found.grant_id, found.session_uid].filter((id): id is string => id !== null)
-  const others = await Promise.all(hangsOn.map((id) => endingsOf(dependencies, { id })))
-  const ran = found.grant_id === null || !others.flat().some(({ id }) => id === found.grant_id)
-  if (ran && !found.consumed_at && found.expires_at.getTime() <= clock())
-    own.push({ ...about, ...rest, at: found.expires_at, event: 'token.expired', reason: 'expired' })
-  return [...own, ...others.flat()]
 }
 
 function lineOf({ at, event, user_id, client_id, ip, request_id, detail }: Row, policies: ClientPolicies): EndingLine {

@@ -61,6 +61,12 @@ async function why(...argv: string[]): Promise<Record<string, unknown>[]> {
   expect(status).toBe(0)
   return JSON.parse(stdout)
 }
+const ask = (value: unknown, ...argv: string[]) =>
+  runCommand(['users', 'why', '-', ...argv], { env: world.env, cwd: '/', stdin: `${value}\n` })
+async function whyToken(value: unknown): Promise<Record<string, unknown>[]> {
+  const { stdout } = await ask(value, '--json')
+  return stdout === '' ? [] : JSON.parse(stdout)
+}
 async function setsPassword(visitor: Visitor, fields: Record<string, string>): Promise<void> {
   const form_token = formToken(await visitor.get('/account/password'))
   expect((await visitor.post('/account/password', { form_token, ...fields })).status).toBe(303)
@@ -227,20 +233,138 @@ describe('users why', () => {
     expect((await why(phone, '--client', 'ios'))[0]).toMatchObject({ event: 'grant.expired' })
   })
 
-  test('reads a token from standard input and never from the command line', async () => {
-    const { tokens, phone } = await person()
+  test('a token is read from standard input and never from the command line', async () => {
+    const { tokens, phone, userId } = await person()
     const next = await refresh(tokens['refresh_token'])
-    const ask = (value: string | undefined) =>
-      runCommand(['users', 'why', '-', '--json'], { env: world.env, cwd: '/', stdin: `${value}\n` })
-    expect(JSON.parse((await ask(tokens['refresh_token'])).stdout)).toMatchObject([
-      { event: 'token.used', reason: 'rotated', client_ids: ['web'] },
+    const about = { user_id: userId, client_ids: ['web'] }
+    expect(await whyToken(tokens['refresh_token'])).toMatchObject([
+      { ...about, event: 'token.used', reason: 'rotated' },
     ])
-    const alive = await ask(next.body['refresh_token'])
-    expect(alive).toMatchObject({ status: 1, stdout: '' })
+    const [alive, ...rest] = await whyToken(next.body['refresh_token'])
+    expect(alive).toMatchObject({ ...about, event: 'token.alive', reason: 'alive', device: null })
+    expect(rest).toEqual([])
+    expect(Date.parse(String(alive?.['at'])) - Date.now()).toBeGreaterThan(days(29))
+    const text = await ask(next.body['refresh_token'])
+    expect(text.stdout).toContain(` is alive until ${alive?.['at']} `)
+
     await cli('users', 'revoke', phone)
-    expect((await ask(next.body['refresh_token'])).status).toBe(1)
+    for (const value of [tokens['refresh_token'], next.body['refresh_token']])
+      expect(await whyToken(value)).toMatchObject([{ ...about, event: 'grant.revoked', reason: 'operator' }])
     expect(await why(phone, '--client', 'web')).toContainEqual(
       expect.objectContaining({ event: 'grant.revoked', reason: 'operator', operator: expect.any(String) }),
     )
+  })
+
+  test('a token is known after its app gave it back, after a reuse, and after it ran out and was swept', async () => {
+    const installed = async () => {
+      const app = new NativeApp(world)
+      const tokens = await app.exchange(await nativeSms(world, app, String(++phones), { device_name: '小明的手机' }))
+      return {
+        app,
+        tokens,
+        where: { device: '小明的手机', user_id: (await app.claims(tokens)).sub, client_ids: ['ios'] },
+      }
+    }
+    const given = await installed()
+    const { refresh_token: back } = given.tokens
+    expect((await given.app.send('POST', '/token/revocation', { client_id: 'ios', token: back })).status).toBe(200)
+    const gaveBack = { ...given.where, event: 'grant.revoked', reason: 'app', ip: '127.0.0.1' }
+    for (const value of [back, given.tokens.access_token].filter((each) => !each.includes('.')))
+      expect(await whyToken(value)).toMatchObject([gaveBack])
+
+    const { app, tokens, where } = await installed()
+    const family = [tokens]
+    for (let n = 0; n < 7; n++) {
+      walkTo(n * 2000)
+      family.push(await app.refresh(family.at(-1) ?? tokens))
+    }
+    const ofFamily = (n: number) => family[n]?.refresh_token
+    expect((await app.tryToken({ grant_type: 'refresh_token', refresh_token: ofFamily(0) ?? '' })).status).toBe(400)
+    const reused = { ...where, event: 'grant.revoked', reason: 'reused', ip: '127.0.0.1' }
+    for (const n of [0, 6, 7]) expect(await whyToken(ofFamily(n))).toMatchObject([reused])
+    // The audit does not keep all of a long family.
+    expect((await ask(ofFamily(1))).status).toBe(1)
+    await expect
+      .poll(async () => (await why(String(where.user_id))).map(({ event }) => event))
+      .toContain('token.reused')
+    const lines = await why(String(where.user_id))
+    expect(lines.find(({ event }) => event === 'token.reused')).toMatchObject(where)
+    expect(lines).toHaveLength(2)
+    for (const { id } of lines) expect(await why(String(id))).toMatchObject([reused])
+
+    const idle = await installed()
+    walkTo(days(30) + hours(1))
+    const ranOut = { ...idle.where, event: 'grant.expired', reason: 'idle' }
+    expect(await whyToken(idle.tokens.refresh_token)).toMatchObject([ranOut])
+    walkTo(days(40))
+    await world.app.core.sweep()
+    expect(await whyToken(idle.tokens.refresh_token)).toMatchObject([ranOut])
+  })
+
+  test('an id of what is alive is answered too', async () => {
+    const { phone, userId } = await person()
+    const [{ id }] = JSON.parse((await cli('users', 'sessions', phone, '--json')).stdout)
+    expect(await why(id)).toMatchObject([{ id, event: 'session.alive', user_id: userId, client_ids: ['web'] }])
+    const app = new NativeApp(world)
+    await app.exchange(await nativeSms(world, app, phone))
+    const listed = JSON.parse((await cli('users', 'sessions', phone, '--json')).stdout)
+    const native = listed.find(({ kind }: { kind: string }) => kind === 'grant')
+    expect(await why(native.id)).toMatchObject([{ id: native.id, event: 'grant.alive', client_ids: ['ios'] }])
+    expect((await why(native.id))[0]?.['at']).toBe(native.expires_at)
+  })
+
+  test('a JWT is not stored: it names whom to ask about, and is not believed', async () => {
+    const { phone, userId } = await person()
+    const claims = { sub: userId, client_id: 'web', iat: 1_770_000_000, exp: 1_770_000_600 }
+    const jwt = (payload: object) =>
+      ['{"alg":"ES256"}', JSON.stringify(payload), 'x'].map((part) => Buffer.from(part).toString('base64url')).join('.')
+    const before = await ask(jwt(claims))
+    expect(before).toMatchObject({
+      status: 0,
+      stdout: 'nothing that web had of this user has ended in the last 184 days\n',
+    })
+    expect(before.stderr).toContain('nobody has verified it')
+    expect(before.stderr).toContain(`user: ${userId}\n  client: web\n  issued: 2026-02-02T02:40:00.000Z\n`)
+    await cli('users', 'revoke', phone)
+    expect((await ask(jwt(claims))).stdout).toMatch(/ grant\.revoked +an operator ended it /)
+    const stranger = await ask(jwt({ ...claims, sub: 'usr_0123456789abcdefghjkmnpqrs' }))
+    expect(stranger).toMatchObject({ status: 1, stdout: '' })
+    expect((await ask(jwt({ sub: '\u001b[2J', iat: 'x' }))).stderr).not.toContain('\u001b')
+  })
+
+  test('what nobody knows is said to be that', async () => {
+    const { phone, userId } = await person()
+    expect(await ask('A'.repeat(43))).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'error: not stored: it was ended or expired, or was never ours; ask by user, client or time\n',
+    })
+    expect(await cli('users', 'why', phone)).toEqual({
+      status: 0,
+      stdout: 'nothing of this user has ended in the last 184 days\n',
+      stderr: '',
+    })
+    expect(await why(phone)).toEqual([])
+    expect(await cli('users', 'why', userId, '--client', 'plian')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'error: there is no client "plian"; did you mean "plain"?\n',
+    })
+    const { headers } = await new NativeApp(world).tryToken({ grant_type: 'refresh_token', refresh_token: 'never-was' })
+    const { stderr, status } = await cli('users', 'why', headers.get('x-request-id') ?? '')
+    expect(status).toBe(1)
+    expect(stderr).toBe(
+      'error: no session, grant, token, request or user of this name\na request that was refused and ended nothing is in the log alone\n',
+    )
+  })
+
+  test('an address is masked for people, and whole for machines', async () => {
+    const { phone, visitor } = await person()
+    const page = await visitor.get('/account/devices')
+    await visitor.post('/account/devices', { form_token: formToken(page), choice: 'all' })
+    const { stdout } = await cli('users', 'why', phone)
+    expect(stdout).toContain(' 127.0.0.* ')
+    expect(stdout).not.toContain('127.0.0.1')
+    expect((await why(phone))[0]).toMatchObject({ ip: '127.0.0.1' })
   })
 })
