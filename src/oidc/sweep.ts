@@ -16,11 +16,16 @@ export async function sweepRecords({ knex }: Pick<Database, 'knex'>, beforeMs: n
   })
 }
 
-/** Which rows leave a line when they run out: sessions somebody was signed in to, and families of refresh tokens. */
+/**
+ * Which rows leave a line when they run out: sessions somebody was signed in to, and the last family of refresh tokens of a grant. One
+ * that an app left behind for another of the same grant ends nothing.
+ */
 export function leavesLine(row: string): string {
   return `((${row}.model = ${Session} and cast(${row}.payload as jsonb) -> 'loginTs' is not null)
     or (${row}.model = ${RefreshToken} and ${row}.consumed_at is null
-      and not cast(${row}.payload as jsonb) @> '{"expiresWithSession": true}'))`
+      and not cast(${row}.payload as jsonb) @> '{"expiresWithSession": true}'
+      and not exists (select 1 from oidc_records later where later.model = ${RefreshToken} and later.grant_id = ${row}.grant_id
+        and later.consumed_at is null and later.expires_at > ${row}.expires_at)))`
 }
 
 /** That line, as columns of the audit. Where somebody signed in stands beside the grant, which mostly outlives its tokens. */

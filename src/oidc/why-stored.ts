@@ -11,6 +11,7 @@ interface Stored {
   readonly consumed_at: Date | null
   readonly has_ended: boolean
   readonly id: string | null
+  /** Of a token that ends with it; one for offline use only began there. */
   readonly session_uid: string | null
   readonly grant_id: string | null
   readonly user_id: string | null
@@ -70,7 +71,8 @@ function lineOf(stored: Stored, reason: 'alive' | 'rotated' | 'exchanged' | 'exp
 
 /** A grant lives as long as a refresh token of it; a token no longer than its grant, and its session where it is bound to that. */
 const findText = (where: string) => `
-  select r.model, r.consumed_at, coalesce(r.uid, r.grant_id, case r.model when ${Grant} then r.id end) as id, r.session_uid, r.grant_id,
+  select r.model, r.consumed_at, coalesce(r.uid, r.grant_id, case r.model when ${Grant} then r.id end) as id, r.grant_id,
+    case when payload.json @> '{"expiresWithSession": true}' then r.session_uid end as session_uid,
     r.user_id, coalesce(r.about, g.about) as about, times.at,
     times.at <= :now or (r.grant_id is not null and (g.expires_at is null or g.expires_at <= :now))
       or (payload.json @> '{"expiresWithSession": true}' and (s.expires_at is null or s.expires_at <= :now)) as has_ended,

@@ -29,13 +29,18 @@ const slack = 61
 
 /** Which limit something reached. The limits are those of today: what an operator has changed since shows in the answer. */
 export function limitReached({ loginAt, endedAt, limits }: RunOut): Why {
-  const longest = Math.max(...limits.map(maxSeconds))
-  const isMax = endedAt >= loginAt + longest - slack
-  return {
-    reason: isMax ? 'max' : 'idle',
-    at: endedAt,
-    seconds: isMax ? longest : Math.max(...limits.map(({ idle }) => idle)),
-  }
+  const ends = limits.map((limit) => ({
+    idle: limit.idle,
+    max: maxSeconds(limit),
+    left: loginAt + maxSeconds(limit) - endedAt,
+  }))
+  const atMax = ends.find(({ left }) => Math.abs(left) <= slack)
+  if (atMax) return { reason: 'max', at: endedAt, seconds: atMax.max }
+  // Those that had reached their own before were not what kept it.
+  const kept = ends.filter(({ left }) => left > 0)
+  // Past every limit of today: theirs was longer then.
+  if (kept.length === 0) return { reason: 'max', at: endedAt, seconds: Math.max(...ends.map(({ max }) => max)) }
+  return { reason: 'idle', at: endedAt, seconds: Math.max(...kept.map(({ idle }) => idle)) }
 }
 
 /** The limits of a session that these clients had; the defaults where there was none. */

@@ -368,3 +368,34 @@ describe('users why', () => {
     expect((await why(phone))[0]).toMatchObject({ ip: '127.0.0.1' })
   })
 })
+
+describe('what goes on is not said to have ended', () => {
+  test('a family that was left for another of the same grant leaves no line; the last one does', async () => {
+    const { visitor, tokens, userId } = await person()
+    const scope = 'openid offline_access'
+    const again = await visitor.get(startLogin(world, 'web', redirectUri, { scope }))
+    let second = await exchange(world, 'web', redirectUri, again.location)
+    walkTo(days(20))
+    second = (await refresh(second['refresh_token'])).body as typeof second
+    walkTo(days(32))
+    await world.app.core.sweep()
+    expect((await refresh(tokens['refresh_token'])).status).toBe(400)
+    const expired = async () => (await why(userId)).filter(({ event }) => event === 'grant.expired')
+    expect(await expired()).toEqual([])
+    expect((await refresh(second['refresh_token'])).status).toBe(200)
+    walkTo(days(70))
+    expect(await expired()).toHaveLength(1)
+    await world.app.core.sweep()
+    expect(await expired()).toHaveLength(1)
+  })
+
+  test('a token for offline use has nothing to do with the end of the session it began in', async () => {
+    const { tokens } = await person()
+    walkTo(days(10))
+    const next = await refresh(tokens['refresh_token'])
+    walkTo(days(20))
+    await world.app.core.sweep()
+    expect(await whyToken(tokens['refresh_token'])).toMatchObject([{ reason: 'rotated' }])
+    expect(await whyToken(next.body['refresh_token'])).toMatchObject([{ reason: 'alive' }])
+  })
+})
