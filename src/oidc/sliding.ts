@@ -31,7 +31,7 @@ export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependenc
   if (route === 'token') slideGrant(entities['RotatedRefreshToken'] as RefreshToken | undefined, ctx, dependencies)
   if (!token || !(isAskedAbout || route === 'userinfo')) return
   const session = await sessionOf(token, dependencies)
-  const expiresAt = slideToken(token, await endsOf(token, session, entities.Grant, dependencies), dependencies)
+  const expiresAt = await slideToken(token, { session, grantEnd: entities.Grant?.exp }, dependencies)
   if (isAskedAbout && body && expiresAt !== undefined) body['exp'] = expiresAt
   if (session) slideSession(session, dependencies)
 }
@@ -54,14 +54,19 @@ async function sessionOf(
   return { uid: token.sessionUid, loginTs, exp: Number(exp), authorizations: authorizations as object | undefined }
 }
 
+/** What a token hangs on. */
+interface Around {
+  readonly session: BoundSession | undefined
+  readonly grantEnd: number | undefined
+}
+
 /**
  * Past what a token does not slide, in seconds since the epoch: its own app's `session.max`, when it is bound to the session; the limit
  * of the family it was refreshed with; its grant. It would promise what ends with those.
  */
 async function endsOf(
   { kind, jti, clientId = '' }: AccessToken | ClientCredentials,
-  session: BoundSession | undefined,
-  grant: { readonly exp?: number | undefined } | undefined,
+  { session, grantEnd }: Around,
   { unit, policies }: Dependencies,
 ): Promise<readonly number[]> {
   const limits = policies.lifetimes({ clientId })
@@ -70,22 +75,26 @@ async function endsOf(
   return [
     ...(session ? [session.loginTs + maxSeconds(limits.session)] : []),
     ...(typeof since === 'number' ? [since + maxSeconds(limits.refresh)] : []),
-    ...(grant?.exp === undefined ? [] : [grant.exp]),
+    ...(grantEnd === undefined ? [] : [grantEnd]),
   ]
 }
 
 /** Answers the new expiry, or undefined when it stays. */
-function slideToken(
+async function slideToken(
   token: AccessToken | ClientCredentials,
-  ends: readonly number[],
-  { unit, policies, nowSeconds }: Dependencies,
-): number | undefined {
+  around: Around,
+  dependencies: Dependencies,
+): Promise<number | undefined> {
+  const { unit, policies, nowSeconds } = dependencies
   const resource = typeof token.aud === 'string' ? token.aud : undefined
   const { clientId, iat, exp } = token
   if (clientId === undefined || iat === undefined || exp === undefined) return undefined
   const limit = policies.accessLimit(resource, { clientId })
-  const target = Math.min(prolonged(limit, nowSeconds, iat), ...ends)
-  if (target - exp < worthwhileGain(limit.idle)) return undefined
+  const wanted = prolonged(limit, nowSeconds, iat)
+  const isWorthwhile = (end: number) => end - exp >= worthwhileGain(limit.idle)
+  if (!isWorthwhile(wanted)) return undefined
+  const target = Math.min(wanted, ...(await endsOf(token, around, dependencies)))
+  if (!isWorthwhile(target)) return undefined
   unit.slide(token.kind === 'AccessToken' ? 'AccessToken' : 'ClientCredentials', token.jti, target)
   return target
 }
