@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import type { errors, KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { type errors, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { isId, type UserId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
@@ -109,7 +109,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     log[isNetworkError(error) ? 'debug' : 'error']({ err: error }, 'an answer did not arrive')
   })
 
-  provider.on('grant.revoked', (ctx, grantId) => {
+  const revoked = (ctx: KoaContextWithOIDC, grantId: string) => {
     const unit = units.current()
     const reason = reasons[ctx.oidc.route] ?? 'reused'
     const ended = { reason, grant: grantId, ...signedIn(unit?.about(grantId) ?? unit?.sessions.about()) }
@@ -126,6 +126,12 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     }
     if (unit) unit.grantEndings.when(grantId, tell)
     else void tell([])
+  }
+  provider.on('grant.revoked', revoked)
+  // With an access token the library takes every other token of its grant back, and leaves the grant without a word.
+  provider.on('access_token.destroyed', ({ grantId }) => {
+    const ctx = Provider.ctx
+    if (ctx?.oidc.route === 'revocation' && grantId) revoked(ctx, grantId)
   })
 
   provider.on('end_session.success', (ctx) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { codeVerifier, exchange, loginBySms, startLogin, subjectOf, token } from '../support/login.ts'
@@ -44,4 +45,18 @@ test('at a logout each grant is its own app’s, whichever app it began at', asy
   await visitor.post('/session/end/confirm', { xsrf, logout: 'yes' })
   const lines = await linesOf(userId, 'grant.revoked')
   expect(lines.map(({ client_id }) => client_id).sort()).toEqual(['plain', 'web'])
+})
+
+test('an app that gives its access token back ends the refresh token with it, and a line says so', async () => {
+  const scope = 'openid offline_access'
+  const url = startLogin(world, 'plain', redirectUri, { scope })
+  const { location } = await loginBySms(world, world.visitor(), url, '13900070003')
+  const tokens = await exchange(world, 'plain', redirectUri, location)
+  const body = new URLSearchParams({ client_id: 'plain', token: tokens['access_token'] ?? '' })
+  expect((await fetch(`${world.issuer}/token/revocation`, { method: 'POST', body })).status).toBe(200)
+  const refresh_token = tokens['refresh_token'] ?? ''
+  expect((await token(world, { grant_type: 'refresh_token', client_id: 'plain', refresh_token })).status).toBe(400)
+  const lines = await linesOf(subjectOf(tokens), 'grant.revoked')
+  expect(lines).toMatchObject([{ client_id: 'plain', detail: { reason: 'app', method: 'sms' } }])
+  expect(lines[0].detail.tokens).toContain(createHash('sha256').update(refresh_token).digest('base64url'))
 })
