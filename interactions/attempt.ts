@@ -50,8 +50,8 @@ export class LoginAttempts {
   async advance(request: AdvanceRequest): Promise<Outcome> {
     return this.#recorded(request, async () => {
       const before = await this.#deps.records.load(request.attemptId)
-      const record = this.#agree(request.mustChoose ? undecided(before) : before, request.input)
-      await this.#holder(record)
+      const record = this.#agree(request.mustChoose ? decided(before, request) : before, request.input)
+      await this.#holder(request.attemptId, record)
       const step = await this.#step(request, record)
       return step.kind === 'proved' ? this.#settlement.settle(request, step, record) : step
     })
@@ -78,7 +78,7 @@ export class LoginAttempts {
     // The answer may come again with a second try of the method that came with it.
     const isRepeated = choice === 'existing' && pending !== undefined && record.choices === undefined
     if (!isRepeated && !record.choices?.includes(choice)) throw new AppError('request.invalid')
-    const known = await this.#holder(record)
+    const known = await this.#holder(request.attemptId, record)
     if (!known && !pending && choice !== 'login_existing') throw new AppError('attempt.expired')
     switch (choice) {
       case 'new':
@@ -146,10 +146,12 @@ export class LoginAttempts {
 
   /**
    * Who is in but for an answer. Throws `user.locked` when that account was locked or deleted since. SECURITY: and `attempt.expired`
-   * when what let them in no longer would: everything was ended, the password changed, the identity taken away.
+   * when what let them in no longer would: everything was ended, the password changed, the identity taken away. The attempt then
+   * begins again.
    */
-  async #holder({ holder }: AttemptRecord): Promise<AttemptRecord['holder']> {
-    const { directory, passwords, options } = this.#deps
+  async #holder(attemptId: string, record: AttemptRecord): Promise<AttemptRecord['holder']> {
+    const { directory, passwords, records, options } = this.#deps
+    const { holder } = record
     if (!holder || !isFresh(holder, options.clock)) return undefined
     const account = await directory.find(holder.userId)
     if (account?.user.status !== 'active') throw new AppError('user.locked')
@@ -158,8 +160,9 @@ export class LoginAttempts {
       !isEndedSince(account, provedAt) &&
       account.identities.some((each) => each.provider === provider) &&
       (!amr.includes('pwd') || (await passwords.isSame(userId, provedAt)))
-    if (!stands) throw new AppError('attempt.expired')
-    return holder
+    if (stands) return holder
+    await records.save(attemptId, { ...record, holder: undefined, contested: undefined, choices: undefined })
+    throw new AppError('attempt.expired')
   }
 
   #pending({ pending }: AttemptRecord): Pending | undefined {
@@ -193,10 +196,13 @@ export class LoginAttempts {
   }
 }
 
-/** Without what waits for an answer that did not come. */
-function undecided(record: AttemptRecord): AttemptRecord {
-  return record.choices ? { ...record, pending: undefined } : record
+/** Without what waits for an answer that did not come: a choice, or a phone number where the client demands one. */
+function decided(record: AttemptRecord, { requiresPhone, method }: AdvanceRequest): AttemptRecord {
+  const isAnswered = !record.choices && (!requiresPhone || phoneMethods.has(method))
+  return isAnswered ? record : { ...record, pending: undefined }
 }
+
+const phoneMethods: ReadonlySet<string> = new Set(['sms', 'one_tap'])
 
 const refusalsWorthKeeping = new Set<string>([
   'otp.wrong',

@@ -87,15 +87,16 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
   /** POST: one step. Answers the result for the library when the person is in. */
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
     const common = about(ctx, interaction)
+    const askedAt = epochSeconds(options.nowMs)
     const choice = choices.find((each) => each === input['choice'])
-    if (choice) return settle(ctx, interaction, await attempts.choose(common, choice))
+    if (choice) return settle(ctx, interaction, await attempts.choose(common, choice), askedAt)
     const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
     try {
       const outcome = await attempts.advance({ ...common, method: id, input })
       if (outcome.kind === 'done') rememberMethod(ctx, id, options.secure)
-      return await settle(ctx, interaction, outcome)
+      return await settle(ctx, interaction, outcome, askedAt)
     } catch (thrown) {
       await redraw(ctx, interaction, method, input, shown(thrown))
       return undefined
@@ -109,11 +110,12 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     { connection, response }: { readonly connection: string; readonly response: Input },
   ): Promise<LoginResult | Ending | undefined> {
     const request = { ...about(ctx, interaction), method: connection, input: response }
+    const askedAt = epochSeconds(options.nowMs)
     try {
       const outcome = await attempts.advance(request)
       if (outcome.kind === 'conflict') return outcome
       if (outcome.kind === 'done' || outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
-      return await settle(ctx, interaction, outcome)
+      return await settle(ctx, interaction, outcome, askedAt)
     } catch (thrown) {
       const { code, params } = shown(thrown)
       return { kind: 'failed', method: connection, code, params }
@@ -126,11 +128,21 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     return { attemptId: uid, ip, requestId, visit, clientId: text(params['client_id']), requiresPhone }
   }
 
-  async function settle(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
+  async function settle(
+    ctx: Context,
+    interaction: Interaction,
+    outcome: Outcome,
+    askedAt: number,
+  ): Promise<LoginResult | undefined> {
     switch (outcome.kind) {
       case 'done': {
         const { userId, amr, authTime, endedSessions, method } = outcome
         if (endedSessions) await leaveSession(interaction)
+        // It waited for an answer longer than the request allows a login to be old.
+        if (askedAt - authTime > Number(interaction.params['max_age'] ?? Number.POSITIVE_INFINITY)) {
+          leave(ctx, `/interaction/${interaction.uid}`)
+          return undefined
+        }
         const way = methods.get(method)?.connection?.provider ?? method
         const about = { method: way, device: deviceName(ctx.get('user-agent')), ip: state(ctx).ip }
         return { login: { accountId: userId, acr: acrOf(amr), amr: [...amr], ts: authTime, about } }

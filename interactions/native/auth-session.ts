@@ -44,8 +44,8 @@ interface Dependencies extends Sealing {
 }
 
 const bytes = 32
-/** Until its grant has ended, which is when the request is answered. */
-const claimSeconds = 600
+/** As long as a request may take: then its grant has ended, or the request failed and the login waits again. */
+const claimSeconds = 60
 
 /**
  * The `auth_session` of the first-party-apps draft §5.3: 256 random bits, kept as a keyed digest, changed with every answer. SECURITY:

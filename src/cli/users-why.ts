@@ -110,6 +110,7 @@ function tell({ context, core, catalog }: Asked, all: readonly EndingLine[], wan
   if (wanted !== undefined && lines.length === 0 && !catalog.clients.has(wanted) && !isOwnClient(wanted))
     return refuse(context, noClient(wanted, catalog.clients.keys()))
   if (flags['json'] === true) printJson(stdout, lines.map(asJson))
+  else if (all.length > lines.length && lines.length === 0) stdout.write(`it was not one of ${wanted}\n`)
   else if (lines.length === 0) stdout.write(`${nothing(core, wanted)}\n`)
   else stdout.write(tableText(head, lines.map(cellsOf)))
   return 0

@@ -3,7 +3,7 @@ import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { isJsonb } from '../store/jsonb.ts'
 import type { Sealer } from '../store/seal.ts'
-import { familySince } from './family-life.ts'
+import { familyBehind } from './family-life.ts'
 import { type DurableModel, durableModels, type Payload, type RecordRow, recordId } from './records.ts'
 import { withGrace } from './rotation.ts'
 import type { Unit } from './unit.ts'
@@ -69,12 +69,13 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
 
   function row(value: string, payload: Payload, expiresIn: number): RecordRow {
     const { jti, userCode, ...rest } = payload
-    const family = model === 'AccessToken' ? Provider.ctx?.oidc?.entities.RefreshToken : undefined
-    const kept = family
-      ? { ...rest, familySince: familySince(family) }
-      : model === 'DeviceCode'
-        ? { ...rest, sealed: sealer.seal(JSON.stringify({ jti, userCode }), 'DeviceCode') }
-        : rest
+    const since = model === 'AccessToken' ? familyBehind(Provider.ctx) : undefined
+    const sealed = () => sealer.seal(JSON.stringify({ jti, userCode }), 'DeviceCode')
+    const kept = {
+      ...rest,
+      ...(since === undefined ? {} : { familySince: since }),
+      ...(model === 'DeviceCode' ? { sealed: sealed() } : {}),
+    }
     return {
       model,
       id: recordId(model, value),

@@ -165,8 +165,14 @@ export function endedDetail(row: string): string {
       'login_at', cast(${row}.payload as jsonb) -> 'loginTs',
       'clients', (select jsonb_agg(client) from jsonb_object_keys(coalesce(cast(${row}.payload as jsonb) -> 'authorizations', '{}')) client))
     else jsonb_build_object('grant', coalesce(${row}.grant_id, ${row}.id),
-      'login_at', coalesce(cast(${row}.payload as jsonb) -> 'iiat', cast(${row}.payload as jsonb) -> 'iat')) end
+      'login_at', ${familySinceText(`cast(${row}.payload as jsonb)`)}) end
     || ${signInDetail(row)})`
+}
+
+/** `familySince` of a refresh token, and when a grant was made, as SQL. */
+function familySinceText(payload: string): string {
+  return `case when ${payload} -> 'sessionUid' is null then least(${payload} -> 'iiat', ${payload} -> 'authTime', ${payload} -> 'iat')
+    else coalesce(${payload} -> 'iiat', ${payload} -> 'iat') end`
 }
 
 /** The part of it that says where somebody had signed in, and how. */

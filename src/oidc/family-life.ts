@@ -17,6 +17,13 @@ export function familySince({ iiat = 0, authTime = iiat, sessionUid }: RefreshTo
   return sessionUid === undefined ? Math.min(iiat, authTime) : iiat
 }
 
+/** The same of the family that a request goes on with, or begins: an access token is made before the first refresh token is. */
+export function familyBehind(ctx: KoaContextWithOIDC | undefined): number | undefined {
+  const { RefreshToken: token, AuthorizationCode: code } = ctx?.oidc?.entities ?? {}
+  if (token) return familySince(token)
+  return code?.sessionUid === undefined ? code?.authTime : undefined
+}
+
 /** The refresh token whose place another takes in this request. */
 function rotatedIn(ctx: KoaContextWithOIDC | undefined): RefreshToken | undefined {
   return ctx?.oidc?.entities['RotatedRefreshToken'] as RefreshToken | undefined
@@ -31,18 +38,22 @@ export function familyLife({ policies, nowSeconds }: Dependencies) {
 
   return {
     /** Every client rotates on every use, until so little is left that a successor would be stillborn. */
-    rotates: (token: RefreshToken): boolean => (token.exp ?? 0) - nowSeconds() > 1,
+    rotates(token: RefreshToken, client: Client): boolean {
+      const left = remainingSeconds(limitOf(client), nowSeconds() - familySince(token))
+      return Math.max(left, (token.exp ?? 0) - nowSeconds()) > 1
+    },
 
     refreshSeconds(ctx: KoaContextWithOIDC | undefined, token: RefreshToken, client: Client): number {
       const left = remainingSeconds(limitOf(client), nowSeconds() - familySince(token))
       return left > 1 ? left : Math.max(left, (rotatedIn(ctx)?.exp ?? 0) - nowSeconds())
     },
 
-    /** Seconds an access token lives that would live `seconds` by itself: one of a refresh ends with the family. */
+    /** Seconds an access token lives that would live `seconds` by itself: it ends with its family. */
     accessSeconds(ctx: KoaContextWithOIDC | undefined, seconds: number, client: Client): number {
-      const family = rotatedIn(ctx) ?? ctx?.oidc?.entities.RefreshToken
-      if (!family) return seconds
-      const end = Math.max(familySince(family) + maxSeconds(limitOf(client)), family.exp ?? 0)
+      const since = familyBehind(ctx)
+      if (since === undefined) return seconds
+      const token = rotatedIn(ctx) ?? ctx?.oidc?.entities.RefreshToken
+      const end = Math.max(since + maxSeconds(limitOf(client)), token?.exp ?? 0)
       return Math.max(1, Math.min(seconds, end - nowSeconds()))
     },
   }

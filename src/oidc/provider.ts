@@ -113,7 +113,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
     fetch: outboundFetch(parts.privateAddresses),
 
-    rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities['RefreshToken'] as RefreshToken),
+    rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities['RefreshToken'] as RefreshToken, ctx.oidc.client),
     ttl: {
       AuthorizationCode: fixedSeconds.code,
       Interaction: fixedSeconds.interaction,

@@ -1,7 +1,8 @@
+import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { endRecords } from '../../src/oidc/endings.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { codeChallenge, reachLogin, startLogin } from '../support/login.ts'
+import { codeChallenge, codeVerifier, exchange, reachLogin, startLogin } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock, walkTo } from '../support/time.ts'
@@ -19,7 +20,8 @@ beforeAll(async () => {
   world = await openWorld({ stores: 'tables', port, env: upstreams.env(['wechat', 'qq']) })
   const strict = { ...nativeClients[1], client_id: 'strict', require_phone: true }
   const patient = { ...nativeClients[1], client_id: 'patient', default_max_age: 3600 }
-  await world.register({ clients: [...clients, ...nativeClients, strict, patient] as never, resources })
+  const web = { ...clients[1], client_id: 'strict-web', require_phone: true }
+  await world.register({ clients: [...clients, ...nativeClients, strict, patient, web] as never, resources })
 })
 afterEach(resetClock)
 afterAll(async () => {
@@ -91,6 +93,10 @@ describe('a login that waits for a phone number', () => {
     expect(refused.body['message_key']).toBe('errors.attempt.expired')
     await expect(world.otp(phoneOf(60))).rejects.toThrow('nothing was sent')
     expect(await identitiesOf(sub)).toEqual(before)
+    // The attempt begins again, as whoever comes now.
+    expect((await app.challenge({ choice: 'use_other_phone' })).body['message_key']).toBe('errors.request.invalid')
+    const anew = await app.challenge({ method: 'password', identifier: 'nobody', password })
+    expect(anew.body['message_key']).toBe('errors.password.wrong')
   })
 
   test('ends in the middle of the code, too', async () => {
@@ -134,6 +140,24 @@ describe('a login that waits for a phone number', () => {
   })
 })
 
+test('a browser is asked again where the login is too old by the time its phone number is there', async () => {
+  const { identifier, sub } = await named()
+  const visitor = world.visitor()
+  const page = await reachLogin(visitor, startLogin(world, 'strict-web', redirectUri, { max_age: '60' }))
+  await visitor.post(page.url, { method: 'password', identifier, password, agreement: 'on' })
+  walkTo(2 * minute)
+  await visitor.post(page.url, { method: 'sms', phone: bare(66) })
+  const late = await visitor.follow(await visitor.post(page.url, { method: 'sms', otp: await world.otp(phoneOf(66)) }))
+  expect(late).toMatchObject({ status: 200, url: { pathname: page.url.pathname } })
+  expect(await identitiesOf(sub)).toEqual(['phone', 'username'])
+  const again = await visitor.post(page.url, { method: 'password', identifier, password, agreement: 'on' })
+  const { location } = await visitor.follow(again)
+  const tokens = await exchange(world, 'strict-web', redirectUri, location)
+  const { auth_time, sub: told } = decodeJwt(tokens['id_token'] ?? '')
+  expect(told).toBe(sub)
+  expect(Date.now() / 1000 - Number(auth_time)).toBeLessThan(60)
+})
+
 describe('what waits for a choice', () => {
   const qq = (person: string) => {
     const { access_token, openid } = upstreams.qq.issueTokens(person, qqMobileApp)
@@ -149,6 +173,17 @@ describe('what waits for a choice', () => {
     expect(await identitiesOf(sub)).toEqual(['phone'])
     const owner = new NativeApp(world)
     expect((await owner.challenge(qq('p1'))).body['step']).toBe('choose')
+  })
+
+  test('does not become theirs who come without the phone number that was asked for', async () => {
+    const { identifier, sub } = await named()
+    const claim = { provider: 'phone', subjects: [phoneOf(73)], profile: {} } as const
+    await directory().bind(sub as never, claim, { ip: '::1' })
+    const app = new NativeApp(world, 'strict')
+    expect((await app.challenge(qq('p3'))).body['step']).toBe('bind_phone')
+    const done = await app.challenge({ method: 'password', identifier, password })
+    expect(await subOf(app, done)).toBe(sub)
+    expect(await identitiesOf(sub)).toEqual(['phone', 'username'])
   })
 
   test('becomes theirs who say so, with a second try of what went wrong', async () => {
@@ -245,9 +280,30 @@ describe('an answer to a new document', () => {
     const next = await app.exchange(await app.challenge(asks))
     walkTo(179 * day)
     const last = await app.refresh(next)
+    walkTo(180 * day - 5 * minute)
+    const end = await app.refresh(last)
     walkTo(180 * day + minute)
-    const late = await app.tryToken({ grant_type: 'refresh_token', refresh_token: last.refresh_token })
+    const late = await app.tryToken({ grant_type: 'refresh_token', refresh_token: end.refresh_token })
     expect(late.body['error']).toBe('invalid_grant')
+    walkTo(183 * day)
+    await world.app.core.sweep()
+    const claims = decodeJwt(next.id_token)
+    const [line] = await world.database.database
+      .knex('audit_events')
+      .where({ user_id: claims.sub, event: 'grant.expired' })
+    expect(line.detail.login_at).toBe(claims['auth_time'])
+  })
+
+  test('gives no access token past the limit either', async () => {
+    const { app, ask } = await waitingLogin('mp', '13900060004', 160 * day)
+    walkTo(180 * day - 5 * minute)
+    app.authSession = await ask()
+    const { body } = await app.tryToken({
+      grant_type: 'authorization_code',
+      code: String((await app.challenge(asks)).body.authorization_code),
+      code_verifier: codeVerifier,
+    })
+    expect(Number(body['expires_in'])).toBeLessThanOrEqual(300)
   })
 
   test('is not enough for a client whose logins may not be that old', async () => {
