@@ -75,6 +75,11 @@ export interface ApiRequest {
   readonly scope?: string
 }
 
+/** No answer, or one that says as little: the server may have rotated the token all the same. */
+export function isLost(error: unknown): boolean {
+  return !(error instanceof NativeError) || (error.status ?? 0) >= 500
+}
+
 /** What mini programs lack: SHA-256, base64url, forms and queries, without `crypto`, `btoa`, `TextEncoder` and `URLSearchParams`. */
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
@@ -318,7 +323,13 @@ export class Keeper {
   }
 
   async #load(): Promise<Saved> {
-    return JSON.parse((await this.#storage.read()) || '{}') as Saved
+    const text = (await this.#storage.read()) || '{}'
+    try {
+      return JSON.parse(text) as Saved
+    } catch {
+      // Half written, or of another installation: nobody is signed in.
+      return {}
+    }
   }
 }
 
@@ -416,7 +427,9 @@ export class NativeClient {
     const wantsLogin = answer.headers['www-authenticate']?.includes('insufficient_user_authentication')
     if (answer.status !== 401 || wantsLogin) return answer
     const current = await this.tokens(scope)
-    return send(current && current.accessToken !== used.accessToken ? current : await this.refresh(scope))
+    const next = current && current.accessToken !== used.accessToken ? current : await this.refresh(scope)
+    // SECURITY: what one person asked for is not asked again for the next one.
+    return next.claims['sub'] === used.claims['sub'] ? send(next) : answer
   }
 
   /** Revokes the tokens and forgets everything, so that somebody else can log in. Waits for a request of a login. */
@@ -447,8 +460,8 @@ export class NativeClient {
       begun: authSession === undefined || code !== undefined ? undefined : { ...begun, authSession },
     }))
     if (code !== undefined) return this.#exchange(code, begun, authSession, body['new_user'] === true)
-    // The session ran out: this login begins without it.
-    const isStale = error === 'invalid_session' && used !== undefined
+    // The session that was kept ran out: this login begins without it. One that was under way has proved what is lost with it.
+    const isStale = error === 'invalid_session' && used !== undefined && !saved.begun
     return isStale && params['method'] !== undefined ? this.#login(params) : { kind: 'challenge', challenge: body }
   }
 
@@ -459,7 +472,15 @@ export class NativeClient {
     isNew: boolean,
   ): Promise<LoginAnswer> {
     const form = { grant_type: 'authorization_code', code, code_verifier: verifier }
-    const { accessToken, refreshToken, claims = {} } = await this.#tokens(form, nonce)
+    const attempt = () => this.#tokens(form, nonce)
+    // A server that says it is not there has not used the code; where no answer came, it may have.
+    const {
+      accessToken,
+      refreshToken,
+      claims = {},
+    } = await attempt().catch((error) =>
+      error instanceof NativeError && isLost(error) ? attempt() : Promise.reject(error),
+    )
     const fresh = { authSession, refreshToken, claims, access: { '': accessToken } }
     const signIn = (saved: Saved) => {
       refuseOther(saved, claims)
@@ -482,7 +503,10 @@ export class NativeClient {
     const outcome = await attempt()
       .catch((error) => (isLost(error) ? attempt() : Promise.reject(error)))
       .catch((error) => (error instanceof NativeError ? error : Promise.reject(error)))
-    const isStill = (saved: Saved) => saved.refreshToken === used.refreshToken
+    // The successor may be there already: two who refresh at once get the same one.
+    const successor = outcome instanceof NativeError ? undefined : outcome.refreshToken
+    const isStill = ({ refreshToken }: Saved) =>
+      refreshToken !== undefined && (refreshToken === used.refreshToken || refreshToken === successor)
     const before = await this.#kept.change((saved) => (isStill(saved) ? refreshed(saved, scope, outcome) : saved))
     if (!isStill(before)) {
       // Somebody logged in or out meanwhile: these tokens are nobody's, and what is there now counts.
@@ -496,7 +520,7 @@ export class NativeClient {
   async #tokens(form: Form, nonce?: string): Promise<Granted> {
     const { status, body } = await this.#post('/token', form)
     const [accessToken, idToken] = [textOf(body['access_token']), textOf(body['id_token'])]
-    if (status !== 200 || accessToken === undefined) throw new NativeError(body, status)
+    if (status !== 200 || accessToken === undefined) throw new NativeError(body, status === 200 ? 503 : status)
     const claims = idToken === undefined ? undefined : this.#checked(jwtClaims(idToken), nonce)
     return { accessToken, refreshToken: textOf(body['refresh_token']), claims }
   }
@@ -526,7 +550,8 @@ export class NativeClient {
     const { status, text } = await transport({ url, method: 'POST', headers, body })
     const members = membersOf(text)
     const error = textOf(members?.['error']) ?? (status < 500 && members ? 'invalid_answer' : 'temporarily_unavailable')
-    return { status: members ? status : 503, body: { ...members, error } }
+    const isRead = members !== undefined || (status === 200 && text === '')
+    return { status: isRead ? status : 503, body: { ...members, error } }
   }
 
   async #proof({ url, ...more }: ProofRequest): Promise<{ dpop?: string }> {
@@ -535,7 +560,9 @@ export class NativeClient {
   }
 
   async #revoke(token: string | undefined): Promise<void> {
-    if (token !== undefined) await this.#post('/token/revocation', { token })
+    if (token === undefined) return
+    const { status, body } = await this.#post('/token/revocation', { token })
+    if (status !== 200) throw new NativeError(body, status)
   }
 
   async #secret(): Promise<string> {
@@ -557,7 +584,8 @@ function refreshed(saved: Saved, scope: string, outcome: Granted | NativeError):
   if (outcome instanceof NativeError) {
     if (outcome.message === 'invalid_grant') return {}
     const authSession = textOf(outcome.body['auth_session'])
-    return authSession === undefined ? saved : { ...saved, authSession }
+    // What the server asks now goes before a login that was left.
+    return authSession === undefined ? saved : { ...saved, begun: undefined, authSession }
   }
   const { accessToken, refreshToken = saved.refreshToken, claims } = outcome
   if (claims) refuseOther(saved, claims)
@@ -574,11 +602,6 @@ function claimsAfter({ claims = {} }: Saved, scope: string, granted: Granted): M
 function refuseOther({ claims: own }: Saved, claims: Members): void {
   const sub = own?.['sub']
   if (sub !== undefined && claims['sub'] !== sub) throw new NativeError({ error: 'invalid_id_token' })
-}
-
-/** No answer, or one that says as little: the server may have rotated the token all the same. */
-function isLost(error: unknown): boolean {
-  return !(error instanceof NativeError) || (error.status ?? 0) >= 500
 }
 
 function membersOf(text: string): Members | undefined {

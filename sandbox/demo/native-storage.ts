@@ -58,6 +58,12 @@ export class Keeper {
   }
 
   async #load(): Promise<Saved> {
-    return JSON.parse((await this.#storage.read()) || '{}') as Saved
+    const text = (await this.#storage.read()) || '{}'
+    try {
+      return JSON.parse(text) as Saved
+    } catch {
+      // Half written, or of another installation: nobody is signed in.
+      return {}
+    }
   }
 }

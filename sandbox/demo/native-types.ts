@@ -75,3 +75,8 @@ export interface ApiRequest {
   /** Asks for a token with these scopes; otherwise the one the login brought. */
   readonly scope?: string
 }
+
+/** No answer, or one that says as little: the server may have rotated the token all the same. */
+export function isLost(error: unknown): boolean {
+  return !(error instanceof NativeError) || (error.status ?? 0) >= 500
+}

@@ -14,7 +14,8 @@ interface Dependencies {
 /**
  * The grant of this browser session for this client. For our own clients whatever the request names is granted without asking;
  * for others only what a person agreed to. A grant that would end before the tokens it carries is prolonged, at most once a day,
- * because a refresh token dies with its grant. A grant of another account is not used.
+ * because a refresh token dies with its grant. A grant of another account is not used, nor, where somebody has just logged in to a
+ * native app of ours, the one of their login before: the app gives that one's tokens back.
  */
 export function existingGrant({ policies, units, clock }: Dependencies) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
@@ -23,8 +24,10 @@ export function existingGrant({ policies, units, clock }: Dependencies) {
     const agreed = result?.consent?.grantId
     const grantId = agreed ?? session.grantIdFor(client.clientId)
     const found = grantId ? await provider.Grant.find(grantId) : undefined
-    const mine = found?.accountId === account.accountId && found.clientId === client.clientId ? found : undefined
     const isFirstParty = policies.isFirstParty(client)
+    const isOwnLogin = isFirstParty && client.applicationType === 'native' && result?.login && !entities.DeviceCode
+    const isMine = found?.accountId === account.accountId && found.clientId === client.clientId
+    const mine = isMine && (agreed || !isOwnLogin) ? found : undefined
     if (!mine && !isFirstParty) return undefined
 
     const grant = mine ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
