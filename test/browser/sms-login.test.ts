@@ -56,6 +56,27 @@ test('an unknown number gets an account on a phone, and the same number logs in 
   expect(await arrivedAs(await desk.arrives(browser.app))).toBe(first)
 })
 
+test('a full code sends itself, and whoever presses Enter all the same is in', async () => {
+  const person = await browser.person({ width: 375 })
+  await person.opens(login())
+  await person.asksForCode('13800138110')
+  const posts: (string | null)[] = []
+  const pressed = Promise.withResolvers<void>()
+  await person.page.route('**/interaction/**', async (route) => {
+    if (route.request().method() === 'POST') {
+      posts.push(route.request().postData())
+      await pressed.promise
+    }
+    // One that was cut off needs no answer.
+    await route.continue().catch(() => {})
+  })
+  await person.page.locator('[name=otp]').fill(await world.otp('+8613800138110'))
+  await person.page.keyboard.press('Enter')
+  pressed.resolve()
+  expect(await arrivedAs(await person.arrives(browser.app))).toMatch(/^usr_/)
+  expect(posts).toHaveLength(1)
+})
+
 test('nothing is sent before the terms are agreed to; the question leads on or back', async () => {
   const person = await browser.person({ width: 375 })
   await person.opens(login())

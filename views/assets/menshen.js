@@ -4,6 +4,21 @@
 
   for (const form of all('form[data-submit]')) form.submit()
 
+  // Of two presses the second would cut off the answer to the first, whose code is then used up: a full code sends itself, and many
+  // press Enter all the same. Where no answer comes the person may try again.
+  const patienceMs = 10000
+  let sentAt = -patienceMs
+  document.addEventListener('submit', (event) => {
+    // Not `form.method`: that is a field of ours.
+    if (event.defaultPrevented || event.target.getAttribute('method') !== 'post') return
+    const now = performance.now()
+    if (now - sentAt < patienceMs) event.preventDefault()
+    else sentAt = now
+  })
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) sentAt = -patienceMs
+  })
+
   // The tick of the agreement belongs to one form; the buttons of the upstreams are in another.
   for (const form of all('form[data-carry]')) {
     form.addEventListener('submit', () => {
