@@ -2,7 +2,7 @@ import { type IdentityClaim, isEndedSince } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import { type AttemptRecord, isFresh, type Pending, type Waited } from './attempt-record.ts'
 import { UpstreamAnswer } from './methods/connector.ts'
-import type { Ask, Input, Proved } from './methods/method.ts'
+import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/registry.ts'
 import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
@@ -198,11 +198,9 @@ export class LoginAttempts {
 
 /** Without what waits for an answer that did not come: a choice, or a phone number where the client demands one. */
 function decided(record: AttemptRecord, { requiresPhone, method }: AdvanceRequest): AttemptRecord {
-  const isAnswered = !record.choices && (!requiresPhone || phoneMethods.has(method))
+  const isAnswered = !record.choices && (!requiresPhone || provesPhone.includes(method))
   return isAnswered ? record : { ...record, pending: undefined }
 }
-
-const phoneMethods: ReadonlySet<string> = new Set(['sms', 'one_tap'])
 
 const refusalsWorthKeeping = new Set<string>([
   'otp.wrong',

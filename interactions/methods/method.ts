@@ -64,3 +64,6 @@ export interface LoginMethod<State = unknown> {
 export function expectedAmr(method: string): readonly string[] {
   return method === 'password' ? ['pwd'] : [method]
 }
+
+/** Methods that prove a phone number, the quicker one first. */
+export const provesPhone: readonly string[] = ['one_tap', 'sms']

@@ -3,7 +3,7 @@ import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { acrOf } from '../../src/oidc/policy.ts'
 import { maskedLabel } from '../labels.ts'
-import { type Ask, expectedAmr } from '../methods/method.ts'
+import { type Ask, expectedAmr, provesPhone } from '../methods/method.ts'
 import { otpSeconds } from '../methods/otp.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { Outcome } from '../outcome.ts'
@@ -14,8 +14,6 @@ interface Dependencies {
   readonly directory: Pick<AccountDirectory, 'find'>
   readonly nowMs: () => number
 }
-
-const provesPhone = ['one_tap', 'sms']
 
 /** The steps of an attempt in the words of the challenge endpoint. */
 export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
