@@ -1,14 +1,23 @@
 import { defineConfig } from 'vitest/config'
 
-const minute = 60_000
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  process.stderr.write(
+    `The tests need Node 24 or newer, and this is ${process.version}: use npm run test:unit, or npm test\n`,
+  )
+  process.exit(1)
+}
 
-function project(name: string, order: number, include: string[], timeout: number) {
+const minute = 60_000
+/** Starts PostgreSQL and Redis once for the projects that name it; the unit tests need neither and do not wait for them. */
+const services = ['test/support/global-setup.ts']
+
+function project(name: string, order: number, include: string[], timeout: number, globalSetup: string[] = []) {
   return {
     extends: true as const,
     test: {
       name,
       include,
-      globalSetup: [],
+      globalSetup,
       testTimeout: timeout,
       hookTimeout: Math.max(timeout, minute / 2),
       sequence: { groupOrder: order },
@@ -20,14 +29,19 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    globalSetup: ['test/support/global-setup.ts'],
     teardownTimeout: minute,
     // What is polled for comes at once; on a machine with other work, a little later.
-    expect: { poll: { timeout: minute / 4, interval: 50 } },
+    expect: { poll: { timeout: minute / 2, interval: 50 } },
     projects: [
-      project('unit', 1, ['test/unit/**/*.test.ts', 'test/*.test.ts'], minute / 4),
-      project('service', 2, ['test/service/**/*.test.ts', 'test/contracts/**/*.test.ts'], minute / 2),
-      project('browser', 3, ['test/browser/**/*.test.ts'], minute),
+      project('unit', 1, ['test/unit/**/*.test.ts', 'test/architecture.test.ts'], minute / 2),
+      project(
+        'service',
+        2,
+        ['test/service/**/*.test.ts', 'test/contracts/**/*.test.ts', 'test/migrations.test.ts'],
+        minute / 2,
+        services,
+      ),
+      project('browser', 3, ['test/browser/**/*.test.ts'], minute, services),
     ],
   },
 })
