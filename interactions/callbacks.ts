@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { AppError, type ErrorCode } from '../src/base/errors.ts'
+import { isSameSecret } from '../src/base/same-secret.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
 import type { Outcome } from './outcome.ts'
@@ -90,7 +91,7 @@ export class Callbacks {
   /** Where the answer led, told to its own attempt alone; waits a little for a first request that is still at work. */
   async settled(attemptId: string, handle: string): Promise<string | undefined> {
     const seenBy = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:seen`)
-    if (seenBy !== this.#deps.mac(attemptId)) return undefined
+    if (seenBy === undefined || !isSameSecret(seenBy, this.#deps.mac(attemptId))) return undefined
     for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += pauseMs) {
       const location = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:settled`)
       if (location !== undefined) return location

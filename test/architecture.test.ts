@@ -126,6 +126,7 @@ describe('what no file does', () => {
     ['reads the clock', product, /\bDate\.now\b|\bnew Date\(\)/, ['src/app.ts', 'src/core.ts', 'src/base/clock.ts']],
     ['reads the environment', [...product, ...sources.filter(inSandbox)], /\bprocess\.env\b/, ['src/config.ts']],
     ['builds an authorization server of its own', product, /\bnew Provider\(/, ['src/oidc/provider.ts']],
+    ['compares secrets in a way of its own', sources, /\btimingSafeEqual\b/, ['src/base/same-secret.ts']],
     ['draws lots that can be guessed', product, /\bMath\.random\b/, []],
     ['leaves work for later', sources, /\b(TO[D]O|FIX[M]E|XX[X])\b/, []],
     ['switches a check off', sources, /@ts-(ign[o]re|noch[e]ck|expect-[e]rror)|biome-ign[o]re-all/, []],

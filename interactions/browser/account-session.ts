@@ -1,10 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { Context } from 'koa'
 import type { Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
+import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
 import { leave } from './leave.ts'
 
@@ -96,7 +97,7 @@ export function accountSession({ provider, directory, nowSeconds, formToken, tou
   }
 
   function checked(sender: SignedIn | undefined, fields: Readonly<Record<string, string>>): SignedIn | undefined {
-    if (sender && !isSame(fields['form_token'] ?? '', formToken(sender.sessionUid))) {
+    if (sender && !isSameSecret(fields['form_token'] ?? '', formToken(sender.sessionUid))) {
       throw new AppError('request.cross_site')
     }
     return sender
@@ -118,8 +119,4 @@ export function accountSession({ provider, directory, nowSeconds, formToken, tou
 function hereOf(ctx: Context): string {
   const here = `${ctx.path}${ctx.method === 'GET' ? ctx.search : ''}`
   return ownPath.test(here) ? here : '/account'
-}
-
-function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 }

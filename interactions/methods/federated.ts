@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { AppError } from '../../src/base/errors.ts'
+import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { Authorization, Connector, Visit } from './connector.ts'
 import type { LoginMethod } from './method.ts'
 
@@ -39,7 +40,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
         const to = await connector.authorizationUrl(started, visit)
         return { kind: 'redirect', to, state: started }
       }
-      if (!authorization || input['state'] !== authorization.state) throw new AppError('attempt.expired')
+      if (!authorization || !isSameSecret(input['state'], authorization.state)) throw new AppError('attempt.expired')
       const { identity, credential } = await connector.identify(input, authorization)
       return {
         kind: 'proved',

@@ -1,9 +1,10 @@
-import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
 import { networkOf } from '../../src/base/network.ts'
 import { callingCode, maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
+import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { MailSender } from '../../src/mail/sender.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import type { SmsSender } from '../../src/sms/sender.ts'
@@ -125,7 +126,7 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
         await store.delete(key)
         throw new AppError('otp.tries_used', { field: 'otp' })
       }
-      if (!isSame(issued.mac, mac(`otp:${issued.id}:${typed}`))) {
+      if (!isSameSecret(issued.mac, mac(`otp:${issued.id}:${typed}`))) {
         if (tries === maxTries) throw new AppError('otp.tries_used', { field: 'otp' })
         throw new AppError('otp.wrong', { field: 'otp', params: { triesLeft: maxTries - tries } })
       }
@@ -140,8 +141,4 @@ export function maskTarget(target: OtpTarget): string {
   if (target.channel === 'sms') return maskPhone(target.to)
   const at = target.to.lastIndexOf('@')
   return `${target.to.slice(0, Math.min(2, at - 1) || 1)}***${target.to.slice(at)}`
-}
-
-function isSame(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
 }

@@ -1,5 +1,6 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
+import { isSameSecret } from '../base/same-secret.ts'
 import { hashPool } from './hash-pool.ts'
 import { formatPhc, type HashParameters, parsePhc, type StoredHash } from './phc.ts'
 
@@ -61,7 +62,7 @@ export function hasher({ parameters, workers, maxQueue }: HasherOptions): Hasher
       const stored = hash === undefined ? undefined : parsePhc(hash)
       const against = stored ?? decoy()
       const tag = await derive(password, against)
-      return timingSafeEqual(tag, against.tag) && stored !== undefined
+      return isSameSecret(tag, against.tag) && stored !== undefined
     },
     needsRehash(hash) {
       const stored = parsePhc(hash)

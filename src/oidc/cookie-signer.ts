@@ -1,5 +1,6 @@
-import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import type { Provider } from 'oidc-provider'
+import { isSameSecret } from '../base/same-secret.ts'
 
 /**
  * Signs cookies with the first key and accepts what any of them signed. Of a signature by an older key koa would ask the place of
@@ -11,13 +12,8 @@ export function cookieSigner(keys: readonly string[]): Provider['keys'] {
   if (!first) throw new Error('there is no cookie key')
   // SHA-1 as an HMAC is sound; it is what koa signs with.
   const signed = (text: string, key: typeof first) => createHmac('sha1', key).update(text).digest('base64url')
-  const verify = (text: string, signature: string) => {
-    const given = Buffer.from(signature)
-    return [first, ...older].some((key) => {
-      const own = Buffer.from(signed(text, key))
-      return own.length === given.length && timingSafeEqual(own, given)
-    })
-  }
+  const verify = (text: string, signature: string) =>
+    [first, ...older].some((key) => isSameSecret(signature, signed(text, key)))
   return {
     sign: (text: string) => signed(text, first),
     verify,
