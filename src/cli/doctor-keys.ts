@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret } from '../base/secret.ts'
 import type { Config } from '../config.ts'
-import { libraryClients, loadCatalog, secretContext } from '../oidc/catalog.ts'
+import { type Catalog, libraryClients, loadCatalog, secretContext } from '../oidc/catalog.ts'
+import { introspectors } from '../oidc/client-schema.ts'
 import { type KeyInfo, nextStep } from '../oidc/key-life.ts'
 import { loadKeys } from '../oidc/keys.ts'
 import { countStale } from '../oidc/reseal.ts'
@@ -44,7 +45,7 @@ export async function checkKeys(keys: readonly KeyInfo[], place: Place): Promise
       : ok('keys', states),
     checkRotation(keys, place),
     ...(await checkPrevious(sealer, place)),
-    await checkClients(database, sealer),
+    ...(await checkClients(database, sealer)),
   ]
 }
 
@@ -72,7 +73,7 @@ async function checkPrevious(sealer: Sealer, { config, database }: Place): Promi
   return [ok(name, 'nothing stored needs them; remove them once every server seals with the current one')]
 }
 
-async function checkClients(database: Database, sealer: Sealer): Promise<Finding> {
+async function checkClients(database: Database, sealer: Sealer): Promise<Finding[]> {
   try {
     const catalog = await loadCatalog(database.knex)
     const shut = [...catalog.clients.values()].filter(({ seed, sealedSecret }) => {
@@ -86,13 +87,27 @@ async function checkClients(database: Database, sealer: Sealer): Promise<Finding
     })
     if (shut.length > 0) {
       const names = shut.map(({ seed }) => seed.client_id).join(', ')
-      return fail('clients', `the secrets of ${names} do not open`, 'run: menshen clients rotate-secret <client_id>')
+      return [fail('clients', `the secrets of ${names} do not open`, 'run: menshen clients rotate-secret <client_id>')]
     }
     const count = libraryClients(catalog, sealer).length
-    return ok('clients', `${count} clients and ${catalog.resources.size} resources registered`)
+    return [
+      ok('clients', `${count} clients and ${catalog.resources.size} resources registered`),
+      ...checkIntrospectors(catalog),
+    ]
   } catch (error) {
-    return fail('clients', reasonOf(error), 'mend or remove that row, then run: menshen clients apply')
+    return [fail('clients', reasonOf(error), 'mend or remove that row, then run: menshen clients apply')]
   }
+}
+
+/** An API with opaque tokens that nobody may ask about learns nothing from them. */
+function checkIntrospectors({ clients, resources }: Catalog): Finding[] {
+  const mute = [...resources.values()].filter(
+    ({ seed }) => seed.access_token.format === 'opaque' && !introspectors(seed).some((each) => clients.has(each)),
+  )
+  if (mute.length === 0) return []
+  const names = mute.map(({ seed }) => seed.resource).join(', ')
+  const advice = 'name the client of the API in access_token.introspected_by'
+  return [warn('introspection', `no client may look into the opaque tokens of ${names}`, advice)]
 }
 
 /** The master key without making one, as the server would. */

@@ -1,7 +1,7 @@
 import { type Client, errors, type ResourceServer } from 'oidc-provider'
 import type { z } from 'zod'
 import { type ProfileClaim, scopeOf } from './claims.ts'
-import type { ResourceSeed } from './client-schema.ts'
+import { introspectors, type ResourceSeed } from './client-schema.ts'
 import { accessLimit, type Lifetimes, lifetimesOf, type lifetimesSchema, type Sliding } from './lifetimes.ts'
 
 /** What decides who may look into a token. */
@@ -33,9 +33,9 @@ export interface ClientPolicies {
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
   /**
-   * True when the client may look into a token (RFC 7662 §4): its own; an access token of others where the resource names who may, as
-   * one of those; else when it authenticates, and is ours or an API nobody logs in to. SECURITY: when the resource is gone, nobody
-   * knows who might.
+   * True when the client may look into a token (RFC 7662 §4): its own, or an opaque access token of others whose resource names it.
+   * SECURITY: nobody may who is not named. Neither being ours nor having a secret makes a client an API; a token for userinfo has no
+   * resource that could name anybody, a refresh token is its client's own business, and when a resource is gone, nobody knows who might.
    */
   mayIntrospect(client: Client, token: IntrospectedToken): boolean
 }
@@ -105,13 +105,9 @@ export function clientPolicies({
     },
     mayIntrospect(client, { kind, clientId, aud }) {
       if (clientId === client.clientId) return true
-      if (client.clientAuthMethod === 'none' || kind === 'RefreshToken') return false
-      if (aud !== undefined) {
-        const { format, introspected_by: named } = resources.get(String(aud))?.access_token ?? {}
-        if (format !== 'opaque') return false
-        if (named) return named.includes(client.clientId)
-      }
-      return isFirstParty(client) || (client.redirectUris ?? []).length === 0
+      if (client.clientAuthMethod === 'none' || kind === 'RefreshToken' || aud === undefined) return false
+      const seed = resources.get(String(aud))
+      return seed?.access_token.format === 'opaque' && introspectors(seed).includes(client.clientId)
     },
   }
 }

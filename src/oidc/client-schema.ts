@@ -24,7 +24,7 @@ const accessTokenSchema = z
     sliding: slidingAccess.optional(),
     /** Claims about the person that the API wants in the token, or at introspection. */
     claims: z.array(z.enum(profileClaims)).default([]),
-    /** The clients that may introspect its tokens, beside the one a token was issued to; without it, any API's may. */
+    /** The clients that may introspect its tokens, beside the one a token was issued to; without it, see `introspectors`. */
     introspected_by: z.array(z.string()).min(1, 'names nobody; leave it out instead').optional(),
   })
   .superRefine(({ format, ttl, sliding, introspected_by }, { addIssue }) => {
@@ -91,6 +91,14 @@ export const clientSchema = z.strictObject({
 
 export type ClientSeed = z.output<typeof clientSchema>
 export type ResourceSeed = z.output<typeof resourceSchema>
+
+/**
+ * The clients that may look into the tokens of a resource: those it names, else its own client, which is the one whose `client_id` is
+ * the identifier of the resource.
+ */
+export function introspectors({ resource, access_token: token }: ResourceSeed): readonly string[] {
+  return token.introspected_by ?? [resource]
+}
 
 /** Metadata of ours that the library carries for us. */
 export const extraProperties = [

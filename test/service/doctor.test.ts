@@ -190,6 +190,23 @@ describe('a failure', () => {
     ])
   })
 
+  test('of an API whose opaque tokens nobody may look into', async () => {
+    await startServer()
+    const at = new Date(Date.UTC(2026, 0))
+    const times = { created_at: at, updated_at: at }
+    const { knex } = shell.database.database
+    const register = (resource: string, more: object) =>
+      knex('resources').insert({ resource, settings: { resource, ...more }, ...times })
+    await register('https://mute.example.com', { access_token: { format: 'opaque' } })
+    await register('https://jwt.example.com', {})
+    expect((await examine()).of('introspection')).toMatchObject([
+      { status: 'warn', detail: 'no client may look into the opaque tokens of https://mute.example.com' },
+    ])
+    const metadata = '{"client_id":"https://mute.example.com"}'
+    await knex('clients').insert({ client_id: 'https://mute.example.com', metadata, secret: null, ...times })
+    expect((await examine()).of('introspection')).toEqual([])
+  })
+
   test('of a proxy that hides the scheme or the host', async () => {
     const inner = (issuer: string) => {
       const endpoints = ['authorization', 'token', 'userinfo'].map((name) => [

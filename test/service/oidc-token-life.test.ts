@@ -4,7 +4,15 @@ import { decodeJwt } from 'jose'
 import * as oidc from 'openid-client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { api, backendAuth, clients, redirectUri, resources } from '../support/clients.ts'
-import { codeVerifier, exchange, loginBySms, startLogin, subjectOf, token } from '../support/login.ts'
+import {
+  codeVerifier,
+  exchange,
+  introspect as introspectAs,
+  loginBySms,
+  startLogin,
+  subjectOf,
+  token,
+} from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -86,14 +94,8 @@ describe.each(['redis', 'tables'] as const)('the life of tokens and sessions, sh
     token(world, { grant_type: 'refresh_token', client_id: clientId, refresh_token: refreshToken ?? '', ...more })
   const userinfo = (accessToken: string | undefined) =>
     fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${accessToken}` } })
-  const introspect = async (value: string | undefined) => {
-    const response = await fetch(`${world.issuer}/token/introspection`, {
-      method: 'POST',
-      headers: backendAuth,
-      body: new URLSearchParams({ token: value ?? '' }),
-    })
-    return (await response.json()) as Record<string, unknown>
-  }
+  const introspect = (value: string | undefined, asker: Parameters<typeof introspectAs>[2] = 'plain') =>
+    introspectAs(world, value, asker)
 
   test('a refresh token that is used every 20 days lives to its absolute limit and no longer', async () => {
     let { refresh_token: current } = await loggedIn()
@@ -361,7 +363,11 @@ describe.each(['redis', 'tables'] as const)('the life of tokens and sessions, sh
       world.register({
         resources: [
           { resource: asking, scopes: ['ask'], access_token: { claims } },
-          { resource: opaque, scopes: ['ask-opaque'], access_token: { format: 'opaque', claims } },
+          {
+            resource: opaque,
+            scopes: ['ask-opaque'],
+            access_token: { format: 'opaque', claims, introspected_by: ['backend'] },
+          },
         ],
       }),
     )
@@ -393,7 +399,10 @@ describe.each(['redis', 'tables'] as const)('the life of tokens and sessions, sh
       expect(decodeJwt(later.body['access_token'] as string)).not.toHaveProperty('picture')
       visitor = world.visitor()
       const second = await tokensFor('plain', opaque, 'openid ask-opaque')
-      expect(await introspect(second['access_token'])).toMatchObject({ active: true, phone_number: `+86${phones}` })
+      expect(await introspect(second['access_token'], backendAuth)).toMatchObject({
+        active: true,
+        phone_number: `+86${phones}`,
+      })
     })
 
     test('for an app that is not ours are only what the person agreed to, and no identities', async () => {

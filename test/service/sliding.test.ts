@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bumpCatalogVersion } from '../../src/oidc/catalog.ts'
 import { backendAuth, backendSecret, clients, redirectUri } from '../support/clients.ts'
-import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import { exchange, introspect as introspectAs, loginBySms, startLogin, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -26,8 +26,16 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
           scopes: ['orders:read'],
           access_token: { format: 'opaque', sliding, introspected_by: ['backend'] },
         },
-        { resource: 'https://gone.example.com', scopes: ['gone'], access_token: { format: 'opaque', ttl: '30m' } },
-        { resource: 'https://fixed.example.com', scopes: ['fixed'], access_token: { format: 'opaque', ttl: '30m' } },
+        {
+          resource: 'https://gone.example.com',
+          scopes: ['gone'],
+          access_token: { format: 'opaque', ttl: '30m', introspected_by: ['backend'] },
+        },
+        {
+          resource: 'https://fixed.example.com',
+          scopes: ['fixed'],
+          access_token: { format: 'opaque', ttl: '30m', introspected_by: ['backend'] },
+        },
       ],
       clients: [
         ...clients.filter(({ client_id }) => client_id === 'backend'),
@@ -88,14 +96,8 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     return { answer, tokens: await exchange(world, clientId, redirectUri, answer.location) }
   }
   const forLegacy = { scope: 'openid offline_access orders:read', resource: legacy }
-  const introspect = async (value: string | undefined) => {
-    const response = await fetch(`${world.issuer}/token/introspection`, {
-      method: 'POST',
-      headers: backendAuth,
-      body: new URLSearchParams({ token: value ?? '' }),
-    })
-    return (await response.json()) as Record<string, unknown>
-  }
+  const introspect = (value: string | undefined, asker: Parameters<typeof introspectAs>[2] = backendAuth) =>
+    introspectAs(world, value, asker)
   const userinfo = async (value: string | undefined) =>
     (await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${value}` } })).status
   const signedOn = async (clientId: string) => {
@@ -133,11 +135,11 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       for (const [n, at] of [20, 40, 60, 80, 100].entries()) {
         walkTo(at * minute * 1000)
         if (n % 2 === 0) expect(await userinfo(tokens['access_token'])).toBe(200)
-        else expect(await introspect(tokens['access_token'])).toMatchObject({ active: true })
+        else expect(await introspect(tokens['access_token'], 'sliding')).toMatchObject({ active: true })
       }
       walkTo(131 * minute * 1000)
       expect(await userinfo(tokens['access_token'])).toBe(401)
-      expect(await introspect(tokens['access_token'])).toEqual({ active: false })
+      expect(await introspect(tokens['access_token'], 'sliding')).toEqual({ active: false })
     })
 
     test('of a late refresh promises nothing past the end of its family', async () => {
@@ -152,11 +154,11 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       expect(Number(current['expires_in']) / hour).toBeCloseTo(4, 1)
       for (const at of [46, 47.9]) {
         walkTo(at * hour * 1000)
-        const { exp } = await introspect(current['access_token'])
+        const { exp } = await introspect(current['access_token'], 'brief')
         expect((Number(exp) - login) / hour).toBeCloseTo(48, 1)
       }
       walkTo(48.1 * hour * 1000)
-      expect(await introspect(current['access_token'])).toEqual({ active: false })
+      expect(await introspect(current['access_token'], 'brief')).toEqual({ active: false })
     })
 
     test('of a refresh slides up to the end of its family, though its grant and its session live on', async () => {
@@ -168,7 +170,7 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       const promised: number[] = []
       for (const at of [25, 35, 45, 47]) {
         walkTo(at * hour * 1000)
-        promised.push(Math.round((Number((await introspect(access_token))['exp']) - login) / hour))
+        promised.push(Math.round((Number((await introspect(access_token, 'shorter'))['exp']) - login) / hour))
       }
       expect(promised).toEqual([37, 47, 48, 48])
     })
@@ -227,7 +229,7 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     test('is still one after 20 introspections at once, and revoked it stays', async () => {
       const { tokens } = await loggedIn('sliding')
       walkTo(20 * minute * 1000)
-      const answers = await Promise.all(Array.from({ length: 20 }, () => introspect(tokens['access_token'])))
+      const answers = await Promise.all(Array.from({ length: 20 }, () => introspect(tokens['access_token'], 'sliding')))
       for (const { active, exp } of answers) {
         expect(active).toBe(true)
         expect(Math.abs(Number(exp) - now() - 30 * minute)).toBeLessThanOrEqual(2)
@@ -237,8 +239,8 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
         body: new URLSearchParams({ client_id: 'sliding', token: tokens['access_token'] ?? '' }),
       })
       walkTo(40 * minute * 1000)
-      await Promise.all([revoke, ...Array.from({ length: 10 }, () => introspect(tokens['access_token']))])
-      expect(await introspect(tokens['access_token'])).toEqual({ active: false })
+      await Promise.all([revoke, ...Array.from({ length: 10 }, () => introspect(tokens['access_token'], 'sliding'))])
+      expect(await introspect(tokens['access_token'], 'sliding')).toEqual({ active: false })
     })
   })
 

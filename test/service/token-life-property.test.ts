@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { backendAuth, clients, redirectUri } from '../support/clients.ts'
-import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import { redirectUri } from '../support/clients.ts'
+import { exchange, introspect, loginBySms, startLogin, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -152,14 +152,8 @@ class Person {
 
   async introspectApp(): Promise<void> {
     if (!this.#app) return
-    const body = new URLSearchParams({ token: this.#app.token })
-    const answer = await fetch(`http://localhost:${this.#world.port}/token/introspection`, {
-      method: 'POST',
-      headers: backendAuth,
-      body,
-    })
-    const { active, exp } = (await answer.json()) as { active: boolean; exp?: number }
-    this.#expect('introspection', active, isAlive(this.#app.life))
+    const { active, exp } = await introspect({ issuer: `http://localhost:${this.#world.port}` }, this.#app.token, 'app')
+    this.#expect('introspection', active === true, isAlive(this.#app.life))
     if (!active) {
       this.#app = undefined
       return
@@ -238,7 +232,6 @@ describe.each([
     worlds = [world]
     await world.register({
       clients: [
-        ...clients.filter(({ client_id }) => client_id === 'backend'),
         { ...ours, client_id: 'web', redirect_uris: [redirectUri], scope: 'openid' },
         { ...ours, client_id: 'app', application_type: 'native', redirect_uris: [nativeUri] },
       ],

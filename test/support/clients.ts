@@ -5,7 +5,11 @@ export const backendSecret = 'backend-secret-of-at-least-32-characters'
 
 export const resources = [
   { resource: api, scopes: ['orders:read', 'orders:write'] },
-  { resource: 'https://opaque.example.com', scopes: ['orders:read'], access_token: { format: 'opaque', ttl: '10m' } },
+  {
+    resource: 'https://opaque.example.com',
+    scopes: ['orders:read'],
+    access_token: { format: 'opaque', ttl: '10m', introspected_by: ['backend'] },
+  },
 ]
 
 const ours = { first_party: true, token_endpoint_auth_method: 'none', redirect_uris: [redirectUri] }

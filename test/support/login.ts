@@ -95,3 +95,18 @@ export async function token(
   })
   return { status: response.status, body: (await response.json()) as Record<string, string> }
 }
+
+/** What the introspection endpoint says of a token to its API, or to the public client it was issued to. */
+export async function introspect(
+  world: Pick<World, 'issuer'>,
+  value: string | undefined,
+  asker: string | Readonly<Record<string, string>>,
+): Promise<Record<string, unknown>> {
+  const isPublic = typeof asker === 'string'
+  const response = await fetch(`${world.issuer}/token/introspection`, {
+    method: 'POST',
+    headers: isPublic ? {} : asker,
+    body: new URLSearchParams({ token: value ?? '', ...(isPublic ? { client_id: asker } : {}) }),
+  })
+  return (await response.json()) as Record<string, unknown>
+}
