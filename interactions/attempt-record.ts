@@ -1,5 +1,5 @@
+import type { ProofMoment } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
-import type { Clock } from '../src/base/clock.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
@@ -7,18 +7,16 @@ import type { Ask, Proved } from './methods/method.ts'
 import type { Choice } from './outcome.ts'
 
 /** An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is. */
-export interface Pending {
+export interface Pending extends ProofMoment {
   /** The connection that vouched for it. */
   readonly method: string
   readonly identity: IdentityClaim
   readonly amr: readonly string[]
   readonly credential?: string
-  /** Milliseconds since the epoch. */
-  readonly provedAt: number
 }
 
 /** Somebody who has proved who they are. */
-export interface Arrived {
+export interface Arrived extends ProofMoment {
   readonly userId: UserId
   /** The method that brought them, and what its identity is filed under. */
   readonly method: string
@@ -26,18 +24,12 @@ export interface Arrived {
   readonly amr: readonly string[]
   readonly isNew: boolean
   readonly endedSessions: boolean
-  /** Milliseconds since the epoch. */
-  readonly provedAt: number
-}
-
-/** A proof of this request, or of one before it. */
-export type Waited = Proved & {
-  /** Milliseconds since the epoch; absent: of this request. */ readonly provedAt?: number
 }
 
 /** What a method proved, to be kept until its owner says whose it is. */
-export function pendingOf(method: string, { identity, amr, credential }: Proved, provedAt: number): Pending {
-  return { method, identity, amr, provedAt, ...(credential === undefined ? {} : { credential }) }
+export function pendingOf(method: string, proved: Proved): Pending {
+  const { identity, amr, credential, provedAt, begunAt } = proved
+  return { method, identity, amr, provedAt, begunAt, ...(credential === undefined ? {} : { credential }) }
 }
 
 /** What we keep of an attempt between two requests. */
@@ -50,19 +42,13 @@ export interface AttemptRecord {
   /** Somebody who is in but for a phone number. */
   readonly holder?: Arrived | undefined
   /** A phone number that is another account's, with its proof when there was a fresh one. */
-  readonly contested?: { readonly phone: string; readonly proof?: Waited } | undefined
+  readonly contested?: { readonly phone: string; readonly proof?: Proved } | undefined
   /** What may be answered next. */
   readonly choices?: readonly Choice[] | undefined
 }
 
 export const nothingYet: AttemptRecord = { agreed: [], method: undefined, asks: {}, states: {} }
 const attemptSeconds = 3600
-const provedMs = 600_000
-
-/** Whether a proof that waits still counts: for ten minutes. */
-export function isFresh({ provedAt }: { readonly provedAt: number }, clock: Clock): boolean {
-  return clock() - provedAt <= provedMs
-}
 
 interface Dependencies extends Pick<Sealing, 'seal' | 'open'> {
   readonly store: EphemeralStore

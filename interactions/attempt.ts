@@ -1,6 +1,7 @@
-import { type IdentityClaim, isEndedSince } from '../src/accounts/user.ts'
+import { isFresh, stands } from '../src/accounts/proof.ts'
+import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
-import { type AttemptRecord, isFresh, type Pending, type Waited } from './attempt-record.ts'
+import type { AttemptRecord, Pending } from './attempt-record.ts'
 import { UpstreamAnswer } from './methods/connector.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/registry.ts'
@@ -111,7 +112,7 @@ export class LoginAttempts {
     pending: Pending,
     record: AttemptRecord,
   ): Promise<Outcome> {
-    const step: Waited = { kind: 'proved', registration: 'allowed', ...pending }
+    const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
     const { pending: _, ...rest } = record
     return this.#settlement.settle({ ...request, method: pending.method, input: {} }, step, rest)
   }
@@ -121,9 +122,10 @@ export class LoginAttempts {
     record: AttemptRecord,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
     const { attemptId, method: id, ip, visit, input } = request
-    const method = this.#deps.methods.get(id)
+    const { methods, options } = this.#deps
+    const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
-    const step = await method.step({ attemptId, ip, visit, input, state: record.states[id] })
+    const step = await method.step({ attemptId, ip, visit, input, nowMs: options.clock(), state: record.states[id] })
     if (step.kind === 'proved') return step
     await this.#deps.records.save(attemptId, {
       ...record,
@@ -156,11 +158,11 @@ export class LoginAttempts {
     const account = await directory.find(holder.userId)
     if (account?.user.status !== 'active') throw new AppError('user.locked')
     const { provider, provedAt, amr, userId } = holder
-    const stands =
-      !isEndedSince(account, provedAt) &&
+    const isStanding =
+      stands(account, holder) &&
       account.identities.some((each) => each.provider === provider) &&
       (!amr.includes('pwd') || (await passwords.isSame(userId, provedAt)))
-    if (stands) return holder
+    if (isStanding) return holder
     await records.save(attemptId, { ...record, holder: undefined, contested: undefined, choices: undefined })
     throw new AppError('attempt.expired')
   }

@@ -1,19 +1,13 @@
 import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
-import { type Account, type IdentityClaim, isEndedSince } from '../src/accounts/user.ts'
+import { isFresh, type ProofMoment, stands } from '../src/accounts/proof.ts'
+import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Audit, AuditEventName } from '../src/ops/audit.ts'
-import {
-  type Arrived,
-  type AttemptRecord,
-  type AttemptRecords,
-  isFresh,
-  pendingOf,
-  type Waited,
-} from './attempt-record.ts'
+import { type Arrived, type AttemptRecord, type AttemptRecords, pendingOf } from './attempt-record.ts'
 import { hasPhone, isSameIdentity, keepCredential, keepPassword } from './kept.ts'
 import type { Proved } from './methods/method.ts'
 import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
@@ -55,16 +49,18 @@ export class Settlement {
    * Lets the person in whose identity this is, or says what has to be settled first. Nothing is changed then. Throws
    * `attempt.expired` when everything of theirs was ended since it was proved.
    */
-  async settle(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Outcome> {
+  async settle(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Outcome> {
     const { holder } = record
-    if (holder && isFresh(holder, this.#deps.options.clock))
-      return this.#addToHolder(request, step, { ...record, holder })
+    const { clock } = this.#deps.options
+    // SECURITY: of every proof, also one a method has kept while it asked for more.
+    if (!isFresh(step, clock)) throw new AppError('attempt.expired')
+    if (holder && isFresh(holder, clock)) return this.#addToHolder(request, step, { ...record, holder })
     const found = await this.#find(request, step, record)
     if ('kind' in found) return found
     const { account, isNew } = found
     const userId = account.user.id
     if (account.user.status !== 'active') throw new AppError('user.locked')
-    if (step.provedAt !== undefined && isEndedSince(account, step.provedAt)) throw new AppError('attempt.expired')
+    if (!stands(account, step)) throw new AppError('attempt.expired')
     const amr = [...step.amr, ...(await this.#bindPending(request, userId, record))]
     const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step, request)
     if (kept) await this.#note(kept, request, userId, step)
@@ -72,8 +68,9 @@ export class Settlement {
     await keepCredential(this.#deps, account, step)
     if (isNew) await this.#note('user.registered', request, userId, step, { agreements: record.agreed })
     const { provider } = step.identity
-    const provedAt = this.#provedAt(step)
-    const arrived = { userId, amr, isNew, endedSessions, method: request.method, provider, provedAt }
+    // What was ended on the way was ended by whoever is let in here, with a password that is new.
+    const moment = endedSessions ? { provedAt: clock(), begunAt: clock() } : momentOf(step)
+    const arrived = { userId, amr, isNew, endedSessions, method: request.method, provider, ...moment }
     if (request.requiresPhone && !hasPhone(account)) return this.#askPhone(request, record, { holder: arrived })
     return this.finish(request, arrived, record)
   }
@@ -89,7 +86,7 @@ export class Settlement {
   }
 
   /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
-  async #find(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Found | Asked> {
+  async #find(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
     for (let tried = 0; ; tried++) {
       try {
         return step.registration === 'required'
@@ -103,7 +100,7 @@ export class Settlement {
     }
   }
 
-  async #resolve(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Found | Asked> {
+  async #resolve(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
     const { directory } = this.#deps
     const { identity, also } = step
     const found = await directory.resolve(identity, { ip: request.ip })
@@ -140,7 +137,7 @@ export class Settlement {
   /** Somebody known brought a phone number along: it becomes theirs, unless it is somebody else's. */
   async #bindPhone(
     request: AdvanceRequest,
-    { account, step, also }: { account: Account; step: Waited; also: IdentityClaim },
+    { account, step, also }: { account: Account; step: Proved; also: IdentityClaim },
     record: AttemptRecord,
   ): Promise<Found | Asked> {
     const { directory } = this.#deps
@@ -154,9 +151,8 @@ export class Settlement {
       if (error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(also)
       const { provider } = step.identity
-      const provedAt = this.#provedAt(step)
       const common = { isNew: false, endedSessions: false, method: request.method }
-      const holder = { userId, amr: step.amr, provider, provedAt, ...common }
+      const holder = { userId, amr: step.amr, provider, ...momentOf(step), ...common }
       const choices = [
         'login_existing',
         'use_other_phone',
@@ -178,7 +174,7 @@ export class Settlement {
    */
   async #bindToPhoneOwner(
     request: AdvanceRequest,
-    { step, owner }: { step: Waited; owner: UserId | undefined },
+    { step, owner }: { step: Proved; owner: UserId | undefined },
     record: AttemptRecord,
   ): Promise<Found | Asked> {
     const { directory } = this.#deps
@@ -193,7 +189,7 @@ export class Settlement {
       account.identities.some(({ provider }) => provider === step.identity.provider)
     ) {
       const phone = step.also?.subjects[0] ?? ''
-      const kept = { ...record, pending: pendingOf(request.method, step, this.#provedAt(step)), contested: { phone } }
+      const kept = { ...record, pending: pendingOf(request.method, step), contested: { phone } }
       return this.#conflict(request, kept, { step, users: [owner], choices: ['login_existing', 'use_other_phone'] })
     }
     await directory.bind(owner, step.identity, { ip: request.ip })
@@ -204,7 +200,7 @@ export class Settlement {
   /** The phone number somebody who is known had to add. */
   async #addToHolder(
     request: AdvanceRequest,
-    step: Waited,
+    step: Proved,
     record: AttemptRecord & { readonly holder: Arrived },
   ): Promise<Outcome> {
     const { directory } = this.#deps
@@ -215,7 +211,7 @@ export class Settlement {
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(step.identity)
-      const contested = { phone: step.identity.subjects[0], proof: { ...step, provedAt: this.#provedAt(step) } }
+      const contested = { phone: step.identity.subjects[0], proof: step }
       const choices = ['login_existing', 'use_other_phone'] as const
       return this.#conflict(request, { ...record, contested }, { step, users: [owner], choices })
     }
@@ -241,8 +237,8 @@ export class Settlement {
     return { kind: 'conflict', provider, users, choices }
   }
 
-  async #keepPending(request: AdvanceRequest, step: Waited, record: AttemptRecord): Promise<Asked> {
-    const pending = pendingOf(request.method, step, this.#provedAt(step))
+  async #keepPending(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Asked> {
+    const pending = pendingOf(request.method, step)
     if (request.requiresPhone) return this.#askPhone(request, record, { pending })
     const choices = ['new', 'existing'] as const
     await this.#deps.records.save(request.attemptId, { ...record, method: undefined, pending, choices })
@@ -258,10 +254,6 @@ export class Settlement {
     const kept = 'holder' in waiting ? { ...waiting, pending: undefined } : waiting
     await this.#deps.records.save(request.attemptId, { ...record, ...kept, method: undefined, choices: undefined })
     return { kind: 'bind_phone', reason: 'policy' }
-  }
-
-  #provedAt({ provedAt }: Waited): number {
-    return provedAt ?? this.#deps.options.clock()
   }
 
   /**
@@ -294,4 +286,8 @@ export class Settlement {
     const identityProvider = identity.provider
     await this.#deps.audit.record({ event, userId, identityProvider, ...aboutOf(request), detail })
   }
+}
+
+function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
+  return { provedAt, begunAt }
 }

@@ -1,3 +1,4 @@
+import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
 import {
   type AppMethod,
@@ -43,7 +44,8 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
       id,
       entry: 'login',
       fields: begins[id],
-      async step({ attemptId, input }) {
+      async step(request) {
+        const { attemptId, input } = request
         const { connector, redeem } = chosen(offers, input['connection'])
         await mark(input, attemptId)
         const { identity, phone, isPhoneDated, credential } = await redeem(input)
@@ -51,6 +53,7 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
           kind: 'proved',
           identity,
           amr: [connector.provider],
+          ...provedInOneStep(request),
           registration: registrationFor(phone),
           ...(phone === undefined ? {} : { also: { provider: 'phone', subjects: [phone], profile: {} } }),
           ...(isPhoneDated ? { isAlsoDated: true } : {}),

@@ -1,3 +1,4 @@
+import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Step, StepRequest } from './method.ts'
 import { type Delivery, maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget } from './otp.ts'
@@ -6,6 +7,8 @@ import { type Delivery, maskTarget, type OtpCodes, type OtpPurpose, type OtpTarg
 export interface CodeState {
   readonly target: OtpTarget
   readonly resendAt: number
+  /** When the last code was sent, in milliseconds since the epoch. */
+  readonly sentAt: number
 }
 
 interface CodeStep<State extends CodeState> {
@@ -18,10 +21,10 @@ interface CodeStep<State extends CodeState> {
 
 /** Sends the first code and asks for it. */
 export async function sendCode<State extends CodeState>(
-  step: Omit<CodeStep<State>, 'state'> & { readonly state: Omit<State, 'resendAt'> & { target: OtpTarget } },
+  step: Omit<CodeStep<State>, 'state'> & { readonly state: Omit<State, 'resendAt' | 'sentAt'> & { target: OtpTarget } },
 ): Promise<Step<State>> {
   const { codes, request, purpose, delivery = 'awaited' } = step
-  const { attemptId, ip, visit } = request
+  const { attemptId, ip, visit, nowMs } = request
   const resendAt = await codes.issue({
     attemptId,
     ip,
@@ -30,7 +33,7 @@ export async function sendCode<State extends CodeState>(
     target: step.state.target,
     delivery,
   })
-  return askCode({ ...step.state, resendAt } as State, purpose)
+  return askCode({ ...step.state, resendAt, sentAt: nowMs } as State, purpose)
 }
 
 /** Takes what came back: another code is sent, or the code is checked and `undefined` says that it was right. */
@@ -50,6 +53,11 @@ function askCode<State extends CodeState>(state: State, purpose: OtpPurpose): St
     fields: ['otp', 'resend'],
     state,
   }
+}
+
+/** When a code proved a number or an address that came back right in this step. */
+export function provedByCode({ nowMs }: Pick<StepRequest<unknown>, 'nowMs'>, { sentAt }: CodeState): ProofMoment {
+  return { provedAt: nowMs, begunAt: sentAt }
 }
 
 /** How a person proved that a number or an address is theirs. */

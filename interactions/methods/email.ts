@@ -1,6 +1,6 @@
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import { AppError } from '../../src/base/errors.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, sendCode } from './code-step.ts'
+import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 
@@ -19,7 +19,13 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
       if (!state) return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier'], state: undefined as never }
       const next = await checkCode({ codes, request, state, purpose: 'bind' })
       if (next) return next
-      return { kind: 'proved', identity: identityOf(state.target), amr: otpAmr(state.target), registration: 'never' }
+      return {
+        kind: 'proved',
+        identity: identityOf(state.target),
+        amr: otpAmr(state.target),
+        ...provedByCode(request, state),
+        registration: 'never',
+      }
     },
   }
 }

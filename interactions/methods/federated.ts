@@ -16,6 +16,12 @@ interface Dependencies {
   readonly registration: 'ask' | 'auto' | 'closed'
 }
 
+/** What is kept while somebody is at an upstream. */
+interface Left extends Authorization {
+  /** Milliseconds since the epoch. */
+  readonly leftAt: number
+}
+
 const registrationOf = { ask: 'ask', auto: 'allowed', closed: 'never' } as const
 const alphanumeric = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const stateLength = 32
@@ -29,23 +35,25 @@ function newState(): string {
  * Any connector as a login method: leave for the upstream, come back, be identified. SECURITY: state, nonce and verifier are made
  * here for every start, and what comes back must carry the state of this very attempt.
  */
-export function federated({ connector, callbacks, issuer, registration }: Dependencies): LoginMethod<Authorization> {
+export function federated({ connector, callbacks, issuer, registration }: Dependencies): LoginMethod<Left> {
   return {
     id: connector.id,
     entry: 'login',
     connection: connector,
-    async step({ attemptId, input, state: authorization, visit }) {
+    async step({ attemptId, input, state: left, visit, nowMs }) {
       if (input['state'] === undefined) {
         const started = await start(attemptId, visit)
         const to = await connector.authorizationUrl(started, visit)
-        return { kind: 'redirect', to, state: started }
+        return { kind: 'redirect', to, state: { ...started, leftAt: nowMs } }
       }
-      if (!authorization || !isSameSecret(input['state'], authorization.state)) throw new AppError('attempt.expired')
-      const { identity, credential } = await connector.identify(input, authorization)
+      if (!left || !isSameSecret(input['state'], left.state)) throw new AppError('attempt.expired')
+      const { identity, credential } = await connector.identify(input, left)
       return {
         kind: 'proved',
         identity,
         amr: [connector.provider],
+        provedAt: nowMs,
+        begunAt: left.leftAt,
         registration: registrationOf[registration],
         ...(credential === undefined ? {} : { credential }),
       }

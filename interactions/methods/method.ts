@@ -1,3 +1,4 @@
+import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Connector, Visit } from './connector.ts'
 
@@ -8,6 +9,8 @@ export interface StepRequest<State> {
   readonly ip: string
   readonly visit: Visit
   readonly input: Input
+  /** When this step began, in milliseconds since the epoch. */
+  readonly nowMs: number
   /** What the method answered last time; kept on our side. */
   readonly state: State | undefined
 }
@@ -30,7 +33,7 @@ export type Registration = 'allowed' | 'required' | 'ask' | 'never'
 export type Step<State> =
   | { readonly kind: 'ask'; readonly ask: Ask; readonly fields: readonly string[]; readonly state: State }
   | { readonly kind: 'redirect'; readonly to: URL; readonly state: State }
-  | {
+  | ({
       readonly kind: 'proved'
       readonly identity: IdentityClaim
       readonly amr: readonly string[]
@@ -43,7 +46,7 @@ export type Step<State> =
       readonly password?: { readonly hash: string; readonly replace: boolean }
       /** A credential of the upstream, to be kept sealed beside the identity. */
       readonly credential?: string
-    }
+    } & ProofMoment)
 
 export type Proved = Extract<Step<unknown>, { kind: 'proved' }>
 

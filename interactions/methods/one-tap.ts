@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { provedInOneStep } from '../../src/accounts/proof.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
@@ -49,7 +50,8 @@ export function oneTapMethod({ vendors, spent, registration }: Dependencies): Lo
     id: 'one_tap',
     entry: 'login',
     fields: ['vendor', 'carrier_token'],
-    async step({ input }) {
+    async step(request) {
+      const { input } = request
       const name = required(input, 'vendor')
       const vendor = vendors.find((each) => each.vendor === name)
       if (!vendor) throw new AppError('attempt.method_unknown')
@@ -62,6 +64,7 @@ export function oneTapMethod({ vendors, spent, registration }: Dependencies): Lo
         kind: 'proved',
         identity: { provider: 'phone', subjects: [phone], profile: {} },
         amr: ['one_tap'],
+        ...provedInOneStep(request),
         registration: registration === 'auto' ? 'allowed' : 'never',
       }
     },

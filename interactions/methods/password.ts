@@ -1,5 +1,6 @@
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { LoginMethod } from './method.ts'
 
@@ -9,7 +10,8 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
     id: 'password',
     entry: 'login',
     fields: ['identifier', 'password'],
-    async step({ input, ip }) {
+    async step(request) {
+      const { input, ip } = request
       const { identifier: typed, password } = input
       if (typed === undefined && password === undefined) {
         return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier', 'password'], state: undefined }
@@ -22,6 +24,7 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
         kind: 'proved',
         identity: { provider: identifier.provider, subjects: [identifier.subject], profile: {} },
         amr: ['pwd'],
+        ...provedInOneStep(request),
         registration: 'never',
       }
     },

@@ -1,10 +1,11 @@
 import { type ParsedIdentifier, parseNewIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { networkOf } from '../../src/base/network.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Limits } from '../../src/ops/limits.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, sendCode } from './code-step.ts'
+import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
 import type { LoginMethod, Step, StepRequest } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
@@ -42,6 +43,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
         kind: 'proved',
         identity: { provider: 'username', subjects: [identifier.subject], profile: {} },
         amr: ['pwd'],
+        ...provedInOneStep(request),
         registration: 'required',
         password: { hash: passwordHash, replace: false },
       }
@@ -75,6 +77,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
         kind: 'proved',
         identity: identityOf(state.target),
         amr: otpAmr(state.target),
+        ...provedByCode(request, state),
         registration: 'allowed',
         ...(state.passwordHash === undefined ? {} : { password: { hash: state.passwordHash, replace: false } }),
       }

@@ -1,16 +1,18 @@
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import type { ProofMoment } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, sendCode } from './code-step.ts'
+import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
 import type { LoginMethod, Step } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
 interface ResetState extends CodeState {
   /** Whether the number or address belongs to somebody; the visitor never learns it before proving that it is theirs. */
   readonly isKnown: boolean
-  readonly isProved: boolean
+  /** When the code came back right; absent before. */
+  readonly proved?: ProofMoment
 }
 
 interface Dependencies {
@@ -34,13 +36,13 @@ export function resetMethod({ codes, passwords, directory }: Dependencies): Logi
         const identity = identityOf(target)
         const known = await directory.findByIdentifier({ provider: identity.provider, subject: target.to })
         const isKnown = known?.status === 'active'
-        const next = { target, isKnown, isProved: false }
+        const next = { target, isKnown }
         return sendCode({ codes, request, purpose: 'reset', delivery: deliveryTo(isKnown), state: next })
       }
       if (!state) return { kind: 'ask', ask: { view: 'reset' }, fields: ['identifier'], state: undefined as never }
-      if (!state.isProved) {
+      if (!state.proved) {
         const next = await checkCode({ codes, request, state, purpose: 'reset', delivery: deliveryTo(state.isKnown) })
-        return next ?? askPassword({ ...state, isProved: true })
+        return next ?? askPassword({ ...state, proved: provedByCode(request, state) })
       }
       if (input['new_password'] === undefined) return askPassword(state)
       const identity = identityOf(state.target)
@@ -48,6 +50,7 @@ export function resetMethod({ codes, passwords, directory }: Dependencies): Logi
         kind: 'proved',
         identity,
         amr: otpAmr(state.target),
+        ...state.proved,
         registration: 'never',
         password: { hash: await passwords.prepare(input['new_password'], [state.target.to]), replace: true },
       }

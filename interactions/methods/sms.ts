@@ -1,5 +1,5 @@
 import { parsePhone } from '../../src/base/phone.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, sendCode } from './code-step.ts'
+import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 
@@ -30,6 +30,7 @@ export function smsMethod({ codes, registration, purpose }: Dependencies): Login
         kind: 'proved',
         identity: identityOf(state.target),
         amr: otpAmr(state.target),
+        ...provedByCode(request, state),
         registration: registration === 'auto' ? 'allowed' : 'never',
       }
     },

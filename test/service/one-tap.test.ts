@@ -77,6 +77,8 @@ describe.each(['sample', 'hardened'] as const)('univerify, the function written 
       kind: 'proved',
       identity: { provider: 'phone', subjects: [`+86${phone}`], profile: {} },
       amr: ['one_tap'],
+      provedAt: expect.any(Number),
+      begunAt: expect.any(Number),
       registration: 'allowed',
     })
     expect(vendor.requests).toHaveLength(1)

@@ -62,7 +62,7 @@ export async function login(
   attemptId = randomBytes(8).toString('hex'),
 ): Promise<Proved> {
   const visit = { userAgent: 'app', locale: 'zh-CN' } as const
-  const step = await method?.step({ attemptId, ip: '192.0.2.1', visit, input, state: undefined })
+  const step = await method?.step({ attemptId, ip: '192.0.2.1', visit, input, nowMs: clock(), state: undefined })
   if (step?.kind !== 'proved') throw new Error(`nothing was proved: ${step?.kind}`)
   return step
 }
