@@ -1,10 +1,13 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 
-/** Starts a Chromium that does nothing of its own accord. */
+/** Starts a Chromium that does nothing of its own accord; TEST_HEADED=1 opens its window and slows it down for somebody who looks on. */
 export function launchChromium(executablePath: string): Promise<Browser> {
+  const isHeaded = process.env['TEST_HEADED'] === '1'
   return chromium.launch({
     executablePath,
+    headless: !isHeaded,
+    slowMo: isHeaded ? 250 : 0,
     args: [
       '--no-sandbox',
       '--disable-gpu',
