@@ -9,7 +9,7 @@ import { locales } from '../src/base/i18n.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const productFolders = ['src', 'interactions', 'views', 'migrations']
-const outerFolders = ['sandbox', 'bench', 'test']
+const outerFolders = ['sandbox', 'bench', 'scripts', 'test']
 
 /** From left to right; a file imports from its own folder or from rows further left. */
 const rows: readonly (readonly string[])[] = [

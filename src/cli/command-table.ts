@@ -8,7 +8,7 @@ const dryRun: Option = { type: 'boolean', summary: 'Show what would change, and 
 const dryRunExits = { 3: 'with --dry-run: there is something to change' }
 const user = '<user>'
 
-/** Every command of `menshen`; help, `docs/cli.md` and the dispatcher read this table. */
+/** Every command of `menshen`; help, the dispatcher and the generator of `docs/cli.md` read this table. */
 export const commands: readonly Command[] = [
   {
     name: 'serve',
@@ -241,14 +241,5 @@ export const commands: readonly Command[] = [
     options: {},
     module: './doctor.ts',
     action: 'doctor',
-  },
-  {
-    name: 'docs',
-    summary: 'Write the reference pages in docs/ from the code they describe.',
-    usage: '',
-    args: none,
-    options: { check: { type: 'boolean', summary: 'Write nothing; 1 when a page is stale.' } },
-    module: './docs.ts',
-    action: 'docs',
   },
 ]

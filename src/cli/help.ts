@@ -31,37 +31,8 @@ export function commandHelp(command: Command): string {
   ].join('\n')
 }
 
-/** The reference of all commands, as Markdown. */
-export function cliMarkdown(commands: readonly Command[]): string {
-  const sections = commands.flatMap((command) => [
-    '',
-    `## ${command.name}`,
-    '',
-    command.summary,
-    '',
-    '```',
-    `menshen ${`${command.name} ${command.usage}`.trim()} [options]`,
-    '```',
-    '',
-    '| option | meaning |',
-    '| --- | --- |',
-    ...optionRows(command).map(([name, summary]) => `| \`${name}\` | ${summary} |`),
-    '',
-    `Exit status: ${exitRows(command)
-      .map(([status, meaning]) => `${status} ${meaning}`)
-      .join('; ')}.`,
-  ])
-  const head = [
-    '# Commands',
-    '',
-    'Written by `menshen docs` from the table in `src/cli/command-table.ts`; do not edit.',
-    '',
-    'Results go to standard output, everything else to standard error.',
-  ]
-  return `${[...head, ...sections].join('\n')}\n`
-}
-
-function optionRows({ options }: Command): [string, string][] {
+/** The options of a command with the common ones: how each is written, and what it does. */
+export function optionRows({ options }: Command): [string, string][] {
   return Object.entries({ ...options, ...commonOptions }).map(([name, option]) => [
     optionText(name, option),
     option.summary,
@@ -72,6 +43,7 @@ function optionText(name: string, { type, value }: Option): string {
   return type === 'boolean' ? `--${name}` : `--${name} ${value ?? 'VALUE'}`
 }
 
-function exitRows({ exits }: Command): [string, string][] {
+/** What each exit status of a command means. */
+export function exitRows({ exits }: Command): [string, string][] {
   return Object.entries({ ...exitStatuses, ...exits })
 }

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
+import { configurationMarkdown } from '../../scripts/docs/configuration.ts'
 import { ConfigError, type LoadedConfig, loadConfig } from '../../src/config.ts'
 import { jsonSchema } from '../../src/config-settings.ts'
-import { configurationMarkdown, exampleConfig, printConfig } from '../../src/config-text.ts'
+import { exampleConfig, printConfig } from '../../src/config-text.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'menshen-config-'))
 afterAll(() => rmSync(root, { recursive: true }))

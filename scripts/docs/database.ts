@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs'
+import { markdownTable } from './markdown.ts'
+
+/** What the migrations make of an empty database; a test compares it with a real one on every run. */
+const snapshot = new URL('../../test/migrations.schema.txt', import.meta.url)
+
+/** What a row of each table is, and when it goes. */
+const tables: Readonly<Record<string, string>> = {
+  users: 'A person. The id is the `sub` of every token. No password and no login identifier.',
+  identities: 'A way in of a user, filed under its provider; `upstream_credential` is sealed.',
+  identity_subjects: 'What an identity is found by: a number, an address, an openid. Unique within its provider.',
+  passwords: 'The hash of the one password of a user.',
+  clients: 'A registered client as its seed says; `secret` is sealed.',
+  resources: 'An API and what its access tokens look like.',
+  keys: 'A key that signs tokens or cookies, sealed, with the state it is in.',
+  catalog_versions: 'A counter that goes up when clients or keys change; running servers compare it.',
+  oidc_records:
+    'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`.',
+  ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',
+  logout_notices: 'A back-channel logout that a client has not confirmed yet.',
+  audit_events: 'What happened, for as long as `ops.audit_retention` says. No number, no name, no token.',
+  schema_migrations: 'The migrations that have run, with their checksums.',
+}
+
+/** References that no constraint holds, because the rows are many and go by themselves. */
+const looseReferences: readonly (readonly [from: string, column: string, to: string])[] = [
+  ['oidc_records', 'user_id', 'users'],
+  ['audit_events', 'user_id', 'users'],
+  ['logout_notices', 'user_id', 'users'],
+  ['logout_notices', 'client_id', 'clients'],
+]
+
+interface Table {
+  readonly columns: string[]
+  readonly others: string[]
+  readonly references: string[]
+  primaryKey: string
+}
+
+/** The tables with their columns as a picture (Mermaid) and as a page. Throws for a table that nobody has described. */
+export function databaseMarkdown(): string {
+  const schema = read()
+  for (const name of [...schema.keys(), ...Object.keys(tables)]) {
+    if (!schema.has(name) || !(name in tables))
+      throw new Error(`scripts/docs/database.ts has to describe the table ${name}`)
+  }
+  const sections = Object.entries(tables).flatMap(([name, what]) => {
+    const { columns, others } = schema.get(name) as Table
+    const rows = columns.map((column) => {
+      const [, named = '', type = ''] = /^(\S+) (.*)$/.exec(column) ?? []
+      return [`\`${named}\``, type.replaceAll('|', '\\|')]
+    })
+    const notes = others.map((each) => `- ${each.replaceAll('|', '\\|')}`)
+    return ['', `## ${name}`, '', what, '', ...markdownTable(['column', 'type'], rows), '', ...notes]
+  })
+  return `${[...head, ...picture(schema), ...sections].join('\n')}\n`
+}
+
+const head = [
+  '# Database',
+  '',
+  'Written by `npm run docs` from `test/migrations.schema.txt`, which a test compares with a migrated database; do not edit.',
+  '',
+  'Migrations only add, and run forward. Lines without a constraint behind them are dotted.',
+  '',
+]
+
+function picture(schema: ReadonlyMap<string, Table>): string[] {
+  const boxes = [...schema].flatMap(([name, { columns, primaryKey }]) => {
+    const lines = columns.map((column) => {
+      const [, named = '', type = ''] = /^(\S+) (\w+)/.exec(column) ?? []
+      const isKey = primaryKey.split(', ').includes(named)
+      return `    ${type} ${named}${isKey ? ' PK' : ''}`
+    })
+    return [`  ${name} {`, ...lines, '  }']
+  })
+  const firm = [...schema].flatMap(([name, { references }]) =>
+    references.map((reference) => {
+      const [column, to] = reference.split(' ')
+      return `  ${to} ||--o{ ${name} : ${column}`
+    }),
+  )
+  const loose = looseReferences.map(([from, column, to]) => `  ${to} |o..o{ ${from} : ${column}`)
+  return ['```mermaid', 'erDiagram', ...boxes, ...firm, ...loose, '```']
+}
+
+function read(): Map<string, Table> {
+  const found = new Map<string, Table>()
+  for (const line of readFileSync(snapshot, 'utf8').split('\n')) {
+    const [, name, kind, rest = ''] = /^(\w+): (\w+) ?(.*)$/.exec(line) ?? []
+    if (name === undefined) continue
+    const table = found.get(name) ?? { columns: [], others: [], references: [], primaryKey: '' }
+    found.set(name, table)
+    if (kind === 'column') table.columns.push(rest)
+    else if (kind === 'table') table.others.push(...(rest === '' ? [] : [`stored ${rest}`]))
+    else table.others.push(`${kind} \`${rest}\``)
+    const reference = /FOREIGN KEY \((\w+)\) REFERENCES (\w+)/.exec(rest)
+    if (reference) table.references.push(`${reference[1]} ${reference[2]}`)
+    table.primaryKey ||= /PRIMARY KEY \(([^)]*)\)/.exec(rest)?.[1] ?? ''
+  }
+  return found
+}
