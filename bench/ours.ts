@@ -41,6 +41,7 @@ async function open({
   const env = {
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
+    MENSHEN_SERVER__TRUSTED_PROXIES: 'none',
     PORT: '0',
     ISSUER: issuer,
     DATABASE_URL: databaseUrl ?? '',

@@ -9,6 +9,7 @@ import { AppError } from './base/errors.ts'
 import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
+import { listenAddress } from './listening.ts'
 import { buildLogins, type StandIns } from './logins.ts'
 import { buildNative } from './native.ts'
 import { adapterFactory } from './oidc/adapter.ts'
@@ -26,7 +27,8 @@ import { health as buildHealth, type Health } from './ops/health.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from './ops/metrics.ts'
 import { buildPages } from './pages.ts'
 import { probes } from './probes.ts'
-import { requestContext, requestOrigin } from './request-context.ts'
+import { requestContext } from './request-context.ts'
+import { requestOrigin } from './request-origin.ts'
 import { httpListener } from './server.ts'
 import { assetBytes, metadataBytes } from './static-bytes.ts'
 import { migrationStatus } from './store/migrate.ts'
@@ -191,7 +193,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
   const listener = httpListener({
     handler: () => runtime.handler(),
-    clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies }),
+    clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies, log }),
   })
   let metricsListener: MetricsListener | undefined
   const timers = [
@@ -209,7 +211,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       if (config.ops.metrics !== 'off') {
         metricsListener = await startMetricsListener({ address: config.ops.metrics, registry: metrics.registry })
       }
-      const { port } = await listener.listen(config.server)
+      const { port } = await listener.listen({ port: config.server.port, host: await listenAddress(config) })
       return { port, metrics: metricsListener?.address }
     },
     async close() {

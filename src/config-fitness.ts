@@ -33,6 +33,12 @@ const rows: readonly Row[] = [
     refusedInProduction: true,
   },
   {
+    holds: ({ server }) => server.trusted_proxies === undefined,
+    line: 'nobody says whether a proxy stands in front: behind one, all visitors would share its address and its limits. List its addresses, or say none',
+    setting: 'server.trusted_proxies',
+    refusedInProduction: true,
+  },
+  {
     holds: ({ database }) => database.url === undefined,
     line: 'accounts live in the embedded PostgreSQL in the data folder, on this machine alone',
     setting: 'database.url',
@@ -87,6 +93,12 @@ export function contradictions(config: Config): Problem[] {
     found.push({
       path: 'issuer',
       message: 'is not this machine while the sandbox is on; set sandbox: false, or sandbox_exposed: true',
+    })
+  }
+  if (sandbox && !sandbox_exposed && !isLoopback(server.host)) {
+    found.push({
+      path: 'server.host',
+      message: 'lets others reach the sandbox, which shows every code; set 127.0.0.1, or sandbox_exposed: true',
     })
   }
   if (previous_secret_keys.length > 0 && secret_key === undefined) {

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
 import { connectionOptions } from '../interactions/methods/connections.ts'
 import { oneTapOptions } from '../interactions/methods/one-tap.ts'
@@ -7,6 +6,7 @@ import { identityLimitOptions } from './accounts/identity-limit.ts'
 import { passwordOptions } from './accounts/password-options.ts'
 import { duration, durationOrNone, slidingLimit } from './base/duration.ts'
 import { Secret } from './base/secret.ts'
+import { isMetricsAddress, isOrigin, trustedProxies } from './config-addresses.ts'
 import { mailOptions } from './mail/smtp.ts'
 import { keyOptions } from './oidc/key-life.ts'
 import { logLevels } from './ops/log.ts'
@@ -86,7 +86,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .boolean()
       .default(false)
       .describe(
-        'Allows a sandbox under an address that is not this machine. Whoever reaches it can log in as anybody.',
+        'Allows a sandbox that others can reach: an `issuer` or a `server.host` that is not this machine. Whoever reaches it can log in as anybody.',
       ),
     server: z
       .strictObject({
@@ -100,10 +100,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
           .union([z.int().min(1).max(256), z.literal('auto')])
           .default(1)
           .describe('Processes on this machine; `auto` for one a core.'),
-        trusted_proxies: z
-          .array(z.string().refine(isNetwork, 'expected an address or a network such as 10.0.0.0/8'))
-          .default([])
-          .describe('Only these may say who the visitor is (X-Forwarded-For and -Proto). Addresses or networks.'),
+        trusted_proxies: trustedProxies(sandbox),
         shutdown_seconds: z
           .int()
           .min(0)
@@ -271,21 +268,3 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
 }
 
 export type Config = z.output<ReturnType<typeof configSchema>>
-
-function isOrigin(text: string): boolean {
-  const parsed = URL.parse(text)
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) return false
-  return parsed.href === `${parsed.origin}/` && !/[?#]/.test(text)
-}
-
-function isNetwork(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/')
-  const version = isIP(address)
-  if (version === 0 || rest.length > 0) return false
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
-}
-
-function isMetricsAddress(text: string): boolean {
-  const match = /^(?:\[[0-9a-f:.]+\]|[\w.-]+):(\d{1,5})$/i.exec(text)
-  return text === 'off' || (match !== null && Number(match[1]) <= 65_535)
-}

@@ -113,6 +113,9 @@ type Issue = z.core.$ZodIssue
 
 function problemsOf(issue: Issue, sources: Sources): Problem[] {
   const path = pathText(issue.path)
+  // Of a list that may also be a word, the item that is wrong is named.
+  const inside = issue.code === 'invalid_union' ? issue.errors.find((branch) => branch.some(isInside)) : undefined
+  if (inside) return inside.flatMap((each) => problemsOf({ ...each, path: [...issue.path, ...each.path] }, sources))
   if (issue.code !== 'unrecognized_keys')
     return [{ path, message: messageOf(issue, sources.values), source: originOf(path, sources) }]
   const siblings = settingAt(path)?.keys ?? []
@@ -126,6 +129,10 @@ function problemsOf(issue: Issue, sources: Sources): Problem[] {
       source: originOf(here, sources),
     }
   })
+}
+
+function isInside({ path }: Issue): boolean {
+  return path.length > 0
 }
 
 function messageOf(issue: Issue, values: Tree): string {

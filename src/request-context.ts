@@ -1,6 +1,4 @@
 import { randomFillSync } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP } from 'node:net'
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Renderer } from '../interactions/browser/render.ts'
@@ -8,48 +6,6 @@ import type { RequestState } from '../interactions/request-state.ts'
 import { AppError, asAppError } from './base/errors.ts'
 import { type Log, logRequest } from './ops/log.ts'
 import { type Metrics, statusClass } from './ops/metrics.ts'
-
-interface AddressRules {
-  readonly issuer: string
-  readonly trustedProxies: readonly string[]
-}
-
-/**
- * Frees a request of what strangers may claim about it. SECURITY: host and scheme are always those of the issuer, so no header
- * can change an address we print or whether cookies are secure; `X-Forwarded-For` counts only as far as trusted proxies wrote it.
- */
-export function requestOrigin({ issuer, trustedProxies }: AddressRules): (request: IncomingMessage) => void {
-  const { host, protocol } = new URL(issuer)
-  const trusted = new BlockList()
-  for (const entry of trustedProxies) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (bits === undefined) trusted.addAddress(address, family)
-    else trusted.addSubnet(address, Number(bits), family)
-  }
-  const isTrusted = (address: string) => trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
-
-  return (request) => {
-    const { headers } = request
-    const forwarded = headers['x-forwarded-for']
-    const chain = typeof forwarded === 'string' ? forwarded.split(',').map((each) => plain(each.trim())) : []
-    let address = plain(request.socket.remoteAddress ?? '')
-    while (chain.length > 0 && isIP(address) !== 0 && isTrusted(address)) {
-      const claimed = chain.pop() ?? ''
-      if (isIP(claimed) === 0) break
-      address = claimed
-    }
-    headers.host = host
-    headers['x-forwarded-host'] = undefined
-    headers['x-forwarded-proto'] = protocol.slice(0, -1)
-    headers['x-forwarded-for'] = address
-  }
-}
-
-/** `1.2.3.4` for `::ffff:1.2.3.4`. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/, '')
-}
 
 interface Dependencies {
   readonly renderer: Renderer

@@ -31,6 +31,7 @@ async function operatorEnv(port: number): Promise<Record<string, string>> {
     MENSHEN_SECRET_KEY: 'operator-key-operator-key-operator-key-oper',
     MENSHEN_SMS__SENDERS: `[{ type: aliyun, access_key_id: id, access_key_secret: hush, sign_name: Menshen,
       templates: { login_code: SMS_1, register_code: SMS_2, reset_code: SMS_3, bind_code: SMS_4 } }]`,
+    MENSHEN_SERVER__TRUSTED_PROXIES: '[10.0.0.0/8]',
     MENSHEN_MAIL__URL: 'smtps://user:hush@mail.example.com',
     MENSHEN_MAIL__FROM: 'login@example.com',
     MENSHEN_AGREEMENTS: '[{ id: terms, version: "1", url: "https://example.com/terms" }]',
@@ -105,7 +106,8 @@ test('refuses to start without its settings, in one message that names them all'
   const { status, stdout, stderr } = await runToEnd(inImage(image.env))
   expect(status).toBe(1)
   expect(stdout).toBe('')
-  for (const setting of ['issuer', 'secret_key', 'database.url', 'sms.senders']) expect(stderr).toContain(`${setting}:`)
+  const settings = ['issuer', 'secret_key', 'database.url', 'sms.senders', 'server.trusted_proxies']
+  for (const setting of settings) expect(stderr).toContain(`${setting}:`)
   expect(stderr.match(/the configuration has/g)).toHaveLength(1)
   expect(stderr).not.toMatch(/\n\s+at /)
 })

@@ -7,6 +7,7 @@ import { configurationMarkdown } from '../../scripts/docs/configuration.ts'
 import { ConfigError, type LoadedConfig, loadConfig } from '../../src/config.ts'
 import { jsonSchema } from '../../src/config-settings.ts'
 import { exampleConfig, printConfig } from '../../src/config-text.ts'
+import { listenAddress } from '../../src/listening.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'menshen-config-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -39,6 +40,7 @@ const production = {
   ISSUER: 'https://id.example.com',
   DATABASE_URL: 'postgres://menshen:canary-db@db.example.com/menshen',
   MENSHEN_SECRET_KEY: secretKey,
+  MENSHEN_SERVER__TRUSTED_PROXIES: '[10.0.0.0/8]',
   MENSHEN_SMS__SENDERS: `[{ type: aliyun, access_key_id: id, access_key_secret: canary-aliyun, sign_name: 门神,
     templates: { login_code: SMS_1, register_code: SMS_1, reset_code: SMS_1, bind_code: SMS_1 } }]`,
 }
@@ -49,7 +51,7 @@ describe('sources', () => {
     expect(config).toMatchObject({
       issuer: 'http://localhost:3000',
       sandbox: true,
-      server: { port: 3000, host: '127.0.0.1', workers: 1, trusted_proxies: [], shutdown_seconds: 10 },
+      server: { port: 3000, host: '127.0.0.1', workers: 1, trusted_proxies: 'none', shutdown_seconds: 10 },
       database: { pool_size: 10 },
       ops: { metrics: '127.0.0.1:9464', audit_retention: 184 * 86_400 },
       brand: { name: '门神' },
@@ -106,6 +108,7 @@ describe('sources', () => {
     [{ MENSHEN_BRAND__NAME: 'a: b # c' }, 'brand.name', 'a: b # c'],
     [{ MENSHEN_LOGIN__METHODS: '[password]' }, 'login.methods', ['password']],
     [{ MENSHEN_SERVER__TRUSTED_PROXIES: '[10.0.0.0/8, "::1"]' }, 'server.trusted_proxies', ['10.0.0.0/8', '::1']],
+    [{ MENSHEN_SERVER__TRUSTED_PROXIES: 'none' }, 'server.trusted_proxies', 'none'],
     [{ MENSHEN_LIFETIMES__SESSION: '{ idle: 1h, max: none }' }, 'lifetimes.session', { idle: 3600, max: 'none' }],
     [{ MENSHEN_LIFETIMES__REFRESH__IDLE: '2d' }, 'lifetimes.refresh', { idle: 172_800, max: 15_552_000 }],
     [{ MENSHEN_PASSWORD__ARGON2__MEMORY_KIB: '32768' }, 'password.argon2.memory_kib', 32_768],
@@ -189,6 +192,10 @@ brand: 7
       '[10.0.0.0/33]',
       expect.stringContaining('server.trusted_proxies[0]: expected an address'),
     ],
+    ['MENSHEN_SERVER__TRUSTED_PROXIES', '[0.0.0.0/0]', expect.stringContaining('no wider')],
+    ['MENSHEN_SERVER__TRUSTED_PROXIES', '["::/0"]', expect.stringContaining('no wider')],
+    ['MENSHEN_SERVER__TRUSTED_PROXIES', '[]', expect.stringContaining('say none')],
+    ['MENSHEN_SERVER__TRUSTED_PROXIES', 'all', expect.stringContaining('expected none')],
     ['MENSHEN_LOGIN__METHODS', '[sms, sms]', 'login.methods: a method is named twice (env MENSHEN_LOGIN__METHODS)'],
     ['MENSHEN_LOGIN__METHODS', '[sms', expect.stringContaining('login.methods: is not YAML')],
     [
@@ -239,13 +246,52 @@ brand: 7
     expect(problems({ ISSUER: 'http://192.168.1.5:3000', MENSHEN_SANDBOX_EXPOSED: 'true' })).toEqual([])
     expect(problems({ ISSUER: 'http://127.0.0.1.evil.example' })).toHaveLength(1)
   })
+
+  test.each([
+    '0.0.0.0',
+    '::',
+    '[::]',
+    '0',
+    '*',
+    '192.168.1.5',
+    '::ffff:0.0.0.0',
+    'my-laptop',
+    '127.0.0.1.evil.example',
+  ])('so does a sandbox that listens at %s', (host) => {
+    expect(problems({ HOST: host })).toEqual([
+      'server.host: lets others reach the sandbox, which shows every code; set 127.0.0.1, or sandbox_exposed: true (env HOST)',
+    ])
+    expect(problems({ HOST: host, MENSHEN_SANDBOX_EXPOSED: 'true' })).toEqual([])
+    expect(problems({ HOST: host, MENSHEN_SANDBOX: 'false' })).toEqual([])
+  })
+
+  test.each(['prod', 'Production', 'PRODUCTION', 'production ', ''])('a NODE_ENV of %j does not open it', (name) => {
+    expect(problems({ NODE_ENV: name, HOST: '0.0.0.0' })).toHaveLength(1)
+    expect(problems({ NODE_ENV: name, ISSUER: 'https://id.example.com' })).toHaveLength(1)
+  })
+
+  test('a name that stands for another address than this machine is no place to listen', async () => {
+    const { config } = load({ HOST: 'localhost' })
+    expect(await listenAddress(config, async () => ({ address: '127.0.0.1' }))).toBe('127.0.0.1')
+    await expect(listenAddress(config, async () => ({ address: '10.0.0.5' }))).rejects.toThrow('sandbox_exposed')
+    const exposed = load({ HOST: 'localhost', MENSHEN_SANDBOX_EXPOSED: 'true' }).config
+    expect(await listenAddress(exposed, async () => ({ address: '10.0.0.5' }))).toBe('localhost')
+  })
 })
 
 describe('production', () => {
   test('everything not fit for it is refused at once, with the variable that mends it', () => {
     const found = problems({ NODE_ENV: 'production' })
-    expect(found.map((line) => line.split(':')[0])).toEqual(['issuer', 'database.url', 'secret_key', 'sms.senders'])
-    for (const variable of ['ISSUER', 'DATABASE_URL', 'MENSHEN_SECRET_KEY', 'MENSHEN_SMS__SENDERS']) {
+    expect(found.map((line) => line.split(':')[0])).toEqual([
+      'issuer',
+      'server.trusted_proxies',
+      'database.url',
+      'secret_key',
+      'sms.senders',
+    ])
+    const names = ['ISSUER', 'SERVER__TRUSTED_PROXIES', 'DATABASE_URL', 'SECRET_KEY', 'SMS__SENDERS']
+    for (const name of names) {
+      const variable = /^(ISSUER|DATABASE_URL)$/.test(name) ? name : `MENSHEN_${name}`
       expect(found.join('\n')).toContain(`as a variable: ${variable})`)
     }
   })
@@ -269,6 +315,7 @@ describe('production', () => {
     [{ ISSUER: 'http://id.example.com' }, 'issuer: not fit for production'],
     [{ MENSHEN_SMS__SENDERS: '[]' }, 'sms.senders: not fit for production'],
     [{ DATABASE_URL: '' }, 'database.url: not fit for production'],
+    [{ MENSHEN_SERVER__TRUSTED_PROXIES: '' }, 'server.trusted_proxies: not fit for production'],
     [{ MENSHEN_SECRET_KEY: '' }, 'secret_key: not fit for production'],
   ])('%j is refused', (env, expected) => {
     expect(problems({ ...production, ...env }).join('\n')).toContain(expected)
