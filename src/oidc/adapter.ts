@@ -128,7 +128,7 @@ function ephemeralAdapter(model: EphemeralModel, { store, sealer, clock }: Adapt
         if (expiresIn > replayMarkSeconds) await store.set(key(value), 1, expiresIn)
         return
       }
-      await store.set(key(value), sealer.seal(stored(payload), model), expiresIn)
+      await store.set(key(value), sealer.seal(stored(payload), model, { packs: true }), expiresIn)
     },
     find: async (value) => {
       if (model === 'ReplayDetection') {

@@ -8,14 +8,18 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Secret } from '../base/secret.ts'
 
 /** Keeps secrets at rest under the master key. */
 export interface Sealer {
   /** Names the current master key: whatever it seals begins with this. */
   readonly prefix: string
-  /** Encrypts for one place: `context` names table, column and row, and only the same context opens it again. */
-  seal(plaintext: string, context: string): string
+  /**
+   * Encrypts for one place: `context` names table, column and row, and only the same context opens it again. `packs`: what is long takes
+   * less room; for what a stranger may have stored.
+   */
+  seal(plaintext: string, context: string, options?: { readonly packs: boolean }): string
   /** Throws when the text was sealed for another place, under a key that is not given, or was changed. */
   open(sealed: string, context: string): string
   /** A keyed digest, by which a value can be looked up that must not be guessed from a leaked table. */
@@ -27,6 +31,11 @@ export interface Sealer {
 const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
 const tagBytes = 16
+/** Shorter texts are not worth the work. What strangers may have stored is mostly short, unless they want it to be long. */
+const packedFrom = 1200
+/** Packed ones are marked where they are named and in what is authenticated, so that neither can be taken for the other. */
+const packedMark = '~'
+const longestUnpacked = 1_000_000
 
 /** Seals under the first key and opens under any. Keys are 32 bytes in base64url; throws when one is not. */
 export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]] }): Sealer {
@@ -36,25 +45,29 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
 
   return {
     prefix: `${current.id}.`,
-    seal(plaintext, context) {
+    seal(plaintext, context, { packs } = { packs: false }) {
+      const mark = packs && plaintext.length > packedFrom ? packedMark : ''
+      const bytes = mark === '' ? Buffer.from(plaintext) : deflateRawSync(plaintext)
       const nonce = randomBytes(nonceBytes)
-      const cipher = createCipheriv(algorithm, current.sealing, nonce).setAAD(Buffer.from(context))
-      const parts = [nonce, cipher.update(plaintext, 'utf8'), cipher.final(), cipher.getAuthTag()]
-      return `${current.id}.${Buffer.concat(parts).toString('base64url')}`
+      const cipher = createCipheriv(algorithm, current.sealing, nonce).setAAD(Buffer.from(mark + context))
+      const parts = [nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]
+      return `${current.id}.${mark}${Buffer.concat(parts).toString('base64url')}`
     },
     open(sealed, context) {
       const dot = sealed.indexOf('.')
       const used = byId.get(sealed.slice(0, Math.max(dot, 0)))
       if (used === undefined) throw new Error(`what is sealed for ${context} needs a master key that is not configured`)
-      const bytes = Buffer.from(sealed.slice(dot + 1), 'base64url')
+      const mark = sealed.startsWith(packedMark, dot + 1) ? packedMark : ''
+      const bytes = Buffer.from(sealed.slice(dot + 1 + mark.length), 'base64url')
       if (bytes.length < nonceBytes + tagBytes) throw new Error(`what is sealed for ${context} is damaged`)
       const decipher = createDecipheriv(algorithm, used.sealing, bytes.subarray(0, nonceBytes), {
         authTagLength: tagBytes,
       })
-      decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-tagBytes))
+      decipher.setAAD(Buffer.from(mark + context)).setAuthTag(bytes.subarray(-tagBytes))
       try {
         const text = decipher.update(bytes.subarray(nonceBytes, -tagBytes))
-        return Buffer.concat([text, decipher.final()]).toString('utf8')
+        const opened = Buffer.concat([text, decipher.final()])
+        return (mark === '' ? opened : inflateRawSync(opened, { maxOutputLength: longestUnpacked })).toString('utf8')
       } catch (cause) {
         throw new Error(`what is sealed for ${context} was sealed for another place or is damaged`, { cause })
       }
