@@ -8,6 +8,7 @@ import type { ClientPolicies } from './client-policies.ts'
 import { isProtocolScope } from './client-schema.ts'
 import { grantSeconds, maxSeconds } from './lifetimes.ts'
 import { acrOf, isUnmeetable } from './policy.ts'
+import { refuseTooLong } from './request-size.ts'
 import type { SignIn } from './sign-in.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -93,6 +94,7 @@ export class CodeIssuer {
 
   /** What a request asks for, checked. Throws the library's errors. */
   authorize(client: Client, params: AuthorizationParams): Authorization {
+    refuseTooLong(params)
     if ((params.response_type ?? 'code') !== 'code') throw new errors.UnsupportedResponseType()
     if (params.code_challenge_method !== 'S256' || !challengePattern.test(params.code_challenge ?? '')) {
       throw new errors.InvalidRequest('code_challenge with code_challenge_method=S256 is required')

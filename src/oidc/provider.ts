@@ -29,6 +29,7 @@ import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
 import { acrValues, prompts } from './policy.ts'
 import type { reconfirm } from './reconfirm.ts'
+import { boundedRequest } from './request-size.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 import { whyAsked } from './why.ts'
 
@@ -104,8 +105,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
     },
     clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
-    // `method`: the way in the login page opens with.
-    extraParams: { offline: keepOfflineAccess(policies), method: null },
+    // `method`: the way in the login page opens with; asked about last, so that its check sees the whole request.
+    extraParams: { offline: keepOfflineAccess(policies), method: boundedRequest },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, units, clock }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn, why) },
@@ -153,6 +154,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         enabled: true,
         charset: 'base-20',
         mask: '****-****',
+        deviceInfo: (ctx) => ({ ip: ctx.ip, ua: ctx.get('user-agent').slice(0, longestUserAgent) }),
         userCodeInputSource: pages.deviceCode as never,
         userCodeConfirmSource: pages.deviceConfirm as never,
         successSource: pages.deviceDone,
@@ -177,6 +179,9 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   endWebGrants(provider, clients, units)
   return provider
 }
+
+/** Letters of a device's own name for itself that its code is kept with, for a page that asks whether it is the right one. */
+const longestUserAgent = 200
 
 /** SECURITY: the library hands over a dispatcher that cuts connections to private addresses, and a time limit; we follow no redirect. */
 function outboundFetch(privateAddresses: boolean): NonNullable<Configuration['fetch']> {
