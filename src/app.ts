@@ -3,7 +3,6 @@ import type { Provider } from 'oidc-provider'
 import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { assets } from '../views/engine.ts'
-import { slowStrangers } from './anonymous-limits.ts'
 import { documentVersion } from './base/document.ts'
 import { AppError } from './base/errors.ts'
 import { slowClientGuessing } from './client-guessing.ts'
@@ -32,6 +31,7 @@ import { requestOrigin } from './request-origin.ts'
 import { httpListener } from './server.ts'
 import { assetBytes, metadataBytes } from './static-bytes.ts'
 import { migrationStatus } from './store/migrate.ts'
+import { boundedPlaces, slowStrangers } from './stranger-limits.ts'
 
 /** What the sandbox brings along: stand-ins for the vendors, a demo client and its API, pages of its own. */
 export interface Sandbox extends StandIns {
@@ -156,7 +156,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const runtime: OidcRuntime = await oidcRuntime({
     parts: {
       issuer,
-      adapter: adapterFactory({ units, store, sealer, clock }),
+      adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock }), { limits: logins.limits }),
       units,
       database,
       directory,

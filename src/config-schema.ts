@@ -10,7 +10,7 @@ import { isMetricsAddress, isOrigin, trustedProxies } from './config-addresses.t
 import { mailOptions } from './mail/smtp.ts'
 import { keyOptions } from './oidc/key-life.ts'
 import { logLevels } from './ops/log.ts'
-import { smsOptions, windows } from './sms/options.ts'
+import { limitWindow, smsOptions, windows } from './sms/options.ts'
 
 /** What the defaults depend on. */
 export interface Mode {
@@ -203,6 +203,14 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
           .refine(unique, 'a method is named twice')
           .default(['sms', 'password'])
           .describe('Ways to log in, in the order they are shown.'),
+        limits: z
+          .strictObject({
+            per_network: limitWindow
+              .default({ max: 3000, seconds: 3600 })
+              .describe('Logins that begin in browsers of one network, each stored for an hour. Many may share one.'),
+          })
+          .prefault({})
+          .describe('How many logins may be under way.'),
       })
       .prefault({})
       .describe('The login page.'),

@@ -4,8 +4,9 @@ import type { LimitRule } from './ops/limits.ts'
 const day = 86_400
 
 /** Every named limit of the product. Those on messages are settings, because they cost money. */
-export function rules({ sms, native_login }: Pick<Config, 'sms' | 'native_login'>) {
+export function rules({ sms, login, native_login }: Pick<Config, 'sms' | 'login' | 'native_login'>) {
   const { per_number, per_ip, per_day_total } = sms.limits
+  const begun = login.limits.per_network
   return {
     'sms.number': { windows: per_number, error: 'otp.too_soon' },
     'sms.ip': { windows: per_ip, error: 'request.too_many' },
@@ -26,6 +27,9 @@ export function rules({ sms, native_login }: Pick<Config, 'sms' | 'native_login'
       ],
       error: 'request.too_many',
     },
+    'auth.ip': { fixed: begun, error: 'request.too_many' },
+    'push.ip': { fixed: begun, error: 'request.too_many' },
+    'device_code.ip': { fixed: { max: 300, seconds: 3600 }, error: 'request.too_many' },
     'native.ip': { windows: native_login.limits.per_ip, error: 'request.too_many' },
     'native.vendor': { windows: native_login.limits.per_ip, error: 'request.too_many' },
     'native.device': {

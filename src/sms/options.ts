@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { smsSenderOptions } from './registry.ts'
 
+/** The window of a limit. */
+export const limitWindow = z.strictObject({
+  max: z.int().min(1).describe('How many are allowed.'),
+  seconds: z.int().min(1).max(2_592_000).describe('Length of the window.'),
+})
+
 /** Rolling windows of a limit. */
-export const windows = z.array(
-  z.strictObject({
-    max: z.int().min(1).describe('How many are allowed.'),
-    seconds: z.int().min(1).max(2_592_000).describe('Length of the rolling window.'),
-  }),
-)
+export const windows = z.array(limitWindow)
 
 /** Settings of messages with one-time codes. */
 export const smsOptions = z.strictObject({
