@@ -22,6 +22,11 @@ const tables: Readonly<Record<string, string>> = {
   schema_migrations: 'The migrations that have run, with their checksums.',
 }
 
+/** What each function is for. */
+const functions: Readonly<Record<string, string>> = {
+  take_counters: 'Counts for limits in several rows of `ephemeral`, in all of them or in none.',
+}
+
 /** References that no constraint holds, because the rows are many and go by themselves. */
 const looseReferences: readonly (readonly [from: string, column: string, to: string])[] = [
   ['oidc_records', 'user_id', 'users'],
@@ -37,9 +42,18 @@ interface Table {
   primaryKey: string
 }
 
-/** The tables with their columns as a picture (Mermaid) and as a page. Throws for a table that nobody has described. */
+/**
+ * The tables with their columns as a picture (Mermaid) and as a page, and the functions. Throws for one that nobody has described.
+ */
 export function databaseMarkdown(): string {
   const schema = read()
+  // The snapshot lists under this name what belongs to no table.
+  const apart = schema.get('none')?.others.map((each) => /`(\w+) function`/.exec(each)?.[1] ?? each) ?? []
+  schema.delete('none')
+  for (const name of [...apart, ...Object.keys(functions)]) {
+    if (!apart.includes(name) || !(name in functions))
+      throw new Error(`scripts/docs/database.ts has to describe ${name}, which belongs to no table`)
+  }
   for (const name of [...schema.keys(), ...Object.keys(tables)]) {
     if (!schema.has(name) || !(name in tables))
       throw new Error(`scripts/docs/database.ts has to describe the table ${name}`)
@@ -53,7 +67,8 @@ export function databaseMarkdown(): string {
     const notes = others.map((each) => `- ${each.replaceAll('|', '\\|')}`)
     return ['', `## ${name}`, '', what, '', ...markdownTable(['column', 'type'], rows), '', ...notes]
   })
-  return `${[...head, ...picture(schema), ...sections].join('\n')}\n`
+  const called = Object.entries(functions).map(([name, what]) => `- \`${name}\`: ${what}`)
+  return `${[...head, ...picture(schema), ...sections, '', '## Functions', '', ...called].join('\n')}\n`
 }
 
 const head = [

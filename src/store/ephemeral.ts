@@ -4,6 +4,20 @@ export interface Window {
   readonly seconds: number
 }
 
+/** A rolling window of one key. A window of more than 60 events is kept in 60 parts, and may count an event one part longer. */
+export interface Counter extends Window {
+  readonly key: string
+  /** 1 counts an event (what is meant when absent), 0 asks only whether there is room for one, -1 gives one back. */
+  readonly amount?: 1 | 0 | -1
+}
+
+/** What a counter says after the call. */
+export interface Count {
+  readonly used: number
+  /** Seconds until there is room for one more event, at least 1; 0 while there is. */
+  readonly waitSeconds: number
+}
+
 /**
  * Values that may be lost at the price of starting again; every one has a lifetime. Each call is atomic and one round trip.
  * A store that cannot answer throws `server.unavailable`: limits and replay marks fail closed.
@@ -22,6 +36,11 @@ export interface EphemeralStore {
    * seconds until it would be (at least 1).
    */
   hit(key: string, windows: readonly Window[]): Promise<number>
+  /**
+   * Counts in every counter, or in none when one of them has no room. The keys differ from each other, and live apart from those
+   * of the values.
+   */
+  count(counters: readonly Counter[]): Promise<{ readonly isCounted: boolean; readonly counts: readonly Count[] }>
   delete(key: string): Promise<void>
   /** Throws `server.unavailable` unless the store answers. */
   ping(): Promise<void>

@@ -1,6 +1,6 @@
 /**
- * The operations Redis has no command for. Each touches one key, so that it works in a cluster; the time comes from the caller,
- * so that a walked clock expires values without waiting.
+ * The operations Redis has no command for. Each touches one key, or keys of one slot, so that it works in a cluster; the time
+ * comes from the caller, so that a walked clock expires values without waiting.
  */
 export const scripts = {
   /** now, envelope, ttl in ms → 1 when nothing living was there. */
@@ -44,5 +44,59 @@ export const scripts = {
       redis.call('LTRIM', KEYS[1], -tonumber(ARGV[3]), -1)
       redis.call('PEXPIRE', KEYS[1], ARGV[2])
       return 0`,
+  },
+  /**
+   * now, then most events, length in ms and amount (1 counts, 0 looks, -1 gives back) of each counter → 1 when all had room, then
+   * events and ms until there is room of each. A value lists time:events, oldest first. A window of more than 60 events is kept in
+   * 60 parts, each counted until its end has left the window, so that no value grows with its limit.
+   */
+  menshenCount: {
+    lua: `
+      local now, counters, fits = tonumber(ARGV[1]), {}, 1
+      for i, key in ipairs(KEYS) do
+        local max, span, amount = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
+        local counter = { key = key, max = max, span = span, amount = amount, used = 0, entries = {} }
+        for at, events in string.gmatch(redis.call('GET', key) or '', '(%d+):(%d+)') do
+          if at + span > now then
+            table.insert(counter.entries, { at = tonumber(at), events = tonumber(events) })
+            counter.used = counter.used + events
+          end
+        end
+        if amount >= 0 and counter.used >= max then fits = 0 end
+        counters[i] = counter
+      end
+      local answer = { fits }
+      for _, counter in ipairs(counters) do
+        local entries, span = counter.entries, counter.span
+        if fits == 1 and (counter.amount > 0 or counter.amount < 0 and counter.used > 0) then
+          local step = counter.max > 60 and math.floor(span / 60) or 1
+          local at, found = math.ceil(now / step) * step, nil
+          for _, entry in ipairs(entries) do
+            if entry.at == at then found = entry end
+          end
+          if counter.amount < 0 then found = entries[#entries] end
+          if not found then
+            found = { at = at, events = 0 }
+            table.insert(entries, found)
+            table.sort(entries, function(a, b) return a.at < b.at end)
+          end
+          found.events = found.events + counter.amount
+          counter.used = counter.used + counter.amount
+          local texts = {}
+          for i, entry in ipairs(entries) do texts[i] = string.format('%.0f:%.0f', entry.at, entry.events) end
+          redis.call('SET', counter.key, table.concat(texts, ','), 'PX', math.max(span + step, 1000))
+        end
+        local left, wait = counter.used, 0
+        if left >= counter.max then wait = span end
+        for _, entry in ipairs(entries) do
+          if left >= counter.max then
+            left = left - entry.events
+            if left < counter.max then wait = entry.at + span - now end
+          end
+        end
+        table.insert(answer, counter.used)
+        table.insert(answer, wait)
+      end
+      return answer`,
   },
 } as const

@@ -59,6 +59,12 @@ export const hit: Statement = {
     returning split_part(value, '|', 1) as value`,
 }
 
+/** Time, then keys, most events, lengths and amounts of the counters → whether they were taken, and what each says. */
+export const count: Statement = {
+  name: 'ephemeral_count',
+  text: 'select is_taken, used, wait_ms from take_counters($1, $2, $3, $4, $5)',
+}
+
 export const remove: Statement = { name: 'ephemeral_delete', text: 'delete from ephemeral where key = $1' }
 
 /** Rows somebody is writing are left for the next sweep. */

@@ -46,6 +46,20 @@ export function tableStore({ database, clock }: Options): TableStore {
       const waitMs = await write(statements.hit, [key, clock(), maxes, spansMs, longestMs, mostEvents])
       return waitSeconds(Number(waitMs))
     },
+    async count(counters) {
+      const columns = [
+        counters.map(({ key }) => key),
+        counters.map(({ max }) => max),
+        counters.map(({ seconds }) => seconds * 1000),
+        counters.map(({ amount = 1 }) => amount),
+      ]
+      const { rows } = await database.commitQuery<{ is_taken: boolean; used: number; wait_ms: number }>({
+        ...statements.count,
+        values: [clock(), ...columns],
+      })
+      const counts = rows.map(({ used, wait_ms }) => ({ used, waitSeconds: waitSeconds(wait_ms) }))
+      return { isCounted: rows.every(({ is_taken }) => is_taken), counts }
+    },
     async delete(key) {
       await write(statements.remove, [key])
     },

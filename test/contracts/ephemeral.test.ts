@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/base/clock.ts'
 import { Secret } from '../../src/base/secret.ts'
-import type { EphemeralStore } from '../../src/store/ephemeral.ts'
+import type { Counter, EphemeralStore } from '../../src/store/ephemeral.ts'
 import { redisStore } from '../../src/store/redis.ts'
 import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
@@ -153,6 +153,122 @@ for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
       await store.hit('pardoned', windows)
       await store.delete('pardoned')
       expect(await store.hit('pardoned', windows)).toBe(0)
+    })
+
+    const perMinute = (key: string, max: number) => ({ key, max, seconds: 60 })
+    const wait = async (...counters: Counter[]) =>
+      (await store.count(counters.map((each) => ({ ...each, amount: 0 as const })))).counts.map(
+        (each) => each.waitSeconds,
+      )
+    const used = async (...counters: Counter[]) =>
+      (await store.count(counters.map((each) => ({ ...each, amount: 0 as const })))).counts.map((each) => each.used)
+
+    test('a counter rolls: it answers what is used, and the wait until the oldest event leaves', async () => {
+      const counter = perMinute('rolls', 2)
+      expect(await store.count([counter])).toEqual({ isCounted: true, counts: [{ used: 1, waitSeconds: 0 }] })
+      walk(40)
+      expect(await other.count([counter])).toEqual({ isCounted: true, counts: [{ used: 2, waitSeconds: 20 }] })
+      walk(10.5)
+      const refused = { isCounted: false, counts: [{ used: 2, waitSeconds: 10 }] }
+      for (const _ of racing) expect(await store.count([counter])).toEqual(refused)
+      walk(9.4)
+      expect((await store.count([counter])).isCounted).toBe(false)
+      walk(0.1)
+      expect(await store.count([counter])).toEqual({ isCounted: true, counts: [{ used: 2, waitSeconds: 40 }] })
+    })
+
+    test('of several counters all count or none, and each says how long it has none to spare', async () => {
+      const [wide, narrow, later] = [
+        perMinute('wide', 3),
+        perMinute('narrow', 1),
+        { key: 'later', max: 1, seconds: 600 },
+      ]
+      await store.count([narrow])
+      walk(10)
+      await store.count([later])
+      expect(await store.count([wide, narrow, later])).toEqual({
+        isCounted: false,
+        counts: [
+          { used: 0, waitSeconds: 0 },
+          { used: 1, waitSeconds: 50 },
+          { used: 1, waitSeconds: 600 },
+        ],
+      })
+      walk(50)
+      expect((await store.count([wide, narrow, later])).isCounted).toBe(false)
+      expect(await used(wide, narrow, later)).toEqual([0, 0, 1])
+      walk(550)
+      expect((await store.count([wide, narrow, later])).isCounted).toBe(true)
+    })
+
+    test('looking counts nothing, and refuses like counting', async () => {
+      const counter = perMinute('looked', 1)
+      for (const _ of racing) expect((await store.count([{ ...counter, amount: 0 }])).isCounted).toBe(true)
+      await store.count([counter])
+      const other = perMinute('beside', 1)
+      expect((await store.count([{ ...counter, amount: 0 }, other])).isCounted).toBe(false)
+      expect(await used(other)).toEqual([0])
+    })
+
+    test('what is given back is there again, the newest first, and never more than was taken', async () => {
+      const counter = perMinute('returned', 2)
+      await store.count([counter])
+      walk(30)
+      await store.count([counter])
+      await store.count([{ ...counter, amount: -1 }])
+      expect(await used(counter)).toEqual([1])
+      walk(30)
+      expect(await used(counter)).toEqual([0])
+      await store.count([counter])
+      for (const _ of [1, 2, 3]) await store.count([{ ...counter, amount: -1 }])
+      expect(await used(counter)).toEqual([0])
+      expect((await store.count([counter])).isCounted).toBe(true)
+    })
+
+    test('a large window never admits more than its maximum in any stretch of its length, and names the real wait', async () => {
+      const counter = { key: 'large', max: 100, seconds: 600 }
+      const admitted: number[] = []
+      for (let turn = 0; turn < 900; turn++) {
+        if ((await store.count([counter])).isCounted) admitted.push(now)
+        walk(3)
+      }
+      const within = (from: number) => admitted.filter((at) => at >= from && at < from + 600_000).length
+      expect(Math.max(...admitted.map(within))).toBe(100)
+      expect(admitted.length).toBeGreaterThan(400)
+      while ((await store.count([counter])).isCounted);
+      const [seconds = 0] = await wait(counter)
+      walk(seconds - 1)
+      expect((await store.count([counter])).isCounted).toBe(false)
+      walk(1)
+      expect((await store.count([counter])).isCounted).toBe(true)
+    })
+
+    test('a counter of no events is always full', async () => {
+      expect(await store.count([perMinute('shut', 0)])).toEqual({
+        isCounted: false,
+        counts: [{ used: 0, waitSeconds: 60 }],
+      })
+    })
+
+    test('50 decisions at once over overlapping counters, in every order: no budget is passed, none half counted', async () => {
+      const [red, green, blue] = [perMinute('red', 7), perMinute('green', 11), perMinute('blue', 100)]
+      const orders = [
+        [red, blue],
+        [blue, green],
+        [green, red, blue],
+        [blue, red, green],
+        [green, blue, red],
+      ]
+      const decisions = Array.from({ length: 50 }, (_, index) => orders[index % 5] as Counter[])
+      const answers = await Promise.all(decisions.map((each, index) => (index % 2 ? store : other).count(each)))
+      const counted = (counter: Counter) =>
+        decisions.filter((each, index) => answers[index]?.isCounted && each.includes(counter)).length
+      const expected = [red, green, blue].map(counted)
+      expect(await used(red, green, blue)).toEqual(expected)
+      expect(expected[0]).toBeLessThanOrEqual(7)
+      expect(expected[1]).toBeLessThanOrEqual(11)
+      // Nobody was refused for want of anything but room.
+      expect(expected[0] === 7 || expected[1] === 11).toBe(true)
     })
 
     test('it answers a ping', async () => {
