@@ -12,6 +12,7 @@ import { listenAddress } from './listening.ts'
 import { buildLogins, type StandIns } from './logins.ts'
 import { buildNative } from './native.ts'
 import { adapterFactory } from './oidc/adapter.ts'
+import { browsers } from './oidc/browsers.ts'
 import type { ResourceSeed } from './oidc/client-schema.ts'
 import { listen } from './oidc/events.ts'
 import { dueAtMs } from './oidc/key-life.ts'
@@ -86,14 +87,16 @@ export async function buildApp({
 async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefined): Promise<App> {
   const { config, log, clock, database, store, sealer, directory, audit } = core
   const { issuer } = config
+  const secure = issuer.startsWith('https:')
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
 
   const logins = buildLogins(core, sandbox, metrics)
   const policies = () => runtime.policies()
-  const sessions = sessionLife({ policies, secure: issuer.startsWith('https:'), clock })
+  const sessions = sessionLife({ policies, secure, clock })
   const pages = buildPages({ core, logins, provider: () => runtime.provider(), policies, sessions })
   const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
+  const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
   const health = buildHealth({
     checks: {
@@ -112,7 +115,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
 
   /** In front of the library, in this order. What a person finds at the root: the demo in the sandbox, else the own account. */
   const front: readonly Middleware[] = [
-    requestContext({ renderer: pages.renderer, log, metrics, secure: issuer.startsWith('https:') }),
+    requestContext({ renderer: pages.renderer, log, metrics, secure }),
     assetBytes(assets()),
     probes({ health, home: sandbox ? '/sandbox' : '/account' }),
   ]
@@ -121,6 +124,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
     native.tokenAnswers,
+    visitors.middleware,
     libraryAnswers({
       units,
       store,
@@ -156,7 +160,9 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const runtime: OidcRuntime = await oidcRuntime({
     parts: {
       issuer,
-      adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock }), { limits: logins.limits }),
+      adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock, browsers: visitors }), {
+        limits: logins.limits,
+      }),
       units,
       database,
       directory,

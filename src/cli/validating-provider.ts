@@ -1,6 +1,7 @@
 import type { Provider } from 'oidc-provider'
 import type { Core } from '../core.ts'
 import { adapterFactory } from '../oidc/adapter.ts'
+import { browsers } from '../oidc/browsers.ts'
 import { clientPolicies } from '../oidc/client-policies.ts'
 import { ensureKeys } from '../oidc/key-rotation.ts'
 import { loadKeys } from '../oidc/keys.ts'
@@ -17,12 +18,13 @@ export async function validatingProvider(core: Core): Promise<Provider> {
   await ensureKeys({ database, sealer, clock, log })
   const keys = await loadKeys({ database, sealer })
   const units = unitOfWork({ database, clock })
+  const visitors = browsers({ secure: true, mac: (secret) => sealer.mac('browser', secret) })
   const drawn = () => {
     throw new Error('this provider draws no pages')
   }
   const parts = {
     issuer: config.issuer,
-    adapter: adapterFactory({ units, store, sealer, clock }),
+    adapter: adapterFactory({ units, store, sealer, clock, browsers: visitors }),
     units,
     database,
     directory,

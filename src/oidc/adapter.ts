@@ -3,6 +3,7 @@ import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { isJsonb } from '../store/jsonb.ts'
 import type { Sealer } from '../store/seal.ts'
+import type { Browsers } from './browsers.ts'
 import { familyBehind } from './family-life.ts'
 import { type DurableModel, durableModels, type Payload, type RecordRow, recordId } from './records.ts'
 import { withGrace } from './rotation.ts'
@@ -18,6 +19,7 @@ export interface AdapterDependencies {
   readonly store: EphemeralStore
   readonly sealer: Sealer
   readonly clock: Clock
+  readonly browsers: Pick<Browsers, 'tie' | 'holds'>
 }
 
 /** What the library asks of a store, for one model. */
@@ -117,7 +119,8 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
 /** DPoP proofs and client assertions are refused for at least this long after they were seen once. */
 const replayMarkSeconds = 660
 
-function ephemeralAdapter(model: EphemeralModel, { store, sealer, clock }: AdapterDependencies): Adapter {
+function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependencies): Adapter {
+  const { store, sealer, clock, browsers } = dependencies
   const key = (value: string) => `oidc:${model}:${sealer.mac('ephemeral_key', value)}`
   const usedKey = (value: string) => `${key(value)}:used`
 
@@ -128,7 +131,8 @@ function ephemeralAdapter(model: EphemeralModel, { store, sealer, clock }: Adapt
         if (expiresIn > replayMarkSeconds) await store.set(key(value), 1, expiresIn)
         return
       }
-      await store.set(key(value), sealer.seal(stored(payload), model, { packs: true }), expiresIn)
+      const kept = model === 'Interaction' ? { ...payload, browser: browsers.tie() } : payload
+      await store.set(key(value), sealer.seal(stored(kept), model, { packs: true }), expiresIn)
     },
     find: async (value) => {
       if (model === 'ReplayDetection') {
@@ -137,7 +141,10 @@ function ephemeralAdapter(model: EphemeralModel, { store, sealer, clock }: Adapt
         return first ? undefined : { jti: value, exp: epochSeconds(clock) + replayMarkSeconds }
       }
       const sealed = await store.get<string>(key(value))
-      return sealed === undefined ? undefined : (JSON.parse(sealer.open(sealed, model)) as Payload)
+      if (sealed === undefined) return undefined
+      const { browser, ...payload } = JSON.parse(sealer.open(sealed, model)) as Payload
+      // SECURITY: here, where every route, ours and the library's, has its interaction from.
+      return model !== 'Interaction' || browsers.holds(browser) ? payload : undefined
     },
     findByUid: async () => undefined,
     findByUserCode: async () => undefined,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { type Adapter, adapterFactory } from '../../src/oidc/adapter.ts'
+import { browsers } from '../../src/oidc/browsers.ts'
 import { durableModels, type Payload } from '../../src/oidc/records.ts'
 import { type UnitOfWork, unitOfWork } from '../../src/oidc/unit-of-work.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
@@ -33,7 +34,8 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
   })
   beforeEach(() => {
     units = unitOfWork({ database: db.database, clock: Date.now })
-    adapter = adapterFactory({ units, store, sealer: seal, clock: Date.now })
+    const visitors = browsers({ secure: true, mac: (secret) => seal.mac('browser', secret) })
+    adapter = adapterFactory({ units, store, sealer: seal, clock: Date.now, browsers: visitors })
   })
   afterAll(async () => {
     await store.close()
