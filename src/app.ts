@@ -147,10 +147,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   function equip(provider: Provider): void {
     listen(provider, { log, metrics, audit, units })
     queueLogouts(provider, units)
-    provider.on('interaction.started', (ctx) => {
-      const { Interaction: begun } = ctx.oidc.entities
-      if (begun) pages.remember(begun).catch(reportError)
-    })
+    provider.on('interaction.started', pages.remember)
     for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata]) provider.use(middleware)
   }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context, Middleware } from 'koa'
-import type { Interaction, Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { accountPages } from '../interactions/browser/account.ts'
 import { bindingPages } from '../interactions/browser/account-binding.ts'
 import { devicePages } from '../interactions/browser/account-devices.ts'
@@ -9,10 +9,11 @@ import { identityPages } from '../interactions/browser/account-identities.ts'
 import { passwordPages } from '../interactions/browser/account-password.ts'
 import type { AccountRooms } from '../interactions/browser/account-routes.ts'
 import { accountSession } from '../interactions/browser/account-session.ts'
+import { beginningAgain } from '../interactions/browser/begin-again.ts'
 import { consentPages } from '../interactions/browser/consent.ts'
 import { loginPages } from '../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
-import { authorizationHref, browserRoutes } from '../interactions/browser/routes.ts'
+import { browserRoutes } from '../interactions/browser/routes.ts'
 import type { Visit } from '../interactions/methods/connector.ts'
 import type { LoginMethods } from '../interactions/methods/registry.ts'
 import type { Words } from '../interactions/native/refusal.ts'
@@ -38,8 +39,8 @@ export interface Pages {
     readonly locale: (ctx: Context) => Locale
     readonly agreementTitle: (id: string, visit: Visit) => string
   }
-  /** Remembers a request for a day after its interaction is gone, so that an expired page can offer to begin again. */
-  remember(begun: Interaction): Promise<void>
+  /** Told of every interaction that begins, so that its page leads on when it is over. */
+  remember(ctx: KoaContextWithOIDC): void
 }
 
 interface Dependencies {
@@ -51,12 +52,10 @@ interface Dependencies {
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
 }
 
-const rememberedSeconds = 86_400
-
 /** Builds everything that draws for people. */
 export function buildPages(dependencies: Dependencies): Pages {
   const { core, logins, provider } = dependencies
-  const { config, clock, store, sealer, directory, audit } = core
+  const { config, clock, directory, audit } = core
   const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
   const secure = config.issuer.startsWith('https:')
@@ -88,7 +87,7 @@ export function buildPages(dependencies: Dependencies): Pages {
       nowMs: clock,
     },
   })
-  const restartKey = (uid: string) => `restart:${sealer.mac('restart', uid)}`
+  const again = beginningAgain({ provider, secure })
   const router = browserRoutes({
     provider,
     renderer,
@@ -96,10 +95,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     pages: { login, consent: consentPages({ renderer }), account: accountRooms(dependencies, renderer, countries) },
     directory,
     audit,
-    restartHref: async (uid) => {
-      const sealed = await store.get<string>(restartKey(uid))
-      return sealed && sealer.open(sealed, 'restart')
-    },
+    again,
   })
 
   function titleOf({ id, title }: (typeof config.agreements)[number], locale: Locale): string {
@@ -120,12 +116,7 @@ export function buildPages(dependencies: Dependencies): Pages {
         return found ? titleOf(found, locale) : id
       },
     },
-    // SECURITY: sealed, because a request may name somebody in `login_hint` and `id_token_hint`. A device begins anew at the device.
-    remember: async (begun) => {
-      if (begun.deviceCode !== undefined) return
-      const sealed = sealer.seal(authorizationHref(begun.params), 'restart')
-      await store.set(restartKey(begun.uid), sealed, rememberedSeconds)
-    },
+    remember: again.note,
   }
 }
 

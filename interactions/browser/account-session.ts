@@ -21,6 +21,7 @@ export function accountClient(issuer: string): Record<string, unknown> {
   return {
     client_id: accountClientId,
     client_name: 'Menshen',
+    client_uri: `${issuer}/account`,
     first_party: true,
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code'],

@@ -6,6 +6,7 @@ import type { RenderPage, Translate } from '../../src/oidc/pages.ts'
 import type { ViewEngine } from '../../views/engine.ts'
 import type { PageError } from '../../views/views.ts'
 import type { RequestState } from '../request-state.ts'
+import type { WayOn } from './begin-again.ts'
 import { leave } from './leave.ts'
 
 /** A page that is shown may lead on to any registered client, so `form-action` stays open: browsers apply it to the whole chain of redirects. */
@@ -38,7 +39,7 @@ export interface Renderer {
   /** An error on the page that caused it. */
   pageError(ctx: Context, error: AppError): PageError
   /** An error that ends the way: a page of its own, or JSON for a program. */
-  renderError(ctx: Context, thrown: unknown, options?: { readonly retryHref?: string | undefined }): void
+  renderError(ctx: Context, thrown: unknown, wayOn?: WayOn): void
   /** Answers `?lang=`: remembers the choice and leads back to the same page without it. True when it did. */
   switchLanguage(ctx: Context): boolean
 }
@@ -97,13 +98,13 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       return { code: error.code, message: translate(ctx, error.messageKey, error.params), field: error.field }
     },
 
-    renderError(ctx, thrown, { retryHref } = {}) {
+    renderError(ctx, thrown, wayOn = {}) {
       const error = asAppError(thrown)
       const retryAfterSeconds = announceRetry(ctx, error)
       if (ctx.accepts('json', 'html') === 'html') {
         const { requestId } = state(ctx)
         const message = translate(ctx, error.messageKey, error.params)
-        const view = { code: error.code, message, requestId, at: now(), retryHref }
+        const view = { code: error.code, message, requestId, at: now(), ...wayOn }
         render(ctx, 'error', { ...view, retryAfterSeconds }, { status: error.status })
         return
       }

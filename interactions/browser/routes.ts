@@ -10,6 +10,7 @@ import type { Callbacks } from '../callbacks.ts'
 import { readForm } from '../form.ts'
 import type { RequestState } from '../request-state.ts'
 import { type AccountRooms, accountRoutes } from './account-routes.ts'
+import { authorizationHref, type beginningAgain } from './begin-again.ts'
 import { receiveCallback, takeAnswer } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
 import { refuseCrossSite } from './guard.ts'
@@ -28,17 +29,16 @@ interface Dependencies {
   readonly callbacks: Callbacks
   readonly directory: AccountDirectory
   readonly audit: Audit
-  /** Where an authorization request can be started again after its interaction is gone. */
-  readonly restartHref: (interactionUid: string) => Promise<string | undefined>
+  readonly again: ReturnType<typeof beginningAgain>
 }
 
 /** The pages for browsers. Every route says who may call it: `interaction` the browser that began it, `session` a signed-in one. */
 export function browserRoutes(dependencies: Dependencies): Router {
-  const { provider, renderer, pages, callbacks, directory, audit, restartHref } = dependencies
+  const { provider, renderer, pages, callbacks, directory, audit, again } = dependencies
   const router = new Router()
   const { login, consent, account } = pages
 
-  /** SECURITY: only the browser that holds the signed cookie of this very interaction, else another could finish its login. */
+  /** SECURITY: only the browser that holds the signed cookie of this very interaction, and that it began in: else another finishes its login. */
   async function interaction(ctx: Context): Promise<Interaction> {
     const uid = String(ctx['params'].uid)
     try {
@@ -128,20 +128,20 @@ export function browserRoutes(dependencies: Dependencies): Router {
     refuseCrossSite(ctx, provider().issuer)
     await handler(ctx)
   }
-  const orRestart = (handler: (ctx: Context) => Promise<void>) => async (ctx: Context) => {
+  const orAgain = (handler: (ctx: Context) => Promise<void>) => async (ctx: Context) => {
     try {
       await handler(ctx)
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'attempt.expired') throw error
-      renderer.renderError(ctx, error, { retryHref: await restartHref(String(ctx['params'].uid)) })
+      renderer.renderError(ctx, error, await again.wayOn(ctx, String(ctx['params'].uid)))
     }
   }
   const withLanguage = (handler: (ctx: Context) => Promise<void> | void) => (ctx: Context) =>
     renderer.switchLanguage(ctx) ? undefined : handler(ctx)
 
-  router.get('interaction', '/interaction/:uid', orRestart(show))
-  router.post('interaction_submit', '/interaction/:uid', orRestart(guarded(submit) as (ctx: Context) => Promise<void>))
-  router.get('interaction_callback', '/interaction/:uid/callback', orRestart(comeBack))
+  router.get('interaction', '/interaction/:uid', orAgain(show))
+  router.post('interaction_submit', '/interaction/:uid', orAgain(guarded(submit) as (ctx: Context) => Promise<void>))
+  router.get('interaction_callback', '/interaction/:uid/callback', orAgain(comeBack))
   router.get('callback', '/callback/:connection', receiveCallback(callbacks))
   router.post('callback_post', '/callback/:connection', receiveCallback(callbacks))
   accountRoutes(router, account, { guarded, withLanguage })
@@ -151,17 +151,4 @@ export function browserRoutes(dependencies: Dependencies): Router {
 function origin(ctx: Context, found: Interaction) {
   const { ip, requestId } = ctx.state as RequestState
   return { ip, requestId, clientId: String(found.params['client_id']) }
-}
-
-/** An authorization request from stored parameters. */
-export function authorizationHref(
-  params: Readonly<Record<string, unknown>>,
-  override: Readonly<Record<string, string>> = {},
-): string {
-  const query = new URLSearchParams()
-  for (const [name, value] of Object.entries({ ...params, ...override })) {
-    if (name === 'offline' || name === 'request' || name === 'request_uri') continue
-    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) query.append(name, String(each))
-  }
-  return `/auth?${query}`
 }

@@ -24,6 +24,7 @@ export function demoClients(issuer: string, backendSecret: string): readonly Rec
       ...inBrowser,
       client_id: 'sandbox-demo',
       client_name: 'Demo',
+      client_uri: `${issuer}/sandbox`,
       first_party: true,
       scope: 'openid offline_access profile phone email identities',
       resource_scopes: ['orders:read', 'orders:write'],

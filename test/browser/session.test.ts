@@ -18,7 +18,7 @@ beforeAll(async () => {
   }
   await world.register({
     clients: [
-      { client_id: 'shop', client_name: '茶铺', ...common },
+      { client_id: 'shop', client_name: '茶铺', client_uri: `${browser.app.redirectUri}?home`, ...common },
       { client_id: 'ledger', client_name: '账本', ...common },
     ],
   })
@@ -136,7 +136,7 @@ test.each([true, false])(
   },
 )
 
-test('a login page left open for too long offers to begin again, and that works', async () => {
+test('a login page left open for too long leads back to the app, where it begins again', async () => {
   const person = await browser.person({ width: 375 })
   await person.opens(login('shop', { state: 'kept' }))
   await person.enters('手机号', '13700137005')
@@ -144,8 +144,9 @@ test('a login page left open for too long offers to begin again, and that works'
   passTime(3601)
   await person.presses('获取验证码')
   await person.reads('attempt.expired')
-  await person.follows('重新开始')
-  await person.sees('登录 门神')
+  await person.follows('返回应用')
+  expect(await person.arrives(browser.app)).toEqual({ home: '' })
+  await person.opens(login('shop', { state: 'kept' }))
   await person.asksForCode('13700137005')
   await person.entersCode(await world.otp('+8613700137005'))
   expect(await person.arrives(browser.app)).toMatchObject({ state: 'kept', code: expect.any(String) })
@@ -156,8 +157,8 @@ test('the back button after a login shows no broken page and leads on', async ()
   await logsIn(person, '13700137006')
   await person.page.goBack()
   await person.sees('无法继续')
-  await person.follows('重新开始')
-  expect(await person.arrives(browser.app)).toHaveProperty('code')
+  await person.follows('返回应用')
+  expect(await person.arrives(browser.app)).toEqual({ home: '' })
 })
 
 test('two logins in two tabs of one browser both arrive', async () => {
@@ -227,7 +228,7 @@ test('the address of a login page is worth nothing in another browser', async ()
   await stranger.reads('attempt.expired')
 })
 
-test('cookies are signed and out of reach of scripts and other sites; those of language and method say nothing else', async () => {
+test('cookies are signed or random and out of reach of scripts and other sites; those of language, method and client say nothing else', async () => {
   const person = await browser.person()
   await person.opens(login())
   await person.follows('English')
@@ -241,6 +242,8 @@ test('cookies are signed and out of reach of scripts and other sites; those of l
     expect({ name, httpOnly, sameSite }).toEqual({ name, httpOnly: true, sameSite: 'Lax' })
     if (name.startsWith('menshen_lang')) expect(value).toBe('zh-CN')
     else if (name === 'menshen_last') expect(value).toBe('sms')
+    else if (name === 'menshen_client') expect(value).toBe('shop')
+    else if (name.startsWith('menshen_browser_')) expect(value).toMatch(/^[\w-]{22}$/)
     else if (!name.endsWith('.sig')) expect(names).toContain(`${name}.sig`)
   }
 })

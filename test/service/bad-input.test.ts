@@ -137,7 +137,7 @@ describe('bad input', () => {
     )
   })
 
-  test('a forged, a foreign and a missing cookie end on the page that offers to begin again', async () => {
+  test('a forged, a foreign and a missing cookie end on a page that tells nothing of the request', async () => {
     const victim = world.visitor()
     const page = await loginPage(victim)
     const attacker = world.visitor()
@@ -146,7 +146,8 @@ describe('bad input', () => {
     attacker.setCookie('menshen_interaction.sig', 'x'.repeat(27))
     const forged = await attacker.get(page.url)
     expect(forged.status).toBe(400)
-    expect(forged.text).toContain('/auth?')
+    expect(forged.text).toContain('attempt.expired')
+    expect(forged.text).not.toContain('/auth?')
     const own = world.visitor()
     await loginPage(own)
     expect((await own.get(page.url)).status).toBe(400)

@@ -1,0 +1,89 @@
+import type { Context } from 'koa'
+import type { Client, Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider'
+
+interface Dependencies {
+  readonly provider: () => Provider
+  readonly secure: boolean
+}
+
+/** How somebody goes on whose interaction is over. */
+export interface WayOn {
+  /** Begins the login once more. */
+  readonly retryHref?: string | undefined
+  /** The app the person came from. */
+  readonly homeHref?: string | undefined
+}
+
+const cookieName = 'menshen_client'
+const cookieMs = 86_400_000
+
+/**
+ * Leads on from an interaction that is over. SECURITY: who knows its address learns nothing of the request, which may hold what a
+ * client or a person must keep to themselves: the request is repeated only while the interaction exists, and only for the browser
+ * that began it. Later the browser knows the client by a cookie, on which nothing else rests.
+ */
+export function beginningAgain({ provider, secure }: Dependencies) {
+  return {
+    /** Names the client of an interaction that has begun to its browser. A device begins anew at the device. */
+    note(ctx: KoaContextWithOIDC): void {
+      const { Interaction: begun } = ctx.oidc.entities
+      if (!begun || begun.deviceCode !== undefined) return
+      ctx.cookies.set(cookieName, encodeURIComponent(String(begun.params['client_id'])), {
+        maxAge: cookieMs,
+        httpOnly: true,
+        sameSite: 'lax',
+        secure,
+        path: `/interaction/${begun.uid}`,
+        signed: false,
+      })
+    },
+
+    /** The way on from the interaction of this name; empty where nothing is known. */
+    async wayOn(ctx: Context, uid: string): Promise<WayOn> {
+      const kept = await provider().Interaction.find(uid)
+      const named = kept?.params['client_id'] ?? decoded(ctx.cookies.get(cookieName, { signed: false }))
+      const client = typeof named === 'string' ? await provider().Client.find(named) : undefined
+      if (!client) return {}
+      const again = kept && isRepeatable(kept) ? authorizationHref(kept.params) : initiation(client, provider().issuer)
+      return { retryHref: again, homeHref: client.clientUri }
+    },
+  }
+}
+
+/** An authorization request from stored parameters, for the page its client sent the browser with. */
+export function authorizationHref(
+  params: Readonly<Record<string, unknown>>,
+  override: Readonly<Record<string, string>> = {},
+): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries({ ...params, ...override })) {
+    if (leftOut.has(name)) continue
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) query.append(name, String(each))
+  }
+  return `/auth?${query}`
+}
+
+/** SECURITY: whoever goes on may be another person than the one the hints are about. */
+const leftOut: ReadonlySet<string> = new Set(['offline', 'request', 'request_uri', 'login_hint', 'id_token_hint'])
+
+/** What a client pushed past the browser does not go through it now, nor what a device began. */
+function isRepeatable(kept: Interaction): boolean {
+  return kept.deviceCode === undefined && (kept as { parJti?: unknown }).parJti === undefined
+}
+
+/** OIDC Core §4: where a client begins a login that somebody else asks for. */
+function initiation(client: Client, issuer: string): string | undefined {
+  const { initiateLoginUri } = client as { readonly initiateLoginUri?: string }
+  if (initiateLoginUri === undefined) return undefined
+  const address = new URL(initiateLoginUri)
+  address.searchParams.set('iss', issuer)
+  return address.href
+}
+
+function decoded(value: string | undefined): string | undefined {
+  try {
+    return value && decodeURIComponent(value)
+  } catch {
+    return undefined
+  }
+}
