@@ -4,6 +4,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Renderer } from '../interactions/browser/render.ts'
 import type { RequestState } from '../interactions/request-state.ts'
 import { AppError, asAppError } from './base/errors.ts'
+import { allowedByLibrary } from './library-methods.ts'
 import { type Log, logRequest } from './ops/log.ts'
 import { type Metrics, statusClass } from './ops/metrics.ts'
 
@@ -33,7 +34,7 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
     try {
       refuseMalformed(ctx)
       await next()
-      if (ctx.status === 404 && ctx.body === undefined) throw new AppError('request.not_found')
+      if (ctx.status === 404 && ctx.body === undefined) throw notRouted(ctx)
     } catch (thrown) {
       const error = asAppError(thrown)
       failure = error.status >= 500 ? error : undefined
@@ -72,6 +73,14 @@ function requestIds(): () => string {
     used += idBytes
     return supply.toString('base64url', used - idBytes, used)
   }
+}
+
+/** Nobody has answered: there is nothing, or not by this method (RFC 9110 §15.5.6). */
+function notRouted(ctx: Context): AppError {
+  const allow = allowedByLibrary(ctx.path)
+  if (allow === undefined) return new AppError('request.not_found')
+  ctx.set('allow', allow)
+  return new AppError('request.method_not_allowed')
 }
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])

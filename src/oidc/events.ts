@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { type errors, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { AppError } from '../base/errors.ts'
 import { isId, type UserId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
@@ -77,6 +78,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   })
 
   provider.on('grant.error', (ctx, error) => {
+    noteTooLarge(ctx, error)
     const outcome = knownErrors.has(error.message) ? error.message : 'other'
     metrics.tokens.inc({ grant_type: grantType(ctx), outcome })
     const detail = (error as { error_detail?: string }).error_detail
@@ -91,6 +93,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   })
 
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
+    noteTooLarge(ctx, error)
     log.info(
       { ...about(ctx), code: error.message, detail: error.error_detail ?? error.error_description },
       'request refused',
@@ -149,6 +152,12 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     }
     void audit.record({ event: 'session.ended', userId, ...context(ctx), detail })
   })
+}
+
+/** To the library a body over its limit is one that cannot be read; whoever called it answers 413 instead. */
+function noteTooLarge(ctx: KoaContextWithOIDC, { cause }: Error): void {
+  if (!(cause instanceof Error) || cause.message !== 'request entity too large') return
+  ctx.state['failure'] = new AppError('request.too_large', { cause })
 }
 
 interface Token {

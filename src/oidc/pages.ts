@@ -26,6 +26,20 @@ export function libraryPages({
 }) {
   const nameOf = (client: Client | undefined) => client?.clientName ?? client?.clientId
 
+  async function drawError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
+    const isOver = formsOver.has(out.error_description ?? '')
+    const key = isOver ? 'attempt.expired' : errorKey(out.error, error)
+    const view = {
+      code: isOver ? key : out.error,
+      message: translate(ctx, `errors.${key}`),
+      hint: key === 'server.unexpected' || key === 'attempt.expired' ? undefined : out.error_description,
+      requestId: String(ctx.state['requestId'] ?? ''),
+      at: now(),
+      retryHref: isOver ? formPages[ctx.oidc.route] : undefined,
+    }
+    render(ctx, 'error', view, { status: ctx.status })
+  }
+
   return {
     async logout(ctx: KoaContextWithOIDC, form: string): Promise<void> {
       const { action, xsrf } = hidden(form)
@@ -38,22 +52,12 @@ export function libraryPages({
       render(ctx, 'logout-done', { clientName }, { clientName, languageLinks: true })
     },
 
-    async error(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
-      const key = errorKey(out.error, error)
-      const view = {
-        code: out.error,
-        message: translate(ctx, `errors.${key}`),
-        hint: key === 'server.unexpected' || key === 'attempt.expired' ? undefined : out.error_description,
-        requestId: String(ctx.state['requestId'] ?? ''),
-        at: now(),
-      }
-      render(ctx, 'error', view, { status: ctx.status })
-    },
+    error: drawError,
 
-    async deviceCode(ctx: KoaContextWithOIDC, form: string, _out?: unknown, error?: Error & { userCode?: string }) {
+    async deviceCode(ctx: KoaContextWithOIDC, form: string, out?: ErrorOut, error?: Error & { userCode?: string }) {
       const { action, xsrf } = hidden(form)
       const status = error ? 400 : 200
-      const code = error ? deviceErrorKey(error.name) : undefined
+      const code = error ? deviceErrors[error.name] : undefined
       const shown = code === undefined ? undefined : { code, message: translate(ctx, code), field: 'user_code' }
       if (error?.name === 'AbortedError') {
         render(ctx, 'message', {
@@ -61,6 +65,11 @@ export function libraryPages({
           body: translate(ctx, 'device.aborted.body'),
         })
         return
+      }
+      if (out && error && !shown) {
+        // The library has put a new form token into a session that may not exist, and would keep it: here nobody gets that form.
+        Object.assign(ctx.oidc.session ?? {}, { touched: false })
+        return drawError(ctx, out, error)
       }
       render(
         ctx,
@@ -112,15 +121,23 @@ function errorKey(oauth: string, error: Error): ErrorCode {
   return 'request.invalid'
 }
 
-function deviceErrorKey(name: string): string {
-  switch (name) {
-    case 'NoCodeError':
-      return 'device.code_required'
-    case 'ExpiredError':
-      return 'device.code_expired'
-    case 'AlreadyUsedError':
-      return 'device.code_used'
-    default:
-      return 'device.code_unknown'
-  }
+/** What the library says of a form that came without the session it was made for, or with the token of another. */
+const formsOver: ReadonlySet<string> = new Set([
+  'could not find device form details',
+  'could not find logout details',
+  'xsrf token invalid',
+])
+
+/** Where such a form is to be had anew, by the route that got it. */
+const formPages: Readonly<Record<string, string>> = {
+  code_verification: '/device',
+  end_session_confirm: '/session/end',
+}
+
+/** What may be wrong with a code that was typed; anything else that goes wrong there is no matter of the code. */
+const deviceErrors: Readonly<Record<string, string>> = {
+  NoCodeError: 'device.code_required',
+  ExpiredError: 'device.code_expired',
+  AlreadyUsedError: 'device.code_used',
+  NotFoundError: 'device.code_unknown',
 }

@@ -1,13 +1,11 @@
-import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { loginBySms, reachLogin, startLogin } from '../support/login.ts'
+import { sendRaw } from '../support/raw.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
-
-const formType = 'application/x-www-form-urlencoded'
 
 describe('bad input', () => {
   let world: World
@@ -18,29 +16,8 @@ describe('bad input', () => {
   })
   afterAll(() => world.close())
 
-  /** Sends bytes as they are. */
-  function raw(
-    method: string,
-    path: string,
-    body: string | Buffer = '',
-    headers: Record<string, string> = {},
-  ): Promise<{ status: number; text: string; headers: Record<string, unknown> }> {
-    return new Promise((resolve, reject) => {
-      const request = httpRequest(
-        { host: '127.0.0.1', port: world.port, method, path, headers: { 'content-type': formType, ...headers } },
-        (response) => {
-          let text = ''
-          response.setEncoding('utf8')
-          response.on('data', (chunk: string) => {
-            text += chunk
-          })
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }))
-        },
-      )
-      request.on('error', reject)
-      request.end(body)
-    })
-  }
+  const raw = (method: string, path: string, body: string | Buffer = '', headers: Record<string, string> = {}) =>
+    sendRaw(world.port, { method, path, body, headers })
 
   const counts = async () => {
     const { knex } = world.database.database
@@ -70,6 +47,8 @@ describe('bad input', () => {
     for (const method of ['PUT', 'DELETE', 'PATCH', 'TRACE']) {
       expect((await raw(method, '/token')).status).toBe(405)
     }
+    expect((await raw('GET', '/token')).headers).toMatchObject({ allow: 'POST' })
+    expect((await raw('POST', '/account')).headers).toMatchObject({ allow: 'HEAD, GET' })
     expect((await raw('POST', '/livez')).status).toBe(404)
     expect((await raw('GET', '/account/%')).status).toBe(400)
     expect((await raw('GET', '/auth?state=%00')).status).toBe(400)
