@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { LineCounter, parseDocument } from 'yaml'
+import { type Path, readYaml, type YamlDocument } from './base/yaml-document.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -23,6 +23,8 @@ export interface Sources {
   /** Dotted path → where its value came from. */
   readonly origins: ReadonlyMap<string, string>
   readonly problems: readonly Problem[]
+  /** Where the value of a path stands in what it came from: with the line, where that is a file. */
+  place(path: Path, origin: string): string
 }
 
 /** Variables with a name of their own; every other setting is `MENSHEN_SECTION__KEY`. */
@@ -64,17 +66,20 @@ export function readSources({ file, env, cwd, isText }: SourcesInput): Sources {
     set(values, [key], value, fromFile?.name ?? '', origins)
   }
   for (const { path, name, text } of readEnvironment({ env, cwd, isText, problems })) {
-    const value = isText(path) === false ? parseYaml(text, path, `env ${name}`, problems) : text
+    const value = isText(path) === false ? parseYaml(text, path, `env ${name}`, problems)?.values : text
     if (value !== undefined && value !== null) set(values, path.split('.'), value, `env ${name}`, origins)
   }
-  return { values, origins, problems }
+  const place = (path: Path, origin: string) =>
+    origin === fromFile?.name ? `${origin}:${fromFile.lineOf(path)}` : origin
+  return { values, origins, problems, place }
 }
 
-function readFile(
-  named: string | undefined,
-  cwd: string,
-  problems: Problem[],
-): { name: string; values: Tree } | undefined {
+interface SettingsFile extends Pick<YamlDocument, 'lineOf'> {
+  readonly name: string
+  readonly values: Tree
+}
+
+function readFile(named: string | undefined, cwd: string, problems: Problem[]): SettingsFile | undefined {
   const name = named ?? 'menshen.yaml'
   const path = resolve(cwd, name)
   if (named === undefined && !existsSync(path)) return undefined
@@ -83,9 +88,10 @@ function readFile(
     problems.push({ path: '', message: `${name} cannot be read` })
     return undefined
   }
-  const values = parseYaml(text, '', name, problems)
-  if (values === undefined || values === null) return undefined
-  if (isTree(values)) return { name, values }
+  const document = parseYaml(text, '', name, problems)
+  if (!document || document.values === null) return undefined
+  const { values, lineOf } = document
+  if (isTree(values)) return { name, values, lineOf }
   problems.push({ path: '', message: 'is not a mapping of settings', source: name })
   return undefined
 }
@@ -143,29 +149,17 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** SECURITY: the library's pretty messages quote the line, which may be a secret; ours name the place. */
-function parseYaml(text: string, path: string, source: string, problems: Problem[]): unknown {
-  const lineCounter = new LineCounter()
-  const document = parseDocument(text, { prettyErrors: false, lineCounter })
-  const [error] = document.errors
-  if (error === undefined) return readDocument(document, path, source, problems)
-  const { line, col } = lineCounter.linePos(error.pos[0])
-  problems.push({ path, message: `is not YAML: ${error.code} at line ${line}, column ${col}`, source })
-  return undefined
+function parseYaml(text: string, path: string, source: string, problems: Problem[]): YamlDocument | undefined {
+  const { document, faults } = readYaml(text)
+  for (const { message, line } of faults) {
+    problems.push({ path, message: line === undefined ? `is not YAML: ${message}` : message, source: at(source, line) })
+  }
+  return document
 }
 
-function readDocument(
-  document: ReturnType<typeof parseDocument>,
-  path: string,
-  source: string,
-  problems: Problem[],
-): unknown {
-  try {
-    return document.toJS()
-  } catch {
-    problems.push({ path, message: 'is not YAML that can be read: an alias is unknown or used too often', source })
-    return undefined
-  }
+/** A source, and the line of it where that is known. */
+function at(source: string, line: number | undefined): string {
+  return line === undefined ? source : `${source}:${line}`
 }
 
 export function isTree(value: unknown): value is Tree {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import type { z } from 'zod'
-import { nearest } from './base/nearest.ts'
+import { fit } from './base/schema-problems.ts'
+import { type Path, pathText } from './base/yaml-document.ts'
 import { contradictions, fitness, type Unfit } from './config-fitness.ts'
 import { type Config, configSchema, type Mode } from './config-schema.ts'
 import { settingAt } from './config-settings.ts'
@@ -49,11 +49,13 @@ export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInpu
   const production = env['NODE_ENV'] === 'production'
   const sources = readSources({ file: argv.config, env, cwd, isText: (path) => settingAt(path)?.isText })
   const schema = configSchema(modeOf(sources.values, production, isTerminal))
-  const parsed = schema.safeParse(sources.values)
-  const problems = [...sources.problems, ...(parsed.error?.issues ?? []).flatMap((issue) => problemsOf(issue, sources))]
+  const { data: config, problems: misfits } = fit(
+    schema,
+    sources.values,
+    (path) => settingAt(pathText(path))?.keys ?? [],
+  )
+  const problems = [...sources.problems, ...misfits.map(({ path, message }) => located(path, message, sources))]
 
-  // What remains without the broken settings is checked as well, so that nobody mends one problem to be told of the next.
-  const config = parsed.data ?? schema.safeParse(without(sources.values, problems)).data
   const unfit = config === undefined ? [] : fitness(config)
   if (config !== undefined) problems.push(...between(config, production, unfit, problems, sources))
   if (problems.length > 0 || config === undefined) throw new ConfigError(problems)
@@ -85,7 +87,10 @@ function between(
   const found = [
     ...contradictions(config),
     ...refusals.map(({ setting, line }) => ({ path: setting, message: `not fit for production: ${line}` })),
-  ].map((problem) => ({ ...problem, source: originOf(problem.path, sources) ?? notSet(problem.path) }))
+  ].map(({ path, message }) => {
+    const found = located(stepsOf(path), message, sources)
+    return { ...found, source: found.source ?? notSet(path) }
+  })
   const isKnown = ({ path }: Problem) =>
     known.some((other) => `${path}.`.startsWith(`${other.path}.`) || other.path.startsWith(`${path}.`))
   return found.filter(
@@ -109,79 +114,15 @@ function notSet(path: string): string {
   return `not set; as a variable: ${variableOf(path)}`
 }
 
-type Issue = z.core.$ZodIssue
-
-function problemsOf(issue: Issue, sources: Sources): Problem[] {
-  const path = pathText(issue.path)
-  // Of a list that may also be a word, the item that is wrong is named.
-  const inside = issue.code === 'invalid_union' ? issue.errors.find((branch) => branch.some(isInside)) : undefined
-  if (inside) return inside.flatMap((each) => problemsOf({ ...each, path: [...issue.path, ...each.path] }, sources))
-  if (issue.code !== 'unrecognized_keys')
-    return [{ path, message: messageOf(issue, sources.values), source: originOf(path, sources) }]
-  const siblings = settingAt(path)?.keys ?? []
-  return issue.keys.map((name) => {
-    const here = path === '' ? name : `${path}.${name}`
-    const meant = nearest(name, siblings)
-    const hint = meant === undefined ? '' : `; did you mean ${path === '' ? meant : `${path}.${meant}`}?`
-    return {
-      path: here,
-      message: `unknown setting${hint}`,
-      source: originOf(here, sources),
-    }
-  })
+function located(path: Path, message: string, sources: Sources): Problem {
+  const text = pathText(path)
+  const origin = originOf(text, sources)
+  return { path: text, message, source: origin === undefined ? undefined : sources.place(path, origin) }
 }
 
-function isInside({ path }: Issue): boolean {
-  return path.length > 0
-}
-
-function messageOf(issue: Issue, values: Tree): string {
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    return [
-      ...new Set(issue.errors.flatMap(([first]) => (first === undefined ? [] : [messageOf(first, values)]))),
-    ].join(', or ')
-  }
-  if ('options' in issue && Array.isArray(issue.options)) {
-    return `expected ${issue.options.join(', ')}${meantValue(issue.options, valueAt(values, issue.path))}`
-  }
-  if (issue.code === 'invalid_type' && valueAt(values, issue.path) === undefined) return 'is missing'
-  if (issue.code === 'invalid_value')
-    return `expected ${issue.values.map(String).join(', ')}${meantValue(issue.values, valueAt(values, issue.path))}`
-  return issue.message.replace(/^(Invalid input|Too (small|big)|Invalid \w+( \w+)?)[:.] /, '')
-}
-
-function meantValue(options: readonly unknown[], given: unknown): string {
-  const meant = typeof given === 'string' ? nearest(given, options.map(String)) : undefined
-  return meant === undefined ? '' : `; did you mean ${meant}?`
-}
-
-function valueAt(values: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((value, step) => {
-    const holds = typeof value === 'object' && value !== null && Object.hasOwn(value, step)
-    return holds ? (value as Record<PropertyKey, unknown>)[step] : undefined
-  }, values)
-}
-
-/** `sms.senders[0].type` */
-function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
-    .join('')
-    .replace(/^\./, '')
-}
-
-/** A copy without the settings that have a problem; of a list with a broken item the whole list goes. */
-function without(values: Tree, problems: readonly Problem[]): Tree {
-  const copy = (tree: Tree, path: string): Tree =>
-    Object.fromEntries(
-      Object.entries(tree).flatMap(([name, value]) => {
-        const here = path === '' ? name : `${path}.${name}`
-        const isBroken = problems.some((problem) => problem.path === here || problem.path.startsWith(`${here}[`))
-        const isList = !isTree(value) && problems.some((problem) => problem.path.startsWith(`${here}.`))
-        return isBroken || isList ? [] : [[name, isTree(value) ? copy(value, here) : value]]
-      }),
-    )
-  return copy(values, '')
+/** `sms.senders[0].type` as the steps to it. */
+function stepsOf(path: string): Path {
+  return path.split(/\.|(?=\[)/).map((step) => (step.startsWith('[') ? Number(step.slice(1, -1)) : step))
 }
 
 function problemLine({ path, message, source }: Problem): string {

@@ -1,3 +1,4 @@
+import { meant } from '../base/schema-problems.ts'
 import type { Catalog, StoredClient, StoredResource } from './catalog.ts'
 import {
   asksFor,
@@ -13,7 +14,6 @@ import {
 import { accessLimit, accessProblems, type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
 import type { SeedProblem } from './seed-document.ts'
 import type { Seeds } from './seed-file.ts'
-import { meant } from './seed-messages.ts'
 
 interface CheckOptions {
   readonly prune: boolean

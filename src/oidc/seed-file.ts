@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { fit } from '../base/schema-problems.ts'
+import type { Path } from '../base/yaml-document.ts'
 import {
   type ClientSeed,
   clientSchema,
@@ -9,8 +11,8 @@ import {
   setsLifetime,
 } from './client-schema.ts'
 import { type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
-import { type Path, readDocument, type SeedDocument, type SeedProblem } from './seed-document.ts'
-import { describeIssues } from './seed-messages.ts'
+import { readDocument, type SeedDocument, type SeedProblem } from './seed-document.ts'
+import { seedKeysAt } from './seed-keys.ts'
 import { resolveSecret, type SecretWish } from './seed-secret.ts'
 
 /** One client or resource of a file. */
@@ -77,10 +79,9 @@ export function readSeeds({ files, cwd, env, lifetimes }: Input): Seeds {
 function readLists(document: SeedDocument, problems: SeedProblem[]): z.output<typeof fileSchema> {
   const { values } = document
   if (values === null) problems.push(document.problem([], 'is empty; expected resources: or clients:'))
-  const parsed = fileSchema.safeParse(values ?? {})
-  if (parsed.success) return parsed.data
-  const described = describeIssues(parsed.error.issues, [], values)
-  problems.push(...described.map(({ path, message }) => document.problem(path, message)))
+  const { data, problems: found } = fit(fileSchema, values ?? {}, seedKeysAt)
+  if (data && found.length === 0) return data
+  problems.push(...found.map(({ path, message }) => document.problem(path, message)))
   const listAt = (name: string): unknown[] => {
     const list = Object(values)[name]
     return Array.isArray(list) ? list : []
@@ -101,19 +102,11 @@ function readItem<Schema extends z.ZodType>(
   problems: SeedProblem[],
 ): SeedItem<z.output<Schema>> | undefined {
   const problem = (below: Path, message: string) => document.problem([...path, ...below], message)
-  const parsed = schema.safeParse(value)
-  if (parsed.success)
-    return { seed: parsed.data, written: value as Record<string, unknown>, broken: new Set(), problem }
-  const { issues } = parsed.error
-  for (const each of describeIssues(issues, path, value)) problems.push(document.problem(each.path, each.message))
-  const broken = new Set(
-    issues.flatMap((issue) =>
-      issue.path.length === 0 && issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])],
-    ),
-  )
-  const rest = Object.fromEntries(Object.entries(Object(value)).filter(([name]) => !broken.has(name)))
-  const left = schema.safeParse(rest)
-  return left.success ? { seed: left.data, written: rest, broken, problem } : undefined
+  const { data, fitting, problems: found } = fit(schema, value, seedKeysAt, path)
+  for (const each of found) problems.push(document.problem(each.path, each.message))
+  if (data === undefined) return undefined
+  const broken = new Set(found.map((each) => String(each.path[path.length])))
+  return { seed: data, written: fitting as Record<string, unknown>, broken, problem }
 }
 
 /** SECURITY: a client id that could be a user's id would let a client's own tokens pass for a person's (RFC 9700 §4.15). */

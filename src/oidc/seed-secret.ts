@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { Secret } from '../base/secret.ts'
+import type { Path } from '../base/yaml-document.ts'
 import { type ClientSeed, needsSecret } from './client-schema.ts'
-import type { Path, SeedProblem } from './seed-document.ts'
+import type { SeedProblem } from './seed-document.ts'
 
 /** What a file wants done about the secret of a client. `generate`: made when the client has none, otherwise kept. */
 export type SecretWish =

@@ -132,8 +132,8 @@ describe('a failure', () => {
     const { status, of } = await examine({ PORT: 'x', MENSHEN_NOPE: '1' })
     expect(status).toBe(1)
     expect(of('configuration').map(({ detail }) => detail)).toEqual([
-      expect.stringContaining('server.port: expected number'),
-      'nope: unknown setting',
+      expect.stringContaining('server.port: expected a number, found text'),
+      'nope: is unknown',
     ])
   })
 

@@ -150,32 +150,32 @@ sms: { senders: [{ type: aliyum }] }
 brand: 7
 `
     expect(problems({ MENSHEN_PASWORD__ARGON2__PASSES: '1', DATABASE_URL: 'mysql://canary@x' }, yaml)).toEqual([
-      expect.stringMatching(/^server\.port: .*65535.* \(menshen\.yaml\)$/),
-      'server.prot: unknown setting; did you mean server.port? (menshen.yaml)',
+      expect.stringMatching(/^server\.port: .*65535.* \(menshen\.yaml:2\)$/),
+      'server.prot: is unknown; did you mean port? (menshen.yaml:2)',
       'database.url: expected a postgres:// address (env DATABASE_URL)',
-      'log.level: expected trace, debug, info, warn, error, fatal, silent; did you mean info? (menshen.yaml)',
-      'brand: expected object, received number (menshen.yaml)',
-      'sms.senders[0].type: expected aliyun, tencent; did you mean aliyun? (menshen.yaml)',
-      'lifetimes.refresh.idle: expected a duration such as 30s, 10m, 12h or 30d (menshen.yaml)',
-      'pasword: unknown setting; did you mean password? (env MENSHEN_PASWORD__ARGON2__PASSES)',
-      'lifetimes.session: idle is longer than max (menshen.yaml)',
+      'log.level: expected trace, debug, info, warn, error, fatal, silent; did you mean info? (menshen.yaml:3)',
+      'brand: expected a mapping, found a number (menshen.yaml:6)',
+      'sms.senders[0].type: expected aliyun, tencent; did you mean aliyun? (menshen.yaml:5)',
+      'lifetimes.refresh.idle: expected a duration such as 30s, 10m, 12h or 30d (menshen.yaml:4)',
+      'pasword: is unknown; did you mean password? (env MENSHEN_PASWORD__ARGON2__PASSES)',
+      'lifetimes.session: idle is longer than max (menshen.yaml:4)',
     ])
   })
 
   test('lifetimes under which something would end first by accident are told', () => {
     const yaml = 'lifetimes: { access: 40d, session: { idle: 30s, max: none }, refresh: { idle: 30d, max: none } }'
     expect(problems({}, yaml)).toEqual([
-      'lifetimes.session.idle: is shorter than the 60s a code lives, and would end before the login is done (menshen.yaml)',
-      'lifetimes.access: access (40d) must be shorter than refresh.idle (30d), which would end first (menshen.yaml)',
+      'lifetimes.session.idle: is shorter than the 60s a code lives, and would end before the login is done (menshen.yaml:1)',
+      'lifetimes.access: access (40d) must be shorter than refresh.idle (30d), which would end first (menshen.yaml:1)',
     ])
   })
 
   test.each([
-    ['MENSHEN_SERVER__PROT', '1', 'server.prot: unknown setting; did you mean server.port? (env MENSHEN_SERVER__PROT)'],
-    ['MENSHEN_SECRET_KEYS', 'x', 'secret_keys: unknown setting; did you mean secret_key? (env MENSHEN_SECRET_KEYS)'],
-    ['MENSHEN___PROTO__', '{a: 1}', expect.stringMatching(/unknown setting|expected/)],
-    ['MENSHEN_CONSTRUCTOR__PROTOTYPE', '1', expect.stringContaining('constructor: unknown setting')],
-    ['PORT', 'abc', 'server.port: expected number, received string (env PORT)'],
+    ['MENSHEN_SERVER__PROT', '1', 'server.prot: is unknown; did you mean port? (env MENSHEN_SERVER__PROT)'],
+    ['MENSHEN_SECRET_KEYS', 'x', 'secret_keys: is unknown; did you mean secret_key? (env MENSHEN_SECRET_KEYS)'],
+    ['MENSHEN___PROTO__', '{a: 1}', expect.stringMatching(/is unknown|expected/)],
+    ['MENSHEN_CONSTRUCTOR__PROTOTYPE', '1', expect.stringContaining('constructor: is unknown')],
+    ['PORT', 'abc', 'server.port: expected a number, found text (env PORT)'],
     ['WORKERS', 'many', expect.stringMatching(/^server\.workers: .*auto/)],
     ['ISSUER', 'https://id.example.com/path', expect.stringContaining('without path')],
     ['ISSUER', 'https://user@id.example.com', expect.stringContaining('without path')],
@@ -201,7 +201,7 @@ brand: 7
     [
       'MENSHEN_AGREEMENTS',
       '[{ id: terms, version: 1, url: /t }]',
-      expect.stringContaining('agreements[0].version: expected string'),
+      expect.stringContaining('agreements[0].version: expected text, found a number; put it in quotes'),
     ],
     [
       'MENSHEN_AGREEMENTS',
@@ -223,9 +223,9 @@ brand: 7
   })
 
   test.each([
-    ['a: [', /is not YAML: .* line 1/],
+    ['a: [', /menshen\.yaml:1 is not YAML: /],
     ['- a', /menshen\.yaml is not a mapping/],
-    ['issuer: a\nissuer: b', /is not YAML: DUPLICATE_KEY at line 2/],
+    ['issuer: a\nissuer: b', /menshen\.yaml:2 a key is there twice/],
     ['__proto__: { sandbox: false }', /__proto__|unknown/],
     ['brand: *nowhere', /is not YAML/],
   ])('the file %j is refused without quoting it', (yaml, expected) => {
