@@ -1,8 +1,10 @@
 import type { Core } from '../core.ts'
 import { type Catalog, loadCatalog } from '../oidc/catalog.ts'
 import { type Applied, applySeeds } from '../oidc/client-changes.ts'
-import { hasChanges, planChanges } from '../oidc/client-plan.ts'
+import { hasChanges } from '../oidc/client-plan.ts'
 import { libraryProblems } from '../oidc/client-validation.ts'
+import { ensureKeys } from '../oidc/key-rotation.ts'
+import { type Keys, loadKeys, throwawayKeys } from '../oidc/keys.ts'
 import { catalogProblems } from '../oidc/seed-checks.ts'
 import { problemLine, type SeedProblem } from '../oidc/seed-document.ts'
 import { readSeeds, type Seeds } from '../oidc/seed-file.ts'
@@ -42,7 +44,7 @@ async function work(core: Core, context: CommandContext, isDryRun: boolean): Pro
   const { args, cwd, env, flags } = context
   const prune = flags['prune'] === true
   const seeds = readSeeds({ files: args, cwd, env, lifetimes: config.lifetimes })
-  const refusals = await libraryProblems(seeds.clients, await validatingProvider(core))
+  const refusals = await libraryProblems(seeds.clients, validatingProvider(core, await keysFor(core, isDryRun)))
   const check = (catalog: Catalog) =>
     refuseAny(seeds, [
       ...refusals,
@@ -52,10 +54,19 @@ async function work(core: Core, context: CommandContext, isDryRun: boolean): Pro
         hasSms: config.login.methods.includes('sms'),
       }),
     ])
-  const catalog = await loadCatalog(database.knex)
-  check(catalog)
-  if (isDryRun) return { plan: planChanges(catalog, seeds, { prune, sealer }), secrets: new Map() }
-  return applySeeds(seeds, { prune, check }, { database, sealer, clock, log, operator: operatorOf(context) })
+  // Before the lock is waited for.
+  check(await loadCatalog(database.knex))
+  return applySeeds(seeds, { prune, check, isDryRun }, { database, sealer, clock, log, operator: operatorOf(context) })
+}
+
+/**
+ * The keys the server signs with. They are opened, so that under a wrong master key nothing is sealed that the server could not open; a
+ * database without keys gets its first ones, but not by a dry run.
+ */
+async function keysFor(core: Core, isDryRun: boolean): Promise<Keys> {
+  if (!isDryRun) await ensureKeys(core)
+  const keys = await loadKeys(core)
+  return keys.infos.length > 0 ? keys : throwawayKeys()
 }
 
 function refuseAny({ problems }: Seeds, more: readonly SeedProblem[]): void {

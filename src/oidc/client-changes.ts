@@ -40,10 +40,15 @@ const lockTimeoutSeconds = 30
 /**
  * Makes clients and resources what the files say, in one transaction under a lock: two calls at once follow each other, and the
  * plan is the one of that moment. `check` is given the catalog of that moment too, and what it throws leaves everything as it was.
+ * A dry run does all of that and takes it back, so that it cannot tell of anything that would not happen.
  */
 export async function applySeeds(
   seeds: Seeds,
-  { prune, check }: { readonly prune: boolean; readonly check: (catalog: Catalog) => void },
+  {
+    prune,
+    check,
+    isDryRun,
+  }: { readonly prune: boolean; readonly check: (catalog: Catalog) => void; readonly isDryRun: boolean },
   dependencies: ChangeDependencies,
 ): Promise<Applied> {
   return changeCatalog(dependencies, async (change) => {
@@ -60,7 +65,8 @@ export async function applySeeds(
       plan.filter(isForgotten).map(({ id }) => id),
       change,
     )
-    return { result: { plan, secrets }, isChanged: hasChanges(plan) }
+    // A secret that is taken back would only be shown in vain.
+    return { result: { plan, secrets: isDryRun ? new Map() : secrets }, isChanged: hasChanges(plan), isDryRun }
   })
 }
 
@@ -98,8 +104,11 @@ function newSecret(): Secret {
  */
 async function changeCatalog<Result>(
   { database, log, operator, ...rest }: ChangeDependencies,
-  work: (change: Change) => Promise<{ readonly result: Result; readonly isChanged: boolean }>,
+  work: (
+    change: Change,
+  ) => Promise<{ readonly result: Result; readonly isChanged: boolean; readonly isDryRun?: boolean }>,
 ): Promise<Result> {
+  let undone: { readonly result: Result } | undefined
   try {
     return await database.maintenance((knex) =>
       knex.transaction(async (trx) => {
@@ -108,12 +117,15 @@ async function changeCatalog<Result>(
         const records = audit({ database: { knex: trx }, clock: rest.clock, log })
         const record: Change['record'] = (event, detail = {}) =>
           records.record({ ...event, detail: { ...detail, operator } })
-        const { result, isChanged } = await work({ ...rest, trx, record, catalog: await loadCatalog(trx) })
+        const { result, isChanged, isDryRun } = await work({ ...rest, trx, record, catalog: await loadCatalog(trx) })
         if (isChanged) await bumpCatalogVersion(trx)
-        return result
+        if (!isDryRun) return result
+        undone = { result }
+        throw new Error('a dry run is taken back')
       }),
     )
   } catch (error) {
+    if (undone) return undone.result
     if (errorCode(error) !== '55P03') throw error
     throw new Error(`another change of clients has not ended for ${lockTimeoutSeconds} s; nothing was changed`)
   }

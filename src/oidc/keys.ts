@@ -71,6 +71,16 @@ export async function loadKeys({ database, sealer }: KeyStore): Promise<Keys> {
   }
 }
 
+/** Keys of every kind that nobody stores: for a provider that signs nothing, beside a database that has no keys yet. */
+export async function throwawayKeys(): Promise<Keys> {
+  const made = await Promise.all(keyKinds.map(newKey))
+  return {
+    signing: made.filter(({ use }) => use === 'sig').map(({ text }) => JSON.parse(text) as JWK),
+    cookies: made.filter(({ use }) => use === 'cookie').map(({ text }) => text),
+    infos: [],
+  }
+}
+
 /** Every key with its state and times. */
 export async function listKeys(knex: Knex): Promise<KeyInfo[]> {
   const rows: KeyRow[] = await knex('keys')

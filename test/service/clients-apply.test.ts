@@ -41,6 +41,19 @@ const events = async () =>
   )
 const version = async () => (await shell.database.database.knex('catalog_versions').first('version')).version
 
+/** Every row of every table. */
+async function everyRow(): Promise<unknown> {
+  const { knex } = shell.database.database
+  const { rows } = await knex.raw<{ rows: { name: string }[] }>(
+    "select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace order by relname",
+  )
+  const found = rows.map(async ({ name }) => [
+    name,
+    (await knex.raw(`select to_jsonb(t) from "${name}" t order by 1`)).rows,
+  ])
+  return Object.fromEntries(await Promise.all(found))
+}
+
 beforeEach(async () => {
   shell = await openShell()
   const { close } = shell
@@ -83,6 +96,22 @@ describe('a first apply', () => {
     expect(dry.stdout).toContain('created: client backend')
     expect(await clientRows()).toEqual([])
     expect(await events()).toEqual([])
+  })
+
+  test('as a dry run leaves every table as it was, keys included, whatever it would create, change, make or prune', async () => {
+    const changed = seed.replace('Example Web', 'Another').replace('client_id: backend', 'client_id: other')
+    await shell.write('changed.yaml', changed.replace('{ env: BACKEND_SECRET }', '{ generate: true }'))
+    const empty = await everyRow()
+    expect((await apply('seed.yaml', '--dry-run')).status).toBe(3)
+    expect(await everyRow()).toEqual(empty)
+
+    expect((await apply('seed.yaml')).status).toBe(0)
+    const applied = await everyRow()
+    const dry = await apply('changed.yaml', '--prune', '--dry-run', '--json')
+    expect(dry.status).toBe(3)
+    expect(JSON.parse(dry.stdout)).toMatchObject({ applied: false })
+    expect(dry.stdout).not.toMatch(/[A-Za-z0-9_-]{43}/)
+    expect(await everyRow()).toEqual(applied)
   })
 
   test('takes several files as one', async () => {
