@@ -120,7 +120,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     probes({ health, home: sandbox ? '/sandbox' : '/account' }),
   ]
   const behindMetadata: readonly Middleware[] = [
-    slowClientGuessing({ clock }),
+    slowClientGuessing({ clock, factors: config.limits.networks }),
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
     native.tokenAnswers,

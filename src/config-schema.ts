@@ -9,6 +9,7 @@ import { Secret } from './base/secret.ts'
 import { isMetricsAddress, isOrigin, trustedProxies } from './config-addresses.ts'
 import { mailOptions } from './mail/smtp.ts'
 import { keyOptions } from './oidc/key-life.ts'
+import { limitOptions } from './ops/limit-options.ts'
 import { logLevels } from './ops/log.ts'
 import { limitWindow, smsOptions, windows } from './sms/options.ts'
 
@@ -242,6 +243,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('Logins on an app’s own screens.'),
+    limits: limitOptions.prefault({}).describe('What all limits have in common.'),
     captcha: captchaOptions
       .optional()
       .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),

@@ -1,7 +1,6 @@
 import { asAppError } from './base/errors.ts'
 import type { MailSender } from './mail/sender.ts'
 import type { Audit } from './ops/audit.ts'
-import type { Limits } from './ops/limits.ts'
 import type { Metrics } from './ops/metrics.ts'
 
 /** The audit of logins, which counts them as it goes: what ended how, by which method, and who is new. */
@@ -13,24 +12,6 @@ export function countedAudit(audit: Audit, { logins, registrations }: Metrics): 
       if (event.event === 'login.failed') logins.inc({ method, outcome: String(event.detail?.['error']) })
       if (event.event === 'user.registered') registrations.inc({ provider: event.identityProvider ?? 'other' })
       return audit.record(event)
-    },
-  }
-}
-
-/** Limits that count what they refuse, by the name of the limit. */
-export function countedLimits<Name extends string>(limits: Limits<Name>, { limited }: Metrics): Limits<Name> {
-  async function take(name: Name, key: string): Promise<void> {
-    try {
-      await limits.take(name, key)
-    } catch (error) {
-      limited.inc({ limit: name })
-      throw error
-    }
-  }
-  return {
-    take,
-    async takeAll(pairs) {
-      for (const [name, key] of pairs) await take(name, key)
     },
   }
 }

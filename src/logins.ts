@@ -20,7 +20,7 @@ import { passwords as buildPasswords, type Passwords } from './accounts/password
 import { documentVersion } from './base/document.ts'
 import { httpClient } from './base/http.ts'
 import type { Core } from './core.ts'
-import { countedAudit, countedLimits, countedMail } from './counted.ts'
+import { countedAudit, countedMail } from './counted.ts'
 import { rules } from './limit-rules.ts'
 import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
@@ -82,8 +82,13 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     clock,
     policy: config.password,
   })
-  const limitsOfAll = buildLimits({ store, rules: rules(config), mac: (text) => sealer.mac('limit', text) })
-  const limits = countedLimits(limitsOfAll, metrics)
+  const limits = buildLimits({
+    store,
+    rules: rules(config),
+    mac: (text) => sealer.mac('limit', text),
+    factors: config.limits.networks,
+    onRefused: (limit) => metrics.limited.inc({ limit }),
+  })
   const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
   const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })
   const { senders, countries } = config.sms

@@ -3,7 +3,6 @@ import type { Context, Middleware } from 'koa'
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { RequestState } from '../interactions/request-state.ts'
 import { AppError } from './base/errors.ts'
-import { networkOf } from './base/network.ts'
 import type { Adapter } from './oidc/adapter.ts'
 import type { Payload } from './oidc/records.ts'
 import { longestParams, requestTooLong } from './oidc/request-size.ts'
@@ -20,7 +19,7 @@ const rowOf = (route: string): StrangerWrite | undefined => {
 }
 
 async function take({ limits }: Dependencies, { limit }: StrangerWrite, ctx: Context): Promise<void> {
-  if (typeof limit === 'string') await limits.take(limit, networkOf((ctx.state as RequestState).ip))
+  if (typeof limit === 'string') await limits.take(limit, (ctx.state as RequestState).ip)
 }
 
 /**

@@ -2,7 +2,6 @@ import { randomBytes, randomInt } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
-import { networkOf } from '../../src/base/network.ts'
 import { callingCode, maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { MailSender } from '../../src/mail/sender.ts'
@@ -79,18 +78,17 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
   const targetOf = (target: OtpTarget) => `${target.channel}:${target.to}`
 
   async function countSend({ target, ip }: IssueRequest): Promise<void> {
-    const network = networkOf(ip)
     if (target.channel === 'email') {
       await limits.takeAll([
-        ['mail.ip', network],
+        ['mail.ip', ip],
         ['mail.address', target.to],
       ])
       return
     }
     if (!countries.includes(callingCode(target.to))) throw new AppError('phone.country_unsupported', { field: 'phone' })
     await limits.takeAll([
+      ['sms.ip', ip],
       ['sms.number', target.to],
-      ['sms.ip', network],
       ['sms.total', 'all'],
     ])
   }

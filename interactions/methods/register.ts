@@ -2,7 +2,6 @@ import { type ParsedIdentifier, parseNewIdentifier } from '../../src/accounts/id
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
-import { networkOf } from '../../src/base/network.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
@@ -32,7 +31,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     const { input, ip } = request
     const identifier = readIdentifier(input)
     if (rules[identifier.provider] === 'closed') throw new AppError('registration.closed')
-    await limits.take('register.ip', networkOf(ip))
+    await limits.take('register.ip', ip)
     if (identifier.provider === 'phone') {
       const target = { channel: 'sms', to: identifier.subject as PhoneNumber } as const
       return sendCode({ codes, request, purpose: 'register', state: { target } })

@@ -1,4 +1,3 @@
-import { networkOf } from '../../src/base/network.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import type { Input } from '../methods/method.ts'
 import type { Captcha } from './captcha.ts'
@@ -35,7 +34,7 @@ export class Gate {
 
   /** A login that begins counts for its network. SECURITY: before its proofs are looked at, each of which leaves a mark. */
   async begin({ ip }: Request): Promise<void> {
-    await this.#limits.take('native.ip', networkOf(ip))
+    await this.#limits.take('native.ip', ip)
   }
 
   /** And for its key, where it has one. */
@@ -45,7 +44,7 @@ export class Gate {
 
   /** Before a method that asks a vendor, whose answer costs money. */
   async askVendor(method: string, ip: string): Promise<void> {
-    if (!ownMethods.has(method)) await this.#limits.take('native.vendor', networkOf(ip))
+    if (!ownMethods.has(method)) await this.#limits.take('native.vendor', ip)
   }
 
   /**

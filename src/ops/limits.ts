@@ -1,13 +1,32 @@
 import { AppError, type ErrorCode } from '../base/errors.ts'
-import type { EphemeralStore, Window } from '../store/ephemeral.ts'
+import { type NetworkWidth, networksOf } from '../base/network.ts'
+import type { Counter, EphemeralStore, Window } from '../store/ephemeral.ts'
 
-/** One named limit: rolling windows that all have to have room, or one fixed window for large numbers, which costs less to keep. */
-export type LimitRule = (
-  | { readonly windows: readonly Window[]; readonly fixed?: never }
-  | { readonly fixed: Window; readonly windows?: never }
-) & {
+/** One named limit: rolling windows that all have to have room. */
+export interface LimitRule {
+  readonly windows: readonly Window[]
+  /**
+   * The key is an address as it came with the request. `growing`: its network has the windows, and each wider network around it
+   * has a multiple of them. `widest`: only the widest network is counted, with the windows as they are.
+   */
+  readonly perNetwork?: 'growing' | 'widest'
   /** What a caller over the limit is told; `request.too_many` when absent. */
   readonly error?: ErrorCode
+}
+
+/** Whom or what is counted: a key, or an address and what was asked for from there. */
+export type LimitKey = string | { readonly ip: string; readonly of: string }
+
+/** One event of a limit: it is counted, or with `look` only asked whether there is room for it. */
+export type LimitEvent<Name extends string> = readonly [name: Name, key: LimitKey, how?: 'look']
+
+/** What came of it. */
+export interface Verdict {
+  readonly isTaken: boolean
+  /** The limits that had no room, the one with the longest wait first. */
+  readonly refusedBy: readonly string[]
+  /** Seconds until the same can be taken (again): what a person is told to wait. */
+  readonly waitSeconds: number
 }
 
 export interface Limits<Name extends string> {
@@ -15,42 +34,95 @@ export interface Limits<Name extends string> {
    * Counts one event of this key. Throws the rule's error with `retryAfterSeconds` when there is no room, `server.unavailable`
    * when the store cannot say: limits fail closed.
    */
-  take(name: Name, key: string): Promise<void>
-  /** Takes each in turn and stops at the first refusal; those before it stay counted, so the narrowest limit goes first. */
-  takeAll(pairs: readonly (readonly [name: Name, key: string])[]): Promise<void>
+  take(name: Name, key: LimitKey): Promise<void>
+  /** Counts all or, when one of them has no room, none, and throws as `take` does for the one with the longest wait. */
+  takeAll(events: readonly LimitEvent<Name>[]): Promise<Verdict>
+  /** The same for a caller who has another way when there is no room: only a store that cannot say makes it throw. */
+  tryAll(events: readonly LimitEvent<Name>[]): Promise<Verdict>
+  /** Gives back what was taken for something that did not come about. */
+  giveBack(events: readonly LimitEvent<Name>[]): Promise<void>
 }
 
+/** How many times the windows of a single address a wider network has. */
+export type NetworkFactors = Readonly<Record<Exclude<NetworkWidth, 'address'>, number>>
+
 interface LimitsDeps<Name extends string> {
-  readonly store: Pick<EphemeralStore, 'hit' | 'increment'>
+  readonly store: Pick<EphemeralStore, 'count'>
   readonly rules: Readonly<Record<Name, LimitRule>>
   /** Keyed hash, so that a look into the store shows no phone number and none can be found by trying them all. */
   readonly mac: (text: string) => string
+  readonly factors: NetworkFactors
+  /** Told of each limit that refused, by its name. */
+  readonly onRefused?: (name: Name) => void
 }
 
+type Named<Name> = Counter & { readonly name: Name }
+type Told<Name> = Verdict & { readonly refusedBy: readonly Name[] }
+
 /** The product's limits, each known by name. */
-export function limits<Name extends string>({ store, rules, mac }: LimitsDeps<Name>): Limits<Name> {
-  async function take(name: Name, key: string): Promise<void> {
-    const rule = rules[name]
-    const waitSeconds = await count(rule, `limit:${name}:${mac(`limit:${name}:${key}`)}`)
-    if (waitSeconds === 0) return
-    throw new AppError(rule.error ?? 'request.too_many', { params: { retryAfterSeconds: waitSeconds } })
+export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name> {
+  const { store, rules, mac, factors, onRefused = () => {} } = deps
+
+  /** The keys that one event counts for, and how much room each has in comparison with the rule. */
+  function keysOf(rule: LimitRule, key: LimitKey): readonly { readonly text: string; readonly factor: number }[] {
+    const { ip, of } = typeof key === 'string' ? { ip: key, of: '' } : key
+    if (rule.perNetwork === undefined) return [{ text: of === '' ? ip : JSON.stringify(key), factor: 1 }]
+    const networks = networksOf(ip).map(({ name, width }) => ({
+      text: of === '' ? name : JSON.stringify({ name, of }),
+      factor: width === 'address' || rule.perNetwork === 'widest' ? 1 : factors[width],
+    }))
+    return rule.perNetwork === 'widest' ? networks.slice(-1) : networks
   }
 
-  /** Seconds to wait, 0 when counted. How long a fixed window still runs is not known; an hour is the most that is answered. */
-  async function count(rule: LimitRule, key: string): Promise<number> {
+  function countersOf([name, key, how]: LimitEvent<Name>, amount: 1 | -1): Named<Name>[] {
+    const rule = rules[name]
+    return keysOf(rule, key).flatMap(({ text, factor }) => {
+      const hidden = mac(`limit:${name}:${text}`)
+      return rule.windows.map(({ max, seconds }) => ({
+        name,
+        key: `limit:${name}:${hidden}:${seconds}`,
+        max: max * factor,
+        seconds,
+        amount: how === 'look' ? 0 : amount,
+      }))
+    })
+  }
+
+  async function count(events: readonly LimitEvent<Name>[], amount: 1 | -1): Promise<Told<Name>> {
+    const all = events.flatMap((event) => countersOf(event, amount))
+    // What two events have in common is counted once.
+    const counters = [...new Map(all.map((each) => [each.key, each])).values()]
+    if (counters.length === 0) return { isTaken: true, refusedBy: [], waitSeconds: 0 }
     try {
-      if (rule.fixed === undefined) return rule.windows.length === 0 ? 0 : await store.hit(key, rule.windows)
-      const used = await store.increment(key, rule.fixed.seconds)
-      return used <= rule.fixed.max ? 0 : Math.min(rule.fixed.seconds, 3600)
+      const { isCounted, counts } = await store.count(counters)
+      const waits = counters
+        .map(({ name }, index) => ({ name, waitSeconds: counts[index]?.waitSeconds ?? 0 }))
+        .filter(({ waitSeconds }) => waitSeconds > 0)
+        .toSorted((a, b) => b.waitSeconds - a.waitSeconds)
+      const refusedBy = isCounted ? [] : [...new Set(waits.map(({ name }) => name))]
+      return { isTaken: isCounted, refusedBy, waitSeconds: waits[0]?.waitSeconds ?? 0 }
     } catch (thrown) {
       throw thrown instanceof AppError ? thrown : new AppError('server.unavailable', { cause: thrown })
     }
   }
 
+  async function takeAll(events: readonly LimitEvent<Name>[]): Promise<Verdict> {
+    const verdict = await count(events, 1)
+    const [name] = verdict.refusedBy
+    if (name === undefined) return verdict
+    onRefused(name)
+    const params = { retryAfterSeconds: verdict.waitSeconds }
+    throw new AppError(rules[name].error ?? 'request.too_many', { params })
+  }
+
   return {
-    take,
-    async takeAll(pairs) {
-      for (const [name, key] of pairs) await take(name, key)
+    async take(name, key) {
+      await takeAll([[name, key]])
+    },
+    takeAll,
+    tryAll: (events) => count(events, 1),
+    async giveBack(events) {
+      await count(events, -1)
     },
   }
 }

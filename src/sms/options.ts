@@ -35,7 +35,9 @@ export const smsOptions = z.strictObject({
           { max: 20, seconds: 3600 },
           { max: 100, seconds: 86_400 },
         ])
-        .describe('Messages asked for from one address (IPv6: one /64). Many people can share one.'),
+        .describe(
+          'Messages asked for from one address (IPv6: one /64); `limits.networks` says how many from wider networks. Many people can share one.',
+        ),
       per_day_total: z.int().min(1).default(10_000).describe('Messages a day in all: the most a flood can cost.'),
     })
     .prefault({})

@@ -31,7 +31,9 @@ const rules = {
     error: 'otp.too_soon',
   },
   address: { windows: [{ max: 2, seconds: 60 }] },
-  day: { fixed: { max: 2, seconds: 86_400 } },
+  day: { windows: [{ max: 2, seconds: 86_400 }] },
+  network: { windows: [{ max: 2, seconds: 60 }], perNetwork: 'growing' },
+  pair: { windows: [{ max: 2, seconds: 60 }], perNetwork: 'widest' },
   unlimited: { windows: [] },
 } as const
 
@@ -41,7 +43,10 @@ beforeEach(() => {
 })
 
 const key = (text: string) => `${round}:${text}`
-const over = (store: Pick<EphemeralStore, 'hit' | 'increment'>) => limits({ store, rules, mac })
+const factors = { ipv4_24: 16, ipv6_56: 4, ipv6_48: 16 }
+const refusals: string[] = []
+const onRefused = (name: string) => void refusals.push(name)
+const over = (store: Pick<EphemeralStore, 'count'>) => limits({ store, rules, mac, factors, onRefused })
 
 describe.each([
   ['Redis', redis],
@@ -73,15 +78,17 @@ describe.each([
     await limit.take('day', key('same'))
   })
 
-  test('a fixed window refuses past its maximum until it is over', async () => {
+  test('the wait that is named is the real one, also of a whole day', async () => {
     const limit = over(store)
     await limit.take('day', key('all'))
+    now += 7_000_000
     await limit.take('day', key('all'))
-    await expect(limit.take('day', key('all'))).rejects.toMatchObject({
+    const refusal = limit.take('day', key('all'))
+    await expect(refusal).rejects.toMatchObject({
       code: 'request.too_many',
-      params: { retryAfterSeconds: 3600 },
+      params: { retryAfterSeconds: 86_400 - 7000 },
     })
-    now += 86_400_000
+    now += 86_400_000 - 7_000_000
     await limit.take('day', key('all'))
   })
 
@@ -89,16 +96,98 @@ describe.each([
     for (let times = 0; times < 5; times++) await over(store).take('unlimited', key('x'))
   })
 
-  test('several are taken in order, and none after the first refusal', async () => {
+  test('several are taken all or none; the one with the longest wait is answered, and counted as what refused', async () => {
     const limit = over(store)
+    refusals.length = 0
     await limit.take('number', key('n'))
-    const both = [
-      ['number', key('n')],
+    await limit.take('day', key('d'))
+    await limit.take('day', key('d'))
+    const all = [
       ['address', key('a')],
+      ['number', key('n')],
+      ['day', key('d')],
     ] as const
-    await expect(limit.takeAll(both)).rejects.toMatchObject({ code: 'otp.too_soon' })
+    for (let times = 0; times < 5; times++) {
+      await expect(limit.takeAll(all)).rejects.toMatchObject({
+        code: 'request.too_many',
+        params: { retryAfterSeconds: 86_400 },
+      })
+    }
+    expect(refusals).toEqual(Array.from({ length: 5 }, () => 'day'))
+    expect(await limit.tryAll(all)).toMatchObject({ isTaken: false, refusedBy: ['day', 'number'], waitSeconds: 86_400 })
+    await expect(limit.takeAll(all.slice(0, 2))).rejects.toMatchObject({ code: 'otp.too_soon' })
+    expect(refusals.at(-1)).toBe('number')
     await limit.take('address', key('a'))
     await limit.take('address', key('a'))
+  })
+
+  test('what is taken says how long the next has to wait, and can be given back', async () => {
+    const limit = over(store)
+    const events = [['number', key('n')]] as const
+    expect(await limit.takeAll(events)).toEqual({ isTaken: true, refusedBy: [], waitSeconds: 60 })
+    now += 60_000
+    await limit.takeAll(events)
+    now += 60_000
+    const third = await limit.takeAll(events)
+    expect(third.waitSeconds).toBe(3600 - 120)
+    await limit.giveBack(events)
+    await limit.take('number', key('n'))
+  })
+
+  test('asked only to look, a limit refuses when it is full and counts nothing', async () => {
+    const limit = over(store)
+    for (let times = 0; times < 5; times++) await limit.takeAll([['address', key('a'), 'look']])
+    await limit.take('address', key('a'))
+    await limit.take('address', key('a'))
+    await expect(limit.takeAll([['address', key('a'), 'look']])).rejects.toMatchObject({ code: 'request.too_many' })
+  })
+
+  describe('per network', () => {
+    const passed = async (ips: readonly string[]) => {
+      const limit = over(store)
+      const verdicts: boolean[] = []
+      for (const ip of ips) verdicts.push((await limit.tryAll([['network', ip]])).isTaken)
+      return verdicts.filter(Boolean).length
+    }
+    const many = (count: number, ip: (index: number) => string) => Array.from({ length: count }, (_, n) => ip(n))
+
+    test('an address has the limit of the rule, in every spelling', async () => {
+      expect(
+        await passed([
+          `198.51.${round}.1`,
+          `::ffff:198.51.${round}.1`,
+          `2002:c633:${round.toString(16).padStart(2, '0')}01::9`,
+        ]),
+      ).toBe(2)
+    })
+
+    test('a /24 of IPv4 has sixteen times as much', async () => {
+      expect(await passed(many(100, (n) => `203.0.${round}.${n}`))).toBe(32)
+      expect(await passed([`203.1.${round}.1`])).toBe(1)
+    })
+
+    test('a /56 of IPv6 has four times as much, a /48 sixteen times', async () => {
+      expect(await passed(many(100, (n) => `2001:db8:${round}:${n.toString(16)}::1`))).toBe(8)
+      expect(await passed(many(200, (n) => `2001:db8:${round}:${(256 * (n + 1)).toString(16)}::1`))).toBe(24)
+    })
+
+    test('a refused address takes nothing from the networks around it', async () => {
+      expect(await passed(many(100, () => `192.0.${round}.1`))).toBe(2)
+      expect(await passed(many(100, (n) => `192.0.${round}.${2 + n}`))).toBe(30)
+    })
+
+    test('for one thing all of the widest network share the limit of the rule', async () => {
+      const limit = over(store)
+      const ask = async (ip: string, of: string) => (await limit.tryAll([['pair', { ip, of: key(of) }]])).isTaken
+      const asked = [
+        await ask('203.0.113.1', 'x'),
+        await ask('203.0.113.2', 'x'),
+        await ask('203.0.113.3', 'x'),
+        await ask('203.0.113.3', 'y'),
+        await ask('203.0.114.3', 'x'),
+      ]
+      expect(asked).toEqual([true, true, false, true, true])
+    })
   })
 
   test('of twenty at once as many pass as there is room for', async () => {
@@ -124,10 +213,7 @@ test('limits fail closed: a store that is away or broken refuses everybody', asy
   await expect(over(away).take('address', 'x')).rejects.toMatchObject({ code: 'server.unavailable' })
   await expect(over(away).take('day', 'x')).rejects.toMatchObject({ code: 'server.unavailable' })
   await away.close()
-  const broken = {
-    hit: () => Promise.reject(new TypeError('bug')),
-    increment: () => Promise.reject(new TypeError('bug')),
-  }
+  const broken = { count: () => Promise.reject(new TypeError('bug')) }
   await expect(over(broken).take('address', 'x')).rejects.toMatchObject({
     code: 'server.unavailable',
     cause: expect.any(TypeError),
