@@ -39,14 +39,14 @@ interface Done {
   readonly output: string
 }
 
-/** `npx menshen` is the command of this checkout, wherever the shell stands. */
-const npx = `npx() { [ "$1" = menshen ] && shift && node "${join(root, 'src/main.ts')}" "$@"; }`
+/** `npm run menshen --` is the command of this checkout, wherever the shell stands. */
+const npm = `npm() { while [ "$1" != -- ]; do shift; done; shift; node "${join(root, 'src/main.ts')}" "$@"; }`
 
 /** Runs a block in a shell that stops at the first failure. */
 function shell(script: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Done> {
   const { PATH = '', HOME = '' } = process.env
   const path = `${dirname(process.execPath)}:${PATH}`
-  const child = spawn('sh', ['-ec', `${npx}\n${script}`], { cwd, env: { HOME, ...env, PATH: path }, stdio: 'pipe' })
+  const child = spawn('sh', ['-ec', `${npm}\n${script}`], { cwd, env: { HOME, ...env, PATH: path }, stdio: 'pipe' })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (part: string) => {
@@ -167,9 +167,10 @@ describe('the first page', () => {
     await expect(fetch(`http://localhost:${server.port}/livez`)).rejects.toThrow()
   })
 
-  test('npx finds the command in a checkout', async () => {
+  test('npm run finds the command everywhere in a checkout', async () => {
     const { PATH = '', HOME = '' } = process.env
-    const child = spawn('npx', ['--no-install', 'menshen', '--help'], { cwd: root, env: { PATH, HOME }, stdio: 'pipe' })
+    const words = ['run', '--silent', 'menshen', '--', '--help']
+    const child = spawn('npm', words, { cwd: join(root, 'docs'), env: { PATH, HOME }, stdio: 'pipe' })
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (part: string) => {
       output += part
