@@ -1,3 +1,4 @@
+import { TriesUsedUp } from '../src/accounts/password-lock.ts'
 import { isFresh, stands } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
@@ -121,11 +122,19 @@ export class LoginAttempts {
     request: AdvanceRequest,
     record: AttemptRecord,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
-    const { attemptId, method: id, ip, visit, input } = request
+    const { attemptId, method: id, ip, visit, input, device } = request
     const { methods, options } = this.#deps
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
-    const step = await method.step({ attemptId, ip, visit, input, nowMs: options.clock(), state: record.states[id] })
+    const step = await method.step({
+      attemptId,
+      ip,
+      visit,
+      input,
+      device,
+      nowMs: options.clock(),
+      state: record.states[id],
+    })
     if (step.kind === 'proved') return step
     await this.#deps.records.save(attemptId, {
       ...record,
@@ -183,6 +192,7 @@ export class LoginAttempts {
   async #recordRefusal(request: AdvanceRequest, error: AppError): Promise<void> {
     const { userId, method } = request
     const answer = error.cause instanceof UpstreamAnswer ? error.cause : undefined
+    const isUsedUp = error.cause instanceof TriesUsedUp
     const isUpstream = /^(upstream|one_tap)\./.test(error.code)
     if (!isUpstream && !refusalsWorthKeeping.has(error.code)) return
     await this.#deps.audit.record({
@@ -192,6 +202,8 @@ export class LoginAttempts {
       detail: {
         method,
         error: error.code,
+        // The person is told that the password is wrong, right or not: only an operator may learn why.
+        ...(isUsedUp ? { tries_used_up: true } : {}),
         ...(answer ? { vendor_code: answer.vendorCode, vendor_request_id: answer.vendorRequestId } : {}),
       },
     })

@@ -1,3 +1,4 @@
+import type { Device } from '../src/accounts/known-devices.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Visit } from './methods/connector.ts'
 import type { Ask, Input } from './methods/method.ts'
@@ -47,6 +48,8 @@ export interface AdvanceRequest {
   readonly ip: string
   readonly visit: Visit
   readonly input: Input
+  /** What the request came with; absent: a device that is not known to anybody. */
+  readonly device?: Device | undefined
   readonly clientId?: string | undefined
   readonly requestId?: string | undefined
   /** Who is signed in and adds a way in; absent in a login. */

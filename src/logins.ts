@@ -16,6 +16,7 @@ import {
 import { sharedTexts } from '../interactions/methods/shared-texts.ts'
 import { spent as buildSpent } from '../interactions/methods/spent.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
+import { KnownDevices } from './accounts/known-devices.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
 import { documentVersion } from './base/document.ts'
 import { httpClient } from './base/http.ts'
@@ -49,6 +50,7 @@ export interface Logins extends Ways {
   /** Both for apps that draw their own screens. */
   readonly native: Ways & { readonly bindings: Bindings }
   readonly end: EndRecords
+  readonly devices: KnownDevices
   /** Who may make an account, and by what. */
   readonly registration: RegistrationRules
   /** Every limit of the product by name. */
@@ -163,5 +165,6 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
       bindings: bindingsOf(nativeBindingMethods({ codes, spent, options: { ...options, channels } })),
     },
     end,
+    devices: new KnownDevices({ database, clock, ...sealing(sealer, 'known_device') }),
   }
 }

@@ -9,7 +9,7 @@ import { nativeSteps } from '../interactions/native/steps.ts'
 import { httpClient } from './base/http.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
-import { isAttested } from './oidc/attestation.ts'
+import { attestedInstallation } from './oidc/attestation.ts'
 import { dpopThumbprint } from './oidc/dpop.ts'
 import { CodeIssuer } from './oidc/issue.ts'
 import { ownAccess } from './oidc/own-access.ts'
@@ -43,7 +43,7 @@ const keptMs = 30 * 86_400_000
 /** Builds the second front end of the login attempts. */
 export function buildNative({ core, logins, pages, units, runtime }: Dependencies): Native {
   const { config, clock, store, sealer, directory } = core
-  const { native, limits, passwords } = logins
+  const { native, limits, passwords, devices } = logins
   const { words } = pages
   const provider = () => runtime().provider()
   const policies = () => runtime().policies()
@@ -70,6 +70,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
       agreements: config.agreements.map((each) => ({ ...each, url: new URL(each.url, config.issuer).href })),
       agreementTitle: words.agreementTitle,
       nowMs: clock,
+      rememberDevice: (device, use) => devices.rememberApp(device, use),
       keptMs,
     },
   })
@@ -83,7 +84,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
       return dpopThumbprint({ store, clock }, accessToken === undefined ? given : { ...given, accessToken })
     },
     attested: (ctx, client) =>
-      isAttested({ store, clock, issuer: config.issuer }, client, {
+      attestedInstallation({ store, clock, issuer: config.issuer }, client, {
         attestation: ctx.get('oauth-client-attestation'),
         pop: ctx.get('oauth-client-attestation-pop'),
       }),

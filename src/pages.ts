@@ -11,6 +11,7 @@ import type { AccountRooms } from '../interactions/browser/account-routes.ts'
 import { accountSession } from '../interactions/browser/account-session.ts'
 import { beginningAgain } from '../interactions/browser/begin-again.ts'
 import { consentPages } from '../interactions/browser/consent.ts'
+import { deviceCookie } from '../interactions/browser/device-cookie.ts'
 import { loginPages } from '../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../interactions/browser/render.ts'
 import { browserRoutes } from '../interactions/browser/routes.ts'
@@ -77,6 +78,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     methods,
     directory,
     renderer,
+    device: deviceCookie({ devices: logins.devices, secure }),
     options: {
       secure,
       agreements: (ctx) =>
@@ -127,11 +129,13 @@ function accountRooms(
   countries: (ctx: Context) => readonly Country[],
 ): AccountRooms {
   const { config, clock, sealer, directory, audit } = core
-  const { bindings, callbacks, passwords, end } = logins
+  const { bindings, callbacks, passwords, end, devices } = logins
+  const device = deviceCookie({ devices, secure: config.issuer.startsWith('https:') })
+  const nowSeconds = () => epochSeconds(clock)
   const session = accountSession({
     provider,
     directory,
-    nowSeconds: () => epochSeconds(clock),
+    nowSeconds,
     formToken: (uid) => sealer.mac('form_token', uid),
     touch: sessions.touch,
   })
@@ -150,7 +154,7 @@ function accountRooms(
       renderer,
       passwords,
       audit,
-      options: { minPasswordLength: config.password.min_length, end },
+      options: { minPasswordLength: config.password.min_length, end, device, nowSeconds },
     }),
     devices: devicePages({
       session,
@@ -160,6 +164,8 @@ function accountRooms(
         alarms: (userId) => listAlarms(core, userId),
         end,
         forget: sessions.forget,
+        device,
+        nowSeconds,
         clientName: async (clientId) => (await provider().Client.find(clientId))?.clientName ?? clientId,
         delaySeconds: () => policies().longestJwtSeconds,
       },
@@ -172,6 +178,7 @@ function accountRooms(
         callbacks,
         countries,
         nowMs: clock,
+        device,
         bindingId: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
       },
     }),

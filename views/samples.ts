@@ -57,7 +57,11 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       ...login,
       method: 'password',
       values: { identifier: 'linxiaoyu' },
-      error: { code: 'password.wrong', message: '账号或密码错误，请重新输入，或找回密码。', field: 'password' },
+      error: {
+        code: 'password.wrong',
+        message: '账号或密码错误，请重新输入。多次出错后请找回密码、用其他方式登录，或换用登录过的设备。',
+        field: 'password',
+      },
     },
     {
       ...login,
@@ -70,7 +74,10 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       ...login,
       method: 'password',
       values: { identifier: 'linxiaoyu' },
-      error: { code: 'password.locked', message: '密码输错次数过多，请5分钟后再试。手机验证码登录不受影响。' },
+      error: {
+        code: 'password.locked',
+        message: '密码输错次数过多，请5分钟后再试。其他登录方式不受影响，登录过此账号的设备也不受影响。',
+      },
       retryAfterSeconds: 300,
     },
     {

@@ -11,6 +11,7 @@ import { type codeWays, identitiesPath, type identityPages } from './account-ide
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { bindingPrefix, takeAnswer } from './callback.ts'
 import { codeView } from './code-view.ts'
+import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
 import { shown } from './login.ts'
 import { typed } from './login-drawing.ts'
@@ -25,6 +26,7 @@ interface Dependencies {
     readonly callbacks: Callbacks
     readonly countries: (ctx: Context) => readonly Country[]
     readonly nowMs: () => number
+    readonly device: Pick<DeviceCookie, 'read'>
     /** A keyed digest nobody else can make. */
     readonly bindingId: (sessionUid: string, userId: UserId) => string
   }
@@ -46,7 +48,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const userId = account.user.id
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const attemptId = bindingPrefix + options.bindingId(sessionUid, userId)
-    return { attemptId, userId, method, ip, requestId, visit, input }
+    return { attemptId, userId, method, ip, requestId, visit, input, device: options.device.read(ctx) }
   }
 
   /** The list, or what came of an upstream's answer. */

@@ -8,6 +8,7 @@ import { readForm } from '../form.ts'
 import { maskIp } from '../labels.ts'
 import type { RequestState } from '../request-state.ts'
 import { type AccountSession, accountClientId, type SignedIn } from './account-session.ts'
+import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
 import type { Renderer } from './render.ts'
 
@@ -19,6 +20,8 @@ interface Dependencies {
     readonly alarms: (userId: UserId) => Promise<readonly Alarm[]>
     readonly end: EndRecords
     readonly forget: SessionLife['forget']
+    readonly device: DeviceCookie
+    readonly nowSeconds: () => number
     /** What a person knows an app by; its id when it is gone. */
     readonly clientName: (clientId: string) => Promise<string>
     /** How long a token may still work that nobody is asked about. */
@@ -97,6 +100,8 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     }
     if (fields['choice'] === 'others') {
       await options.end(userId, { kind: 'others', sessionUid, withApps: false }, ending)
+      // It was forgotten with the others, and is the one that stays.
+      await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
       return leave(ctx, `${devicesPath}?done=others`)
     }
     const scope = scopeOf(fields['device'] ?? '')

@@ -6,6 +6,7 @@ import type { Audit } from '../../src/ops/audit.ts'
 import { readForm } from '../form.ts'
 import type { RequestState } from '../request-state.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
+import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
 import type { Renderer } from './render.ts'
 
@@ -17,6 +18,8 @@ interface Dependencies {
   readonly options: {
     readonly minPasswordLength: number
     readonly end: EndRecords
+    readonly device: DeviceCookie
+    readonly nowSeconds: () => number
   }
 }
 
@@ -72,6 +75,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
     // What was taken from the apps of this browser must not outlive the password either.
     const others = { kind: 'others', sessionUid: visitor.sessionUid, withApps: true } as const
     await options.end(userId, others, { reason: 'password_changed', ip, requestId })
+    await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
     leave(ctx, '/account?done=password_alone')
   }
 

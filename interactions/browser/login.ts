@@ -13,6 +13,7 @@ import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { Outcome } from '../outcome.ts'
 import type { RequestState } from '../request-state.ts'
+import type { DeviceCookie } from './device-cookie.ts'
 import { rememberMethod } from './last-method.ts'
 import { leave } from './leave.ts'
 import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
@@ -23,6 +24,7 @@ interface Dependencies {
   readonly methods: LoginMethods
   readonly directory: AccountDirectory
   readonly renderer: Renderer
+  readonly device: DeviceCookie
   readonly options: LoginPageOptions & { readonly secure: boolean }
 }
 
@@ -45,7 +47,7 @@ const choices = ['new', 'login_existing', 'use_other_phone'] as const
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
-export function loginPages({ attempts, methods, directory, renderer, options }: Dependencies) {
+export function loginPages({ attempts, methods, directory, renderer, device, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry } = loginDrawing({ methods, renderer, options })
 
@@ -125,7 +127,8 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
   function about(ctx: Context, { uid, params }: Interaction) {
     const { ip, requestId, requiresPhone } = state(ctx)
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
-    return { attemptId: uid, ip, requestId, visit, clientId: text(params['client_id']), requiresPhone }
+    const clientId = text(params['client_id'])
+    return { attemptId: uid, ip, requestId, visit, clientId, requiresPhone, device: device.read(ctx) }
   }
 
   async function settle(
@@ -137,6 +140,7 @@ export function loginPages({ attempts, methods, directory, renderer, options }: 
     switch (outcome.kind) {
       case 'done': {
         const { userId, amr, authTime, endedSessions, method } = outcome
+        await device.remember(ctx, { userId, authTime })
         if (endedSessions) await leaveSession(interaction)
         // It waited for an answer longer than the request allows a login to be old.
         if (askedAt - authTime > Number(interaction.params['max_age'] ?? Number.POSITIVE_INFINITY)) {

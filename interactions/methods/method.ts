@@ -1,3 +1,4 @@
+import type { Device } from '../../src/accounts/known-devices.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Connector, Visit } from './connector.ts'
@@ -9,6 +10,8 @@ export interface StepRequest<State> {
   readonly ip: string
   readonly visit: Visit
   readonly input: Input
+  /** What the person does it with. */
+  readonly device?: Device | undefined
   /** When this step began, in milliseconds since the epoch. */
   readonly nowMs: number
   /** What the method answered last time; kept on our side. */

@@ -11,7 +11,7 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
     entry: 'login',
     fields: ['identifier', 'password'],
     async step(request) {
-      const { input, ip } = request
+      const { input, ip, device } = request
       const { identifier: typed, password } = input
       if (typed === undefined && password === undefined) {
         return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier', 'password'], state: undefined }
@@ -19,7 +19,7 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
       if (!typed?.trim()) throw new AppError('identifier.required', { field: 'identifier' })
       if (!password) throw new AppError('password.required', { field: 'password' })
       const identifier = readIdentifier(typed, input['country'])
-      await passwords.verify({ identifier, password, ip })
+      await passwords.verify({ identifier, password, ip, device })
       return {
         kind: 'proved',
         identity: { provider: identifier.provider, subjects: [identifier.subject], profile: {} },

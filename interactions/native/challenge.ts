@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Client } from 'oidc-provider'
 import { errors } from 'oidc-provider'
+import type { Device, KnownDevices } from '../../src/accounts/known-devices.ts'
 import { displayable } from '../../src/accounts/profile.ts'
 import { documentVersion } from '../../src/base/document.ts'
 import { AppError } from '../../src/base/errors.ts'
@@ -27,12 +28,16 @@ export interface ChallengeRequest {
   readonly visit: Visit
   /** The key the request was proved with, asked for once the client is known. Throws `invalid_dpop_proof`. */
   readonly key: (client: Client) => Promise<string | undefined>
-  /** Whether a genuine app sent it. Throws `invalid_client_attestation`. */
-  readonly attested: (client: Client) => Promise<boolean>
+  /** The key of the installation, when a genuine app sent it. Throws `invalid_client_attestation`. */
+  readonly attested: (client: Client) => Promise<string | undefined>
 }
 
 /** A request whose client, key and app have been checked. `askedAt` in seconds since the epoch. */
-type CheckedRequest = ChallengeRequest & { readonly isGenuine: boolean; readonly askedAt: number }
+type CheckedRequest = ChallengeRequest & {
+  readonly isGenuine: boolean
+  readonly askedAt: number
+  readonly device: Device
+}
 
 /** What is answered; the route adds the words for people. */
 export type ChallengeAnswer = {
@@ -57,6 +62,7 @@ interface Dependencies {
     readonly agreements: readonly { readonly id: string; readonly version: string; readonly url: string }[]
     readonly agreementTitle: (id: string, visit: Visit) => string
     readonly nowMs: () => number
+    readonly rememberDevice: KnownDevices['rememberApp']
     /** Milliseconds an `auth_session` is kept after a code was issued. */
     readonly keptMs: number
   }
@@ -101,7 +107,7 @@ export class Challenge {
     const jkt = await request.key(client)
     // SECURITY: a stolen auth_session is worth nothing without the key it began with.
     if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
-    const attested = await request.attested(client)
+    const installation = await request.attested(client)
     const params = found?.params ?? paramsOf(fields)
     refuseOthers(params, fields)
     issuer.authorize(client, params)
@@ -111,7 +117,14 @@ export class Challenge {
     // SECURITY: whoever ended that login meanwhile has ended what it proved.
     if (taken.proved && !(await issuer.stands(taken.proved.grantId))) throw new AppError('auth_session.invalid')
     const nowMs = this.#deps.options.nowMs()
-    return this.#serve({ ...request, isGenuine: attested, askedAt: Math.floor(nowMs / 1000) }, client, {
+    const device = { marks: [], key: jkt ?? installation }
+    const checked = {
+      ...request,
+      isGenuine: installation !== undefined,
+      askedAt: Math.floor(nowMs / 1000),
+      device,
+    }
+    return this.#serve(checked, client, {
       ...taken,
       params,
       agreed: this.#agreedBy(fields['agreements'], taken),
@@ -163,7 +176,7 @@ export class Challenge {
     method: string | undefined,
   ): Promise<Outcome> {
     const { attempts, gate } = this.#deps
-    const { fields, ip, requestId, visit } = request
+    const { fields, ip, requestId, visit, device } = request
     const { proved, userId, agreed } = session
     const wanted = requestedSubject(session.params ?? {})
     if (userId && wanted !== undefined && wanted !== userId) throw new AppError('login.other_user')
@@ -172,6 +185,7 @@ export class Challenge {
       ip,
       requestId,
       visit,
+      device,
       clientId: client.clientId,
       expectedUserId: userId ?? (wanted as UserId | undefined),
       requiresPhone: requiresPhone(client),
@@ -215,6 +229,7 @@ export class Challenge {
       if (!(await sessions.claim(session.proved))) throw new AppError('auth_session.invalid')
       issuer.end(session.proved.grantId)
     }
+    await options.rememberDevice(request.device, { userId, authTime })
     const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
     const kept = {
       ...this.#begin(client, jkt),

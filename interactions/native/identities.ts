@@ -61,7 +61,7 @@ export class OwnIdentities {
   /** One step of a binding. SECURITY: the attempt is that of this grant, so another login cannot go on with it. */
   async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
     const { bindings, find, gate, options } = this.#deps
-    const { account, clientId, grantId } = await this.#fresh(ctx)
+    const { account, clientId, grantId, key } = await this.#fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
     const attemptId = `bind.native.${options.bindingId(grantId)}`
@@ -69,7 +69,8 @@ export class OwnIdentities {
     const method = fields['method'] ?? impliedMethod(fields) ?? current?.method ?? ''
     try {
       await gate.askVendor(method, ip)
-      const outcome = await bindings.add({ attemptId, userId, clientId, method, ip, requestId, visit, input: fields })
+      const request = { attemptId, userId, clientId, method, ip, requestId, visit, input: fields }
+      const outcome = await bindings.add({ ...request, device: { marks: [], key } })
       if (outcome.kind === 'bound') {
         const identities = await this.#shown((await find(userId)) ?? account)
         return answer(ctx, 200, { bound: true, is_new: outcome.isNew, identities })

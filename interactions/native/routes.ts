@@ -16,8 +16,8 @@ import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Word
 export interface Proofs {
   /** Thumbprint of the key of the DPoP proof; undefined without one. Throws `invalid_dpop_proof`. */
   key(ctx: Context, accessToken?: string): Promise<string | undefined>
-  /** Whether a genuine app of this client sent it. Throws `invalid_client_attestation`. */
-  attested(ctx: Context, client: Client): Promise<boolean>
+  /** The key of the installation, when a genuine app of this client sent it. Throws `invalid_client_attestation`. */
+  attested(ctx: Context, client: Client): Promise<string | undefined>
 }
 
 interface Dependencies {

@@ -10,6 +10,8 @@ const tables: Readonly<Record<string, string>> = {
   identities: 'A way in of a user, filed under its provider; `upstream_credential` is sealed.',
   identity_subjects: 'What an identity is found by: a number, an address, an openid. Unique within its provider.',
   passwords: 'The hash of the one password of a user.',
+  known_devices:
+    'An app that has logged in to an account, by the key it proves. Twenty a user at most; gone with signing out elsewhere.',
   clients: 'A registered client as its seed says; `secret` is sealed.',
   resources: 'An API and what its access tokens look like.',
   keys: 'A key that signs tokens or cookies, sealed, with the state it is in.',

@@ -9,17 +9,6 @@ export const findAccount = {
   text: `select ${accountJson('$1')} as account`,
 }
 
-export const findByIdentifier = {
-  name: 'accounts_find_by_identifier',
-  text: `
-    select u.id, u.status, p.hash
-    from identity_subjects s
-    join identities i on i.id = s.identity_id and i.verified_at is not null
-    join users u on u.id = i.user_id
-    left join passwords p on p.user_id = u.id
-    where s.provider = $1 and s.subject = $2`,
-}
-
 export const findOwners = {
   name: 'accounts_find_owners',
   text: `

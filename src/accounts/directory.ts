@@ -7,7 +7,6 @@ import { accountFromJson } from './account-json.ts'
 import {
   createUser,
   findAccount,
-  findByIdentifier,
   findOwners,
   lastUses,
   lockUser,
@@ -16,6 +15,8 @@ import {
 } from './directory-statements.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { checked } from './identity-claim.ts'
+import { type Device, unknownDevice } from './known-devices.ts'
+import { findLogin, type LoginRecord } from './login-record.ts'
 import { displayable } from './profile.ts'
 import type { Account, IdentityClaim, UserStatus } from './user.ts'
 
@@ -43,13 +44,6 @@ export interface RegisterOptions {
 export interface Binding {
   readonly identityId: IdentityId
   readonly isNew: boolean
-}
-
-/** What a password login needs to know about an identifier. */
-export interface LoginRecord {
-  readonly userId: UserId
-  readonly status: UserStatus
-  readonly passwordHash: string | undefined
 }
 
 interface Dependencies {
@@ -255,14 +249,15 @@ export class AccountDirectory {
     return text ? accountFromJson(text) : undefined
   }
 
-  /** The user a proved identifier belongs to, with the hash to check a password against. One query. */
-  async findByIdentifier({ provider, subject }: ParsedIdentifier): Promise<LoginRecord | undefined> {
-    const { rows } = await this.#database.readQuery<{ id: UserId; status: UserStatus; hash: string | null }>({
-      ...findByIdentifier,
-      values: [provider, subject],
-    })
-    const [row] = rows
-    return row && { userId: row.id, status: row.status, passwordHash: row.hash ?? undefined }
+  /**
+   * The user a proved identifier belongs to, with the hash to check a password against, and whether the device that asks has
+   * logged in to that account before. One query.
+   */
+  async findByIdentifier(
+    identifier: ParsedIdentifier,
+    device: Device = unknownDevice,
+  ): Promise<LoginRecord | undefined> {
+    return findLogin({ database: this.#database, nowMs: this.#clock() }, identifier, device)
   }
 
   /**
@@ -279,6 +274,7 @@ export class AccountDirectory {
       if (changed > 0 && status === 'deleted') {
         await transaction('identities').where({ user_id: userId }).delete()
         await transaction('passwords').where({ user_id: userId }).delete()
+        await transaction('known_devices').where({ user_id: userId }).delete()
       }
       return changed > 0
     })

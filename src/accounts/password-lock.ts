@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { AppError, type ErrorCode } from '../base/errors.ts'
+import type { UserId } from '../base/ids.ts'
 import { networkOf } from '../base/network.ts'
 import type { EphemeralStore, Window } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
@@ -12,13 +13,20 @@ export interface LockRules {
   readonly longest: number
   /** Seconds after which tries and locks are forgotten. */
   readonly forget_after: number
+  /** Wrong tries in a row after which a password does no longer, from a known device, or from all unknown ones together. */
+  readonly in_a_row: number
   /** Wrong tries allowed from one address. */
   readonly per_ip: readonly Window[]
 }
 
-/** Whose password is tried, and from where. */
+/** Whose password is tried, and by whom. */
 export interface Guarded {
+  /** The name that was typed. */
   readonly who: string
+  /** Whose it is; undefined for a name nobody has. */
+  readonly userId: UserId | undefined
+  /** Under what this device has logged in to that account before. */
+  readonly knownDevice: string | undefined
   readonly ip: string | undefined
 }
 
@@ -27,14 +35,30 @@ export interface PasswordLock {
    * Runs one try of a password, which answers undefined when it was wrong. Tries are counted before they run, so that parallel
    * guesses do not all pass; once the free ones are used, the lock has to be won to try at all, and a wrong try leaves it in
    * place, twice as long each time. A right one forgets everything. Throws, without running the try, `password.locked` and
-   * `request.too_many`, both with `retryAfterSeconds`.
+   * `request.too_many`, both with `retryAfterSeconds`; and `TriesUsedUp` after a try of a password that does no longer, right or wrong.
    */
   guard<Result>(guarded: Guarded, attempt: () => Promise<Result | undefined>): Promise<Result | undefined>
+  /** The password is another now: what was guessed of the last one counts no more. */
+  forget(userId: UserId): Promise<void>
 }
 
+/** Too many wrong passwords in a row from unknown devices: from those no password does any more, for a time. */
+export class TriesUsedUp extends Error {
+  override readonly name = 'TriesUsedUp'
+}
+
+/** Seconds that wrong tries in a row are counted, from the first of them. */
+const rowSeconds = 30 * 86_400
+/** Counters for all the names together that nobody has. */
+const nobodys = 4096
+
 /**
- * Growing locks that always end, the same for names that exist and names that do not. SECURITY: the keys are this file's own, so
- * that a stranger's wrong passwords never stand in the way of a login by one-time code.
+ * Growing locks that always end, the same for names that exist and names that do not. A device that has logged in to an account
+ * before has tries and a lock of its own, which no stranger can use up; all others share those of the name they typed. SECURITY:
+ * that lock is the name's and not the account's, because one that can be seen through another name would tell that both are of
+ * one person. What all names of an account share is the count of wrong tries in a row, and what it decides cannot be seen: a
+ * right password is then answered like a wrong one, after the same work. The keys are this file's own, so that a stranger's wrong
+ * passwords never stand in the way of a login by one-time code.
  */
 export function passwordLock({
   store,
@@ -62,37 +86,69 @@ export function passwordLock({
     throw new AppError('password.locked', { params: { retryAfterSeconds: 1 } })
   }
 
-  async function countFailure(key: string, address: string | undefined, locks: number | undefined): Promise<void> {
-    if (locks !== undefined) await store.set(`${key}:locks`, locks + 1, rules.forget_after)
+  async function countAgainst(address: string | undefined): Promise<void> {
     if (address === undefined) return
     const seconds = await store.hit(`${address}:failures`, rules.per_ip)
     if (seconds > 0) await store.set(`${address}:lock`, clock() + seconds * 1000, seconds)
   }
 
+  /** Whose tries a request uses, and where wrong ones in a row are counted. */
+  async function potOf({ who, userId, knownDevice, ip }: Guarded) {
+    if (userId !== undefined && knownDevice !== undefined) {
+      const key = `password:device:${digest(`${userId} ${knownDevice}`)}`
+      // A device that somebody guesses with for too long is no better than an unknown one.
+      const used = await store.get<number>(`${key}:row`)
+      if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], address: undefined }
+    }
+    const row = userId === undefined ? nobodysRow(who) : rowOf(userId)
+    const address = ip === undefined ? undefined : `password:ip:${networkOf(ip)}`
+    // Of one length, whatever was typed, and plain in no store.
+    return { key: `password:who:${digest(who)}`, row, others: [], address }
+  }
+
   return {
-    async guard({ who, ip }, attempt) {
-      // Of one length, whatever was typed, and plain in no store.
-      const key = `password:who:${digest(who)}`
-      const address = ip === undefined ? undefined : `password:ip:${networkOf(ip)}`
-      await Promise.all([
-        refuseUntil(`${key}:lock`, 'password.locked'),
-        address && refuseUntil(`${address}:lock`, 'request.too_many'),
-      ])
-      const locks = await enter(key)
+    async guard(guarded, attempt) {
+      const { key, row, others, address } = await potOf(guarded)
+      let locks: number | undefined
       try {
-        const result = await attempt()
-        if (result === undefined) {
-          await countFailure(key, address, locks)
-          return undefined
+        await Promise.all([
+          address && refuseUntil(`${address}:lock`, 'request.too_many'),
+          refuseUntil(`${key}:lock`, 'password.locked'),
+        ])
+        locks = await enter(key)
+      } catch (error) {
+        // Whoever waits for a lock to end, to be the first, uses up the tries of their network.
+        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(address)
+        throw error
+      }
+      try {
+        const [inARow, judged] = await Promise.all([store.increment(row, rowSeconds), attempt()])
+        const isUsedUp = inARow > rules.in_a_row
+        if (judged !== undefined && !isUsedUp) {
+          const ended = locks === undefined ? [] : [`${key}:lock`]
+          const keys = [`${key}:tries`, `${key}:locks`, ...ended, row, ...others]
+          await Promise.all(keys.map((each) => store.delete(each)))
+          return judged
         }
-        const ended = locks === undefined ? [] : [`${key}:lock`]
-        await Promise.all([`${key}:tries`, `${key}:locks`, ...ended].map((each) => store.delete(each)))
-        return result
+        if (locks !== undefined) await store.set(`${key}:locks`, locks + 1, rules.forget_after)
+        await countAgainst(address)
+        if (isUsedUp) throw new TriesUsedUp()
+        return undefined
       } catch (error) {
         // Nobody judged the password (full queue, database away), so nobody is locked out for it.
-        if (locks !== undefined) await store.delete(`${key}:lock`)
+        if (locks !== undefined && !(error instanceof TriesUsedUp)) await store.delete(`${key}:lock`)
         throw error
       }
     },
+    forget: (userId) => store.delete(rowOf(userId)),
   }
+}
+
+function rowOf(userId: UserId): string {
+  return `password:row:${userId}`
+}
+
+/** A name nobody has costs the store the same work, and a stranger who makes names up leaves no more than these. */
+function nobodysRow(who: string): string {
+  return `password:row:nobody:${Buffer.from(digest(who), 'base64url').readUInt16BE() % nobodys}`
 }

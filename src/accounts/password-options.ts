@@ -29,6 +29,14 @@ const lock = z
     first: duration.prefault('30s').describe('Length of the first lock; every further wrong try doubles it.'),
     longest: duration.prefault('15m').describe('No lock is longer.'),
     forget_after: duration.prefault('24h').describe('When wrong tries are forgotten.'),
+    in_a_row: z
+      .int()
+      .min(10)
+      .max(100)
+      .default(100)
+      .describe(
+        'Wrong tries within 30 days, without a right one, after which no password is accepted from a device that is new to the account.',
+      ),
     per_ip: z
       .array(
         z.strictObject({

@@ -7,7 +7,8 @@ import { isCommonPassword } from './common-passwords.ts'
 import type { AccountDirectory } from './directory.ts'
 import type { Hasher } from './hashing.ts'
 import type { ParsedIdentifier } from './identifier.ts'
-import { passwordLock } from './password-lock.ts'
+import type { Device } from './known-devices.ts'
+import { passwordLock, TriesUsedUp } from './password-lock.ts'
 import type { PasswordPolicy } from './password-options.ts'
 import {
   changePasswordHash,
@@ -34,6 +35,8 @@ export interface PasswordTry {
   readonly identifier: ParsedIdentifier
   readonly password: string
   readonly ip: string
+  /** What it is tried with. */
+  readonly device?: Device | undefined
 }
 
 /** The one password of a user, valid with every identifier that user has proved. */
@@ -49,7 +52,8 @@ export interface Passwords {
   store(userId: UserId, hash: string): Promise<void>
   /**
    * Who the password belongs to. SECURITY: nobody by that name, somebody without a password and a wrong password are one answer,
-   * `password.wrong`, after the same work: one query and one derivation. Throws `password.locked`, `request.too_many` and
+   * `password.wrong`, after the same work: one query and one derivation. So is, with the cause `TriesUsedUp`, a password that does
+   * not do from this device any more. Throws `password.locked`, `request.too_many` and
    * `password.busy` without deriving anything, and `user.locked` to who knows the password of a locked user.
    */
   verify(attempt: PasswordTry): Promise<UserId>
@@ -89,6 +93,7 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
     const values = [userId, hash, new Date(clock())]
     const { rowCount } = await database.commitQuery({ ...storePasswordHash, values })
     if (!rowCount) throw new AppError('login.required')
+    await lock.forget(userId)
   }
 
   async function contextOf(userId: UserId): Promise<readonly string[]> {
@@ -112,13 +117,16 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
     check,
     prepare,
     store: keep,
-    async verify({ identifier, password, ip }) {
+    async verify({ identifier, password, ip, device }) {
       hasher.refuseWhenFull()
-      const who = `${identifier.provider}:${identifier.subject}`
-      const record = await lock.guard({ who, ip }, async () => {
-        const found = await directory.findByIdentifier(identifier)
-        return (await matches(found?.passwordHash, password)) ? found : undefined
-      })
+      const found = await directory.findByIdentifier(identifier, device)
+      const { userId, knownDevice } = found ?? {}
+      const guarded = { who: `${identifier.provider}:${identifier.subject}`, userId, knownDevice, ip }
+      const record = await lock
+        .guard(guarded, async () => ((await matches(found?.passwordHash, password)) ? found : undefined))
+        .catch((error: unknown) => {
+          throw error instanceof TriesUsedUp ? wrong(error) : error
+        })
       if (record?.passwordHash === undefined || record.status === 'deleted') throw wrong()
       if (record.status === 'locked') throw new AppError('user.locked')
       await rehash(record.userId, record.passwordHash, password)
@@ -130,10 +138,16 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
     async change(userId, current, next) {
       check(next, await contextOf(userId))
       hasher.refuseWhenFull()
-      const hash = await lock.guard({ who: userId, ip: undefined }, async () => {
-        const { rows } = await database.readQuery<{ hash: string }>({ ...findPasswordHash, values: [userId] })
-        return (await matches(rows[0]?.hash, current)) ? rows[0]?.hash : undefined
-      })
+      // Whoever is signed in has tries of their own, which nobody uses up who is not.
+      const guarded = { who: userId, userId, knownDevice: 'signed in', ip: undefined }
+      const hash = await lock
+        .guard(guarded, async () => {
+          const { rows } = await database.readQuery<{ hash: string }>({ ...findPasswordHash, values: [userId] })
+          return (await matches(rows[0]?.hash, current)) ? rows[0]?.hash : undefined
+        })
+        .catch((error: unknown) => {
+          throw error instanceof TriesUsedUp ? mismatch() : error
+        })
       if (hash === undefined) throw mismatch()
       const values = [userId, hash, await hasher.hash(next), new Date(clock())]
       const { rowCount } = await database.commitQuery({ ...changePasswordHash, values })
@@ -167,8 +181,8 @@ function refused(
   return new AppError(code, { params, field: 'new_password' })
 }
 
-function wrong(): AppError {
-  return new AppError('password.wrong', { field: 'password' })
+function wrong(cause?: TriesUsedUp): AppError {
+  return new AppError('password.wrong', { field: 'password', cause })
 }
 
 /** To somebody who is logged in: only the password can be wrong. */

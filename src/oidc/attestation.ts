@@ -1,4 +1,12 @@
-import { createLocalJWKSet, decodeProtectedHeader, importJWK, type JSONWebKeySet, type JWK, jwtVerify } from 'jose'
+import {
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  importJWK,
+  type JSONWebKeySet,
+  type JWK,
+  jwtVerify,
+} from 'jose'
 import { type Client, errors } from 'oidc-provider'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
@@ -34,18 +42,18 @@ const popSeconds = 300
 const confirmation = z.object({ jwk: z.record(z.string(), z.unknown()) })
 
 /**
- * Whether the app proves to be a genuine one (draft-ietf-oauth-attestation-based-client-auth, as an additional signal beside a public
- * client): its backend signed a key of this installation, and the installation signed this request with it, once. False when the
+ * Thumbprint of the installation's key when the app proves to be a genuine one (draft-ietf-oauth-attestation-based-client-auth, as an additional signal beside a public
+ * client): its backend signed a key of this installation, and the installation signed this request with it, once. Undefined when the
  * client has no attester, or one that is not required and nothing was sent. Throws `invalid_client_attestation`.
  */
-export async function isAttested(
+export async function attestedInstallation(
   { store, clock, issuer }: Dependencies,
   client: Client,
   headers: Headers,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const settings = client['attestation'] as z.output<typeof attestationSchema> | undefined
-  if (!settings) return false
-  if (headers.attestation === '' && !settings.required) return false
+  if (!settings) return undefined
+  if (headers.attestation === '' && !settings.required) return undefined
   const invalid = (cause?: unknown) =>
     new errors.CustomOIDCProviderError('invalid_client_attestation', 'client attestation is missing or invalid', {
       cause,
@@ -72,7 +80,7 @@ export async function isAttested(
     if (Math.abs(clock() / 1000 - iat) > popSeconds) throw new Error('the proof of possession is stale')
     const mark = `attestation:${client.clientId}:${digest(String(jti))}`
     if (!(await store.add(mark, 1, 2 * popSeconds))) throw new Error('the proof of possession was used before')
-    return true
+    return await calculateJwkThumbprint(jwk as JWK)
   } catch (cause) {
     throw invalid(cause)
   }

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import { storedIp } from '../ops/audit.ts'
@@ -75,6 +76,7 @@ export async function endRecords(
       await trx('users')
         .where({ id: userId })
         .update({ signed_out_at: trx.raw('least(?, now())', [at]) })
+    if (scope.kind === 'all' || scope.kind === 'others') await forgetDevices(trx, userId, at)
     await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
     const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {
       userId,
@@ -90,6 +92,18 @@ export async function endRecords(
     const records = rows.reduce((sum, { count }) => sum + Number(count), 0)
     return { sessions: of(durableModels.Session), grants: of(durableModels.Grant), records }
   })
+}
+
+/**
+ * What logged in to the account before has tries of its own no longer. SECURITY: whoever had stolen a device would keep them. The
+ * time only ever moves on, because marks are compared with it.
+ */
+async function forgetDevices(trx: Knex.Transaction, userId: UserId, at: Date): Promise<void> {
+  const next = `greatest(least(?, now()), devices_forgotten_at + interval '1 millisecond')`
+  await trx('users')
+    .where({ id: userId })
+    .update({ devices_forgotten_at: trx.raw(next, [at]) })
+  await trx('known_devices').where({ user_id: userId }).delete()
 }
 
 const { Session, Grant, RefreshToken, AccessToken } = durableModels

@@ -12,6 +12,8 @@ export interface OwnAccess {
   readonly grantId: string
   /** Seconds since the epoch. */
   readonly authTime: number
+  /** Thumbprint of the key the token is bound to, which was proved. */
+  readonly key: string | undefined
 }
 
 interface Dependencies {
@@ -57,5 +59,5 @@ export async function ownAccess(
     throw new errors.InsufficientScope('access token missing requested scope', scope)
   }
   const authTime = Number((token['extra'] as { auth_time?: unknown } | undefined)?.auth_time ?? 0)
-  return { account, clientId, grantId, authTime }
+  return { account, clientId, grantId, authTime, key: token['jkt'] as string | undefined }
 }

@@ -119,7 +119,9 @@ test('a wrong password and an unknown account are answered with one sentence', a
     expect(await person.field('手机号、邮箱或用户名').inputValue()).toBe(identifier)
     expect(await person.field('密码').inputValue()).toBe('')
   }
-  expect(new Set(answers)).toEqual(new Set(['账号或密码错误，请重新输入，或找回密码。']))
+  expect(new Set(answers)).toEqual(
+    new Set(['账号或密码错误，请重新输入。多次出错后请找回密码、用其他方式登录，或换用登录过的设备。']),
+  )
 })
 
 test('five wrong passwords lock the name for a while that is shown; the code by phone still works', async () => {

@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
+import type { UserId } from '../base/ids.ts'
+import type { Database } from '../store/postgres.ts'
+
+/**
+ * What a browser or an app shows of itself before anybody knows who sits there. It lets nobody in: it only says to which accounts
+ * somebody has logged in with it before, and so whose tries it uses.
+ */
+export interface Device {
+  /** A browser's, from its cookie. */
+  readonly marks: readonly Mark[]
+  /** Thumbprint of the key that an app proved with this request. */
+  readonly key?: string | undefined
+}
+
+/** That a browser has logged in to an account. */
+interface Mark {
+  readonly userId: UserId
+  /** What the tries of this browser are counted under. */
+  readonly id: string
+  /** Milliseconds since the epoch of its last login. */
+  readonly usedAt: number
+  /** When the devices of the account had last been forgotten, see `DeviceStanding`. */
+  readonly forgottenAt: number
+}
+
+/** What the account table says of an account and a device. */
+interface DeviceStanding {
+  readonly userId: UserId
+  /** When all devices of the account were forgotten last, in milliseconds since the epoch; 0: never. */
+  readonly forgottenAt: number
+  /** Whether the key of the app is one of the account's. */
+  readonly isKeyKnown: boolean
+}
+
+/** A successful login. */
+export interface DeviceUse {
+  readonly userId: UserId
+  /** When it was proved, in seconds since the epoch. */
+  readonly authTime: number
+}
+
+/** What has never logged in to anything. */
+export const unknownDevice: Device = { marks: [] }
+
+/** How long a device is known after its last login to an account. */
+export const knownDeviceMs = 180 * 86_400_000
+/** Accounts that one browser is known to. */
+const maxMarks = 5
+/** Apps that are known to one account. */
+const maxKeys = 20
+/** A cookie that is longer is not of our making, and is not opened. */
+const maxCookieLength = 1500
+
+const forgottenColumn = `coalesce(floor(extract(epoch from devices_forgotten_at) * 1000), 0)::float8`
+
+/**
+ * Columns of a query about a user `u`. A device that was there before everything was signed out elsewhere is compared with the time
+ * of that, and not with a clock: of two processes with two clocks neither lets one of them slip through.
+ */
+export const deviceStandingColumns = (key: string, usedAfter: string) =>
+  `${forgottenColumn.replace('devices_', 'u.devices_')} as devices_forgotten, ${key}::text is not null and exists (
+      select from known_devices d where d.user_id = u.id and d.key = ${key} and d.used_at > ${usedAfter}::timestamptz
+    ) as is_key_known`
+
+const readForgotten = {
+  name: 'known_devices_forgotten',
+  text: `select ${forgottenColumn} as forgotten from users where id = $1 and status <> 'deleted'`,
+}
+
+/**
+ * Parameters: user id, key, time of use, when the login was proved, the oldest use that still counts. The user is locked, so that a
+ * login that was proved before devices were forgotten adds none afterwards. The use is noted once a day; of too many keys the
+ * one that was used longest ago goes.
+ */
+const rememberKey = {
+  name: 'known_devices_remember',
+  text: `
+    with owner as (
+      select id from users
+      where id = $1 and status <> 'deleted' and coalesce(date_trunc('milliseconds', devices_forgotten_at) <= $4::timestamptz, true)
+      for share
+    ),
+    used as (
+      insert into known_devices (user_id, key, used_at) select id, $2, $3::timestamptz from owner
+      on conflict (user_id, key) do update set used_at = excluded.used_at
+      where known_devices.used_at < excluded.used_at - interval '1 day'
+    )
+    delete from known_devices where user_id = $1 and key <> $2 and (used_at <= $5::timestamptz or key in (
+      select key from known_devices where user_id = $1 and key <> $2 order by used_at desc offset ${maxKeys - 1}
+    ))`,
+}
+
+/** The last use of a device that is not known any more, in milliseconds since the epoch. */
+export function oldestKnownUse(nowMs: number): number {
+  return nowMs - knownDeviceMs
+}
+
+/**
+ * What the tries of a device at an account are counted under; undefined when it never logged in to it, too long ago, or when
+ * everything was signed out elsewhere since.
+ */
+export function knownDeviceName(
+  device: Device,
+  { userId, forgottenAt, isKeyKnown }: DeviceStanding,
+  nowMs: number,
+): string | undefined {
+  if (isKeyKnown) return `key ${device.key}`
+  const mark = device.marks.find((each) => each.userId === userId)
+  return mark?.forgottenAt === forgottenAt && mark.usedAt > oldestKnownUse(nowMs) ? `mark ${mark.id}` : undefined
+}
+
+interface Dependencies {
+  readonly database: Database
+  readonly clock: Clock
+  /** SECURITY: of a purpose of their own, so that nothing else that is sealed opens as a mark. */
+  readonly seal: (plaintext: string) => string
+  readonly open: (sealed: string) => string
+}
+
+/** The installations that have logged in to an account: the scheme of the OWASP device cookie, and keys of apps. */
+export class KnownDevices {
+  readonly #deps: Dependencies
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+  }
+
+  /** The browser that sent a cookie. What is not of our making, too long or sealed under a key that is gone says nothing. */
+  browser(cookie: string | undefined): Device {
+    if (cookie === undefined || cookie === '' || cookie.length > maxCookieLength) return unknownDevice
+    try {
+      const rows = JSON.parse(this.#deps.open(cookie)) as readonly [UserId, string, number, number][]
+      return { marks: rows.map(([userId, id, usedAt, forgottenAt]) => ({ userId, id, usedAt, forgottenAt })) }
+    } catch {
+      return unknownDevice
+    }
+  }
+
+  /** The app that proved a key. */
+  app(key: string | undefined): Device {
+    return key === undefined ? unknownDevice : { marks: [], key }
+  }
+
+  /**
+   * After a login with it a browser is known to the account: answers its new cookie, or undefined when there is nothing to keep. A
+   * browser that was known keeps its name, so that logging in again brings it no further tries.
+   */
+  async rememberBrowser(device: Device, { userId, authTime }: DeviceUse): Promise<string | undefined> {
+    const { database, clock, seal } = this.#deps
+    const { rows } = await database.readQuery<{ forgotten: number }>({ ...readForgotten, values: [userId] })
+    const forgottenAt = rows[0]?.forgotten
+    if (forgottenAt === undefined || forgottenAt > endOf(authTime)) return undefined
+    const before = device.marks.find((each) => each.userId === userId && each.forgottenAt === forgottenAt)
+    const mark = { userId, id: before?.id ?? randomBytes(9).toString('base64url'), usedAt: clock(), forgottenAt }
+    const others = device.marks.filter((each) => each.userId !== userId && each.usedAt > oldestKnownUse(clock()))
+    const rest = others.toSorted((a, b) => b.usedAt - a.usedAt).slice(0, maxMarks - 1)
+    return seal(JSON.stringify([mark, ...rest].map((each) => [each.userId, each.id, each.usedAt, each.forgottenAt])))
+  }
+
+  /** After a login with it an app is known to the account by its key. */
+  async rememberApp({ key }: Device, { userId, authTime }: DeviceUse): Promise<void> {
+    if (key === undefined) return
+    const { database, clock } = this.#deps
+    const nowMs = clock()
+    const times = [new Date(nowMs), new Date(endOf(authTime)), new Date(oldestKnownUse(nowMs))]
+    await database.commitQuery({ ...rememberKey, values: [userId, key, ...times] })
+  }
+}
+
+/** The last millisecond of a second, all of which may have been the moment. */
+function endOf(authTime: number): number {
+  return authTime * 1000 + 999
+}

@@ -1,0 +1,53 @@
+import type { UserId } from '../base/ids.ts'
+import type { Database } from '../store/postgres.ts'
+import type { ParsedIdentifier } from './identifier.ts'
+import { type Device, deviceStandingColumns, knownDeviceName, oldestKnownUse } from './known-devices.ts'
+import type { UserStatus } from './user.ts'
+
+/** What a login needs to know about an identifier before anything is proved. */
+export interface LoginRecord {
+  readonly userId: UserId
+  readonly status: UserStatus
+  readonly passwordHash: string | undefined
+  /** What the tries of the device that asks are counted under; undefined: it never logged in to this account. */
+  readonly knownDevice: string | undefined
+}
+
+interface LoginRow {
+  readonly id: UserId
+  readonly status: UserStatus
+  readonly hash: string | null
+  readonly devices_forgotten: number
+  readonly is_key_known: boolean
+}
+
+/** Parameters: provider, subject, key of the app that asks, the oldest use by which it is still known. */
+const findByIdentifier = {
+  name: 'accounts_find_by_identifier',
+  text: `
+    select u.id, u.status, p.hash, ${deviceStandingColumns('$3', '$4')}
+    from identity_subjects s
+    join identities i on i.id = s.identity_id and i.verified_at is not null
+    join users u on u.id = i.user_id
+    left join passwords p on p.user_id = u.id
+    where s.provider = $1 and s.subject = $2`,
+}
+
+/** The user a proved identifier belongs to, as the directory answers it. */
+export async function findLogin(
+  { database, nowMs }: { readonly database: Pick<Database, 'readQuery'>; readonly nowMs: number },
+  { provider, subject }: ParsedIdentifier,
+  device: Device,
+): Promise<LoginRecord | undefined> {
+  const values = [provider, subject, device.key ?? null, new Date(oldestKnownUse(nowMs))]
+  const { rows } = await database.readQuery<LoginRow>({ ...findByIdentifier, values })
+  const [row] = rows
+  if (!row) return undefined
+  const standing = { userId: row.id, forgottenAt: row.devices_forgotten, isKeyKnown: row.is_key_known }
+  return {
+    userId: row.id,
+    status: row.status,
+    passwordHash: row.hash ?? undefined,
+    knownDevice: knownDeviceName(device, standing, nowMs),
+  }
+}
