@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { AccountDirectory } from '../../src/accounts/directory.ts'
 import { type Hasher, hasher } from '../../src/accounts/hashing.ts'
 import type { ParsedIdentifier } from '../../src/accounts/identifier.ts'
+import { KnownDevices } from '../../src/accounts/known-devices.ts'
+import { TriesUsedUp } from '../../src/accounts/password-lock.ts'
 import { type Passwords, passwordOptions, passwords } from '../../src/accounts/passwords.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { Secret } from '../../src/base/secret.ts'
@@ -204,6 +206,65 @@ describe.each(['redis', 'tables'] as const)('wrong passwords, counted in %s', (k
     now += 30_000
     const more = await Promise.all(Array.from({ length: 50 }, () => guess(subject, identifier)))
     expect(more.filter((answer) => answer === 'password.wrong')).toHaveLength(1)
+  })
+
+  test('in a row by unknown devices are counted for the account, by whichever name: then its password does only on a known one', async () => {
+    const name = named('row')
+    const { userId, identifier } = await person(name, right)
+    const others = [
+      { provider: 'email', subject: `${name}@example.com` },
+      { provider: 'phone', subject: kind === 'redis' ? '+8613800138061' : '+8613800138062' },
+    ] as const
+    for (const { provider, subject } of others) {
+      await directory.bind(userId, { provider, subjects: [subject], profile: {} }, { ip: ip() })
+    }
+    const [email, phone] = others
+    const { hasher, count } = counting()
+    const subject = build({ store: stores[kind], hasher, policy: { lock: { ...policy.lock, in_a_row: 10 } } })
+    for (const each of [identifier, email, phone, identifier, email, phone, identifier, email, phone, identifier])
+      expect(await guess(subject, each)).toBe('password.wrong')
+
+    const before = count()
+    const refused = await subject.verify({ identifier: email, password: right, ip: ip() }).catch((error) => error)
+    expect(refused).toMatchObject({ code: 'password.wrong', params: {}, cause: expect.any(TriesUsedUp) })
+    expect(count()).toBe(before + 1)
+
+    const device = { marks: [], key: 'thumbprint' }
+    const devices = new KnownDevices({ ...home, clock: () => now, seal: (text) => text, open: (text) => text })
+    await devices.rememberApp(device, { userId, authTime: now / 1000 })
+    const known = { identifier, ip: ip(), device }
+    expect(await outcome(subject.verify({ ...known, password: 'wrong kettle 1' }))).toBe('password.wrong')
+    expect(await guess(subject, phone, right)).toBe('password.wrong')
+    expect(await outcome(subject.verify({ ...known, password: right }))).toBe('right')
+    now += policy.lock.first * 1000
+    expect(await guess(subject, phone, right)).toBe('right')
+  })
+
+  test('in a row are forgotten with the password they were guesses of, and after thirty days', async () => {
+    const { userId, identifier } = await person(named('anew'), right)
+    const subject = build({ store: stores[kind], policy: { lock: { ...policy.lock, tries: 20, in_a_row: 10 } } })
+    const useUp = async () => {
+      for (let n = 0; n < 10; n++) await guess(subject, identifier)
+      expect(await guess(subject, identifier, right)).toBe('password.wrong')
+    }
+    await useUp()
+    await subject.set(userId, right)
+    expect(await guess(subject, identifier, right)).toBe('right')
+    await useUp()
+    now += 30 * 86_400_000
+    expect(await guess(subject, identifier, right)).toBe('right')
+  })
+
+  test('in a row on a known device make it an unknown one', async () => {
+    const { userId, identifier } = await person(named('spent'), right)
+    const subject = build({ store: stores[kind], policy: { lock: { ...policy.lock, tries: 15, in_a_row: 10 } } })
+    const device = { marks: [], key: `spent-${kind}` }
+    const devices = new KnownDevices({ ...home, clock: () => now, seal: (text) => text, open: (text) => text })
+    await devices.rememberApp(device, { userId, authTime: now / 1000 })
+    const tryIt = (password: string) => outcome(subject.verify({ identifier, password, ip: ip(), device }))
+    for (let n = 0; n < 10; n++) expect(await tryIt('wrong kettle 1')).toBe('password.wrong')
+    for (let n = 0; n < 10; n++) await guess(subject, identifier)
+    expect(await tryIt(right)).toBe('password.wrong')
   })
 
   test('from one address are limited, however many names are tried, and it ends', async () => {
