@@ -7,9 +7,10 @@ export interface ParsedIdentifier {
   readonly subject: string
 }
 
-const phoneLike = /^[\d\s()+.-]*\d[\d\s()+.-]*$/
+// Every pattern reads a text once: what follows a part cannot be a part of it.
+const phoneLike = /^[\s()+.-]*\d[\d\s()+.-]*$/
 const emailShape = /^[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*@[^@]+$/u
-const domainShape = /^(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}][\p{L}\p{N}-]*[\p{L}\p{N}]$/u
+const domainShape = /^(?:[\p{L}\p{N}](?:-*[\p{L}\p{N}])*\.)+[\p{L}\p{N}](?:-*[\p{L}\p{N}])+$/u
 const usernameShape = /^[\p{L}\p{M}0-9_.-]{3,32}$/u
 const invisible = /\p{Default_Ignorable_Code_Point}/u
 const emailOctets = 254
@@ -30,7 +31,7 @@ const reservedNames = new Set(
  * text most looks like.
  */
 export function parseIdentifier(text: string, country?: string): ParsedIdentifier {
-  const typed = text.length > typedLength ? '' : canonical(text)
+  const typed = text.length > typedLength ? '' : shortEnough(canonical(text))
   if (typed.includes('@')) return { provider: 'email', subject: email(typed) }
   if (phoneLike.test(typed)) return { provider: 'phone', subject: phone(typed, country) }
   return { provider: 'username', subject: username(typed) }
@@ -43,6 +44,11 @@ export function parseNewIdentifier(text: string, country?: string): ParsedIdenti
   if (identifier.provider === 'username' && (reservedNames.has(identifier.subject) || reservedNames.has(bare)))
     throw invalid('username')
   return identifier
+}
+
+/** One letter may become eighteen of them in NFKC. */
+function shortEnough(text: string): string {
+  return text.length > typedLength ? '' : text
 }
 
 /** Lower case can undo NFKC (and the other way round), so it stands between two of them. */

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Log } from './log.ts'
-import { scrub, scrubValue } from './scrub.ts'
+import { excerpt, scrub, scrubValue } from './scrub.ts'
 
 /** Every event that is recorded somewhere. */
 export type AuditEventName =
@@ -80,7 +80,7 @@ export function audit({ database, clock, log, onRecord = () => {} }: AuditDeps):
         identity_provider: short(event.identityProvider),
         ip: storedIp(event.ip),
         request_id: short(event.requestId),
-        detail: detailText(event.detail),
+        detail: detailText(event),
       }
       try {
         await database.knex('audit_events').insert(row)
@@ -98,18 +98,17 @@ export function storedIp(ip: string | undefined): string | null {
   return ip !== undefined && isIP(ip) !== 0 ? ip.replace(/%.*$/, '') : null
 }
 
-const longestText = 200
 const longestDetail = 4000
 
 /** Bounded and scrubbed: a client id may be whatever a stranger sent. */
 function short(text: string | undefined): string | null {
-  return text === undefined ? null : scrub(storable(text.slice(0, longestText)))
+  return text === undefined ? null : scrub(storable(excerpt(text)))
 }
 
-function detailText(detail: AuditEvent['detail']): string {
-  const json = JSON.stringify(scrubValue(detail ?? {}), (_, value) =>
-    typeof value === 'string' ? storable(value) : value,
-  )
+function detailText({ detail, ip }: AuditEvent): string {
+  // An operator acts from no address, and what they change may be long.
+  const scrubbed = scrubValue(detail ?? {}, ip === undefined ? longestDetail : undefined)
+  const json = JSON.stringify(scrubbed, (_, value) => (typeof value === 'string' ? storable(value) : value))
   return json.length > longestDetail ? JSON.stringify({ truncated: json.slice(0, longestDetail / 2) }) : json
 }
 

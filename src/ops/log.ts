@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net'
 import pino, { type DestinationStream, type Logger } from 'pino'
 import { AppError } from '../base/errors.ts'
 import { prettyLine } from './log-pretty.ts'
-import { scrub, scrubValue } from './scrub.ts'
+import { excerpt, scrub, scrubValue } from './scrub.ts'
 
 export type Log = Logger
 
@@ -30,7 +30,7 @@ export function createLog({ level, format, destination }: LogOptions): Log {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: withShortTexts },
       serializers: { err: describeError, error: describeError },
       hooks: { streamWrite: finish },
     },
@@ -67,13 +67,25 @@ function standardOutput(): Output {
   return shared
 }
 
+/** SECURITY: what strangers send stands in members of its own (`detail`, `client_id`); errors are cut where they are described. */
+function withShortTexts(members: Record<string, unknown>): Record<string, unknown> {
+  if (isKnownClean) return members
+  const shortened = Object.entries(members).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? excerpt(value) : value,
+  ])
+  return Object.fromEntries(shortened) as Record<string, unknown>
+}
+
 /** Set while a line is written of which every value is known to be clean: the line of a request, thousands a second. */
 let isKnownClean = false
 
 /** Looks at the text of the line, which is cheap and misses nothing; takes the line apart only when something was found. */
 function cleanLine(line: string): string {
   if (isKnownClean) return line
-  return line.length < 16_000 && scrub(line) === line ? line : `${JSON.stringify(scrubValue(JSON.parse(line)))}\n`
+  return line.length < 16_000 && scrub(line) === line
+    ? line
+    : `${JSON.stringify(scrubValue(JSON.parse(line), longestStack))}\n`
 }
 
 interface ErrorDescription {
@@ -86,20 +98,26 @@ interface ErrorDescription {
 }
 
 const deepestCause = 5
+const longestMessage = 1000
+const longestStack = 4000
 
 /** An error for the log: its chain of causes, and the stack of whatever was not thrown on purpose. */
 export function describeError(thrown: unknown, depth = 0): ErrorDescription {
-  if (!(thrown instanceof Error)) return { type: typeof thrown, message: scrub(printable(thrown)) }
+  if (!(thrown instanceof Error)) return { type: typeof thrown, message: messageOf(printable(thrown)) }
   const code = thrown instanceof AppError ? thrown.code : (thrown as { code?: unknown }).code
   const cause = depth < deepestCause ? causeOf(thrown) : undefined
   return {
     type: thrown.name,
-    message: scrub(thrown.message),
+    message: messageOf(thrown.message),
     ...(typeof code === 'string' || typeof code === 'number' ? { code: String(code) } : {}),
     ...(thrown instanceof AppError && Object.keys(thrown.params).length > 0 ? { params: thrown.params } : {}),
     ...(thrown instanceof AppError || thrown.stack === undefined ? {} : { stack: frames(thrown.stack) }),
     ...(cause === undefined ? {} : { cause: describeError(cause, depth + 1) }),
   }
+}
+
+function messageOf(text: string): string {
+  return scrub(excerpt(text, longestMessage))
 }
 
 function causeOf(error: Error): unknown {
@@ -108,15 +126,10 @@ function causeOf(error: Error): unknown {
 
 /** The frames without the message above them, which is there already. */
 function frames(stack: string): string {
-  const first = stack.search(/^\s+at /m)
-  return first === -1
-    ? ''
-    : scrub(
-        stack
-          .slice(first)
-          .replace(/^\s+at /gm, '')
-          .replaceAll('file://', ''),
-      )
+  const first = stack.search(/^ {1,8}at /m)
+  if (first === -1) return ''
+  const bare = stack.slice(first, first + longestStack).replace(/^ {1,8}at /gm, '')
+  return scrub(bare.replaceAll('file://', ''))
 }
 
 function printable(thrown: unknown): string {
@@ -149,7 +162,7 @@ export function logRequest(log: Log, fields: RequestFields): void {
     status: fields.status,
     duration_ms: Math.round(fields.durationMs * 10) / 10,
     ip: maskIp(fields.ip),
-    ...(fields.clientId === undefined ? {} : { client_id: scrub(fields.clientId.slice(0, 200)) }),
+    ...(fields.clientId === undefined ? {} : { client_id: scrub(excerpt(fields.clientId)) }),
     ...(fields.error === undefined ? {} : { err: fields.error }),
   }
   if (fields.status >= 500) {
