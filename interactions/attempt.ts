@@ -166,10 +166,10 @@ export class LoginAttempts {
     if (!holder || !isFresh(holder, options.clock)) return undefined
     const account = await directory.find(holder.userId)
     if (account?.user.status !== 'active') throw new AppError('user.locked')
-    const { provider, provedAt, amr, userId } = holder
+    const { by, provedAt, amr, userId } = holder
     const isStanding =
       stands(account, holder) &&
-      account.identities.some((each) => each.provider === provider) &&
+      by.every((each) => each === 'password' || account.identities.some(({ id }) => id === each)) &&
       (!amr.includes('pwd') || (await passwords.isSame(userId, provedAt)))
     if (isStanding) return holder
     await records.save(attemptId, { ...record, holder: undefined, contested: undefined, choices: undefined })

@@ -2,6 +2,7 @@ import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { IdentityId, UserId } from '../src/base/ids.ts'
+import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { LoginAttempts } from './attempt.ts'
 import { keepCredential } from './kept.ts'
@@ -19,7 +20,7 @@ interface Dependencies {
   readonly methods: LoginMethods
   readonly directory: AccountDirectory
   readonly audit: Audit
-  readonly options: { readonly sealCredential: (credential: string) => string }
+  readonly options: { readonly sealCredential: (credential: string) => string; readonly end: EndRecords }
 }
 
 /** The ways in of somebody who is signed in: adds and removes them, whoever renders it. */
@@ -78,15 +79,21 @@ export class Bindings {
     throw new AppError('identity.taken', { params: { provider: claim.provider } })
   }
 
-  /** Takes a way in away. Throws `identity.last` for the last one and `request.not_found` for another's. */
+  /**
+   * Takes a way in away and, in the same transaction, every login that was made with it, wherever that is: who came by it may be why it
+   * goes. Throws `identity.last` for the last one and `request.not_found` for another's.
+   */
   async remove(
     { userId, ...where }: Pick<OwnRequest, 'userId' | 'ip' | 'requestId' | 'clientId'>,
     { id, provider }: { readonly id: IdentityId; readonly provider: string },
   ): Promise<void> {
-    const { directory, audit } = this.#deps
+    const { directory, audit, options } = this.#deps
+    const { ip, requestId } = where
     const about = { userId, ...where, identityProvider: provider }
     try {
-      await directory.unbind(userId, id)
+      await directory.unbind(userId, id, (transaction) =>
+        options.end(userId, { kind: 'by', by: id }, { reason: 'identity_removed', ip, requestId }, transaction),
+      )
     } catch (error) {
       if (error instanceof AppError && error.code === 'identity.last') {
         await audit.record({ event: 'identity.refused', ...about, detail: { error: error.code, action: 'unbind' } })

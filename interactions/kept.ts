@@ -3,6 +3,7 @@ import type { Passwords } from '../src/accounts/passwords.ts'
 import type { Account, Identity } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { EndRecords } from '../src/oidc/endings.ts'
+import type { CameBy } from '../src/oidc/sign-in.ts'
 import type { Proved } from './methods/method.ts'
 
 interface Dependencies {
@@ -49,4 +50,13 @@ export function hasPhone({ identities }: Account): boolean {
 /** Whether an identity is the one that was proved. */
 export function isSameIdentity(identity: Identity, { provider, subjects }: Proved['identity']): boolean {
   return identity.provider === provider && identity.subjects.includes(subjects[0])
+}
+
+/** What a login was made with: every identity of the account that was proved for it, and the password. */
+export function cameBy(
+  { identities }: Account,
+  { identity, also, amr }: Pick<Proved, 'identity' | 'also' | 'amr'>,
+): CameBy[] {
+  const proved = identities.filter((each) => isSameIdentity(each, identity) || (also && isSameIdentity(each, also)))
+  return [...proved.map(({ id }) => id), ...(amr.includes('pwd') ? ['password' as const] : [])]
 }

@@ -1,5 +1,6 @@
 import type { Device } from '../src/accounts/known-devices.ts'
 import type { UserId } from '../src/base/ids.ts'
+import type { SignIn } from '../src/oidc/sign-in.ts'
 import type { Visit } from './methods/connector.ts'
 import type { Ask, Input } from './methods/method.ts'
 
@@ -35,6 +36,7 @@ export type Outcome =
       readonly userId: UserId
       readonly method: string
       readonly amr: readonly string[]
+      readonly by: SignIn['by']
       /** Seconds since the epoch. */
       readonly authTime: number
       readonly isNew: boolean

@@ -8,7 +8,7 @@ import type { UserId } from '../src/base/ids.ts'
 import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Audit, AuditEventName } from '../src/ops/audit.ts'
 import { type Arrived, type AttemptRecord, type AttemptRecords, pendingOf } from './attempt-record.ts'
-import { hasPhone, isSameIdentity, keepCredential, keepPassword } from './kept.ts'
+import { cameBy, hasPhone, isSameIdentity, keepCredential, keepPassword } from './kept.ts'
 import type { Proved } from './methods/method.ts'
 import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
 
@@ -61,7 +61,9 @@ export class Settlement {
     const userId = account.user.id
     if (account.user.status !== 'active') throw new AppError('user.locked')
     if (!stands(account, step)) throw new AppError('attempt.expired')
-    const amr = [...step.amr, ...(await this.#bindPending(request, userId, record))]
+    const pending = await this.#bindPending(request, userId, record)
+    const amr = [...step.amr, ...pending.amr]
+    const by = [...cameBy(account, step), ...pending.by]
     const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step, request)
     if (kept) await this.#note(kept, request, userId, step)
     const endedSessions = kept === 'password.reset'
@@ -70,7 +72,7 @@ export class Settlement {
     const { provider } = step.identity
     // What was ended on the way was ended by whoever is let in here, with a password that is new.
     const moment = endedSessions ? { provedAt: clock(), begunAt: clock() } : momentOf(step)
-    const arrived = { userId, amr, isNew, endedSessions, method: request.method, provider, ...moment }
+    const arrived = { userId, amr, by, isNew, endedSessions, method: request.method, provider, ...moment }
     if (request.requiresPhone && !hasPhone(account)) return this.#askPhone(request, record, { holder: arrived })
     return this.finish(request, arrived, record)
   }
@@ -78,11 +80,11 @@ export class Settlement {
   /** The account that was proved, with nothing left to ask. */
   async finish(request: AdvanceRequest, arrived: Arrived, record: AttemptRecord): Promise<Outcome> {
     const { audit, records } = this.#deps
-    const { userId, amr, isNew, endedSessions, method, provider: identityProvider, provedAt } = arrived
+    const { userId, amr, by, isNew, endedSessions, method, provider: identityProvider, provedAt } = arrived
     const detail = { method, amr, agreements: record.agreed }
     await audit.record({ event: 'login.succeeded', userId, identityProvider, ...aboutOf(request), detail })
     await records.forget(request.attemptId)
-    return { kind: 'done', userId, method, amr, authTime: Math.floor(provedAt / 1000), isNew, endedSessions }
+    return { kind: 'done', userId, method, amr, by, authTime: Math.floor(provedAt / 1000), isNew, endedSessions }
   }
 
   /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
@@ -150,9 +152,8 @@ export class Settlement {
       if (error.code === 'identity.limit') return { account, isNew: false }
       if (error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(also)
-      const { provider } = step.identity
-      const common = { isNew: false, endedSessions: false, method: request.method }
-      const holder = { userId, amr: step.amr, provider, ...momentOf(step), ...common }
+      const common = { isNew: false, endedSessions: false, method: request.method, provider: step.identity.provider }
+      const holder = { userId, amr: step.amr, by: cameBy(account, step), ...momentOf(step), ...common }
       const choices = [
         'login_existing',
         'use_other_phone',
@@ -206,8 +207,10 @@ export class Settlement {
     const { directory } = this.#deps
     const { holder } = record
     if (step.identity.provider !== 'phone') throw new AppError('phone.required', { field: 'phone' })
+    let by = holder.by
     try {
-      await directory.bind(holder.userId, step.identity, { ip: request.ip })
+      const { identityId } = await directory.bind(holder.userId, step.identity, { ip: request.ip })
+      by = [...by, identityId]
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'identity.taken') throw error
       const owner = await directory.ownerOf(step.identity)
@@ -216,7 +219,7 @@ export class Settlement {
       return this.#conflict(request, { ...record, contested }, { step, users: [owner], choices })
     }
     await this.#note('identity.bound', request, holder.userId, step)
-    return this.finish(request, { ...holder, amr: [...new Set([...holder.amr, ...step.amr])] }, record)
+    return this.finish(request, { ...holder, by, amr: [...new Set([...holder.amr, ...step.amr])] }, record)
   }
 
   async #conflict(
@@ -260,11 +263,11 @@ export class Settlement {
    * What the person proved before and now shows to be theirs by logging in. Throws `identity.taken` or `identity.limit`; what was
    * proved is forgotten then, so that the same login works without it.
    */
-  async #bindPending(request: AdvanceRequest, userId: UserId, record: AttemptRecord): Promise<readonly string[]> {
+  async #bindPending(request: AdvanceRequest, userId: UserId, record: AttemptRecord) {
     const { pending } = record
-    if (!pending || !isFresh(pending, this.#deps.options.clock)) return []
+    if (!pending || !isFresh(pending, this.#deps.options.clock)) return { amr: [], by: [] }
     const { directory, records } = this.#deps
-    await directory.bind(userId, pending.identity, { ip: request.ip }).catch(async (error: unknown) => {
+    const bound = await directory.bind(userId, pending.identity, { ip: request.ip }).catch(async (error: unknown) => {
       if (error instanceof AppError && error.code.startsWith('identity.')) {
         await records.save(request.attemptId, { ...record, pending: undefined })
       }
@@ -273,7 +276,7 @@ export class Settlement {
     const account = await directory.find(userId)
     if (account) await keepCredential(this.#deps, account, pending)
     await this.#note('identity.bound', request, userId, pending)
-    return pending.amr
+    return { amr: pending.amr, by: [bound.identityId] }
   }
 
   async #note(

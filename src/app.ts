@@ -93,9 +93,9 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const logins = buildLogins(core, sandbox, metrics)
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure, clock })
-  const pages = buildPages({ core, logins, provider: () => runtime.provider(), policies, sessions })
-  const { render, translate } = pages.renderer
   const units = unitOfWork({ database, clock })
+  const pages = buildPages({ core, logins, provider: () => runtime.provider(), policies, sessions, units })
+  const { render, translate } = pages.renderer
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
   const health = buildHealth({

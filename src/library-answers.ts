@@ -56,11 +56,11 @@ export function libraryAnswers({
       if (routeOf(ctx))
         await slideUsed(ctx as unknown as KoaContextWithOIDC, { unit: begun, policies: policies(), nowSeconds })
     })
+    // The session, or what the login was made with, was ended by somebody while this request had it in hand.
+    if (!won && routeOf(ctx) !== 'token') throw new AppError('attempt.expired')
     const { oidc } = ctx as unknown as KoaContextWithOIDC
     const flushed = unit
     if (!oidc || !flushed) return
-    // The session was ended by somebody while this request had it in hand.
-    if (!won && oidc.route !== 'token') throw new AppError('attempt.expired')
     const settle = () => settleLostRefresh(ctx as unknown as KoaContextWithOIDC, flushed, epochSeconds(clock))
     if (!won) await units.resume(flushed, settle)
     sessions.stretchCookie(ctx as unknown as KoaContextWithOIDC)

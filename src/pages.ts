@@ -29,6 +29,7 @@ import type { Logins } from './logins.ts'
 import type { ClientPolicies } from './oidc/client-policies.ts'
 import { listAlarms, listDevices } from './oidc/devices.ts'
 import type { SessionLife } from './oidc/session-life.ts'
+import type { UnitOfWork } from './oidc/unit-of-work.ts'
 import { ownRoutes } from './own-routes.ts'
 
 /** The pages for browsers. */
@@ -51,6 +52,7 @@ interface Dependencies {
   readonly provider: () => Provider
   readonly policies: () => ClientPolicies
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
+  readonly units: UnitOfWork
 }
 
 /** Builds everything that draws for people. */
@@ -124,7 +126,7 @@ export function buildPages(dependencies: Dependencies): Pages {
 
 /** The account centre. */
 function accountRooms(
-  { core, logins, provider, policies, sessions }: Dependencies,
+  { core, logins, provider, policies, sessions, units }: Dependencies,
   renderer: Renderer,
   countries: (ctx: Context) => readonly Country[],
 ): AccountRooms {
@@ -138,6 +140,7 @@ function accountRooms(
     nowSeconds,
     formToken: (uid) => sealer.mac('form_token', uid),
     touch: sessions.touch,
+    about: () => units.current()?.sessions.about(),
   })
   const common = { session, renderer, directory, audit }
   const identities = identityPages({

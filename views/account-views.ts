@@ -32,6 +32,8 @@ export interface AccountUnbindView {
   readonly identityId: string
   readonly provider: string
   readonly label: string
+  /** Whether this very browser was signed in with it, and will be signed out. */
+  readonly endsHere: boolean
   readonly formToken: string
   readonly backHref: string
 }

@@ -104,6 +104,7 @@ export function identityPages({ session, renderer, directory, passwords, options
       identityId,
       provider: identity.provider,
       label: identityLabel(identity),
+      endsHere: visitor.by?.includes(identityId) ?? true,
       formToken: session.token(visitor),
       backHref: identitiesPath,
     }

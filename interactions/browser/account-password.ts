@@ -23,7 +23,7 @@ interface Dependencies {
   }
 }
 
-/** The page to set or change the password. Other sessions end when the person says so, and never otherwise. */
+/** The page to set or change the password. With the old one go the other logins made with it; all others when the person says so. */
 export function passwordPages({ session, renderer, passwords, audit, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
     const visitor = await session.fresh(ctx)
@@ -58,8 +58,8 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
     if (fields['choice'] === 'skip') return leave(ctx, '/account')
     const userId = visitor.account.user.id
     const { ip, requestId } = ctx.state as RequestState
+    const hadPassword = await passwords.has(userId)
     try {
-      const hadPassword = await passwords.has(userId)
       const next = fields['new_password']
       if (!next) throw new AppError('password.required', { field: 'new_password' })
       if (hadPassword) await passwords.change(userId, fields['password'] ?? '', next)
@@ -71,12 +71,15 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
       await draw(ctx, visitor, error)
       return
     }
-    if (fields['sign_out_others'] === undefined) return leave(ctx, '/account?done=password')
+    const { sessionUid } = visitor
+    const isAlone = fields['sign_out_others'] !== undefined
+    if (!hadPassword && !isAlone) return leave(ctx, '/account?done=password')
     // What was taken from the apps of this browser must not outlive the password either.
-    const others = { kind: 'others', sessionUid: visitor.sessionUid, withApps: true } as const
-    await options.end(userId, others, { reason: 'password_changed', ip, requestId })
+    const others = { kind: 'others', sessionUid, withApps: true } as const
+    const scope = isAlone ? others : ({ kind: 'by', by: 'password', sessionUid } as const)
+    await options.end(userId, scope, { reason: 'password_changed', ip, requestId })
     await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
-    leave(ctx, '/account?done=password_alone')
+    leave(ctx, `/account?done=${isAlone ? 'password_alone' : 'password_changed'}`)
   }
 
   return { show, submit }

@@ -7,6 +7,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
+import { cameByOf, type SignIn } from '../../src/oidc/sign-in.ts'
 import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */
@@ -35,6 +36,8 @@ export interface SignedIn {
   readonly account: Account
   readonly sessionUid: string
   readonly isFresh: boolean
+  /** What the login of this browser came by. */
+  readonly by: SignIn['by']
 }
 
 interface Dependencies {
@@ -44,6 +47,8 @@ interface Dependencies {
   readonly formToken: (sessionUid: string) => string
   /** Told of every page, because a visit keeps the session alive. */
   readonly touch: SessionLife['touch']
+  /** Who signed in to the session this request has read, and where. */
+  readonly about: () => string | undefined
 }
 
 /** Who is at the account pages. They trust the browser session of this server and nothing else. */
@@ -62,7 +67,14 @@ export interface AccountSession {
   comeBack(ctx: Context): void
 }
 
-export function accountSession({ provider, directory, nowSeconds, formToken, touch }: Dependencies): AccountSession {
+export function accountSession({
+  provider,
+  directory,
+  nowSeconds,
+  formToken,
+  touch,
+  about,
+}: Dependencies): AccountSession {
   async function signedIn(ctx: Context): Promise<SignedIn | undefined> {
     const session = await provider().Session.get(ctx as never)
     const { accountId, loginTs, uid } = session
@@ -70,7 +82,8 @@ export function accountSession({ provider, directory, nowSeconds, formToken, tou
     const account = await directory.find(accountId)
     if (account?.user.status !== 'active') return undefined
     await touch(ctx, session)
-    return { account, sessionUid: uid, isFresh: nowSeconds() - (loginTs ?? 0) <= freshSeconds }
+    const isFresh = nowSeconds() - (loginTs ?? 0) <= freshSeconds
+    return { account, sessionUid: uid, isFresh, by: cameByOf(about()) }
   }
 
   /** Through the ordinary authorization endpoint and back; the code that comes back is not needed and never redeemed. */

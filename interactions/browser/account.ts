@@ -21,7 +21,7 @@ interface Dependencies {
 }
 
 /** What `?done=` may say: a sentence each. */
-const notices: ReadonlySet<unknown> = new Set(['password', 'password_alone', 'profile'])
+const notices: ReadonlySet<unknown> = new Set(['password', 'password_changed', 'password_alone', 'profile'])
 
 /** The first page about one's own account, and its profile. */
 export function accountPages({ session, renderer, directory, passwords, audit }: Dependencies) {

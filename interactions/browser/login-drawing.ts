@@ -33,6 +33,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'device',
   'password_changed',
   'password_reset',
+  'identity_removed',
   'reused',
   'operator',
   'locked',

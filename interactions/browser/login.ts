@@ -139,7 +139,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   ): Promise<LoginResult | undefined> {
     switch (outcome.kind) {
       case 'done': {
-        const { userId, amr, authTime, endedSessions, method } = outcome
+        const { userId, amr, by, authTime, endedSessions, method } = outcome
         await device.remember(ctx, { userId, authTime })
         if (endedSessions) await leaveSession(interaction)
         // It waited for an answer longer than the request allows a login to be old.
@@ -148,7 +148,13 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
           return undefined
         }
         const way = methods.get(method)?.connection?.provider ?? method
-        const about = { method: way, device: deviceName(ctx.get('user-agent')), ip: state(ctx).ip }
+        const about = {
+          method: way,
+          by,
+          at: options.nowMs(),
+          device: deviceName(ctx.get('user-agent')),
+          ip: state(ctx).ip,
+        }
         return { login: { accountId: userId, acr: acrOf(amr), amr: [...amr], ts: authTime, about } }
       }
       case 'conflict':

@@ -96,6 +96,7 @@ export const identity = z.object({
   created_at: z.iso.datetime(),
   last_used_at: z.iso.datetime(),
   removable: z.boolean().describe('False for the last way in.'),
+  signed_in_with: z.boolean().describe('Whether this app’s login was made with it, and ends when it is removed.'),
 })
 
 export const identityList = z.object({ identities: z.array(identity) })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import type { AuthorizationParams } from '../../src/oidc/issue.ts'
+import type { SignIn } from '../../src/oidc/sign-in.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import type { Sealing } from '../../src/store/seal.ts'
 
@@ -12,6 +13,7 @@ export interface ProvedLogin {
   readonly grantId: string
   readonly method: string
   readonly amr: readonly string[]
+  readonly by: SignIn['by']
   /** Seconds since the epoch. */
   readonly authTime: number
 }

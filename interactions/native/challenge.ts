@@ -212,7 +212,7 @@ export class Challenge {
     request: CheckedRequest,
     client: Client,
     session: AuthSession,
-    { userId, amr, authTime, isNew }: Extract<Outcome, { kind: 'done' }>,
+    { userId, amr, by, authTime, isNew }: Extract<Outcome, { kind: 'done' }>,
   ): Promise<ChallengeAnswer> {
     const { issuer, sessions, steps, options } = this.#deps
     const { params = {}, jkt, deviceName, agreed } = session
@@ -224,7 +224,7 @@ export class Challenge {
     }
     const named = options.methods.has(request.fields['method'] ?? '') ? request.fields['method'] : undefined
     const method = session.proved?.method ?? named ?? amr[0] ?? 'login'
-    const about = { method, device: deviceName, ip: request.ip, agreements: agreed }
+    const about = { method, by, at: options.nowMs(), device: deviceName, ip: request.ip, agreements: agreed }
     if (session.proved) {
       if (!(await sessions.claim(session.proved))) throw new AppError('auth_session.invalid')
       issuer.end(session.proved.grantId)

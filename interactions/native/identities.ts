@@ -54,14 +54,14 @@ export class OwnIdentities {
   }
 
   async list(ctx: Context): Promise<void> {
-    const { account } = await this.#deps.access(ctx, scope)
-    answer(ctx, 200, { identities: await this.#shown(account) })
+    const { account, by } = await this.#deps.access(ctx, scope)
+    answer(ctx, 200, { identities: await this.#shown(account, by) })
   }
 
   /** One step of a binding. SECURITY: the attempt is that of this grant, so another login cannot go on with it. */
   async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
     const { bindings, find, gate, options } = this.#deps
-    const { account, clientId, grantId, key } = await this.#fresh(ctx)
+    const { account, clientId, grantId, key, by } = await this.#fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
     const attemptId = `bind.native.${options.bindingId(grantId)}`
@@ -72,7 +72,7 @@ export class OwnIdentities {
       const request = { attemptId, userId, clientId, method, ip, requestId, visit, input: fields }
       const outcome = await bindings.add({ ...request, device: { marks: [], key } })
       if (outcome.kind === 'bound') {
-        const identities = await this.#shown((await find(userId)) ?? account)
+        const identities = await this.#shown((await find(userId)) ?? account, by)
         return answer(ctx, 200, { bound: true, is_new: outcome.isNew, identities })
       }
       const step = await this.#deps.steps.of(outcome)
@@ -105,7 +105,7 @@ export class OwnIdentities {
     return this.#deps.steps.awaited(await this.#deps.bindings.attempts.current(attemptId, method), error)
   }
 
-  async #shown(account: Account) {
+  async #shown(account: Account, by: OwnAccess['by']) {
     const hasPassword = await this.#deps.passwords.has(account.user.id)
     return account.identities.map((identity) => ({
       id: identity.id,
@@ -115,6 +115,7 @@ export class OwnIdentities {
       created_at: identity.createdAt.toISOString(),
       last_used_at: identity.lastUsedAt.toISOString(),
       removable: isSpare(account, identity, hasPassword),
+      signed_in_with: by?.includes(identity.id) ?? true,
     }))
   }
 }

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import { type IdentityId, newId, type UserId } from '../base/ids.ts'
@@ -18,7 +19,7 @@ import { checked } from './identity-claim.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginRecord } from './login-record.ts'
 import { displayable } from './profile.ts'
-import type { Account, IdentityClaim, UserStatus } from './user.ts'
+import { type Account, type IdentityClaim, type UserStatus, withUse } from './user.ts'
 
 export type Resolution =
   | { readonly kind: 'known'; readonly account: Account; readonly identityId: IdentityId }
@@ -208,13 +209,21 @@ export class AccountDirectory {
   /**
    * Removes an identity. Throws `identity.last` when no usable way in would be left (a user name is one only beside a password,
    * an unproved identity never), `request.not_found` when it is not this user's. Two calls cannot remove each other's last way.
+   * `alongside` is done in the same transaction, when the identity is gone.
    */
-  async unbind(userId: UserId, identityId: IdentityId): Promise<void> {
-    const { owned, removed } = await this.#database.knex.transaction(async (transaction) => {
-      await transaction.raw(lockUser, { userId })
-      const { rows } = await transaction.raw(removeIdentity, { userId, identityId })
-      return rows[0] as { owned: boolean; removed: boolean }
-    })
+  async unbind(
+    userId: UserId,
+    identityId: IdentityId,
+    alongside: (transaction: Knex.Transaction) => Promise<unknown>,
+  ): Promise<void> {
+    const { owned, removed } = await settle(() =>
+      this.#database.knex.transaction(async (transaction) => {
+        await transaction.raw(lockUser, { userId })
+        const { rows } = await transaction.raw(removeIdentity, { userId, identityId })
+        if (rows[0].removed) await alongside(transaction)
+        return rows[0] as { owned: boolean; removed: boolean }
+      }),
+    )
     if (!owned) throw new AppError('request.not_found')
     if (!removed) throw new AppError('identity.last')
   }
@@ -283,13 +292,4 @@ export class AccountDirectory {
 
 function taken(provider: string): AppError {
   return new AppError('identity.taken', { params: { provider } })
-}
-
-function withUse(account: Account, identityId: IdentityId, usedAt: Date): Account {
-  const identities = account.identities.map((identity) =>
-    identity.id === identityId
-      ? { ...identity, lastUsedAt: usedAt, verifiedAt: identity.verifiedAt ?? usedAt }
-      : identity,
-  )
-  return { ...account, identities }
 }

@@ -49,3 +49,13 @@ export interface IdentityClaim {
   readonly subjects: readonly [string, ...string[]]
   readonly profile: Profile
 }
+
+/** The account with one identity used, and proved, at a moment. */
+export function withUse(account: Account, identityId: IdentityId, usedAt: Date): Account {
+  const identities = account.identities.map((identity) =>
+    identity.id === identityId
+      ? { ...identity, lastUsedAt: usedAt, verifiedAt: identity.verifiedAt ?? usedAt }
+      : identity,
+  )
+  return { ...account, identities }
+}

@@ -152,6 +152,7 @@ const sentences: Readonly<Record<string, string>> = {
   device: 'its owner ended it in the list of devices',
   password_changed: 'the password was changed, and all others signed out',
   password_reset: 'the password was reset',
+  identity_removed: 'an identity it had come by was removed',
   logout: 'its owner signed out',
   app: 'the app gave its token back',
   reused: 'a code or refresh token came a second time',

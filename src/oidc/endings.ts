@@ -5,6 +5,7 @@ import { storedIp } from '../ops/audit.ts'
 import type { Database } from '../store/postgres.ts'
 import { lastTokensText } from './last-tokens.ts'
 import { durableModels } from './records.ts'
+import type { CameBy } from './sign-in.ts'
 
 /** What ended a session or grant before its time, as the audit and the pages name it. */
 export const endReasons = [
@@ -12,6 +13,8 @@ export const endReasons = [
   'device',
   'password_changed',
   'password_reset',
+  /** What it came by was taken away. */
+  'identity_removed',
   /** Its owner, where it was. */
   'logout',
   /** The app gave its token back. */
@@ -47,6 +50,8 @@ export type EndingScope =
   /** A browser session and what ends with it. */
   | { readonly kind: 'session'; readonly sessionUid: string }
   | { readonly kind: 'grant'; readonly grantId: string }
+  /** Every login that was made with this, with everything that was taken from it; but for one session and what hangs on that. */
+  | { readonly kind: 'by'; readonly by: CameBy; readonly sessionUid?: string }
 
 interface Dependencies {
   readonly database: Database
@@ -54,44 +59,55 @@ interface Dependencies {
 }
 
 /** `endRecords` of one database. */
-export type EndRecords = (userId: UserId, scope: EndingScope, ending: Ending) => Promise<Ended>
+export type EndRecords = (
+  userId: UserId,
+  scope: EndingScope,
+  ending: Ending,
+  within?: Knex.Transaction,
+) => Promise<Ended>
 
 /**
  * Ends sessions, grants, codes and tokens of a user in every process at once; only JWT access tokens that are out already live to
- * their end, some minutes. In the same transaction every session and grant leaves its reason in the audit, and every client of a
- * session that asked to be told gets its notice. SECURITY: the rows are locked first. Whatever a request in flight makes of them is
- * committed by then and seen, and a request that comes later finds them gone. When all ends, a login that was proved before and
- * is finished later is refused too, see `findAccount` of the provider.
+ * their end, some minutes. In the same transaction, which may be one that takes away what they came by, every session and grant leaves
+ * its reason in the audit, and every client of a session that asked to be told gets its notice. SECURITY: the rows are locked first.
+ * Whatever a request in flight makes of them is committed by then and seen, and a request that comes later finds them gone. When all
+ * ends, a login that was proved before and is finished later is refused too, see `findAccount` of the provider.
  */
 export async function endRecords(
   { database, clock }: Dependencies,
+  ...[userId, scope, ending, within]: Parameters<EndRecords>
+): Promise<Ended> {
+  const end = (trx: Knex.Transaction) => endIn(trx, userId, scope, { ...ending, at: new Date(clock()) })
+  return within ? end(within) : database.knex.transaction(end)
+}
+
+async function endIn(
+  trx: Knex.Transaction,
   userId: UserId,
   scope: EndingScope,
-  { reason, ip, requestId, operator }: Ending,
+  { reason, ip, requestId, operator, at }: Ending & { readonly at: Date },
 ): Promise<Ended> {
-  const at = new Date(clock())
-  return database.knex.transaction(async (trx) => {
-    // Never ahead of the database: an operator's clock that is would refuse everybody who logs in next.
-    if (scope.kind === 'all')
-      await trx('users')
-        .where({ id: userId })
-        .update({ signed_out_at: trx.raw('least(?, now())', [at]) })
-    if (scope.kind === 'all' || scope.kind === 'others') await forgetDevices(trx, userId, at)
-    await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
-    const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {
-      userId,
-      uid: 'sessionUid' in scope ? scope.sessionUid : null,
-      grantId: 'grantId' in scope ? scope.grantId : null,
-      at,
-      reason,
-      ip: storedIp(ip),
-      requestId: requestId ?? null,
-      operator: operator ?? null,
-    })
-    const of = (model: number) => Number(rows.find((row) => row.model === model)?.count ?? 0)
-    const records = rows.reduce((sum, { count }) => sum + Number(count), 0)
-    return { sessions: of(durableModels.Session), grants: of(durableModels.Grant), records }
+  // Never ahead of the database: an operator's clock that is would refuse everybody who logs in next.
+  if (scope.kind === 'all')
+    await trx('users')
+      .where({ id: userId })
+      .update({ signed_out_at: trx.raw('least(?, now())', [at]) })
+  if (scope.kind === 'all' || scope.kind === 'others' || scope.kind === 'by') await forgetDevices(trx, userId, at)
+  await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
+  const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {
+    userId,
+    uid: 'sessionUid' in scope ? (scope.sessionUid ?? null) : null,
+    grantId: 'grantId' in scope ? scope.grantId : null,
+    by: 'by' in scope ? scope.by : null,
+    at,
+    reason,
+    ip: storedIp(ip),
+    requestId: requestId ?? null,
+    operator: operator ?? null,
   })
+  const of = (model: number) => Number(rows.find((row) => row.model === model)?.count ?? 0)
+  const records = rows.reduce((sum, { count }) => sum + Number(count), 0)
+  return { sessions: of(durableModels.Session), grants: of(durableModels.Grant), records }
 }
 
 /**
@@ -113,6 +129,23 @@ const isSession = `((r.model = ${Session} and r.uid = :uid)
   or (r.session_uid = :uid and cast(r.payload as jsonb) @> '{"expiresWithSession": true}'))`
 const heldGrants = `(select grant_id from held where uid = :uid and ends_with_session)`
 
+/** What was noted before logins said what they came by may have come by anything. */
+const cameBy = `coalesce(cast(r.about as jsonb) -> 'by' @> to_jsonb(cast(:by as text)), true)`
+
+/**
+ * Sessions and grants of logins that came by something, as queries of that name. A session ends with all that was ever taken from it,
+ * whichever of several logins in it that came of, and a grant that outlived its session by what it says itself.
+ */
+const cameText = `came_sessions as (
+    select r.uid from oidc_records r
+    where r.user_id = :userId and r.model = ${Session} and r.uid is distinct from cast(:uid as text) and ${cameBy}
+  ), came_grants as (
+    select r.id from oidc_records r
+    where r.user_id = :userId and r.model = ${Grant} and r.id not in (select grant_id from held where uid = :uid) and ${cameBy}
+    union select grant_id from held where uid in (select uid from came_sessions)
+    union select r.grant_id from oidc_records r where r.user_id = :userId and r.session_uid in (select uid from came_sessions)
+  ), `
+
 function condition(scope: EndingScope): string {
   switch (scope.kind) {
     case 'all':
@@ -126,6 +159,10 @@ function condition(scope: EndingScope): string {
       return `${isSession} or r.grant_id in ${heldGrants} or (r.model = ${Grant} and r.id in ${heldGrants})`
     case 'grant':
       return `r.grant_id = :grantId or (r.model = ${Grant} and r.id = :grantId)`
+    case 'by':
+      return `(r.model = ${Session} and r.uid in (select uid from came_sessions))
+        or coalesce(r.grant_id, case r.model when ${Grant} then r.id end) in (select id from came_grants)
+        or r.session_uid in (select uid from came_sessions)`
   }
 }
 
@@ -151,7 +188,7 @@ export function heldGrantsText(whose: string): string {
 /** What has expired but not been swept was ended by its time, not by whoever comes now. */
 function endText(scope: EndingScope): string {
   return `
-    with ${heldGrantsText('session.user_id = :userId')}, gone as (
+    with ${heldGrantsText('session.user_id = :userId')}, ${scope.kind === 'by' ? cameText : ''}gone as (
       delete from oidc_records r where r.user_id = :userId and (${condition(scope)}) returning r.*
     ), recorded as (
       insert into audit_events (at, event, user_id, client_id, ip, request_id, detail)

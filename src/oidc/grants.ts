@@ -33,8 +33,8 @@ export function existingGrant({ policies, units, clock }: Dependencies) {
     const grant = mine ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
     const changed = isFirstParty && grantRequested(grant, ctx, String(params?.['scope'] ?? ''))
     const wantedExp = epochSeconds(clock) + grantSeconds(policies.lifetimes(client))
-    // What was just agreed to was kept by a page, which does not note where: it is noted here.
-    if (!mine || agreed || changed || wantedExp - (grant.exp ?? 0) > grantMarginSeconds) {
+    // What was just agreed to was kept by a page, which does not note where: it is noted here, as is what a further login was made with.
+    if (!mine || agreed || changed || result?.login || wantedExp - (grant.exp ?? 0) > grantMarginSeconds) {
       grant.exp = Math.max(grant.exp ?? 0, wantedExp)
       const id = await grant.save()
       if (entities.DeviceCode) units.current()?.describe(id, deviceOf(entities.DeviceCode))

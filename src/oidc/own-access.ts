@@ -3,6 +3,7 @@ import type { AccountDirectory } from '../accounts/directory.ts'
 import type { Account } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
 import type { ClientPolicies } from './client-policies.ts'
+import { cameByOf, type SignIn } from './sign-in.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /** Somebody whose app brought a token for this server itself. */
@@ -14,6 +15,8 @@ export interface OwnAccess {
   readonly authTime: number
   /** Thumbprint of the key the token is bound to, which was proved. */
   readonly key: string | undefined
+  /** What the login of this app came by. */
+  readonly by: SignIn['by']
 }
 
 interface Dependencies {
@@ -59,5 +62,6 @@ export async function ownAccess(
     throw new errors.InsufficientScope('access token missing requested scope', scope)
   }
   const authTime = Number((token['extra'] as { auth_time?: unknown } | undefined)?.auth_time ?? 0)
-  return { account, clientId, grantId, authTime, key: token['jkt'] as string | undefined }
+  const by = cameByOf(units.current()?.about(grantId))
+  return { account, clientId, grantId, authTime, key: token['jkt'] as string | undefined, by }
 }

@@ -21,9 +21,11 @@ export class ReadSessions {
   }
 
   /** The one of this browser, as it was read. */
-  byCookie(uid: string): { readonly id: string; readonly payload: Payload } | undefined {
-    const { id, payload, byCookie } = this.#sessions.get(uid) ?? {}
-    return byCookie && id !== undefined && payload ? { id, payload } : undefined
+  byCookie(
+    uid: string,
+  ): { readonly id: string; readonly payload: Payload; readonly about: string | null | undefined } | undefined {
+    const { id, payload, about, byCookie } = this.#sessions.get(uid) ?? {}
+    return byCookie && id !== undefined && payload ? { id, payload, about } : undefined
   }
 
   idOf(uid: string): string | undefined {

@@ -11,6 +11,7 @@ export interface WaitingLogin {
   readonly grantId: string
   readonly method: string
   readonly amr: readonly string[]
+  readonly by: SignIn['by']
   /** Seconds since the epoch. */
   readonly authTime: number
 }
@@ -34,9 +35,9 @@ export function reconfirm({ units, agreements }: Dependencies) {
     const { accountId, clientId, grantId, consumed, amr = [], authTime, jkt } = token as RefreshToken
     const about = grantId === undefined ? undefined : units.current()?.about(grantId)
     if (!about || !grantId || !clientId || consumed || !isId('usr', accountId)) return
-    const { agreements: agreed, method } = JSON.parse(about) as SignIn
+    const { agreements: agreed, method, by } = JSON.parse(about) as SignIn
     if (!agreed || agreements.every((each) => agreed.includes(each))) return
-    waiting.set(ctx, { clientId, jkt, userId: accountId, grantId, method, amr, authTime: authTime ?? 0 })
+    waiting.set(ctx, { clientId, jkt, userId: accountId, grantId, method, amr, by, authTime: authTime ?? 0 })
     throw new errors.CustomOIDCProviderError(
       'insufficient_authorization',
       'a newer version of a document awaits consent',

@@ -18,7 +18,7 @@ import {
   type StoredRow,
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
-import { type SignIn, withSignIns } from './sign-in.ts'
+import { joinedSignIn, neededBy, type SignIn, withSignIns } from './sign-in.ts'
 import { type LookUp, statements } from './statements.ts'
 import { hideSuccessor, type Rotation } from './successor.ts'
 import { write } from './writes.ts'
@@ -126,7 +126,8 @@ export class Unit {
       return
     }
     this.#deletes.delete(`Session:${loaded.id}`)
-    const { uid, id, expiresAt, about } = row
+    const { uid, id, expiresAt } = row
+    const about = joinedSignIn(loaded, { about: row.about, payload })
     const times = { nowSeconds: epochSeconds(this.#clock), usedSeconds: this.sessions.useOf(uid) }
     if (id === loaded.id && !about && isUnchanged(loaded.payload, payload, times)) return
     const change = sessionChange(loaded.payload, payload, { uid, id, expiresAt, ...(about ? { about } : {}) })
@@ -207,7 +208,7 @@ export class Unit {
 
   /**
    * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a grant is made
-   * from has ended since it was read: then nothing is added or changed, but what this request ended stays ended.
+   * from, or an identity a login was made with, is gone since it was read: then nothing is added or changed, but what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
     if (this.#isNothing()) return true
@@ -225,6 +226,7 @@ export class Unit {
       notices: this.#notices,
       // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
+      needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#signIns.values()),
       endings: this.grantEndings,
     }
     this.roundTrips += 1
@@ -262,13 +264,8 @@ export class Unit {
     this.#rememberAccount(row)
     const payload = payloadOf(row.payload, row.expires)
     const byCookie = jti !== undefined
-    const read = {
-      id: byCookie ? key : undefined,
-      used: row.used,
-      payload: payloadOf(row.payload, row.expires),
-      about: row.about,
-      byCookie,
-    }
+    const { used, about } = row
+    const read = { id: byCookie ? key : undefined, used, about, byCookie, payload: payloadOf(row.payload, row.expires) }
     if (row.uid) this.sessions.note(row.uid, read)
     if (row.uid && byCookie) this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
     return payload

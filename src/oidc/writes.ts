@@ -10,6 +10,7 @@ import {
   type SessionChange,
   type Slide,
 } from './records.ts'
+import type { LoginNeeds } from './sign-in.ts'
 import { insertValues, slideValues, statements } from './statements.ts'
 
 /** Everything one request writes, which is something. */
@@ -27,6 +28,8 @@ export interface Writes {
   readonly notices: readonly LogoutNotice[]
   /** Sessions, by `uid`, that must still be there for rows and sessions to be written. */
   readonly required: readonly string[]
+  /** The same of what a login was made with. SECURITY: else one that is finished while that is taken away would outlive it. */
+  readonly needed: LoginNeeds
   /** Told of the tokens that have ended with grants. */
   readonly endings?: GrantEndings
 }
@@ -38,11 +41,11 @@ interface Dependencies {
 
 /**
  * Writes a request's changes at once, with the smallest statement that does; false when the value to consume had been consumed by
- * somebody else or a required session has ended: then no row is inserted and no session changed or prolonged, but what the request deletes or revokes goes all the same.
+ * somebody else, a required session or what a login was made with is gone: then no row is inserted and no session changed or prolonged, but what the request deletes or revokes goes all the same.
  */
 export async function write({ database, groups }: Dependencies, writes: Writes): Promise<boolean> {
-  const { rows, at, consumed, deletes, revokedGrants, sessions, slides, notices, required } = writes
-  const others = [deletes, revokedGrants, sessions, slides, notices, required].reduce(
+  const { rows, at, consumed, deletes, revokedGrants, sessions, slides, notices, required, needed } = writes
+  const others = [deletes, revokedGrants, sessions, slides, notices, required, needed.identities].reduce(
     (sum, { length }) => sum + length,
     0,
   )
@@ -77,6 +80,8 @@ export async function write({ database, groups }: Dependencies, writes: Writes):
     notices.map((notice) => notice.clientId),
     notices.map((notice) => notice.userId),
     notices.map((notice) => notice.sid),
+    needed.identities,
+    needed.samePasswordSince ?? null,
   ]
   const { rows: answer } = await undeadlocked(() =>
     database.commitQuery<{ allowed: boolean; ended: LastTokens | null }>({ ...statements.commit, values }),

@@ -224,16 +224,23 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
 
   test('the last way in stays, also when two are unbound at once', async () => {
     const visitor = await visitorAt()
-    const page = await github(visitor, newPerson())
+    const person = newPerson()
+    const authorize = (upstream: URL) => upstreams.github.authorize(person, upstream)
+    const page = await github(visitor, person)
     const [one = '', two = ''] = unbindLinks(page)
     const token = formToken(page)
     const answers = await Promise.all([unbind(visitor, one, token), unbind(visitor, two, token)])
-    expect(answers.map(({ status }) => status).sort()).toEqual([303, 409])
-    const refused = answers.find(({ status }) => status === 409) as Answer
-    expect(refused.text).toContain('identity.last')
+    expect(answers.filter(({ location }) => location === `${list}?done=unbound`)).toHaveLength(1)
+    // Where the phone number went first, this browser had come by it and may be out before it is refused.
+    const [refused] = answers.filter(({ location }) => location !== `${list}?done=unbound`) as [Answer]
+    expect(refused.location ?? refused.text).toMatch(/identity\.last|^\/auth\?/)
+    const left = await knex()('identities').whereIn('id', [one, two])
+    expect(left).toHaveLength(1)
+    const again = left[0].provider === 'phone' ? visitor : world.visitor()
+    if (again !== visitor) await loginThrough(again, startLogin(world, 'plain', redirectUri), 'github', authorize)
+    expect((await again.get(`${list}/unbind?identity=${left[0].id}`)).status).toBe(409)
+    expect((await unbind(again, left[0].id, formToken(await again.get(list)))).text).toContain('identity.last')
     expect((await audited('identity.refused')).at(-1)).toMatchObject({ detail: { error: 'identity.last' } })
-    const [left = ''] = [one, two].filter((_, index) => answers[index]?.status === 409)
-    expect((await visitor.get(`${list}/unbind?identity=${left}`)).status).toBe(409)
   })
 
   test('nobody unbinds what is another’s', async () => {

@@ -227,27 +227,40 @@ describe('binding', () => {
   })
 })
 
+/** Nothing else goes with the identity. */
+const nothing = async () => {}
+
 describe('unbinding', () => {
   test('the last way in stays', async () => {
     const account = await directory.register(phone(9), use)
-    const last = directory.unbind(account.user.id, identityOf(account, 'phone'))
+    const last = directory.unbind(account.user.id, identityOf(account, 'phone'), nothing)
     await expect(last).rejects.toMatchObject({ code: 'identity.last' })
   })
 
   test('a user name is a way in only beside a password', async () => {
     const account = await directory.register(phone(10), use)
     await directory.bind(account.user.id, claim('username', 'zhangsan'), use)
-    const last = directory.unbind(account.user.id, identityOf(account, 'phone'))
+    const last = directory.unbind(account.user.id, identityOf(account, 'phone'), nothing)
     await expect(last).rejects.toMatchObject({ code: 'identity.last' })
     await setPassword(account.user.id)
-    await directory.unbind(account.user.id, identityOf(account, 'phone'))
+    await directory.unbind(account.user.id, identityOf(account, 'phone'), nothing)
     expect((await directory.find(account.user.id))?.identities.map(({ provider }) => provider)).toEqual(['username'])
+  })
+
+  test('it stays when what has to go with it does not', async () => {
+    const account = await directory.register(phone(14), use)
+    await directory.bind(account.user.id, claim('github', '14'), use)
+    const failing = directory.unbind(account.user.id, identityOf(account, 'phone'), () =>
+      Promise.reject(new Error('no')),
+    )
+    await expect(failing).rejects.toThrow('no')
+    expect((await directory.find(account.user.id))?.identities).toHaveLength(2)
   })
 
   test('what is unbound is free for somebody else', async () => {
     const account = await directory.register(phone(11), use)
     await directory.bind(account.user.id, claim('github', '11'), use)
-    await directory.unbind(account.user.id, identityOf(await directory.find(account.user.id), 'github'))
+    await directory.unbind(account.user.id, identityOf(await directory.find(account.user.id), 'github'), nothing)
     expect(await directory.resolve(claim('github', '11'), use)).toEqual({ kind: 'unknown' })
   })
 
@@ -255,7 +268,7 @@ describe('unbinding', () => {
     const mine = await directory.register(phone(12), use)
     const other = await directory.register(phone(13), use)
     await directory.bind(other.user.id, claim('github', '13'), use)
-    const theft = directory.unbind(mine.user.id, identityOf(other, 'phone'))
+    const theft = directory.unbind(mine.user.id, identityOf(other, 'phone'), nothing)
     await expect(theft).rejects.toMatchObject({ code: 'request.not_found' })
     expect((await directory.find(other.user.id))?.identities).toHaveLength(2)
   })
@@ -265,7 +278,7 @@ describe('unbinding', () => {
       const { user } = await directory.register(phone(200 + round), use)
       await directory.bind(user.id, claim('github', `race ${round}`), use)
       const identities = (await directory.find(user.id))?.identities ?? []
-      const settled = await Promise.allSettled(identities.map(({ id }) => directory.unbind(user.id, id)))
+      const settled = await Promise.allSettled(identities.map(({ id }) => directory.unbind(user.id, id, nothing)))
       expect(codes(settled)).toEqual(['done', 'identity.last'])
       expect((await directory.find(user.id))?.identities).toHaveLength(1)
     }

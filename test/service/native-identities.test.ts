@@ -76,20 +76,23 @@ const weibo = (person: string): Form => {
 test('lists, binds and unbinds, but never the last one', async () => {
   const owner = await Owner.enter('13900030001')
   expect(await owner.list()).toMatchObject([
-    { provider: 'phone', label: '139****0001', verified: true, removable: false },
+    { provider: 'phone', label: '139****0001', verified: true, removable: false, signed_in_with: true },
   ])
   const done = await owner.send('POST', '/identities', weibo('p1'))
   expect(done.status).toBe(200)
   expect(bound.parse(done.body)).toMatchObject({
     is_new: true,
-    identities: [{ removable: true }, { provider: 'weibo' }],
+    identities: [
+      { removable: true, signed_in_with: true },
+      { provider: 'weibo', signed_in_with: false },
+    ],
   })
   const again = await owner.send('POST', '/identities', weibo('p1'))
   expect(again.body).toMatchObject({ bound: true, is_new: false })
   const [phone, other] = await owner.list()
-  const gone = await owner.send('DELETE', `/identities/${phone?.id}`)
+  const gone = await owner.send('DELETE', `/identities/${other?.id}`)
   expect([gone.status, gone.headers.get('content-length')]).toEqual([204, null])
-  const last = await owner.send('DELETE', `/identities/${other?.id}`)
+  const last = await owner.send('DELETE', `/identities/${phone?.id}`)
   expect(last).toMatchObject({ status: 409, body: { error: 'access_denied', message_key: 'errors.identity.last' } })
   expect(await owner.list()).toHaveLength(1)
   const rows = await world.database.database.knex('audit_events').where({ user_id: owner.sub }).orderBy('id')

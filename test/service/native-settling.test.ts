@@ -80,7 +80,7 @@ describe('a login that waits for a phone number', () => {
       async (sub) => {
         const account = await directory().find(sub as never)
         await directory().bind(sub as never, { provider: 'email', subjects: ['a@b.cn'], profile: {} }, { ip: '::1' })
-        await directory().unbind(sub as never, account?.identities[0]?.id as never)
+        await directory().unbind(sub as never, account?.identities[0]?.id as never, async () => {})
       },
     ],
   ]

@@ -24,6 +24,7 @@ test('of two that wait for each other the one that is undone writes all the same
     sessions: [],
     notices: [],
     required: [],
+    needed: { identities: [], samePasswordSince: undefined },
   }
   const gate = await knex.transaction()
   const other = await knex.transaction()
