@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type ConnectionOptions, connectionOptions } from '../interactions/methods/connections.ts'
 import type { Clock } from '../src/base/clock.ts'
-import { isLoopback } from '../src/config-fitness.ts'
+import { isLoopback } from '../src/base/network.ts'
 import { type OneTap, oneTapSettings, startOneTap } from './one-tap.ts'
 import { upstreamPeople } from './people.ts'
 import { type AppleSimulator, startApple } from './simulators/apple.ts'

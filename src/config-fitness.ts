@@ -1,3 +1,5 @@
+import { namespaceClashes } from '../interactions/methods/connections.ts'
+import { isLoopback } from './base/network.ts'
 import type { Config } from './config-schema.ts'
 import type { Problem } from './config-sources.ts'
 import { lifetimeProblems } from './oidc/lifetimes.ts'
@@ -113,10 +115,8 @@ export function contradictions(config: Config): Problem[] {
       message: 'must be an https address outside the sandbox: it gets a secret',
     })
   }
+  for (const { index, message } of namespaceClashes(config.connections, { allowInsecure: sandbox })) {
+    found.push({ path: `connections[${index}]`, message })
+  }
   return found
-}
-
-/** True for a name or address that only this machine answers to. */
-export function isLoopback(host: string): boolean {
-  return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
 }

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises'
-import { isLoopback } from './config-fitness.ts'
+import { isLoopback } from './base/network.ts'
 import type { Config } from './config-schema.ts'
 
 type Resolve = (host: string) => Promise<{ readonly address: string }>

@@ -4,7 +4,7 @@ import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
 import { secret } from '../../src/base/secret.ts'
 import { type AppleTokens, appleTokens, isEs256 } from './apple-tokens.ts'
-import { connectionBase } from './connection-base.ts'
+import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   type Authorization,
   connectorKind,
@@ -14,12 +14,14 @@ import {
   type UpstreamResponse,
   upstreamError,
 } from './connector.ts'
+import { namespace, serverOf, type Where } from './namespaces.ts'
 import { withQuery } from './upstream-call.ts'
 
 /** Settings of Sign in with Apple, for the web and for apps. */
 export const appleOptions = z.strictObject({
   ...connectionBase('apple'),
   type: z.literal('apple').describe('Sign in with Apple.'),
+  account: vendorAccount('team'),
   client_id: z.string().min(1).describe('Services ID.'),
   bundle_ids: z
     .array(z.string().min(1))
@@ -50,7 +52,9 @@ interface Redeemed {
  */
 export const apple = connectorKind({
   options: appleOptions,
+  namespace: appleNamespace,
   build(options, dependencies) {
+    const { provider } = appleNamespace(options, dependencies)
     const tokens = appleTokens(options, dependencies)
 
     async function redeem(request: Parameters<AppleTokens['exchange']>[0], nonce: string): Promise<Redeemed> {
@@ -74,12 +78,12 @@ export const apple = connectorKind({
       const brought = await tokens.verify(identityToken, { audience, nonce, code, unfit: 'upstream.code_invalid' })
       const redeemed = await redeem({ code, clientId: brought.clientId }, nonce)
       if (redeemed.subject !== brought.sub) throw upstreamError('upstream.code_invalid', { vendorCode: 'sub_mismatch' })
-      return identification(redeemed, {})
+      return identification(provider, redeemed, {})
     }
 
     return {
       id: options.id,
-      provider: 'apple',
+      provider,
       label: options.label,
       availability: (visit) => (isInsideWechat(visit) ? 'hidden' : 'here'),
       variant: () => 'web',
@@ -102,16 +106,25 @@ export const apple = connectorKind({
         }
         if (!code) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         const redeemed = await redeem({ code, clientId: options.client_id, redirectUri }, nonce)
-        return identification(redeemed, firstTimeProfile(user))
+        return identification(provider, redeemed, firstTimeProfile(user))
       },
       ...(options.bundle_ids.length > 0 ? { apps: { apple: native } } : {}),
     }
   },
 })
 
-function identification({ subject, refreshToken }: Redeemed, profile: Profile): Identification {
+/** Every team gets subjects of its own. */
+function appleNamespace({ id, account, team_id, issuer: address }: z.output<typeof appleOptions>, where: Where) {
+  const issuer = `${serverOf(address)} team ${team_id}`
+  return namespace(
+    { id, provider: 'apple', address, issuer, account, remedy: 'give it an `account` of its own' },
+    where,
+  )
+}
+
+function identification(provider: string, { subject, refreshToken }: Redeemed, profile: Profile): Identification {
   return {
-    identity: { provider: 'apple', subjects: [subject], profile },
+    identity: { provider, subjects: [subject], profile },
     ...(refreshToken === undefined ? {} : { credential: refreshToken }),
   }
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import type { Namespace } from '../../src/accounts/namespace.ts'
 import { apple } from './apple.ts'
-import type { Connector, ConnectorDependencies } from './connector.ts'
+import type { Connector, ConnectorDependencies, ConnectorKind } from './connector.ts'
 import { github } from './github.ts'
+import { clashes, type Where } from './namespaces.ts'
 import { oidc } from './oidc.ts'
 import { qq } from './qq.ts'
 import { requireHttps } from './upstream-call.ts'
@@ -22,18 +24,31 @@ export const connectionOptions = z.discriminatedUnion('type', [
 ])
 export type ConnectionOptions = z.output<typeof connectionOptions>
 
+type AnyKind = ConnectorKind<z.ZodObject>
+
+function kindOf({ type }: ConnectionOptions): AnyKind {
+  const kind = kinds.find((each) => each.options.shape.type.value === type)
+  if (!kind) throw new Error(`there is no connector of type ${type}`)
+  return kind as unknown as AnyKind
+}
+
+/** Whose people each connection brings, and what they are filed under: the configuration, the start, the doctor and commands ask here. */
+export function namespacesOf(connections: readonly ConnectionOptions[], where: Where): Namespace[] {
+  return connections.map((options) => kindOf(options).namespace(options, where))
+}
+
+/** Connections that would share a name space although their people are not the same, by their place in the list. */
+export function namespaceClashes(connections: readonly ConnectionOptions[], where: Where): ReturnType<typeof clashes> {
+  return clashes(namespacesOf(connections, where))
+}
+
 /** The connectors of the configuration, in its order. Throws when the address of an upstream is not https and must be. */
 export function buildConnectors(
   connections: readonly ConnectionOptions[],
   dependencies: ConnectorDependencies,
 ): Connector[] {
   return connections.map((options) => {
-    const kind = kinds.find((each) => each.options.shape.type.value === options.type)
-    if (!kind) throw new Error(`there is no connector of type ${options.type}`)
     if (!dependencies.allowInsecure) requireHttps(`connection ${options.id}`, options)
-    return (kind.build as (options: ConnectionOptions, dependencies: ConnectorDependencies) => Connector)(
-      options,
-      dependencies,
-    )
+    return kindOf(options).build(options, dependencies)
   })
 }

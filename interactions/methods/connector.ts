@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Namespace } from '../../src/accounts/namespace.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
@@ -56,7 +57,7 @@ export interface Identification {
 export interface Connector {
   /** Name of the connection: part of its callback path, and the id of its login method. */
   readonly id: string
-  /** What its identities are filed under: `wechat`, `github`, `oidc:<name>`. */
+  /** What its identities are filed under, which says who vouched for them: see `Namespace`. */
   readonly provider: string
   /** Label for the button, where the operator gave one. */
   readonly label?: string | undefined
@@ -112,6 +113,8 @@ export interface ConnectorDependencies {
 /** One kind of upstream: the schema of its settings and what is built from them. */
 export interface ConnectorKind<Schema extends z.ZodObject> {
   readonly options: Schema
+  /** Whose people it brings, and what they are filed under. */
+  namespace(options: z.output<Schema>, where: Pick<ConnectorDependencies, 'allowInsecure'>): Namespace
   build(options: z.output<Schema>, dependencies: ConnectorDependencies): Connector
 }
 

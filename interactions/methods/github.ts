@@ -3,18 +3,32 @@ import { z } from 'zod'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
 import { connectorKind, parseAnswer, parseJson, upstreamError } from './connector.ts'
+import { hostOf, isStandIn, namespace, type Where } from './namespaces.ts'
 import { call, form, type VendorCodes } from './upstream-call.ts'
 
+const publicServer = 'https://github.com'
+const atRoot = (text: string) => (URL.parse(text)?.pathname ?? '/') === '/'
+
 /** Settings of a GitHub OAuth app. */
-export const githubOptions = z.strictObject({
-  ...connectionBase('github'),
-  type: z.literal('github').describe('GitHub OAuth app.'),
-  client_id: z.string().min(1).describe('Client ID of the OAuth app.'),
-  client_secret: secret().describe('A client secret of that app.'),
-  web_url: z.url().default('https://github.com').describe('Address of GitHub, or of an Enterprise Server.'),
-  api_url: z.url().default('https://api.github.com').describe('Address of its API.'),
-  pkce: z.boolean().default(true).describe('Send a PKCE challenge; older Enterprise Servers do not know it.'),
-})
+export const githubOptions = z
+  .strictObject({
+    ...connectionBase('github'),
+    type: z.literal('github').describe('GitHub OAuth app.'),
+    client_id: z.string().min(1).describe('Client ID of the OAuth app.'),
+    client_secret: secret().describe('A client secret of that app.'),
+    web_url: z
+      .url()
+      .refine(atRoot, 'expected the address of the server, without a path')
+      .default(publicServer)
+      .describe('Address of GitHub, or of an Enterprise Server, whose identities are filed under `github:<host>`.'),
+    api_url: z.url().default('https://api.github.com').describe('Address of the API of the same server.'),
+    pkce: z.boolean().default(true).describe('Send a PKCE challenge; older Enterprise Servers do not know it.'),
+  })
+  .refine(isOneServer, {
+    path: ['api_url'],
+    message: 'is the API of another server than web_url: ids of one would be taken for ids of the other',
+  })
+type GithubOptions = z.output<typeof githubOptions>
 
 const tokenAnswer = z.union([z.object({ error: z.string() }), z.object({ access_token: z.string().min(1) })])
 const userAnswer = z.object({
@@ -30,7 +44,10 @@ const userAnswer = z.object({
  */
 export const github = connectorKind({
   options: githubOptions,
-  build(options, { http }) {
+  namespace: githubNamespace,
+  build(options, { http, allowInsecure }) {
+    const { provider } = githubNamespace(options, { allowInsecure })
+
     async function token(code: string, redirectUri: string, codeVerifier: string): Promise<string> {
       const request = form({
         client_id: options.client_id,
@@ -49,7 +66,8 @@ export const github = connectorKind({
     }
 
     async function user(accessToken: string) {
-      const { status, text } = await http.request(new URL('/user', options.api_url), {
+      // An Enterprise Server has its API below a path.
+      const { status, text } = await http.request(`${options.api_url.replace(/\/+$/, '')}/user`, {
         headers: {
           authorization: `Bearer ${accessToken}`,
           accept: 'application/vnd.github+json',
@@ -65,7 +83,7 @@ export const github = connectorKind({
 
     return {
       id: options.id,
-      provider: 'github',
+      provider,
       label: options.label,
       availability: () => 'here',
       variant: () => 'web',
@@ -95,7 +113,7 @@ export const github = connectorKind({
         const nickname = name || login
         return {
           identity: {
-            provider: 'github',
+            provider,
             subjects: [String(id)],
             profile: { ...(nickname ? { nickname } : {}), ...(picture ? { picture } : {}) },
           },
@@ -104,6 +122,39 @@ export const github = connectorKind({
     }
   },
 })
+
+/**
+ * SECURITY: ids are small numbers that every server counts for itself, so the name says which server it is. A stand-in is told by its
+ * connection, because its port changes.
+ */
+function githubNamespace({ id, web_url }: Pick<GithubOptions, 'id' | 'web_url'>, where: Where) {
+  const server = serverOf(web_url)
+  const isPublic = isStandIn(web_url, where) ? id === 'github' : server === serverOf(publicServer)
+  return namespace(
+    {
+      id,
+      provider: isPublic ? 'github' : `github:${isStandIn(web_url, where) ? id : server}`,
+      address: web_url,
+      issuer: server,
+      formerly: isPublic || isStandIn(web_url, where) ? undefined : 'github',
+      remedy: 'give it another `id`',
+    },
+    where,
+  )
+}
+
+function serverOf(address: string): string {
+  const host = hostOf(address)
+  return host === 'www.github.com' ? 'github.com' : host
+}
+
+/** An Enterprise Server has its API at its own host, the others at `api.` before it. */
+function isOneServer({ web_url, api_url }: { readonly web_url: string; readonly api_url: string }): boolean {
+  // What is no address at all is a problem of its own.
+  if (!URL.canParse(web_url) || !URL.canParse(api_url)) return true
+  const [web, api] = [serverOf(web_url), serverOf(api_url)]
+  return api === web || api === `api.${web}`
+}
 
 const codes: VendorCodes = new Map([
   ['bad_verification_code', 'upstream.code_invalid'],

@@ -7,6 +7,7 @@ import type { HttpClient } from '../../src/base/http.ts'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
 import { type ConnectorDependencies, connectorKind, upstreamError } from './connector.ts'
+import { namespace, type Where } from './namespaces.ts'
 import { call, type VendorCodes } from './upstream-call.ts'
 
 /** Settings of an OpenID provider. */
@@ -45,8 +46,9 @@ const toleranceSeconds = 60
  */
 export const oidc = connectorKind({
   options: oidcOptions,
+  namespace: oidcNamespace,
   build(options, dependencies) {
-    const provider = `oidc:${options.name}`
+    const { provider } = oidcNamespace(options, dependencies)
     const configuration = discovered(options, dependencies)
 
     return {
@@ -93,6 +95,11 @@ export const oidc = connectorKind({
     }
   },
 })
+
+function oidcNamespace({ id, name, issuer: address }: OidcOptions, where: Where) {
+  const issuer = new URL(address).href
+  return namespace({ id, provider: `oidc:${name}`, address, issuer, remedy: 'give it another `name`' }, where)
+}
 
 /** The provider's metadata, kept for an hour; a failure is not kept. Throws `upstream.*`. */
 function discovered(options: OidcOptions, { http, clock, allowInsecure }: ConnectorDependencies) {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
 import { secret } from '../../src/base/secret.ts'
-import { connectionBase } from './connection-base.ts'
+import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
@@ -13,12 +13,14 @@ import {
   type UpstreamResponse,
   upstreamError,
 } from './connector.ts'
+import { namespace, type Where } from './namespaces.ts'
 import { call, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
 
 /** Settings of QQ Connect: a website app, and the mobile app of the same developer. */
 export const qqOptions = z.strictObject({
   ...connectionBase('qq'),
   type: z.literal('qq').describe('QQ Connect.'),
+  account: vendorAccount('developer account of QQ Connect'),
   client_id: z.string().min(1).describe('APP ID of the website app.'),
   client_secret: secret().describe('APP Key of that app.'),
   mobile_app: z
@@ -27,6 +29,8 @@ export const qqOptions = z.strictObject({
     .describe('Mobile app: login by the SDK, method `qq_app`.'),
   graph_url: z.url().default('https://graph.qq.com').describe('Address of QQ Connect.'),
 })
+
+type QqOptions = z.output<typeof qqOptions>
 
 const outcome = z.object({ error: z.coerce.string().default('0') })
 const tokenAnswer = z.object({ access_token: z.string().min(1) })
@@ -53,7 +57,10 @@ interface Answer {
  */
 export const qq = connectorKind({
   options: qqOptions,
-  build(options, { http }) {
+  namespace: qqNamespace,
+  build(options, { http, allowInsecure }) {
+    const { provider } = qqNamespace(options, { allowInsecure })
+
     // SECURITY: the address holds the app key or a token, as the vendor wants it; the client never tells a query.
     async function get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
       const { status, text } = await call(http, withQuery(path, options.graph_url, query))
@@ -103,7 +110,7 @@ export const qq = connectorKind({
       const alias = `openid:${appid}:${openid}`
       return {
         identity: {
-          provider: 'qq',
+          provider,
           // A unionid carries its kind: a bare fallback to the openid would make a second account once it is granted.
           subjects: unionid ? [`unionid:${unionid}`, alias] : [alias],
           profile: await profile(accessToken, appid, openid),
@@ -123,7 +130,7 @@ export const qq = connectorKind({
 
     return {
       id: options.id,
-      provider: 'qq',
+      provider,
       label: options.label,
       availability: () => 'here',
       variant: () => 'web',
@@ -147,6 +154,13 @@ export const qq = connectorKind({
     }
   },
 })
+
+/** Unionids are of one developer account, openids of one app, which they carry. */
+function qqNamespace({ id, account, client_id, mobile_app, graph_url: address }: QqOptions, where: Where) {
+  const apps = [client_id, ...(mobile_app ? [mobile_app.appid] : [])]
+  const remedy = 'give it an `account` of its own, or `account: main` if both are of one developer account'
+  return namespace({ id, provider: 'qq', address, account, apps, remedy }, where)
+}
 
 /**
  * What is in an answer of QQ: JSON, JSON wrapped in a function call, or a form, and not always the one that was asked for. Throws

@@ -13,6 +13,8 @@ import { type VendorCodes, withQuery } from './upstream-call.ts'
 import { askWechat, exchangeCodes, parsed, type WechatAnswer, wechatSubjects } from './wechat-api.ts'
 
 interface MiniProgram {
+  /** What its identities are filed under. */
+  readonly provider: string
   readonly appid: string
   readonly secret: Secret
   readonly apiUrl: string
@@ -41,10 +43,11 @@ const watermarkMs = 300_000
  * binds them.
  */
 export function wechatMiniProgram(
-  { appid, secret, apiUrl, joinByPhone }: MiniProgram,
+  { provider, appid, secret, apiUrl, joinByPhone }: MiniProgram,
   { http, clock, shared }: ConnectorDependencies,
 ): (credential: UpstreamResponse) => Promise<Identification> {
-  const tokenName = `wechat stable_token ${appid}`
+  // SECURITY: the token of one server never goes to another.
+  const tokenName = `wechat stable_token ${new URL(apiUrl).origin} ${appid}`
 
   /** The token of the API. The vendor gives the same one to everybody who asks while it is good. */
   async function fetchToken() {
@@ -86,7 +89,7 @@ export function wechatMiniProgram(
     const { openid, unionid } = parsed(sessionAnswer, answer, exchangeCodes)
     const phone = credential['phone_code'] ? await phoneOf(credential['phone_code']) : undefined
     return {
-      identity: { provider: 'wechat', subjects: wechatSubjects(appid, openid, unionid), profile: {} },
+      identity: { provider, subjects: wechatSubjects(appid, openid, unionid), profile: {} },
       ...(phone === undefined ? {} : { phone, isPhoneDated: !joinByPhone }),
     }
   }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
 import { type Secret, secret } from '../../src/base/secret.ts'
-import { connectionBase } from './connection-base.ts'
+import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
@@ -12,6 +12,7 @@ import {
   upstreamError,
   type Visit,
 } from './connector.ts'
+import { namespace, serverOf, type Where } from './namespaces.ts'
 import { overHttps, withQuery } from './upstream-call.ts'
 import { apiUnauthorized, askWechat, exchangeCodes, parsed, userCodes, wechatSubjects } from './wechat-api.ts'
 import { wechatMiniProgram } from './wechat-mini-program.ts'
@@ -25,6 +26,7 @@ const app = {
 export const wechatOptions = z.strictObject({
   ...connectionBase('wechat'),
   type: z.literal('wechat').describe('WeChat: the apps of one Open Platform account.'),
+  account: vendorAccount('Open Platform account'),
   website: z.strictObject(app).optional().describe('Website app: a QR code in every browser on a wide screen.'),
   official_account: z
     .strictObject({
@@ -53,6 +55,8 @@ export const wechatOptions = z.strictObject({
   api_url: z.url().default('https://api.weixin.qq.com').describe('Address of the API.'),
 })
 
+type WechatOptions = z.output<typeof wechatOptions>
+
 interface App {
   readonly appid: string
   readonly secret: Secret
@@ -79,7 +83,9 @@ const userAnswer = z.object({
  */
 export const wechat = connectorKind({
   options: wechatOptions,
+  namespace: wechatNamespace,
   build(options, dependencies) {
+    const { provider } = wechatNamespace(options, dependencies)
     const { http } = dependencies
     const { website, official_account: officialAccount, mobile_app: mobileApp, mini_program: miniProgram } = options
 
@@ -101,7 +107,7 @@ export const wechat = connectorKind({
       const info = isTelling ? await user(accessToken, openid) : undefined
       return {
         identity: {
-          provider: 'wechat',
+          provider,
           subjects: wechatSubjects(appid, openid, token.unionid || info?.unionid),
           profile: info ? profile(info) : {},
         },
@@ -119,7 +125,7 @@ export const wechat = connectorKind({
 
     return {
       id: options.id,
-      provider: 'wechat',
+      provider,
       label: options.label,
       availability(visit) {
         if (!website && !officialAccount) return 'hidden'
@@ -156,7 +162,7 @@ export const wechat = connectorKind({
         ...(miniProgram
           ? {
               wechat_mini_program: wechatMiniProgram(
-                { ...miniProgram, apiUrl: options.api_url, joinByPhone: miniProgram.join_by_phone },
+                { ...miniProgram, provider, apiUrl: options.api_url, joinByPhone: miniProgram.join_by_phone },
                 dependencies,
               ),
             }
@@ -165,6 +171,15 @@ export const wechat = connectorKind({
     }
   },
 })
+
+/** Unionids are of one Open Platform account, openids of one app, which they carry. WeChat has several addresses for one API. */
+function wechatNamespace({ id, account, api_url: address, ...options }: WechatOptions, where: Where) {
+  const { website, official_account, mobile_app, mini_program } = options
+  const apps = [website, official_account, mobile_app, mini_program].flatMap((app) => (app ? [app.appid] : []))
+  const issuer = serverOf(address).replace(/^.+\.(?=weixin\.qq\.com$)/, '')
+  const remedy = 'give it an `account` of its own, or `account: main` if both are of one Open Platform account'
+  return namespace({ id, provider: 'wechat', address, issuer, account, apps, remedy }, where)
+}
 
 function profile({ nickname, headimgurl }: { readonly nickname: string; readonly headimgurl: string }): Profile {
   const isChosen = nickname.trim() !== '微信用户'

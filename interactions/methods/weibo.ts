@@ -5,6 +5,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
 import { connectorKind, type Identification, parseAnswer, required, upstreamError } from './connector.ts'
+import { namespace, type Where } from './namespaces.ts'
 import { call, form, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
 
 /** Settings of a Weibo app, for the web and for phones. */
@@ -35,7 +36,10 @@ const userAnswer = z.object({
  */
 export const weibo = connectorKind({
   options: weiboOptions,
-  build(options, { http }) {
+  namespace: weiboNamespace,
+  build(options, { http, allowInsecure }) {
+    const { provider } = weiboNamespace(options, { allowInsecure })
+
     async function token(code: string, redirectUri: string): Promise<z.output<typeof tokenAnswer>> {
       const request = form({
         client_id: options.client_id,
@@ -61,7 +65,7 @@ export const weibo = connectorKind({
     }
 
     async function person(found: z.output<typeof tokenAnswer>): Promise<Identification> {
-      return { identity: { provider: 'weibo', subjects: [found.uid], profile: await profile(found) } }
+      return { identity: { provider, subjects: [found.uid], profile: await profile(found) } }
     }
 
     /** For display only, so a failure leaves it empty. */
@@ -79,7 +83,7 @@ export const weibo = connectorKind({
 
     return {
       id: options.id,
-      provider: 'weibo',
+      provider,
       label: options.label,
       availability: () => 'here',
       variant: () => 'web',
@@ -106,6 +110,11 @@ export const weibo = connectorKind({
     }
   },
 })
+
+/** Every app has the same uids, so only the server matters. */
+function weiboNamespace({ id, api_url: address }: z.output<typeof weiboOptions>, where: Where) {
+  return namespace({ id, provider: 'weibo', address, remedy: 'give both the same `api_url`' }, where)
+}
 
 /** The JSON of an answer with every whole number as its own text, digit by digit. Throws `upstream.refused`. */
 export function parseExactly(text: string): unknown {

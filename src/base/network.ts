@@ -82,3 +82,8 @@ function ipv4Within(bytes: readonly number[]): readonly number[] | undefined {
   if (startsWith(0x20, 0x01, 0, 0)) return bytes.slice(12).map((byte) => byte ^ 255)
   return undefined
 }
+
+/** True for a name or address that only this machine answers to. */
+export function isLoopback(host: string): boolean {
+  return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
+}

@@ -219,3 +219,21 @@ describe('Weibo', () => {
     expect(vendor.requests).toEqual([])
   })
 })
+
+describe('GitHub', () => {
+  it('is asked for its people below the path of an Enterprise Server’s API, with or without a slash', async () => {
+    const asked: string[] = []
+    const ghe = await impostor((request, response) => {
+      asked.push(`${request.method} ${request.url}`)
+      response.end(JSON.stringify(request.method === 'POST' ? { access_token: 'token' } : { id: 7, login: 'staff' }))
+    })
+    const app = { type: 'github', id: 'ghe', client_id: 'c', client_secret: appSecret, web_url: ghe.url }
+    for (const api_url of [`${ghe.url}/api/v3`, `${ghe.url}/api/v3/`]) {
+      const connector = build(connectionOptions.parse({ ...app, api_url }))
+      const { identity } = await connector.identify({ code: 'code' }, { ...sent, variant: 'web' })
+      expect(identity.subjects).toEqual(['7'])
+    }
+    ghe.close()
+    expect(asked.filter((line) => line.startsWith('GET'))).toEqual(['GET /api/v3/user', 'GET /api/v3/user'])
+  })
+})

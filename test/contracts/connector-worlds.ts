@@ -235,7 +235,7 @@ export async function github(clock: Clock): Promise<ConnectorWorld> {
     wrongSecret: { client_secret: 'wrong-secret-DNTL' },
     addressSettings: ['web_url', 'api_url'],
     expected: {
-      provider: 'github',
+      provider: 'github:ours',
       subjects: ['583231'],
       profile: { nickname: '张三', picture: `${simulator.url}/avatars/u/583231` },
     },

@@ -112,13 +112,14 @@ test('an upstream that is away, is none, or shows a false certificate is a failu
   const page = await serve((_, response) => response.end('<html>'))
   const github = { type: 'github', client_id: 'c', client_secret: hidden }
   const checks = await examine([
-    { ...github, web_url: away, api_url: page.replace('http:', 'https:') },
+    { ...github, web_url: away, api_url: away },
+    { ...github, id: 'ghe', web_url: page.replace('http:', 'https:'), api_url: page.replace('http:', 'https:') },
     apple(page),
     corp(away),
   ])
   expect(told(checks).filter((line) => line.startsWith('fail'))).toEqual([
     expect.stringMatching(/^fail connection github: http:\S+: .*ECONNREFUSED/),
-    expect.stringMatching(/^fail connection github: https:/),
+    expect.stringMatching(/^fail connection ghe: https:/),
     expect.stringContaining('Apple sends nobody back'),
     expect.stringMatching(/^fail connection apple: http:\S+\/auth\/keys is not JSON$/),
     expect.stringMatching(/^fail connection corp: GET http:\S+openid-configuration: unreachable, ECONNREFUSED$/),
@@ -177,7 +178,7 @@ test('ids that look mistyped, and a scope that makes second accounts, are warnin
     },
     { type: 'weibo', client_id: 'key', client_secret: hidden, api_url: url },
     { type: 'qq', client_id: '101', client_secret: hidden, mobile_app: { appid: 'app' }, graph_url: url },
-    { type: 'wechat', id: 'empty', mini_program: { ...app, appid: 'gh_2' }, api_url: url },
+    { type: 'wechat', id: 'empty', account: 'main', mini_program: { ...app, appid: 'gh_2' }, api_url: url },
     { type: 'wechat', id: 'none', api_url: url },
   ])
   const lines = told(checks)
