@@ -46,7 +46,7 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
 interface EngineOptions {
   readonly folder: string
   readonly translate: Translate
-  /** What the operator calls providers that have no sentence of their own: `oidc:corp`. */
+  /** What the operator calls providers that have no sentence of their own: `oidc:corp`, `github:ghe.example.com`. */
   readonly providerLabels?: ReadonlyMap<string, string>
 }
 
@@ -72,8 +72,12 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
         asset: (file: string) => `${page.assetPath}/${file}?v=${versions.get(`/assets/${file}`)}`,
         time: (date: Date) => shownTime(page.locale, date),
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
-        provider: (id: string) =>
-          namedProviders.has(id) ? t(`provider.${id}`) : (providerLabels.get(id) ?? id.replace(/^oidc:/, '')),
+        provider(id: string) {
+          if (namedProviders.has(id)) return t(`provider.${id}`)
+          const [kind = '', which] = id.split(/:(.*)/s)
+          const bare = namedProviders.has(kind) ? `${t(`provider.${kind}`)} (${which})` : (which ?? id)
+          return providerLabels.get(id) ?? bare
+        },
         languages: languageLinks(page),
       })
     },

@@ -47,7 +47,9 @@ const path = '/sandbox/native'
 const named: readonly string[] = ['phone', 'email', 'username', 'wechat', 'qq', 'weibo', 'github', 'apple']
 
 function providerName(say: Visit['say'], provider: string): string {
-  return named.includes(provider) ? say(`native.provider_${provider}`) : provider
+  const [kind = '', which] = provider.split(/:(.*)/s)
+  if (!named.includes(kind)) return provider
+  return [say(`native.provider_${kind}`), ...(which === undefined ? [] : [`(${which})`])].join(' ')
 }
 
 /** An app on a phone: its screen, and below it every request it has sent. Works without script. */

@@ -11,6 +11,7 @@ const engine = viewEngine({
   translate: (_, key, params = {}) => [key, ...Object.values(params)].join(' '),
   providerLabels: new Map([
     ['oidc:corp', '公司账号'],
+    ['apple:other', '另一个团队'],
     ['github', 'not on any page'],
   ]),
 })
@@ -30,6 +31,12 @@ test('an OpenID provider is called what its operator calls it, else by its name'
   expect(choose('oidc:corp')).toContain('公司账号')
   expect(choose('oidc:other')).toContain('other')
   expect(choose('oidc:other')).not.toContain('oidc:other')
+})
+
+test('a server or account of a kind is told apart from the others, by what its operator calls it where that is said', () => {
+  expect(choose('github:ghe.example.com:8443')).toContain('provider.github (ghe.example.com:8443)')
+  expect(choose('wechat:staff')).toContain('provider.wechat (staff)')
+  expect(choose('apple:other')).toContain('另一个团队')
 })
 
 const kinds = connectionOptions.options.map(({ shape }) => shape.type.value).filter((type) => type !== 'oidc')
