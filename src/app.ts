@@ -2,14 +2,16 @@ import type { Middleware } from 'koa'
 import type { Provider } from 'oidc-provider'
 import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
+import { namespacesOf } from '../interactions/methods/connections.ts'
 import { assets } from '../views/engine.ts'
+import { rememberIssuers } from './accounts/issuers.ts'
 import { documentVersion } from './base/document.ts'
 import { AppError } from './base/errors.ts'
 import { slowClientGuessing } from './client-guessing.ts'
 import { type Core, openCore } from './core.ts'
 import { libraryAnswers } from './library-answers.ts'
 import { listenAddress } from './listening.ts'
-import { buildLogins, type StandIns } from './logins.ts'
+import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
 import { buildNative } from './native.ts'
 import { adapterFactory } from './oidc/adapter.ts'
 import { browsers } from './oidc/browsers.ts'
@@ -90,6 +92,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const secure = issuer.startsWith('https:')
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
 
+  const namespaces = namespacesOf(connectionsOf(config, sandbox), { allowInsecure: config.sandbox })
+  await rememberIssuers({ database, clock, log }, namespaces)
   const logins = buildLogins(core, sandbox, metrics)
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure, clock })

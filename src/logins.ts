@@ -20,6 +20,7 @@ import { KnownDevices } from './accounts/known-devices.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
 import { documentVersion } from './base/document.ts'
 import { httpClient } from './base/http.ts'
+import type { Config } from './config.ts'
 import type { Core } from './core.ts'
 import { countedAudit, countedMail } from './counted.ts'
 import { rules } from './limit-rules.ts'
@@ -63,6 +64,11 @@ export interface StandIns {
   readonly mail: MailSender
   readonly connections: readonly ConnectionOptions[]
   readonly oneTap: readonly OneTapOptions[]
+}
+
+/** The connections in force: the stand-ins, where none is configured. */
+export function connectionsOf({ connections }: Config, own: StandIns | undefined): readonly ConnectionOptions[] {
+  return connections.length > 0 ? connections : (own?.connections ?? [])
 }
 
 const outboundTimeoutMs = 5000
@@ -110,7 +116,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     store,
     ...sealing(sealer, 'callback'),
   })
-  const connections = config.connections.length > 0 ? config.connections : (own?.connections ?? [])
+  const connections = connectionsOf(config, own)
   const upstreams = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
   // Who registered by phone has no password: without a login by SMS that account would have no way in.
   const phone = config.login.methods.includes('sms') ? config.registration.phone : 'closed'

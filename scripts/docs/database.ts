@@ -9,6 +9,7 @@ const tables: Readonly<Record<string, string>> = {
   users: 'A person. The id is the `sub` of every token. No password and no login identifier.',
   identities: 'A way in of a user, filed under its provider; `upstream_credential` is sealed.',
   identity_subjects: 'What an identity is found by: a number, an address, an openid. Unique within its provider.',
+  identity_issuers: 'Whose people a provider stands for: written at the first start, changed by `connections accept`.',
   passwords: 'The hash of the one password of a user.',
   known_devices:
     'An app that has logged in to an account, by the key it proves. Twenty a user at most; gone with signing out elsewhere.',

@@ -133,6 +133,33 @@ export const commands: readonly Command[] = [
     exits: dryRunExits,
   },
   {
+    name: 'connections list',
+    summary: 'Whose people each connection brings, and what the database remembers of it.',
+    usage: '',
+    args: none,
+    options: {},
+    module: './connections.ts',
+    action: 'list',
+  },
+  {
+    name: 'connections accept',
+    summary:
+      'Say that the people of a connection are those its identities are filed for, though its server, team or apps are others now.',
+    usage: '<connection>',
+    args: one,
+    options: {
+      from: {
+        type: 'string',
+        value: 'PROVIDER',
+        summary: 'What is filed under this name belongs to the connection too: bring it along.',
+      },
+      'dry-run': dryRun,
+    },
+    module: './connections.ts',
+    action: 'accept',
+    exits: dryRunExits,
+  },
+  {
     name: 'keys list',
     summary: 'Signing keys, their state and what happens to them next.',
     usage: '',

@@ -9,6 +9,7 @@ import type { Database } from '../store/postgres.ts'
 import { redisStore } from '../store/redis.ts'
 import { tableStore } from '../store/tables.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+import { checkIssuers } from './doctor-issuers.ts'
 import { checkKeys } from './doctor-keys.ts'
 import { openBare } from './migrate.ts'
 
@@ -44,6 +45,7 @@ export async function checkStores(config: Config): Promise<Stores> {
     findings.push(...(await checkEphemeral(config, isReached ? database : undefined)))
     if (!isReached) return { findings }
     const keys = await listKeys(database.knex)
+    findings.push(...(await checkIssuers(config, database)))
     findings.push(...(await checkKeys(keys, { config, database, nowMs: wallClockMs() })))
     return { findings, keyIds: keys.filter(({ use }) => use === 'sig').map(({ id }) => id) }
   } finally {

@@ -56,7 +56,8 @@ export function printError(output: Output, thrown: unknown, { debug }: { debug: 
   output.write(`error: ${first}\n`)
   for (const line of deeper) output.write(`  because: ${line}\n`)
   const isExpected =
-    thrown instanceof Error && (thrown.name === 'ConfigError' || (thrown instanceof AppError && chain.length === 1))
+    thrown instanceof Error &&
+    (['ConfigError', 'IssuersChanged'].includes(thrown.name) || (thrown instanceof AppError && chain.length === 1))
   if (isExpected) return
   if (!debug) output.write('  run it again with LOG_LEVEL=debug for where it happened\n')
   else for (const error of chain) if (error instanceof Error) output.write(`${scrub(error.stack ?? '')}\n`)

@@ -28,6 +28,7 @@ export type AuditEventName =
   | 'grant.expired'
   | 'logout.undelivered'
   | 'token.reused'
+  | 'connection.accepted'
   | 'client.created'
   | 'client.changed'
   | 'client.removed'
