@@ -1,9 +1,8 @@
 import { appendFile, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../src/base/clock.ts'
-import { AppError } from '../src/base/errors.ts'
 import type { MailSender } from '../src/mail/sender.ts'
-import type { SmsSender } from '../src/sms/sender.ts'
+import { type SmsSender, tooSoon } from '../src/sms/sender.ts'
 
 /** One message as `/sandbox/outbox` shows it. */
 export interface OutboxEntry {
@@ -63,7 +62,7 @@ export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
   return {
     smsSender: () => ({
       async send({ to, template, otp }) {
-        if (to === specialNumbers.rateLimited) throw new AppError('otp.too_soon', { params: { retryAfterSeconds: 60 } })
+        if (to === specialNumbers.rateLimited) throw tooSoon('SANDBOX', undefined, 60)
         if (to === specialNumbers.neverDelivered) return
         await append({ to, channel: 'sms', template, otp }, to === specialNumbers.late ? lateBySeconds : 0)
       },

@@ -119,6 +119,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
 
   /** In front of the library, in this order. What a person finds at the root: the demo in the sandbox, else the own account. */
   const front: readonly Middleware[] = [
+    (ctx, next) => logins.background.during(ctx.res, next),
     requestContext({ renderer: pages.renderer, log, metrics, secure }),
     assetBytes(assets()),
     probes({ health, home: sandbox ? '/sandbox' : '/account' }),
@@ -205,6 +206,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   let metricsListener: MetricsListener | undefined
   const timers = [
     setInterval(() => core.sweep().catch(reportError), sweepMs).unref(),
+    setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
     setInterval(() => tellClients().catch(reportError), noticesMs).unref(),
     setInterval(gauge, 1000).unref(),
   ]
@@ -227,6 +229,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       if (listener.server.listening) await listener.stop(config.server.shutdown_seconds)
       await metricsListener?.close()
       runtime.close()
+      await logins.background.close()
       await sandbox?.close()
       await logins.hashing.close()
       await core.close()

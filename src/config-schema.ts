@@ -9,9 +9,9 @@ import { Secret } from './base/secret.ts'
 import { isMetricsAddress, isOrigin, trustedProxies } from './config-addresses.ts'
 import { mailOptions } from './mail/smtp.ts'
 import { keyOptions } from './oidc/key-life.ts'
-import { limitOptions } from './ops/limit-options.ts'
+import { limitOptions, limitWindow, windows } from './ops/limit-options.ts'
 import { logLevels } from './ops/log.ts'
-import { limitWindow, smsOptions, windows } from './sms/options.ts'
+import { smsOptions } from './sms/options.ts'
 
 /** What the defaults depend on. */
 export interface Mode {

@@ -1,18 +1,17 @@
+import type { MessageLimit } from '../interactions/methods/message-budget.ts'
 import type { Config } from './config.ts'
+import { mailLimits } from './mail/smtp.ts'
 import type { LimitRule } from './ops/limits.ts'
+import type { Window } from './store/ephemeral.ts'
 
 const day = 86_400
 
 /** Every named limit of the product. Those on messages are settings, because they cost money. */
-export function rules({ sms, login, native_login }: Pick<Config, 'sms' | 'login' | 'native_login'>) {
-  const { per_number, per_ip, per_day_total } = sms.limits
+export function rules({ sms, mail, login, native_login }: Pick<Config, 'sms' | 'mail' | 'login' | 'native_login'>) {
   const begun = login.limits.per_network
   return {
-    'sms.number': { windows: per_number, error: 'otp.too_soon' },
-    'sms.ip': { windows: per_ip, perNetwork: 'growing' },
-    'sms.total': { windows: [{ max: per_day_total, seconds: day }], error: 'server.unavailable' },
-    'mail.address': { windows: per_number, error: 'otp.too_soon' },
-    'mail.ip': { windows: per_ip, perNetwork: 'growing' },
+    ...messageRules('sms', sms.limits),
+    ...messageRules('mail', { ...sms.limits, ...(mail?.limits ?? mailLimits.parse(undefined)) }),
     'register.ip': {
       windows: [
         { max: 20, seconds: 3600 },
@@ -46,4 +45,30 @@ export function rules({ sms, login, native_login }: Pick<Config, 'sms' | 'login'
       perNetwork: 'growing',
     },
   } as const satisfies Record<string, LimitRule>
+}
+
+/** The limits of one channel. What one network may take of a number is a limit of its own, and so is the number's day: see `messageBudget`. */
+function messageRules<Channel extends 'sms' | 'mail'>(
+  channel: Channel,
+  { per_number, per_ip, per_day_total, reserved_percent }: Config['sms']['limits'],
+) {
+  const error = 'otp.too_soon'
+  const hour = per_number.filter(({ seconds }) => seconds <= 3600)
+  const longer = per_number.filter(({ seconds }) => seconds > 3600)
+  const twice = (windows: readonly Window[]) => windows.map(({ max, seconds }) => ({ max: 2 * max, seconds }))
+  const ofDay = (max: number) => ({ windows: [{ max, seconds: day }], error: 'server.unavailable' }) as const
+  const named: Readonly<Record<string, LimitRule>> = {
+    ip: { windows: per_ip, perNetwork: 'growing' },
+    pair: { windows: per_number, perNetwork: 'widest', error },
+    number: { windows: twice(hour), error },
+    number_day: { windows: twice(longer), error },
+    late: { windows: [{ max: 1, seconds: 3600 }], error },
+    // So that whoever wants every late message of a number needs six networks.
+    late_pair: { windows: [{ max: 4, seconds: day }], perNetwork: 'widest', error },
+    known: { windows: per_number, error },
+    open: ofDay(Math.max(1, Math.floor((per_day_total * (100 - reserved_percent)) / 100))),
+    total: ofDay(per_day_total),
+  }
+  const entries = Object.entries(named).map(([part, rule]) => [`${channel}.${part}`, rule])
+  return Object.fromEntries(entries) as Record<Extract<MessageLimit, `${Channel}.${string}`>, LimitRule>
 }

@@ -3,6 +3,7 @@ import { AttemptRecords } from '../interactions/attempt-record.ts'
 import { Bindings } from '../interactions/binding.ts'
 import { Callbacks } from '../interactions/callbacks.ts'
 import { buildConnectors, type ConnectionOptions } from '../interactions/methods/connections.ts'
+import { messageBudget } from '../interactions/methods/message-budget.ts'
 import { buildOneTapVendors, type OneTapOptions } from '../interactions/methods/one-tap.ts'
 import { otpCodes } from '../interactions/methods/otp.ts'
 import type { RegistrationRules } from '../interactions/methods/register.ts'
@@ -18,6 +19,7 @@ import { spent as buildSpent } from '../interactions/methods/spent.ts'
 import { type Hasher, hasher } from './accounts/hashing.ts'
 import { KnownDevices } from './accounts/known-devices.ts'
 import { passwords as buildPasswords, type Passwords } from './accounts/passwords.ts'
+import { type AfterAnswer, afterAnswer } from './base/after-answer.ts'
 import { documentVersion } from './base/document.ts'
 import { httpClient } from './base/http.ts'
 import type { Config } from './config.ts'
@@ -27,6 +29,7 @@ import { rules } from './limit-rules.ts'
 import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
 import { type EndRecords, endRecords } from './oidc/endings.ts'
+import { budgetAlarm } from './ops/alarm.ts'
 import { thriftyAudit } from './ops/audit-thrift.ts'
 import { limits as buildLimits, type Limits } from './ops/limits.ts'
 import type { Metrics } from './ops/metrics.ts'
@@ -56,6 +59,10 @@ export interface Logins extends Ways {
   readonly registration: RegistrationRules
   /** Every limit of the product by name. */
   readonly limits: Limits<keyof ReturnType<typeof rules>>
+  /** What is sent after an answer. */
+  readonly background: AfterAnswer
+  /** Looks how many messages of the day are used. */
+  readonly measure: () => Promise<void>
 }
 
 /** What stands in where no vendor is configured. */
@@ -100,17 +107,27 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
   const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })
   const { senders, countries } = config.sms
+  const alarm = budgetAlarm({
+    store,
+    clock,
+    log,
+    gauge: (limit, share) => metrics.limitUsed.set({ limit }, share),
+    quietSeconds: 86_400,
+  })
+  const budget = messageBudget({ limits, onUsed: alarm })
+  const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
   const codes = otpCodes({
     store,
     sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log, onOutcome }),
     mail: config.mail ? countedMail(smtpMail(config.mail), metrics) : own?.mail,
-    limits,
-    clock,
-    options: {
-      countries,
-      mac: (text) => sealer.mac('otp', text),
-      report: (error) => log.error({ err: error }, 'a code was not sent'),
+    budget,
+    ownerOf: async ({ channel, to }) => {
+      const found = await directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to })
+      return found?.status === 'active' ? found.userId : undefined
     },
+    background,
+    clock,
+    options: { countries, mac: (text) => sealer.mac('otp', text) },
   })
   const callbacks = new Callbacks({
     store,
@@ -159,12 +176,14 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   const walked = (methods: LoginMethods): Ways => ({ methods, attempts: new LoginAttempts({ ...common, methods }) })
   const bindingsOf = (methods: LoginMethods) => new Bindings({ ...common, ...walked(methods) })
   return {
-    ...walked(loginMethods({ codes, passwords, directory, limits, options })),
+    ...walked(loginMethods({ codes, passwords, limits, options })),
     callbacks,
     passwords,
     hashing,
     registration,
     limits,
+    background,
+    measure: budget.measure,
     bindings: bindingsOf(bindingMethods({ codes, options: { ...options, channels } })),
     native: {
       ...walked(nativeMethods({ codes, passwords, spent, options })),

@@ -1,7 +1,7 @@
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Step, StepRequest } from './method.ts'
-import { type Delivery, maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget } from './otp.ts'
+import { maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget } from './otp.ts'
 
 /** What a method remembers while a code is on its way. */
 export interface CodeState {
@@ -16,22 +16,21 @@ interface CodeStep<State extends CodeState> {
   readonly request: StepRequest<State>
   readonly state: State
   readonly purpose: OtpPurpose
-  readonly delivery?: Delivery
 }
 
 /** Sends the first code and asks for it. */
 export async function sendCode<State extends CodeState>(
   step: Omit<CodeStep<State>, 'state'> & { readonly state: Omit<State, 'resendAt' | 'sentAt'> & { target: OtpTarget } },
 ): Promise<Step<State>> {
-  const { codes, request, purpose, delivery = 'awaited' } = step
-  const { attemptId, ip, visit, nowMs } = request
+  const { codes, request, purpose } = step
+  const { attemptId, ip, visit, nowMs, isKnownTo } = request
   const resendAt = await codes.issue({
     attemptId,
     ip,
     locale: visit.locale,
     purpose,
     target: step.state.target,
-    delivery,
+    isKnownTo,
   })
   return askCode({ ...step.state, resendAt, sentAt: nowMs } as State, purpose)
 }

@@ -1,23 +1,22 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import type { AfterAnswer } from '../../src/base/after-answer.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import { callingCode, maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
+import { mailboxOf } from '../../src/mail/mailbox.ts'
 import type { MailSender } from '../../src/mail/sender.ts'
-import type { Limits } from '../../src/ops/limits.ts'
 import type { SmsSender } from '../../src/sms/sender.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
+import type { Grant, MessageBudget } from './message-budget.ts'
+import type { StepRequest } from './method.ts'
 
 export type OtpPurpose = 'login' | 'register' | 'reset' | 'bind'
 export type OtpTarget =
   | { readonly channel: 'sms'; readonly to: PhoneNumber }
   | { readonly channel: 'email'; readonly to: string }
-
-export type OtpLimit = 'sms.number' | 'sms.ip' | 'sms.total' | 'mail.address' | 'mail.ip'
-
-/** `background`: the answer does not wait for the sender. `none`: all is counted and kept, but nothing is sent. */
-export type Delivery = 'awaited' | 'background' | 'none'
 
 interface IssueRequest {
   readonly attemptId: string
@@ -25,7 +24,8 @@ interface IssueRequest {
   readonly target: OtpTarget
   readonly ip: string
   readonly locale: Locale
-  readonly delivery: Delivery
+  /** Whether the browser or app that asks has logged in to this account before. */
+  readonly isKnownTo: StepRequest<unknown>['isKnownTo']
 }
 
 interface VerifyRequest {
@@ -38,8 +38,9 @@ interface VerifyRequest {
 /** One-time codes of six digits, bound to the attempt, the purpose and the number or address they were sent to. */
 export interface OtpCodes {
   /**
-   * Sends a code; it replaces the one before. Answers when the next may be asked for, in milliseconds since the epoch. Throws
-   * `otp.too_soon`, `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what the sender throws.
+   * Sends a code; it replaces the one before. Answers when the next may be asked for, in milliseconds since the epoch. A code
+   * to reset a password is sent to nobody who has no account, and the answer does not tell. Throws `otp.too_soon`,
+   * `request.too_many`, `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what the sender throws.
    */
   issue(request: IssueRequest): Promise<number>
   /** Uses the code up: of several callers one succeeds. Throws `otp.required`, `otp.wrong`, `otp.expired`, `otp.tries_used`. */
@@ -50,13 +51,14 @@ interface Dependencies {
   readonly store: EphemeralStore
   readonly sms: SmsSender
   readonly mail: MailSender | undefined
-  readonly limits: Limits<OtpLimit>
+  readonly budget: MessageBudget
+  /** The active account a number or address belongs to. */
+  readonly ownerOf: (target: OtpTarget) => Promise<UserId | undefined>
+  readonly background: Pick<AfterAnswer, 'do'>
   readonly clock: Clock
   readonly options: {
     readonly countries: readonly string[]
     readonly mac: (text: string) => string
-    /** Told what a delivery in the background failed with. */
-    readonly report: (error: unknown) => void
   }
 }
 
@@ -71,26 +73,26 @@ export const otpSeconds = 300
 const maxTries = 5
 const resendSeconds = 60
 
-export function otpCodes({ store, sms, mail, limits, clock, options }: Dependencies): OtpCodes {
-  const { countries, mac, report } = options
+export function otpCodes(dependencies: Dependencies): OtpCodes {
+  const { store, sms, mail, budget, ownerOf, background, clock } = dependencies
+  const { countries, mac } = dependencies.options
   const keyOf = ({ attemptId, purpose }: { attemptId: string; purpose: OtpPurpose }) =>
     `otp:${purpose}:${mac(attemptId)}`
   const targetOf = (target: OtpTarget) => `${target.channel}:${target.to}`
 
-  async function countSend({ target, ip }: IssueRequest): Promise<void> {
-    if (target.channel === 'email') {
-      await limits.takeAll([
-        ['mail.ip', ip],
-        ['mail.address', target.to],
-      ])
-      return
-    }
-    if (!countries.includes(callingCode(target.to))) throw new AppError('phone.country_unsupported', { field: 'phone' })
-    await limits.takeAll([
-      ['sms.ip', ip],
-      ['sms.number', target.to],
-      ['sms.total', 'all'],
-    ])
+  async function take({ target, purpose, ip, isKnownTo }: IssueRequest): Promise<Grant> {
+    const isSms = target.channel === 'sms'
+    if (isSms && !countries.includes(callingCode(target.to)))
+      throw new AppError('phone.country_unsupported', { field: 'phone' })
+    const owner = await ownerOf(target)
+    return budget.take({
+      channel: isSms ? 'sms' : 'mail',
+      to: isSms ? target.to : mailboxOf(target.to),
+      ip,
+      isReset: purpose === 'reset',
+      hasAccount: owner !== undefined,
+      isKnownDevice: owner !== undefined && (await isKnownTo?.(owner)) === true,
+    })
   }
 
   async function deliver({ target, purpose, locale }: IssueRequest, otp: string): Promise<void> {
@@ -102,14 +104,28 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
 
   return {
     async issue(request) {
-      await countSend(request)
+      const grant = await take(request)
       const otp = String(randomInt(1_000_000)).padStart(6, '0')
       const id = randomBytes(12).toString('base64url')
       const issued: Issued = { id, target: targetOf(request.target), mac: mac(`otp:${id}:${otp}`) }
       await store.set(keyOf(request), issued, otpSeconds)
-      if (request.delivery === 'awaited') await deliver(request, otp)
-      if (request.delivery === 'background') deliver(request, otp).catch(report)
-      return clock() + resendSeconds * 1000
+      if (grant.delivery === 'awaited') await send()
+      if (grant.delivery === 'background') {
+        background.do(async () => {
+          await grant.takeTotal()
+          await send()
+        })
+      }
+      return clock() + Math.max(resendSeconds, grant.waitSeconds) * 1000
+
+      async function send(): Promise<void> {
+        try {
+          await deliver(request, otp)
+        } catch (error) {
+          if (isCertainlyNotSent(error)) await grant.giveBack()
+          throw error
+        }
+      }
     },
 
     async verify(request) {
@@ -132,6 +148,12 @@ export function otpCodes({ store, sms, mail, limits, clock, options }: Dependenc
       if (taken?.id !== issued.id) throw new AppError('otp.expired', { field: 'otp' })
     },
   }
+}
+
+/** The vendor or mail server said so, or was never reached; where it is unclear, the message counts. */
+function isCertainlyNotSent(error: unknown): boolean {
+  const { cause } = Object(error) as { cause?: { certainlyNotSent?: unknown } }
+  return cause?.certainlyNotSent === true
 }
 
 /** What a person recognises their own number or address by. */

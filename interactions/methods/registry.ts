@@ -1,4 +1,3 @@
-import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import { appLogins } from './app-login.ts'
@@ -20,7 +19,6 @@ export type LoginMethods = ReadonlyMap<string, LoginMethod>
 interface Dependencies {
   readonly codes: OtpCodes
   readonly passwords: Passwords
-  readonly directory: AccountDirectory
   readonly limits: Limits<'register.ip'>
   readonly options: {
     /** Ids of the ways to log in, in the order the login page shows them. */
@@ -33,14 +31,14 @@ interface Dependencies {
 }
 
 /** Every way in. One line a method; the order is that of the configuration. */
-export function loginMethods({ codes, passwords, directory, limits, options }: Dependencies): LoginMethods {
+export function loginMethods({ codes, passwords, limits, options }: Dependencies): LoginMethods {
   const { registration: rules } = options
   const builders: Readonly<Record<string, () => LoginMethod[]>> = {
     sms: () => [erase(smsMethod({ codes, registration: rules.phone, purpose: 'login' }))],
     password: () => [
       erase(passwordMethod({ passwords })),
       erase(registerMethod({ codes, passwords, limits, rules })),
-      erase(resetMethod({ codes, passwords, directory })),
+      erase(resetMethod({ codes, passwords })),
     ],
   }
   const { connectors, callbacks, issuer } = options

@@ -1,4 +1,3 @@
-import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
@@ -9,8 +8,6 @@ import type { LoginMethod, Step } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
 interface ResetState extends CodeState {
-  /** Whether the number or address belongs to somebody; the visitor never learns it before proving that it is theirs. */
-  readonly isKnown: boolean
   /** When the code came back right; absent before. */
   readonly proved?: ProofMoment
 }
@@ -18,14 +15,13 @@ interface ResetState extends CodeState {
 interface Dependencies {
   readonly codes: OtpCodes
   readonly passwords: Passwords
-  readonly directory: AccountDirectory
 }
 
-/** Forgotten password: prove the number or address by a code, then choose another. It never makes an account. */
-export function resetMethod({ codes, passwords, directory }: Dependencies): LoginMethod<ResetState> {
-  /** SECURITY: nothing waits for the sender, so that the time of the answer does not tell a known number from an unknown one. */
-  const deliveryTo = (isKnown: boolean) => (isKnown ? 'background' : 'none')
-
+/**
+ * Forgotten password: prove the number or address by a code, then choose another. It never makes an account, and nobody learns
+ * whether there is one before proving that the number or address is theirs.
+ */
+export function resetMethod({ codes, passwords }: Dependencies): LoginMethod<ResetState> {
   return {
     id: 'reset',
     entry: 'reset',
@@ -33,15 +29,11 @@ export function resetMethod({ codes, passwords, directory }: Dependencies): Logi
       const { input, state } = request
       if (input['identifier'] !== undefined) {
         const target = readTarget(input['identifier'], input['country'])
-        const identity = identityOf(target)
-        const known = await directory.findByIdentifier({ provider: identity.provider, subject: target.to })
-        const isKnown = known?.status === 'active'
-        const next = { target, isKnown }
-        return sendCode({ codes, request, purpose: 'reset', delivery: deliveryTo(isKnown), state: next })
+        return sendCode({ codes, request, purpose: 'reset', state: { target } })
       }
       if (!state) return { kind: 'ask', ask: { view: 'reset' }, fields: ['identifier'], state: undefined as never }
       if (!state.proved) {
-        const next = await checkCode({ codes, request, state, purpose: 'reset', delivery: deliveryTo(state.isKnown) })
+        const next = await checkCode({ codes, request, state, purpose: 'reset' })
         return next ?? askPassword({ ...state, proved: provedByCode(request, state) })
       }
       if (input['new_password'] === undefined) return askPassword(state)

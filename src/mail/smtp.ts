@@ -2,8 +2,12 @@ import { createTransport } from 'nodemailer'
 import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
 import { secret } from '../base/secret.ts'
+import { dayLimits } from '../ops/limit-options.ts'
 import type { MailSender } from './sender.ts'
 import { mailText } from './texts.ts'
+
+/** How many mails a day; `sms.limits` says how many to one mailbox, and from one address. */
+export const mailLimits = z.strictObject(dayLimits).prefault({}).describe('How many mails may be sent.')
 
 /** Settings of outgoing mail. */
 export const mailOptions = z.strictObject({
@@ -18,6 +22,7 @@ export const mailOptions = z.strictObject({
     .string()
     .regex(/^[^\r\n]*@[^\r\n]+$/, 'expected an e-mail address')
     .describe('Sender, as an address or "Name" <address>'),
+  limits: mailLimits,
 })
 export type MailOptions = z.output<typeof mailOptions>
 
@@ -51,16 +56,23 @@ export function smtpMail(options: MailOptions): MailSender {
           headers: { 'Auto-Submitted': 'auto-generated' },
         })
       } catch (thrown) {
-        throw new AppError('mail.undeliverable', { cause: new Error(`SMTP failed: ${reasonOf(thrown)}`) })
+        throw new AppError('mail.undeliverable', { cause: new SmtpFailure(thrown) })
       }
     },
   }
 }
 
-/** Codes only: the server's prose quotes the recipient. */
-function reasonOf(thrown: unknown): string {
-  const { code, responseCode } = Object(thrown) as { code?: unknown; responseCode?: unknown }
-  return [code, responseCode].filter((part) => part !== undefined).join(' ') || 'unknown'
+/** What went wrong, in codes only: the server's prose quotes the recipient. */
+class SmtpFailure extends Error {
+  override readonly name = 'SmtpFailure'
+  /** The server said no, or was never given the text of the mail. */
+  readonly certainlyNotSent: boolean
+
+  constructor(thrown: unknown) {
+    const { code, responseCode, command } = Object(thrown) as Readonly<Record<string, unknown>>
+    super(`SMTP failed: ${[code, responseCode].filter((part) => part !== undefined).join(' ') || 'unknown'}`)
+    this.certainlyNotSent = responseCode !== undefined || (typeof command === 'string' && command !== 'DATA')
+  }
 }
 
 function isLoopback(hostname: string): boolean {

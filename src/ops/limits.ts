@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from '../base/errors.ts'
 import { type NetworkWidth, networksOf } from '../base/network.ts'
-import type { Counter, EphemeralStore, Window } from '../store/ephemeral.ts'
+import type { Count, Counter, EphemeralStore, Window } from '../store/ephemeral.ts'
 
 /** One named limit: rolling windows that all have to have room. */
 export interface LimitRule {
@@ -27,6 +27,8 @@ export interface Verdict {
   readonly refusedBy: readonly string[]
   /** Seconds until the same can be taken (again): what a person is told to wait. */
   readonly waitSeconds: number
+  /** What each window of each limit says. */
+  readonly counts: readonly (Count & { readonly name: string; readonly max: number })[]
 }
 
 export interface Limits<Name extends string> {
@@ -39,6 +41,8 @@ export interface Limits<Name extends string> {
   takeAll(events: readonly LimitEvent<Name>[]): Promise<Verdict>
   /** The same for a caller who has another way when there is no room: only a store that cannot say makes it throw. */
   tryAll(events: readonly LimitEvent<Name>[]): Promise<Verdict>
+  /** Throws for a verdict what `takeAll` would have thrown. */
+  refuse(verdict: Verdict): never
   /** Gives back what was taken for something that did not come about. */
   giveBack(events: readonly LimitEvent<Name>[]): Promise<void>
 }
@@ -57,7 +61,6 @@ interface LimitsDeps<Name extends string> {
 }
 
 type Named<Name> = Counter & { readonly name: Name }
-type Told<Name> = Verdict & { readonly refusedBy: readonly Name[] }
 
 /** The product's limits, each known by name. */
 export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name> {
@@ -88,31 +91,33 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
     })
   }
 
-  async function count(events: readonly LimitEvent<Name>[], amount: 1 | -1): Promise<Told<Name>> {
+  async function count(events: readonly LimitEvent<Name>[], amount: 1 | -1): Promise<Verdict> {
     const all = events.flatMap((event) => countersOf(event, amount))
     // What two events have in common is counted once.
     const counters = [...new Map(all.map((each) => [each.key, each])).values()]
-    if (counters.length === 0) return { isTaken: true, refusedBy: [], waitSeconds: 0 }
+    if (counters.length === 0) return { isTaken: true, refusedBy: [], waitSeconds: 0, counts: [] }
     try {
-      const { isCounted, counts } = await store.count(counters)
-      const waits = counters
-        .map(({ name }, index) => ({ name, waitSeconds: counts[index]?.waitSeconds ?? 0 }))
+      const { isCounted, counts: said } = await store.count(counters)
+      const counts = counters.map(({ name, max }, index) => ({ name, max, ...(said[index] as Count) }))
+      const full = counts
         .filter(({ waitSeconds }) => waitSeconds > 0)
-        .toSorted((a, b) => b.waitSeconds - a.waitSeconds)
-      const refusedBy = isCounted ? [] : [...new Set(waits.map(({ name }) => name))]
-      return { isTaken: isCounted, refusedBy, waitSeconds: waits[0]?.waitSeconds ?? 0 }
+        .toSorted((one, other) => other.waitSeconds - one.waitSeconds)
+      const refusedBy = isCounted ? [] : [...new Set(full.map(({ name }) => name))]
+      return { isTaken: isCounted, refusedBy, waitSeconds: full[0]?.waitSeconds ?? 0, counts }
     } catch (thrown) {
       throw thrown instanceof AppError ? thrown : new AppError('server.unavailable', { cause: thrown })
     }
   }
 
+  function refuse({ refusedBy, waitSeconds }: Verdict): never {
+    const name = refusedBy[0] as Name
+    onRefused(name)
+    throw new AppError(rules[name].error ?? 'request.too_many', { params: { retryAfterSeconds: waitSeconds } })
+  }
+
   async function takeAll(events: readonly LimitEvent<Name>[]): Promise<Verdict> {
     const verdict = await count(events, 1)
-    const [name] = verdict.refusedBy
-    if (name === undefined) return verdict
-    onRefused(name)
-    const params = { retryAfterSeconds: verdict.waitSeconds }
-    throw new AppError(rules[name].error ?? 'request.too_many', { params })
+    return verdict.isTaken ? verdict : refuse(verdict)
   }
 
   return {
@@ -121,6 +126,7 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
     },
     takeAll,
     tryAll: (events) => count(events, 1),
+    refuse,
     async giveBack(events) {
       await count(events, -1)
     },

@@ -54,6 +54,13 @@ export function createMetrics() {
       labelNames: ['limit'] as const,
       registers,
     }),
+    limitUsed: new Gauge({
+      name: 'menshen_limit_used_ratio',
+      help: 'How much of the messages of the last 24 hours is used, by the name of the limit.',
+      labelNames: ['limit'] as const,
+      aggregator: 'max',
+      registers,
+    }),
     hashQueue: new Gauge({
       name: 'menshen_hash_queue_jobs',
       help: 'Passwords waiting for a hashing thread.',

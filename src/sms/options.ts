@@ -1,14 +1,6 @@
 import { z } from 'zod'
+import { dayLimits, windows } from '../ops/limit-options.ts'
 import { smsSenderOptions } from './registry.ts'
-
-/** The window of a limit. */
-export const limitWindow = z.strictObject({
-  max: z.int().min(1).describe('How many are allowed.'),
-  seconds: z.int().min(1).max(2_592_000).describe('Length of the window.'),
-})
-
-/** Rolling windows of a limit. */
-export const windows = z.array(limitWindow)
 
 /** Settings of messages with one-time codes. */
 export const smsOptions = z.strictObject({
@@ -29,7 +21,9 @@ export const smsOptions = z.strictObject({
           { max: 5, seconds: 3600 },
           { max: 10, seconds: 86_400 },
         ])
-        .describe('Messages to one number.'),
+        .describe(
+          'Messages to one number or mailbox that one network (/24, /48) may ask for; all networks together may ask for twice as many, and a device that has logged in to its account before has as many of its own.',
+        ),
       per_ip: windows
         .default([
           { max: 20, seconds: 3600 },
@@ -38,7 +32,7 @@ export const smsOptions = z.strictObject({
         .describe(
           'Messages asked for from one address (IPv6: one /64); `limits.networks` says how many from wider networks. Many people can share one.',
         ),
-      per_day_total: z.int().min(1).default(10_000).describe('Messages a day in all: the most a flood can cost.'),
+      ...dayLimits,
     })
     .prefault({})
     .describe('How many messages may be sent.'),

@@ -124,7 +124,7 @@ describe.each([
   test('what is taken says how long the next has to wait, and can be given back', async () => {
     const limit = over(store)
     const events = [['number', key('n')]] as const
-    expect(await limit.takeAll(events)).toEqual({ isTaken: true, refusedBy: [], waitSeconds: 60 })
+    expect(await limit.takeAll(events)).toMatchObject({ isTaken: true, refusedBy: [], waitSeconds: 60 })
     now += 60_000
     await limit.takeAll(events)
     now += 60_000

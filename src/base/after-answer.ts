@@ -1,0 +1,65 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomInt } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+
+type Job = () => Promise<void>
+
+/**
+ * Work that begins when the answer to its request has left, and some random time later. SECURITY: what is done for a known number
+ * only must not be felt by whoever waits for the answer, or sends the next request at once.
+ */
+export interface AfterAnswer {
+  /** Runs a request, whose jobs wait for this response. */
+  during<T>(response: ServerResponse, request: () => Promise<T>): Promise<T>
+  /** Leaves a job for later. Its failures, and that there is no room for it, are reported; nobody waits for it. */
+  do(job: Job): void
+  /** Begins what waits, and resolves when all is done. */
+  close(): Promise<void>
+}
+
+interface Options {
+  /** Told what a job failed with. */
+  readonly report: (error: unknown) => void
+  /** Longest pause between the answer and the job. */
+  readonly pauseMs?: number
+  /** Jobs that may wait or run; a further one is refused. */
+  readonly room?: number
+}
+
+export function afterAnswer({ report, pauseMs = 500, room = 1000 }: Options): AfterAnswer {
+  const responses = new AsyncLocalStorage<ServerResponse>()
+  const running = new Set<Promise<void>>()
+  /** Jobs that have not begun, with the pause they are in; none while the answer has not left. */
+  const waiting = new Map<Job, NodeJS.Timeout | undefined>()
+
+  function begin(job: Job): void {
+    clearTimeout(waiting.get(job))
+    waiting.delete(job)
+    const work = responses
+      .exit(job)
+      .catch(report)
+      .finally(() => running.delete(work))
+    running.add(work)
+  }
+
+  return {
+    during: (response, request) => responses.run(response, request),
+    do(job) {
+      if (waiting.size + running.size >= room) {
+        report(new Error('there is no room for more work in the background'))
+        return
+      }
+      const wait = () => {
+        if (waiting.has(job)) waiting.set(job, setTimeout(begin, randomInt(pauseMs + 1), job))
+      }
+      const response = responses.getStore()
+      waiting.set(job, undefined)
+      if (response === undefined || response.closed) wait()
+      else response.once('close', wait)
+    },
+    async close() {
+      for (const job of waiting.keys()) begin(job)
+      while (running.size > 0) await Promise.all(running)
+    },
+  }
+}
