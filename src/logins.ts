@@ -121,9 +121,10 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log, onOutcome }),
     mail: config.mail ? countedMail(smtpMail(config.mail), metrics) : own?.mail,
     budget,
-    ownerOf: async ({ channel, to }) => {
-      const found = await directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to })
-      return found?.status === 'active' ? found.userId : undefined
+    ownerOf: async ({ channel, to }, device) => {
+      const identifier = { provider: channel === 'sms' ? 'phone' : 'email', subject: to } as const
+      const found = await directory.findByIdentifier(identifier, device)
+      return found?.status === 'active' ? found : undefined
     },
     background,
     clock,

@@ -23,14 +23,14 @@ export async function sendCode<State extends CodeState>(
   step: Omit<CodeStep<State>, 'state'> & { readonly state: Omit<State, 'resendAt' | 'sentAt'> & { target: OtpTarget } },
 ): Promise<Step<State>> {
   const { codes, request, purpose } = step
-  const { attemptId, ip, visit, nowMs, isKnownTo } = request
+  const { attemptId, ip, visit, nowMs, device } = request
   const resendAt = await codes.issue({
     attemptId,
     ip,
     locale: visit.locale,
     purpose,
     target: step.state.target,
-    isKnownTo,
+    device,
   })
   return askCode({ ...step.state, resendAt, sentAt: nowMs } as State, purpose)
 }

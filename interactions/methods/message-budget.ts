@@ -15,8 +15,8 @@ export interface MessageRequest {
   /** Asked for by somebody who need not have an account, and must not learn whether they have: nothing is sent to a stranger. */
   readonly isReset: boolean
   readonly hasAccount: boolean
-  /** The browser or app has logged in to that account before. */
-  readonly isKnownDevice: boolean
+  /** The browser or app that asks, when it has logged in to that account before. */
+  readonly knownDevice: string | undefined
 }
 
 /** `awaited`: sent before the answer. `background`: after it. `none`: not sent at all; the answer is that of `background`. */
@@ -70,14 +70,14 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
 
   /** Takes these, and a place in the day's total. Where the part for numbers without an account is used up, nobody can tell. */
   async function spend(request: MessageRequest, own: readonly Event[]): Promise<Verdict & { delivery: Delivery }> {
-    const { channel, isReset, hasAccount, isKnownDevice } = request
+    const { channel, isReset, hasAccount, knownDevice } = request
     const total: Event = [`${channel}.total`, 'all']
     const quiet = async () => {
       const verdict = await ask([...own, [`${channel}.total`, 'all', 'look']])
       return { ...verdict, delivery: hasAccount ? ('background' as const) : ('none' as const) }
     }
     if (isReset) return quiet()
-    if (isKnownDevice) return { ...(await ask([...own, total])), delivery: 'awaited' }
+    if (knownDevice !== undefined) return { ...(await ask([...own, total])), delivery: 'awaited' }
     const open: Event = hasAccount ? [`${channel}.open`, 'all', 'look'] : [`${channel}.open`, 'all']
     const verdict = await ask([...own, total, open])
     // SECURITY: a refusal now would tell who has no account, and so would a sender that is waited for.
@@ -86,7 +86,7 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
 
   return {
     async take(request) {
-      const { channel, ip } = request
+      const { channel, ip, knownDevice } = request
       const of = `${request.isReset ? 'reset' : 'login'} ${request.to}`
       const pair = { ip, of }
       const near: readonly Event[] = [
@@ -96,9 +96,10 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
       ]
       const day: readonly Event[] = [...near, [`${channel}.number_day`, of]]
       const late: readonly Event[] = [...near, [`${channel}.late_pair`, pair], [`${channel}.late`, of]]
-      const known: readonly Event[] = [[`${channel}.known`, of]]
+      const isKnown = knownDevice !== undefined
+      const known: readonly Event[] = [[`${channel}.known`, `${of} ${knownDevice}`]]
 
-      let own = request.isKnownDevice ? known : day
+      let own = isKnown ? known : day
       let verdict = await spend(request, own)
       if (verdict.refusedBy.includes(`${channel}.number_day`)) {
         const second = await spend(request, late)
@@ -114,7 +115,7 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
       const inOpen: readonly Event[] = request.hasAccount ? [] : [[`${channel}.open`, 'all']]
       return {
         delivery: verdict.delivery,
-        waitSeconds: await nextSeconds(verdict, request.isKnownDevice ? undefined : late),
+        waitSeconds: await nextSeconds(verdict, isKnown ? undefined : late),
         async takeTotal() {
           const total = await ask(inTotal)
           if (!total.isTaken) limits.refuse(total)

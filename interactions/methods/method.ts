@@ -1,7 +1,6 @@
 import type { Device } from '../../src/accounts/known-devices.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
-import type { UserId } from '../../src/base/ids.ts'
 import type { Connector, Visit } from './connector.ts'
 
 export type Input = Readonly<Record<string, string>>
@@ -15,8 +14,6 @@ export interface StepRequest<State> {
   readonly device?: Device | undefined
   /** When this step began, in milliseconds since the epoch. */
   readonly nowMs: number
-  /** Whether the browser or app has logged in to an account before; absent where nobody can say. */
-  readonly isKnownTo?: ((user: UserId) => Promise<boolean>) | undefined
   /** What the method answered last time; kept on our side. */
   readonly state: State | undefined
 }

@@ -1,9 +1,10 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import type { Device } from '../../src/accounts/known-devices.ts'
+import type { LoginRecord } from '../../src/accounts/login-record.ts'
 import type { AfterAnswer } from '../../src/base/after-answer.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
-import type { UserId } from '../../src/base/ids.ts'
 import { callingCode, maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import { mailboxOf } from '../../src/mail/mailbox.ts'
@@ -11,7 +12,6 @@ import type { MailSender } from '../../src/mail/sender.ts'
 import type { SmsSender } from '../../src/sms/sender.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import type { Grant, MessageBudget } from './message-budget.ts'
-import type { StepRequest } from './method.ts'
 
 export type OtpPurpose = 'login' | 'register' | 'reset' | 'bind'
 export type OtpTarget =
@@ -24,8 +24,7 @@ interface IssueRequest {
   readonly target: OtpTarget
   readonly ip: string
   readonly locale: Locale
-  /** Whether the browser or app that asks has logged in to this account before. */
-  readonly isKnownTo: StepRequest<unknown>['isKnownTo']
+  readonly device: Device | undefined
 }
 
 interface VerifyRequest {
@@ -52,8 +51,11 @@ interface Dependencies {
   readonly sms: SmsSender
   readonly mail: MailSender | undefined
   readonly budget: MessageBudget
-  /** The active account a number or address belongs to. */
-  readonly ownerOf: (target: OtpTarget) => Promise<UserId | undefined>
+  /** The active account a number or address belongs to, and whether the device has logged in to it before. */
+  readonly ownerOf: (
+    target: OtpTarget,
+    device: Device | undefined,
+  ) => Promise<Pick<LoginRecord, 'knownDevice'> | undefined>
   readonly background: Pick<AfterAnswer, 'do'>
   readonly clock: Clock
   readonly options: {
@@ -80,18 +82,18 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     `otp:${purpose}:${mac(attemptId)}`
   const targetOf = (target: OtpTarget) => `${target.channel}:${target.to}`
 
-  async function take({ target, purpose, ip, isKnownTo }: IssueRequest): Promise<Grant> {
+  async function take({ target, purpose, ip, device }: IssueRequest): Promise<Grant> {
     const isSms = target.channel === 'sms'
     if (isSms && !countries.includes(callingCode(target.to)))
       throw new AppError('phone.country_unsupported', { field: 'phone' })
-    const owner = await ownerOf(target)
+    const owner = await ownerOf(target, device)
     return budget.take({
       channel: isSms ? 'sms' : 'mail',
       to: isSms ? target.to : mailboxOf(target.to),
       ip,
       isReset: purpose === 'reset',
       hasAccount: owner !== undefined,
-      isKnownDevice: owner !== undefined && (await isKnownTo?.(owner)) === true,
+      knownDevice: owner?.knownDevice,
     })
   }
 

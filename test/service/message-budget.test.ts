@@ -54,7 +54,7 @@ describe.each([
     const ask = async (more: Partial<MessageRequest> = {}) => {
       const common = { channel: 'sms', to: '+8613800138000', ip: owner, isReset: false, hasAccount: true } as const
       try {
-        const grant = await budget.take({ ...common, isKnownDevice: false, ...more })
+        const grant = await budget.take({ ...common, knownDevice: undefined, ...more })
         return { code: 'taken' as const, wait: grant.waitSeconds, grant }
       } catch (error) {
         const { code, params } = error as AppError
@@ -119,9 +119,10 @@ describe.each([
     for (let n = 0; n < 20; n++) await ask({ to: number(n) })
     expect((await ask()).code).toBe('request.too_many')
     for (const ip of crowd) await ask({ ip })
-    const known = { isKnownDevice: true }
+    const known = { knownDevice: 'phone' }
     expect(await ask(known)).toMatchObject({ code: 'taken', wait: 60 })
     expect(await ask(known)).toMatchObject({ code: 'otp.too_soon', wait: 60 })
+    expect((await ask({ knownDevice: 'tablet' })).code).toBe('taken')
     now += minute
     expect((await ask(known)).code).toBe('taken')
   })

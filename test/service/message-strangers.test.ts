@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { reachLogin, startLogin } from '../support/login.ts'
+import { loginBySms, reachLogin, startLogin } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Answer } from '../support/visitor.ts'
 import { openWorld, type Stores, type World } from '../support/world.ts'
@@ -103,9 +103,12 @@ describe.each(['redis', 'tables'] satisfies Stores[])('strangers who ask for mes
     expect(warnings().toSorted()).toEqual(['sms.open', 'sms.open', 'sms.total', 'sms.total'])
   })
 
-  test('of a hundred who ask for one number at once two get a message, and the owner the next', async () => {
+  test('of a hundred who ask for one number at once two get a message; the owner waits a minute, or nothing with a known browser', async () => {
     walkTo(2 * 86_400_000)
     const owner = await member()
+    const browser = world.visitor()
+    await loginBySms(world, browser, startLogin(world, 'plain', redirectUri), owner)
+    walkTo(2 * 86_400_000 + 61_000)
     const answers = await Promise.all(crowd.map((ip) => login(owner, ip)))
     expect(answers.filter(({ status }) => status === 303)).toHaveLength(2)
     for (const { status, headers } of answers.filter((each) => each.status !== 303)) {
@@ -114,7 +117,12 @@ describe.each(['redis', 'tables'] satisfies Stores[])('strangers who ask for mes
       expect(Number(headers['retry-after'])).toBeGreaterThan(30)
       expect(Number(headers['retry-after'])).toBeLessThanOrEqual(60)
     }
-    walkTo(2 * 86_400_000 + 61_000)
+    // Not even a minute's wait where the owner has logged in before.
+    const again = await reachLogin(browser, startLogin(world, 'plain', redirectUri, { prompt: 'login' }))
+    expect((await browser.post(again.url, { method: 'sms', phone: owner, agreement: 'on' }, from(home))).status).toBe(
+      303,
+    )
+    walkTo(2 * 86_400_000 + 122_000)
     expect((await login(owner, home)).status).toBe(303)
   })
 

@@ -109,7 +109,13 @@ describe('an identifier', () => {
 
 test('a text that grows when it is brought into one form, or is made to be read again and again, is refused at once', () => {
   const grown = `a@${'\ufdfa'.repeat(300)}`
-  for (const text of [grown, `a@${'a-'.repeat(150)}`, `a@${'-'.repeat(300)}`, '1'.repeat(4000), `${'('.repeat(300)}x`]) {
+  for (const text of [
+    grown,
+    `a@${'a-'.repeat(150)}`,
+    `a@${'-'.repeat(300)}`,
+    '1'.repeat(4000),
+    `${'('.repeat(300)}x`,
+  ]) {
     const startedAt = performance.now()
     expect(() => parseIdentifier(text)).toThrow()
     expect(performance.now() - startedAt).toBeLessThan(50)
