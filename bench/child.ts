@@ -27,7 +27,7 @@ interface Reply {
 
 const lastLines = 4000
 
-/** Starts a file of this folder as a process; `call` rejects with what it printed when it dies. */
+/** Starts a file of this folder, or one named whole, as a process; `call` rejects with what it printed when it dies. */
 export function startChild<C extends Calls>(file: string, env: Readonly<Record<string, string>> = {}): Child<C> {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
     execArgv: [],

@@ -4,7 +4,7 @@ import { type Child, startChild } from './child.ts'
 import { type Findings, judge } from './goals.ts'
 import type { LoadCalls } from './load.ts'
 import { describeMachine } from './machine.ts'
-import { alternate, type Server, type ServerName, serverNames, startServer } from './measure.ts'
+import { alternate, besideNames, type Server, type ServerName, serverNames, startServer } from './measure.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { type Report, type Row, reportText, type StormRow, type TripsRow } from './report.ts'
 import { type Scenario, type ScenarioName, scenarioNames, scenarios } from './scenarios.ts'
@@ -22,7 +22,8 @@ interface Bench {
 }
 
 const progress = (text: string) => process.stderr.write(`${text}\n`)
-const ours = (servers: readonly Server[]) => servers.filter(({ name }) => name !== 'floor')
+const isOurs = (name: ServerName) => name === 'redis' || name === 'tables'
+const ours = (servers: readonly Server[]) => servers.filter(({ name }) => isOurs(name))
 
 async function measureAll(bench: Bench, versions: Report['versions']): Promise<Report> {
   const { options } = bench
@@ -153,7 +154,7 @@ function findings(
   const floorOf = (name: ScenarioName) => rows.find((row) => row.scenario === name && row.server === 'floor')
   const dearest = (name: Row['scenario']) =>
     rows
-      .filter((row) => row.scenario === name && row.server !== 'floor')
+      .filter((row) => row.scenario === name && isOurs(row.server))
       .toSorted((a, b) => b.best.cpuMicros - a.best.cpuMicros)[0]
   const opaque = floorOf('client_credentials')?.best.cpuMicros
   const jwt = dearest('client_credentials_jwt')?.best.cpuMicros
@@ -187,8 +188,10 @@ async function bench(options: Options): Promise<Report> {
     const load = startChild<LoadCalls>('./load.ts')
     children.push(load as never)
     const servers: Server[] = []
-    for (const name of serverNames) {
-      const server = await startServer(name, stores)
+    const checkout = options.beside
+    for (const name of [...serverNames, ...(checkout === undefined ? [] : besideNames)]) {
+      const isBeside = besideNames.some((each) => each === name)
+      const server = await startServer(name, stores, isBeside ? { checkout } : {})
       servers.push(server)
       children.push(server.child as never)
     }

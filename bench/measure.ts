@@ -1,5 +1,6 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import { type Child, startChild } from './child.ts'
 import type { ServerCalls, ServerInput } from './fixture.ts'
 import type { LoadCalls } from './load.ts'
@@ -8,7 +9,9 @@ import type { Slice } from './statistics.ts'
 import type { Stores } from './stores.ts'
 
 export const serverNames = ['floor', 'redis', 'tables'] as const
-export type ServerName = (typeof serverNames)[number]
+/** Our servers of another checkout. */
+export const besideNames = ['redis_beside', 'tables_beside'] as const
+export type ServerName = (typeof serverNames)[number] | (typeof besideNames)[number]
 
 export interface Server {
   readonly name: ServerName
@@ -29,19 +32,22 @@ interface ServerOptions {
   /** What its database is named after. */
   readonly database?: string
   readonly env?: Readonly<Record<string, string>>
+  /** The checkout it comes from; this one when absent. */
+  readonly checkout?: string | undefined
 }
 
 /** Starts one server process: the bare library, or ours with PostgreSQL and Redis, or with PostgreSQL alone. */
 export async function startServer(
   name: ServerName,
   stores: Stores,
-  { hash = 'ours', database = hash, env = {} }: ServerOptions = {},
+  { hash = 'ours', database = hash, env = {}, checkout }: ServerOptions = {},
 ): Promise<Server> {
-  const child = startChild<ServerCalls>(name === 'floor' ? './floor.ts' : './ours.ts')
+  const own = checkout === undefined ? './ours.ts' : pathToFileURL(resolve(checkout, 'bench/ours.ts')).href
+  const child = startChild<ServerCalls>(name === 'floor' ? './floor.ts' : own)
   try {
     const input: ServerInput = {
       databaseUrl: name === 'floor' ? undefined : await stores.createDatabase(`bench_${name}_${database}`),
-      redisUrl: name === 'redis' ? stores.redisUrl : undefined,
+      redisUrl: name.startsWith('redis') ? stores.redisUrl : undefined,
       folder: stores.folder,
       users: stormLogins + 16,
       argon2: argon2[hash],

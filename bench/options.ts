@@ -12,6 +12,8 @@ export interface Options {
   readonly pairs: number
   readonly connections: number
   readonly quick: boolean
+  /** Folder of another checkout of Menshen, whose servers are measured in the same run. */
+  readonly beside: string | undefined
   readonly json: string | undefined
   /** Folder for CPU profiles of the measured slices. */
   readonly profile: string | undefined
@@ -23,6 +25,7 @@ export const usage = `usage: npm run bench -- [options]
                     (${[...scenarioNames, ...extraNames].join(', ')})
   --seconds N       length of a slice, default 0.5
   --pairs N         slices of each server, default 6
+  --beside FOLDER   measure the servers of another checkout of Menshen in the same run
   --json FILE       write every figure to a file
   --profile FOLDER  write a CPU profile of the last slice of each server; the figures are then worth nothing
   --quick           a few milliseconds of everything: shows that it runs, measures nothing
@@ -36,6 +39,7 @@ export function parseOptions(argv: readonly string[]): Options {
       scenario: { type: 'string', multiple: true, default: [] },
       seconds: { type: 'string' },
       pairs: { type: 'string' },
+      beside: { type: 'string' },
       json: { type: 'string' },
       profile: { type: 'string' },
       quick: { type: 'boolean', default: false },
@@ -51,6 +55,7 @@ export function parseOptions(argv: readonly string[]): Options {
     pairs: Math.ceil(positive('pairs', values.pairs, values.quick ? 1 : 6)),
     connections: values.quick ? 4 : 16,
     quick: values.quick,
+    beside: values.beside,
     json: values.json,
     profile: values.profile,
   }

@@ -2,7 +2,7 @@ import type { Verdict } from './goals.ts'
 import type { Machine } from './machine.ts'
 import type { ServerName } from './measure.ts'
 import { type ScenarioName, scenarios } from './scenarios.ts'
-import type { Ratio, Slice } from './statistics.ts'
+import { type Ratio, ratioOf, type Slice } from './statistics.ts'
 import { backgroundPerSecond, type StormRound } from './storm.ts'
 import { figure, table } from './table.ts'
 import type { UpstreamRow } from './upstream.ts'
@@ -59,12 +59,15 @@ const serverTitles: Readonly<Record<ServerName, string>> = {
   floor: 'bare library, memory',
   redis: 'PostgreSQL + Redis',
   tables: 'PostgreSQL only',
+  redis_beside: 'the other checkout, with Redis',
+  tables_beside: 'the other checkout, without',
 }
 
 /** The whole report for people, as Markdown. */
 export function reportText(report: Report): string {
   const parts = [machineText(report)]
   if (report.rows.length > 0) parts.push(scenarioText(report.rows))
+  if (report.rows.some(({ server }) => server === 'redis_beside')) parts.push(besideText(report.rows))
   if (report.storm.length > 0) parts.push(stormText(report.storm))
   if (report.upstream.length > 0) parts.push(upstreamText(report.upstream))
   if (report.roundTrips.length > 0) parts.push(tripsText(report.roundTrips))
@@ -99,6 +102,17 @@ function scenarioText(rows: readonly Row[]): string {
       ratio === undefined ? '' : figure(ratio.medianOfPairs),
     ]),
   )
+}
+
+/** What an operation costs here in CPU time over what it costs in the other checkout: below 1 it is cheaper here. */
+function besideText(rows: readonly Row[]): string {
+  const lines = rows.flatMap(({ scenario, server, slices }) => {
+    const other = rows.find((row) => row.scenario === scenario && row.server === `${server}_beside`)
+    if (!other) return []
+    const { ofLeastDisturbed, medianOfPairs } = ratioOf(slices, other.slices)
+    return [[titleOf(scenario), serverTitles[server], figure(ofLeastDisturbed), figure(medianOfPairs)]]
+  })
+  return `CPU time over the other checkout's\n\n${table(['scenario', 'server', 'times', 'median'], lines)}`
 }
 
 function stormText(rows: readonly StormRow[]): string {

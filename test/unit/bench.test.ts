@@ -56,6 +56,11 @@ describe('goals', () => {
 })
 
 describe('options', () => {
+  test('another checkout is measured beside only when it is named', () => {
+    expect(parseOptions([]).beside).toBeUndefined()
+    expect(parseOptions(['--beside', '../before']).beside).toBe('../before')
+  })
+
   test('named scenarios keep the order of the table; an unknown one is refused with those there are', () => {
     expect(parseOptions(['--scenario', 'refresh,jwks', '--scenario', 'storm']).rows).toEqual([
       'jwks',
