@@ -29,10 +29,17 @@ interface Dependencies extends Sealing {
   readonly store: EphemeralStore
 }
 
+/** That an answer has come, for which attempt, and where it led once that is known. */
+interface Seen {
+  readonly by: string
+  readonly location?: string
+}
+
 const lifetimeSeconds = 600
-const settledSeconds = 120
-const patienceMs = 5000
-const pauseMs = 100
+/** Characters of an answer, names included: codes of some vendors have 2000, Apple sends an ID token beside it. */
+const longestAnswer = 4096
+/** Milliseconds between the looks at an answer that somebody else is at work on: soon at first, five seconds in all. */
+const pausesMs = [100, 200, 400, 800, 1500, 2000]
 
 /**
  * What comes back from upstreams. A callback arrives without our cookies when the upstream posts it across sites (Apple), and
@@ -41,20 +48,33 @@ const pauseMs = 100
  */
 export class Callbacks {
   readonly #deps: Dependencies
+  /** One for each answer that is waited for here, however many requests do. */
+  readonly #waiting = new Map<string, Promise<Seen | undefined>>()
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies
   }
 
-  /** Makes a state known for ten minutes. */
-  async expect(state: string, { connection, attemptId }: { connection: string; attemptId: string }): Promise<void> {
+  /**
+   * Makes a state known for ten minutes, in the place of the one this attempt had for this connection before. SECURITY: else every press
+   * of a button would leave another.
+   */
+  async expect(
+    state: string,
+    { connection, attemptId }: { readonly connection: string; readonly attemptId: string },
+    before?: string,
+  ): Promise<void> {
+    const { store, seal } = this.#deps
     const expected: Expected = { connection, attemptId, handle: randomBytes(18).toString('base64url') }
-    await this.#deps.store.set(this.#stateKey(state), this.#deps.seal(JSON.stringify(expected)), lifetimeSeconds)
+    await Promise.all([
+      store.set(this.#stateKey(state), seal(JSON.stringify(expected)), lifetimeSeconds),
+      before === undefined ? undefined : store.delete(this.#stateKey(before)),
+    ])
   }
 
   /**
    * Keeps the first answer to a state and says where to go on; a second one changes nothing and is sent the same way. Throws
-   * `attempt.expired` for a state that is unknown, over, or another connection's (RFC 9700 §4.4, mix-up).
+   * `attempt.expired` for a state that is unknown, over, or another connection's (RFC 9700 §4.4, mix-up), and `request.too_large`.
    */
   async receive(
     connection: string,
@@ -66,10 +86,13 @@ export class Callbacks {
     const expected = sealed === undefined ? undefined : (JSON.parse(open(sealed)) as Expected)
     if (expected?.connection !== connection) throw new AppError('attempt.expired')
     const { attemptId, handle } = expected
-    const kept: Kept = { attemptId, connection, response }
+    const kept = JSON.stringify({ attemptId, connection, response } satisfies Kept)
+    // SECURITY: whoever brings it has proved nothing yet.
+    if (JSON.stringify(response).length > longestAnswer) throw new AppError('request.too_large')
     // SECURITY: the mark outlives the answer, so that a state brings one answer even after that was taken.
-    const isFirst = await store.add(`${this.#responseKey(handle)}:seen`, this.#deps.mac(attemptId), lifetimeSeconds)
-    if (isFirst) await store.set(this.#responseKey(handle), seal(JSON.stringify(kept)), lifetimeSeconds)
+    const seen: Seen = { by: this.#deps.mac(attemptId) }
+    const isFirst = await store.add(this.#seenKey(handle), seen, lifetimeSeconds)
+    if (isFirst) await store.set(this.#responseKey(handle), seal(kept, { packs: true }), lifetimeSeconds)
     return { attemptId, handle }
   }
 
@@ -84,20 +107,33 @@ export class Callbacks {
   }
 
   /** Notes where the answer led, for the second time the same callback comes. */
-  async settle(handle: string, location: string): Promise<void> {
-    await this.#deps.store.set(`${this.#responseKey(handle)}:settled`, location, settledSeconds)
+  async settle(attemptId: string, handle: string, location: string): Promise<void> {
+    const seen: Seen = { by: this.#deps.mac(attemptId), location }
+    await this.#deps.store.set(this.#seenKey(handle), seen, lifetimeSeconds)
   }
 
   /** Where the answer led, told to its own attempt alone; waits a little for a first request that is still at work. */
   async settled(attemptId: string, handle: string): Promise<string | undefined> {
-    const seenBy = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:seen`)
-    if (seenBy === undefined || !isSameSecret(seenBy, this.#deps.mac(attemptId))) return undefined
-    for (let waitedMs = 0; waitedMs <= patienceMs; waitedMs += pauseMs) {
-      const location = await this.#deps.store.get<string>(`${this.#responseKey(handle)}:settled`)
-      if (location !== undefined) return location
+    const key = this.#seenKey(handle)
+    const seen = await (this.#waiting.get(key) ?? this.#wait(key))
+    return seen && isSameSecret(seen.by, this.#deps.mac(attemptId)) ? seen.location : undefined
+  }
+
+  #wait(key: string): Promise<Seen | undefined> {
+    const waiting = this.#look(key).finally(() => this.#waiting.delete(key))
+    this.#waiting.set(key, waiting)
+    return waiting
+  }
+
+  async #look(key: string): Promise<Seen | undefined> {
+    const { store } = this.#deps
+    let seen = await store.get<Seen>(key)
+    for (const pauseMs of pausesMs) {
+      if (!seen || seen.location !== undefined) break
       await delay(pauseMs)
+      seen = await store.get<Seen>(key)
     }
-    return undefined
+    return seen
   }
 
   /** Keeps what came of the answer, for the page the browser is sent to. */
@@ -118,6 +154,10 @@ export class Callbacks {
 
   #stateKey(state: string): string {
     return `callback:${this.#deps.mac(state)}`
+  }
+
+  #seenKey(handle: string): string {
+    return `${this.#responseKey(handle)}:seen`
   }
 
   #responseKey(handle: string): string {

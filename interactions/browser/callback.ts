@@ -42,7 +42,7 @@ export async function takeAnswer(
     await callbacks.end(attemptId, handle, ending)
     leave(ctx, `${page}?answer=${handle}`)
   }
-  await callbacks.settle(handle, ctx.response.get('location'))
+  await callbacks.settle(attemptId, handle, ctx.response.get('location'))
   return true
 }
 

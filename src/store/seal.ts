@@ -94,7 +94,7 @@ export function digest(text: string): string {
 /** What a part needs that keeps sealed values under digests of their names. */
 export interface Sealing {
   readonly mac: (text: string) => string
-  readonly seal: (plaintext: string) => string
+  readonly seal: (plaintext: string, options?: { readonly packs: boolean }) => string
   readonly open: (sealed: string) => string
 }
 
@@ -102,7 +102,7 @@ export interface Sealing {
 export function sealing(sealer: Sealer, purpose: string): Sealing {
   return {
     mac: (text) => sealer.mac(purpose, text),
-    seal: (plaintext) => sealer.seal(plaintext, purpose),
+    seal: (plaintext, options) => sealer.seal(plaintext, purpose, options),
     open: (sealed) => sealer.open(sealed, purpose),
   }
 }
