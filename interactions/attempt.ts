@@ -2,6 +2,7 @@ import { TriesUsedUp } from '../src/accounts/password-lock.ts'
 import { isFresh, stands } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
+import type { Limits } from '../src/ops/limits.ts'
 import type { AttemptRecord, Pending } from './attempt-record.ts'
 import { UpstreamAnswer } from './methods/connector.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
@@ -9,7 +10,13 @@ import type { LoginMethods } from './methods/registry.ts'
 import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
 
-type Dependencies = SettlementDependencies & { readonly methods: LoginMethods }
+type Dependencies = SettlementDependencies & {
+  readonly methods: LoginMethods
+  readonly limits: Pick<Limits<'vendor.ip'>, 'take'>
+}
+
+/** Methods whose states are kept at once: somebody who looks at them all leaves no more than who takes one. */
+const mostStates = 3
 
 /**
  * A person on the way in: one attempt from its first step to a signed-in user, whoever renders it. Methods prove identities; what
@@ -123,9 +130,11 @@ export class LoginAttempts {
     record: AttemptRecord,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
     const { attemptId, method: id, ip, visit, input, device } = request
-    const { methods, options } = this.#deps
+    const { methods, limits, options } = this.#deps
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
+    // SECURITY: here for pages and apps, for logins and for who binds another way in.
+    if (method.asksVendor) await limits.take('vendor.ip', ip)
     const step = await method.step({
       attemptId,
       ip,
@@ -139,8 +148,8 @@ export class LoginAttempts {
     await this.#deps.records.save(attemptId, {
       ...record,
       method: id,
-      asks: step.kind === 'ask' ? { ...record.asks, [id]: step.ask } : record.asks,
-      states: { ...record.states, [id]: step.state },
+      asks: step.kind === 'ask' ? latest(record.asks, id, step.ask) : record.asks,
+      states: latest(record.states, id, step.state),
     })
     return step.kind === 'ask'
       ? { kind: 'ask', method: id, ask: step.ask, fields: step.fields }
@@ -208,6 +217,12 @@ export class LoginAttempts {
       },
     })
   }
+}
+
+/** What is kept for each method, those that were used last. */
+function latest<T>(kept: Readonly<Record<string, T>>, id: string, value: T): Record<string, T> {
+  const { [id]: _, ...others } = kept
+  return Object.fromEntries([...Object.entries(others).slice(1 - mostStates), [id, value] as const])
 }
 
 /** Without what waits for an answer that did not come: a choice, or a phone number where the client demands one. */

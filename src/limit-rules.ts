@@ -30,7 +30,7 @@ export function rules({ sms, mail, login, native_login }: Pick<Config, 'sms' | '
     'push.ip': { windows: [begun], perNetwork: 'growing' },
     'device_code.ip': { windows: [{ max: 300, seconds: 3600 }], perNetwork: 'growing' },
     'native.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
-    'native.vendor': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
+    'vendor.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
     'native.device': {
       windows: [
         { max: 30, seconds: 600 },

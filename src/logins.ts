@@ -30,7 +30,6 @@ import type { MailSender } from './mail/sender.ts'
 import { smtpMail } from './mail/smtp.ts'
 import { type EndRecords, endRecords } from './oidc/endings.ts'
 import { budgetAlarm } from './ops/alarm.ts'
-import { thriftyAudit } from './ops/audit-thrift.ts'
 import { limits as buildLimits, type Limits } from './ops/limits.ts'
 import type { Metrics } from './ops/metrics.ts'
 import { buildSmsSender } from './sms/registry.ts'
@@ -84,8 +83,7 @@ const upstreamTimeoutMs = 10_000
 /** Builds everything a login needs, from the senders of codes to the attempts. */
 export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metrics): Logins {
   const { config, log, clock, database, store, sealer, directory } = core
-  const thrifty = thriftyAudit(core.audit, { store, mac: (text) => sealer.mac('audited', text) })
-  const audit = countedAudit(thrifty, metrics)
+  const audit = countedAudit(core.audit, metrics)
   const { argon2, workers, max_queue: maxQueue } = config.password
   const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const hashing = hasher({ parameters: argon2, workers, maxQueue })
@@ -167,6 +165,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
       ...sealing(sealer, 'attempt'),
     }),
     audit,
+    limits,
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),

@@ -103,7 +103,6 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     find: (userId) => directory.find(userId),
     bindings: native.bindings,
     passwords,
-    gate,
     steps: nativeSteps({ methods: native.bindings.methods, directory, nowMs: clock }),
     options: { words, nowMs: clock, bindingId: (grantId) => sealer.mac('binding', `native ${grantId}`) },
   })

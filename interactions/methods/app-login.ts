@@ -44,6 +44,7 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
       id,
       entry: 'login',
       fields: begins[id],
+      asksVendor: true,
       async step(request) {
         const { attemptId, input } = request
         const { connector, redeem } = chosen(offers, input['connection'])

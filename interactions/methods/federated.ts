@@ -6,7 +6,12 @@ import type { LoginMethod } from './method.ts'
 
 /** Where the answer to a state is to be brought: the part of the callback's work that a method must set up beforehand. */
 export interface ExpectedCallbacks {
-  expect(state: string, expected: { readonly connection: string; readonly attemptId: string }): Promise<void>
+  /** `before`: the state whose place it takes. */
+  expect(
+    state: string,
+    expected: { readonly connection: string; readonly attemptId: string },
+    before?: string,
+  ): Promise<void>
 }
 
 interface Dependencies {
@@ -40,9 +45,10 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
     id: connector.id,
     entry: 'login',
     connection: connector,
+    asksVendor: true,
     async step({ attemptId, input, state: left, visit, nowMs }) {
       if (input['state'] === undefined) {
-        const started = await start(attemptId, visit)
+        const started = await start(attemptId, visit, left?.state)
         const to = await connector.authorizationUrl(started, visit)
         return { kind: 'redirect', to, state: { ...started, leftAt: nowMs } }
       }
@@ -60,7 +66,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
     },
   }
 
-  async function start(attemptId: string, visit: Visit): Promise<Authorization> {
+  async function start(attemptId: string, visit: Visit, before?: string): Promise<Authorization> {
     const authorization = {
       redirectUri: `${issuer}/callback/${connector.id}`,
       state: newState(),
@@ -68,7 +74,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
       codeVerifier: randomBytes(32).toString('base64url'),
       variant: connector.variant(visit),
     }
-    await callbacks.expect(authorization.state, { connection: connector.id, attemptId })
+    await callbacks.expect(authorization.state, { connection: connector.id, attemptId }, before)
     return authorization
   }
 }

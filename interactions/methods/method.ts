@@ -62,6 +62,8 @@ export interface LoginMethod<State = unknown> {
   readonly fields?: readonly string[]
   /** The upstream behind it, when there is one: what the login page needs for its button. */
   readonly connection?: Connector
+  /** Whether a step may ask somebody outside, who counts the questions and may want to be paid for them. */
+  readonly asksVendor?: true
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */
   step(request: StepRequest<State>): Promise<Step<State>>
 }

@@ -50,6 +50,7 @@ export function oneTapMethod({ vendors, spent, registration }: Dependencies): Lo
     id: 'one_tap',
     entry: 'login',
     fields: ['vendor', 'carrier_token'],
+    asksVendor: true,
     async step(request) {
       const { input } = request
       const name = required(input, 'vendor')

@@ -3,7 +3,7 @@ import type { Input } from '../methods/method.ts'
 import type { Captcha } from './captcha.ts'
 
 interface Dependencies {
-  readonly limits: Limits<'native.ip' | 'native.device' | 'native.vendor'>
+  readonly limits: Limits<'native.ip' | 'native.device'>
   readonly captcha: Captcha | undefined
 }
 
@@ -14,8 +14,6 @@ interface Request {
 
 /** Messages one solved captcha is good for: the first code, and two more for whoever waits in vain. */
 const sendsPerCaptcha = 3
-/** Methods that ask no vendor; what they cost has limits of its own. */
-const ownMethods: ReadonlySet<string> = new Set(['sms', 'password'])
 
 /** What stands before a login of an app: limits, and a captcha before a message is sent. */
 export class Gate {
@@ -42,11 +40,6 @@ export class Gate {
     if (jkt !== undefined) await this.#limits.take('native.device', jkt)
   }
 
-  /** Before a method that asks a vendor, whose answer costs money. */
-  async askVendor(method: string, ip: string): Promise<void> {
-    if (!ownMethods.has(method)) await this.#limits.take('native.vendor', ip)
-  }
-
   /**
    * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it. Answers how many messages the session may still ask for. Throws `captcha.required`, `request.too_many`.
    */
@@ -55,7 +48,6 @@ export class Gate {
     { sendsLeft }: { readonly sendsLeft: number },
     { method, attested }: { readonly method: string; readonly attested: boolean },
   ): Promise<number> {
-    await this.askVendor(method, ip)
     const takes = fields['phone'] !== undefined || fields['resend'] !== undefined
     const sends = method === 'sms' && (takes || fields['choice'] === 'login_existing')
     if (!this.#captcha || !sends || attested) return sendsLeft

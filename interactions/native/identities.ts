@@ -12,7 +12,6 @@ import type { Visit } from '../methods/connector.ts'
 import type { Input } from '../methods/method.ts'
 import type { RequestState } from '../request-state.ts'
 import type { NextStep } from './answers.ts'
-import type { Gate } from './gate.ts'
 import { answer, furtherStep, refusalOf, type Words } from './refusal.ts'
 import { impliedMethod, type nativeSteps } from './steps.ts'
 
@@ -21,7 +20,6 @@ interface Dependencies {
   readonly find: (userId: Account['user']['id']) => Promise<Account | undefined>
   readonly bindings: Bindings
   readonly passwords: Pick<Passwords, 'has'>
-  readonly gate: Pick<Gate, 'askVendor'>
   readonly steps: ReturnType<typeof nativeSteps>
   readonly options: {
     readonly words: Words
@@ -60,7 +58,7 @@ export class OwnIdentities {
 
   /** One step of a binding. SECURITY: the attempt is that of this grant, so another login cannot go on with it. */
   async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
-    const { bindings, find, gate, options } = this.#deps
+    const { bindings, find, options } = this.#deps
     const { account, clientId, grantId, key, by } = await this.#fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
@@ -68,7 +66,6 @@ export class OwnIdentities {
     const current = await bindings.attempts.current(attemptId)
     const method = fields['method'] ?? impliedMethod(fields) ?? current?.method ?? ''
     try {
-      await gate.askVendor(method, ip)
       const request = { attemptId, userId, clientId, method, ip, requestId, visit, input: fields }
       const outcome = await bindings.add({ ...request, device: { marks: [], key } })
       if (outcome.kind === 'bound') {
