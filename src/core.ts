@@ -7,8 +7,9 @@ import { identityLimit } from './accounts/identity-limit.ts'
 import type { Clock } from './base/clock.ts'
 import { Secret } from './base/secret.ts'
 import type { Config } from './config.ts'
-import { sweepRecords } from './oidc/sweep.ts'
+import { sweepAnonymous, sweepRecords } from './oidc/sweep.ts'
 import { type Audit, type AuditEventName, audit } from './ops/audit.ts'
+import { thriftyAudit } from './ops/audit-thrift.ts'
 import type { Log } from './ops/log.ts'
 import { deleteInBatches } from './store/batches.ts'
 import { type EmbeddedDatabase, openEmbedded } from './store/embedded.ts'
@@ -55,6 +56,8 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
     const tables = config.redis.url ? undefined : tableStore({ database, clock })
     const store = tables ?? redisStore({ url: config.redis.url as Secret, clock, onError })
     const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
+    const seals = sealer({ keys })
+    const everything = audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) })
     return {
       config,
       clock,
@@ -62,11 +65,12 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       database,
       databaseUrl,
       store,
-      sealer: sealer({ keys }),
+      sealer: seals,
       directory: new AccountDirectory({ database, clock, limitOf: identityLimit(config.identities_per_provider) }),
-      audit: audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) }),
+      audit: thriftyAudit(everything, { store, mac: (text) => seals.mac('audited', text) }),
       async sweep() {
         await tables?.sweep()
+        await sweepAnonymous(database, clock() - toldExpiredSeconds * 1000)
         await sweepRecords(database, clock() - keptAfterExpirySeconds * 1000)
         const { audit_retention: retention } = config.ops
         if (retention !== 'none') await sweepAudit(database, clock() - retention * 1000)
@@ -121,6 +125,8 @@ export async function ownSecretKey(dataDir: string): Promise<Secret> {
   return new Secret((await readFile(path, 'utf8')).trim())
 }
 
+/** So long a device that polls is told that its code has expired, and not that there is none. */
+const toldExpiredSeconds = 60
 /** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
 const keptAfterExpirySeconds = 86_400
 
