@@ -62,6 +62,12 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
 }
 
 const sweepMs = 60_000
+/** A database that is full or read-only answers every question. */
+const writeReadiness = {
+  name: 'write_readiness',
+  text: `insert into readiness (id, written_at) values (1, now()) on conflict (id) do update set written_at = excluded.written_at`,
+  values: [],
+}
 /** How long a client waits at most to be told of a logout, while it is there. */
 const noticesMs = 1000
 
@@ -105,6 +111,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const health = buildHealth({
     checks: {
       database: async () => {
+        await database.commitQuery(writeReadiness)
         const { pending, unknown } = await migrationStatus(database)
         if (pending.length + unknown.length > 0) throw new Error('the schema is not the expected one')
       },
@@ -114,6 +121,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       },
     },
     timeoutMs: 2000,
+    sharedMs: 1000,
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   })
 

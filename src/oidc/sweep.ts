@@ -3,7 +3,7 @@ import type { Database } from '../store/postgres.ts'
 import { endedDetail, signInDetail } from './endings.ts'
 import { durableModels } from './records.ts'
 
-const { Session, Grant, RefreshToken } = durableModels
+const { Session, Grant, RefreshToken, DeviceCode } = durableModels
 
 /**
  * Deletes what expired before this moment. Sessions and families of refresh tokens that ran out leave a line in
@@ -13,6 +13,14 @@ export async function sweepRecords({ knex }: Pick<Database, 'knex'>, beforeMs: n
   await deleteInBatches(async (limit) => {
     const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, [new Date(beforeMs), limit])
     return Number(rows[0]?.count)
+  })
+}
+
+/** Deletes sessions and device codes of nobody that ended before this moment. SECURITY: any stranger makes them, and nobody misses them. */
+export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, beforeMs: number): Promise<void> {
+  await deleteInBatches(async (limit) => {
+    const { rowCount } = await knex.raw<{ rowCount: number }>(anonymousText, [new Date(beforeMs), limit])
+    return rowCount
   })
 }
 
@@ -46,3 +54,8 @@ const sweepText = `
     select ${runOutLine('gone')} from gone where ${leavesLine('gone')}
   )
   select count(*) from gone`
+
+const anonymousText = `
+  delete from oidc_records where ctid = any(array(
+    select ctid from oidc_records where expires_at < ? and user_id is null and model in (${Session}, ${DeviceCode})
+    limit ? for update skip locked))`

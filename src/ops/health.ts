@@ -18,12 +18,15 @@ export interface Health {
 interface HealthDeps {
   readonly checks: Readonly<Record<string, HealthCheck>>
   readonly timeoutMs: number
+  /** What a check has said counts so long, because checks write and anybody may ask. */
+  readonly sharedMs?: number
   /** Told what a check failed with; the prober is not, because addresses and versions are none of its business. */
   readonly onFailure?: (name: string, error: unknown) => void
 }
 
 /** Readiness of this process. */
-export function health({ checks, timeoutMs, onFailure = () => {} }: HealthDeps): Health {
+export function health({ checks, timeoutMs, sharedMs = 0, onFailure = () => {} }: HealthDeps): Health {
+  const said = new Map<string, { readonly atMs: number; readonly answer: Promise<void> }>()
   const running = new Map<string, Promise<void>>()
   let draining = false
 
@@ -31,8 +34,13 @@ export function health({ checks, timeoutMs, onFailure = () => {} }: HealthDeps):
   function start(name: string, check: HealthCheck): Promise<void> {
     const before = running.get(name)
     if (before !== undefined) return before
+    const last = said.get(name)
+    if (last !== undefined && performance.now() - last.atMs < sharedMs) return last.answer
     const started = Promise.resolve().then(check)
-    const settled = started.finally(() => running.delete(name))
+    const settled: Promise<void> = started.finally(() => {
+      running.delete(name)
+      said.set(name, { atMs: performance.now(), answer: settled })
+    })
     running.set(name, settled)
     return settled
   }

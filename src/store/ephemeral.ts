@@ -42,7 +42,7 @@ export interface EphemeralStore {
    */
   count(counters: readonly Counter[]): Promise<{ readonly isCounted: boolean; readonly counts: readonly Count[] }>
   delete(key: string): Promise<void>
-  /** Throws `server.unavailable` unless the store answers. */
+  /** Throws `server.unavailable` unless the store takes a small value: one that is full or read-only still answers. */
   ping(): Promise<void>
   close(): Promise<void>
 }

@@ -24,6 +24,8 @@ interface Scripted {
 }
 
 const deadlineMs = 1000
+/** How long the value stays that shows whether any can be stored. */
+const pingMs = 60_000
 
 /**
  * The hash tag of every counter: what is taken together has to lie together, on one node of a cluster. It costs that node the work
@@ -106,7 +108,7 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
       await ask(() => redis.del(name(key)))
     },
     async ping() {
-      await ask(() => redis.ping())
+      await ask(() => redis.set(name('ping'), '', 'PX', pingMs))
     },
     async close() {
       redis.disconnect()

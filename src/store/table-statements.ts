@@ -74,5 +74,3 @@ export const sweep: Statement = {
     select key from ephemeral where expires_at_ms <= $1 order by expires_at_ms limit $2 for update skip locked
   )`,
 }
-
-export const ping: Statement = { name: 'ephemeral_ping', text: 'select 1' }
