@@ -18,9 +18,10 @@ const tables: Readonly<Record<string, string>> = {
   keys: 'A key that signs tokens or cookies, sealed, with the state it is in.',
   catalog_versions: 'A counter that goes up when clients or keys change; running servers compare it.',
   oidc_records:
-    'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`.',
+    'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`, that of nobody a minute after.',
   ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',
   logout_notices: 'A back-channel logout that a client has not confirmed yet.',
+  readiness: 'One row that `/readyz` writes, to find out whether the database takes writes.',
   audit_events: 'What happened, for as long as `ops.audit_retention` says. No number, no name, no token.',
   schema_migrations: 'The migrations that have run, with their checksums.',
 }
