@@ -51,6 +51,8 @@ export interface AttemptRecord {
 
 export const nothingYet: AttemptRecord = { agreed: [], method: undefined, asks: {}, states: {} }
 const attemptSeconds = 3600
+/** Characters from which packing is worth the work; a login by a code has fewer. */
+const packsFrom = 280
 
 interface Dependencies extends Pick<Sealing, 'seal' | 'open'> {
   readonly store: EphemeralStore
@@ -70,7 +72,7 @@ export class AttemptRecords {
   }
 
   async save(attemptId: string, record: AttemptRecord): Promise<void> {
-    await this.#deps.store.set(key(attemptId), this.#deps.seal(JSON.stringify(record)), attemptSeconds)
+    await this.#deps.store.set(key(attemptId), this.#deps.seal(JSON.stringify(record), { packsFrom }), attemptSeconds)
   }
 
   async forget(attemptId: string): Promise<void> {

@@ -92,7 +92,7 @@ export class Callbacks {
     // SECURITY: the mark outlives the answer, so that a state brings one answer even after that was taken.
     const seen: Seen = { by: this.#deps.mac(attemptId) }
     const isFirst = await store.add(this.#seenKey(handle), seen, lifetimeSeconds)
-    if (isFirst) await store.set(this.#responseKey(handle), seal(kept, { packs: true }), lifetimeSeconds)
+    if (isFirst) await store.set(this.#responseKey(handle), seal(kept, { packsFrom: 1000 }), lifetimeSeconds)
     return { attemptId, handle }
   }
 

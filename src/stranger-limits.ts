@@ -1,4 +1,3 @@
-import { deflateRawSync } from 'node:zlib'
 import type { Context, Middleware } from 'koa'
 import { type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { RequestState } from '../interactions/request-state.ts'
@@ -7,6 +6,7 @@ import type { Adapter } from './oidc/adapter.ts'
 import type { Payload } from './oidc/records.ts'
 import { longestParams, requestTooLong } from './oidc/request-size.ts'
 import type { Limits } from './ops/limits.ts'
+import { pack } from './store/packing.ts'
 import { type LimitName, type StrangerWrite, strangerWrites } from './stranger-writes.ts'
 
 interface Dependencies {
@@ -54,7 +54,7 @@ function pageOf({ path, method }: Context): keyof typeof strangerWrites | undefi
 }
 
 /** What an interaction may have when it is stored, in characters of what is sealed. */
-const longestInteraction = 3000
+const longestInteraction = 2880
 /** Of these many nobody needs to know how well they pack. */
 const surelyFits = 1200
 
@@ -134,8 +134,8 @@ function withoutHint(payload: Payload): Payload {
 
 function refuseLarge(payload: Payload): void {
   const json = JSON.stringify(payload)
-  if (Buffer.byteLength(json) <= surelyFits) return
-  if ((deflateRawSync(json).length * 4) / 3 > longestInteraction) throw requestTooLong('request')
+  if (Buffer.byteLength(json) > surelyFits && (pack(json).length * 4) / 3 > longestInteraction)
+    throw requestTooLong('request')
 }
 
 /**

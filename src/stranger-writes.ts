@@ -28,8 +28,8 @@ const partOfLogin = { limit: { within: 'authorization' }, taken: 'part' } as con
 
 /**
  * Every route, ours and the library's, by the name its router gives it, and what a stranger can have written there; `nothing` where a
- * request without a login leaves nothing. The limits and sizes are enforced from this table (`stranger-limits.ts`), and a test asks every
- * route of the running server whether it is true. A route that is not here answers 500.
+ * request without a login leaves nothing. The limits are taken from this table (`stranger-limits.ts`), and a test has a stranger try every
+ * route of a running server on real stores: it fails for a route that is not here, and for one that leaves more, or for longer.
  */
 export const strangerWrites = {
   authorization: { writes: 'a login under way', ...login, limit: 'auth.ip', taken: 'write' },
@@ -90,6 +90,27 @@ export const strangerWrites = {
   },
   end_session_confirm: 'nothing',
   end_session_success: 'nothing',
+  account: 'nothing',
+  account_return: 'nothing',
+  account_profile: 'nothing',
+  account_profile_submit: 'nothing',
+  account_password: 'nothing',
+  account_password_submit: 'nothing',
+  account_devices: 'nothing',
+  account_devices_submit: 'nothing',
+  account_identities: 'nothing',
+  account_bind: 'nothing',
+  account_bind_callback: 'nothing',
+  account_unbind: 'nothing',
+  account_unbind_submit: 'nothing',
+  account_bind_phone: 'nothing',
+  account_bind_phone_submit: 'nothing',
+  account_bind_email: 'nothing',
+  account_bind_email_submit: 'nothing',
+  identities: 'nothing',
+  identities_bind: 'nothing',
+  identities_unbind: 'nothing',
+  openapi: 'nothing',
   userinfo: 'nothing',
   introspection: 'nothing',
   revocation: 'nothing',

@@ -119,6 +119,9 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
 /** DPoP proofs and client assertions are refused for at least this long after they were seen once. */
 const replayMarkSeconds = 660
 
+/** Characters from which packing is worth the work; what clients mostly send is shorter. */
+const packsFrom = 1200
+
 function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependencies): Adapter {
   const { store, sealer, clock, browsers } = dependencies
   const key = (value: string) => `oidc:${model}:${sealer.mac('ephemeral_key', value)}`
@@ -132,7 +135,7 @@ function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependenci
         return
       }
       const kept = model === 'Interaction' ? { ...payload, browser: browsers.tie() } : payload
-      await store.set(key(value), sealer.seal(stored(kept), model, { packs: true }), expiresIn)
+      await store.set(key(value), sealer.seal(stored(kept), model, { packsFrom }), expiresIn)
     },
     find: async (value) => {
       if (model === 'ReplayDetection') {

@@ -8,18 +8,22 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Secret } from '../base/secret.ts'
+import { pack, unpack } from './packing.ts'
+
+export interface SealOptions {
+  readonly packsFrom: number
+}
 
 /** Keeps secrets at rest under the master key. */
 export interface Sealer {
   /** Names the current master key: whatever it seals begins with this. */
   readonly prefix: string
   /**
-   * Encrypts for one place: `context` names table, column and row, and only the same context opens it again. `packs`: what is long takes
-   * less room; for what a stranger may have stored.
+   * Encrypts for one place: `context` names table, column and row, and only the same context opens it again. Texts from `packsFrom`
+   * characters on take up less room, at the price of some work: for what a stranger may have stored.
    */
-  seal(plaintext: string, context: string, options?: { readonly packs: boolean }): string
+  seal(plaintext: string, context: string, options?: SealOptions): string
   /** Throws when the text was sealed for another place, under a key that is not given, or was changed. */
   open(sealed: string, context: string): string
   /** A keyed digest, by which a value can be looked up that must not be guessed from a leaked table. */
@@ -31,11 +35,8 @@ export interface Sealer {
 const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
 const tagBytes = 16
-/** Shorter texts are not worth the work. What strangers may have stored is mostly short, unless they want it to be long. */
-const packedFrom = 1200
 /** Packed ones are marked where they are named and in what is authenticated, so that neither can be taken for the other. */
 const packedMark = '~'
-const longestUnpacked = 1_000_000
 
 /** Seals under the first key and opens under any. Keys are 32 bytes in base64url; throws when one is not. */
 export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]] }): Sealer {
@@ -45,9 +46,9 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
 
   return {
     prefix: `${current.id}.`,
-    seal(plaintext, context, { packs } = { packs: false }) {
-      const mark = packs && plaintext.length > packedFrom ? packedMark : ''
-      const bytes = mark === '' ? Buffer.from(plaintext) : deflateRawSync(plaintext)
+    seal(plaintext, context, { packsFrom } = { packsFrom: Number.POSITIVE_INFINITY }) {
+      const mark = plaintext.length < packsFrom ? '' : packedMark
+      const bytes = mark === '' ? Buffer.from(plaintext) : pack(plaintext)
       const nonce = randomBytes(nonceBytes)
       const cipher = createCipheriv(algorithm, current.sealing, nonce).setAAD(Buffer.from(mark + context))
       const parts = [nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]
@@ -67,7 +68,7 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
       try {
         const text = decipher.update(bytes.subarray(nonceBytes, -tagBytes))
         const opened = Buffer.concat([text, decipher.final()])
-        return (mark === '' ? opened : inflateRawSync(opened, { maxOutputLength: longestUnpacked })).toString('utf8')
+        return mark === '' ? opened.toString('utf8') : unpack(opened)
       } catch (cause) {
         throw new Error(`what is sealed for ${context} was sealed for another place or is damaged`, { cause })
       }
@@ -94,7 +95,7 @@ export function digest(text: string): string {
 /** What a part needs that keeps sealed values under digests of their names. */
 export interface Sealing {
   readonly mac: (text: string) => string
-  readonly seal: (plaintext: string, options?: { readonly packs: boolean }) => string
+  readonly seal: (plaintext: string, options?: SealOptions) => string
   readonly open: (sealed: string) => string
 }
 

@@ -64,12 +64,12 @@ test('the digest of a token is its SHA-256', () => {
 
 test('what is long takes less room where that is asked for, opens like the rest, and is not taken for what is not packed', () => {
   const long = JSON.stringify({ state: 'A state of some length. '.repeat(100), name: '门神 🚪' })
-  const packed = first.seal(long, 'a', { packs: true })
+  const packed = first.seal(long, 'a', { packsFrom: 100 })
   expect(packed.length).toBeLessThan(long.length / 4)
   expect(first.open(packed, 'a')).toBe(long)
   expect(rotated.open(packed, 'a')).toBe(long)
   expect(() => first.open(packed, 'b')).toThrow('sealed for another place')
   expect(() => first.open(packed.replace('.~', '.'), 'a')).toThrow('sealed for another place')
   expect(() => first.open(first.seal(long, 'a').replace('.', '.~'), 'a')).toThrow('sealed for another place')
-  expect(first.open(first.seal('short', 'a', { packs: true }), 'a')).toBe('short')
+  expect(first.open(first.seal('short', 'a', { packsFrom: 100 }), 'a')).toBe('short')
 })
