@@ -77,11 +77,11 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
 
   const address = (ctx: Context) => `${config.issuer}${ctx.path}`
   const proofs: Proofs = {
-    key: async (ctx, accessToken) => {
+    key: async (ctx, { accessToken, expected }) => {
       const proof = ctx.get('dpop')
       if (proof === '' && accessToken === undefined) return undefined
-      const given = { proof, method: ctx.method, url: address(ctx) }
-      return dpopThumbprint({ store, clock }, accessToken === undefined ? given : { ...given, accessToken })
+      const given = { proof, method: ctx.method, url: address(ctx), accessToken, expected }
+      return dpopThumbprint({ store, clock }, given)
     },
     attested: (ctx, client) =>
       attestedInstallation({ store, clock, issuer: config.issuer }, client, {
@@ -97,7 +97,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
         {
           authorization: ctx.get('authorization'),
           scope,
-          key: async (accessToken) => (await proofs.key(ctx, accessToken)) ?? '',
+          key: async (accessToken) => (await proofs.key(ctx, { accessToken })) ?? '',
         },
       ),
     find: (userId) => directory.find(userId),

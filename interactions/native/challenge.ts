@@ -26,8 +26,8 @@ export interface ChallengeRequest {
   readonly ip: string
   readonly requestId: string
   readonly visit: Visit
-  /** The key the request was proved with, asked for once the client is known. Throws `invalid_dpop_proof`. */
-  readonly key: (client: Client) => Promise<string | undefined>
+  /** The key it was proved with; where another is expected, the proof is not used up. Throws `invalid_dpop_proof`. */
+  readonly key: (client: Client, expected?: string) => Promise<string | undefined>
   /** The key of the installation, when a genuine app sent it. Throws `invalid_client_attestation`. */
   readonly attested: (client: Client) => Promise<string | undefined>
 }
@@ -104,13 +104,13 @@ export class Challenge {
     const client = await issuer.client(fields['client_id'] ?? found?.clientId)
     if (found && found.clientId !== client.clientId) throw new AppError('auth_session.invalid')
     if (!found) await gate.begin(request)
-    const jkt = await request.key(client)
-    // SECURITY: a stolen auth_session is worth nothing without the key it began with.
-    if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
-    const installation = await request.attested(client)
     const params = found?.params ?? paramsOf(fields)
     refuseOthers(params, fields)
     issuer.authorize(client, params)
+    const installation = await request.attested(client)
+    // SECURITY: a stolen auth_session is worth nothing without its key; which is asked last, because a proof leaves a mark.
+    const jkt = await request.key(client, found ? (found.jkt ?? 'none') : undefined)
+    if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
     if (!found) await gate.know(jkt)
     const taken = token === undefined ? this.#begin(client, jkt) : await sessions.take(token)
     if (!taken || taken.uses >= maxUses) throw new AppError('auth_session.invalid')

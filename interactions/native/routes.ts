@@ -15,7 +15,10 @@ import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Word
 /** How a request proves what it is beside its body. */
 export interface Proofs {
   /** Thumbprint of the key of the DPoP proof; undefined without one. Throws `invalid_dpop_proof`. */
-  key(ctx: Context, accessToken?: string): Promise<string | undefined>
+  key(
+    ctx: Context,
+    given: { readonly accessToken?: string; readonly expected?: string | undefined },
+  ): Promise<string | undefined>
   /** The key of the installation, when a genuine app of this client sent it. Throws `invalid_client_attestation`. */
   attested(ctx: Context, client: Client): Promise<string | undefined>
 }
@@ -55,8 +58,8 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
       ip,
       requestId,
       visit: visitOf(ctx, fields['ui_locales']),
-      key: async (client) => {
-        const key = await proofs.key(ctx)
+      key: async (client, expected) => {
+        const key = await proofs.key(ctx, { expected })
         if (key === undefined && client.dpopBoundAccessTokens) throw new errors.InvalidDpopProof('DPoP proof required')
         return key
       },

@@ -16,7 +16,9 @@ interface Proof {
   /** The address of the endpoint, without query and fragment. */
   readonly url: string
   /** The token the proof is presented with, RFC 9449 §7. */
-  readonly accessToken?: string
+  readonly accessToken?: string | undefined
+  /** The key the caller will refuse others than. SECURITY: a proof of another leaves no mark, since nothing was done for it. */
+  readonly expected?: string | undefined
 }
 
 /** Seconds a proof may be old, or young where clocks differ. */
@@ -48,6 +50,7 @@ export async function dpopThumbprint({ store, clock }: Dependencies, given: Proo
   const broken = Object.entries(holds).find(([, isRight]) => !isRight)
   if (broken) throw new errors.InvalidDpopProof(`DPoP proof ${broken[0]} mismatch`)
   const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk as Parameters<typeof calculateJwkThumbprint>[0])
+  if (given.expected !== undefined && given.expected !== thumbprint) return thumbprint
   const isFirst = await store.add(`dpop:${thumbprint}:${digest(String(jti))}`, 1, 2 * windowSeconds)
   if (!isFirst) throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected')
   return thumbprint

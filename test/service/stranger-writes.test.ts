@@ -228,6 +228,21 @@ describe.each(['redis', 'tables'] as const)('what a stranger leaves behind, shor
     expect(total(plain)).toBeLessThan(2300)
   })
 
+  test('an auth_session without its key, or with other parameters, leaves no mark however often it is sent', async () => {
+    const path = '/authorize-challenge'
+    const { redirect_uri: _, ...params } = request('ios')
+    const begun = await world.visitor().post(path, { ...params, agreements }, await proof(path))
+    const { auth_session } = JSON.parse(begun.text) as { auth_session: string }
+    const stored = await left(async () => {
+      for (let times = 0; times < 5; times++) {
+        const other = await world.visitor().post(path, { auth_session, method: 'sms' }, await proof(path))
+        expect(JSON.parse(other.text)).toMatchObject({ error: 'invalid_session' })
+        await world.visitor().post(path, { auth_session, nonce: 'another' }, await proof(path))
+      }
+    })
+    expect([...stored.keys()]).toEqual([])
+  })
+
   test('sessions and device codes of nobody are gone a minute after they have ended', async () => {
     const { knex } = world.database.database
     await world.visitor().get('/device')
