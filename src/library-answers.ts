@@ -5,7 +5,7 @@ import { type Clock, epochSeconds } from './base/clock.ts'
 import { AppError } from './base/errors.ts'
 import type { ClientPolicies } from './oidc/client-policies.ts'
 import type { RenderPage } from './oidc/pages.ts'
-import { settleLostRefresh } from './oidc/rotation.ts'
+import { settleLost } from './oidc/rotation.ts'
 import type { SessionLife } from './oidc/session-life.ts'
 import { slideUsed } from './oidc/sliding.ts'
 import type { Unit } from './oidc/unit.ts'
@@ -61,7 +61,7 @@ export function libraryAnswers({
     const { oidc } = ctx as unknown as KoaContextWithOIDC
     const flushed = unit
     if (!oidc || !flushed) return
-    const settle = () => settleLostRefresh(ctx as unknown as KoaContextWithOIDC, flushed, epochSeconds(clock))
+    const settle = () => settleLost(ctx as unknown as KoaContextWithOIDC, flushed, epochSeconds(clock))
     if (!won) await units.resume(flushed, settle)
     sessions.stretchCookie(ctx as unknown as KoaContextWithOIDC)
     metrics.storeRoundTrips.observe({ route: String(oidc.route) }, flushed.roundTrips)

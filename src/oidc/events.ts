@@ -7,6 +7,7 @@ import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { isNetworkError } from '../store/unavailable.ts'
 import type { EndReason } from './endings.ts'
+import { grantSource, isReuse } from './grant-source.ts'
 import { recordId } from './records.ts'
 import type { SignIn } from './sign-in.ts'
 import type { Unit } from './unit.ts'
@@ -84,7 +85,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     const detail = (error as { error_detail?: string }).error_detail
     // A refusal tells the client little on purpose; the reason is here, under the id the client was given.
     log.info({ ...about(ctx), code: error.message, detail: detail ?? error.error_description }, 'token request refused')
-    if (detail === 'refresh token already used' || detail === 'authorization code already consumed') {
+    if (isReuse(detail)) {
       void tokenOf(ctx, units.current()).then(({ accountId, grantId }) => {
         const about = { reason: detail, grant: grantId, ...signedIn(grantId && units.current()?.about(grantId)) }
         return audit.record({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: about })
@@ -167,11 +168,11 @@ interface Token {
 
 /** What a request brought; of a code that comes twice the library says nothing, but this request has read it. */
 async function tokenOf(ctx: KoaContextWithOIDC, unit: Unit | undefined): Promise<Token> {
-  const { RefreshToken, AccessToken, AuthorizationCode } = ctx.oidc.entities
-  const code = ctx.oidc.params?.['code']
-  const known: Token | undefined = RefreshToken ?? AccessToken ?? AuthorizationCode
-  if (known || typeof code !== 'string') return known ?? {}
-  return ((await unit?.find('AuthorizationCode', code)) ?? {}) as Token
+  const { RefreshToken, AccessToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
+  const known: Token | undefined = RefreshToken ?? AccessToken ?? AuthorizationCode ?? DeviceCode
+  const source = grantSource(ctx)
+  if (known || !source) return known ?? {}
+  return ((await unit?.find(source.model, source.value)) ?? {}) as Token
 }
 
 /** Whose grant it is: at a logout that of any app, and the request is one app's or none's. */

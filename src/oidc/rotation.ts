@@ -1,13 +1,14 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
+import { grantSource } from './grant-source.ts'
 import { fixedSeconds } from './lifetimes.ts'
 import type { Payload } from './records.ts'
-import { revealSuccessor } from './successor.ts'
+import { revealSuccessor, type Use } from './successor.ts'
 import type { Unit } from './unit.ts'
 
 /**
  * Lets a refresh with a token that was rotated a moment ago go on as if it were unused, up to the write, which it loses;
- * `settleLostRefresh` then decides. Elsewhere, and later, a used token is a used token.
+ * `settleLost` then decides. Elsewhere, and later, a used token is a used token.
  */
 export function withGrace(
   payload: Payload | undefined,
@@ -21,30 +22,38 @@ export function withGrace(
 }
 
 /**
- * A refresh lost the race for its token: another request rotated it first, at this moment or up to 30 s ago. While nobody has used
- * the successor this is a second tab or a lost answer, and it gets that same successor: a family never forks. Once the successor
- * was used, a stolen token is in play and the whole family ends (RFC 9700 §4.14.2).
+ * A token request lost the race for what it exchanges: another used that first. A refresh may be a second tab or a lost answer: while
+ * nobody has used the successor, and for up to 30 s, it gets that same successor, so that a family never forks. Everything else is a
+ * second use, whether it is seen when the value is read or when it is written: something stolen is in play, and the whole family ends,
+ * with what the first one got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
  */
-export async function settleLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, nowSeconds: number): Promise<void> {
-  const body = ctx.body as Record<string, unknown> | undefined
-  const oldToken = ctx.oidc.params?.['refresh_token']
-  const isRefresh = ctx.oidc.params?.['grant_type'] === 'refresh_token' && typeof oldToken === 'string'
-  if (!isRefresh || body?.['refresh_token'] === undefined) return refuse(ctx)
-  const old = await unit.rotationOf(oldToken)
-  const isRecent = typeof old?.consumed === 'number' && nowSeconds - old.consumed <= fixedSeconds.rotationGrace
-  const successor = isRecent && old.successor !== null ? revealSuccessor(oldToken, old.successor) : undefined
-  if (successor !== undefined && (await unit.rotationOf(successor))?.consumed === null) {
-    await unit.flushWithout('RefreshToken')
-    body['refresh_token'] = successor
-    return
-  }
+export async function settleLost(ctx: KoaContextWithOIDC, unit: Unit, nowSeconds: number): Promise<void> {
+  const source = grantSource(ctx)
+  const used = source && (await unit.useOf(source.model, source.value))
+  if (source?.model === 'RefreshToken' && (await repeat(ctx, unit, { used, value: source.value, nowSeconds }))) return
   refuse(ctx)
   // The family was ended between the read and the write: nobody used anything twice.
-  if (!old?.grant_id) return
-  const error = new errors.InvalidGrant('refresh token already used')
+  if (!source || !used?.grant_id || used.consumed === null) return
+  const error = new errors.InvalidGrant(source.reused)
   ctx.oidc.provider.emit('grant.error', ctx, error)
-  ctx.oidc.provider.emit('grant.revoked', ctx, old.grant_id)
-  await unit.endGrant(old.grant_id)
+  ctx.oidc.provider.emit('grant.revoked', ctx, used.grant_id)
+  await unit.endGrant(used.grant_id)
+}
+
+/** Answers the successor that the winner got, where that may be; false where it is a second use. */
+async function repeat(
+  ctx: KoaContextWithOIDC,
+  unit: Unit,
+  { used, value, nowSeconds }: { used: Use | undefined; value: string; nowSeconds: number },
+): Promise<boolean> {
+  const body = ctx.body as Record<string, unknown> | undefined
+  const isRecent = typeof used?.consumed === 'number' && nowSeconds - used.consumed <= fixedSeconds.rotationGrace
+  if (!isRecent || used.successor === null || body?.['refresh_token'] === undefined) return false
+  const successor = revealSuccessor(value, used.successor)
+  if ((await unit.useOf('RefreshToken', successor))?.consumed !== null) return false
+  await unit.flushWithout('RefreshToken')
+  body['refresh_token'] = successor
+  return true
 }
 
 function refuse(ctx: KoaContextWithOIDC): void {

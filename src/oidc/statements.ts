@@ -65,10 +65,10 @@ export type LookUp = keyof typeof lookUps
 
 /** Every other statement of the hot path. */
 export const statements = {
-  /** What became of a refresh token. */
-  rotation: {
-    name: 'oidc_rotation',
-    text: `select extract(epoch from consumed_at)::int as consumed, successor, grant_id from oidc_records where model = ${durableModels.RefreshToken} and id = $1`,
+  /** What became of a code or refresh token. */
+  use: {
+    name: 'oidc_use',
+    text: 'select extract(epoch from consumed_at)::int as consumed, successor, grant_id from oidc_records where model = $1 and id = $2',
   },
   /** Answers the last tokens of the grant. */
   endGrant: {
@@ -152,7 +152,7 @@ function commitText(): string {
     ), proved as (
       select user_id from identities where id = any(${list(32)}) order by id for key share
     ), secret as (
-      select updated_at from passwords where $33::float8 is not null and user_id in (select user_id from proved) for share
+      select updated_at from passwords where $33::float8 is not null and user_id = any(array(select user_id from proved)) for share
     ), allowed as (
       select 1 where ($13::text is null or exists (select 1 from consumed))
         and (select count(*) from proved) = cardinality($32::text[])

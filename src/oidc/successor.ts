@@ -27,9 +27,9 @@ function keyOf(token: string): Buffer {
   return Buffer.from(hkdfSync('sha256', token, '', 'menshen refresh successor', 32))
 }
 
-/** What became of a refresh token. `consumed` in seconds since the epoch, null while it is unused. */
-export interface Rotation {
+/** What became of a code or refresh token. `consumed` in seconds since the epoch, null while it is unused. */
+export interface Use {
   readonly consumed: number | null
   readonly successor: string | null
-  readonly grant_id: string
+  readonly grant_id: string | null
 }

@@ -20,7 +20,7 @@ import {
 import { isUnchanged, sessionChange } from './session-changes.ts'
 import { joinedSignIn, neededBy, type SignIn, withSignIns } from './sign-in.ts'
 import { type LookUp, statements } from './statements.ts'
-import { hideSuccessor, type Rotation } from './successor.ts'
+import { hideSuccessor, type Use } from './successor.ts'
 import { write } from './writes.ts'
 
 export interface UnitDependencies {
@@ -166,11 +166,11 @@ export class Unit {
     if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
   }
 
-  /** Whether and when a refresh token was rotated and, hidden, what by; undefined when there is no such token. */
-  async rotationOf(value: string): Promise<Rotation | undefined> {
+  /** Whether and when a code or refresh token was used and, hidden, what replaced it; undefined when there is no such thing. */
+  async useOf(model: DurableModel, value: string): Promise<Use | undefined> {
     this.roundTrips += 1
-    const values = [recordId('RefreshToken', value)]
-    const { rows } = await this.#database.readQuery<Rotation>({ ...statements.rotation, values })
+    const values = [durableModels[model], recordId(model, value)]
+    const { rows } = await this.#database.readQuery<Use>({ ...statements.use, values })
     return rows[0]
   }
 

@@ -25,6 +25,7 @@ beforeAll(async () => {
     select 'idt_' || i, 'usr_' || i, 'phone', now(), '', now(), '' ${numbers}`)
   await knex.raw(`insert into identity_subjects (identity_id, provider, subject, position, created_at)
     select 'idt_' || i, 'phone', '+86' || i, 0, now() ${numbers}`)
+  await knex.raw(`insert into passwords (user_id, hash, updated_at) select 'usr_' || i, '', now() ${numbers}`)
   await record(1, 's', ['null', 'null', "'u' || i"])
   await record(2, 'g', ['null', 'null', 'null'])
   for (const [model, id] of [
@@ -52,7 +53,7 @@ const calls: Record<
   ...Object.fromEntries(
     Object.entries(lookUps).map(([name, statement]) => [name, () => ({ ...statement, values: [['a7']] })]),
   ),
-  rotation: () => ({ ...statements.rotation, values: ['r7'] }),
+  use: () => ({ ...statements.use, values: [4, 'r7'] }),
   endGrant: () => ({ ...statements.endGrant, values: ['g7'] }),
   slide: () => ({
     ...statements.slide,
@@ -77,6 +78,8 @@ const calls: Record<
       [],
       [],
       [],
+      ['i7'],
+      1,
     ],
   }),
 }
