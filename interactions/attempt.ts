@@ -1,9 +1,10 @@
 import { TriesUsedUp } from '../src/accounts/password-lock.ts'
-import { isFresh, stands } from '../src/accounts/proof.ts'
+import { isFresh, isUnended } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { Limits } from '../src/ops/limits.ts'
 import type { AttemptRecord, Pending } from './attempt-record.ts'
+import { finishLogin } from './finish.ts'
 import { UpstreamAnswer } from './methods/connector.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/registry.ts'
@@ -50,9 +51,7 @@ export class LoginAttempts {
   /** Forgets what a method was in the middle of: the person wants another number. */
   async restart(attemptId: string, method: string): Promise<void> {
     const record = await this.#deps.records.load(attemptId)
-    const { [method]: _, ...asks } = record.asks
-    const { [method]: __, ...states } = record.states
-    await this.#deps.records.save(attemptId, { ...record, asks, states, method: undefined })
+    await this.#deps.records.save(attemptId, without(record, method))
   }
 
   /** Takes what was entered. Throws an `AppError`; what is kept of the attempt then stays as it was. */
@@ -62,7 +61,14 @@ export class LoginAttempts {
       const record = this.#agree(request.mustChoose ? decided(before, request) : before, request.input)
       await this.#holder(request.attemptId, record)
       const step = await this.#step(request, record)
-      return step.kind === 'proved' ? this.#settlement.settle(request, step, record) : step
+      if (step.kind !== 'proved') return step
+      return this.#settlement.settle(request, step, record).catch(async (error: unknown) => {
+        // What was proved is over, and its method begins again.
+        if (error instanceof AppError && error.code === 'attempt.expired') {
+          await this.#deps.records.save(request.attemptId, without(record, request.method))
+        }
+        throw error
+      })
     })
   }
 
@@ -97,7 +103,7 @@ export class LoginAttempts {
         await records.save(request.attemptId, { ...record, contested: undefined, choices: undefined })
         return { kind: 'bind_phone', reason: 'conflict' }
       case 'without_phone':
-        if (known) return this.#settlement.finish({ ...request, method: known.method, input: {} }, known, record)
+        if (known) return finishLogin(this.#deps, { ...request, method: known.method, input: {} }, known, record)
         throw new AppError('attempt.expired')
       case 'existing':
       case 'login_existing': {
@@ -170,16 +176,15 @@ export class LoginAttempts {
    * begins again.
    */
   async #holder(attemptId: string, record: AttemptRecord): Promise<AttemptRecord['holder']> {
-    const { directory, passwords, records, options } = this.#deps
+    const { directory, records, options } = this.#deps
     const { holder } = record
     if (!holder || !isFresh(holder, options.clock)) return undefined
     const account = await directory.find(holder.userId)
     if (account?.user.status !== 'active') throw new AppError('user.locked')
-    const { by, provedAt, amr, userId } = holder
+    const { by } = holder
     const isStanding =
-      stands(account, holder) &&
-      by.every((each) => each === 'password' || account.identities.some(({ id }) => id === each)) &&
-      (!amr.includes('pwd') || (await passwords.isSame(userId, provedAt)))
+      isUnended(account.user, holder) &&
+      by.every((each) => each === 'password' || account.identities.some(({ id }) => id === each))
     if (isStanding) return holder
     await records.save(attemptId, { ...record, holder: undefined, contested: undefined, choices: undefined })
     throw new AppError('attempt.expired')
@@ -226,9 +231,15 @@ function latest<T>(kept: Readonly<Record<string, T>>, id: string, value: T): Rec
 }
 
 /** Without what waits for an answer that did not come: a choice, or a phone number where the client demands one. */
-function decided(record: AttemptRecord, { requiresPhone, method }: AdvanceRequest): AttemptRecord {
-  const isAnswered = !record.choices && (!requiresPhone || provesPhone.includes(method))
+function decided(record: AttemptRecord, { demand, method }: AdvanceRequest): AttemptRecord {
+  const isAnswered = !record.choices && (!demand.requiresPhone || provesPhone.includes(method))
   return isAnswered ? record : { ...record, pending: undefined }
+}
+
+function without(record: AttemptRecord, method: string): AttemptRecord {
+  const { [method]: _, ...asks } = record.asks
+  const { [method]: __, ...states } = record.states
+  return { ...record, asks, states, method: undefined }
 }
 
 const refusalsWorthKeeping = new Set<string>([

@@ -1,7 +1,10 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
+import { isFresh, isUnended } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
+import { type Clock, epochSeconds } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { IdentityId, UserId } from '../src/base/ids.ts'
+import { nothingDemanded } from '../src/oidc/demand.ts'
 import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { LoginAttempts } from './attempt.ts'
@@ -10,7 +13,7 @@ import type { LoginMethods } from './methods/registry.ts'
 import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
 
 /** A request of somebody who is signed in. */
-export type OwnRequest = Omit<AdvanceRequest, 'userId' | 'expectedUserId' | 'requiresPhone'> & {
+export type OwnRequest = Omit<AdvanceRequest, 'userId' | 'expectedUserId' | 'demand' | 'askedAt'> & {
   readonly userId: UserId
 }
 
@@ -20,7 +23,11 @@ interface Dependencies {
   readonly methods: LoginMethods
   readonly directory: AccountDirectory
   readonly audit: Audit
-  readonly options: { readonly sealCredential: (credential: string) => string; readonly end: EndRecords }
+  readonly options: {
+    readonly clock: Clock
+    readonly sealCredential: (credential: string) => string
+    readonly end: EndRecords
+  }
 }
 
 /** The ways in of somebody who is signed in: adds and removes them, whoever renders it. */
@@ -46,10 +53,13 @@ export class Bindings {
   async add(
     request: OwnRequest,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | { readonly kind: 'bound'; readonly isNew: boolean }> {
-    const { attempts, directory, audit } = this.#deps
-    const outcome = await attempts.prove(request)
+    const { attempts, directory, audit, options } = this.#deps
+    const outcome = await attempts.prove({ ...request, demand: nothingDemanded, askedAt: epochSeconds(options.clock) })
     if (outcome.kind !== 'proved') return outcome
     const { userId, ip, method } = request
+    // SECURITY: a code that was asked for, or an upstream that was left for, before everything was ended adds nothing after it.
+    const user = (await directory.find(userId))?.user
+    if (!user || !isUnended(user, outcome) || !isFresh(outcome, options.clock)) throw new AppError('attempt.expired')
     const claims = outcome.also ? [outcome.identity, outcome.also] : [outcome.identity]
     const about = ({ provider }: IdentityClaim) => ({ userId, ...aboutOf(request), identityProvider: provider })
     let isNew = false

@@ -31,20 +31,15 @@ export async function keepCredential(
 export async function keepPassword(
   { passwords, options }: PasswordDependencies,
   userId: UserId,
-  { password }: Proved,
+  { password, begunAt }: Proved,
   from: { readonly ip: string; readonly requestId?: string | undefined },
 ): Promise<'password.set' | 'password.reset' | undefined> {
   if (!password || (!password.replace && (await passwords.has(userId)))) return undefined
-  await passwords.store(userId, password.hash)
+  await passwords.store(userId, password.hash, { begunAt })
   if (!password.replace) return 'password.set'
   const { ip, requestId } = from
   await options.end(userId, { kind: 'all' }, { reason: 'password_reset', ip, requestId })
   return 'password.reset'
-}
-
-/** Whether a phone number of theirs was ever proved. */
-export function hasPhone({ identities }: Account): boolean {
-  return identities.some(({ provider, verifiedAt }) => provider === 'phone' && verifiedAt !== undefined)
 }
 
 /** Whether an identity is the one that was proved. */

@@ -1,5 +1,6 @@
 import type { Device } from '../src/accounts/known-devices.ts'
 import type { UserId } from '../src/base/ids.ts'
+import type { Acr, Demand } from '../src/oidc/demand.ts'
 import type { SignIn } from '../src/oidc/sign-in.ts'
 import type { Visit } from './methods/connector.ts'
 import type { Ask, Input } from './methods/method.ts'
@@ -18,8 +19,8 @@ export type Choice =
 export type Outcome =
   | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
   | { readonly kind: 'redirect'; readonly to: URL }
-  /** The person has to prove who they are by any method. */
-  | { readonly kind: 'login' }
+  /** The person has to prove who they are by any method; once more, with `userId`, whose login was too old for the request by then. */
+  | { readonly kind: 'login'; readonly userId?: UserId; readonly endedSessions?: boolean }
   /** An upstream vouched for somebody nobody knows: a new account, or one that is there already? */
   | { readonly kind: 'choose'; readonly provider: string }
   /** The client lets nobody in without a phone number, or the one that was named is another's. */
@@ -36,9 +37,12 @@ export type Outcome =
       readonly userId: UserId
       readonly method: string
       readonly amr: readonly string[]
+      readonly acr: Acr
       readonly by: SignIn['by']
       /** Seconds since the epoch. */
       readonly authTime: number
+      /** As of a proof, in milliseconds since the epoch. */
+      readonly begunAt: number | undefined
       readonly isNew: boolean
       /** True when every session of the user has been ended on the way, that of this browser too. */
       readonly endedSessions: boolean
@@ -58,8 +62,10 @@ export interface AdvanceRequest {
   readonly userId?: UserId | undefined
   /** Who has to prove themselves once more; anybody else is refused and nothing changes. */
   readonly expectedUserId?: UserId | undefined
-  /** Whether the client lets nobody in without a phone number. */
-  readonly requiresPhone?: boolean | undefined
+  /** When it was asked, in seconds since the epoch. */
+  readonly askedAt: number
+  /** What is demanded of the login. */
+  readonly demand: Demand
   /**
    * Whether a login that comes instead of an awaited choice drops what was proved. SECURITY: pages tell on every form what a login will
    * bind; an app may not, and whoever logs in may be somebody else.

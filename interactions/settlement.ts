@@ -1,14 +1,15 @@
 import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
-import { isFresh, type ProofMoment, stands } from '../src/accounts/proof.ts'
-import type { Account, IdentityClaim } from '../src/accounts/user.ts'
+import { isFresh, isUnended, type ProofMoment, requireStanding } from '../src/accounts/proof.ts'
+import { type Account, hasPhone, type IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { EndRecords } from '../src/oidc/endings.ts'
 import type { Audit, AuditEventName } from '../src/ops/audit.ts'
 import { type Arrived, type AttemptRecord, type AttemptRecords, pendingOf } from './attempt-record.ts'
-import { cameBy, hasPhone, isSameIdentity, keepCredential, keepPassword } from './kept.ts'
+import { finishLogin, requireEnough } from './finish.ts'
+import { cameBy, isSameIdentity, keepCredential, keepPassword } from './kept.ts'
 import type { Proved } from './methods/method.ts'
 import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
 
@@ -54,14 +55,14 @@ export class Settlement {
     const { clock } = this.#deps.options
     // SECURITY: of every proof, also one a method has kept while it asked for more.
     if (!isFresh(step, clock)) throw new AppError('attempt.expired')
+    requireEnough(request, step, record, clock)
     if (holder && isFresh(holder, clock)) return this.#addToHolder(request, step, { ...record, holder })
     const found = await this.#find(request, step, record)
     if ('kind' in found) return found
     const { account, isNew } = found
     const userId = account.user.id
     if (account.user.status !== 'active') throw new AppError('user.locked')
-    if (!stands(account, step)) throw new AppError('attempt.expired')
-    const pending = await this.#bindPending(request, userId, record)
+    const pending = await this.#bindPending(request, account, record)
     const amr = [...step.amr, ...pending.amr]
     const by = [...cameBy(account, step), ...pending.by]
     const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step, request)
@@ -70,21 +71,12 @@ export class Settlement {
     await keepCredential(this.#deps, account, step)
     if (isNew) await this.#note('user.registered', request, userId, step, { agreements: record.agreed })
     const { provider } = step.identity
-    // What was ended on the way was ended by whoever is let in here, with a password that is new.
-    const moment = endedSessions ? { provedAt: clock(), begunAt: clock() } : momentOf(step)
+    // What this login has made or ended itself does not end it; a password that is new was shown just now.
+    const begunAt = isNew || kept || pending.by.length > 0 ? clock() : step.begunAt
+    const moment = { begunAt, provedAt: endedSessions ? clock() : step.provedAt }
     const arrived = { userId, amr, by, isNew, endedSessions, method: request.method, provider, ...moment }
-    if (request.requiresPhone && !hasPhone(account)) return this.#askPhone(request, record, { holder: arrived })
-    return this.finish(request, arrived, record)
-  }
-
-  /** The account that was proved, with nothing left to ask. */
-  async finish(request: AdvanceRequest, arrived: Arrived, record: AttemptRecord): Promise<Outcome> {
-    const { audit, records } = this.#deps
-    const { userId, amr, by, isNew, endedSessions, method, provider: identityProvider, provedAt } = arrived
-    const detail = { method, amr, agreements: record.agreed }
-    await audit.record({ event: 'login.succeeded', userId, identityProvider, ...aboutOf(request), detail })
-    await records.forget(request.attemptId)
-    return { kind: 'done', userId, method, amr, by, authTime: Math.floor(provedAt / 1000), isNew, endedSessions }
+    if (request.demand.requiresPhone && !hasPhone(account)) return this.#askPhone(request, record, { holder: arrived })
+    return finishLogin(this.#deps, request, arrived, record)
   }
 
   /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
@@ -115,6 +107,7 @@ export class Settlement {
     }
     if (found.kind === 'known') {
       const { account } = found
+      requireStanding(account, step, identity)
       if (!also || step.isAlsoDated || account.identities.some((each) => isSameIdentity(each, also)))
         return { account, isNew: false }
       return this.#bindPhone(request, { account, step, also }, record)
@@ -122,7 +115,7 @@ export class Settlement {
     const owner = also && (await directory.ownerOf(also))
     if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, record)
     if (step.registration === 'never') throw new AppError('registration.closed')
-    const lacksPhone = request.requiresPhone === true && identity.provider !== 'phone' && !also
+    const lacksPhone = request.demand.requiresPhone && identity.provider !== 'phone' && !also
     if (step.registration === 'ask' || (lacksPhone && !step.password)) return this.#keepPending(request, step, record)
     return this.#register(request, step, also ? { also } : {})
   }
@@ -157,7 +150,7 @@ export class Settlement {
       const choices = [
         'login_existing',
         'use_other_phone',
-        ...(request.requiresPhone ? [] : ['without_phone' as const]),
+        ...(request.demand.requiresPhone ? [] : ['without_phone' as const]),
       ] as const
       return this.#conflict(
         request,
@@ -181,7 +174,7 @@ export class Settlement {
     const { directory } = this.#deps
     const account = owner && (await directory.find(owner))
     if (owner && !account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
-    if (account && account.user.status !== 'active') throw new AppError('user.locked')
+    if (account && step.also) requireStanding(account, step, step.also)
     // Another request with both was faster.
     if (account?.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
     if (
@@ -219,7 +212,8 @@ export class Settlement {
       return this.#conflict(request, { ...record, contested }, { step, users: [owner], choices })
     }
     await this.#note('identity.bound', request, holder.userId, step)
-    return this.finish(request, { ...holder, by, amr: [...new Set([...holder.amr, ...step.amr])] }, record)
+    const amr = [...new Set([...holder.amr, ...step.amr])]
+    return finishLogin(this.#deps, request, { ...holder, by, amr }, record)
   }
 
   async #conflict(
@@ -242,7 +236,7 @@ export class Settlement {
 
   async #keepPending(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Asked> {
     const pending = pendingOf(request.method, step)
-    if (request.requiresPhone) return this.#askPhone(request, record, { pending })
+    if (request.demand.requiresPhone) return this.#askPhone(request, record, { pending })
     const choices = ['new', 'existing'] as const
     await this.#deps.records.save(request.attemptId, { ...record, method: undefined, pending, choices })
     return { kind: 'choose', provider: step.identity.provider }
@@ -263,10 +257,13 @@ export class Settlement {
    * What the person proved before and now shows to be theirs by logging in. Throws `identity.taken` or `identity.limit`; what was
    * proved is forgotten then, so that the same login works without it.
    */
-  async #bindPending(request: AdvanceRequest, userId: UserId, record: AttemptRecord) {
+  async #bindPending(request: AdvanceRequest, { user }: Account, record: AttemptRecord) {
     const { pending } = record
     if (!pending || !isFresh(pending, this.#deps.options.clock)) return { amr: [], by: [] }
     const { directory, records } = this.#deps
+    // SECURITY: whoever ended everything did not mean to keep what waited in this browser.
+    if (!isUnended(user, pending)) return { amr: [], by: [] }
+    const userId = user.id
     const bound = await directory.bind(userId, pending.identity, { ip: request.ip }).catch(async (error: unknown) => {
       if (error instanceof AppError && error.code.startsWith('identity.')) {
         await records.save(request.attemptId, { ...record, pending: undefined })

@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider'
 import { accountClient } from '../interactions/browser/account-session.ts'
 import type { Renderer } from '../interactions/browser/render.ts'
 import { namespacesOf } from '../interactions/methods/connections.ts'
+import { reachedBy } from '../interactions/methods/registry.ts'
 import { assets } from '../views/engine.ts'
 import { rememberIssuers } from './accounts/issuers.ts'
 import { documentVersion } from './base/document.ts'
@@ -25,6 +26,7 @@ import { reconfirm } from './oidc/reconfirm.ts'
 import { type OidcRuntime, oidcRuntime } from './oidc/runtime.ts'
 import { sessionLife } from './oidc/session-life.ts'
 import { unitOfWork } from './oidc/unit-of-work.ts'
+import { dropEndedLogins } from './oidc/waiting-logins.ts'
 import { health as buildHealth, type Health } from './ops/health.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from './ops/metrics.ts'
 import { buildPages } from './pages.ts'
@@ -150,6 +152,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     }),
     native.routes,
     pages.routes,
+    dropEndedLogins({ provider: () => runtime.provider(), directory, clock }),
   ]
 
   const silence: Middleware = (_, next) => {
@@ -170,6 +173,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const runtime: OidcRuntime = await oidcRuntime({
     parts: {
       issuer,
+      reachable: reachedBy(logins.methods),
       adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock, browsers: visitors }), {
         limits: logins.limits,
       }),

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa'
+import { reachedBy } from '../interactions/methods/registry.ts'
 import { AuthSessions } from '../interactions/native/auth-session.ts'
 import { Captcha } from '../interactions/native/captcha.ts'
 import { Challenge } from '../interactions/native/challenge.ts'
@@ -13,6 +14,7 @@ import { attestedInstallation } from './oidc/attestation.ts'
 import { dpopThumbprint } from './oidc/dpop.ts'
 import { CodeIssuer } from './oidc/issue.ts'
 import { ownAccess } from './oidc/own-access.ts'
+import { renewSignIn } from './oidc/renew-sign-in.ts'
 import type { OidcRuntime } from './oidc/runtime.ts'
 import type { UnitOfWork } from './oidc/unit-of-work.ts'
 import { ownRoutes } from './own-routes.ts'
@@ -55,7 +57,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
       captcha && new Captcha(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
   })
   const challenge = new Challenge({
-    issuer: new CodeIssuer({ provider, policies, units, clock }),
+    issuer: new CodeIssuer({ provider, policies, units, clock, reachable: reachedBy(native.methods, logins.methods) }),
     sessions: new AuthSessions({
       store,
       clock,
@@ -102,6 +104,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
       ),
     find: (userId) => directory.find(userId),
     bindings: native.bindings,
+    renew: (grantId) => renewSignIn(core, { grantId }),
     passwords,
     steps: nativeSteps({ methods: native.bindings.methods, directory, nowMs: clock }),
     options: { words, nowMs: clock, bindingId: (grantId) => sealer.mac('binding', `native ${grantId}`) },

@@ -28,6 +28,7 @@ import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
 import type { ClientPolicies } from './oidc/client-policies.ts'
 import { listAlarms, listDevices } from './oidc/devices.ts'
+import { renewSignIn } from './oidc/renew-sign-in.ts'
 import type { SessionLife } from './oidc/session-life.ts'
 import type { UnitOfWork } from './oidc/unit-of-work.ts'
 import { ownRoutes } from './own-routes.ts'
@@ -141,6 +142,7 @@ function accountRooms(
     formToken: (uid) => sealer.mac('form_token', uid),
     touch: sessions.touch,
     about: () => units.current()?.sessions.about(),
+    renew: (sessionUid) => renewSignIn(core, { sessionUid }),
   })
   const common = { session, renderer, directory, audit }
   const identities = identityPages({

@@ -89,6 +89,14 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     {
       ...login,
       reauthenticate: true,
+      method: '',
+      offeredMethods: [],
+      canRegister: false,
+      connections: [{ id: 'github', provider: 'github', isHere: true, isLast: false }],
+    },
+    {
+      ...login,
+      reauthenticate: true,
       loginHint: '+86 138 0013 8000',
       offeredMethods: ['sms'],
       agreements: [],

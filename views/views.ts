@@ -96,7 +96,7 @@ export interface LoginView {
   readonly reauthenticate: boolean
   readonly canRegister: boolean
   readonly cancelAllowed: boolean
-  /** Ids of the methods on offer; `sms` and `password` become tabs. */
+  /** Ids of the methods on offer; `sms` and `password` become tabs. None: what is asked for only other ways in reach. */
   readonly offeredMethods: readonly string[]
   /** Other ways in, each a button that posts its id as `method`. */
   readonly connections: readonly ConnectionItem[]

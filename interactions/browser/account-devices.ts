@@ -102,6 +102,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       await options.end(userId, { kind: 'others', sessionUid, withApps: false }, ending)
       // It was forgotten with the others, and is the one that stays.
       await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
+      await session.renew(visitor)
       return leave(ctx, `${devicesPath}?done=others`)
     }
     const scope = scopeOf(fields['device'] ?? '')

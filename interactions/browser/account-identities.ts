@@ -127,6 +127,7 @@ export function identityPages({ session, renderer, directory, passwords, options
       if (error.code !== 'identity.last') throw thrown
       return drawRefusal(ctx, visitor, error)
     }
+    await session.renew(visitor)
     leave(ctx, `${identitiesPath}?done=unbound`)
   }
 

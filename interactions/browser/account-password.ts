@@ -73,12 +73,16 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
     }
     const { sessionUid } = visitor
     const isAlone = fields['sign_out_others'] !== undefined
-    if (!hadPassword && !isAlone) return leave(ctx, '/account?done=password')
+    if (!hadPassword && !isAlone) {
+      await session.renew(visitor)
+      return leave(ctx, '/account?done=password')
+    }
     // What was taken from the apps of this browser must not outlive the password either.
     const others = { kind: 'others', sessionUid, withApps: true } as const
     const scope = isAlone ? others : ({ kind: 'by', by: 'password', sessionUid } as const)
     await options.end(userId, scope, { reason: 'password_changed', ip, requestId })
     await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
+    await session.renew(visitor)
     leave(ctx, `/account?done=${isAlone ? 'password_alone' : 'password_changed'}`)
   }
 

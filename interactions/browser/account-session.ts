@@ -2,12 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Context } from 'koa'
 import type { Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import { isUnended } from '../../src/accounts/proof.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
-import { cameByOf, type SignIn } from '../../src/oidc/sign-in.ts'
+import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/sign-in.ts'
 import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */
@@ -49,6 +50,8 @@ interface Dependencies {
   readonly touch: SessionLife['touch']
   /** Who signed in to the session this request has read, and where. */
   readonly about: () => string | undefined
+  /** Lets the login of a session count from now. */
+  readonly renew: (sessionUid: string) => Promise<void>
 }
 
 /** Who is at the account pages. They trust the browser session of this server and nothing else. */
@@ -61,6 +64,8 @@ export interface AccountSession {
   sender(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
   /** The same for a form that only takes access away, and asks for no fresh login. */
   owner(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
+  /** Goes on as fresh, after a change that makes every other login less. */
+  renew(visitor: SignedIn): Promise<void>
   /** What goes into the field `form_token`. */
   token(visitor: SignedIn): string
   /** Back from the login: `state` says where the person was going. */
@@ -74,6 +79,7 @@ export function accountSession({
   formToken,
   touch,
   about,
+  renew,
 }: Dependencies): AccountSession {
   async function signedIn(ctx: Context): Promise<SignedIn | undefined> {
     const session = await provider().Session.get(ctx as never)
@@ -82,8 +88,11 @@ export function accountSession({
     const account = await directory.find(accountId)
     if (account?.user.status !== 'active') return undefined
     await touch(ctx, session)
-    const isFresh = nowSeconds() - (loginTs ?? 0) <= freshSeconds
-    return { account, sessionUid: uid, isFresh, by: cameByOf(about()) }
+    const cameBy = about()
+    // SECURITY: what has ended proofs has ended this one; the session goes on, and changes nothing without another login.
+    const isFresh =
+      nowSeconds() - (loginTs ?? 0) <= freshSeconds && isUnended(account.user, { begunAt: begunAtOf(cameBy) })
+    return { account, sessionUid: uid, isFresh, by: cameByOf(cameBy) }
   }
 
   /** Through the ordinary authorization endpoint and back; the code that comes back is not needed and never redeemed. */
@@ -122,6 +131,7 @@ export function accountSession({
     visitor,
     sender: async (ctx, fields, path) => checked(await fresh(ctx, path), fields),
     owner: async (ctx, fields, path) => checked(await visitor(ctx, path), fields),
+    renew: ({ sessionUid }) => renew(sessionUid),
     token: ({ sessionUid }) => formToken(sessionUid),
     comeBack(ctx) {
       const { state, error } = ctx.query

@@ -1,10 +1,11 @@
 import type { Context } from 'koa'
 import type { Interaction } from 'oidc-provider'
 import type { AppError } from '../../src/base/errors.ts'
-import { acrOf, requestedAcrs } from '../../src/oidc/policy.ts'
+import { mayReach, nothingDemanded } from '../../src/oidc/demand.ts'
 import type { Why } from '../../src/oidc/why.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
-import { type Ask, expectedAmr, type Input, type LoginMethod } from '../methods/method.ts'
+import type { Ask, Input, LoginMethod } from '../methods/method.ts'
+import { acrOfKind } from '../methods/register.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { RequestState } from '../request-state.ts'
 import { codeView } from './code-view.ts'
@@ -52,26 +53,28 @@ export interface Shown {
 export function loginDrawing({ methods, renderer, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
 
+  /** Whether a method can be a part of a login as the request demands it, however it is named. */
+  function isAllowed(ctx: Context, method: LoginMethod | undefined): boolean {
+    return method !== undefined && mayReach(state(ctx).demand ?? nothingDemanded, method.acrs)
+  }
+
   /** Methods with a form of their own that can reach an `acr` the client insists on. */
-  function offered(interaction: Interaction): string[] {
-    const wanted = requestedAcrs(interaction.params)
-    const entries = [...methods.values()]
-      .filter((method) => method.entry === 'login' && !method.connection)
+  function offered(ctx: Context): string[] {
+    return [...methods.values()]
+      .filter((method) => method.entry === 'login' && !method.connection && isAllowed(ctx, method))
       .map((method) => method.id)
-    const able = entries.filter((id) => !wanted || wanted.includes(acrOf(expectedAmr(id))))
-    return able.length > 0 ? able : entries
   }
 
   /** What the page opens with: what the request names, or the first there is. */
-  function entry(interaction: Interaction): string | undefined {
+  function entry(ctx: Context, interaction: Interaction): string | undefined {
     const asked = text(interaction.params['method'])
-    return asked !== undefined && methods.has(asked) ? asked : offered(interaction)[0]
+    if (asked !== undefined && isAllowed(ctx, methods.get(asked))) return asked
+    return offered(ctx)[0] ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
   }
 
   /** The upstream the request names first, then the one whose own app this is, then those that work here, then those that need another browser; none where the client wants a stronger `acr`. */
   function connections(ctx: Context, interaction: Interaction): ConnectionItem[] {
-    const wanted = requestedAcrs(interaction.params)
-    if (wanted && !wanted.includes('urn:menshen:acr:federated')) return []
+    if (!mayReach(state(ctx).demand ?? nothingDemanded, ['urn:menshen:acr:federated'])) return []
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const last = lastMethod(ctx)
     const asked = interaction.params['method']
@@ -145,10 +148,10 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
   ): Views['login'] {
     const { registration } = options
     const hint = text(interaction.params['login_hint'])?.slice(0, 200)
-    const canRegister = methods.has('register') && (registration.email === 'open' || registration.username === 'open')
+    const canRegister =
+      isAllowed(ctx, methods.get('register')) && (registration.email === 'open' || registration.username === 'open')
     return {
-      method:
-        cause?.code === 'agreement.required' || !method.connection ? method.id : (offered(interaction)[0] ?? 'sms'),
+      method: cause?.code === 'agreement.required' || !method.connection ? method.id : (offered(ctx)[0] ?? ''),
       values: values.phone === undefined && values.identifier === undefined ? prefilled(method.id, hint) : values,
       countries: options.countries(ctx),
       agreements: options.agreements(ctx),
@@ -159,7 +162,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       reauthenticate: interaction.session?.accountId !== undefined,
       canRegister,
       cancelAllowed: true,
-      offeredMethods: offered(interaction),
+      offeredMethods: offered(ctx),
       connections: connections(ctx, interaction),
       retryAfterSeconds: retryAfterSeconds(cause),
     }
@@ -181,7 +184,10 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       email: registration.email === 'open',
       username: registration.username === 'open',
     }
-    const offeredKinds = (['phone', 'email', 'username'] as const).filter((kind) => open[kind])
+    const demand = state(ctx).demand ?? nothingDemanded
+    const offeredKinds = (['phone', 'email', 'username'] as const).filter(
+      (kind) => open[kind] && mayReach(demand, [acrOfKind[kind]]),
+    )
     const wanted = offeredKinds.find((kind) => kind === ctx.query['kind'])
     const byInput = values.phone !== undefined ? 'phone' : values.identifier?.includes('@') ? 'email' : 'username'
     const guessed = values.phone ?? values.identifier
@@ -196,7 +202,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     }
   }
 
-  return { draw, offered, entry }
+  return { draw, offered, entry, isAllowed }
 }
 
 /** What may be shown again: never a password, never a code. */

@@ -4,7 +4,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
-import { acrOf } from '../../src/oidc/policy.ts'
+import { nothingDemanded } from '../../src/oidc/demand.ts'
 import { deviceName, type SignIn } from '../../src/oidc/sign-in.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
@@ -49,18 +49,18 @@ const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_ta
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages({ attempts, methods, directory, renderer, device, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
-  const { draw, offered, entry } = loginDrawing({ methods, renderer, options })
+  const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
 
   /** GET: what came of an upstream's answer, what waits for a choice, the asked-for method, or the step that is under way. */
   async function show(ctx: Context, interaction: Interaction, ending?: Ending): Promise<void> {
-    if (ending?.kind === 'conflict') return drawConflict(ctx, interaction, ending)
+    if (ending?.kind === 'conflict') return drawConflict(ctx, ending)
     const named = text(ctx.query['method'])
     if (named !== undefined && ctx.query['restart'] !== undefined) {
       await attempts.restart(interaction.uid, named)
       return leave(ctx, `${ctx.path}?method=${encodeURIComponent(methods.has(named) ? named : '')}`)
     }
     const { identity: pending, needsPhone } = await attempts.waiting(interaction.uid)
-    const phoneOnly = needsPhone || (pending !== undefined && state(ctx).requiresPhone === true)
+    const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
       const error = new AppError(ending.code, { params: ending.params })
@@ -76,11 +76,12 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     if (pending && named === undefined && !current && !phoneOnly) {
       const { nickname } = pending.profile
       const { provider } = pending
-      const view = { provider, nickname, canRegister: true, existingMethod: offered(interaction)[0] ?? 'password' }
+      const view = { provider, nickname, canRegister: true, existingMethod: offered(ctx)[0] ?? 'password' }
       renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName, languageLinks: true })
       return
     }
-    const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : (named ?? entry(interaction))) ?? '')
+    const wanted = named !== undefined && isAllowed(ctx, methods.get(named)) ? named : entry(ctx, interaction)
+    const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : wanted) ?? '')
     if (!method) throw new AppError('attempt.method_unknown')
     const ask = current?.ask ?? { view: method.entry }
     draw(ctx, interaction, method, ask, { binding: pending?.provider, needsPhone: phoneOnly })
@@ -89,16 +90,18 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   /** POST: one step. Answers the result for the library when the person is in. */
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
     const common = about(ctx, interaction)
-    const askedAt = epochSeconds(options.nowMs)
     const choice = choices.find((each) => each === input['choice'])
-    if (choice) return settle(ctx, interaction, await attempts.choose(common, choice), askedAt)
+    if (choice) return settle(ctx, interaction, await attempts.choose(common, choice))
     const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
     try {
+      // What could not let anybody in sends nothing either; what adds a phone number to a login that waits is a part of that one.
+      const { needsPhone, identity } = await attempts.waiting(interaction.uid)
+      if (!needsPhone && !identity && !isAllowed(ctx, method)) throw new AppError('login.insufficient')
       const outcome = await attempts.advance({ ...common, method: id, input })
       if (outcome.kind === 'done') rememberMethod(ctx, id, options.secure)
-      return await settle(ctx, interaction, outcome, askedAt)
+      return await settle(ctx, interaction, outcome)
     } catch (thrown) {
       await redraw(ctx, interaction, method, input, shown(thrown))
       return undefined
@@ -112,12 +115,11 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     { connection, response }: { readonly connection: string; readonly response: Input },
   ): Promise<LoginResult | Ending | undefined> {
     const request = { ...about(ctx, interaction), method: connection, input: response }
-    const askedAt = epochSeconds(options.nowMs)
     try {
       const outcome = await attempts.advance(request)
       if (outcome.kind === 'conflict') return outcome
       if (outcome.kind === 'done' || outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
-      return await settle(ctx, interaction, outcome, askedAt)
+      return await settle(ctx, interaction, outcome)
     } catch (thrown) {
       const { code, params } = shown(thrown)
       return { kind: 'failed', method: connection, code, params }
@@ -125,47 +127,42 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   }
 
   function about(ctx: Context, { uid, params }: Interaction) {
-    const { ip, requestId, requiresPhone } = state(ctx)
+    const { ip, requestId, demand = nothingDemanded } = state(ctx)
+    const askedAt = epochSeconds(options.nowMs)
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const clientId = text(params['client_id'])
-    return { attemptId: uid, ip, requestId, visit, clientId, requiresPhone, device: device.read(ctx) }
+    return { attemptId: uid, ip, requestId, visit, clientId, demand, askedAt, device: device.read(ctx) }
   }
 
-  async function settle(
-    ctx: Context,
-    interaction: Interaction,
-    outcome: Outcome,
-    askedAt: number,
-  ): Promise<LoginResult | undefined> {
+  async function settle(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
     switch (outcome.kind) {
       case 'done': {
-        const { userId, amr, by, authTime, endedSessions, method } = outcome
+        const { userId, amr, acr, by, authTime, begunAt, endedSessions, method } = outcome
         await device.remember(ctx, { userId, authTime })
         if (endedSessions) await leaveSession(interaction)
-        // It waited for an answer longer than the request allows a login to be old.
-        if (askedAt - authTime > Number(interaction.params['max_age'] ?? Number.POSITIVE_INFINITY)) {
-          leave(ctx, `/interaction/${interaction.uid}`)
-          return undefined
-        }
         const way = methods.get(method)?.connection?.provider ?? method
         const about = {
           method: way,
           by,
+          begunAt,
           at: options.nowMs(),
           device: deviceName(ctx.get('user-agent')),
           ip: state(ctx).ip,
         }
-        return { login: { accountId: userId, acr: acrOf(amr), amr: [...amr], ts: authTime, about } }
+        return { login: { accountId: userId, acr, amr: [...amr], ts: authTime, about } }
       }
       case 'conflict':
-        await drawConflict(ctx, interaction, outcome)
+        await drawConflict(ctx, outcome)
         return undefined
       // A reload of what follows must not post again.
       case 'ask':
         leave(ctx, `/interaction/${interaction.uid}?method=${encodeURIComponent(outcome.method)}`)
         return undefined
-      case 'choose':
       case 'login':
+        if (outcome.endedSessions) await leaveSession(interaction)
+        leave(ctx, `/interaction/${interaction.uid}`)
+        return undefined
+      case 'choose':
       case 'bind_phone':
         leave(ctx, `/interaction/${interaction.uid}`)
         return undefined
@@ -177,14 +174,13 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
 
   async function drawConflict(
     ctx: Context,
-    interaction: Interaction,
     { provider, users, choices: offers }: Extract<Ending, { kind: 'conflict' }>,
   ): Promise<void> {
     const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
     const view = {
       provider,
       accounts: accounts.filter((each) => each !== undefined).map(shownAccount),
-      otherMethod: offered(interaction)[0] ?? 'password',
+      otherMethod: offered(ctx)[0] ?? 'password',
       phoneTaken: offers.includes('use_other_phone'),
     }
     const languageLinks = ctx.method === 'GET'

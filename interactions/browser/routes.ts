@@ -4,7 +4,7 @@ import { errors, type Interaction, type Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
-import { requiresPhone } from '../../src/oidc/client-schema.ts'
+import { demandOf } from '../../src/oidc/demand.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
 import { readForm } from '../form.ts'
@@ -56,7 +56,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (!client) throw new AppError('attempt.expired')
     const state = ctx.state as RequestState
     state.clientName = client.clientName ?? client.clientId
-    state.requiresPhone = requiresPhone(client)
+    state.demand = demandOf(found.params, client)
     const uiLocales = found.params['ui_locales']
     if (typeof uiLocales === 'string') state.uiLocales = uiLocales
     return client as unknown as ConsentClient
@@ -99,10 +99,17 @@ export function browserRoutes(dependencies: Dependencies): Router {
     }
     if (choice === 'switch' && found.deviceCode === undefined) return switchAccount(ctx, found)
     if (choice !== 'allow') throw new AppError('request.invalid')
+    await requireSession(found)
     const result = await consent.allow(provider(), found, form)
     const userId = found.session?.accountId
     if (isId('usr', userId)) await audit.record({ event: 'consent.granted', userId, ...origin(ctx, found) })
     await finish(ctx, result)
+  }
+
+  /** SECURITY: nothing is granted for a session that was ended while its page was open. Throws `attempt.expired`. */
+  async function requireSession({ session }: Interaction): Promise<void> {
+    const lives = session?.uid ? await provider().Session.findByUid(session.uid) : undefined
+    if (!lives || lives.accountId !== session?.accountId) throw new AppError('attempt.expired')
   }
 
   /** The same request once more, with a login in front of it. */

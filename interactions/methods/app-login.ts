@@ -43,6 +43,7 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
     const method: LoginMethod<undefined> = {
       id,
       entry: 'login',
+      acrs: ['urn:menshen:acr:federated'],
       fields: begins[id],
       asksVendor: true,
       async step(request) {

@@ -9,6 +9,7 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
   return {
     id: 'email',
     entry: 'login',
+    acrs: ['urn:menshen:acr:possession'],
     fields: ['identifier'],
     async step(request) {
       const { input, state } = request

@@ -44,6 +44,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
   return {
     id: connector.id,
     entry: 'login',
+    acrs: ['urn:menshen:acr:federated'],
     connection: connector,
     asksVendor: true,
     async step({ attemptId, input, state: left, visit, nowMs }) {

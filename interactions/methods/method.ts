@@ -1,6 +1,7 @@
 import type { Device } from '../../src/accounts/known-devices.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
+import type { Acr } from '../../src/oidc/demand.ts'
 import type { Connector, Visit } from './connector.ts'
 
 export type Input = Readonly<Record<string, string>>
@@ -58,6 +59,8 @@ export interface LoginMethod<State = unknown> {
   readonly id: string
   /** The page it begins with. */
   readonly entry: 'login' | 'register' | 'reset'
+  /** Every `acr` a login by it may reach. */
+  readonly acrs: readonly Acr[]
   /** Parameters an app begins it with; absent for one that only pages have. */
   readonly fields?: readonly string[]
   /** The upstream behind it, when there is one: what the login page needs for its button. */
@@ -66,11 +69,6 @@ export interface LoginMethod<State = unknown> {
   readonly asksVendor?: true
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */
   step(request: StepRequest<State>): Promise<Step<State>>
-}
-
-/** The `amr` a login by one of our own methods will bring, to tell beforehand which `acr` it reaches. */
-export function expectedAmr(method: string): readonly string[] {
-  return method === 'password' ? ['pwd'] : [method]
 }
 
 /** Methods that prove a phone number, the quicker one first. */

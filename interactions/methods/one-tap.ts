@@ -49,6 +49,7 @@ export function oneTapMethod({ vendors, spent, registration }: Dependencies): Lo
   return {
     id: 'one_tap',
     entry: 'login',
+    acrs: ['urn:menshen:acr:possession'],
     fields: ['vendor', 'carrier_token'],
     asksVendor: true,
     async step(request) {

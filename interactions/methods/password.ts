@@ -9,6 +9,7 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
   return {
     id: 'password',
     entry: 'login',
+    acrs: ['urn:menshen:acr:knowledge'],
     fields: ['identifier', 'password'],
     async step(request) {
       const { input, ip, device } = request

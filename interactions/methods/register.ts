@@ -3,6 +3,7 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
+import type { Acr } from '../../src/oidc/demand.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
 import type { LoginMethod, Step, StepRequest } from './method.ts'
@@ -16,6 +17,18 @@ export interface RegistrationRules {
   readonly phone: 'auto' | 'closed'
   readonly username: 'open' | 'closed'
   readonly email: 'open' | 'closed'
+}
+
+/** The `acr` an account that is made in each of the ways logs in with at once. */
+export const acrOfKind = {
+  phone: 'urn:menshen:acr:possession',
+  email: 'urn:menshen:acr:possession',
+  username: 'urn:menshen:acr:knowledge',
+} as const satisfies Record<keyof RegistrationRules, Acr>
+
+function registrationAcrs(rules: RegistrationRules): readonly Acr[] {
+  const kinds = ['phone', 'email', 'username'] as const
+  return kinds.filter((kind) => rules[kind] !== 'closed').map((kind) => acrOfKind[kind])
 }
 
 interface Dependencies {
@@ -59,6 +72,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
   return {
     id: 'register',
     entry: 'register',
+    acrs: registrationAcrs(rules),
     async step(request) {
       const { input, state } = request
       if (input['phone'] !== undefined || input['identifier'] !== undefined) return begin(request)

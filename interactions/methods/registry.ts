@@ -1,4 +1,5 @@
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import type { Acr } from '../../src/oidc/demand.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import { appLogins } from './app-login.ts'
 import type { Connector } from './connector.ts'
@@ -15,6 +16,11 @@ import { smsMethod } from './sms.ts'
 import type { Spent } from './spent.ts'
 
 export type LoginMethods = ReadonlyMap<string, LoginMethod>
+
+/** Every `acr` that a way in of these tables reaches. */
+export function reachedBy(...tables: readonly LoginMethods[]): ReadonlySet<Acr> {
+  return new Set(tables.flatMap((methods) => [...methods.values()].flatMap(({ acrs }) => acrs)))
+}
 
 interface Dependencies {
   readonly codes: OtpCodes

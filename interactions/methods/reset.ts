@@ -25,6 +25,8 @@ export function resetMethod({ codes, passwords }: Dependencies): LoginMethod<Res
   return {
     id: 'reset',
     entry: 'reset',
+    // It lets in by the code; with the new password the person can log in where only that will do.
+    acrs: ['urn:menshen:acr:possession', 'urn:menshen:acr:knowledge'],
     async step(request) {
       const { input, state } = request
       if (input['identifier'] !== undefined) {

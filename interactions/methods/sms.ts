@@ -15,6 +15,7 @@ export function smsMethod({ codes, registration, purpose }: Dependencies): Login
   return {
     id: 'sms',
     entry: 'login',
+    acrs: ['urn:menshen:acr:possession'],
     fields: ['phone'],
     async step(request) {
       const { input, state } = request

@@ -16,6 +16,7 @@ export interface ProvedLogin {
   readonly by: SignIn['by']
   /** Seconds since the epoch. */
   readonly authTime: number
+  readonly begunAt: number | undefined
 }
 
 /** What an `auth_session` stands for between two requests of one app. */

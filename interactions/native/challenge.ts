@@ -6,9 +6,8 @@ import { displayable } from '../../src/accounts/profile.ts'
 import { documentVersion } from '../../src/base/document.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import { requiresPhone } from '../../src/oidc/client-schema.ts'
-import { type AuthorizationParams, authorizationParams, type CodeIssuer } from '../../src/oidc/issue.ts'
-import { acrOf, requestedAcrs, requestedSubject } from '../../src/oidc/policy.ts'
+import { acrOf, type Demand, isEnough, isTooOld, mayReach, requestedSubject } from '../../src/oidc/demand.ts'
+import { authorizationParams, type CodeIssuer } from '../../src/oidc/issue.ts'
 import type { WaitingLogin } from '../../src/oidc/reconfirm.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Visit } from '../methods/connector.ts'
@@ -18,6 +17,7 @@ import type { Choice, Outcome } from '../outcome.ts'
 import type { NextStep } from './answers.ts'
 import type { AuthSession, AuthSessions } from './auth-session.ts'
 import type { Gate } from './gate.ts'
+import { paramsOf, refuseOthers } from './request-params.ts'
 import { impliedMethod, isCarrierFailure, type nativeSteps } from './steps.ts'
 
 /** A request as the route has read it. */
@@ -72,8 +72,6 @@ interface Dependencies {
 const underWayMs = 600_000
 const maxUses = 60
 const choices: readonly Choice[] = ['new', 'existing', 'login_existing', 'use_other_phone', 'without_phone']
-/** What each request may say anew. */
-const hints: ReadonlySet<string> = new Set(['response_type', 'login_hint', 'ui_locales'])
 /** Parameters that are the endpoint's own business and no method's. */
 const ownFields = new Set<string>([
   ...authorizationParams,
@@ -150,21 +148,31 @@ export class Challenge {
   async #serve(request: CheckedRequest, client: Client, begun: AuthSession): Promise<ChallengeAnswer> {
     const { sessions } = this.#deps
     const session = { ...begun }
+    const demand = this.#deps.issuer.demand(client, session.params ?? {})
     try {
       const method = await this.#methodOf(request, session)
+      // No screen of the app can show what the request demands.
+      const isForPages = ![...this.#deps.options.methods.values()].some(({ acrs }) => mayReach(demand, acrs))
+      if (isForPages) return await this.#toWeb(client, session, undefined)
       const isForWeb = method !== undefined && !this.#deps.options.methods.has(method)
       if (isForWeb && this.#deps.options.webMethods.has(method)) return await this.#toWeb(client, session, method)
       const outcome = await this.#advance(request, client, session, method)
       if (outcome.kind === 'redirect') return await this.#toWeb(client, session, method)
       if (outcome.kind === 'done') return await this.#finish(request, client, session, outcome)
+      // It was too old, or too little, for this request: the same person proves more.
+      if (outcome.kind === 'login' && outcome.userId !== undefined) {
+        const { userId } = outcome
+        const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
+        return { step: this.#deps.steps.login(demand), authSession: await sessions.keep(kept) }
+      }
       const { identity } = await this.#deps.attempts.waiting(session.attemptId)
-      const step = await this.#deps.steps.of(outcome, identity?.profile.nickname)
+      const step = await this.#deps.steps.of(outcome, { demand, nickname: identity?.profile.nickname })
       if (!step) throw new AppError('attempt.expired')
       return { step, authSession: await sessions.keep(session) }
     } catch (error) {
       // What is ours to repair is answered and logged like every failure; the app begins again.
       if (!(error instanceof AppError || error instanceof errors.OIDCProviderError)) throw error
-      const step = await this.#stepAfter(error, request, session)
+      const step = await this.#stepAfter(error, request, { session, demand })
       return { error, ...(step ? { step } : {}), authSession: await sessions.keep(session) }
     }
   }
@@ -178,6 +186,7 @@ export class Challenge {
     const { attempts, gate } = this.#deps
     const { fields, ip, requestId, visit, device } = request
     const { proved, userId, agreed } = session
+    const demand = this.#deps.issuer.demand(client, session.params ?? {})
     const wanted = requestedSubject(session.params ?? {})
     if (userId && wanted !== undefined && wanted !== userId) throw new AppError('login.other_user')
     const common = {
@@ -188,12 +197,16 @@ export class Challenge {
       device,
       clientId: client.clientId,
       expectedUserId: userId ?? (wanted as UserId | undefined),
-      requiresPhone: requiresPhone(client),
+      demand,
+      askedAt: request.askedAt,
       mustChoose: true,
     }
     if (proved) {
       if (!this.#hasAgreed(agreed)) throw new AppError('agreement.required')
-      return { kind: 'done', ...proved, isNew: false, endedSessions: false }
+      const { amr, authTime } = proved
+      const isLittle = !isEnough(demand, amr) || isTooOld(demand, authTime, request.askedAt)
+      if (isLittle) return { kind: 'login', userId: proved.userId }
+      return { kind: 'done', ...proved, acr: acrOf(amr, demand), isNew: false, endedSessions: false }
     }
     const choice = choices.find((each) => each === fields['choice'])
     if (fields['choice'] !== undefined && !choice) throw new AppError('request.invalid', { field: 'choice' })
@@ -212,25 +225,20 @@ export class Challenge {
     request: CheckedRequest,
     client: Client,
     session: AuthSession,
-    { userId, amr, by, authTime, isNew }: Extract<Outcome, { kind: 'done' }>,
+    { userId, amr, acr, by, authTime, begunAt, isNew }: Extract<Outcome, { kind: 'done' }>,
   ): Promise<ChallengeAnswer> {
-    const { issuer, sessions, steps, options } = this.#deps
+    const { issuer, sessions, options } = this.#deps
     const { params = {}, jkt, deviceName, agreed } = session
-    const wanted = requestedAcrs(params, client.defaultAcrValues)
-    const isTooOld = request.askedAt - authTime > issuer.maxAgeSeconds(client, params)
-    if (isTooOld || (wanted && !wanted.includes(acrOf(amr)))) {
-      const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
-      return { step: steps.login(wanted), authSession: await sessions.keep(kept) }
-    }
     const named = options.methods.has(request.fields['method'] ?? '') ? request.fields['method'] : undefined
     const method = session.proved?.method ?? named ?? amr[0] ?? 'login'
-    const about = { method, by, at: options.nowMs(), device: deviceName, ip: request.ip, agreements: agreed }
+    const at = options.nowMs()
+    const about = { method, by, begunAt, at, device: deviceName, ip: request.ip, agreements: agreed }
     if (session.proved) {
       if (!(await sessions.claim(session.proved))) throw new AppError('auth_session.invalid')
       issuer.end(session.proved.grantId)
     }
     await options.rememberDevice(request.device, { userId, authTime })
-    const code = await issuer.issue({ client, params, userId, amr, authTime, jkt, about })
+    const code = await issuer.issue({ client, params, userId, amr, acr, authTime, jkt, about })
     const kept = {
       ...this.#begin(client, jkt),
       userId,
@@ -248,14 +256,18 @@ export class Challenge {
   }
 
   /** What the app shows after a refusal: the code that is still awaited, the documents, the captcha, another way in. */
-  async #stepAfter(error: Error, request: ChallengeRequest, session: AuthSession): Promise<NextStep | undefined> {
+  async #stepAfter(
+    error: Error,
+    request: ChallengeRequest,
+    { session, demand }: { readonly session: AuthSession; readonly demand: Demand },
+  ): Promise<NextStep | undefined> {
     const { steps, gate, attempts } = this.#deps
     if (!(error instanceof AppError)) return undefined
     if (error.code === 'agreement.required') return this.agreementStep(request.visit)
     if (error.code === 'captcha.required' && gate.captcha) return { step: 'captcha', ...gate.captcha }
-    if (error.code === 'login.other_user') return steps.login()
+    if (error.code === 'login.other_user' || error.code === 'login.insufficient') return steps.login(demand)
     if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
-    if (isCarrierFailure(error)) return steps.login(undefined, ['one_tap'])
+    if (isCarrierFailure(error)) return steps.login(demand, ['one_tap'])
     return steps.awaited(await attempts.current(session.attemptId, request.fields['method']), error)
   }
 
@@ -283,18 +295,4 @@ export class Challenge {
 /** No name a page could have: an app's attempt is no browser's. */
 function newAttemptId(): string {
   return `native.${randomBytes(18).toString('base64url')}`
-}
-
-/** An app that began anew under an old `auth_session` would get a code for the request, and the PKCE verifier, it has forgotten. */
-function refuseOthers(params: AuthorizationParams, fields: Input): void {
-  const other = authorizationParams.find(
-    (name) => !hints.has(name) && fields[name] !== undefined && fields[name] !== params[name],
-  )
-  if (other) throw new errors.InvalidRequest(`${other} is not that of this auth_session; begin without one`)
-}
-
-function paramsOf(fields: Input): AuthorizationParams {
-  return Object.fromEntries(
-    authorizationParams.flatMap((name) => (fields[name] === undefined ? [] : [[name, fields[name]]])),
-  )
 }

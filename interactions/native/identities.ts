@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { errors } from 'oidc-provider'
 import type { Passwords } from '../../src/accounts/passwords.ts'
+import { isUnended } from '../../src/accounts/proof.ts'
 import { isSpare } from '../../src/accounts/spare.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
@@ -21,6 +22,8 @@ interface Dependencies {
   readonly bindings: Bindings
   readonly passwords: Pick<Passwords, 'has'>
   readonly steps: ReturnType<typeof nativeSteps>
+  /** Lets the login of a grant count from now. */
+  readonly renew: (grantId: string) => Promise<void>
   readonly options: {
     readonly words: Words
     readonly nowMs: () => number
@@ -82,18 +85,21 @@ export class OwnIdentities {
   }
 
   async unbind(ctx: Context): Promise<void> {
-    const { account, clientId } = await this.#fresh(ctx)
+    const { account, clientId, grantId } = await this.#fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const identityId = ctx['params'].identity
     const identity = isId('idn', identityId) ? account.identities.find(({ id }) => id === identityId) : undefined
     if (!identity) throw new AppError('request.not_found')
     await this.#deps.bindings.remove({ userId: account.user.id, clientId, ip, requestId }, identity)
+    await this.#deps.renew(grantId)
     ctx.status = 204
   }
 
   async #fresh(ctx: Context): Promise<OwnAccess> {
     const access = await this.#deps.access(ctx, scope)
-    if (this.#deps.options.nowMs() / 1000 - access.authTime > freshSeconds) throw new StepUp()
+    const isFresh = this.#deps.options.nowMs() / 1000 - access.authTime <= freshSeconds
+    // SECURITY: what has ended proofs has ended this one; the tokens go on, and change nothing without another login.
+    if (!isFresh || !isUnended(access.account.user, access)) throw new StepUp()
     return access
   }
 

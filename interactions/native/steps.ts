@@ -1,9 +1,9 @@
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import { acrOf } from '../../src/oidc/policy.ts'
+import { type Demand, mayReach, nothingDemanded } from '../../src/oidc/demand.ts'
 import { maskedLabel } from '../labels.ts'
-import { type Ask, expectedAmr, provesPhone } from '../methods/method.ts'
+import { type Ask, provesPhone } from '../methods/method.ts'
 import { otpSeconds } from '../methods/otp.ts'
 import type { LoginMethods } from '../methods/registry.ts'
 import type { Outcome } from '../outcome.ts'
@@ -23,11 +23,11 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
       return method ? [{ method: id, fields: [...(method.fields ?? [])] }] : []
     })
 
-  /** Any of the methods, or those that reach a wanted `acr`. SMS comes first: it works on every phone. */
-  function login(wanted?: readonly string[], except: readonly string[] = []): NextStep {
+  /** The methods that can be a part of a login as it is demanded. SMS comes first: it works on every phone. */
+  function login(demand: Demand, except: readonly string[] = []): NextStep {
     const ids = ['sms', ...[...methods.keys()].filter((id) => id !== 'sms')].filter((id) => !except.includes(id))
-    const able = wanted ? ids.filter((id) => wanted.includes(acrOf(expectedAmr(id)))) : ids
-    return { step: 'login', methods: offer(able), ...(wanted ? { acr_values: wanted.join(' ') } : {}) }
+    const able = ids.filter((id) => mayReach(demand, methods.get(id)?.acrs ?? []))
+    return { step: 'login', methods: offer(able), ...(demand.acrs ? { acr_values: demand.acrs.join(' ') } : {}) }
   }
 
   function otp(method: string, ask: Extract<Ask, { view: 'code' }>, attemptsLeft?: number): NextStep {
@@ -50,13 +50,16 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
   }
 
   /** The step an outcome asks for; undefined for one that asks for none. */
-  async function of(outcome: Outcome, nickname?: string): Promise<NextStep | undefined> {
+  async function of(
+    outcome: Outcome,
+    { demand = nothingDemanded, nickname }: { readonly demand?: Demand; readonly nickname?: string | undefined } = {},
+  ): Promise<NextStep | undefined> {
     switch (outcome.kind) {
       case 'ask':
         if (outcome.ask.view === 'code') return otp(outcome.method, outcome.ask)
         return { step: 'login', methods: [{ method: outcome.method, fields: [...outcome.fields] }] }
       case 'login':
-        return login()
+        return login(demand)
       case 'choose': {
         const named = nickname === undefined ? {} : { nickname }
         return { step: 'choose', provider: outcome.provider, options: ['new', 'existing'], ...named }

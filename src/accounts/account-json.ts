@@ -8,6 +8,7 @@ interface AccountRow {
   readonly picture: string | null
   readonly created_at: string
   readonly signed_out_at: string | null
+  readonly proofs_ended_at: string | null
   readonly identities: readonly IdentityRow[]
 }
 
@@ -29,6 +30,8 @@ export function accountJson(userIdExpression: string): string {
     select json_build_object(
       'id', account_user.id, 'status', account_user.status, 'nickname', account_user.nickname,
       'picture', account_user.picture, 'created_at', account_user.created_at, 'signed_out_at', account_user.signed_out_at,
+      'proofs_ended_at', greatest(account_user.proofs_ended_at,
+        (select updated_at from passwords where passwords.user_id = account_user.id)),
       'identities', coalesce((
         select json_agg(json_build_object(
           'id', account_identity.id, 'provider', account_identity.provider,
@@ -60,6 +63,7 @@ export function accountFromJson(text: string): Account {
       },
       createdAt: new Date(row.created_at),
       ...(row.signed_out_at !== null && { signedOutAt: new Date(row.signed_out_at) }),
+      ...(row.proofs_ended_at !== null && { proofsEndedAt: new Date(row.proofs_ended_at) }),
     },
     identities: row.identities.map((identity) => ({
       id: identity.id,

@@ -219,7 +219,7 @@ export class AccountDirectory {
     const { owned, removed } = await settle(() =>
       this.#database.knex.transaction(async (transaction) => {
         await transaction.raw(lockUser, { userId })
-        const { rows } = await transaction.raw(removeIdentity, { userId, identityId })
+        const { rows } = await transaction.raw(removeIdentity, { userId, identityId, at: new Date(this.#clock()) })
         if (rows[0].removed) await alongside(transaction)
         return rows[0] as { owned: boolean; removed: boolean }
       }),
@@ -274,12 +274,13 @@ export class AccountDirectory {
    * the row stays so that its id is never given again. False when there is no such user or it is deleted.
    */
   async setStatus(userId: UserId, status: UserStatus): Promise<boolean> {
+    const at = new Date(this.#clock())
     const erased = status === 'deleted' ? { nickname: null, picture: null } : {}
     return this.#database.knex.transaction(async (transaction) => {
       const changed = await transaction('users')
         .where({ id: userId })
         .whereNot({ status: 'deleted' })
-        .update({ status, updated_at: new Date(this.#clock()), ...erased })
+        .update({ status, updated_at: at, proofs_ended_at: at, ...erased })
       if (changed > 0 && status === 'deleted') {
         await transaction('identities').where({ user_id: userId }).delete()
         await transaction('passwords').where({ user_id: userId }).delete()

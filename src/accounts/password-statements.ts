@@ -4,19 +4,21 @@ export const findPasswordHash = {
   text: 'select hash from passwords where user_id = $1',
 }
 
-/** Parameters: user id, time. */
-export const findPasswordSince = {
-  name: 'passwords_find_since',
-  text: 'select 1 from passwords where user_id = $1 and updated_at <= $2::timestamptz',
-}
-
-/** Parameters: user id, hash, time. Locks the user, so that a deletion at the same moment leaves no password behind. */
+/**
+ * Parameters: user id, hash, time, and when the proof of whoever chose it began, or null. No row when that was ended since. Locks the
+ * user, so that a deletion at the same moment leaves no password behind.
+ */
 export const storePasswordHash = {
   name: 'passwords_store',
   text: `
-    with owner as (select id from users where id = $1 and status <> 'deleted' for no key update)
+    with owner as (
+      select id from users
+      where id = $1 and status <> 'deleted' and ($4::timestamptz is null or proofs_ended_at is null or proofs_ended_at <= $4)
+      for no key update
+    )
     insert into passwords (user_id, hash, updated_at) select id, $2, $3::timestamptz from owner
-    on conflict (user_id) do update set hash = excluded.hash, updated_at = excluded.updated_at`,
+    on conflict (user_id) do update set hash = excluded.hash, updated_at = excluded.updated_at
+    where $4::timestamptz is null or passwords.updated_at <= $4`,
 }
 
 /** Parameters: user id, the hash that was verified, its replacement, time. No row when another change was faster. */

@@ -13,10 +13,10 @@ import type { PasswordPolicy } from './password-options.ts'
 import {
   changePasswordHash,
   findPasswordHash,
-  findPasswordSince,
   storePasswordHash,
   strengthenPasswordHash,
 } from './password-statements.ts'
+import type { ProofMoment } from './proof.ts'
 import type { Account } from './user.ts'
 
 export { passwordOptions } from './password-options.ts'
@@ -48,8 +48,11 @@ export interface Passwords {
   check(password: string, contextWords?: readonly string[]): void
   /** Checks and hashes a password, to be given to `AccountDirectory.register` or `store`. Throws as `check` does, `password.busy`. */
   prepare(password: string, contextWords?: readonly string[]): Promise<string>
-  /** Keeps a prepared hash as the user's password, whatever it was. Throws `login.required` when the user was deleted. */
-  store(userId: UserId, hash: string): Promise<void>
+  /**
+   * Keeps a prepared hash as the user's password, whatever it was, for who proved an identity of theirs. Throws `attempt.expired` when
+   * the user was deleted, or that proof was ended meanwhile: of several who choose one at once, one does.
+   */
+  store(userId: UserId, hash: string, proof: Pick<ProofMoment, 'begunAt'>): Promise<void>
   /**
    * Who the password belongs to. SECURITY: nobody by that name, somebody without a password and a wrong password are one answer,
    * `password.wrong`, after the same work: one query and one derivation. So is, with the cause `TriesUsedUp`, a password that does
@@ -62,8 +65,6 @@ export interface Passwords {
   /** `set` for who knows the current one; wrong ones are counted and lock as in `verify`. Throws `password.wrong` for those. */
   change(userId: UserId, current: string, next: string): Promise<void>
   has(userId: UserId): Promise<boolean>
-  /** Whether the password is still the one it was at a moment, in milliseconds since the epoch. */
-  isSame(userId: UserId, since: number): Promise<boolean>
 }
 
 const maxLength = 256
@@ -89,11 +90,12 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
     return lengthOf(password) > maxLength ? hasher.verify(undefined, '') : hasher.verify(hash, password)
   }
 
-  async function keep(userId: UserId, hash: string): Promise<void> {
-    const values = [userId, hash, new Date(clock())]
+  async function keep(userId: UserId, hash: string, begunAt?: number): Promise<boolean> {
+    const values = [userId, hash, new Date(clock()), begunAt === undefined ? null : new Date(begunAt)]
     const { rowCount } = await database.commitQuery({ ...storePasswordHash, values })
-    if (!rowCount) throw new AppError('login.required')
+    if (!rowCount) return false
     await lock.forget(userId)
+    return true
   }
 
   async function contextOf(userId: UserId): Promise<readonly string[]> {
@@ -116,7 +118,9 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
   return {
     check,
     prepare,
-    store: keep,
+    async store(userId, hash, { begunAt }) {
+      if (!(await keep(userId, hash, begunAt))) throw new AppError('attempt.expired')
+    },
     async verify({ identifier, password, ip, device }) {
       hasher.refuseWhenFull()
       const found = await directory.findByIdentifier(identifier, device)
@@ -133,7 +137,8 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
       return record.userId
     },
     async set(userId, password) {
-      await keep(userId, await prepare(password, await contextOf(userId)))
+      const hash = await prepare(password, await contextOf(userId))
+      if (!(await keep(userId, hash))) throw new AppError('login.required')
     },
     async change(userId, current, next) {
       check(next, await contextOf(userId))
@@ -155,10 +160,6 @@ export function passwords({ database, directory, hasher, store, clock, policy }:
     },
     async has(userId) {
       const { rows } = await database.readQuery({ ...findPasswordHash, values: [userId] })
-      return rows.length > 0
-    },
-    async isSame(userId, since) {
-      const { rows } = await database.readQuery({ ...findPasswordSince, values: [userId, new Date(since)] })
       return rows.length > 0
     },
   }

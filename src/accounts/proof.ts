@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import { type Account, isEndedSince } from './user.ts'
+import { AppError } from '../base/errors.ts'
+import type { Account, IdentityClaim, User } from './user.ts'
 
 /** When something was proved: a proof is a moment and never a mere yes. Both in milliseconds since the epoch. */
 export interface ProofMoment {
@@ -10,6 +11,8 @@ export interface ProofMoment {
 }
 
 const provedMs = 600_000
+/** How much later the one of two first logins at once may have made the account that the other is let into. */
+const atOnceMs = 1000
 
 /** The moment of a proof that began and ended within one step. */
 export function provedInOneStep({ nowMs }: { readonly nowMs: number }): ProofMoment {
@@ -21,7 +24,32 @@ export function isFresh({ provedAt }: Pick<ProofMoment, 'provedAt'>, clock: Cloc
   return clock() - provedAt <= provedMs
 }
 
-/** Whether nothing has ended what was proved for this account since it began. */
-export function stands(account: Account, { begunAt }: ProofMoment): boolean {
-  return !isEndedSince(account, begunAt)
+/**
+ * Whether what began at a moment was left alone since: no password was set, reset or changed, nobody signed out everywhere, no way in
+ * was taken away, the account was not locked. What has no moment was not.
+ */
+export function isUnended({ proofsEndedAt, signedOutAt }: User, { begunAt }: Pick<ProofMoment, 'begunAt'>): boolean {
+  return begunAt >= Math.max(proofsEndedAt?.getTime() ?? 0, signedOutAt?.getTime() ?? 0)
+}
+
+/**
+ * Whether a proof of an identity lets its owner into this account. SECURITY: the only place that decides it, for what was proved just
+ * now as for what has waited. An identity that came to the account after the proof began may have been somebody else's then. One that
+ * the account was made with counts from when it was shown: of two first logins at once, one makes the account.
+ */
+function stands({ user, identities }: Account, moment: ProofMoment, claim: IdentityClaim): boolean {
+  if (!isUnended(user, moment)) return false
+  const own = identities.find(
+    ({ provider, subjects }) => provider === claim.provider && subjects.includes(claim.subjects[0]),
+  )
+  if (!own) return false
+  const boundAt = own.createdAt.getTime()
+  const isFirst = boundAt === user.createdAt.getTime()
+  return isFirst ? moment.provedAt + atOnceMs >= boundAt : moment.begunAt >= boundAt
+}
+
+/** Throws `user.locked`, and `attempt.expired` where `stands` says no. */
+export function requireStanding(account: Account, moment: ProofMoment, claim: IdentityClaim): void {
+  if (account.user.status !== 'active') throw new AppError('user.locked')
+  if (!stands(account, moment, claim)) throw new AppError('attempt.expired')
 }

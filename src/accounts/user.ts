@@ -15,6 +15,8 @@ export interface User {
   readonly createdAt: Date
   /** When everything of this user was ended last. */
   readonly signedOutAt?: Date
+  /** What was proved before this, and is not a session yet, lets nobody in any more. */
+  readonly proofsEndedAt?: Date
 }
 
 /** One way a user proves who they are. The first subject is canonical, the rest are aliases of the same person. */
@@ -38,6 +40,11 @@ export interface Account {
  */
 export function isEndedSince({ user }: Account, provedAt: number): boolean {
   return provedAt < (user.signedOutAt?.getTime() ?? 0)
+}
+
+/** Whether a phone number of theirs was ever proved. */
+export function hasPhone({ identities }: Account): boolean {
+  return identities.some(({ provider, verifiedAt }) => provider === 'phone' && verifiedAt !== undefined)
 }
 
 /**

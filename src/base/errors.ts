@@ -22,6 +22,7 @@ export const catalogue = {
   'login.required': { status: 401, oauth: 'login_required' },
   'auth_session.invalid': { status: 400, oauth: 'invalid_session' },
   'captcha.required': { status: 400, oauth: 'insufficient_authorization' },
+  'login.insufficient': { status: 403, oauth: 'insufficient_authorization' },
   'login.other_user': { status: 403, oauth: 'access_denied' },
   'agreement.required': { status: 400, oauth: 'insufficient_authorization' },
   'phone.required': { status: 400, oauth: 'insufficient_authorization' },

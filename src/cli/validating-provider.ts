@@ -3,6 +3,7 @@ import type { Core } from '../core.ts'
 import { adapterFactory } from '../oidc/adapter.ts'
 import { browsers } from '../oidc/browsers.ts'
 import { clientPolicies } from '../oidc/client-policies.ts'
+import { acrValues } from '../oidc/demand.ts'
 import type { Keys } from '../oidc/keys.ts'
 import { libraryPages } from '../oidc/pages.ts'
 import { buildProvider } from '../oidc/provider.ts'
@@ -26,6 +27,7 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
     sealer,
     clock,
     mayContinue: () => {},
+    reachable: new Set(acrValues),
     privateAddresses: config.outbound.private_addresses,
   }
   const policies = clientPolicies({ clients: [], resources: new Map(), defaults: config.lifetimes })

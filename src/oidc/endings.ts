@@ -87,11 +87,7 @@ async function endIn(
   scope: EndingScope,
   { reason, ip, requestId, operator, at }: Ending & { readonly at: Date },
 ): Promise<Ended> {
-  // Never ahead of the database: an operator's clock that is would refuse everybody who logs in next.
-  if (scope.kind === 'all')
-    await trx('users')
-      .where({ id: userId })
-      .update({ signed_out_at: trx.raw('least(?, now())', [at]) })
+  await endProved(trx, userId, { scope, at, operator })
   if (scope.kind === 'all' || scope.kind === 'others' || scope.kind === 'by') await forgetDevices(trx, userId, at)
   await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
   const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {
@@ -120,6 +116,23 @@ async function forgetDevices(trx: Knex.Transaction, userId: UserId, at: Date): P
     .where({ id: userId })
     .update({ devices_forgotten_at: trx.raw(next, [at]) })
   await trx('known_devices').where({ user_id: userId }).delete()
+}
+
+/**
+ * Ends what was proved and is no session yet, and with everything also what is proved so by the time it tells. A server's proofs are
+ * timed by its own clock, and so is this; an operator's clock may be anything, and one that is ahead would refuse everybody who logs in next.
+ */
+async function endProved(
+  trx: Knex.Transaction,
+  userId: UserId,
+  { scope, at, operator }: { readonly scope: EndingScope; readonly at: Date; readonly operator: string | undefined },
+): Promise<void> {
+  if (scope.kind !== 'all' && scope.kind !== 'others') return
+  const moment = operator === undefined ? trx.raw('?::timestamptz', [at]) : trx.raw('now()')
+  const ended = { proofs_ended_at: trx.raw('greatest(proofs_ended_at, ?)', [moment]) }
+  await trx('users')
+    .where({ id: userId })
+    .update(scope.kind === 'all' ? { ...ended, signed_out_at: moment } : ended)
 }
 
 const { Session, Grant, RefreshToken, AccessToken } = durableModels

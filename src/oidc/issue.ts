@@ -6,8 +6,8 @@ import { isJsonb } from '../store/jsonb.ts'
 import { isReleasable } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { isProtocolScope } from './client-schema.ts'
+import { type Acr, type Demand, demandOf, refuseUnmeetable } from './demand.ts'
 import { grantSeconds, maxSeconds } from './lifetimes.ts'
-import { acrOf, isUnmeetable } from './policy.ts'
 import { refuseTooLong } from './request-size.ts'
 import type { SignIn } from './sign-in.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -43,6 +43,7 @@ export interface NativeLogin {
   readonly params: AuthorizationParams
   readonly userId: UserId
   readonly amr: readonly string[]
+  readonly acr: Acr
   /** Seconds since the epoch. */
   readonly authTime: number
   /** Thumbprint of the key that every later request must prove, RFC 9449 §10. */
@@ -57,6 +58,8 @@ interface Dependencies {
   readonly policies: () => ClientPolicies
   readonly units: UnitOfWork
   readonly clock: Clock
+  /** Every `acr` that a way in of apps or pages reaches. */
+  readonly reachable: ReadonlySet<Acr>
 }
 
 /** Where apps of ours log people in on their own screens. */
@@ -104,8 +107,7 @@ export class CodeIssuer {
     }
     // First whether it can be read at all.
     const claims = claimsOf(params)
-    if (isUnmeetable(params))
-      throw new errors.UnmetAuthenticationRequirements('the essential acr is none of this server')
+    refuseUnmeetable(params, client, this.#deps.reachable)
     const scope = params.scope ?? 'openid'
     if (!scopePattern.test(scope)) throw new errors.InvalidScope('scope contains invalid characters', scope)
     const asked = new Set(scope.split(' '))
@@ -128,7 +130,7 @@ export class CodeIssuer {
    * A code for somebody who has just proved who they are, with a grant of its own: the login of this installation, which ends with
    * the grant and depends on no browser session. Both leave in one statement, when the request is answered.
    */
-  async issue({ client, params, userId, amr, authTime, jkt, about }: NativeLogin): Promise<string> {
+  async issue({ client, params, userId, amr, acr, authTime, jkt, about }: NativeLogin): Promise<string> {
     const { provider, policies, units, clock } = this.#deps
     const { Grant, AuthorizationCode } = provider()
     const { protocolScopes, resource, resourceScopes, claims } = this.authorize(client, params)
@@ -147,7 +149,7 @@ export class CodeIssuer {
       accountId: userId,
       client,
       grantId,
-      acr: acrOf(amr),
+      acr,
       amr: [...amr],
       authTime,
       scope: [...protocolScopes, ...resourceScopes].join(' '),
@@ -163,12 +165,13 @@ export class CodeIssuer {
   }
 
   /**
-   * How old a login may be that a code is issued for: as the request or the client asks, and never past the limit of its tokens, which
-   * an answer to a new document does not move.
+   * What the request demands of a login a code is issued for. It is never older than the limit of its tokens, which an answer to a new
+   * document does not move.
    */
-  maxAgeSeconds(client: Client, { max_age }: AuthorizationParams): number {
-    const asked = Number(max_age ?? client.defaultMaxAge ?? Number.POSITIVE_INFINITY)
-    return Math.min(asked, maxSeconds(this.#deps.policies().lifetimes(client).refresh))
+  demand(client: Client, params: AuthorizationParams): Demand {
+    const demand = demandOf(params, client)
+    const longest = maxSeconds(this.#deps.policies().lifetimes(client).refresh)
+    return { ...demand, maxAgeSeconds: Math.min(demand.maxAgeSeconds, longest) }
   }
 
   /** Whether a login is still there: nobody has ended it, and no limit has. */

@@ -3,7 +3,7 @@ import type { AccountDirectory } from '../accounts/directory.ts'
 import type { Account } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
 import type { ClientPolicies } from './client-policies.ts'
-import { cameByOf, type SignIn } from './sign-in.ts'
+import { begunAtOf, cameByOf, type SignIn } from './sign-in.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
 /** Somebody whose app brought a token for this server itself. */
@@ -17,6 +17,8 @@ export interface OwnAccess {
   readonly key: string | undefined
   /** What the login of this app came by. */
   readonly by: SignIn['by']
+  /** When the proof of its login began, in milliseconds since the epoch. */
+  readonly begunAt: number
 }
 
 interface Dependencies {
@@ -62,6 +64,7 @@ export async function ownAccess(
     throw new errors.InsufficientScope('access token missing requested scope', scope)
   }
   const authTime = Number((token['extra'] as { auth_time?: unknown } | undefined)?.auth_time ?? 0)
-  const by = cameByOf(units.current()?.about(grantId))
-  return { account, clientId, grantId, authTime, key: token['jkt'] as string | undefined, by }
+  const about = units.current()?.about(grantId)
+  const came = { by: cameByOf(about), begunAt: begunAtOf(about) }
+  return { account, clientId, grantId, authTime, key: token['jkt'] as string | undefined, ...came }
 }

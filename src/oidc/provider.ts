@@ -9,7 +9,7 @@ import {
   type RefreshToken,
 } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
-import { isEndedSince } from '../accounts/user.ts'
+import { hasPhone, isEndedSince } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
@@ -19,6 +19,7 @@ import { claimsByScope, claimsOf } from './claims.ts'
 import type { ClientPolicies } from './client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './client-schema.ts'
 import { cookieSigner } from './cookie-signer.ts'
+import { type Acr, acrValues, refuseUnmeetable } from './demand.ts'
 import { familyLife } from './family-life.ts'
 import { existingGrant } from './grants.ts'
 import { challengePath } from './issue.ts'
@@ -27,7 +28,7 @@ import { fixedSeconds, grantSeconds, sessionSeconds } from './lifetimes.ts'
 import { endWebGrants } from './logout.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import type { libraryPages } from './pages.ts'
-import { acrValues, prompts } from './policy.ts'
+import { prompts } from './policy.ts'
 import type { reconfirm } from './reconfirm.ts'
 import { boundedRequest } from './request-size.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -46,6 +47,8 @@ export interface ProviderParts {
   readonly mayContinue: ReturnType<typeof reconfirm>
   /** Whether clients' own addresses may be private ones. */
   readonly privateAddresses: boolean
+  /** Every `acr` that a configured way in reaches. */
+  readonly reachable: ReadonlySet<Acr>
 }
 
 export interface ProviderSettings {
@@ -72,7 +75,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     // A token tells the second, all of which may have been before.
     if (provedAt !== undefined && isEndedSince(account, provedAt * 1000 + 999)) return undefined
     parts.mayContinue(ctx, token)
-    return { accountId: sub, claims: async () => claimsOf(account) }
+    return { accountId: sub, claims: async () => claimsOf(account), hasPhone: hasPhone(account) }
   }
 
   const family = familyLife({ policies, nowSeconds: () => epochSeconds(clock) })
@@ -105,8 +108,15 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
     },
     clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
-    // `method`: the way in the login page opens with; asked about last, so that its check sees the whole request.
-    extraParams: { offline: keepOfflineAccess(policies), method: boundedRequest },
+    // `method`: the way in the login page opens with; asked about last, so that its check sees the whole request, wherever one comes
+    // in: at the authorization endpoint, pushed, and from a device.
+    extraParams: {
+      offline: keepOfflineAccess(policies),
+      method: (ctx, _, client) => {
+        boundedRequest(ctx)
+        refuseUnmeetable(ctx.oidc.params ?? {}, client, parts.reachable)
+      },
+    },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, units, clock }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn, why) },

@@ -14,6 +14,7 @@ export interface WaitingLogin {
   readonly by: SignIn['by']
   /** Seconds since the epoch. */
   readonly authTime: number
+  readonly begunAt: number | undefined
 }
 
 interface Dependencies {
@@ -35,9 +36,10 @@ export function reconfirm({ units, agreements }: Dependencies) {
     const { accountId, clientId, grantId, consumed, amr = [], authTime, jkt } = token as RefreshToken
     const about = grantId === undefined ? undefined : units.current()?.about(grantId)
     if (!about || !grantId || !clientId || consumed || !isId('usr', accountId)) return
-    const { agreements: agreed, method, by } = JSON.parse(about) as SignIn
+    const { agreements: agreed, method, by, begunAt } = JSON.parse(about) as SignIn
     if (!agreed || agreements.every((each) => agreed.includes(each))) return
-    waiting.set(ctx, { clientId, jkt, userId: accountId, grantId, method, amr, by, authTime: authTime ?? 0 })
+    const login = { clientId, jkt, userId: accountId, grantId, method, amr, by, begunAt, authTime: authTime ?? 0 }
+    waiting.set(ctx, login)
     throw new errors.CustomOIDCProviderError(
       'insufficient_authorization',
       'a newer version of a document awaits consent',

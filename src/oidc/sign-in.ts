@@ -17,8 +17,15 @@ export interface SignIn {
   readonly at: number
   readonly device?: string | undefined
   readonly ip: string
+  /** When its proof began, in milliseconds since the epoch: what has ended proofs since makes it no fresh login any more. */
+  readonly begunAt?: number | undefined
   /** `id@version` of what was agreed to. */
   readonly agreements?: readonly string[]
+}
+
+/** When the proof of a login began, as it stands beside its session or grant; the beginning of time where that does not say it. */
+export function begunAtOf(about: string | null | undefined): number {
+  return about ? ((JSON.parse(about) as Partial<SignIn>).begunAt ?? 0) : 0
 }
 
 /** In this order: what runs inside another browser, or pretends to be one, is named first. */

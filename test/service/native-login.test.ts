@@ -401,6 +401,9 @@ describe.each(['redis', 'tables'] as const)(
         device: 'Lin 的 iPhone',
         ip: expect.any(String),
         agreements: ['terms@sample', 'privacy@sample'],
+        by: [expect.stringMatching(/^idn_/)],
+        at: expect.any(Number),
+        begunAt: expect.any(Number),
       })
     })
   },

@@ -1,0 +1,51 @@
+import { isFresh } from '../src/accounts/proof.ts'
+import type { Clock } from '../src/base/clock.ts'
+import { AppError } from '../src/base/errors.ts'
+import { acrOf, isEnough, isTooOld } from '../src/oidc/demand.ts'
+import type { Audit } from '../src/ops/audit.ts'
+import type { Arrived, AttemptRecord, AttemptRecords } from './attempt-record.ts'
+import type { Proved } from './methods/method.ts'
+import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
+
+interface Dependencies {
+  readonly audit: Audit
+  readonly records: AttemptRecords
+}
+
+/**
+ * SECURITY: whichever page or app a method was named by, what it proved together with what waits is held against the request before
+ * anything is made of it. A reset is more than a login: it goes through, and lets nobody in who has to prove something else. Throws
+ * `login.insufficient`.
+ */
+export function requireEnough(
+  { demand }: AdvanceRequest,
+  { amr, password }: Proved,
+  { pending, holder }: AttemptRecord,
+  clock: Clock,
+): void {
+  const waiting = [pending, holder].flatMap((each) => (each && isFresh(each, clock) ? each.amr : []))
+  if (password?.replace || isEnough(demand, [...amr, ...waiting])) return
+  throw new AppError('login.insufficient')
+}
+
+/**
+ * The account that was proved, with nothing left to ask. A login that waited for an answer longer than the request allows it to be old
+ * lets nobody in, and what was made of it stays.
+ */
+export async function finishLogin(
+  { audit, records }: Dependencies,
+  request: AdvanceRequest,
+  arrived: Arrived,
+  record: AttemptRecord,
+): Promise<Outcome> {
+  const { demand, attemptId, askedAt } = request
+  const { userId, amr, by, isNew, endedSessions, method, provider: identityProvider, provedAt, begunAt } = arrived
+  const authTime = Math.floor(provedAt / 1000)
+  await records.forget(attemptId)
+  if (isTooOld(demand, authTime, askedAt) || !isEnough(demand, amr)) {
+    return { kind: 'login', userId, endedSessions }
+  }
+  const detail = { method, amr, agreements: record.agreed }
+  await audit.record({ event: 'login.succeeded', userId, identityProvider, ...aboutOf(request), detail })
+  return { kind: 'done', userId, method, amr, by, acr: acrOf(amr, demand), authTime, begunAt, isNew, endedSessions }
+}

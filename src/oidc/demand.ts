@@ -1,0 +1,125 @@
+import { errors } from 'oidc-provider'
+import { z } from 'zod'
+import { requiresPhone } from './client-schema.ts'
+
+/** What a login proved, as an `acr`: something the person has, knows, or an upstream's word. */
+export const acrValues = [
+  'urn:menshen:acr:possession',
+  'urn:menshen:acr:knowledge',
+  'urn:menshen:acr:federated',
+] as const
+
+export type Acr = (typeof acrValues)[number]
+
+/** Every `acr` a login by these methods reaches, the strongest first. */
+function reachedBy(amr: readonly string[]): readonly Acr[] {
+  const hasCode = amr.some((each) => each === 'sms' || each === 'one_tap' || each === 'email')
+  const hasPassword = amr.includes('pwd')
+  const isFederated = amr.some((each) => !ownAmr.has(each))
+  const reached = { possession: hasCode, knowledge: hasPassword, federated: isFederated || !(hasCode || hasPassword) }
+  return acrValues.filter((acr) => reached[acr.slice('urn:menshen:acr:'.length) as keyof typeof reached])
+}
+
+/** What our own methods put into `amr`; anything else is an upstream's name. */
+const ownAmr: ReadonlySet<string> = new Set(['sms', 'otp', 'one_tap', 'email', 'pwd'])
+
+/** What an authorization request demands of the login that answers it. */
+export interface Demand {
+  /** One of these has to be reached; undefined: any `acr` will do. */
+  readonly acrs: readonly Acr[] | undefined
+  /** Seconds a login may be old. */
+  readonly maxAgeSeconds: number
+  readonly requiresPhone: boolean
+}
+
+/** For what is no answer to an authorization request. */
+export const nothingDemanded: Demand = {
+  acrs: undefined,
+  maxAgeSeconds: Number.POSITIVE_INFINITY,
+  requiresPhone: false,
+}
+
+type Params = Readonly<Record<string, unknown>>
+
+/** What the decision needs to know of a client. */
+interface Demanding {
+  readonly defaultAcrValues?: readonly string[] | undefined
+  readonly defaultMaxAge?: number | undefined
+}
+
+/**
+ * What a running request and its client demand: decided here and nowhere else, for the pages, for apps and for the library. An
+ * essential `acr` (OIDC Core §5.5.1.1) goes before `acr_values`; names that are none of ours are voluntary and demand nothing.
+ */
+export function demandOf(params: Params, client: Demanding): Demand {
+  const { claims, acr_values: preferred, max_age: maxAge } = params
+  const essential = typeof claims === 'string' ? essentialAcrs(claims) : []
+  const voluntary = typeof preferred === 'string' ? preferred.split(' ') : (client.defaultAcrValues ?? [])
+  return {
+    acrs: known(essential) ?? known(voluntary),
+    maxAgeSeconds: Number(maxAge ?? client.defaultMaxAge ?? Number.POSITIVE_INFINITY),
+    requiresPhone: requiresPhone(client),
+  }
+}
+
+/** Whether something that reaches these can be a part of a login that is demanded. */
+export function mayReach({ acrs }: Pick<Demand, 'acrs'>, reached: readonly Acr[]): boolean {
+  return acrs === undefined || reached.some((acr) => acrs.includes(acr))
+}
+
+/** The `acr` of a login from the methods it used: one that was asked for, else the strongest. */
+export function acrOf(amr: readonly string[], { acrs }: Pick<Demand, 'acrs'> = nothingDemanded): Acr {
+  const reached = reachedBy(amr)
+  return reached.find((acr) => acrs?.includes(acr)) ?? reached[0] ?? 'urn:menshen:acr:federated'
+}
+
+/** Whether a login by these methods is strong enough. */
+export function isEnough(demand: Pick<Demand, 'acrs'>, amr: readonly string[]): boolean {
+  return mayReach(demand, reachedBy(amr))
+}
+
+/** Whether a login of then, in seconds since the epoch, is too old for a request of now. */
+export function isTooOld({ maxAgeSeconds }: Pick<Demand, 'maxAgeSeconds'>, authTime: number, askedAt: number): boolean {
+  return askedAt - authTime > maxAgeSeconds
+}
+
+/**
+ * Throws `unmet_authentication_requirements` for what nobody can ever answer here: an essential `acr` that is none of ours (OIDC Core
+ * §5.5.1.1), and one of ours, essential or among `acr_values` (RFC 9470 §5), that no configured way in reaches. Asking would never end.
+ */
+export function refuseUnmeetable(params: Params, client: Demanding, reachable: ReadonlySet<Acr>): void {
+  const { claims } = params
+  const essential = typeof claims === 'string' ? essentialAcrs(claims).filter((acr) => acr !== undefined) : []
+  const { acrs } = demandOf(params, client)
+  const isForeign = essential.length > 0 && known(essential) === undefined
+  if (!isForeign && (acrs === undefined || acrs.some((acr) => reachable.has(acr)))) return
+  throw new errors.UnmetAuthenticationRequirements('no way in of this server reaches the requested acr')
+}
+
+function known(named: readonly unknown[]): readonly Acr[] | undefined {
+  const found = acrValues.filter((acr) => named.includes(acr))
+  return found.length > 0 ? found : undefined
+}
+
+const essentialAcr = z.object({
+  id_token: z.object({
+    acr: z.object({
+      essential: z.literal(true),
+      value: z.unknown().optional(),
+      values: z.array(z.unknown()).default([]),
+    }),
+  }),
+})
+
+/** The library has refused what is no JSON. */
+function essentialAcrs(claims: string): readonly unknown[] {
+  const { data } = essentialAcr.safeParse(JSON.parse(claims))
+  return data ? [data.id_token.acr.value, ...data.id_token.acr.values] : []
+}
+
+const wantedSubject = z.object({ id_token: z.object({ sub: z.object({ value: z.string() }) }) })
+
+/** Who alone may answer a request, OIDC Core §5.5.1; undefined: anybody. */
+export function requestedSubject({ claims }: { readonly claims?: string | undefined }): string | undefined {
+  return claims === undefined ? undefined : wantedSubject.safeParse(JSON.parse(claims)).data?.id_token.sub.value
+}
