@@ -8,6 +8,10 @@ export interface RequestState {
   clientName?: string | undefined
   /** What the authorization request under way demands of its login. */
   demand?: Demand
+  /** Whether the client under way lets nobody in without a phone number. */
+  requiresPhone?: boolean
+  /** Where the request under way ends: an address of the client, which may lead on. */
+  leadsTo?: string
   /** What the authorization request under way asks for. */
   uiLocales?: string
   /** What the protocol library failed with, when it was no refusal. */

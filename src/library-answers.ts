@@ -26,6 +26,12 @@ interface Dependencies {
 
 const routeOf = (ctx: Context) => (ctx as unknown as KoaContextWithOIDC).oidc?.route
 
+/**
+ * Where a request goes on after a prompt. Its parameters are kept with the interaction, so what the address says is nothing; the library
+ * takes it for the request where there is no interaction, and stumbles over what is missing in it.
+ */
+const resumed = /^\/(auth|device)\/[^/]+\/?$/i
+
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Seconds between two polls of a device, RFC 8628 §3.2. */
 const pollSeconds = 5
@@ -44,6 +50,7 @@ export function libraryAnswers({
   sessions,
 }: Dependencies): Middleware {
   return async (ctx, next) => {
+    if (resumed.test(ctx.path)) ctx.querystring = ''
     let unit: Unit | undefined
     const won = await units.run(async (begun) => {
       unit = begun
@@ -90,6 +97,7 @@ export function libraryAnswers({
         value: decodeEntities(value ?? ''),
       }),
     )
+    ;(ctx.state as RequestState).leadsTo = action
     render(ctx, 'continue', { action, fields }, { status: ctx.status })
   }
 }

@@ -9,16 +9,29 @@ import type { RequestState } from '../request-state.ts'
 import type { WayOn } from './begin-again.ts'
 import { leave } from './leave.ts'
 
-/** A page that is shown may lead on to any registered client, so `form-action` stays open: browsers apply it to the whole chain of redirects. */
 const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 
 const pageHeaders: Readonly<Record<string, string>> = {
-  'content-security-policy': contentSecurityPolicy,
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
   'permissions-policy': 'camera=(), microphone=(), geolocation=(), otp-credentials=(self)',
+}
+
+/** Pages whose form may be answered by a way out: to the client, to a vendor. */
+const leavingPath = /^\/(auth|interaction|session\/end)(\/|$)|^\/account\/identities\/?$/i
+
+/**
+ * Where the forms of a page may lead. SECURITY: home only, wherever the way ends here. Browsers apply this to every redirect that
+ * follows, and nobody knows where a client or a vendor leads on to, so that a page with a way out can name no hosts: it names the
+ * schemes, https and that of this very client. See docs/decisions/0026.
+ */
+function formAction(path: string, leadsTo: string | undefined, secure: boolean): string {
+  if (!leavingPath.test(path)) return "form-action 'self'"
+  const own = leadsTo === undefined ? undefined : URL.parse(leadsTo)?.protocol
+  const schemes = new Set(['https:', ...(secure ? [] : ['http:']), ...(own ? [own] : [])])
+  return `form-action 'self' ${[...schemes].join(' ')}`
 }
 
 /** An app may open these in a popup, and its callback page there must still reach the app: any policy but this cuts `window.opener`. */
@@ -72,6 +85,8 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
 
   const render: RenderPage = (ctx, name, data, options = {}) => {
     for (const [header, value] of Object.entries(pageHeaders)) ctx.set(header, value)
+    const policy = formAction(ctx.path, state(ctx).leadsTo, secure)
+    ctx.set('content-security-policy', `${contentSecurityPolicy}; ${policy}`)
     ctx.set('cross-origin-opener-policy', openerPolicy(ctx.path))
     ctx.vary('Accept-Language')
     ctx.status = options.status ?? 200

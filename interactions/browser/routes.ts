@@ -59,6 +59,8 @@ export function browserRoutes(dependencies: Dependencies): Router {
     state.demand = demandOf(found.params, client)
     const uiLocales = found.params['ui_locales']
     if (typeof uiLocales === 'string') state.uiLocales = uiLocales
+    const redirectUri = found.params['redirect_uri']
+    if (typeof redirectUri === 'string') state.leadsTo = redirectUri
     return client as unknown as ConsentClient
   }
 

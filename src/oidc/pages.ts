@@ -44,6 +44,7 @@ export function libraryPages({
     async logout(ctx: KoaContextWithOIDC, form: string): Promise<void> {
       const { action, xsrf } = hidden(form)
       const clientName = nameOf(ctx.oidc.client)
+      ctx.state['leadsTo'] = ctx.oidc.params?.['post_logout_redirect_uri']
       render(ctx, 'logout', { action, xsrf, clientName }, { clientName, languageLinks: true })
     },
 
