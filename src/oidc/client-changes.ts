@@ -10,6 +10,7 @@ import { errorCode } from '../store/unavailable.ts'
 import { bumpCatalogVersion, type Catalog, loadCatalog, secretContext } from './catalog.ts'
 import { hasChanges, type PlanItem, planChanges } from './client-plan.ts'
 import { needsSecret } from './client-schema.ts'
+import { durableModels } from './records.ts'
 import type { SeedClient, Seeds } from './seed-file.ts'
 
 export interface ChangeDependencies {
@@ -183,11 +184,20 @@ async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, record
 }
 
 /**
- * Grants, codes and tokens go with their client. SECURITY: they go again when a client is created, because a running server may
- * have issued some in the seconds before it noticed the removal, and another client of the same name must not inherit them.
+ * Grants, codes and tokens go with their client, as does what sessions hold of it and what it was still to be told. SECURITY: they go
+ * again when a client is created, because a running server may have issued some in the seconds before it noticed the removal, and
+ * another client of the same name must neither inherit them nor be told who signs out.
  */
 async function forget(clientIds: readonly string[], { trx }: Change): Promise<number> {
   if (clientIds.length === 0) return 0
+  await trx('logout_notices').whereIn('client_id', clientIds).delete()
+  for (const id of clientIds) {
+    await trx.raw(
+      `update oidc_records set payload = (payload::jsonb #- array['authorizations', :id])::text
+       where model = :model and jsonb_exists(payload::jsonb -> 'authorizations', :id)`,
+      { id, model: durableModels.Session },
+    )
+  }
   return trx('oidc_records')
     .whereRaw("payload::jsonb ->> 'clientId' = any(?)", [clientIds as string[]])
     .delete()

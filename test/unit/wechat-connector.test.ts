@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Availability } from '../../interactions/methods/connector.ts'
 import { wechat } from '../../interactions/methods/wechat.ts'
-import { httpClient } from '../../src/base/http.ts'
+import { type HttpClient, httpClient } from '../../src/base/http.ts'
 import { unshared } from '../support/unshared.ts'
 
 const agents = {
@@ -87,5 +87,26 @@ describe('the address of WeChat', () => {
     const variant = 'official_account'
     const work = connector(apps.website).authorizationUrl({ ...authorization, variant }, visit('wechatPhone'))
     await expect(work).rejects.toMatchObject({ code: 'upstream.misconfigured' })
+  })
+})
+
+describe('the token of the mini program’s API', () => {
+  it('is kept for the server that gave it, and shown to no other', async () => {
+    const names: string[] = []
+    const shared = { ...unshared, get: async (name: string) => names.push(name).toString() }
+    const answers = { jscode2session: { openid: 'o1' }, getuserphonenumber: { errcode: -1 } }
+    const answering: HttpClient = {
+      async request(url) {
+        const json = Object.entries(answers).find(([path]) => String(url).includes(path))?.[1]
+        return { status: 200, headers: new Headers(), text: JSON.stringify(json) }
+      },
+    }
+    for (const api_url of ['https://api.weixin.qq.com', 'https://gateway.example.cn']) {
+      const options = wechat.options.parse({ type: 'wechat', mini_program: app, api_url })
+      const built = wechat.build(options, { http: answering, clock: () => 0, shared, allowInsecure: false })
+      const login = built.apps?.wechat_mini_program?.({ upstream_code: 'code', phone_code: 'phone' })
+      await expect(login).rejects.toMatchObject({ code: 'upstream.busy' })
+    }
+    expect(new Set(names).size).toBe(2)
   })
 })
