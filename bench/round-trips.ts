@@ -13,7 +13,7 @@ export function countRoundTrips(
   wrap(database, 'commitQuery', () => count('commit'))
   database.knex.on('query', () => count('knex'))
   if (storeIsTables) return counts
-  for (const name of ['get', 'set', 'add', 'take', 'increment', 'hit', 'delete'] as const) {
+  for (const name of ['get', 'set', 'add', 'take', 'increment', 'count', 'delete'] as const) {
     wrap(store, name, () => count('store'))
   }
   return counts

@@ -94,6 +94,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     store: locks,
     clock,
     policy: config.password,
+    factors: config.limits.networks,
   })
   const limits = buildLimits({
     store,

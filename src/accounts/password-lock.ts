@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { AppError, type ErrorCode } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
-import { networkOf } from '../base/network.ts'
+import { type Network, networksOf } from '../base/network.ts'
+import type { NetworkFactors } from '../ops/limits.ts'
 import type { EphemeralStore, Window } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
 
@@ -64,10 +65,12 @@ export function passwordLock({
   store,
   clock,
   rules,
+  factors,
 }: {
   readonly store: EphemeralStore
   readonly clock: Clock
   readonly rules: LockRules
+  readonly factors: NetworkFactors
 }): PasswordLock {
   async function refuseUntil(key: string, code: ErrorCode): Promise<void> {
     const until = await store.get<number>(key)
@@ -86,10 +89,24 @@ export function passwordLock({
     throw new AppError('password.locked', { params: { retryAfterSeconds: 1 } })
   }
 
-  async function countAgainst(address: string | undefined): Promise<void> {
-    if (address === undefined) return
-    const seconds = await store.hit(`${address}:failures`, rules.per_ip)
-    if (seconds > 0) await store.set(`${address}:lock`, clock() + seconds * 1000, seconds)
+  /** A wrong try counts for every network around its address; each that had no room for it waits until it has. */
+  async function countAgainst(networks: readonly Network[]): Promise<void> {
+    const counters = networks.flatMap(({ name, width }) =>
+      rules.per_ip.map(({ max, seconds }) => ({
+        key: `${networkKey(name)}:${seconds}`,
+        network: name,
+        max: width === 'address' ? max : max * factors[width],
+        seconds,
+      })),
+    )
+    if (counters.length === 0) return
+    const { isCounted, counts } = await store.count(counters)
+    if (isCounted) return
+    for (const { name } of networks) {
+      const waits = counts.filter((_, index) => counters[index]?.network === name)
+      const seconds = Math.max(...waits.map(({ waitSeconds }) => waitSeconds))
+      if (seconds > 0) await store.set(`${networkKey(name)}:lock`, clock() + seconds * 1000, seconds)
+    }
   }
 
   /** Whose tries a request uses, and where wrong ones in a row are counted. */
@@ -98,27 +115,27 @@ export function passwordLock({
       const key = `password:device:${digest(`${userId} ${knownDevice}`)}`
       // A device that somebody guesses with for too long is no better than an unknown one.
       const used = await store.get<number>(`${key}:row`)
-      if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], address: undefined }
+      if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], networks: [] }
     }
     const row = userId === undefined ? nobodysRow(who) : rowOf(userId)
-    const address = ip === undefined ? undefined : `password:ip:${networkOf(ip)}`
+    const networks = ip === undefined ? [] : networksOf(ip)
     // Of one length, whatever was typed, and plain in no store.
-    return { key: `password:who:${digest(who)}`, row, others: [], address }
+    return { key: `password:who:${digest(who)}`, row, others: [], networks }
   }
 
   return {
     async guard(guarded, attempt) {
-      const { key, row, others, address } = await potOf(guarded)
+      const { key, row, others, networks } = await potOf(guarded)
       let locks: number | undefined
       try {
         await Promise.all([
-          address && refuseUntil(`${address}:lock`, 'request.too_many'),
+          ...networks.map(({ name }) => refuseUntil(`${networkKey(name)}:lock`, 'request.too_many')),
           refuseUntil(`${key}:lock`, 'password.locked'),
         ])
         locks = await enter(key)
       } catch (error) {
         // Whoever waits for a lock to end, to be the first, uses up the tries of their network.
-        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(address)
+        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(networks)
         throw error
       }
       try {
@@ -131,7 +148,7 @@ export function passwordLock({
           return judged
         }
         if (locks !== undefined) await store.set(`${key}:locks`, locks + 1, rules.forget_after)
-        await countAgainst(address)
+        await countAgainst(networks)
         if (isUsedUp) throw new TriesUsedUp()
         return undefined
       } catch (error) {
@@ -142,6 +159,10 @@ export function passwordLock({
     },
     forget: (userId) => store.delete(rowOf(userId)),
   }
+}
+
+function networkKey(name: string): string {
+  return `password:ip:${name}`
 }
 
 function rowOf(userId: UserId): string {

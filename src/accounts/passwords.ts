@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
+import type { NetworkFactors } from '../ops/limits.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Database } from '../store/postgres.ts'
 import { isCommonPassword } from './common-passwords.ts'
@@ -28,6 +29,8 @@ interface Dependencies {
   readonly store: EphemeralStore
   readonly clock: Clock
   readonly policy: PasswordPolicy
+  /** How much more than one address a network may try. */
+  readonly factors: NetworkFactors
 }
 
 /** One try to log in. */
@@ -70,8 +73,8 @@ export interface Passwords {
 const maxLength = 256
 
 /** Passwords of all users. */
-export function passwords({ database, directory, hasher, store, clock, policy }: Dependencies): Passwords {
-  const lock = passwordLock({ store, clock, rules: policy.lock })
+export function passwords({ database, directory, hasher, store, clock, policy, factors }: Dependencies): Passwords {
+  const lock = passwordLock({ store, clock, rules: policy.lock, factors })
 
   function check(password: string, contextWords: readonly string[] = []): void {
     const length = lengthOf(password)

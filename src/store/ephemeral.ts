@@ -32,11 +32,6 @@ export interface EphemeralStore {
   /** Counts in a fixed window that starts with the first call; answers the new count. */
   increment(key: string, ttlSeconds: number): Promise<number>
   /**
-   * Counts one event against rolling windows. Answers 0 when it was counted; otherwise nothing is counted and the answer is the
-   * seconds until it would be (at least 1).
-   */
-  hit(key: string, windows: readonly Window[]): Promise<number>
-  /**
    * Counts in every counter, or in none when one of them has no room. The keys differ from each other, and live apart from those
    * of the values.
    */

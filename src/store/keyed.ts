@@ -10,7 +10,6 @@ export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string
     take: (key) => store.take(keyOf(key)),
     increment: (key, ttlSeconds) => store.increment(keyOf(key), ttlSeconds),
     count: (counters) => store.count(counters.map((each) => ({ ...each, key: keyOf(each.key) }))),
-    hit: (key, windows) => store.hit(keyOf(key), windows),
     delete: (key) => store.delete(keyOf(key)),
   }
 }

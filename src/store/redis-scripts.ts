@@ -28,24 +28,6 @@ export const scripts = {
       return 1`,
   },
   /**
-   * now, longest window in ms, most events kept, then max and length of each window → ms until the event would be counted, 0
-   * when it was. A window of max events is full while the event that lies max places back is still inside it.
-   */
-  menshenHit: {
-    numberOfKeys: 1,
-    lua: `
-      local now, wait = tonumber(ARGV[1]), 0
-      for i = 4, #ARGV, 2 do
-        local event = redis.call('LINDEX', KEYS[1], -tonumber(ARGV[i]))
-        if event then wait = math.max(wait, tonumber(event) + tonumber(ARGV[i + 1]) - now) end
-      end
-      if wait > 0 then return wait end
-      redis.call('RPUSH', KEYS[1], ARGV[1])
-      redis.call('LTRIM', KEYS[1], -tonumber(ARGV[3]), -1)
-      redis.call('PEXPIRE', KEYS[1], ARGV[2])
-      return 0`,
-  },
-  /**
    * now, then most events, length in ms and amount (1 counts, 0 looks, -1 gives back) of each counter → 1 when all had room, then
    * events and ms until there is room of each. A value lists time:events, oldest first. A window of more than 60 events is kept in
    * 60 parts, each counted until its end has left the window, so that no value grows with its limit.

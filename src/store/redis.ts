@@ -5,7 +5,7 @@ import type { Secret } from '../base/secret.ts'
 import type { EphemeralStore } from './ephemeral.ts'
 import { scripts } from './redis-scripts.ts'
 import { unavailable } from './unavailable.ts'
-import { settledAnswer, waitSeconds, windowSet } from './windows.ts'
+import { waitSeconds } from './windows.ts'
 
 interface Options {
   /** `redis://`, `rediss://`, or several of them with commas between: the nodes of a cluster. */
@@ -20,7 +20,6 @@ interface Scripted {
   menshenAdd(key: string, ...args: readonly (string | number)[]): Promise<number>
   menshenIncrement(key: string, ...args: readonly (string | number)[]): Promise<number>
   menshenCount(keyCount: number, ...keysThenArgs: readonly (string | number)[]): Promise<readonly number[]>
-  menshenHit(key: string, ...args: readonly (string | number)[]): Promise<number>
 }
 
 const deadlineMs = 1000
@@ -84,15 +83,6 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
     increment(key, ttlSeconds) {
       const end = endOf(clock, ttlSeconds)
       return ask(() => scripted.menshenIncrement(name(key), clock(), end, keepMs(ttlSeconds * 1000)))
-    },
-    async hit(key, windows) {
-      const settled = settledAnswer(windows)
-      if (settled !== undefined) return settled
-      const { longestMs, mostEvents } = windowSet(windows)
-      const pairs = windows.flatMap(({ max, seconds }) => [max, seconds * 1000])
-      return waitSeconds(
-        await ask(() => scripted.menshenHit(name(key), clock(), keepMs(longestMs), mostEvents, ...pairs)),
-      )
     },
     async count(counters) {
       const keys = counters.map(({ key }) => name(counted + key))

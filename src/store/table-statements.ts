@@ -38,27 +38,6 @@ export const increment: Statement = {
     returning value`,
 }
 
-/**
- * The value is the wait of the latest call and, after a bar, the times of the counted events: the row is written even by a refused
- * call, so that its lock makes read, decision and answer one step. A window of max events is full while the event that lies max
- * places back is still inside it.
- */
-export const hit: Statement = {
-  name: 'ephemeral_hit',
-  text: `insert into ephemeral as kept (key, value, expires_at_ms) values ($1, '0|' || $2::bigint, $2::bigint + $5::bigint)
-    on conflict (key) do update set (value, expires_at_ms) = (
-      select
-        wait || '|' || array_to_string(case when wait > 0 then events else (events || $2::bigint)[cardinality(events) + 2 - $6::int :] end, ','),
-        case when wait > 0 then kept.expires_at_ms else $2::bigint + $5::bigint end
-      from (select string_to_array(split_part(kept.value, '|', 2), ',')::bigint[] as events) as known,
-        lateral (
-          select greatest(0, max(events[cardinality(events) + 1 - max_events] + span - $2::bigint)) as wait
-          from unnest($3::int[], $4::bigint[]) as windows (max_events, span)
-        ) as decided
-    )
-    returning split_part(value, '|', 1) as value`,
-}
-
 /** Time, then keys, most events, lengths and amounts of the counters → whether they were taken, and what each says. */
 export const count: Statement = {
   name: 'ephemeral_count',

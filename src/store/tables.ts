@@ -3,7 +3,7 @@ import { deleteInBatches } from './batches.ts'
 import type { EphemeralStore } from './ephemeral.ts'
 import type { Database } from './postgres.ts'
 import * as statements from './table-statements.ts'
-import { settledAnswer, waitSeconds, windowSet } from './windows.ts'
+import { waitSeconds } from './windows.ts'
 
 interface Options {
   readonly database: Database
@@ -38,13 +38,6 @@ export function tableStore({ database, clock }: Options): TableStore {
     },
     async increment(key, ttlSeconds) {
       return Number(await write(statements.increment, [key, end(ttlSeconds), clock()]))
-    },
-    async hit(key, windows) {
-      const settled = settledAnswer(windows)
-      if (settled !== undefined) return settled
-      const { longestMs, mostEvents, maxes, spansMs } = windowSet(windows)
-      const waitMs = await write(statements.hit, [key, clock(), maxes, spansMs, longestMs, mostEvents])
-      return waitSeconds(Number(waitMs))
     },
     async count(counters) {
       const columns = [

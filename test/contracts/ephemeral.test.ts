@@ -104,57 +104,6 @@ for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
       expect(counts.toSorted((a, b) => a - b)).toEqual(racing.map((index) => index + 1))
     })
 
-    test('a rolling window refuses with the seconds to wait and does not count what it refused', async () => {
-      const windows = [{ max: 2, seconds: 60 }]
-      expect(await store.hit('rolling', windows)).toBe(0)
-      walk(40)
-      expect(await store.hit('rolling', windows)).toBe(0)
-      walk(10.5)
-      for (const _ of racing) expect(await store.hit('rolling', windows)).toBe(10)
-      walk(9.4)
-      expect(await store.hit('rolling', windows)).toBe(1)
-      walk(0.1)
-      expect(await store.hit('rolling', windows)).toBe(0)
-      expect(await store.hit('rolling', windows)).toBe(40)
-    })
-
-    test('of several windows the one that waits longest decides', async () => {
-      const windows = [
-        { max: 1, seconds: 60 },
-        { max: 3, seconds: 3600 },
-      ]
-      for (const _ of [1, 2, 3]) {
-        expect(await store.hit('several', windows)).toBe(0)
-        expect(await store.hit('several', windows)).toBeGreaterThan(0)
-        walk(60)
-      }
-      expect(await store.hit('several', windows)).toBe(3600 - 180)
-      walk(3600 - 180)
-      expect(await store.hit('several', windows)).toBe(0)
-    })
-
-    test('of 20 events at once a window of 5 admits exactly 5', async () => {
-      const windows = [
-        { max: 5, seconds: 60 },
-        { max: 50, seconds: 3600 },
-      ]
-      const waits = await Promise.all(racing.map((index) => (index % 2 ? store : other).hit('stormed', windows)))
-      expect(waits.filter((wait) => wait === 0)).toHaveLength(5)
-      expect(new Set(waits)).toEqual(new Set([0, 60]))
-    })
-
-    test('a window of no events is always full, no window never', async () => {
-      expect(await store.hit('closed', [{ max: 0, seconds: 30 }])).toBe(30)
-      expect(await store.hit('open', [])).toBe(0)
-    })
-
-    test('a deleted key has its whole window again', async () => {
-      const windows = [{ max: 1, seconds: 60 }]
-      await store.hit('pardoned', windows)
-      await store.delete('pardoned')
-      expect(await store.hit('pardoned', windows)).toBe(0)
-    })
-
     const perMinute = (key: string, max: number) => ({ key, max, seconds: 60 })
     const wait = async (...counters: Counter[]) =>
       (await store.count(counters.map((each) => ({ ...each, amount: 0 as const })))).counts.map(
@@ -241,6 +190,13 @@ for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
       expect((await store.count([counter])).isCounted).toBe(false)
       walk(1)
       expect((await store.count([counter])).isCounted).toBe(true)
+    })
+
+    test('of 20 events at once a counter of 5 admits exactly 5', async () => {
+      const counters = [perMinute('stormed', 5), { key: 'stormed for an hour', max: 50, seconds: 3600 }]
+      const answers = await Promise.all(racing.map((index) => (index % 2 ? store : other).count(counters)))
+      expect(answers.filter(({ isCounted }) => isCounted)).toHaveLength(5)
+      expect(await used(...counters)).toEqual([5, 5])
     })
 
     test('a counter of no events is always full', async () => {

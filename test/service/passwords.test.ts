@@ -48,6 +48,7 @@ function build(changes: { hasher?: Hasher; store?: EphemeralStore; policy?: obje
     store: changes.store ?? stores.redis,
     clock: () => now,
     policy: { ...policy, ...changes.policy },
+    factors: { ipv4_24: 16, ipv6_56: 4, ipv6_48: 16 },
   })
 }
 
@@ -279,6 +280,22 @@ describe.each(['redis', 'tables'] as const)('wrong passwords, counted in %s', (k
     now += 60_000
     expect(await from('2001:db8:0:7::1', 'spray-y')).toBe('password.wrong')
   })
+
+  test('from a home line or a /24 are limited too, from however many of its addresses', async () => {
+    const subject = build({ store: stores[kind] })
+    const judged = async (count: number, ip: (n: number) => string) => {
+      const outcomes: string[] = []
+      for (let n = 0; n < count; n++) {
+        const identifier = { provider: 'username', subject: named(`wide-${n}`) } as const
+        outcomes.push(await outcome(subject.verify({ identifier, password: 'wrong kettle 1', ip: ip(n) })))
+      }
+      return outcomes.filter((each) => each === 'password.wrong').length
+    }
+    const block = kind === 'redis' ? 1 : 2
+    // Four times 15 of a minute, and the one that finds no room.
+    expect(await judged(80, (n) => `2001:db8:${block}:1${n.toString(16).padStart(2, '0')}::1`)).toBe(61)
+    expect(await judged(250, (n) => `198.18.${block}.${n}`)).toBe(241)
+  }, 60_000)
 })
 
 describe('the lock', () => {

@@ -18,7 +18,6 @@ const operations: Record<string, (store: EphemeralStore) => Promise<unknown>> = 
   add: (store) => store.add('key', 1, 60),
   take: (store) => store.take('key'),
   increment: (store) => store.increment('key', 60),
-  hit: (store) => store.hit('key', [{ max: 5, seconds: 60 }]),
   count: (store) => store.count([{ key: 'key', max: 5, seconds: 60 }]),
   delete: (store) => store.delete('key'),
   ping: (store) => store.ping(),

@@ -12,7 +12,7 @@ export function countWaits(world: World, names: readonly string[] = everything):
     }) as T[keyof T]
   }
   for (const name of ['readQuery', 'commitQuery'] as const) if (names.includes(name)) wrap(database, name)
-  for (const name of ['get', 'set', 'add', 'take', 'increment', 'hit', 'delete'] as const) {
+  for (const name of ['get', 'set', 'add', 'take', 'increment', 'count', 'delete'] as const) {
     if (names.includes(name)) wrap(store, name)
   }
   database.knex.on('query', (query: { sql: string }) => {
@@ -25,4 +25,4 @@ export function countWaits(world: World, names: readonly string[] = everything):
   }
 }
 
-const everything = ['readQuery', 'commitQuery', 'get', 'set', 'add', 'take', 'increment', 'hit', 'delete', 'knex']
+const everything = ['readQuery', 'commitQuery', 'get', 'set', 'add', 'take', 'increment', 'count', 'delete', 'knex']

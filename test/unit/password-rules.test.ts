@@ -7,7 +7,15 @@ import { AppError } from '../../src/base/errors.ts'
 const policy = passwordOptions.parse({ blocked_words: ['menshen'] })
 // The rules use nothing but the policy.
 const unused = {} as never
-const rules = passwords({ database: unused, directory: unused, hasher: unused, store: unused, clock: () => 0, policy })
+const rules = passwords({
+  database: unused,
+  directory: unused,
+  hasher: unused,
+  store: unused,
+  clock: () => 0,
+  policy,
+  factors: unused,
+})
 
 function refusal(password: string, words?: readonly string[]): unknown {
   try {
@@ -103,6 +111,7 @@ describe('the settings', () => {
         first: 30,
         longest: 900,
         forget_after: 86_400,
+        in_a_row: 100,
         per_ip: [
           { max: 15, seconds: 60 },
           { max: 150, seconds: 3600 },
