@@ -243,7 +243,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       })
       .prefault({})
       .describe('Logins on an app’s own screens.'),
-    limits: limitOptions.prefault({}).describe('What all limits have in common.'),
+    limits: limitOptions.prefault({}).describe('Limits that belong to no part alone.'),
     captcha: captchaOptions
       .optional()
       .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),

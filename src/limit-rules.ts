@@ -1,17 +1,16 @@
 import type { MessageLimit } from '../interactions/methods/message-budget.ts'
 import type { Config } from './config.ts'
-import { mailLimits } from './mail/smtp.ts'
 import type { LimitRule } from './ops/limits.ts'
 import type { Window } from './store/ephemeral.ts'
 
 const day = 86_400
 
 /** Every named limit of the product. Those on messages are settings, because they cost money. */
-export function rules({ sms, mail, login, native_login }: Pick<Config, 'sms' | 'mail' | 'login' | 'native_login'>) {
+export function rules({ sms, limits, login, native_login }: Pick<Config, 'sms' | 'limits' | 'login' | 'native_login'>) {
   const begun = login.limits.per_network
   return {
     ...messageRules('sms', sms.limits),
-    ...messageRules('mail', { ...sms.limits, ...(mail?.limits ?? mailLimits.parse(undefined)) }),
+    ...messageRules('mail', { ...sms.limits, ...limits.mail }),
     'register.ip': {
       windows: [
         { max: 20, seconds: 3600 },

@@ -2,12 +2,8 @@ import { createTransport } from 'nodemailer'
 import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
 import { secret } from '../base/secret.ts'
-import { dayLimits } from '../ops/limit-options.ts'
 import type { MailSender } from './sender.ts'
 import { mailText } from './texts.ts'
-
-/** How many mails a day; `sms.limits` says how many to one mailbox, and from one address. */
-export const mailLimits = z.strictObject(dayLimits).prefault({}).describe('How many mails may be sent.')
 
 /** Settings of outgoing mail. */
 export const mailOptions = z.strictObject({
@@ -22,7 +18,6 @@ export const mailOptions = z.strictObject({
     .string()
     .regex(/^[^\r\n]*@[^\r\n]+$/, 'expected an e-mail address')
     .describe('Sender, as an address or "Name" <address>'),
-  limits: mailLimits,
 })
 export type MailOptions = z.output<typeof mailOptions>
 

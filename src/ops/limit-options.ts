@@ -22,7 +22,7 @@ export const dayLimits = {
 
 const factor = z.int().min(1).max(256)
 
-/** Settings that all limits share. */
+/** Settings of limits that belong to no part alone. */
 export const limitOptions = z.strictObject({
   networks: z
     .strictObject({
@@ -32,4 +32,8 @@ export const limitOptions = z.strictObject({
     })
     .prefault({})
     .describe('How many times the limit of one address (IPv6: one /64) a whole network has.'),
+  mail: z
+    .strictObject(dayLimits)
+    .prefault({})
+    .describe('Mails with codes. How many to one mailbox, and for one address, is said in `sms.limits`.'),
 })
