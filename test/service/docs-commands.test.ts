@@ -183,6 +183,7 @@ describe('the first page', () => {
     const decisions = (await readdir(join(root, 'docs/decisions'))).map((name) => `docs/decisions/${name}`)
     const pages = [
       'README.md',
+      'README.zh-CN.md',
       'ARCHITECTURE.md',
       'CONTRIBUTING.md',
       'CHANGELOG.md',
