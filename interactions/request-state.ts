@@ -8,8 +8,6 @@ export interface RequestState {
   clientName?: string | undefined
   /** What the authorization request under way demands of its login. */
   demand?: Demand
-  /** Whether the client under way lets nobody in without a phone number. */
-  requiresPhone?: boolean
   /** Where the request under way ends: an address of the client, which may lead on. */
   leadsTo?: string
   /** What the authorization request under way asks for. */
