@@ -70,7 +70,7 @@ const pushedSeconds = 60
 const challengePattern = /^[A-Za-z0-9_-]{43}$/
 const scopePattern = /^[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*$/
 
-/** Authorization codes without a browser: beside `provider.ts` the only user of the library's models. */
+/** Makes authorization codes for logins that were proved without a browser, with the library's own models. */
 export class CodeIssuer {
   readonly #deps: Dependencies
 
