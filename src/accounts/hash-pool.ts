@@ -9,12 +9,18 @@ interface Waiting {
   readonly reject: (error: AppError) => void
 }
 
+/**
+ * `known`: somebody whose device has logged in to the account before. They have places of their own, in front of everybody else's, so
+ * that no crowd of strangers fills the queue for them.
+ */
+export type Guest = 'known' | 'anybody'
+
 /** Threads that derive argon2id tags, fed from a bounded queue. */
 export interface HashPool {
   /** Throws `password.busy` when no more may wait, `server.unavailable` when the thread died or the pool is closed. */
-  run(job: HashJob): Promise<Uint8Array>
+  run(job: HashJob, guest: Guest): Promise<Uint8Array>
   /** Throws `password.busy` when `run` would. */
-  refuseWhenFull(): void
+  refuseWhenFull(guest: Guest): void
   /** How many wait for a thread. */
   waiting(): number
   close(): Promise<void>
@@ -25,7 +31,9 @@ const hashesPerSecond = 20
 
 /** Threads start when there is work for them and are started again after they die; they keep no idle process alive. */
 export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: number }): HashPool {
-  const queue: Waiting[] = []
+  const queues: Record<Guest, Waiting[]> = { known: [], anybody: [] }
+  const places: Record<Guest, number> = { known: Math.ceil(maxQueue / 4), anybody: maxQueue }
+  const waiting = () => queues.known.length + queues.anybody.length
   const idle: Worker[] = []
   const busy = new Map<Worker, Waiting>()
   const retryAfterSeconds = Math.ceil((maxQueue + 1) / workers / hashesPerSecond)
@@ -55,9 +63,9 @@ export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: num
   }
 
   function feed(): void {
-    while (!closed && queue.length > 0) {
+    while (!closed && waiting() > 0) {
       const worker = idle.pop() ?? (busy.size < workers ? start() : undefined)
-      const next = worker && queue.shift()
+      const next = worker && (queues.known.shift() ?? queues.anybody.shift())
       if (!next) return
       worker.ref()
       busy.set(worker, next)
@@ -65,25 +73,25 @@ export function hashPool({ workers, maxQueue }: { workers: number; maxQueue: num
     }
   }
 
-  function refuseWhenFull(): void {
-    if (busy.size >= workers && queue.length >= maxQueue)
+  function refuseWhenFull(guest: Guest): void {
+    if (busy.size >= workers && queues[guest].length >= places[guest])
       throw new AppError('password.busy', { params: { retryAfterSeconds } })
   }
 
   return {
     refuseWhenFull,
-    waiting: () => queue.length,
-    async run(job) {
-      refuseWhenFull()
+    waiting,
+    async run(job, guest) {
+      refuseWhenFull(guest)
       if (closed) throw unavailable(stopped)
       return new Promise((resolve, reject) => {
-        queue.push({ job, resolve, reject })
+        queues[guest].push({ job, resolve, reject })
         feed()
       })
     },
     async close() {
       closed = true
-      for (const { reject } of queue.splice(0)) reject(unavailable(stopped))
+      for (const { reject } of Object.values(queues).flatMap((queue) => queue.splice(0))) reject(unavailable(stopped))
       await Promise.all([...idle, ...busy.keys()].map((worker) => worker.terminate()))
     },
   }

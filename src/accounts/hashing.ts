@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { isSameSecret } from '../base/same-secret.ts'
-import { hashPool } from './hash-pool.ts'
+import { type Guest, hashPool } from './hash-pool.ts'
 import { formatPhc, type HashParameters, parsePhc, type StoredHash } from './phc.ts'
 
 export interface HasherOptions {
@@ -26,11 +26,11 @@ export interface Hasher {
    * False when there is no hash or it is of a kind we cannot read; that costs one derivation too. SECURITY: so an answer for
    * somebody who does not exist takes as long as one for a wrong password. Throws as `hash` does.
    */
-  verify(hash: string | undefined, password: string): Promise<boolean>
+  verify(hash: string | undefined, password: string, guest?: Guest): Promise<boolean>
   /** True when the parameters have been raised since, or the string is of another kind. */
   needsRehash(hash: string): boolean
   /** Throws `password.busy` when the next call would; for refusing before other work is done. */
-  refuseWhenFull(): void
+  refuseWhenFull(guest?: Guest): void
   /** How many wait for a thread, for the metrics. */
   waiting(): number
   /** Fails what is waiting with `server.unavailable` and ends the threads. */
@@ -44,9 +44,9 @@ const tagLength = 32
 export function hasher({ parameters, workers, maxQueue }: HasherOptions): Hasher {
   const pool = hashPool({ workers: workers ?? Math.max(1, availableParallelism() - 1), maxQueue })
 
-  function derive(password: string, { parameters, salt, tag }: StoredHash): Promise<Uint8Array> {
+  function derive(password: string, { parameters, salt, tag }: StoredHash, guest: Guest): Promise<Uint8Array> {
     const bytes = new TextEncoder().encode(password.normalize('NFKC'))
-    return pool.run({ password: bytes, salt, parameters, tagLength: tag.length })
+    return pool.run({ password: bytes, salt, parameters, tagLength: tag.length }, guest)
   }
 
   function decoy(): StoredHash {
@@ -56,12 +56,12 @@ export function hasher({ parameters, workers, maxQueue }: HasherOptions): Hasher
   return {
     async hash(password) {
       const fresh = decoy()
-      return formatPhc({ ...fresh, tag: await derive(password, fresh) })
+      return formatPhc({ ...fresh, tag: await derive(password, fresh, 'anybody') })
     },
-    async verify(hash, password) {
+    async verify(hash, password, guest = 'anybody') {
       const stored = hash === undefined ? undefined : parsePhc(hash)
       const against = stored ?? decoy()
-      const tag = await derive(password, against)
+      const tag = await derive(password, against, guest)
       return isSameSecret(tag, against.tag) && stored !== undefined
     },
     needsRehash(hash) {
@@ -72,7 +72,7 @@ export function hasher({ parameters, workers, maxQueue }: HasherOptions): Hasher
         memory_kib < parameters.memory_kib || time_cost < parameters.time_cost || parallelism < parameters.parallelism
       )
     },
-    refuseWhenFull: pool.refuseWhenFull,
+    refuseWhenFull: (guest = 'anybody') => pool.refuseWhenFull(guest),
     waiting: pool.waiting,
     close: pool.close,
   }

@@ -105,6 +105,21 @@ describe('the hashing threads', () => {
     ours.refuseWhenFull()
   })
 
+  test('have places for known devices that no crowd of strangers takes, in front of theirs', async () => {
+    const ours = start({ maxQueue: 4 })
+    const stored = await ours.hash('warm')
+    const order: string[] = []
+    const ask = (name: string, guest: 'known' | 'anybody') =>
+      ours.verify(stored, 'warm', guest).then(() => order.push(name))
+    const crowd = [1, 2, 3, 4, 5].map((n) => ask(`stranger ${n}`, 'anybody'))
+    expect(() => ours.refuseWhenFull()).toThrow('password.busy')
+    ours.refuseWhenFull('known')
+    const known = ask('owner', 'known')
+    expect(() => ours.refuseWhenFull('known')).toThrow('password.busy')
+    await Promise.all([...crowd, known])
+    expect(order.slice(0, 2)).toEqual(['stranger 1', 'owner'])
+  })
+
   test('are replaced when one dies, and only its own job fails', async () => {
     const started: Worker[] = []
     const watch = (worker: Worker) => started.push(worker)
