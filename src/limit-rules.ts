@@ -6,11 +6,18 @@ import type { Window } from './store/ephemeral.ts'
 const day = 86_400
 
 /** Every named limit of the product. Those on messages are settings, because they cost money. */
-export function rules({ sms, limits, login, native_login }: Pick<Config, 'sms' | 'limits' | 'login' | 'native_login'>) {
+export function rules({
+  sms,
+  limits,
+  login,
+  native_login,
+  password,
+}: Pick<Config, 'sms' | 'limits' | 'login' | 'native_login' | 'password'>) {
   const begun = login.limits.per_network
   return {
     ...messageRules('sms', sms.limits),
     ...messageRules('mail', { ...sms.limits, ...limits.mail }),
+    'password.ip': { windows: password.lock.per_ip, perNetwork: 'growing' },
     'register.ip': {
       windows: [
         { max: 20, seconds: 3600 },
@@ -54,17 +61,19 @@ function messageRules<Channel extends 'sms' | 'mail'>(
   const error = 'otp.too_soon'
   const hour = per_number.filter(({ seconds }) => seconds <= 3600)
   const longer = per_number.filter(({ seconds }) => seconds > 3600)
-  const twice = (windows: readonly Window[]) => windows.map(({ max, seconds }) => ({ max: 2 * max, seconds }))
+  const times = (factor: number, windows: readonly Window[]) =>
+    windows.map(({ max, seconds }) => ({ max: factor * max, seconds }))
   const ofDay = (max: number) => ({ windows: [{ max, seconds: day }], error: 'server.unavailable' }) as const
   const named: Readonly<Record<string, LimitRule>> = {
     ip: { windows: per_ip, perNetwork: 'growing' },
     pair: { windows: per_number, perNetwork: 'widest', error },
-    number: { windows: twice(hour), error },
-    number_day: { windows: twice(longer), error },
+    number: { windows: times(2, hour), error },
+    number_day: { windows: times(2, longer), error },
     late: { windows: [{ max: 1, seconds: 3600 }], error },
     // So that whoever wants every late message of a number needs six networks.
     late_pair: { windows: [{ max: 4, seconds: day }], perNetwork: 'widest', error },
     known: { windows: per_number, error },
+    known_all: { windows: times(3, per_number), error },
     open: ofDay(Math.max(1, Math.floor((per_day_total * (100 - reserved_percent)) / 100))),
     total: ofDay(per_day_total),
   }

@@ -1,7 +1,7 @@
 import type { LimitEvent, Limits, Verdict } from '../../src/ops/limits.ts'
 
 type Channel = 'sms' | 'mail'
-type Part = 'ip' | 'pair' | 'number' | 'number_day' | 'late' | 'late_pair' | 'known' | 'open' | 'total'
+type Part = 'ip' | 'pair' | 'number' | 'number_day' | 'late' | 'late_pair' | 'known' | 'known_all' | 'open' | 'total'
 
 /** Limits of messages, for each channel the same. */
 export type MessageLimit = `${Channel}.${Part}`
@@ -97,7 +97,11 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
       const day: readonly Event[] = [...near, [`${channel}.number_day`, of]]
       const late: readonly Event[] = [...near, [`${channel}.late_pair`, pair], [`${channel}.late`, of]]
       const isKnown = knownDevice !== undefined
-      const known: readonly Event[] = [[`${channel}.known`, `${of} ${knownDevice}`]]
+      // Whoever can log in can make any number of devices known: all of them together have a limit too.
+      const known: readonly Event[] = [
+        [`${channel}.known`, `${of} ${knownDevice}`],
+        [`${channel}.known_all`, of],
+      ]
 
       let own = isKnown ? known : day
       let verdict = await spend(request, own)

@@ -73,6 +73,14 @@ describe.each([
     expect((await ask()).code).toBe('taken')
   })
 
+  test('devices that were made known one after the other have three times the allowance of one together, and no more', async () => {
+    const { ask } = open()
+    const answers = []
+    for (let n = 0; n < 50; n++) answers.push((await ask({ knownDevice: `mark ${n}` })).code)
+    expect(answers.filter((code) => code === 'taken')).toHaveLength(3)
+    expect(answers.slice(3).every((code) => code === 'otp.too_soon')).toBe(true)
+  })
+
   test('from one address a stranger takes nothing from the owner, not even the minute', async () => {
     const { ask } = open()
     for (let n = 0; n < 26 * 6; n++) {
