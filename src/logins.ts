@@ -87,21 +87,21 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   const { argon2, workers, max_queue: maxQueue } = config.password
   const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const hashing = hasher({ parameters: argon2, workers, maxQueue })
-  const passwords = buildPasswords({
-    database,
-    directory,
-    hasher: hashing,
-    store: locks,
-    clock,
-    policy: config.password,
-    factors: config.limits.networks,
-  })
   const limits = buildLimits({
     store,
     rules: rules(config),
     mac: (text) => sealer.mac('limit', text),
     factors: config.limits.networks,
     onRefused: (limit) => metrics.limited.inc({ limit }),
+  })
+  const passwords = buildPasswords({
+    database,
+    directory,
+    hasher: hashing,
+    store: locks,
+    limits,
+    clock,
+    policy: config.password,
   })
   const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
   const http = httpClient({ timeoutMs: outboundTimeoutMs, allowInsecure: config.sandbox })

@@ -148,7 +148,7 @@ function accountRooms(
   const identities = identityPages({
     ...common,
     passwords,
-    options: { bindings, limitOf: identityLimit(config.identities_per_provider) },
+    options: { bindings, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
   })
   return {
     session,

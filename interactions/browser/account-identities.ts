@@ -11,6 +11,7 @@ import { readForm } from '../form.ts'
 import { identityLabel, maskIp } from '../labels.ts'
 import type { RequestState } from '../request-state.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
+import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
 import { offeredConnections } from './offered-connections.ts'
 import type { Renderer } from './render.ts'
@@ -24,6 +25,8 @@ interface Dependencies {
     readonly bindings: Bindings
     /** How many identities of a provider a user may bind; undefined: any number. */
     readonly limitOf: (provider: string) => number | undefined
+    readonly device: DeviceCookie
+    readonly nowSeconds: () => number
   }
 }
 
@@ -128,6 +131,10 @@ export function identityPages({ session, renderer, directory, passwords, options
       return drawRefusal(ctx, visitor, error)
     }
     await session.renew(visitor)
+    // Every device was forgotten with it; this browser stays one, unless it came by what was removed.
+    if (visitor.by?.includes(identityId) === false) {
+      await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
+    }
     leave(ctx, `${identitiesPath}?done=unbound`)
   }
 

@@ -44,6 +44,11 @@ export interface DeviceUse {
 /** What has never logged in to anything. */
 export const unknownDevice: Device = { marks: [] }
 
+/** Whether a device can be known to no account, which saves looking. */
+export function isUnknown({ marks, key }: Device): boolean {
+  return marks.length === 0 && key === undefined
+}
+
 /** How long a device is known after its last login to an account. */
 export const knownDeviceMs = 180 * 86_400_000
 /** Accounts that one browser is known to. */

@@ -1,9 +1,8 @@
 import type { Clock } from '../base/clock.ts'
-import { AppError, type ErrorCode } from '../base/errors.ts'
+import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
-import { type Network, networksOf } from '../base/network.ts'
-import type { NetworkFactors } from '../ops/limits.ts'
-import type { EphemeralStore, Window } from '../store/ephemeral.ts'
+import type { Limits } from '../ops/limits.ts'
+import type { EphemeralStore } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
 
 export interface LockRules {
@@ -16,8 +15,6 @@ export interface LockRules {
   readonly forget_after: number
   /** Wrong tries in a row after which a password does no longer, from a known device, or from all unknown ones together. */
   readonly in_a_row: number
-  /** Wrong tries allowed from one address. */
-  readonly per_ip: readonly Window[]
 }
 
 /** Whose password is tried, and by whom. */
@@ -48,6 +45,13 @@ export class TriesUsedUp extends Error {
   override readonly name = 'TriesUsedUp'
 }
 
+interface Dependencies {
+  readonly store: EphemeralStore
+  readonly limits: Limits<'password.ip'>
+  readonly clock: Clock
+  readonly rules: LockRules
+}
+
 /** Seconds that wrong tries in a row are counted, from the first of them. */
 const rowSeconds = 30 * 86_400
 /** Counters for all the names together that nobody has. */
@@ -61,21 +65,11 @@ const nobodys = 4096
  * right password is then answered like a wrong one, after the same work. The keys are this file's own, so that a stranger's wrong
  * passwords never stand in the way of a login by one-time code.
  */
-export function passwordLock({
-  store,
-  clock,
-  rules,
-  factors,
-}: {
-  readonly store: EphemeralStore
-  readonly clock: Clock
-  readonly rules: LockRules
-  readonly factors: NetworkFactors
-}): PasswordLock {
-  async function refuseUntil(key: string, code: ErrorCode): Promise<void> {
+export function passwordLock({ store, limits, clock, rules }: Dependencies): PasswordLock {
+  async function refuseUntil(key: string): Promise<void> {
     const until = await store.get<number>(key)
     const seconds = until === undefined ? 0 : Math.ceil((until - clock()) / 1000)
-    if (seconds > 0) throw new AppError(code, { params: { retryAfterSeconds: seconds } })
+    if (seconds > 0) throw new AppError('password.locked', { params: { retryAfterSeconds: seconds } })
   }
 
   /** Undefined while tries are free, otherwise the number of locks there were before the one this call has won. */
@@ -85,28 +79,13 @@ export function passwordLock({
     const locks = (await store.get<number>(`${key}:locks`)) ?? 0
     const seconds = Math.min(rules.first * 2 ** locks, rules.longest)
     if (await store.add(`${key}:lock`, clock() + seconds * 1000, seconds)) return locks
-    await refuseUntil(`${key}:lock`, 'password.locked')
+    await refuseUntil(`${key}:lock`)
     throw new AppError('password.locked', { params: { retryAfterSeconds: 1 } })
   }
 
-  /** A wrong try counts for every network around its address; each that had no room for it waits until it has. */
-  async function countAgainst(networks: readonly Network[]): Promise<void> {
-    const counters = networks.flatMap(({ name, width }) =>
-      rules.per_ip.map(({ max, seconds }) => ({
-        key: `${networkKey(name)}:${seconds}`,
-        network: name,
-        max: width === 'address' ? max : max * factors[width],
-        seconds,
-      })),
-    )
-    if (counters.length === 0) return
-    const { isCounted, counts } = await store.count(counters)
-    if (isCounted) return
-    for (const { name } of networks) {
-      const waits = counts.filter((_, index) => counters[index]?.network === name)
-      const seconds = Math.max(...waits.map(({ waitSeconds }) => waitSeconds))
-      if (seconds > 0) await store.set(`${networkKey(name)}:lock`, clock() + seconds * 1000, seconds)
-    }
+  /** Only what goes wrong counts for a network, so that a whole office can log in from one. */
+  async function countAgainst(address: string | undefined): Promise<void> {
+    if (address !== undefined) await limits.tryAll([['password.ip', address]])
   }
 
   /** Whose tries a request uses, and where wrong ones in a row are counted. */
@@ -115,27 +94,28 @@ export function passwordLock({
       const key = `password:device:${digest(`${userId} ${knownDevice}`)}`
       // A device that somebody guesses with for too long is no better than an unknown one.
       const used = await store.get<number>(`${key}:row`)
-      if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], networks: [] }
+      if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], address: undefined }
     }
     const row = userId === undefined ? nobodysRow(who) : rowOf(userId)
-    const networks = ip === undefined ? [] : networksOf(ip)
     // Of one length, whatever was typed, and plain in no store.
-    return { key: `password:who:${digest(who)}`, row, others: [], networks }
+    return { key: `password:who:${digest(who)}`, row, others: [], address: ip }
   }
 
   return {
     async guard(guarded, attempt) {
-      const { key, row, others, networks } = await potOf(guarded)
+      const { key, row, others, address } = await potOf(guarded)
       let locks: number | undefined
       try {
-        await Promise.all([
-          ...networks.map(({ name }) => refuseUntil(`${networkKey(name)}:lock`, 'request.too_many')),
-          refuseUntil(`${key}:lock`, 'password.locked'),
+        const [ofNetwork, ofName] = await Promise.allSettled([
+          address === undefined ? undefined : limits.takeAll([['password.ip', address, 'look']]),
+          refuseUntil(`${key}:lock`),
         ])
+        // The network first: whoever is over its limit learns nothing of the name.
+        for (const each of [ofNetwork, ofName]) if (each.status === 'rejected') throw each.reason
         locks = await enter(key)
       } catch (error) {
         // Whoever waits for a lock to end, to be the first, uses up the tries of their network.
-        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(networks)
+        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(address)
         throw error
       }
       try {
@@ -148,7 +128,7 @@ export function passwordLock({
           return judged
         }
         if (locks !== undefined) await store.set(`${key}:locks`, locks + 1, rules.forget_after)
-        await countAgainst(networks)
+        await countAgainst(address)
         if (isUsedUp) throw new TriesUsedUp()
         return undefined
       } catch (error) {
@@ -159,10 +139,6 @@ export function passwordLock({
     },
     forget: (userId) => store.delete(rowOf(userId)),
   }
-}
-
-function networkKey(name: string): string {
-  return `password:ip:${name}`
 }
 
 function rowOf(userId: UserId): string {

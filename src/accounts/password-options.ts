@@ -48,7 +48,9 @@ const lock = z
         { max: 15, seconds: 60 },
         { max: 150, seconds: 3600 },
       ])
-      .describe('Wrong passwords from one address (IPv6: one /64). Many people can share one.'),
+      .describe(
+        'Wrong passwords, and tries while a name is locked, from one address (IPv6: one /64); `limits.networks` says how many from wider networks. Many people can share one.',
+      ),
   })
   .refine(({ first, longest }) => first >= 1 && first <= longest && longest <= 3600, {
     message: 'must be 1s ≤ first ≤ longest ≤ 1h',

@@ -1,14 +1,15 @@
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
-import type { NetworkFactors } from '../ops/limits.ts'
+import type { Limits } from '../ops/limits.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Database } from '../store/postgres.ts'
 import { isCommonPassword } from './common-passwords.ts'
 import type { AccountDirectory } from './directory.ts'
+import type { Guest } from './hash-pool.ts'
 import type { Hasher } from './hashing.ts'
 import type { ParsedIdentifier } from './identifier.ts'
-import type { Device } from './known-devices.ts'
+import { type Device, isUnknown } from './known-devices.ts'
 import { passwordLock, TriesUsedUp } from './password-lock.ts'
 import type { PasswordPolicy } from './password-options.ts'
 import {
@@ -27,10 +28,9 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly hasher: Hasher
   readonly store: EphemeralStore
+  readonly limits: Limits<'password.ip'>
   readonly clock: Clock
   readonly policy: PasswordPolicy
-  /** How much more than one address a network may try. */
-  readonly factors: NetworkFactors
 }
 
 /** One try to log in. */
@@ -73,8 +73,8 @@ export interface Passwords {
 const maxLength = 256
 
 /** Passwords of all users. */
-export function passwords({ database, directory, hasher, store, clock, policy, factors }: Dependencies): Passwords {
-  const lock = passwordLock({ store, clock, rules: policy.lock, factors })
+export function passwords({ database, directory, hasher, store, limits, clock, policy }: Dependencies): Passwords {
+  const lock = passwordLock({ store, limits, clock, rules: policy.lock })
 
   function check(password: string, contextWords: readonly string[] = []): void {
     const length = lengthOf(password)
@@ -89,8 +89,8 @@ export function passwords({ database, directory, hasher, store, clock, policy, f
   }
 
   /** Exactly one derivation, also for what nobody can have set. */
-  function matches(hash: string | undefined, password: string): Promise<boolean> {
-    return lengthOf(password) > maxLength ? hasher.verify(undefined, '') : hasher.verify(hash, password)
+  function matches(hash: string | undefined, password: string, guest: Guest): Promise<boolean> {
+    return lengthOf(password) > maxLength ? hasher.verify(undefined, '', guest) : hasher.verify(hash, password, guest)
   }
 
   async function keep(userId: UserId, hash: string, begunAt?: number): Promise<boolean> {
@@ -125,12 +125,14 @@ export function passwords({ database, directory, hasher, store, clock, policy, f
       if (!(await keep(userId, hash, begunAt))) throw new AppError('attempt.expired')
     },
     async verify({ identifier, password, ip, device }) {
-      hasher.refuseWhenFull()
+      if (!device || isUnknown(device)) hasher.refuseWhenFull()
       const found = await directory.findByIdentifier(identifier, device)
       const { userId, knownDevice } = found ?? {}
+      const guest = knownDevice === undefined ? 'anybody' : 'known'
+      hasher.refuseWhenFull(guest)
       const guarded = { who: `${identifier.provider}:${identifier.subject}`, userId, knownDevice, ip }
       const record = await lock
-        .guard(guarded, async () => ((await matches(found?.passwordHash, password)) ? found : undefined))
+        .guard(guarded, async () => ((await matches(found?.passwordHash, password, guest)) ? found : undefined))
         .catch((error: unknown) => {
           throw error instanceof TriesUsedUp ? wrong(error) : error
         })
@@ -145,13 +147,13 @@ export function passwords({ database, directory, hasher, store, clock, policy, f
     },
     async change(userId, current, next) {
       check(next, await contextOf(userId))
-      hasher.refuseWhenFull()
+      hasher.refuseWhenFull('known')
       // Whoever is signed in has tries of their own, which nobody uses up who is not.
       const guarded = { who: userId, userId, knownDevice: 'signed in', ip: undefined }
       const hash = await lock
         .guard(guarded, async () => {
           const { rows } = await database.readQuery<{ hash: string }>({ ...findPasswordHash, values: [userId] })
-          return (await matches(rows[0]?.hash, current)) ? rows[0]?.hash : undefined
+          return (await matches(rows[0]?.hash, current, 'known')) ? rows[0]?.hash : undefined
         })
         .catch((error: unknown) => {
           throw error instanceof TriesUsedUp ? mismatch() : error

@@ -8,7 +8,7 @@ import { clients, redirectUri, resources } from '../support/clients.ts'
 import { loginByPassword, reachLogin, startLogin } from '../support/login.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
 import { resetClock, walkTo } from '../support/time.ts'
-import type { Answer, Visitor } from '../support/visitor.ts'
+import { type Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const password = 'blue kettle 蓝色'
@@ -233,4 +233,23 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     walkTo(31_000)
     expect(await strangers(name, ['203.0.113.77'])).toEqual(['request.too_many'])
   })
+})
+
+test('over https the cookie is one that only this host can set and no script can read', async () => {
+  const issuer = 'https://id.example.com'
+  const world = await openWorld({ env: { ISSUER: issuer, MENSHEN_SANDBOX_EXPOSED: 'true' } })
+  try {
+    await world.register({ clients, resources })
+    const visitor = new Visitor(issuer, world.port)
+    const page = await reachLogin(visitor, startLogin({ issuer }, 'plain', redirectUri))
+    const form = { method: 'register', identifier: 'secure', new_password: password, agreement: 'on' }
+    const { headers } = await visitor.post(page.url, form)
+    const lines = [headers['set-cookie'] ?? []].flat().filter((line) => line.includes(cookie))
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toMatch(
+      /^__Host-menshen_device=[\w.-]{60,300}; path=\/; expires=[^;]+; samesite=lax; secure; httponly$/i,
+    )
+  } finally {
+    await world.close()
+  }
 })

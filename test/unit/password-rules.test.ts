@@ -7,15 +7,8 @@ import { AppError } from '../../src/base/errors.ts'
 const policy = passwordOptions.parse({ blocked_words: ['menshen'] })
 // The rules use nothing but the policy.
 const unused = {} as never
-const rules = passwords({
-  database: unused,
-  directory: unused,
-  hasher: unused,
-  store: unused,
-  clock: () => 0,
-  policy,
-  factors: unused,
-})
+const parts = { database: unused, directory: unused, hasher: unused, store: unused, limits: unused }
+const rules = passwords({ ...parts, clock: () => 0, policy })
 
 function refusal(password: string, words?: readonly string[]): unknown {
   try {
