@@ -60,7 +60,8 @@ export class Bindings {
     // SECURITY: a code that was asked for, or an upstream that was left for, before everything was ended adds nothing after it.
     const user = (await directory.find(userId))?.user
     if (!user || !isUnended(user, outcome) || !isFresh(outcome, options.clock)) throw new AppError('attempt.expired')
-    const claims = outcome.also ? [outcome.identity, outcome.also] : [outcome.identity]
+    // A number that was proved some time ago becomes part of no account without a code.
+    const claims = outcome.also && !outcome.isAlsoDated ? [outcome.identity, outcome.also] : [outcome.identity]
     const about = ({ provider }: IdentityClaim) => ({ userId, ...aboutOf(request), identityProvider: provider })
     let isNew = false
     let claim = outcome.identity

@@ -18,7 +18,7 @@ interface MiniProgram {
   readonly appid: string
   readonly secret: Secret
   readonly apiUrl: string
-  /** Whether a number opens the account it belongs to without a code. */
+  /** Whether a number opens the account it belongs to without a code, if the person says that it is theirs. */
   readonly joinByPhone: boolean
 }
 
@@ -39,8 +39,8 @@ const watermarkMs = 300_000
 
 /**
  * Redeems the code of `wx.login`, and the one of a `getPhoneNumber` button where it comes along; a phone code that is refused fails the
- * whole, because both codes are used up. SECURITY: WeChat does not say whose phone code it is: only that both came in one request
- * binds them.
+ * whole, because both codes are used up. SECURITY: WeChat is told who logs in and refuses the phone code of anybody else; without
+ * that, a stolen phone code would tell that its owner's number is the thief's.
  */
 export function wechatMiniProgram(
   { provider, appid, secret, apiUrl, joinByPhone }: MiniProgram,
@@ -67,8 +67,8 @@ export function wechatMiniProgram(
     return ask(await shared.get(tokenName, fetchToken))
   }
 
-  async function phoneOf(code: string): Promise<PhoneNumber> {
-    const answer = await askWithToken('/wxa/business/getuserphonenumber', { code })
+  async function phoneOf(code: string, openid: string): Promise<PhoneNumber> {
+    const answer = await askWithToken('/wxa/business/getuserphonenumber', { code, openid })
     const { purePhoneNumber, countryCode, watermark } = parsed(phoneAnswer, answer, phoneCodes).phone_info
     // SECURITY: a number told to another app, or long ago, is not this person's proof.
     if (watermark.appid !== appid) throw upstreamError('upstream.refused', { vendorCode: 'watermark_appid' })
@@ -87,7 +87,7 @@ export function wechatMiniProgram(
     const query = { appid, secret: secret.reveal(), js_code: jsCode, grant_type: 'authorization_code' }
     const answer = await askWechat(http, withQuery('/sns/jscode2session', apiUrl, query))
     const { openid, unionid } = parsed(sessionAnswer, answer, exchangeCodes)
-    const phone = credential['phone_code'] ? await phoneOf(credential['phone_code']) : undefined
+    const phone = credential['phone_code'] ? await phoneOf(credential['phone_code'], openid) : undefined
     return {
       identity: { provider, subjects: wechatSubjects(appid, openid, unionid), profile: {} },
       ...(phone === undefined ? {} : { phone, isPhoneDated: !joinByPhone }),
@@ -101,5 +101,9 @@ function post(body: Readonly<Record<string, unknown>>): HttpRequest {
 
 const tokenEnded: ReadonlySet<string> = new Set(['40001', '40014', '42001'])
 
-// After a fresh token these speak of WeChat, not of the code.
-const phoneCodes: VendorCodes = new Map([...exchangeCodes, ['42001', 'upstream.busy']])
+// The first: a phone code of somebody else. The second comes after a fresh token, and speaks of WeChat.
+const phoneCodes: VendorCodes = new Map([
+  ...exchangeCodes,
+  ['40003', 'upstream.code_invalid'],
+  ['42001', 'upstream.busy'],
+])

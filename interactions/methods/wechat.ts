@@ -44,9 +44,9 @@ export const wechatOptions = z.strictObject({
       ...app,
       join_by_phone: z
         .boolean()
-        .default(true)
+        .default(false)
         .describe(
-          'Whether a number of the phone button lets a WeChat identity nobody has into the account of that number. WeChat verified it at some time, not now: with the quick button say `false`, and a code to the number decides.',
+          'Whether a number of the phone button lets a WeChat identity nobody has into the account of that number, once the person says that it is theirs. WeChat verified it at some time, not now: say `true` only with the real-time component. `false`: a code to the number decides.',
         ),
     })
     .optional()

@@ -176,6 +176,12 @@ describe('a mini program', () => {
     expect(also?.subjects).toEqual(['+85261234567'])
   })
 
+  test('tells WeChat who logs in, so that the phone code of somebody else is refused', async () => {
+    const brought = world.bring()
+    const other = { ...brought, phone_code: world.bring('meimei')['phone_code'] ?? '' }
+    expect(await refusal(login(method(), other))).toEqual(['upstream.code_invalid', '40003'])
+  })
+
   test('does without a number, and asks for none', async () => {
     const { also, registration } = await login(method(), world.bring('phoneless'))
     expect([also, registration]).toEqual([undefined, 'ask'])
@@ -303,8 +309,11 @@ describe('a mini program', () => {
       ...['-1', '45009', '45011'].map((code) => [path, code, 'upstream.busy'] as const),
       ...['40013', '40125', '40164', '45035', '48001'].map((code) => [path, code, 'upstream.misconfigured'] as const),
       ...['40226', '50001', '50002'].map((code) => [path, code, 'upstream.account_restricted'] as const),
-      ...['40003', '41008', '43002'].map((code) => [path, code, 'upstream.refused'] as const),
+      ...['41008', '43002'].map((code) => [path, code, 'upstream.refused'] as const),
     ]),
+    ['/sns/jscode2session', '40003', 'upstream.refused'],
+    ['/cgi-bin/stable_token', '40003', 'upstream.refused'],
+    ['/wxa/business/getuserphonenumber', '40003', 'upstream.code_invalid'],
     ...['40029', '40163', '42003', '42007'].flatMap((code) => [
       ['/sns/jscode2session', code, 'upstream.code_invalid'] as const,
       ['/wxa/business/getuserphonenumber', code, 'upstream.code_invalid'] as const,

@@ -142,7 +142,7 @@ test('of two in one request none is bound when one is somebody else’s', async 
   const owner = await Owner.enter('13900030015')
   const both = {
     method: 'wechat_mini_program',
-    upstream_code: upstreams.wechat.loginMiniProgram('p14', miniProgram),
+    upstream_code: upstreams.wechat.loginMiniProgram('p15', miniProgram),
     phone_code: upstreams.wechat.phoneCode('p15', miniProgram),
   }
   const taken = await owner.send('POST', '/identities', both)
