@@ -34,6 +34,20 @@ export function pendingOf(method: string, proved: Proved): Pending {
   return { method, identity, amr, provedAt, begunAt, ...(credential === undefined ? {} : { credential }) }
 }
 
+/** A phone number that is another account's, or that nobody has and the holder may add. */
+export interface Contested {
+  readonly phone: string
+  /** Where there was a fresh one. */
+  readonly proof?: Proved
+  /** Whose it is, where what waits may join that account if the person says so. */
+  readonly owner?: UserId
+}
+
+/** The moment of a proof alone. */
+export function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
+  return { provedAt, begunAt }
+}
+
 /** What we keep of an attempt between two requests. */
 export interface AttemptRecord {
   readonly agreed: readonly string[]
@@ -41,12 +55,27 @@ export interface AttemptRecord {
   readonly asks: Readonly<Record<string, Ask>>
   readonly states: Readonly<Record<string, unknown>>
   readonly pending?: Pending | undefined
-  /** Somebody who is in but for a phone number. */
+  /** Somebody who is in but for a phone number, or for an answer to the question whether something becomes theirs. */
   readonly holder?: Arrived | undefined
-  /** A phone number that is another account's, with its proof when there was a fresh one. */
-  readonly contested?: { readonly phone: string; readonly proof?: Proved } | undefined
+  /** A phone number that decides how to go on. */
+  readonly contested?: Contested | undefined
   /** What may be answered next. */
   readonly choices?: readonly Choice[] | undefined
+}
+
+/** Whether the person is asked to bind what waits to the account they are in. */
+export function isBindingAsked({ choices }: AttemptRecord): boolean {
+  return choices?.includes('without_binding') === true
+}
+
+/**
+ * Without that question, for whoever proves something instead of an answer. A number that was to be added is proved again; what waited
+ * for a login waits for this one.
+ */
+export function withoutQuestion(record: AttemptRecord): AttemptRecord {
+  if (!isBindingAsked(record)) return record
+  const left = record.contested ? { contested: undefined } : { holder: undefined }
+  return { ...record, ...left, choices: undefined }
 }
 
 export const nothingYet: AttemptRecord = { agreed: [], method: undefined, asks: {}, states: {} }
@@ -67,8 +96,12 @@ export class AttemptRecords {
   }
 
   async load(attemptId: string): Promise<AttemptRecord> {
-    const sealed = await this.#deps.store.get<string>(key(attemptId))
-    return sealed === undefined ? nothingYet : (JSON.parse(this.#deps.open(sealed)) as AttemptRecord)
+    return this.#read(await this.#deps.store.get<string>(key(attemptId)))
+  }
+
+  /** The same, and it is gone: of several callers one gets it. */
+  async take(attemptId: string): Promise<AttemptRecord> {
+    return this.#read(await this.#deps.store.take<string>(key(attemptId)))
   }
 
   async save(attemptId: string, record: AttemptRecord): Promise<void> {
@@ -77,6 +110,10 @@ export class AttemptRecords {
 
   async forget(attemptId: string): Promise<void> {
     await this.#deps.store.delete(key(attemptId))
+  }
+
+  #read(sealed: string | undefined): AttemptRecord {
+    return sealed === undefined ? nothingYet : (JSON.parse(this.#deps.open(sealed)) as AttemptRecord)
   }
 }
 

@@ -3,12 +3,13 @@ import { isFresh, isUnended } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { Limits } from '../src/ops/limits.ts'
-import type { AttemptRecord, Pending } from './attempt-record.ts'
+import { bindingQuestion } from './asking.ts'
+import { type AttemptRecord, type Pending, withoutQuestion } from './attempt-record.ts'
 import { finishLogin } from './finish.ts'
 import { UpstreamAnswer } from './methods/connector.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/registry.ts'
-import { type AdvanceRequest, aboutOf, type Choice, type Outcome } from './outcome.ts'
+import { type AdvanceRequest, aboutOf, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
 
 type Dependencies = SettlementDependencies & {
@@ -40,12 +41,18 @@ export class LoginAttempts {
     return id !== undefined && ask ? { method: id, ask } : undefined
   }
 
-  /** What waits for the person: an identity whose owner has to say whose it is, or an account that lacks a phone number. */
-  async waiting(attemptId: string): Promise<{ identity?: IdentityClaim; needsPhone: boolean }> {
+  /**
+   * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number, or the question
+   * whether one becomes part of the other.
+   */
+  async waiting(
+    attemptId: string,
+  ): Promise<{ identity?: IdentityClaim; needsPhone: boolean; question?: BindingQuestion }> {
     const record = await this.#deps.records.load(attemptId)
     const identity = this.#pending(record)?.identity
-    const needsPhone = record.holder !== undefined && isFresh(record.holder, this.#deps.options.clock)
-    return { ...(identity ? { identity } : {}), needsPhone }
+    const isIn = record.holder !== undefined && isFresh(record.holder, this.#deps.options.clock)
+    const question = isIn ? bindingQuestion(record) : undefined
+    return { ...(identity ? { identity } : {}), needsPhone: isIn && !question, ...(question ? { question } : {}) }
   }
 
   /** Forgets what a method was in the middle of: the person wants another number. */
@@ -58,7 +65,8 @@ export class LoginAttempts {
   async advance(request: AdvanceRequest): Promise<Outcome> {
     return this.#recorded(request, async () => {
       const before = await this.#deps.records.load(request.attemptId)
-      const record = this.#agree(request.mustChoose ? decided(before, request) : before, request.input)
+      const asked = request.mustChoose ? decided(before, request) : before
+      const record = this.#agree(withoutQuestion(asked), request.input)
       await this.#holder(request.attemptId, record)
       const step = await this.#step(request, record)
       if (step.kind !== 'proved') return step
@@ -86,6 +94,7 @@ export class LoginAttempts {
    * `attempt.expired` when what was proved is over.
    */
   async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice): Promise<Outcome> {
+    if (choice === 'bind' || choice === 'without_binding') return this.#answer(request, choice)
     const { records } = this.#deps
     const record = await records.load(request.attemptId)
     const { contested } = record
@@ -98,6 +107,9 @@ export class LoginAttempts {
     switch (choice) {
       case 'new':
         if (pending) return this.#registerPending(request, pending, record)
+        throw new AppError('attempt.expired')
+      case 'join':
+        if (pending) return this.#settlement.join({ ...request, method: pending.method, input: {} }, pending, record)
         throw new AppError('attempt.expired')
       case 'use_other_phone':
         await records.save(request.attemptId, { ...record, contested: undefined, choices: undefined })
@@ -119,6 +131,26 @@ export class LoginAttempts {
         })
       }
     }
+  }
+
+  /** SECURITY: of two answers that come at once, from two tabs, one counts. */
+  async #answer(
+    request: Omit<AdvanceRequest, 'method' | 'input'>,
+    choice: 'bind' | 'without_binding',
+  ): Promise<Outcome> {
+    const { records, options } = this.#deps
+    if (!(await records.load(request.attemptId)).choices?.includes(choice)) throw new AppError('request.invalid')
+    const record = await records.take(request.attemptId)
+    const holder = record.choices?.includes(choice) ? await this.#holder(request.attemptId, record) : undefined
+    const waiting = record.contested?.proof ?? record.pending
+    if (!holder || !waiting || !isFresh(waiting, options.clock)) throw new AppError('attempt.expired')
+    // A number is proved by the method its `amr` begins with.
+    const method = record.contested?.proof?.amr[0] ?? holder.method
+    const answered = { ...request, method, input: {} }
+    const holding = { ...record, holder, choices: undefined }
+    return choice === 'bind'
+      ? this.#settlement.bindWaiting(answered, holding)
+      : this.#settlement.leaveWaiting(answered, holding)
   }
 
   async #registerPending(

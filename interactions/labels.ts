@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Account } from '../src/accounts/user.ts'
+import type { Account, Identity } from '../src/accounts/user.ts'
 import { maskPhone, type PhoneNumber } from '../src/base/phone.ts'
 import { maskTarget } from './methods/otp.ts'
 
@@ -19,7 +19,7 @@ export function maskedLabel({ user, identities }: Account): string {
 }
 
 /** An identity for display: numbers, addresses and the subjects of upstreams are masked; a user name is its owner's to know. */
-export function identityLabel({ provider, subjects }: Account['identities'][number]): string {
+export function identityLabel({ provider, subjects }: Pick<Identity, 'provider' | 'subjects'>): string {
   const subject = subjects[0] ?? ''
   if (provider === 'phone') return maskPhone(subject as PhoneNumber)
   if (provider === 'email') return maskTarget({ channel: 'email', to: subject })

@@ -1,4 +1,5 @@
 import type { Device } from '../src/accounts/known-devices.ts'
+import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Acr, Demand } from '../src/oidc/demand.ts'
 import type { SignIn } from '../src/oidc/sign-in.ts'
@@ -15,6 +16,19 @@ export type Choice =
   | 'login_existing'
   | 'use_other_phone'
   | 'without_phone'
+  /** The account of the number that came along is mine: what I proved becomes its own. */
+  | 'join'
+  /** What waits is mine, and so is the account. */
+  | 'bind'
+  | 'without_binding'
+
+/** Somebody is in, and something waits that was proved in the same attempt, maybe by another person: is it to be part of that account? */
+export interface BindingQuestion {
+  readonly kind: 'bind_identity'
+  readonly identity: IdentityClaim
+  readonly userId: UserId
+  readonly choices: readonly Choice[]
+}
 
 export type Outcome =
   | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
@@ -32,6 +46,7 @@ export type Outcome =
       readonly users: readonly UserId[]
       readonly choices: readonly Choice[]
     }
+  | BindingQuestion
   | {
       readonly kind: 'done'
       readonly userId: UserId
@@ -67,8 +82,8 @@ export interface AdvanceRequest {
   /** What is demanded of the login. */
   readonly demand: Demand
   /**
-   * Whether a login that comes instead of an awaited choice drops what was proved. SECURITY: pages tell on every form what a login will
-   * bind; an app may not, and whoever logs in may be somebody else.
+   * Whether a login that comes instead of an awaited choice drops what was proved: an app that did not show the choice does not know
+   * the question after the login either.
    */
   readonly mustChoose?: boolean | undefined
 }

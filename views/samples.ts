@@ -1,4 +1,5 @@
 import { accountSamples } from './account-samples.ts'
+import { choiceSamples } from './choice-samples.ts'
 import { agreements, countries, longName, requestId } from './sample-values.ts'
 import type { ConsentView, LoginView, ScopeItem, ViewName, Views } from './views.ts'
 
@@ -258,37 +259,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   ],
   'device-done': [{}, { clientName: '客厅电视' }],
   ...accountSamples,
-  choose: [
-    { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },
-    { provider: 'oidc:corp', canRegister: false, existingMethod: 'password' },
-  ],
-  conflict: [
-    {
-      provider: 'wechat',
-      accounts: [
-        {
-          label: '138****8000',
-          createdAt: new Date('2025-03-01T12:34:56Z'),
-          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
-        },
-        { label: longName, createdAt: new Date('2025-04-01T12:34:56Z'), lastUsedAt: new Date('2026-02-01T12:34:56Z') },
-      ],
-      otherMethod: 'sms',
-      phoneTaken: false,
-    },
-    {
-      provider: 'phone',
-      accounts: [
-        {
-          label: '138****8000',
-          createdAt: new Date('2025-03-01T12:34:56Z'),
-          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
-        },
-      ],
-      otherMethod: 'sms',
-      phoneTaken: true,
-    },
-  ],
+  ...choiceSamples,
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],
   continue: [{ action: '/session/end/confirm', fields: [{ name: 'xsrf', value: 'b7f1c2' }] }],
   message: [

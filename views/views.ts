@@ -65,7 +65,7 @@ export interface ConnectionItem {
   readonly isLast: boolean
 }
 
-/** Posts `choice=new`; the other way is a link to the login page, which then binds. */
+/** Posts `choice=new`; the other way is a link to the login page, after which the person is asked whether it is to be bound. */
 export interface ChooseView {
   readonly provider: string
   readonly nickname?: string | undefined
@@ -79,6 +79,16 @@ export interface ConflictView {
   readonly accounts: readonly { readonly label: string; readonly createdAt: Date; readonly lastUsedAt: Date }[]
   readonly otherMethod: string
   readonly phoneTaken: boolean
+}
+
+/** Posts `choice=without_binding`, which comes first, or `choice=bind`. Two proofs of one attempt may be two people's. */
+export interface BindIdentityView {
+  /** What waits: an upstream's identity, or the phone number that was asked for. */
+  readonly identity: { readonly provider: string; readonly label: string; readonly nickname?: string | undefined }
+  readonly account: { readonly label: string; readonly nickname?: string | undefined }
+  /** Whether it still can be: what failed once is only left. */
+  readonly canBind: boolean
+  readonly error?: PageError | undefined
 }
 
 /** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts `choice=cancel`. */
@@ -100,7 +110,7 @@ export interface LoginView {
   readonly offeredMethods: readonly string[]
   /** Other ways in, each a button that posts its id as `method`. */
   readonly connections: readonly ConnectionItem[]
-  /** Provider of an identity that this login will be bound to. */
+  /** Provider of an identity that waits: after the login the person is asked whether it is to be bound. */
   readonly binding?: string | undefined
   /** Nobody gets in without a phone number: it is all that is asked for. */
   readonly needsPhone?: boolean
@@ -248,6 +258,7 @@ export interface Views {
   readonly consent: ConsentView
   readonly choose: ChooseView
   readonly conflict: ConflictView
+  readonly 'bind-identity': BindIdentityView
   readonly logout: LogoutView
   readonly 'logout-done': LogoutDoneView
   readonly error: ErrorView

@@ -8,10 +8,10 @@ import { nothingDemanded } from '../../src/oidc/demand.ts'
 import { deviceName, type SignIn } from '../../src/oidc/sign-in.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
-import { maskedLabel } from '../labels.ts'
+import { identityLabel, maskedLabel } from '../labels.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
-import type { Outcome } from '../outcome.ts'
+import type { BindingQuestion, Outcome } from '../outcome.ts'
 import type { RequestState } from '../request-state.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { rememberMethod } from './last-method.ts'
@@ -41,7 +41,7 @@ export interface LoginResult {
 }
 
 /** What a page may ask in the field `choice`. */
-const choices = ['new', 'login_existing', 'use_other_phone'] as const
+const choices = ['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding'] as const
 
 /** Failures of others that a person can do something about: they are told on the page they came from. */
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
@@ -59,7 +59,8 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
       await attempts.restart(interaction.uid, named)
       return leave(ctx, `${ctx.path}?method=${encodeURIComponent(methods.has(named) ? named : '')}`)
     }
-    const { identity: pending, needsPhone } = await attempts.waiting(interaction.uid)
+    const { identity: pending, needsPhone, question } = await attempts.waiting(interaction.uid)
+    if (question && named === undefined) return drawQuestion(ctx, question)
     const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
@@ -91,19 +92,30 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
     const common = about(ctx, interaction)
     const choice = choices.find((each) => each === input['choice'])
-    if (choice) return settle(ctx, interaction, await attempts.choose(common, choice))
+    if (choice) return choose(ctx, interaction, choice)
     const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
     try {
       // What could not let anybody in sends nothing either; what adds a phone number to a login that waits is a part of that one.
-      const { needsPhone, identity } = await attempts.waiting(interaction.uid)
-      if (!needsPhone && !identity && !isAllowed(ctx, method)) throw new AppError('login.insufficient')
+      const { needsPhone, identity, question } = await attempts.waiting(interaction.uid)
+      if (!needsPhone && !identity && !question && !isAllowed(ctx, method)) throw new AppError('login.insufficient')
       const outcome = await attempts.advance({ ...common, method: id, input })
-      if (outcome.kind === 'done') rememberMethod(ctx, id, options.secure)
       return await settle(ctx, interaction, outcome)
     } catch (thrown) {
       await redraw(ctx, interaction, method, input, shown(thrown))
+      return undefined
+    }
+  }
+
+  /** What cannot be bound by now is told beside what is left to answer. */
+  async function choose(ctx: Context, interaction: Interaction, choice: (typeof choices)[number]) {
+    try {
+      return await settle(ctx, interaction, await attempts.choose(about(ctx, interaction), choice))
+    } catch (thrown) {
+      const { question } = await attempts.waiting(interaction.uid)
+      if (!question || !asAppError(thrown).code.startsWith('identity.')) throw thrown
+      await drawQuestion(ctx, question, shown(thrown))
       return undefined
     }
   }
@@ -118,7 +130,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     try {
       const outcome = await attempts.advance(request)
       if (outcome.kind === 'conflict') return outcome
-      if (outcome.kind === 'done' || outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
+      if (outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
       return await settle(ctx, interaction, outcome)
     } catch (thrown) {
       const { code, params } = shown(thrown)
@@ -139,6 +151,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
       case 'done': {
         const { userId, amr, acr, by, authTime, begunAt, endedSessions, method } = outcome
         await device.remember(ctx, { userId, authTime })
+        rememberMethod(ctx, method, options.secure)
         if (endedSessions) await leaveSession(interaction)
         const way = methods.get(method)?.connection?.provider ?? method
         const about = {
@@ -164,6 +177,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
         return undefined
       case 'choose':
       case 'bind_phone':
+      case 'bind_identity':
         leave(ctx, `/interaction/${interaction.uid}`)
         return undefined
       case 'redirect':
@@ -185,6 +199,20 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     }
     const languageLinks = ctx.method === 'GET'
     renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName, languageLinks })
+  }
+
+  async function drawQuestion(ctx: Context, question: BindingQuestion, error?: AppError): Promise<void> {
+    const account = await directory.find(question.userId)
+    if (!account) throw new AppError('attempt.expired')
+    const { provider, profile } = question.identity
+    const view = {
+      identity: { provider, label: identityLabel(question.identity), nickname: profile.nickname },
+      account: { label: maskedLabel(account), nickname: account.user.profile.nickname },
+      canBind: question.choices.includes('bind'),
+      error: error && renderer.pageError(ctx, error),
+    }
+    const page = { status: error?.status ?? 200, clientName: state(ctx).clientName }
+    renderer.render(ctx, 'bind-identity', view, { ...page, languageLinks: ctx.method === 'GET' })
   }
 
   /** A request that began in a session which is over goes on without it; the library would refuse it as another's. */

@@ -16,6 +16,12 @@ const method = z.object({
   fields: z.array(text).describe('Parameters it begins with.'),
 })
 
+/** What may be answered to a conflict. */
+export const conflictOptions = ['login_existing', 'use_other_phone', 'without_phone', 'join'] as const
+
+/** What may be answered to the question whether what waits becomes part of the account that is in. */
+export const bindingOptions = ['without_binding', 'bind'] as const
+
 /** What an app has to show or do next, told by `step`. */
 export const step = z.discriminatedUnion('step', [
   z
@@ -55,9 +61,19 @@ export const step = z.discriminatedUnion('step', [
       step: z.literal('conflict'),
       provider: text,
       accounts: z.array(z.object({ label: text })).describe('Masked: enough for their owner to know them by.'),
-      options: z.array(z.enum(['login_existing', 'use_other_phone', 'without_phone'])),
+      options: z.array(z.enum(conflictOptions)),
     })
     .describe('What was proved belongs to another account. Nothing has changed: send `choice`.'),
+  z
+    .object({
+      step: z.literal('bind_identity'),
+      identity: z
+        .object({ provider: text, label: text, nickname: text.optional() })
+        .describe('What waits: an identity that was proved before the login, or the phone number that was asked for.'),
+      account: z.object({ label: text, nickname: text.optional() }).describe('Who is in.'),
+      options: z.array(z.enum(bindingOptions)),
+    })
+    .describe('Both may be different people’s: show both, with no as the default, and send `choice`.'),
 ])
 export type NextStep = z.output<typeof step>
 
@@ -84,7 +100,9 @@ export const refusal = z.object({
     .optional()
     .describe('With `redirect_to_web`: open the authorization endpoint with it in the system browser.'),
   expires_in: seconds.optional().describe('Seconds the `request_uri` is good for.'),
-  step: z.enum(['login', 'otp', 'captcha', 'agreement', 'bind_phone', 'choose', 'conflict']).optional(),
+  step: z
+    .enum(['login', 'otp', 'captcha', 'agreement', 'bind_phone', 'choose', 'conflict', 'bind_identity'])
+    .optional(),
 })
 
 /** One way in, as its owner sees it. */

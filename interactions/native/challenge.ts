@@ -13,12 +13,12 @@ import type { LoginAttempts } from '../attempt.ts'
 import type { Visit } from '../methods/connector.ts'
 import type { Input } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/registry.ts'
-import type { Choice, Outcome } from '../outcome.ts'
+import type { Outcome } from '../outcome.ts'
 import type { NextStep } from './answers.ts'
 import type { AuthSession, AuthSessions } from './auth-session.ts'
 import type { Gate } from './gate.ts'
 import { paramsOf, refuseOthers } from './request-params.ts'
-import { impliedMethod, isCarrierFailure, type nativeSteps } from './steps.ts'
+import { choices, impliedMethod, isCarrierFailure, type nativeSteps } from './steps.ts'
 
 /** A request as the route has read it. */
 export interface ChallengeRequest {
@@ -71,7 +71,6 @@ interface Dependencies {
 /** Milliseconds for the next request of a login under way. */
 const underWayMs = 600_000
 const maxUses = 60
-const choices: readonly Choice[] = ['new', 'existing', 'login_existing', 'use_other_phone', 'without_phone']
 /** Parameters that are the endpoint's own business and no method's. */
 const ownFields = new Set<string>([
   ...authorizationParams,
@@ -116,12 +115,8 @@ export class Challenge {
     if (taken.proved && !(await issuer.stands(taken.proved.grantId))) throw new AppError('auth_session.invalid')
     const nowMs = this.#deps.options.nowMs()
     const device = { marks: [], key: jkt ?? installation }
-    const checked = {
-      ...request,
-      isGenuine: installation !== undefined,
-      askedAt: Math.floor(nowMs / 1000),
-      device,
-    }
+    const isGenuine = installation !== undefined
+    const checked = { ...request, isGenuine, askedAt: Math.floor(nowMs / 1000), device }
     return this.#serve(checked, client, {
       ...taken,
       params,
@@ -266,6 +261,10 @@ export class Challenge {
     if (error.code === 'agreement.required') return this.agreementStep(request.visit)
     if (error.code === 'captcha.required' && gate.captcha) return { step: 'captcha', ...gate.captcha }
     if (error.code === 'login.other_user' || error.code === 'login.insufficient') return steps.login(demand)
+    if (error.code.startsWith('identity.')) {
+      const { question } = await attempts.waiting(session.attemptId)
+      if (question) return steps.of(question)
+    }
     if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
     if (isCarrierFailure(error)) return steps.login(demand, ['one_tap'])
     return steps.awaited(await attempts.current(session.attemptId, request.fields['method']), error)

@@ -23,7 +23,7 @@ const parameters: Readonly<Record<string, string>> = {
   agreements: '`id@version` of each document agreed to, separated by spaces.',
   device_name: 'What the person knows this device by, for the list of devices.',
   captcha_token: 'Answer to the step `captcha`.',
-  choice: 'Answer to the steps `choose` and `conflict`.',
+  choice: 'Answer to the steps `choose`, `conflict` and `bind_identity`.',
   phone: 'sms: E.164, or a national number with `country`. one_tap of `aliyun`: is this the number of this phone?',
   country: 'Calling code for `phone`; 86.',
   otp: 'The code, for the step `otp`.',

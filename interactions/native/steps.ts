@@ -2,18 +2,21 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { type Demand, mayReach, nothingDemanded } from '../../src/oidc/demand.ts'
-import { maskedLabel } from '../labels.ts'
+import { identityLabel, maskedLabel } from '../labels.ts'
 import { type Ask, provesPhone } from '../methods/method.ts'
 import { otpSeconds } from '../methods/otp.ts'
 import type { LoginMethods } from '../methods/registry.ts'
-import type { Outcome } from '../outcome.ts'
-import type { NextStep } from './answers.ts'
+import type { Choice, Outcome } from '../outcome.ts'
+import { bindingOptions, conflictOptions, type NextStep } from './answers.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
   readonly directory: Pick<AccountDirectory, 'find'>
   readonly nowMs: () => number
 }
+
+/** What an app may answer. */
+export const choices: readonly Choice[] = ['new', 'existing', ...conflictOptions, ...bindingOptions]
 
 /** The steps of an attempt in the words of the challenge endpoint. */
 export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
@@ -67,8 +70,16 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
       case 'bind_phone':
         return { step: 'bind_phone', reason: outcome.reason, methods: offer(provesPhone) }
       case 'conflict': {
-        const options = outcome.choices.filter((each) => each !== 'new' && each !== 'existing')
+        const options = outcome.choices.filter(isOneOf(conflictOptions))
         return { step: 'conflict', provider: outcome.provider, accounts: await labels(outcome.users), options }
+      }
+      case 'bind_identity': {
+        const { provider, profile } = outcome.identity
+        const [account] = await named([outcome.userId])
+        if (!account) return undefined
+        const label = identityLabel(outcome.identity)
+        const identity = { provider, label, ...(profile.nickname ? { nickname: profile.nickname } : {}) }
+        return { step: 'bind_identity', identity, account, options: outcome.choices.filter(isOneOf(bindingOptions)) }
       }
       default:
         return undefined
@@ -76,11 +87,23 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
   }
 
   async function labels(users: readonly UserId[]): Promise<{ label: string }[]> {
+    return (await named(users)).map(({ label }) => ({ label }))
+  }
+
+  async function named(users: readonly UserId[]): Promise<{ label: string; nickname?: string }[]> {
     const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
-    return accounts.flatMap((account) => (account ? [{ label: maskedLabel(account) }] : []))
+    return accounts.flatMap((account) => {
+      if (!account) return []
+      const { nickname } = account.user.profile
+      return [{ label: maskedLabel(account), ...(nickname ? { nickname } : {}) }]
+    })
   }
 
   return { of, login, awaited }
+}
+
+function isOneOf<Option extends Choice>(options: readonly Option[]) {
+  return (choice: Choice): choice is Option => (options as readonly Choice[]).includes(choice)
 }
 
 /** The method a request means that names none: what it brings tells. */

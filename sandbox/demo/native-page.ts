@@ -142,17 +142,19 @@ function agreementTick({ say }: Visit, { agreements }: NativeView): Html | undef
 }
 
 function stepScreen({ say }: Visit, step: Exclude<NextStep, { step: 'login' | 'bind_phone' }>): Html {
-  const about = (params?: Readonly<Record<string, string | number>>) =>
-    html`<p>${say(`native.step_${step.step}`, params)}</p>`
+  const about = (params?: Readonly<Record<string, string | number>>, key: string = step.step) =>
+    html`<p>${say(`native.step_${key}`, params)}</p>`
   const form = (content: Html) =>
     html`<form method="post" action="${path}" novalidate><input type="hidden" name="action" value="go_on">${content}</form>`
-  const options = (names: readonly string[]) =>
+  const options = (names: readonly string[], usual?: string) =>
     form(
       html`<div class="stack">${names.map(
         (name) =>
-          html`<button class="button secondary" name="choice" value="${name}">${say(`native.choice_${name}`)}</button>`,
+          html`<button class="button${name !== usual && ' secondary'}" name="choice" value="${name}">${say(`native.choice_${name}`)}</button>`,
       )}</div>`,
     )
+  const named = ({ label, nickname }: { readonly label: string; readonly nickname?: string | undefined }) =>
+    nickname === undefined ? label : `${nickname} (${label})`
   switch (step.step) {
     case 'otp':
       return html`${about({ masked: step.masked })}
@@ -172,7 +174,17 @@ ${back(say)}`
     case 'choose':
       return html`${about({ provider: providerName(say, step.provider), nickname: step.nickname ?? '' })}${options(step.options)}${back(say)}`
     case 'conflict':
+      if (step.accounts.length === 0) return html`${about({}, 'unsure')}${options(step.options)}${back(say)}`
       return html`${about({ accounts: step.accounts.map(({ label }) => label).join(', ') })}${options(step.options)}${back(say)}`
+    case 'bind_identity': {
+      const { identity, account } = step
+      const names = {
+        provider: providerName(say, identity.provider),
+        identity: named(identity),
+        account: named(account),
+      }
+      return html`${about(names)}${options(step.options, 'without_binding')}${back(say)}`
+    }
   }
 }
 

@@ -182,7 +182,8 @@ test('each login is noted at its identity with time and address, and only there'
   expect(answer.text).toContain('value="new"')
   const page = `${answer.url.pathname}?method=github`
   const { location = '' } = await visitor.post(page, { method: 'github', agreement: 'on' })
-  const back = await visitor.follow(await visitor.get(upstreams.github.authorize(1011, location)))
+  await visitor.follow(await visitor.get(upstreams.github.authorize(1011, location)))
+  const back = await visitor.follow(await visitor.post(answer.url.pathname, { choice: 'bind' }))
   expect(await subOf(back)).toBe(sub)
   const before = await table('identities').where({ user_id: sub }).orderBy('provider')
   expect(before).toMatchObject([
@@ -211,7 +212,8 @@ test('an account made by phone keeps to its own name when an upstream is bound',
   const { visitor, answer } = await through('weibo', 'p13')
   await visitor.post(answer.url.pathname, { method: 'sms', phone: '13900139013' })
   const otp = await world.otp('+8613900139013')
-  expect(await subOf(await visitor.follow(await visitor.post(answer.url.pathname, { method: 'sms', otp })))).toBe(mine)
+  await visitor.post(answer.url.pathname, { method: 'sms', otp })
+  expect(await subOf(await visitor.follow(await visitor.post(answer.url.pathname, { choice: 'bind' })))).toBe(mine)
   expect((await world.app.core.directory.find(mine))?.user.profile).toEqual({})
 })
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
-import { type NativeAnswer, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { type NativeAnswer, NativeApp, nativeBind, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import {
   bundleId,
@@ -178,6 +178,14 @@ describe('a mini program in one request', () => {
     upstream_code: upstreams.wechat.loginMiniProgram(person, miniProgram),
     phone_code: upstreams.wechat.phoneCode(phoneOwner, miniProgram),
   })
+  /** The account of this person's WeChat, with a number that WeChat tells is another's. */
+  async function otherWith(person: string, number: number): Promise<string> {
+    const app = new NativeApp(world, 'mp')
+    const sub = await subOf(app, await enter(app, 'wechat_mini_program', person))
+    const claim = { provider: 'phone', subjects: [phoneOf(number)], profile: {} } as const
+    await world.app.core.directory.bind(sub as never, claim, { ip: '::1' })
+    return sub
+  }
 
   test('ends in one user who holds both', async () => {
     const app = new NativeApp(world, 'mp')
@@ -203,7 +211,12 @@ describe('a mini program in one request', () => {
   test('joins the account of the phone number, and the account of the WeChat identity', async () => {
     const phoneFirst = new NativeApp(world, 'mp')
     const known = await subOf(phoneFirst, await nativeSms(world, phoneFirst, bare(5)))
-    expect(await subOf(phoneFirst, await new NativeApp(world, 'mp').challenge(both('p5')))).toBe(known)
+    const asking = new NativeApp(world, 'mp')
+    const asked = await asking.challenge(both('p5'))
+    expect(asked.body).toMatchObject({ step: 'conflict', options: ['login_existing', 'use_other_phone', 'join'] })
+    expect(asked.body['accounts']).toEqual([{ label: '138****0005' }])
+    expect(await identitiesOf(known)).toEqual(['phone'])
+    expect(await subOf(asking, await asking.challenge({ choice: 'join' }))).toBe(known)
     expect(await identitiesOf(known)).toEqual(['phone', 'wechat'])
     const wechatFirst = new NativeApp(world, 'mp')
     const other = await subOf(wechatFirst, await enter(wechatFirst, 'wechat_mini_program', 'p6'))
@@ -211,31 +224,31 @@ describe('a mini program in one request', () => {
     expect(await identitiesOf(other)).toEqual(['phone', 'wechat'])
   })
 
-  test('moves nothing when the number is that of another with WeChat; a fresh proof of it does', async () => {
-    const owner = new NativeApp(world, 'mp')
-    const ownerSub = await subOf(owner, await owner.challenge(both('p7')))
+  test('moves nothing when the number is that of another with WeChat; a fresh proof of it, and a yes, do', async () => {
+    const ownerSub = await otherWith('p7', 8)
     const app = new NativeApp(world, 'mp')
-    const conflict = await app.challenge(both('p8', 'p7'))
+    const conflict = await app.challenge(both('p8'))
     expect(conflict.body).toMatchObject({
       error: 'insufficient_authorization',
       step: 'conflict',
       options: ['login_existing', 'use_other_phone'],
       accounts: [{ label: expect.any(String) }],
     })
-    expect(JSON.stringify(conflict.body)).not.toContain(bare(7))
+    expect(JSON.stringify(conflict.body)).not.toContain(bare(8))
+    expect((await app.challenge({ choice: 'join' })).body['message_key']).toBe('errors.request.invalid')
     expect((await app.challenge({ choice: 'nonsense' })).body['message_key']).toBe('errors.request.invalid')
     expect(await identitiesOf(ownerSub)).toEqual(['phone', 'wechat'])
     const asked = await app.challenge({ choice: 'login_existing' })
     expect(asked.body).toMatchObject({ step: 'otp', masked: expect.stringContaining('****') })
-    const done = await app.challenge({ otp: await world.otp(phoneOf(7)) })
+    const done = await nativeBind(app, await app.challenge({ otp: await world.otp(phoneOf(8)) }))
     expect(await subOf(app, done)).toBe(ownerSub)
     expect(await identitiesOf(ownerSub)).toEqual(['phone', 'wechat', 'wechat'])
   })
 
-  test('a number that is dated opens no account of others, where the operator says so', async () => {
+  test('a number that is dated opens no account of others, unless the operator says so', async () => {
     const env = upstreams.env(['wechat'])
     const [wechat] = JSON.parse(env.MENSHEN_CONNECTIONS)
-    const careful = [{ ...wechat, mini_program: { ...wechat.mini_program, join_by_phone: false } }]
+    const careful = [{ ...wechat, mini_program: { ...wechat.mini_program, join_by_phone: undefined } }]
     const other = await openWorld({ beside: world, env: { ...env, MENSHEN_CONNECTIONS: JSON.stringify(careful) } })
     try {
       const owner = new NativeApp(other, 'mp')
@@ -245,7 +258,7 @@ describe('a mini program in one request', () => {
       expect(asked.body).toMatchObject({ step: 'conflict', options: ['login_existing', 'use_other_phone'] })
       expect(asked.body['accounts']).toEqual([{ label: '138****0030' }])
       await app.challenge({ choice: 'login_existing' })
-      const done = await app.challenge({ otp: await other.otp(phoneOf(30)) })
+      const done = await nativeBind(app, await app.challenge({ otp: await other.otp(phoneOf(30)) }))
       expect(await subOf(app, done)).toBe(sub)
       expect(await identitiesOf(sub)).toEqual(['phone', 'wechat'])
     } finally {
@@ -254,13 +267,12 @@ describe('a mini program in one request', () => {
   })
 
   test('another number makes an account of its own', async () => {
-    const owner = new NativeApp(world, 'mp')
-    const ownerSub = await subOf(owner, await owner.challenge(both('p9')))
+    const ownerSub = await otherWith('p9', 10)
     const app = new NativeApp(world, 'mp')
-    await app.challenge(both('p10', 'p9'))
+    await app.challenge(both('p10'))
     const asked = await app.challenge({ choice: 'use_other_phone' })
     expect(asked.body).toMatchObject({ step: 'bind_phone', reason: 'conflict' })
-    const done = await nativeSms(world, app, '13900020010')
+    const done = await nativeBind(app, await nativeSms(world, app, '13900020010'))
     const sub = await subOf(app, done)
     expect(sub).not.toBe(ownerSub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'wechat'])
@@ -268,10 +280,10 @@ describe('a mini program in one request', () => {
 
   test('somebody known whose number is another’s may go on without it', async () => {
     const owner = new NativeApp(world, 'mp')
-    await subOf(owner, await nativeSms(world, owner, bare(11)))
     const app = new NativeApp(world, 'mp')
     const sub = await subOf(app, await enter(app, 'wechat_mini_program', 'p12'))
-    const conflict = await new NativeApp(world, 'mp').challenge(both('p12', 'p11'))
+    await subOf(owner, await nativeSms(world, owner, bare(12)))
+    const conflict = await new NativeApp(world, 'mp').challenge(both('p12'))
     expect(conflict.body).toMatchObject({
       step: 'conflict',
       options: ['login_existing', 'use_other_phone', 'without_phone'],
@@ -290,19 +302,36 @@ describe('a mini program in one request', () => {
     const sparing = await openWorld({ beside: world, env: { ...env, ...limits } })
     try {
       const owner = new NativeApp(world, 'mp')
-      const ownerSub = await subOf(owner, await nativeSms(world, owner, bare(20)))
-      await subOf(owner, await new NativeApp(world, 'mp').challenge(both('p20')))
+      const ownerSub = await subOf(owner, await nativeSms(world, owner, bare(21)))
       const app = new NativeApp(world, 'mp')
-      expect((await app.challenge(both('p21', 'p20'))).body['step']).toBe('conflict')
+      expect((await app.challenge(both('p21'))).body['step']).toBe('conflict')
       app.through(sparing)
       const tooSoon = await app.challenge({ choice: 'login_existing' })
       expect([tooSoon.status, tooSoon.body['message_key']]).toEqual([429, 'errors.otp.too_soon'])
       app.through(world)
       expect((await app.challenge({ choice: 'login_existing' })).body['step']).toBe('otp')
-      expect(await subOf(app, await app.challenge({ otp: await world.otp(phoneOf(20)) }))).toBe(ownerSub)
+      const asked = await app.challenge({ otp: await world.otp(phoneOf(21)) })
+      expect(await subOf(app, await nativeBind(app, asked))).toBe(ownerSub)
     } finally {
       await sparing.close()
     }
+  })
+
+  test('a phone code of somebody else is refused, by WeChat, and nothing becomes anybody’s', async () => {
+    const victim = new NativeApp(world, 'mp')
+    const sub = await subOf(victim, await nativeSms(world, victim, bare(31)))
+    const thief = new NativeApp(world, 'mp')
+    const refused = await thief.challenge(both('p32', 'p31'))
+    expect(refused.body).toMatchObject({ error: 'access_denied', message_key: 'errors.upstream.code_invalid' })
+    const { rows } = await world.database.database.knex.raw(
+      `select detail from audit_events where event = 'upstream.failed' order by id desc limit 1`,
+    )
+    expect(rows[0].detail).toMatchObject({ vendor_code: '40003' })
+    expect(await identitiesOf(sub)).toEqual(['phone'])
+    const nobody = await new NativeApp(world, 'mp').challenge(both('p32', 'p33'))
+    expect(nobody.status).not.toBe(200)
+    const claim = { provider: 'phone', subjects: [phoneOf(33)], profile: {} } as const
+    expect(await world.app.core.directory.ownerOf(claim)).toBeUndefined()
   })
 
   test('a code that was used is refused before the vendor is asked', async () => {
@@ -323,7 +352,14 @@ describe('an identity nobody has', () => {
     await app.challenge({ method: 'weibo_app', ...brings.weibo_app('p14') })
     const asked = await app.challenge({ choice: 'existing' })
     expect(asked.body['step']).toBe('login')
-    expect(await subOf(app, await nativeSms(world, app, '13900020020'))).toBe(sub)
+    const question = await nativeSms(world, app, '13900020020')
+    expect(question.body).toMatchObject({
+      identity: { provider: 'weibo', nickname: '客人 14' },
+      account: { label: '139****0020' },
+      options: ['without_binding', 'bind'],
+    })
+    expect(await identitiesOf(sub)).toEqual(['phone'])
+    expect(await subOf(app, await nativeBind(app, question))).toBe(sub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'weibo'])
   })
 
@@ -355,7 +391,7 @@ describe('a client that lets nobody in without a phone number', () => {
       reason: 'policy',
       methods: [{ method: 'one_tap' }, { method: 'sms' }],
     })
-    const done = await app.challenge({ vendor: 'univerify', ...univerify(16) })
+    const done = await nativeBind(app, await app.challenge({ vendor: 'univerify', ...univerify(16) }))
     expect(await identitiesOf(await subOf(app, done))).toEqual(['phone', 'wechat'])
   })
 
@@ -373,7 +409,7 @@ describe('a client that lets nobody in without a phone number', () => {
     const taken = await nativeSms(world, app, '13900020030')
     expect(taken.body).toMatchObject({ step: 'conflict', options: ['login_existing', 'use_other_phone'] })
     expect((await app.challenge({ choice: 'use_other_phone' })).body['step']).toBe('bind_phone')
-    const done = await nativeSms(world, app, '13900020031')
+    const done = await nativeBind(app, await nativeSms(world, app, '13900020031'))
     expect(await subOf(app, done)).toBe(sub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'wechat'])
 
@@ -412,7 +448,9 @@ describe('a client that lets nobody in without a phone number', () => {
     expect(asked.text).not.toContain('name="identifier"')
     await visitor.post(page.url, { method: 'sms', phone: '13900020040' })
     const otp = await world.otp('+8613900020040')
-    const done = await visitor.follow(await visitor.post(page.url, { method: 'sms', otp }))
+    const question = await visitor.follow(await visitor.post(page.url, { method: 'sms', otp }))
+    expect(question.text).toContain('139****0040')
+    const done = await visitor.follow(await visitor.post(page.url, { choice: 'bind' }))
     expect(subjectOf(await exchange(world, 'strict-web', redirectUri, done.location))).toBe(sub)
     expect(await identitiesOf(sub)).toEqual(['phone', 'weibo'])
   })

@@ -48,7 +48,8 @@ test('a password and the header Authorization are not on the page', async () => 
   expect(text).toContain('identifier=lilei')
   expect(text).not.toContain('not-for-the-screen')
   await begin(visitor, { way: 'univerify', person: 'weifang', agree: 'on' })
-  await begin(visitor, { way: 'wechat_mini_program_phone', person: 'weifang', agree: 'on' })
+  await begin(visitor, { way: 'wechat_mini_program', person: 'weifang', agree: 'on' })
+  await visitor.post(path, { action: 'go_on', choice: 'new' })
   await visitor.post(path, { action: 'orders' })
   const after = (await visitor.get(path)).text
   expect(after).toContain('GET /sandbox/api/orders')

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { endRecords } from '../../src/oidc/endings.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { codeChallenge, codeVerifier, exchange, reachLogin, startLogin } from '../support/login.ts'
-import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { NativeApp, nativeBind, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import { miniProgram, openUpstreams, phoneOf, qqMobileApp, type Upstreams } from '../support/upstreams.ts'
@@ -113,7 +113,7 @@ describe('a login that waits for a phone number', () => {
     const { app, sub } = await waiting()
     const before = Math.floor(Date.now() / 1000)
     walkTo(8 * minute)
-    const claims = await app.claims(await app.exchange(await nativeSms(world, app, bare(62))))
+    const claims = await app.claims(await app.exchange(await nativeBind(app, await nativeSms(world, app, bare(62)))))
     expect(claims.sub).toBe(sub)
     expect(Number(claims['auth_time']) - before).toBeLessThan(5)
     expect(claims['amr']).toEqual(['pwd', 'sms', 'otp'])
@@ -135,7 +135,7 @@ describe('a login that waits for a phone number', () => {
   test('counts by its age where the request limits that', async () => {
     const { app } = await waiting({ max_age: '60' })
     walkTo(2 * minute)
-    const late = await nativeSms(world, app, bare(65))
+    const late = await nativeBind(app, await nativeSms(world, app, bare(65)))
     expect(late.body).toMatchObject({ step: 'login' })
   })
 })
@@ -147,7 +147,8 @@ test('a browser is asked again where the login is too old by the time its phone 
   await visitor.post(page.url, { method: 'password', identifier, password, agreement: 'on' })
   walkTo(2 * minute)
   await visitor.post(page.url, { method: 'sms', phone: bare(66) })
-  const late = await visitor.follow(await visitor.post(page.url, { method: 'sms', otp: await world.otp(phoneOf(66)) }))
+  await visitor.post(page.url, { method: 'sms', otp: await world.otp(phoneOf(66)) })
+  const late = await visitor.follow(await visitor.post(page.url, { choice: 'bind' }))
   expect(late).toMatchObject({ status: 200, url: { pathname: page.url.pathname } })
   expect(await identitiesOf(sub)).toEqual(['phone', 'username'])
   const again = await visitor.post(page.url, { method: 'password', identifier, password, agreement: 'on' })
@@ -193,7 +194,8 @@ describe('what waits for a choice', () => {
     expect(wrong.body['message_key']).toBe('errors.phone.invalid')
     const asked = await app.challenge({ choice: 'existing', method: 'sms', phone: bare(71) })
     expect(asked.body['step']).toBe('otp')
-    const sub = await subOf(app, await app.challenge({ otp: await world.otp(phoneOf(71)) }))
+    const question = await app.challenge({ otp: await world.otp(phoneOf(71)) })
+    const sub = await subOf(app, await nativeBind(app, question))
     expect(await identitiesOf(sub)).toEqual(['phone', 'qq'])
   })
 
@@ -204,12 +206,12 @@ describe('what waits for a choice', () => {
   })
 })
 
-describe('a number that is dated, where that opens nothing', () => {
+describe('a number that is dated, which opens nothing', () => {
   let careful: World
   beforeAll(async () => {
     const env = upstreams.env(['wechat'])
     const [wechat] = JSON.parse(env.MENSHEN_CONNECTIONS)
-    const dated = [{ ...wechat, mini_program: { ...wechat.mini_program, join_by_phone: false } }]
+    const dated = [{ ...wechat, mini_program: { ...wechat.mini_program, join_by_phone: undefined } }]
     careful = await openWorld({ beside: world, env: { ...env, MENSHEN_CONNECTIONS: JSON.stringify(dated) } })
   })
   afterAll(() => careful?.close())
@@ -226,7 +228,7 @@ describe('a number that is dated, where that opens nothing', () => {
     expect(asked.body).toMatchObject({ step: 'conflict', accounts: [], options: ['login_existing', 'use_other_phone'] })
     expect(await directory().ownerOf({ provider: 'phone', subjects: [phoneOf(24)], profile: {} })).toBeUndefined()
     expect((await app.challenge({ choice: 'login_existing' })).body['step']).toBe('otp')
-    const done = await app.challenge({ otp: await careful.otp(phoneOf(24)) })
+    const done = await nativeBind(app, await app.challenge({ otp: await careful.otp(phoneOf(24)) }))
     expect(done.body['new_user']).toBe(true)
     const { sub } = await app.claims(await app.exchange(done))
     expect(await identitiesOf(sub)).toEqual(['phone', 'wechat'])

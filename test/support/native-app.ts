@@ -155,3 +155,9 @@ export async function nativeSms(
   if (asked.body['step'] !== 'otp') throw new Error(`no code was sent: ${JSON.stringify(asked.body)}`)
   return app.challenge({ otp: await world.otp(`+86${phone}`) })
 }
+
+/** Says yes to the question whether what waits becomes part of the account. Throws when that is not what was asked. */
+export async function nativeBind(app: NativeApp, asked: NativeAnswer): Promise<NativeAnswer> {
+  if (asked.body['step'] !== 'bind_identity') throw new Error(`not asked to bind: ${JSON.stringify(asked.body)}`)
+  return app.challenge({ choice: 'bind' })
+}

@@ -111,7 +111,7 @@ export async function openUpstreams(issuer: string) {
       website: { appid: website, secret },
       official_account: official,
       mobile_app: { appid: mobileApp, secret },
-      mini_program: { appid: miniProgram, secret },
+      mini_program: { appid: miniProgram, secret, join_by_phone: true },
       ...wechatUrls,
     },
     /** Asks nothing and learns no unionid. */

@@ -1,0 +1,148 @@
+import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
+import { requireStanding } from '../src/accounts/proof.ts'
+import type { Account, IdentityClaim } from '../src/accounts/user.ts'
+import { AppError } from '../src/base/errors.ts'
+import type { UserId } from '../src/base/ids.ts'
+import type { Audit } from '../src/ops/audit.ts'
+import { Asking } from './asking.ts'
+import { type AttemptRecord, type AttemptRecords, momentOf, pendingOf } from './attempt-record.ts'
+import { cameBy, isSameIdentity } from './kept.ts'
+import type { Proved } from './methods/method.ts'
+import { type Note, noting } from './noting.ts'
+import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
+
+interface Dependencies {
+  readonly directory: AccountDirectory
+  readonly records: AttemptRecords
+  readonly audit: Audit
+}
+
+/** Somebody a proof led to. */
+export interface Found {
+  readonly account: Account
+  readonly isNew: boolean
+}
+
+export type Asked = Extract<Outcome, { kind: 'choose' | 'conflict' | 'bind_phone' }>
+
+const tries = 3
+
+/** Whose a proved identity is in the account table: somebody's, a new account's, or to be settled first. */
+export class Resolution {
+  readonly #deps: Dependencies
+  readonly #asking: Asking
+  readonly #note: Note
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+    this.#asking = new Asking(dependencies)
+    this.#note = noting(dependencies)
+  }
+
+  /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
+  async find(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+    for (let tried = 0; ; tried++) {
+      try {
+        return step.registration === 'required'
+          ? await this.#register(request, step, { mustBeNew: true })
+          : await this.#resolve(request, step, record)
+      } catch (error) {
+        // The phone number found an owner in between: look again who it is.
+        const isRace = step.also !== undefined && error instanceof AppError && error.code === 'identity.taken'
+        if (!isRace || tried === tries) throw error
+      }
+    }
+  }
+
+  async #resolve(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+    const { directory } = this.#deps
+    const { identity, also } = step
+    const found = await directory.resolve(identity, { ip: request.ip })
+    const expected = request.expectedUserId
+    if (found.kind === 'conflict' && expected === undefined) {
+      return this.#asking.conflict(request, record, { step, users: found.users, choices: ['login_existing'] })
+    }
+    if (expected !== undefined && (found.kind !== 'known' || found.account.user.id !== expected)) {
+      throw new AppError('login.other_user')
+    }
+    if (found.kind === 'known') {
+      const { account } = found
+      requireStanding(account, step, identity)
+      if (!also || step.isAlsoDated || account.identities.some((each) => isSameIdentity(each, also)))
+        return { account, isNew: false }
+      return this.#bindPhone(request, { account, step, also }, record)
+    }
+    const owner = also && (await directory.ownerOf(also))
+    if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, record)
+    if (step.registration === 'never') throw new AppError('registration.closed')
+    const lacksPhone = request.demand.requiresPhone && identity.provider !== 'phone' && !also
+    if (step.registration === 'ask' || (lacksPhone && !step.password)) return this.#asking.whose(request, step, record)
+    return this.#register(request, step, also ? { also } : {})
+  }
+
+  async #register(request: AdvanceRequest, step: Proved, options: RegisterOptions): Promise<Found> {
+    const password = step.password === undefined ? {} : { passwordHash: step.password.hash }
+    const use = { ip: request.ip }
+    return {
+      account: await this.#deps.directory.register(step.identity, use, { ...password, ...options }),
+      isNew: true,
+    }
+  }
+
+  /** Somebody known brought a phone number along: it becomes theirs, unless it is somebody else's. */
+  async #bindPhone(
+    request: AdvanceRequest,
+    { account, step, also }: { account: Account; step: Proved; also: IdentityClaim },
+    record: AttemptRecord,
+  ): Promise<Found | Asked> {
+    const { directory } = this.#deps
+    const userId = account.user.id
+    try {
+      await directory.bind(userId, also, { ip: request.ip })
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      // Who has as many numbers as may be is let in with those.
+      if (error.code === 'identity.limit') return { account, isNew: false }
+      if (error.code !== 'identity.taken') throw error
+      const owner = await directory.ownerOf(also)
+      const common = { isNew: false, endedSessions: false, method: request.method, provider: step.identity.provider }
+      const holder = { userId, amr: step.amr, by: cameBy(account, step), ...momentOf(step), ...common }
+      const choices = [
+        'login_existing',
+        'use_other_phone',
+        ...(request.demand.requiresPhone ? [] : ['without_phone' as const]),
+      ] as const
+      return this.#asking.conflict(
+        request,
+        { ...record, holder, contested: { phone: also.subjects[0] } },
+        { step: { identity: also }, users: [owner], choices },
+      )
+    }
+    await this.#note('identity.bound', request, userId, { identity: also })
+    return { account: (await directory.find(userId)) ?? account, isNew: false }
+  }
+
+  /**
+   * Nobody's identity came with somebody's phone number. It becomes theirs if they say so, unless they have another of that provider
+   * already, or the number was proved some time ago: then it may have changed hands, whosever it is here, and only a fresh proof of it
+   * tells.
+   */
+  async #bindToPhoneOwner(
+    request: AdvanceRequest,
+    { step, owner }: { step: Proved; owner: UserId | undefined },
+    record: AttemptRecord,
+  ): Promise<Found | Asked> {
+    const { directory } = this.#deps
+    const account = owner && (await directory.find(owner))
+    if (owner && !account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
+    if (account && step.also) requireStanding(account, step, step.also)
+    // Another request with both was faster.
+    if (account?.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
+    const hasOther = account?.identities.some(({ provider }) => provider === step.identity.provider)
+    const mayJoin = account && !step.isAlsoDated && !hasOther
+    const contested = { phone: step.also?.subjects[0] ?? '', ...(mayJoin ? { owner: account.user.id } : {}) }
+    const kept = { ...record, pending: pendingOf(request.method, step), contested }
+    const choices: readonly Choice[] = ['login_existing', 'use_other_phone', ...(mayJoin ? ['join' as const] : [])]
+    return this.#asking.conflict(request, kept, { step, users: [owner], choices })
+  }
+}

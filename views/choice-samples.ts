@@ -1,0 +1,57 @@
+import { longName } from './sample-values.ts'
+import type { Views } from './views.ts'
+
+type ChoicePage = 'choose' | 'conflict' | 'bind-identity'
+
+/** Of the pages that ask whose something is. */
+export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } = {
+  choose: [
+    { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },
+    { provider: 'oidc:corp', canRegister: false, existingMethod: 'password' },
+  ],
+  conflict: [
+    {
+      provider: 'wechat',
+      accounts: [
+        {
+          label: '138****8000',
+          createdAt: new Date('2025-03-01T12:34:56Z'),
+          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+        },
+        { label: longName, createdAt: new Date('2025-04-01T12:34:56Z'), lastUsedAt: new Date('2026-02-01T12:34:56Z') },
+      ],
+      otherMethod: 'sms',
+      phoneTaken: false,
+    },
+    {
+      provider: 'phone',
+      accounts: [
+        {
+          label: '138****8000',
+          createdAt: new Date('2025-03-01T12:34:56Z'),
+          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+        },
+      ],
+      otherMethod: 'sms',
+      phoneTaken: true,
+    },
+  ],
+  'bind-identity': [
+    {
+      identity: { provider: 'github', label: 'gh****8f42', nickname: '林小雨' },
+      account: { label: '138****8000' },
+      canBind: true,
+    },
+    {
+      identity: { provider: 'phone', label: '138****8000' },
+      account: { label: 'gh****8f42', nickname: longName },
+      canBind: true,
+    },
+    {
+      identity: { provider: 'oidc:corp', label: '12****7890' },
+      account: { label: '138****8000', nickname: '林小雨' },
+      canBind: false,
+      error: { code: 'identity.taken', message: '这个登录方式已经属于另一个账号。' },
+    },
+  ],
+}
