@@ -1,3 +1,5 @@
+import type { Clock } from '../src/base/clock.ts'
+
 const RealDate = globalThis.Date
 const realNow = RealDate.now
 
@@ -29,3 +31,6 @@ export function resetClock(): void {
   RealDate.now = realNow
   globalThis.Date = RealDate
 }
+
+/** The clock of a process whose time is moved here, which says by how much. */
+export const sandboxClock: Clock = Object.assign(() => Date.now(), { aheadMs: clockShiftMs })

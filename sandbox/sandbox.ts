@@ -13,6 +13,8 @@ import { startUpstreams } from './upstreams.ts'
 /** Where a person sits in front of it; output that is kept in a file must not fill with codes. */
 const terminal = { write: (text: string) => process.stderr.isTTY && process.stderr.write(text) }
 
+export { sandboxClock as clock } from './clock.ts'
+
 /** Everything that makes the server usable offline by somebody who tries it. Never part of the image. */
 export async function openSandbox({ config, clock, sealer }: Core): Promise<Sandbox> {
   const { issuer } = config

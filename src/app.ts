@@ -29,6 +29,7 @@ import { unitOfWork } from './oidc/unit-of-work.ts'
 import { dropEndedLogins } from './oidc/waiting-logins.ts'
 import { health as buildHealth, type Health } from './ops/health.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from './ops/metrics.ts'
+import { timeCheck } from './ops/time-check.ts'
 import { buildPages } from './pages.ts'
 import { probes } from './probes.ts'
 import { requestContext } from './request-context.ts'
@@ -110,6 +111,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const { render, translate } = pages.renderer
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
+  const time = timeCheck({ database, clock, log })
+  await time.measure()
   const health = buildHealth({
     checks: {
       database: async () => {
@@ -120,6 +123,11 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       ephemeral_store: () => store.ping(),
       catalog: async () => {
         await runtime.refresh()
+      },
+      clock: async () => {
+        // A database that is away is named by its own check.
+        await time.measure().catch(() => {})
+        time.check()
       },
     },
     timeoutMs: 2000,
@@ -198,6 +206,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       dueAtMs: ({ infos }) => dueAtMs(infos, keyRules),
       advance: () => advanceKeys({ ...keyChange, rules: keyRules }),
     },
+    time,
     onError: reportError,
   })
 
@@ -217,9 +226,9 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   })
   let metricsListener: MetricsListener | undefined
   const timers = [
-    setInterval(() => core.sweep().catch(reportError), sweepMs).unref(),
+    setInterval(() => time.isTrusted() && core.sweep().catch(reportError), sweepMs).unref(),
     setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
-    setInterval(() => tellClients().catch(reportError), noticesMs).unref(),
+    setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
     setInterval(gauge, 1000).unref(),
   ]
 

@@ -15,6 +15,7 @@ import { deleteInBatches } from './store/batches.ts'
 import { type EmbeddedDatabase, openEmbedded } from './store/embedded.ts'
 import type { EphemeralStore } from './store/ephemeral.ts'
 import { migrateUp, migrationStatus } from './store/migrate.ts'
+import { olderMsText, olderValues } from './store/older-time.ts'
 import { type Database, openDatabase } from './store/postgres.ts'
 import { redisStore } from './store/redis.ts'
 import { type Sealer, sealer } from './store/seal.ts'
@@ -70,10 +71,10 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       audit: thriftyAudit(everything, { store, mac: (text) => seals.mac('audited', text) }),
       async sweep() {
         await tables?.sweep()
-        await sweepAnonymous(database, clock() - toldExpiredSeconds * 1000)
-        await sweepRecords(database, clock() - keptAfterExpirySeconds * 1000)
+        await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
+        await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds })
         const { audit_retention: retention } = config.ops
-        if (retention !== 'none') await sweepAudit(database, clock() - retention * 1000)
+        if (retention !== 'none') await sweepAudit(database, clock, retention)
       },
       async close() {
         await store.close()
@@ -130,12 +131,12 @@ const toldExpiredSeconds = 60
 /** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
 const keptAfterExpirySeconds = 86_400
 
-async function sweepAudit(database: Database, beforeMs: number): Promise<void> {
+async function sweepAudit(database: Database, clock: Clock, keptSeconds: number): Promise<void> {
   await deleteInBatches(async (limit) => {
     const { rowCount } = await database.knex.raw<{ rowCount: number }>(
       `delete from audit_events where ctid = any(array(
-         select ctid from audit_events where at < ? limit ? for update skip locked))`,
-      [new Date(beforeMs), limit],
+         select ctid from audit_events where at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?) limit ? for update skip locked))`,
+      [...olderValues(clock), keptSeconds, limit],
     )
     return rowCount
   })

@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import { listKeys } from '../oidc/keys.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrationStatus } from '../store/migrate.ts'
+import { mostApartMs } from '../store/older-time.ts'
 import type { Database } from '../store/postgres.ts'
 import { redisStore } from '../store/redis.ts'
 import { tableStore } from '../store/tables.ts'
@@ -93,7 +94,8 @@ export function checkClock(aheadMs: number): Finding {
   const apart = Math.abs(aheadMs)
   if (apart < skewToWarnMs) return ok('clock', 'this machine and the database agree')
   const detail = `the database is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} this machine`
-  const advice = 'run a time service (chrony, systemd-timesyncd) on both machines'
+  const stops = apart > mostApartMs ? '; a server here serves nobody' : ''
+  const advice = `run a time service (chrony, systemd-timesyncd) on both machines${stops}`
   return apart < skewToFailMs ? warn('clock', detail, advice) : fail('clock', detail, advice)
 }
 

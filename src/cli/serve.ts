@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { availableParallelism } from 'node:os'
 import type { App } from '../app.ts'
+import type { Clock } from '../base/clock.ts'
 import { type LoadedConfig, loadConfig } from '../config.ts'
 import type { Log } from '../ops/log.ts'
 import { shareMetrics } from '../ops/metrics.ts'
@@ -40,13 +41,14 @@ export async function serve(context: CommandContext): Promise<number> {
 
 async function start({ config }: LoadedConfig, log: Log): Promise<App> {
   const { buildApp } = await import('../app.ts')
-  const sandbox = config.sandbox ? await loadSandbox() : undefined
-  return buildApp({ config, log, ...(sandbox ? { sandbox } : {}) })
+  return buildApp({ config, log, ...(config.sandbox ? await loadSandbox() : {}) })
 }
 
-/** The sandbox is no part of the image, so its module is named at run time only. */
-async function loadSandbox(): Promise<NonNullable<Parameters<typeof import('../app.ts').buildApp>[0]['sandbox']>> {
+/** The sandbox, with its clock, is no part of the image, so its module is named at run time only. */
+async function loadSandbox(): Promise<
+  Required<Pick<Parameters<typeof import('../app.ts').buildApp>[0], 'sandbox' | 'clock'>>
+> {
   const specifier = '../../sandbox/sandbox.ts'
-  const { openSandbox } = (await import(specifier)) as { openSandbox: never }
-  return openSandbox
+  const { openSandbox, clock } = (await import(specifier)) as { openSandbox: never; clock: Clock }
+  return { sandbox: openSandbox, clock }
 }

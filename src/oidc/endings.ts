@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import { storedIp } from '../ops/audit.ts'
+import { olderMs } from '../store/older-time.ts'
 import type { Database } from '../store/postgres.ts'
 import { lastTokensText } from './last-tokens.ts'
 import { durableModels } from './records.ts'
@@ -77,7 +78,11 @@ export async function endRecords(
   { database, clock }: Dependencies,
   ...[userId, scope, ending, within]: Parameters<EndRecords>
 ): Promise<Ended> {
-  const end = (trx: Knex.Transaction) => endIn(trx, userId, scope, { ...ending, at: new Date(clock()) })
+  // By the older clock: an operator's that is ahead would refuse everybody who logs in next, and find that all has expired already.
+  const end = async (trx: Knex.Transaction) => {
+    const { atMs } = await olderMs({ knex: trx }, clock)
+    return endIn(trx, userId, scope, { ...ending, at: new Date(atMs) })
+  }
   return within ? end(within) : database.knex.transaction(end)
 }
 
@@ -111,7 +116,7 @@ async function endIn(
  * time only ever moves on, because marks are compared with it.
  */
 async function forgetDevices(trx: Knex.Transaction, userId: UserId, at: Date): Promise<void> {
-  const next = `greatest(least(?, now()), devices_forgotten_at + interval '1 millisecond')`
+  const next = `greatest(?, devices_forgotten_at + interval '1 millisecond')`
   await trx('users')
     .where({ id: userId })
     .update({ devices_forgotten_at: trx.raw(next, [at]) })

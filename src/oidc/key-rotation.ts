@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import { type AuditEventName, audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
+import { mostApartMs, olderMs } from '../store/older-time.ts'
 import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import { bumpCatalogVersion, loadCatalog } from './catalog.ts'
@@ -123,10 +124,20 @@ async function changeKeys<Result>(
       isChanged = true
       return records.record({ event, detail: { key: id, use, alg, ...(operator === undefined ? {} : { operator }) } })
     }
-    const result = await work({ trx, sealer, keys: await listKeys(trx), at: new Date(clock()), record })
+    const { atMs, apartMs } = await olderMs({ knex: trx }, clock)
+    if (operator !== undefined && Math.abs(apartMs) > mostApartMs) throw apart(apartMs)
+    const result = await work({ trx, sealer, keys: await listKeys(trx), at: new Date(atMs), record })
     if (isChanged) await bumpCatalogVersion(trx)
     return result
   })
+}
+
+/** A key would be published from, or sign from, a moment that no server agrees on. */
+function apart(apartMs: number): Error {
+  const seconds = Math.round(Math.abs(apartMs) / 1000)
+  return new Error(
+    `this machine is ${seconds} s ${apartMs > 0 ? 'ahead of' : 'behind'} the database: set its clock, then try again`,
+  )
 }
 
 function is(state: KeyState, { use, alg }: Pick<KeyInfo, 'use' | 'alg'>): (key: KeyInfo) => boolean {

@@ -1,4 +1,5 @@
 import type { Provider } from 'oidc-provider'
+import type { TimeCheck } from '../ops/time-check.ts'
 import type { Database } from '../store/postgres.ts'
 import { catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
 import { type ClientPolicies, clientPolicies } from './client-policies.ts'
@@ -20,6 +21,7 @@ interface Dependencies {
   readonly equip: (provider: Provider) => void
   /** What is to be done about keys by themselves, and when, in milliseconds since the epoch. */
   readonly keyLife: { dueAtMs(keys: Keys): number; advance(): Promise<void> }
+  readonly time: Pick<TimeCheck, 'measure' | 'isTrusted'>
   readonly onError: (error: unknown) => void
 }
 
@@ -33,7 +35,7 @@ export interface OidcRuntime {
   /** For the request that has just come: where this process has not heard of the database for long, it asks before it answers. */
   handler(): Handler
   /**
-   * SECURITY: true when it has heard nothing for so long that others may sign with keys it does not publish, and that it may publish
+   * SECURITY: true when its clock cannot be gone by, and when it has heard nothing for so long that others may sign with keys it does not publish, and that it may publish
    * or sign with one that was taken away. It then speaks for the database no longer.
    */
   isSilenced(): boolean
@@ -46,7 +48,7 @@ export interface OidcRuntime {
 const pollMs = 2000
 
 export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRuntime> {
-  const { parts, database, keyLife, onError } = dependencies
+  const { parts, database, keyLife, time, onError } = dependencies
   const { clock } = parts
   /** When what was heard last was asked for. */
   let heardAtMs = clock()
@@ -58,7 +60,9 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
 
   async function refresh(): Promise<boolean> {
     turns += 1
-    const [turn, askedAtMs] = [turns, clock()]
+    const turn = turns
+    await time.measure()
+    const askedAtMs = clock()
     const isChanged = (await catalogVersion(database.knex)) !== current.version
     const loaded = isChanged ? await load(dependencies) : current
     // Of two that ask at once, the one that began first may end last.
@@ -73,7 +77,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
 
   async function poll(): Promise<void> {
     await refresh()
-    if (keyLife.dueAtMs(current.keys) > clock()) return
+    if (keyLife.dueAtMs(current.keys) > clock() || !time.isTrusted()) return
     await keyLife.advance()
     await refresh()
   }
@@ -81,7 +85,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
   /** A clock that was set back says nothing about the time that has passed. */
   function isSilenced(): boolean {
     const sinceMs = clock() - heardAtMs
-    return sinceMs > silenceSeconds * 1000 || sinceMs < 0
+    return sinceMs > silenceSeconds * 1000 || sinceMs < 0 || !time.isTrusted()
   }
 
   const askFirst: Handler = async (request, response) => {

@@ -1,25 +1,35 @@
+import type { Clock } from '../base/clock.ts'
 import { deleteInBatches } from '../store/batches.ts'
+import { olderMsText, olderValues } from '../store/older-time.ts'
 import type { Database } from '../store/postgres.ts'
 import { endedDetail, signInDetail } from './endings.ts'
 import { durableModels } from './records.ts'
 
 const { Session, Grant, RefreshToken, DeviceCode } = durableModels
 
+/** How long what has expired is kept, by the older clock. */
+interface Kept {
+  readonly clock: Clock
+  readonly keptSeconds: number
+}
+
 /**
- * Deletes what expired before this moment. Sessions and families of refresh tokens that ran out leave a line in
+ * Deletes what has expired. Sessions and families of refresh tokens that ran out leave a line in
  * the audit with their rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in.
  */
-export async function sweepRecords({ knex }: Pick<Database, 'knex'>, beforeMs: number): Promise<void> {
+export async function sweepRecords({ knex }: Pick<Database, 'knex'>, { clock, keptSeconds }: Kept): Promise<void> {
   await deleteInBatches(async (limit) => {
-    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, [new Date(beforeMs), limit])
+    const values = [...olderValues(clock), keptSeconds, limit]
+    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, values)
     return Number(rows[0]?.count)
   })
 }
 
-/** Deletes sessions and device codes of nobody that ended before this moment. SECURITY: any stranger makes them, and nobody misses them. */
-export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, beforeMs: number): Promise<void> {
+/** Deletes sessions and device codes of nobody that have ended. SECURITY: any stranger makes them, and nobody misses them. */
+export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, { clock, keptSeconds }: Kept): Promise<void> {
   await deleteInBatches(async (limit) => {
-    const { rowCount } = await knex.raw<{ rowCount: number }>(anonymousText, [new Date(beforeMs), limit])
+    const values = [...olderValues(clock), keptSeconds, limit]
+    const { rowCount } = await knex.raw<{ rowCount: number }>(anonymousText, values)
     return rowCount
   })
 }
@@ -45,10 +55,12 @@ export function runOutLine(row: string): string {
       || coalesce((select ${signInDetail('g')} from oidc_records g where g.model = ${Grant} and g.id = ${row}.grant_id), '{}') as detail`
 }
 
+const endedBefore = `expires_at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?)`
+
 const sweepText = `
   with gone as (
     delete from oidc_records where ctid = any(array(
-      select ctid from oidc_records where expires_at < ? limit ? for update skip locked)) returning *
+      select ctid from oidc_records where ${endedBefore} limit ? for update skip locked)) returning *
   ), recorded as (
     insert into audit_events (at, event, user_id, client_id, detail)
     select ${runOutLine('gone')} from gone where ${leavesLine('gone')}
@@ -57,5 +69,5 @@ const sweepText = `
 
 const anonymousText = `
   delete from oidc_records where ctid = any(array(
-    select ctid from oidc_records where expires_at < ? and user_id is null and model in (${Session}, ${DeviceCode})
+    select ctid from oidc_records where ${endedBefore} and user_id is null and model in (${Session}, ${DeviceCode})
     limit ? for update skip locked))`

@@ -1,3 +1,5 @@
+import { olderMsText } from './older-time.ts'
+
 /** A statement of the table store; the values come with each call, the time among them. */
 export interface Statement {
   readonly name: string
@@ -50,6 +52,6 @@ export const remove: Statement = { name: 'ephemeral_delete', text: 'delete from 
 export const sweep: Statement = {
   name: 'ephemeral_sweep',
   text: `delete from ephemeral where key in (
-    select key from ephemeral where expires_at_ms <= $1 order by expires_at_ms limit $2 for update skip locked
+    select key from ephemeral where expires_at_ms <= ${olderMsText('$1', '$2')} order by expires_at_ms limit $3 for update skip locked
   )`,
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { deleteInBatches } from './batches.ts'
 import type { EphemeralStore } from './ephemeral.ts'
+import { olderValues } from './older-time.ts'
 import type { Database } from './postgres.ts'
 import * as statements from './table-statements.ts'
 import { waitSeconds } from './windows.ts'
@@ -58,7 +59,7 @@ export function tableStore({ database, clock }: Options): TableStore {
     },
     async sweep() {
       return deleteInBatches(async (limit) => {
-        const { rowCount } = await database.commitQuery({ ...statements.sweep, values: [clock(), limit] })
+        const { rowCount } = await database.commitQuery({ ...statements.sweep, values: [...olderValues(clock), limit] })
         return rowCount ?? 0
       })
     },

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { resources } from '../support/clients.ts'
 import { codeChallenge, exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { agreements, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { resetClock, walkTo } from '../support/time.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const webRedirect = 'https://app.example.com/callback'
@@ -116,19 +117,18 @@ describe.each(['redis', 'tables'] as const)(
     })
 
     test('an auth_session ends after ten idle minutes and after sixty requests', async () => {
-      vi.useFakeTimers({ toFake: ['Date'] })
       try {
         const app = new NativeApp(world)
         await app.challenge({})
-        vi.setSystemTime(Date.now() + 599_000)
+        walkTo(599_000)
         expect((await app.challenge({})).body['error']).toBe('insufficient_authorization')
-        vi.setSystemTime(Date.now() + 601_000)
+        walkTo(1_200_000)
         expect((await app.challenge({})).body['error']).toBe('invalid_session')
         const busy = new NativeApp(world)
         for (let use = 0; use < 60; use++) await busy.challenge({})
         expect((await busy.challenge({})).body['error']).toBe('invalid_session')
       } finally {
-        vi.useRealTimers()
+        resetClock()
       }
     })
 
@@ -276,12 +276,11 @@ describe.each(['redis', 'tables'] as const)(
       const elsewhere = await app.send('POST', '/authorize-challenge', form, await app.proof('POST', '/token'))
       expect(elsewhere.body['error']).toBe('invalid_dpop_proof')
       const old = await app.proof('POST', '/authorize-challenge')
-      vi.useFakeTimers({ toFake: ['Date'] })
       try {
-        vi.setSystemTime(Date.now() + 301_000)
+        walkTo(301_000)
         expect((await app.send('POST', '/authorize-challenge', form, old)).body['error']).toBe('invalid_dpop_proof')
       } finally {
-        vi.useRealTimers()
+        resetClock()
       }
     })
 

@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { sandboxClock } from '../../sandbox/clock.ts'
 import { openSandbox } from '../../sandbox/sandbox.ts'
 import { type App, buildApp } from '../../src/app.ts'
+import type { Clock } from '../../src/base/clock.ts'
 import { loadConfig } from '../../src/config.ts'
 import { bumpCatalogVersion } from '../../src/oidc/catalog.ts'
 import { createLog } from '../../src/ops/log.ts'
@@ -23,6 +25,8 @@ export interface WorldOptions {
   readonly port?: number
   /** Another server on the same stores and the same address, as a second process would be. */
   readonly beside?: World
+  /** A clock that does not say that it was walked is one that is wrong. */
+  readonly clock?: Clock
 }
 
 /** A whole server on real stores, and what a test wants to do with it. */
@@ -64,6 +68,7 @@ export async function openWorld({
   env: own = {},
   port: given,
   beside,
+  clock = sandboxClock,
 }: WorldOptions = {}): Promise<World> {
   const port = given ?? (await freePort())
   const database = beside?.database ?? (await createDatabase())
@@ -89,7 +94,7 @@ export async function openWorld({
   }
   const app = await buildApp({
     config,
-    clock: () => Date.now(),
+    clock,
     log: createLog({ ...config.log, format: 'json', destination }),
     sandbox: openSandbox,
   })
