@@ -81,7 +81,7 @@ export async function endRecords(
   // By the older clock: an operator's that is ahead would refuse everybody who logs in next, and find that all has expired already.
   const end = async (trx: Knex.Transaction) => {
     const { atMs } = await olderMs({ knex: trx }, clock)
-    return endIn(trx, userId, scope, { ...ending, at: new Date(atMs) })
+    return endIn(trx, userId, scope, { ...ending, at: new Date(atMs), provedUntil: new Date(clock()) })
   }
   return within ? end(within) : database.knex.transaction(end)
 }
@@ -90,9 +90,9 @@ async function endIn(
   trx: Knex.Transaction,
   userId: UserId,
   scope: EndingScope,
-  { reason, ip, requestId, operator, at }: Ending & { readonly at: Date },
+  { reason, ip, requestId, operator, at, provedUntil }: Ending & { readonly at: Date; readonly provedUntil: Date },
 ): Promise<Ended> {
-  await endProved(trx, userId, { scope, at, operator })
+  await endProved(trx, userId, { scope, at: provedUntil, operator })
   if (scope.kind === 'all' || scope.kind === 'others' || scope.kind === 'by') await forgetDevices(trx, userId, at)
   await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
   const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {

@@ -138,7 +138,12 @@ describe('what cannot be undone goes by the older of two clocks', () => {
 
   test('an ending by a clock that is ahead says who ended it, is told to clients now, and locks nobody out', async () => {
     const { knex } = world.database.database
-    await endRecords({ database: world.app.core.database, clock: ahead }, user, { kind: 'all' }, { reason: 'operator' })
+    await endRecords(
+      { database: world.app.core.database, clock: ahead },
+      user,
+      { kind: 'all' },
+      { reason: 'operator', operator: 'root' },
+    )
     const lines = await knex('audit_events')
       .where({ user_id: user })
       .whereIn('event', ['session.ended', 'grant.revoked'])
