@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { type Configuration, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { type Hasher, hasher } from '../src/accounts/hashing.ts'
-import { claimsByScope } from '../src/oidc/claims.ts'
+import { claimsByScope } from '../src/oidc/clients/claims.ts'
 import { answer } from './child.ts'
 import {
   api,

@@ -1,4 +1,4 @@
-import type { Core } from '../src/core.ts'
+import type { Core } from '../src/build/core.ts'
 
 /**
  * Counts from now on, by kind, how often the running server waits for a store. Where the ephemeral store is made of tables, its

@@ -1,7 +1,7 @@
 import type { ProofMoment } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
-import type { CameBy } from '../src/oidc/sign-in.ts'
+import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
 import type { Ask, Proved } from './methods/method.ts'

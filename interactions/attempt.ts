@@ -6,11 +6,11 @@ import type { Limits } from '../src/ops/limits.ts'
 import { bindingQuestion } from './asking.ts'
 import { type AttemptRecord, type Pending, withoutQuestion } from './attempt-record.ts'
 import { finishLogin } from './finish.ts'
-import { UpstreamAnswer } from './methods/connector.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
-import type { LoginMethods } from './methods/registry.ts'
+import type { LoginMethods } from './methods/method-registry.ts'
 import { type AdvanceRequest, aboutOf, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
+import { UpstreamAnswer } from './upstreams/connector.ts'
 
 type Dependencies = SettlementDependencies & {
   readonly methods: LoginMethods

@@ -5,11 +5,11 @@ import { type Clock, epochSeconds } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { IdentityId, UserId } from '../src/base/ids.ts'
 import { nothingDemanded } from '../src/oidc/demand.ts'
-import type { EndRecords } from '../src/oidc/endings.ts'
+import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { LoginAttempts } from './attempt.ts'
 import { keepCredential } from './kept.ts'
-import type { LoginMethods } from './methods/registry.ts'
+import type { LoginMethods } from './methods/method-registry.ts'
 import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
 
 /** A request of somebody who is signed in. */

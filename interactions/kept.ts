@@ -2,8 +2,8 @@ import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import type { Account, Identity } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
-import type { EndRecords } from '../src/oidc/endings.ts'
-import type { CameBy } from '../src/oidc/sign-in.ts'
+import type { EndRecords } from '../src/oidc/endings/endings.ts'
+import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { Proved } from './methods/method.ts'
 
 interface Dependencies {

@@ -2,9 +2,9 @@ import type { Device } from '../src/accounts/known-devices.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Acr, Demand } from '../src/oidc/demand.ts'
-import type { SignIn } from '../src/oidc/sign-in.ts'
-import type { Visit } from './methods/connector.ts'
+import type { SignIn } from '../src/oidc/records/sign-in.ts'
 import type { Ask, Input } from './methods/method.ts'
+import type { Visit } from './upstreams/connector.ts'
 
 /** What a person may answer where an attempt cannot go on by itself. */
 export type Choice =

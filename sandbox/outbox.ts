@@ -1,8 +1,8 @@
 import { appendFile, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../src/base/clock.ts'
-import type { MailSender } from '../src/mail/sender.ts'
-import { type SmsSender, tooSoon } from '../src/sms/sender.ts'
+import type { MailSender } from '../src/mail/mail-sender.ts'
+import { type SmsSender, tooSoon } from '../src/sms/sms-sender.ts'
 
 /** One message as `/sandbox/outbox` shows it. */
 export interface OutboxEntry {

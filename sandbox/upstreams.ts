@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { type ConnectionOptions, connectionOptions } from '../interactions/methods/connections.ts'
+import { type ConnectionOptions, connectionOptions } from '../interactions/upstreams/connections.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { isLoopback } from '../src/base/network.ts'
 import { type OneTap, oneTapSettings, startOneTap } from './one-tap.ts'

@@ -7,8 +7,8 @@ import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
+import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
-import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/sign-in.ts'
 import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */

@@ -2,10 +2,10 @@ import type { Context } from 'koa'
 import type { Grant, Interaction, Provider } from 'oidc-provider'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
+import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
 import type { Form } from '../form.ts'
 import { accountLabel } from '../labels.ts'
-import type { RequestState } from '../request-state.ts'
 import type { Renderer } from './render.ts'
 
 interface Missing {

@@ -1,5 +1,5 @@
-import type { Visit } from '../methods/connector.ts'
-import type { LoginMethods } from '../methods/registry.ts'
+import type { LoginMethods } from '../methods/method-registry.ts'
+import type { Visit } from '../upstreams/connector.ts'
 
 /** The upstreams to show this visitor: `isHere` where they work in this browser, `isHome` in the one of their own app. */
 export function offeredConnections(methods: LoginMethods, visit: Visit) {

@@ -7,7 +7,7 @@ import {
   type Identification,
   type UpstreamResponse,
   upstreamError,
-} from './connector.ts'
+} from '../upstreams/connector.ts'
 import type { LoginMethod, Registration } from './method.ts'
 import type { Spent } from './spent.ts'
 

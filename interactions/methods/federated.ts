@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { AppError } from '../../src/base/errors.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
-import type { Authorization, Connector, Visit } from './connector.ts'
+import type { Authorization, Connector, Visit } from '../upstreams/connector.ts'
 import type { LoginMethod } from './method.ts'
 
 /** Where the answer to a state is to be brought: the part of the callback's work that a method must set up beforehand. */

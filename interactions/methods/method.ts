@@ -2,7 +2,7 @@ import type { Device } from '../../src/accounts/known-devices.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
-import type { Connector, Visit } from './connector.ts'
+import type { Connector, Visit } from '../upstreams/connector.ts'
 
 export type Input = Readonly<Record<string, string>>
 

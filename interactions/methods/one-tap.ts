@@ -4,13 +4,13 @@ import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import { callingCode, type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
-import { required, upstreamError } from './connector.ts'
+import { required, upstreamError } from '../upstreams/connector.ts'
+import { aliyunOneTap, aliyunOneTapOptions } from '../upstreams/one-tap-aliyun.ts'
+import { univerify, univerifyOptions } from '../upstreams/one-tap-univerify.ts'
+import type { OneTapVendor } from '../upstreams/one-tap-vendor.ts'
+import { requireHttps } from '../upstreams/upstream-call.ts'
 import type { Input, LoginMethod } from './method.ts'
-import { aliyunOneTap, aliyunOneTapOptions } from './one-tap-aliyun.ts'
-import { univerify, univerifyOptions } from './one-tap-univerify.ts'
-import type { OneTapVendor } from './one-tap-vendor.ts'
 import type { Spent } from './spent.ts'
-import { requireHttps } from './upstream-call.ts'
 
 /** Settings of one vendor, told apart by `vendor`. */
 export const oneTapOptions = z.discriminatedUnion('vendor', [univerifyOptions, aliyunOneTapOptions])

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import type { AuthorizationParams } from '../../src/oidc/issue.ts'
-import type { SignIn } from '../../src/oidc/sign-in.ts'
+import type { AuthorizationParams } from '../../src/oidc/code-issuer.ts'
+import type { SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import type { Sealing } from '../../src/store/seal.ts'
 

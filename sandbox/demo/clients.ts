@@ -1,4 +1,4 @@
-import { type ResourceSeed, resourceSchema } from '../../src/oidc/client-schema.ts'
+import { type ResourceSeed, resourceSchema } from '../../src/oidc/clients/client-schema.ts'
 
 /** The API the demo calls: the audience of its access tokens. */
 export function demoResource(issuer: string): string {

@@ -1,11 +1,11 @@
-import { settingsRefusedInProduction } from '../../src/config-fitness.ts'
-import { type Setting, settings } from '../../src/config-settings.ts'
-import { flow } from '../../src/config-text.ts'
+import { settingsRefusedInProduction } from '../../src/config/fitness.ts'
+import { flow } from '../../src/config/reference.ts'
+import { type Setting, settings } from '../../src/config/settings.ts'
 import { markdownTable } from './markdown.ts'
 
 const introduction = `# Configuration
 
-Written by \`npm run docs\` from the schema in \`src/config-schema.ts\`; do not edit.
+Written by \`npm run docs\` from the schema in \`src/config/schema.ts\`; do not edit.
 
 Sources, weakest first: defaults, a YAML file (\`--config FILE\`, else \`MENSHEN_CONFIG\`, else \`./menshen.yaml\` if present), environment.
 

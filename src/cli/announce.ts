@@ -1,4 +1,4 @@
-import type { LoadedConfig } from '../config.ts'
+import type { LoadedConfig } from '../config/config.ts'
 import type { CommandContext } from './command.ts'
 
 /** What a person needs to know at the start, in few lines; for machines it is in the log. */

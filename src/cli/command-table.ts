@@ -16,7 +16,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './serve.ts',
+    module: './serve-command.ts',
     action: 'serve',
   },
   {
@@ -25,7 +25,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './config.ts',
+    module: './config-command.ts',
     action: 'check',
   },
   {
@@ -34,7 +34,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './config.ts',
+    module: './config-command.ts',
     action: 'print',
   },
   {
@@ -43,7 +43,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './config.ts',
+    module: './config-command.ts',
     action: 'schema',
   },
   {
@@ -52,7 +52,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './config.ts',
+    module: './config-command.ts',
     action: 'example',
   },
   {
@@ -61,7 +61,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './migrate.ts',
+    module: './migrate-command.ts',
     action: 'up',
   },
   {
@@ -70,7 +70,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './migrate.ts',
+    module: './migrate-command.ts',
     action: 'status',
   },
   {
@@ -82,7 +82,7 @@ export const commands: readonly Command[] = [
       'dry-run': dryRun,
       prune: { type: 'boolean', summary: 'Remove what no file names.' },
     },
-    module: './clients-apply.ts',
+    module: './clients-apply-command.ts',
     action: 'apply',
     exits: dryRunExits,
   },
@@ -92,7 +92,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './clients.ts',
+    module: './clients-command.ts',
     action: 'list',
   },
   {
@@ -101,7 +101,7 @@ export const commands: readonly Command[] = [
     usage: '<client_id>',
     args: one,
     options: {},
-    module: './clients.ts',
+    module: './clients-command.ts',
     action: 'show',
   },
   {
@@ -110,7 +110,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './clients.ts',
+    module: './clients-command.ts',
     action: 'exportAll',
   },
   {
@@ -119,7 +119,7 @@ export const commands: readonly Command[] = [
     usage: '<client_id>',
     args: one,
     options: {},
-    module: './clients.ts',
+    module: './clients-command.ts',
     action: 'rotateSecret',
   },
   {
@@ -128,7 +128,7 @@ export const commands: readonly Command[] = [
     usage: '<client_id>',
     args: one,
     options: { 'dry-run': dryRun },
-    module: './clients.ts',
+    module: './clients-command.ts',
     action: 'remove',
     exits: dryRunExits,
   },
@@ -138,7 +138,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './connections.ts',
+    module: './connections-command.ts',
     action: 'list',
   },
   {
@@ -155,7 +155,7 @@ export const commands: readonly Command[] = [
       },
       'dry-run': dryRun,
     },
-    module: './connections.ts',
+    module: './connections-command.ts',
     action: 'accept',
     exits: dryRunExits,
   },
@@ -165,7 +165,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './keys.ts',
+    module: './keys-command.ts',
     action: 'list',
   },
   {
@@ -174,7 +174,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: { cookies: { type: 'boolean', summary: 'The keys for cookies instead. Nobody is signed out.' } },
-    module: './keys.ts',
+    module: './keys-command.ts',
     action: 'rotate',
   },
   {
@@ -185,7 +185,7 @@ export const commands: readonly Command[] = [
     options: {
       now: { type: 'boolean', summary: 'It was stolen: take it away at once; what it signed is valid no more.' },
     },
-    module: './keys.ts',
+    module: './keys-command.ts',
     action: 'retire',
   },
   {
@@ -194,7 +194,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './keys.ts',
+    module: './keys-command.ts',
     action: 'reseal',
   },
   {
@@ -204,7 +204,7 @@ export const commands: readonly Command[] = [
     usage: user,
     args: one,
     options: { full: { type: 'boolean', summary: 'Subjects in full: phone numbers, addresses, upstream ids.' } },
-    module: './users.ts',
+    module: './users-command.ts',
     action: 'show',
   },
   {
@@ -213,7 +213,7 @@ export const commands: readonly Command[] = [
     usage: user,
     args: one,
     options: { 'dry-run': dryRun },
-    module: './users.ts',
+    module: './users-command.ts',
     action: 'lock',
     exits: dryRunExits,
   },
@@ -223,7 +223,7 @@ export const commands: readonly Command[] = [
     usage: user,
     args: one,
     options: { 'dry-run': dryRun },
-    module: './users.ts',
+    module: './users-command.ts',
     action: 'unlock',
     exits: dryRunExits,
   },
@@ -233,7 +233,7 @@ export const commands: readonly Command[] = [
     usage: user,
     args: one,
     options: {},
-    module: './user-sessions.ts',
+    module: './user-sessions-command.ts',
     action: 'sessions',
   },
   {
@@ -245,7 +245,7 @@ export const commands: readonly Command[] = [
       session: { type: 'string', value: 'ID', summary: 'Only this one of users sessions.' },
       'dry-run': dryRun,
     },
-    module: './user-sessions.ts',
+    module: './user-sessions-command.ts',
     action: 'revoke',
     exits: dryRunExits,
   },
@@ -256,7 +256,7 @@ export const commands: readonly Command[] = [
     usage: '<what>',
     args: one,
     options: { client: { type: 'string', value: 'ID', summary: 'Only what this client had.' } },
-    module: './users-why.ts',
+    module: './users-why-command.ts',
     action: 'why',
   },
   {
@@ -266,7 +266,7 @@ export const commands: readonly Command[] = [
     usage: '',
     args: none,
     options: {},
-    module: './doctor.ts',
+    module: './doctor-command.ts',
     action: 'doctor',
   },
 ]

@@ -28,7 +28,7 @@ export async function main({ argv, stdout, stderr, stdin, cwd, env: given }: Mai
 
   let isDebug = false
   try {
-    const env = given ?? (await import('../config.ts')).environment()
+    const env = given ?? (await import('../config/config.ts')).environment()
     isDebug = /^(debug|trace)$/.test(env['LOG_LEVEL'] ?? '')
     const run = await loadRun(command)
     return await run({ args: read.args, flags: read.flags, stdout, stderr, stdin, env, cwd })

@@ -1,7 +1,7 @@
-import type { ConnectionOptions } from '../../interactions/methods/connections.ts'
+import type { ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { HttpClient, HttpResponse } from '../base/http.ts'
 import { isLoopback } from '../base/network.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkReach, doctorHttp, type Look, refusesPlain, unreachable } from './doctor-reach.ts'
 

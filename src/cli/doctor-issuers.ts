@@ -1,7 +1,7 @@
-import { namespacesOf } from '../../interactions/methods/connections.ts'
+import { namespacesOf } from '../../interactions/upstreams/connections.ts'
 import { issuerProblems } from '../accounts/issuers.ts'
 import { issuerText } from '../accounts/namespace.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Database } from '../store/postgres.ts'
 import { type Finding, fail, ok } from './doctor-checks.ts'
 

@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret } from '../base/secret.ts'
-import type { Config } from '../config.ts'
-import { type Catalog, libraryClients, loadCatalog, secretContext } from '../oidc/catalog.ts'
-import { introspectors } from '../oidc/client-schema.ts'
-import { type KeyInfo, nextStep } from '../oidc/key-life.ts'
-import { loadKeys } from '../oidc/keys.ts'
-import { countStale } from '../oidc/reseal.ts'
+import type { Config } from '../config/config.ts'
+import { type Catalog, libraryClients, loadCatalog, secretContext } from '../oidc/clients/catalog.ts'
+import { introspectors } from '../oidc/clients/client-schema.ts'
+import { type KeyInfo, nextStep } from '../oidc/keys/key-life.ts'
+import { countStale } from '../oidc/keys/reseal.ts'
+import { loadKeys } from '../oidc/keys/signing-keys.ts'
 import type { Database } from '../store/postgres.ts'
 import { sealer as buildSealer, type Sealer } from '../store/seal.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
-import { stepText } from './keys.ts'
+import { stepText } from './keys-command.ts'
 
 interface Place {
   readonly config: Config

@@ -1,5 +1,5 @@
 import type { OneTapOptions } from '../../interactions/methods/one-tap.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { type Finding, ok, warn } from './doctor-checks.ts'
 import { checkReach } from './doctor-reach.ts'
 

@@ -3,7 +3,7 @@ import { stat, statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { type HttpClient, httpClient } from '../base/http.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 
 const timeoutMs = 5000

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Config } from '../config.ts'
-import { listKeys } from '../oidc/keys.ts'
+import type { Config } from '../config/config.ts'
+import { listKeys } from '../oidc/keys/signing-keys.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrationStatus } from '../store/migrate.ts'
 import { mostApartMs } from '../store/older-time.ts'
@@ -12,7 +12,7 @@ import { tableStore } from '../store/tables.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkIssuers } from './doctor-issuers.ts'
 import { checkKeys } from './doctor-keys.ts'
-import { openBare } from './migrate.ts'
+import { openBare } from './migrate-command.ts'
 
 export interface Stores {
   readonly findings: readonly Finding[]

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
-import { type LoadedConfig, loadConfig } from '../config.ts'
-import type { Core } from '../core.ts'
+import type { Core } from '../build/core.ts'
+import { type LoadedConfig, loadConfig } from '../config/config.ts'
 import type { Log } from '../ops/log.ts'
 import type { CommandContext } from './command.ts'
 
@@ -23,7 +23,7 @@ export async function withCore<Result>(
   work: (core: Core) => Promise<Result>,
 ): Promise<Result> {
   const loaded = configOf(context)
-  const [{ openCore }, log] = await Promise.all([import('../core.ts'), logOf(context, loaded)])
+  const [{ openCore }, log] = await Promise.all([import('../build/core.ts'), logOf(context, loaded)])
   const core = await openCore({ config: loaded.config, log, serve: false })
   try {
     return await work(core)

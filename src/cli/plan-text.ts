@@ -1,6 +1,6 @@
 import type { Secret } from '../base/secret.ts'
-import type { FieldChange } from '../oidc/client-diff.ts'
-import { hasChanges, type PlanAction, type PlanItem } from '../oidc/client-plan.ts'
+import type { FieldChange } from '../oidc/clients/client-diff.ts'
+import { hasChanges, type PlanAction, type PlanItem } from '../oidc/clients/client-plan.ts'
 import { cellText } from './output.ts'
 
 interface Mode {

@@ -2,7 +2,7 @@ import { type ParsedIdentifier, parseIdentifier } from '../accounts/identifier.t
 import type { Account } from '../accounts/user.ts'
 import { AppError } from '../base/errors.ts'
 import { isId, type UserId } from '../base/ids.ts'
-import type { Core } from '../core.ts'
+import type { Core } from '../build/core.ts'
 import type { CommandContext } from './command.ts'
 import { refuse, withCore } from './open.ts'
 

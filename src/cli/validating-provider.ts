@@ -1,13 +1,13 @@
 import type { Provider } from 'oidc-provider'
-import type { Core } from '../core.ts'
-import { adapterFactory } from '../oidc/adapter.ts'
-import { browsers } from '../oidc/browsers.ts'
-import { clientPolicies } from '../oidc/client-policies.ts'
+import type { Core } from '../build/core.ts'
+import { clientPolicies } from '../oidc/clients/client-policies.ts'
 import { acrValues } from '../oidc/demand.ts'
-import type { Keys } from '../oidc/keys.ts'
-import { libraryPages } from '../oidc/pages.ts'
+import type { Keys } from '../oidc/keys/signing-keys.ts'
+import { libraryPages } from '../oidc/library-pages.ts'
 import { buildProvider } from '../oidc/provider.ts'
-import { unitOfWork } from '../oidc/unit-of-work.ts'
+import { adapterFactory } from '../oidc/records/adapter.ts'
+import { browsers } from '../oidc/records/browsers.ts'
+import { unitOfWork } from '../oidc/records/unit-of-work.ts'
 
 /** A provider like the server's that answers no requests: it judges clients. It writes nothing. */
 export function validatingProvider(core: Core, keys: Keys): Provider {

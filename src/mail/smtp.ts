@@ -2,7 +2,7 @@ import { createTransport } from 'nodemailer'
 import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
 import { secret } from '../base/secret.ts'
-import type { MailSender } from './sender.ts'
+import type { MailSender } from './mail-sender.ts'
 import { mailText } from './texts.ts'
 
 /** Settings of outgoing mail. */

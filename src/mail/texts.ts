@@ -1,4 +1,4 @@
-import type { MailMessage, MailTemplate } from './sender.ts'
+import type { MailMessage, MailTemplate } from './mail-sender.ts'
 
 interface Text {
   readonly subject: string

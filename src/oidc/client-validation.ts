@@ -1,8 +1,8 @@
 import { errors, type Provider } from 'oidc-provider'
-import { clientSchema, libraryMetadata } from './client-schema.ts'
+import { clientSchema, libraryMetadata } from './clients/client-schema.ts'
+import type { SeedProblem } from './clients/seed-document.ts'
+import type { SeedClient } from './clients/seed-file.ts'
 import { validateClient } from './provider.ts'
-import type { SeedProblem } from './seed-document.ts'
-import type { SeedClient } from './seed-file.ts'
 
 /** Stands for a secret that does not exist yet. */
 const anySecret = 'x'.repeat(43)

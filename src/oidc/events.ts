@@ -6,12 +6,12 @@ import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { isNetworkError } from '../store/unavailable.ts'
-import type { EndReason } from './endings.ts'
-import { grantSource, isReuse } from './grant-source.ts'
-import { recordId } from './records.ts'
-import type { SignIn } from './sign-in.ts'
-import type { Unit } from './unit.ts'
-import type { UnitOfWork } from './unit-of-work.ts'
+import type { EndReason } from './endings/endings.ts'
+import { grantSource, isReuse } from './records/grant-source.ts'
+import { recordId } from './records/records.ts'
+import type { SignIn } from './records/sign-in.ts'
+import type { Unit } from './records/unit.ts'
+import type { UnitOfWork } from './records/unit-of-work.ts'
 
 interface Dependencies {
   readonly log: Log

@@ -1,9 +1,9 @@
 import type { DeviceCode, Grant, KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
-import type { ClientPolicies } from './client-policies.ts'
-import { grantMarginSeconds, grantSeconds } from './lifetimes.ts'
-import { deviceName, type SignIn } from './sign-in.ts'
-import type { UnitOfWork } from './unit-of-work.ts'
+import type { ClientPolicies } from './clients/client-policies.ts'
+import { grantMarginSeconds, grantSeconds } from './clients/lifetimes.ts'
+import { deviceName, type SignIn } from './records/sign-in.ts'
+import type { UnitOfWork } from './records/unit-of-work.ts'
 
 interface Dependencies {
   readonly policies: ClientPolicies

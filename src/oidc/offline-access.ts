@@ -1,5 +1,5 @@
 import type { Client, KoaContextWithOIDC } from 'oidc-provider'
-import type { ClientPolicies } from './client-policies.ts'
+import type { ClientPolicies } from './clients/client-policies.ts'
 
 /**
  * The library drops `offline_access` from a request without `prompt=consent`, as OIDC Core §11 says. Our own apps show no

@@ -2,9 +2,9 @@ import { errors, type Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import type { Account } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
-import type { ClientPolicies } from './client-policies.ts'
-import { begunAtOf, cameByOf, type SignIn } from './sign-in.ts'
-import type { UnitOfWork } from './unit-of-work.ts'
+import type { ClientPolicies } from './clients/client-policies.ts'
+import { begunAtOf, cameByOf, type SignIn } from './records/sign-in.ts'
+import type { UnitOfWork } from './records/unit-of-work.ts'
 
 /** Somebody whose app brought a token for this server itself. */
 export interface OwnAccess {

@@ -1,7 +1,7 @@
 import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import { type Lifetimes, maxSeconds } from './clients/lifetimes.ts'
 import { type Acr, demandOf } from './demand.ts'
-import { type Lifetimes, maxSeconds } from './lifetimes.ts'
-import type { Why } from './why.ts'
+import type { Why } from './endings/why.ts'
 
 const { Check, base } = interactionPolicy
 

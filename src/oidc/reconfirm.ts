@@ -1,7 +1,7 @@
 import { errors, type KoaContextWithOIDC, type RefreshToken } from 'oidc-provider'
 import { isId, type UserId } from '../base/ids.ts'
-import type { SignIn } from './sign-in.ts'
-import type { UnitOfWork } from './unit-of-work.ts'
+import type { SignIn } from './records/sign-in.ts'
+import type { UnitOfWork } from './records/unit-of-work.ts'
 
 /** A login whose tokens wait for an answer of the person. */
 export interface WaitingLogin {

@@ -1,14 +1,14 @@
 import type { Provider } from 'oidc-provider'
 import type { TimeCheck } from '../ops/time-check.ts'
 import type { Database } from '../store/postgres.ts'
-import { catalogVersion, libraryClients, loadCatalog } from './catalog.ts'
-import { type ClientPolicies, clientPolicies } from './client-policies.ts'
-import type { ResourceSeed } from './client-schema.ts'
-import { silenceSeconds } from './key-life.ts'
-import { type Keys, loadKeys } from './keys.ts'
-import type { Lifetimes } from './lifetimes.ts'
+import { catalogVersion, libraryClients, loadCatalog } from './clients/catalog.ts'
+import { type ClientPolicies, clientPolicies } from './clients/client-policies.ts'
+import type { ResourceSeed } from './clients/client-schema.ts'
+import type { Lifetimes } from './clients/lifetimes.ts'
+import { registeredProblems } from './clients/seed-checks.ts'
+import { silenceSeconds } from './keys/key-life.ts'
+import { type Keys, loadKeys } from './keys/signing-keys.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
-import { registeredProblems } from './seed-checks.ts'
 
 interface Dependencies {
   readonly parts: ProviderParts

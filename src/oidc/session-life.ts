@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
 import type { KoaContextWithOIDC, Session } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
-import type { ClientPolicies } from './client-policies.ts'
-import { sessionMaxSeconds, sessionSeconds, worthwhileGain } from './lifetimes.ts'
+import type { ClientPolicies } from './clients/client-policies.ts'
+import { sessionMaxSeconds, sessionSeconds, worthwhileGain } from './clients/lifetimes.ts'
 import { longCookie, sessionCookieNames } from './provider.ts'
 
 interface Dependencies {

@@ -1,5 +1,5 @@
 import type { AccessToken, ClientCredentials, KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
-import type { ClientPolicies } from './client-policies.ts'
+import type { ClientPolicies } from './clients/client-policies.ts'
 import {
   grantMarginSeconds,
   grantSeconds,
@@ -7,9 +7,9 @@ import {
   type Sliding,
   sessionSeconds,
   worthwhileGain,
-} from './lifetimes.ts'
-import { usedPrecisionSeconds } from './records.ts'
-import type { Unit } from './unit.ts'
+} from './clients/lifetimes.ts'
+import { usedPrecisionSeconds } from './records/records.ts'
+import type { Unit } from './records/unit.ts'
 
 interface Dependencies {
   readonly unit: Unit

@@ -4,7 +4,7 @@ import type { AccountDirectory } from '../accounts/directory.ts'
 import { isUnended } from '../accounts/proof.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
-import type { SignIn } from './sign-in.ts'
+import type { SignIn } from './records/sign-in.ts'
 
 interface Dependencies {
   /** Asked at each request, because it may have been replaced. */

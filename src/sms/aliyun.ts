@@ -5,7 +5,7 @@ import type { HttpClient } from '../base/http.ts'
 import { callingCode, nationalNumber } from '../base/phone.ts'
 import { secret } from '../base/secret.ts'
 import { acs3Rpc } from './aliyun-signature.ts'
-import { numberRefused, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sender.ts'
+import { numberRefused, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sms-sender.ts'
 import { askVendor, unclear } from './vendor.ts'
 
 /** Settings of the Aliyun sender. Each template has one variable, `code`: verification templates take only letters and digits. */

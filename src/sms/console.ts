@@ -1,5 +1,5 @@
 import { maskPhone } from '../base/phone.ts'
-import type { SmsSender } from './sender.ts'
+import type { SmsSender } from './sms-sender.ts'
 
 interface ConsoleDeps {
   readonly stream: { write(text: string): unknown }

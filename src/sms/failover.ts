@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { AppError, asAppError } from '../base/errors.ts'
-import { SmsRefusal, type SmsSender } from './sender.ts'
+import { SmsRefusal, type SmsSender } from './sms-sender.ts'
 
 export interface NamedSmsSender {
   readonly name: string

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { dayLimits, windows } from '../ops/limit-options.ts'
-import { smsSenderOptions } from './registry.ts'
+import { smsSenderOptions } from './sms-senders.ts'
 
 /** Settings of messages with one-time codes. */
 export const smsOptions = z.strictObject({

@@ -3,7 +3,7 @@ import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { AppError } from '../base/errors.ts'
 import type { HttpClient } from '../base/http.ts'
 import { secret } from '../base/secret.ts'
-import { numberRefused, type SmsMessage, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sender.ts'
+import { numberRefused, type SmsMessage, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sms-sender.ts'
 import { signTc3 } from './tencent-signature.ts'
 import { askVendor, unclear } from './vendor.ts'
 

@@ -1,6 +1,6 @@
 import { AppError } from '../base/errors.ts'
 import { type HttpClient, type HttpRequest, type HttpResponse, UpstreamFailure } from '../base/http.ts'
-import { undeliverable } from './sender.ts'
+import { undeliverable } from './sms-sender.ts'
 
 /** A vendor's answer before its meaning is known. */
 export interface VendorAnswer {

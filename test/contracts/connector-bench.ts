@@ -2,14 +2,14 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { expect } from 'vitest'
-import { buildConnectors, type ConnectionOptions } from '../../interactions/methods/connections.ts'
+import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import {
   type Authorization,
   type Connector,
   type Identification,
   UpstreamAnswer,
   type UpstreamResponse,
-} from '../../interactions/methods/connector.ts'
+} from '../../interactions/upstreams/connector.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { httpClient } from '../../src/base/http.ts'
 import { unshared } from '../support/unshared.ts'

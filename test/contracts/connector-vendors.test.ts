@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connectionOptions } from '../../interactions/methods/connections.ts'
+import { connectionOptions } from '../../interactions/upstreams/connections.ts'
 import { type QqSimulator, startQq } from '../../sandbox/simulators/qq.ts'
 import { startWechat, type WechatSimulator } from '../../sandbox/simulators/wechat.ts'
 import { startWeibo, type WeiboSimulator } from '../../sandbox/simulators/weibo.ts'

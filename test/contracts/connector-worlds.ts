@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { type ConnectionOptions, connectionOptions } from '../../interactions/methods/connections.ts'
-import type { UpstreamResponse, Visit } from '../../interactions/methods/connector.ts'
+import { type ConnectionOptions, connectionOptions } from '../../interactions/upstreams/connections.ts'
+import type { UpstreamResponse, Visit } from '../../interactions/upstreams/connector.ts'
 import { startApple } from '../../sandbox/simulators/apple.ts'
 import { startGithub } from '../../sandbox/simulators/github.ts'
 import { type OidcOptions, startOidc } from '../../sandbox/simulators/oidc.ts'

@@ -12,8 +12,8 @@ import { httpClient } from '../../src/base/http.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
 import { consoleSms } from '../../src/sms/console.ts'
 import { failoverSms } from '../../src/sms/failover.ts'
-import { buildSmsSender, type SmsSenderOptions } from '../../src/sms/registry.ts'
-import type { SmsMessage, SmsRefusal, SmsSender } from '../../src/sms/sender.ts'
+import type { SmsMessage, SmsRefusal, SmsSender } from '../../src/sms/sms-sender.ts'
+import { buildSmsSender, type SmsSenderOptions } from '../../src/sms/sms-senders.ts'
 import { aliyun, message, tencent, type Vendor } from './sms-vendors.ts'
 
 const start = Date.parse('2026-01-01T00:00:00Z')

@@ -3,8 +3,8 @@ import type { Simulator } from '../../sandbox/simulators/simulator.ts'
 import { startTencentSms } from '../../sandbox/simulators/tencent-sms.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { parsePhone } from '../../src/base/phone.ts'
-import { type SmsSenderOptions, smsSenderOptions } from '../../src/sms/registry.ts'
-import { type SmsMessage, smsTemplates } from '../../src/sms/sender.ts'
+import { type SmsMessage, smsTemplates } from '../../src/sms/sms-sender.ts'
+import { type SmsSenderOptions, smsSenderOptions } from '../../src/sms/sms-senders.ts'
 
 /** The message every sender has to deliver. */
 export const message: SmsMessage = {

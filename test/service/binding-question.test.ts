@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { UserId } from '../../src/base/ids.ts'
-import { endRecords } from '../../src/oidc/endings.ts'
+import { endRecords } from '../../src/oidc/endings/endings.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { type NativeAnswer, NativeApp, nativeBind, nativeClients, nativeSms } from '../support/native-app.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
-import { libraryClients, loadCatalog } from '../../src/oidc/catalog.ts'
+import { libraryClients, loadCatalog } from '../../src/oidc/clients/catalog.ts'
 import { sealer as buildSealer } from '../../src/store/seal.ts'
 import { openShell, type Shell, secretKey } from '../support/cli.ts'
 

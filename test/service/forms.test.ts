@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { libraryMethods } from '../../src/library-methods.ts'
+import { libraryMethods } from '../../src/http/library-methods.ts'
 import { signedIn } from '../support/account.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { reachLogin, startLogin } from '../support/login.ts'

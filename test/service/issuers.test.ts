@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { connectionOptions, namespacesOf } from '../../interactions/methods/connections.ts'
+import { connectionOptions, namespacesOf } from '../../interactions/upstreams/connections.ts'
 import { AccountDirectory } from '../../src/accounts/directory.ts'
 import { IssuersChanged, rememberIssuers } from '../../src/accounts/issuers.ts'
 import { openShell, type Shell } from '../support/cli.ts'

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
-import { signsAfterSeconds } from '../../src/oidc/key-life.ts'
-import { ensureKeys } from '../../src/oidc/key-rotation.ts'
+import { signsAfterSeconds } from '../../src/oidc/keys/key-life.ts'
+import { ensureKeys } from '../../src/oidc/keys/key-rotation.ts'
 import { sealer } from '../../src/store/seal.ts'
 import { openShell, type Shell, secretKey } from '../support/cli.ts'
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { KnownDevices } from '../../src/accounts/known-devices.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import { endRecords } from '../../src/oidc/endings.ts'
+import { endRecords } from '../../src/oidc/endings/endings.ts'
 import { sealing } from '../../src/store/seal.ts'
 import { formToken } from '../support/account.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
-import type { MailMessage } from '../../src/mail/sender.ts'
+import type { MailMessage } from '../../src/mail/mail-sender.ts'
 import { mailOptions, smtpMail } from '../../src/mail/smtp.ts'
 
 interface Received {

@@ -1,6 +1,6 @@
 import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { endRecords } from '../../src/oidc/endings.ts'
+import { endRecords } from '../../src/oidc/endings/endings.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { codeChallenge, codeVerifier, exchange, reachLogin, startLogin } from '../support/login.ts'
 import { NativeApp, nativeBind, nativeClients, nativeSms } from '../support/native-app.ts'

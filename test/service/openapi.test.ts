@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { authorizationParams } from '../../src/oidc/issue.ts'
+import { authorizationParams } from '../../src/oidc/code-issuer.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -99,7 +99,7 @@ test('every endpoint that is described is served, and every one that is served d
   const described = Object.entries(paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),
   )
-  const routes = readFileSync(new URL('interactions/native/routes.ts', root), 'utf8')
+  const routes = readFileSync(new URL('interactions/native/native-routes.ts', root), 'utf8')
   const served = [...routes.matchAll(/router\.(get|post|delete)\(\s*'\w+',\s*'([^']+)'/g)].map(
     ([, method, path = '']) => `${method} ${path.replace(/:(\w+)/, '{$1}')}`,
   )

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RecordRow } from '../../src/oidc/records.ts'
-import { insertValues, lookUps, slideValues, statements } from '../../src/oidc/statements.ts'
+import type { RecordRow } from '../../src/oidc/records/records.ts'
+import { insertValues, lookUps, slideValues, statements } from '../../src/oidc/records/statements.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 
 let own: TestDatabase

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { bumpCatalogVersion } from '../../src/oidc/catalog.ts'
+import { bumpCatalogVersion } from '../../src/oidc/clients/catalog.ts'
 import { backendAuth, backendSecret, clients, redirectUri } from '../support/clients.ts'
 import { exchange, introspect as introspectAs, loginBySms, startLogin, token } from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { httpListener } from '../../src/server.ts'
+import { httpListener } from '../../src/http/server.ts'
 
 test('whoever has not said all the headers after 10 seconds is cut off soon after', async () => {
   const listener = httpListener({ handler: () => (_, response) => response.end(), clean: () => {} })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sweepRecords } from '../../src/oidc/sweep.ts'
+import { sweepRecords } from '../../src/oidc/endings/sweep.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { codeChallenge, loginBySms, startLogin } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
-import { recordGroups } from '../../src/oidc/groups.ts'
-import { durableModels } from '../../src/oidc/records.ts'
-import { write } from '../../src/oidc/writes.ts'
+import { recordGroups } from '../../src/oidc/records/record-groups.ts'
+import { durableModels } from '../../src/oidc/records/records.ts'
+import { write } from '../../src/oidc/records/writes.ts'
 import { createDatabase, untilLocked } from '../support/database.ts'
 
 const { database, drop } = await createDatabase()

@@ -1,4 +1,4 @@
-import type { SharedTexts } from '../../interactions/methods/connector.ts'
+import type { SharedTexts } from '../../interactions/upstreams/connector.ts'
 
 /** For connectors of one process that lives as long as its test: nothing is kept. */
 export const unshared: SharedTexts = {

@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, verify } from 'node:crypto'
 import { inspect } from 'node:util'
 import { SignJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
-import { apple } from '../../interactions/methods/apple.ts'
+import { apple } from '../../interactions/upstreams/apple.ts'
 import type { HttpRequest } from '../../src/base/http.ts'
 import { unshared } from '../support/unshared.ts'
 

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
 import { configurationMarkdown } from '../../scripts/docs/configuration.ts'
-import { ConfigError, type LoadedConfig, loadConfig } from '../../src/config.ts'
-import { jsonSchema } from '../../src/config-settings.ts'
-import { exampleConfig, printConfig } from '../../src/config-text.ts'
-import { listenAddress } from '../../src/listening.ts'
+import { ConfigError, type LoadedConfig, loadConfig } from '../../src/config/config.ts'
+import { exampleConfig, printConfig } from '../../src/config/reference.ts'
+import { jsonSchema } from '../../src/config/settings.ts'
+import { listenAddress } from '../../src/http/listen-address.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'menshen-config-'))
 afterAll(() => rmSync(root, { recursive: true }))

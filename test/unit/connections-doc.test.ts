@@ -2,9 +2,9 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { connectionOptions } from '../../interactions/methods/connections.ts'
 import { oneTapOptions } from '../../interactions/methods/one-tap.ts'
-import { configSchema } from '../../src/config-schema.ts'
+import { connectionOptions } from '../../interactions/upstreams/connections.ts'
+import { configSchema } from '../../src/config/schema.ts'
 
 const text = readFileSync(new URL('../../docs/connections.md', import.meta.url), 'utf8')
 const snippets = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml)

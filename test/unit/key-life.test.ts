@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Catalog } from '../../src/oidc/catalog.ts'
+import type { Catalog } from '../../src/oidc/clients/catalog.ts'
 import {
   dueAtMs,
   jwksCacheSeconds,
@@ -9,7 +9,7 @@ import {
   keyOptions,
   nextStep,
   silenceSeconds,
-} from '../../src/oidc/key-life.ts'
+} from '../../src/oidc/keys/key-life.ts'
 
 const hour = 3600
 const day = 24 * hour

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { clientSchema, holderOf } from '../../src/oidc/client-schema.ts'
+import { clientSchema, holderOf } from '../../src/oidc/clients/client-schema.ts'
 import {
   accessLimit,
   grantSeconds,
@@ -12,7 +12,7 @@ import {
   sessionMaxSeconds,
   sessionSeconds,
   worthwhileGain,
-} from '../../src/oidc/lifetimes.ts'
+} from '../../src/oidc/clients/lifetimes.ts'
 
 const minute = 60
 const day = 86_400

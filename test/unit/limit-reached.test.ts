@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { limitReached } from '../../src/oidc/why.ts'
+import { limitReached } from '../../src/oidc/endings/why.ts'
 
 const day = 86_400
 const limit = (idle: number, max: number | 'none') => ({ idle: idle * day, max: max === 'none' ? max : max * day })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { buildConnectors, connectionOptions } from '../../interactions/methods/connections.ts'
+import { nativeBindingMethods, nativeMethods } from '../../interactions/methods/method-registry.ts'
 import { buildOneTapVendors, oneTapOptions } from '../../interactions/methods/one-tap.ts'
-import { nativeBindingMethods, nativeMethods } from '../../interactions/methods/registry.ts'
+import { buildConnectors, connectionOptions } from '../../interactions/upstreams/connections.ts'
 import { httpClient } from '../../src/base/http.ts'
 import { unshared } from '../support/unshared.ts'
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { type ConnectionOptions, connectionOptions, namespacesOf } from '../../interactions/methods/connections.ts'
-import { ConfigError, loadConfig } from '../../src/config.ts'
+import { type ConnectionOptions, connectionOptions, namespacesOf } from '../../interactions/upstreams/connections.ts'
+import { ConfigError, loadConfig } from '../../src/config/config.ts'
 
 const production = { allowInsecure: false }
 const sandbox = { allowInsecure: true }

@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import Koa from 'koa'
 import { expect, test } from 'vitest'
-import { ownRoutes } from '../../src/own-routes.ts'
+import { ownRoutes } from '../../src/http/own-routes.ts'
 import { freePort } from '../support/services.ts'
 
 test('a path reaches the routes that begin as it does, whatever its case or end; any other passes by', async () => {

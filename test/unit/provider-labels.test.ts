@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { connectionOptions } from '../../interactions/methods/connections.ts'
+import { connectionOptions } from '../../interactions/upstreams/connections.ts'
 import { locales } from '../../src/base/i18n.ts'
 import { viewEngine, viewsFolder } from '../../views/engine.ts'
 import type { PageContext } from '../../views/views.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { addressOf } from '../../src/base/address.ts'
-import { requestOrigin, type TrustedProxies } from '../../src/request-origin.ts'
+import { requestOrigin, type TrustedProxies } from '../../src/http/request-origin.ts'
 
 describe('an address', () => {
   test.each([

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { ownSecretKey } from '../../src/core.ts'
+import { ownSecretKey } from '../../src/build/core.ts'
 
 test('of many that make the key at once all get the same whole one, and nothing else is left behind', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'menshen-key-'))

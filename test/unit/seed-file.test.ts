@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { Catalog } from '../../src/oidc/catalog.ts'
-import { clientSchema, resourceSchema } from '../../src/oidc/client-schema.ts'
-import { catalogProblems } from '../../src/oidc/seed-checks.ts'
-import { problemLine } from '../../src/oidc/seed-document.ts'
-import { readSeeds } from '../../src/oidc/seed-file.ts'
+import type { Catalog } from '../../src/oidc/clients/catalog.ts'
+import { clientSchema, resourceSchema } from '../../src/oidc/clients/client-schema.ts'
+import { catalogProblems } from '../../src/oidc/clients/seed-checks.ts'
+import { problemLine } from '../../src/oidc/clients/seed-document.ts'
+import { readSeeds } from '../../src/oidc/clients/seed-file.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'menshen-seed-'))
 afterAll(() => rmSync(cwd, { recursive: true }))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { deviceName } from '../../src/oidc/sign-in.ts'
+import { deviceName } from '../../src/oidc/records/sign-in.ts'
 
 const webkit = 'AppleWebKit/537.36 (KHTML, like Gecko)'
 const android = `Mozilla/5.0 (Linux; Android 14; 23127PN0CC Build/UKQ1) ${webkit} Version/4.0 Chrome/126.0.0.0 Mobile Safari/537.36`

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { univerifySign } from '../../interactions/methods/one-tap-univerify.ts'
+import { univerifySign } from '../../interactions/upstreams/one-tap-univerify.ts'
 import { Secret } from '../../src/base/secret.ts'
 
 const key = new Secret('your-secret-string')

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { parseQq } from '../../interactions/methods/qq.ts'
-import { parseExactly } from '../../interactions/methods/weibo.ts'
+import { parseQq } from '../../interactions/upstreams/qq.ts'
+import { parseExactly } from '../../interactions/upstreams/weibo.ts'
 
 describe('an answer of QQ', () => {
   it.each([

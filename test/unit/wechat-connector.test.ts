@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Availability } from '../../interactions/methods/connector.ts'
-import { wechat } from '../../interactions/methods/wechat.ts'
+import type { Availability } from '../../interactions/upstreams/connector.ts'
+import { wechat } from '../../interactions/upstreams/wechat.ts'
 import { type HttpClient, httpClient } from '../../src/base/http.ts'
 import { unshared } from '../support/unshared.ts'
 

@@ -1,0 +1,163 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { errors, type Interaction, type Provider } from 'oidc-provider'
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import { AppError } from '../../src/base/errors.ts'
+import { isId } from '../../src/base/ids.ts'
+import { demandOf } from '../../src/oidc/demand.ts'
+import type { RequestState } from '../../src/oidc/request-state.ts'
+import type { Audit } from '../../src/ops/audit.ts'
+import type { Callbacks } from '../callbacks.ts'
+import { readForm } from '../form.ts'
+import { type AccountRooms, accountRoutes } from './account-routes.ts'
+import { authorizationHref, type beginningAgain } from './begin-again.ts'
+import { receiveCallback, takeAnswer } from './callback.ts'
+import type { ConsentClient, consentPages } from './consent.ts'
+import { refuseCrossSite } from './guard.ts'
+import { leave } from './leave.ts'
+import type { LoginResult, loginPages } from './login.ts'
+import type { Renderer } from './render.ts'
+
+interface Dependencies {
+  readonly provider: () => Provider
+  readonly renderer: Renderer
+  readonly pages: {
+    readonly login: ReturnType<typeof loginPages>
+    readonly consent: ReturnType<typeof consentPages>
+    readonly account: AccountRooms
+  }
+  readonly callbacks: Callbacks
+  readonly directory: AccountDirectory
+  readonly audit: Audit
+  readonly again: ReturnType<typeof beginningAgain>
+}
+
+/** The pages for browsers. Every route says who may call it: `interaction` the browser that began it, `session` a signed-in one. */
+export function browserRoutes(dependencies: Dependencies): Router {
+  const { provider, renderer, pages, callbacks, directory, audit, again } = dependencies
+  const router = new Router()
+  const { login, consent, account } = pages
+
+  /** SECURITY: only the browser that holds the signed cookie of this very interaction, and that it began in: else another finishes its login. */
+  async function interaction(ctx: Context): Promise<Interaction> {
+    const uid = String(ctx['params'].uid)
+    try {
+      const found = await provider().interactionDetails(ctx.req, ctx.res)
+      if (found.uid !== uid) throw new AppError('attempt.expired')
+      return found
+    } catch (cause) {
+      if (!(cause instanceof errors.SessionNotFound) && !(cause instanceof AppError)) throw cause
+      throw new AppError('attempt.expired', { cause })
+    }
+  }
+
+  async function clientOf(ctx: Context, found: Interaction): Promise<ConsentClient> {
+    const client = await provider().Client.find(String(found.params['client_id']))
+    if (!client) throw new AppError('attempt.expired')
+    const state = ctx.state as RequestState
+    state.clientName = client.clientName ?? client.clientId
+    state.demand = demandOf(found.params, client)
+    const uiLocales = found.params['ui_locales']
+    if (typeof uiLocales === 'string') state.uiLocales = uiLocales
+    const redirectUri = found.params['redirect_uri']
+    if (typeof redirectUri === 'string') state.leadsTo = redirectUri
+    return client as unknown as ConsentClient
+  }
+
+  async function finish(ctx: Context, result: object): Promise<void> {
+    const returnTo = await provider().interactionResult(ctx.req, ctx.res, result as never)
+    leave(ctx, returnTo)
+  }
+
+  async function show(ctx: Context): Promise<void> {
+    const found = await interaction(ctx)
+    const client = await clientOf(ctx, found)
+    if (renderer.switchLanguage(ctx)) return
+    if (found.prompt.name === 'login') {
+      const { answer } = ctx.query
+      return login.show(ctx, found, typeof answer === 'string' ? await callbacks.ending(found.uid, answer) : undefined)
+    }
+    const accountId = found.session?.accountId
+    const visitor = isId('usr', accountId) ? await directory.find(accountId) : undefined
+    if (!visitor) throw new AppError('attempt.expired')
+    consent.show(ctx, found, client, visitor)
+  }
+
+  async function submit(ctx: Context): Promise<void> {
+    const form = await readForm(ctx, 'scope')
+    const found = await interaction(ctx)
+    await clientOf(ctx, found)
+    const { choice } = form.fields
+    if (choice === 'cancel' || choice === 'deny') {
+      const userId = found.session?.accountId
+      if (choice === 'deny' && isId('usr', userId)) {
+        await audit.record({ event: 'consent.refused', userId, ...origin(ctx, found) })
+      }
+      return finish(ctx, { error: 'access_denied', error_description: 'the person declined' })
+    }
+    if (found.prompt.name === 'login') {
+      const result: LoginResult | undefined = await login.submit(ctx, found, form.fields)
+      return result && finish(ctx, result)
+    }
+    if (choice === 'switch' && found.deviceCode === undefined) return switchAccount(ctx, found)
+    if (choice !== 'allow') throw new AppError('request.invalid')
+    await requireSession(found)
+    const result = await consent.allow(provider(), found, form)
+    const userId = found.session?.accountId
+    if (isId('usr', userId)) await audit.record({ event: 'consent.granted', userId, ...origin(ctx, found) })
+    await finish(ctx, result)
+  }
+
+  /** SECURITY: nothing is granted for a session that was ended while its page was open. Throws `attempt.expired`. */
+  async function requireSession({ session }: Interaction): Promise<void> {
+    const lives = session?.uid ? await provider().Session.findByUid(session.uid) : undefined
+    if (!lives || lives.accountId !== session?.accountId) throw new AppError('attempt.expired')
+  }
+
+  /** The same request once more, with a login in front of it. */
+  function switchAccount(ctx: Context, found: Interaction): void {
+    leave(ctx, authorizationHref(found.params, { prompt: 'login consent' }))
+  }
+
+  /** Back from an upstream. */
+  async function comeBack(ctx: Context): Promise<void> {
+    const found = await interaction(ctx)
+    await clientOf(ctx, found)
+    const attempt = { callbacks, attemptId: found.uid, page: `/interaction/${found.uid}` }
+    const isBack = await takeAnswer(ctx, attempt, async (kept) => {
+      const result = await login.receive(ctx, found, kept)
+      if (!result || !('login' in result)) return result
+      await finish(ctx, result)
+      return undefined
+    })
+    if (!isBack) throw new AppError('attempt.expired')
+  }
+
+  const guarded = (handler: (ctx: Context) => Promise<void> | void) => async (ctx: Context) => {
+    refuseCrossSite(ctx, provider().issuer)
+    await handler(ctx)
+  }
+  const orAgain = (handler: (ctx: Context) => Promise<void>) => async (ctx: Context) => {
+    try {
+      await handler(ctx)
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'attempt.expired') throw error
+      renderer.renderError(ctx, error, await again.wayOn(ctx, String(ctx['params'].uid)))
+    }
+  }
+  const withLanguage = (handler: (ctx: Context) => Promise<void> | void) => (ctx: Context) =>
+    renderer.switchLanguage(ctx) ? undefined : handler(ctx)
+
+  router.get('interaction', '/interaction/:uid', orAgain(show))
+  router.post('interaction_submit', '/interaction/:uid', orAgain(guarded(submit) as (ctx: Context) => Promise<void>))
+  router.get('interaction_callback', '/interaction/:uid/callback', orAgain(comeBack))
+  router.get('callback', '/callback/:connection', receiveCallback(callbacks))
+  router.post('callback_post', '/callback/:connection', receiveCallback(callbacks))
+  accountRoutes(router, account, { guarded, withLanguage })
+  return router
+}
+
+function origin(ctx: Context, found: Interaction) {
+  const { ip, requestId } = ctx.state as RequestState
+  return { ip, requestId, clientId: String(found.params['client_id']) }
+}

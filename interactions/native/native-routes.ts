@@ -1,0 +1,180 @@
+import Router from '@koa/router'
+import type { Context, Middleware } from 'koa'
+import { type Client, errors } from 'oidc-provider'
+import { AppError } from '../../src/base/errors.ts'
+import type { Locale } from '../../src/base/i18n.ts'
+import { challengePath } from '../../src/oidc/code-issuer.ts'
+import { waitingLogin } from '../../src/oidc/reconfirm.ts'
+import type { RequestState } from '../../src/oidc/request-state.ts'
+import { readForm } from '../form.ts'
+import type { Challenge, ChallengeAnswer } from './challenge.ts'
+import type { OwnIdentities } from './identities.ts'
+import { openapi } from './openapi.ts'
+import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
+
+/** How a request proves what it is beside its body. */
+export interface Proofs {
+  /** Thumbprint of the key of the DPoP proof; undefined without one. Throws `invalid_dpop_proof`. */
+  key(
+    ctx: Context,
+    given: { readonly accessToken?: string; readonly expected?: string | undefined },
+  ): Promise<string | undefined>
+  /** The key of the installation, when a genuine app of this client sent it. Throws `invalid_client_attestation`. */
+  attested(ctx: Context, client: Client): Promise<string | undefined>
+}
+
+interface Dependencies {
+  readonly issuer: string
+  readonly challenge: Challenge
+  readonly identities: OwnIdentities
+  readonly proofs: Proofs
+  readonly words: Words & { readonly locale: (ctx: Context) => Locale }
+}
+
+const openapiPath = '/openapi.json'
+
+/** The endpoints for apps of ours that draw their own screens. Every route says who may call it. */
+export function nativeRoutes({ issuer, challenge, identities, proofs, words }: Dependencies): Router {
+  const router = new Router()
+  const description = openapi(issuer)
+
+  function visitOf(ctx: Context, uiLocales?: string) {
+    const state = ctx.state as RequestState
+    if (uiLocales !== undefined) state.uiLocales = uiLocales
+    return { userAgent: ctx.get('user-agent'), locale: words.locale(ctx) }
+  }
+
+  /** Anybody with the `client_id` of a first-party app; limited by network and key, each session by its own count. */
+  async function challengeEndpoint(ctx: Context): Promise<void> {
+    refuseBrowsers(ctx)
+    const { fields, list } = await readForm(ctx, 'resource')
+    if (list.length > 1) throw new errors.InvalidTarget('only one resource may be requested')
+    if (fields['request'] !== undefined) throw new errors.RequestNotSupported()
+    if (fields['request_uri'] !== undefined) throw new errors.RequestUriNotSupported()
+    const { ip, requestId } = ctx.state as RequestState
+    const [resource] = list
+    const result = await challenge.answer({
+      fields: resource === undefined ? fields : { ...fields, resource },
+      ip,
+      requestId,
+      visit: visitOf(ctx, fields['ui_locales']),
+      key: async (client, expected) => {
+        const key = await proofs.key(ctx, { expected })
+        if (key === undefined && client.dpopBoundAccessTokens) throw new errors.InvalidDpopProof('DPoP proof required')
+        return key
+      },
+      attested: (client) => proofs.attested(ctx, client),
+    })
+    render(ctx, result)
+  }
+
+  function render(ctx: Context, result: ChallengeAnswer): void {
+    const { status, body } = wireOf(ctx, result)
+    const session = result.authSession === undefined ? {} : { auth_session: result.authSession }
+    answer(ctx, status, { ...body, ...session, ...('step' in result ? result.step : {}) })
+  }
+
+  function wireOf(ctx: Context, result: ChallengeAnswer): Refusal {
+    if ('code' in result) {
+      const isNew = result.isNew ? { new_user: true } : {}
+      return { status: 200, body: { authorization_code: result.code, ...isNew } }
+    }
+    if ('web' in result) {
+      const body = { error: 'redirect_to_web', error_description: 'this goes on in the browser', ...result.web }
+      return { status: 400, body }
+    }
+    if (result.error === undefined) {
+      return {
+        status: 400,
+        body: furtherStep,
+      }
+    }
+    const refusal = refusalOf(ctx, result.error, words)
+    return { ...refusal, status: challengeStatus(refusal.status) }
+  }
+
+  /** Failures before anything was looked at are answered in the same words. */
+  const inJson =
+    (handler: (ctx: Context) => Promise<void>, statusOf: (refusal: Refusal) => number) => async (ctx: Context) => {
+      try {
+        await handler(ctx)
+      } catch (error) {
+        const refusal = refusalOf(ctx, error, words)
+        const status = statusOf(refusal)
+        if (status === 401 || status === 403) ctx.set('www-authenticate', challengeOf(ctx, refusal.body))
+        answer(ctx, status, refusal.body)
+      }
+    }
+
+  /** Whoever brings an access token with the scope `identities`. */
+  const own = (handler: (ctx: Context, fields: Readonly<Record<string, string>>) => Promise<void>) =>
+    inJson(async (ctx) => {
+      refuseBrowsers(ctx)
+      const fields = ctx.method === 'POST' ? (await readForm(ctx)).fields : {}
+      visitOf(ctx, fields['ui_locales'])
+      await handler(ctx, fields)
+    }, ownStatus)
+
+  router.all('authorization_challenge', challengePath, async (ctx: Context) => {
+    if (ctx.method !== 'POST') throw methodNotAllowed(ctx, 'POST')
+    await inJson(challengeEndpoint, ({ status }) => challengeStatus(status))(ctx)
+  })
+  router.get(
+    'identities',
+    '/identities',
+    own((ctx) => identities.list(ctx)),
+  )
+  router.post(
+    'identities_bind',
+    '/identities',
+    own((ctx, fields) => identities.bind(ctx, fields, visitOf(ctx))),
+  )
+  router.delete(
+    'identities_unbind',
+    '/identities/:identity',
+    own((ctx) => identities.unbind(ctx)),
+  )
+  router.get('openapi', openapiPath, (ctx: Context) => {
+    ctx.set('cache-control', 'public, max-age=300')
+    ctx.body = description
+  })
+  return router
+}
+
+/**
+ * Completes the token endpoint's `insufficient_authorization` with what the app needs to go on: an `auth_session` and the step, in
+ * the words and with the status of the draft.
+ */
+export function nativeTokenAnswers({ challenge, words }: Pick<Dependencies, 'challenge' | 'words'>): Middleware {
+  return async (ctx, next) => {
+    await next()
+    const waiting = waitingLogin(ctx)
+    const { body } = ctx as { body?: { error?: unknown } }
+    if (!waiting || body?.error !== 'insufficient_authorization') return
+    const refusal = refusalOf(ctx, new AppError('agreement.required'), words)
+    const step = challenge.agreementStep({ userAgent: ctx.get('user-agent'), locale: words.locale(ctx) })
+    answer(ctx, 403, { ...refusal.body, auth_session: await challenge.reopen(waiting), ...step })
+  }
+}
+
+/** 400 for every challenge, whatever else the error is answered with: a 401 would set off the interceptors of mini programs. */
+function challengeStatus(status: number): number {
+  return status === 429 || status >= 500 || status === 413 || status === 415 ? status : 400
+}
+
+function methodNotAllowed(ctx: Context, allow: string): AppError {
+  ctx.set('allow', allow)
+  return new AppError('request.method_not_allowed')
+}
+
+/** RFC 9449 §7.1: a wrong proof beside a token is a wrong token. */
+function ownStatus({ status, body }: Refusal): number {
+  return body['error'] === 'invalid_dpop_proof' ? 401 : status
+}
+
+/** RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3. */
+function challengeOf(ctx: Context, { error, max_age: maxAge, scope }: Readonly<Record<string, unknown>>): string {
+  const scheme = /^dpop /i.test(ctx.get('authorization')) ? 'DPoP' : 'Bearer'
+  const more = Object.entries({ max_age: maxAge, scope }).filter(([, value]) => value !== undefined)
+  return [`${scheme} error="${error}"`, ...more.map(([name, value]) => `${name}="${value}"`)].join(', ')
+}

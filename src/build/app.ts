@@ -1,0 +1,259 @@
+import type { Middleware } from 'koa'
+import type { Provider } from 'oidc-provider'
+import { accountClient } from '../../interactions/browser/account-session.ts'
+import type { Renderer } from '../../interactions/browser/render.ts'
+import { reachedBy } from '../../interactions/methods/method-registry.ts'
+import { namespacesOf } from '../../interactions/upstreams/connections.ts'
+import { assets } from '../../views/engine.ts'
+import { rememberIssuers } from '../accounts/issuers.ts'
+import { documentVersion } from '../base/document.ts'
+import { AppError } from '../base/errors.ts'
+import { slowClientGuessing } from '../http/client-guessing.ts'
+import { libraryAnswers } from '../http/library-answers.ts'
+import { listenAddress } from '../http/listen-address.ts'
+import { probes } from '../http/probes.ts'
+import { requestContext } from '../http/request-context.ts'
+import { requestOrigin } from '../http/request-origin.ts'
+import { httpListener } from '../http/server.ts'
+import { assetBytes, metadataBytes } from '../http/static-bytes.ts'
+import { boundedPlaces, slowStrangers } from '../http/stranger-limits.ts'
+import type { ResourceSeed } from '../oidc/clients/client-schema.ts'
+import { deliverLogouts, queueLogouts } from '../oidc/endings/logout-notices.ts'
+import { listen } from '../oidc/events.ts'
+import { dueAtMs } from '../oidc/keys/key-life.ts'
+import { advanceKeys, ensureKeys } from '../oidc/keys/key-rotation.ts'
+import { libraryPages } from '../oidc/library-pages.ts'
+import { reconfirm } from '../oidc/reconfirm.ts'
+import { adapterFactory } from '../oidc/records/adapter.ts'
+import { browsers } from '../oidc/records/browsers.ts'
+import { unitOfWork } from '../oidc/records/unit-of-work.ts'
+import { type OidcRuntime, oidcRuntime } from '../oidc/runtime.ts'
+import { sessionLife } from '../oidc/session-life.ts'
+import { dropEndedLogins } from '../oidc/waiting-logins.ts'
+import { health as buildHealth, type Health } from '../ops/health.ts'
+import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
+import { timeCheck } from '../ops/time-check.ts'
+import { migrationStatus } from '../store/migrate.ts'
+import { buildPages } from './browser-pages.ts'
+import { type Core, openCore } from './core.ts'
+import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
+import { buildNative } from './native-endpoints.ts'
+
+/** What the sandbox brings along: stand-ins for the vendors, a demo client and its API, pages of its own. */
+export interface Sandbox extends StandIns {
+  readonly clients: readonly Record<string, unknown>[]
+  readonly resources: readonly ResourceSeed[]
+  middleware(page: Pick<Renderer, 'render' | 'locale' | 'switchLanguage'>): Middleware
+  close(): Promise<void>
+}
+
+export interface App {
+  readonly core: Core
+  readonly runtime: OidcRuntime
+  readonly health: Health
+  readonly metrics: Metrics
+  /** Where the public listener is reached, and the one of the metrics. */
+  listen(): Promise<{ readonly port: number; readonly metrics: string | undefined }>
+  /** Finishes what is in flight and closes everything. */
+  close(): Promise<void>
+}
+
+type OpenSandbox = (core: Core) => Promise<Sandbox>
+
+type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
+  readonly sandbox?: OpenSandbox | undefined
+}
+
+const sweepMs = 60_000
+/** A database that is full or read-only answers every question. */
+const writeReadiness = {
+  name: 'write_readiness',
+  text: `insert into readiness (id, written_at) values (1, now()) on conflict (id) do update set written_at = excluded.written_at`,
+  values: [],
+}
+/** How long a client waits at most to be told of a logout, while it is there. */
+const noticesMs = 1000
+
+/** Builds every part and hands each what it needs: the only place that knows them all. */
+export async function buildApp({
+  config,
+  log,
+  clock = () => Date.now(),
+  sandbox: openSandbox,
+}: AppInput): Promise<App> {
+  const metrics = createMetrics()
+  const onAudit = (event: string, outcome: 'stored' | 'failed') => metrics.auditEvents.inc({ event, outcome })
+  const core = await openCore({ config, log, clock, serve: true, onAudit })
+  let sandbox: Sandbox | undefined
+  try {
+    sandbox = await openSandbox?.(core)
+    return await assemble(core, metrics, sandbox)
+  } catch (error) {
+    await sandbox?.close()
+    await core.close()
+    throw error
+  }
+}
+
+async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefined): Promise<App> {
+  const { config, log, clock, database, store, sealer, directory, audit } = core
+  const { issuer } = config
+  const secure = issuer.startsWith('https:')
+  const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
+
+  const namespaces = namespacesOf(connectionsOf(config, sandbox), { allowInsecure: config.sandbox })
+  await rememberIssuers({ database, clock, log }, namespaces)
+  const logins = buildLogins(core, sandbox, metrics)
+  const policies = () => runtime.policies()
+  const sessions = sessionLife({ policies, secure, clock })
+  const units = unitOfWork({ database, clock })
+  const pages = buildPages({ core, logins, provider: () => runtime.provider(), policies, sessions, units })
+  const { render, translate } = pages.renderer
+  const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
+  const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
+  const time = timeCheck({ database, clock, log })
+  await time.measure()
+  const health = buildHealth({
+    checks: {
+      database: async () => {
+        await database.commitQuery(writeReadiness)
+        const { pending, unknown } = await migrationStatus(database)
+        if (pending.length + unknown.length > 0) throw new Error('the schema is not the expected one')
+      },
+      ephemeral_store: () => store.ping(),
+      catalog: async () => {
+        await runtime.refresh()
+      },
+      clock: async () => {
+        // A database that is away is named by its own check.
+        await time.measure().catch(() => {})
+        time.check()
+      },
+    },
+    timeoutMs: 2000,
+    sharedMs: 1000,
+    onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
+  })
+
+  /** In front of the library, in this order. What a person finds at the root: the demo in the sandbox, else the own account. */
+  const front: readonly Middleware[] = [
+    (ctx, next) => logins.background.during(ctx.res, next),
+    requestContext({ renderer: pages.renderer, log, metrics, secure }),
+    assetBytes(assets()),
+    probes({ health, home: sandbox ? '/sandbox' : '/account' }),
+  ]
+  const behindMetadata: readonly Middleware[] = [
+    slowClientGuessing({ clock, factors: config.limits.networks }),
+    slowStrangers({ limits: logins.limits }),
+    ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),
+    native.tokenAnswers,
+    visitors.middleware,
+    libraryAnswers({
+      units,
+      store,
+      mac: (text) => sealer.mac('device_poll', text),
+      render,
+      metrics,
+      clock,
+      policies,
+      sessions,
+    }),
+    native.routes,
+    pages.routes,
+    dropEndedLogins({ provider: () => runtime.provider(), directory, clock }),
+  ]
+
+  const silence: Middleware = (_, next) => {
+    if (runtime.isSilenced()) throw new AppError('server.unavailable')
+    return next()
+  }
+
+  function equip(provider: Provider): void {
+    listen(provider, { log, metrics, audit, units })
+    queueLogouts(provider, units)
+    provider.on('interaction.started', pages.remember)
+    for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata]) provider.use(middleware)
+  }
+
+  const keyRules = { options: config.keys, lifetimes: config.lifetimes }
+  const keyChange = { database, sealer, clock, log }
+  await ensureKeys(keyChange)
+  const runtime: OidcRuntime = await oidcRuntime({
+    parts: {
+      issuer,
+      reachable: reachedBy(logins.methods),
+      adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock, browsers: visitors }), {
+        limits: logins.limits,
+      }),
+      units,
+      database,
+      directory,
+      pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
+      sealer,
+      clock,
+      mayContinue: reconfirm({
+        units,
+        agreements: config.agreements.filter((each) => each.reconfirm).map(documentVersion),
+      }),
+      privateAddresses: config.outbound.private_addresses,
+    },
+    database,
+    lifetimes: config.lifetimes,
+    ownClients: [accountClient(issuer), ...(sandbox?.clients ?? [])],
+    ownResources: sandbox?.resources ?? [],
+    equip,
+    keyLife: {
+      dueAtMs: ({ infos }) => dueAtMs(infos, keyRules),
+      advance: () => advanceKeys({ ...keyChange, rules: keyRules }),
+    },
+    time,
+    onError: reportError,
+  })
+
+  function gauge(): void {
+    metrics.hashQueue.set(logins.hashing.waiting())
+    for (const { use, alg, activatedAt, state } of runtime.keys().infos) {
+      if (use !== 'sig' || state !== 'current' || !activatedAt) continue
+      metrics.signingKeyAge.set({ alg }, (clock() - activatedAt.getTime()) / 1000)
+    }
+  }
+
+  const provider = () => runtime.provider()
+  const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
+  const listener = httpListener({
+    handler: () => runtime.handler(),
+    clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies, log }),
+  })
+  let metricsListener: MetricsListener | undefined
+  const timers = [
+    setInterval(() => time.isTrusted() && core.sweep().catch(reportError), sweepMs).unref(),
+    setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
+    setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
+    setInterval(gauge, 1000).unref(),
+  ]
+
+  return {
+    core,
+    runtime,
+    health,
+    metrics,
+    async listen() {
+      if (config.ops.metrics !== 'off') {
+        metricsListener = await startMetricsListener({ address: config.ops.metrics, registry: metrics.registry })
+      }
+      const { port } = await listener.listen({ port: config.server.port, host: await listenAddress(config) })
+      return { port, metrics: metricsListener?.address }
+    },
+    async close() {
+      health.drain()
+      for (const timer of timers) clearInterval(timer)
+      if (listener.server.listening) await listener.stop(config.server.shutdown_seconds)
+      await metricsListener?.close()
+      runtime.close()
+      await logins.background.close()
+      await sandbox?.close()
+      await logins.hashing.close()
+      await core.close()
+    },
+  }
+}

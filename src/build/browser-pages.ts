@@ -1,0 +1,203 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Context, Middleware } from 'koa'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { accountPages } from '../../interactions/browser/account.ts'
+import { bindingPages } from '../../interactions/browser/account-binding.ts'
+import { devicePages } from '../../interactions/browser/account-devices.ts'
+import { identityPages } from '../../interactions/browser/account-identities.ts'
+import { passwordPages } from '../../interactions/browser/account-password.ts'
+import type { AccountRooms } from '../../interactions/browser/account-routes.ts'
+import { accountSession } from '../../interactions/browser/account-session.ts'
+import { beginningAgain } from '../../interactions/browser/begin-again.ts'
+import { browserRoutes } from '../../interactions/browser/browser-routes.ts'
+import { consentPages } from '../../interactions/browser/consent.ts'
+import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
+import { loginPages } from '../../interactions/browser/login.ts'
+import { renderer as buildRenderer, type Renderer } from '../../interactions/browser/render.ts'
+import type { LoginMethods } from '../../interactions/methods/method-registry.ts'
+import type { Words } from '../../interactions/native/refusal.ts'
+import type { Visit } from '../../interactions/upstreams/connector.ts'
+import { viewEngine, viewsFolder } from '../../views/engine.ts'
+import type { Country } from '../../views/views.ts'
+import { identityLimit } from '../accounts/identity-limit.ts'
+import { epochSeconds } from '../base/clock.ts'
+import { i18n as buildI18n, type Locale } from '../base/i18n.ts'
+import { countryName } from '../base/phone.ts'
+import { ownRoutes } from '../http/own-routes.ts'
+import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
+import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
+import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
+import { renewSignIn } from '../oidc/renew-sign-in.ts'
+import type { SessionLife } from '../oidc/session-life.ts'
+import type { Core } from './core.ts'
+import type { Logins } from './logins.ts'
+
+/** The pages for browsers. */
+export interface Pages {
+  readonly renderer: Renderer
+  readonly routes: Middleware
+  /** The same sentences for answers that are no page. */
+  readonly words: Words & {
+    readonly locale: (ctx: Context) => Locale
+    readonly agreementTitle: (id: string, visit: Visit) => string
+  }
+  /** Told of every interaction that begins, so that its page leads on when it is over. */
+  remember(ctx: KoaContextWithOIDC): void
+}
+
+interface Dependencies {
+  readonly core: Core
+  readonly logins: Logins
+  /** Asked at each request, because the provider may have been replaced. */
+  readonly provider: () => Provider
+  readonly policies: () => ClientPolicies
+  readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
+  readonly units: UnitOfWork
+}
+
+/** Builds everything that draws for people. */
+export function buildPages(dependencies: Dependencies): Pages {
+  const { core, logins, provider } = dependencies
+  const { config, clock, directory, audit } = core
+  const { attempts, callbacks, methods } = logins
+  const minPasswordLength = config.password.min_length
+  const secure = config.issuer.startsWith('https:')
+
+  const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
+  const renderer = buildRenderer({
+    engine: viewEngine({ folder: viewsFolder, translate: i18n.translate, providerLabels: labelsOf(methods) }),
+    i18n,
+    brand: { name: config.brand.name, supportUrl: config.brand.support_url },
+    sandbox: config.sandbox,
+    secure,
+    now: () => new Date(clock()),
+  })
+
+  const countries = (ctx: Context) =>
+    config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) }))
+  const login = loginPages({
+    attempts,
+    methods,
+    directory,
+    renderer,
+    device: deviceCookie({ devices: logins.devices, secure }),
+    options: {
+      secure,
+      agreements: (ctx) =>
+        config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(each, renderer.locale(ctx)) })),
+      countries,
+      registration: logins.registration,
+      minPasswordLength,
+      nowMs: clock,
+    },
+  })
+  const again = beginningAgain({ provider, secure })
+  const router = browserRoutes({
+    provider,
+    renderer,
+    callbacks,
+    pages: { login, consent: consentPages({ renderer }), account: accountRooms(dependencies, renderer, countries) },
+    directory,
+    audit,
+    again,
+  })
+
+  function titleOf({ id, title }: (typeof config.agreements)[number], locale: Locale): string {
+    const own = title?.[locale] ?? title?.['zh-CN'] ?? title?.en
+    if (own) return own
+    return id === 'terms' || id === 'privacy' ? i18n.translate(locale, `agreement.${id}`) : id
+  }
+
+  return {
+    renderer,
+    routes: ownRoutes(router),
+    words: {
+      locale: renderer.locale,
+      forPeople: renderer.translate,
+      forDevelopers: (key, params) => i18n.translate('en', key, params),
+      agreementTitle: (id, { locale }) => {
+        const found = config.agreements.find((each) => each.id === id)
+        return found ? titleOf(found, locale) : id
+      },
+    },
+    remember: again.note,
+  }
+}
+
+/** The account centre. */
+function accountRooms(
+  { core, logins, provider, policies, sessions, units }: Dependencies,
+  renderer: Renderer,
+  countries: (ctx: Context) => readonly Country[],
+): AccountRooms {
+  const { config, clock, sealer, directory, audit } = core
+  const { bindings, callbacks, passwords, end, devices } = logins
+  const device = deviceCookie({ devices, secure: config.issuer.startsWith('https:') })
+  const nowSeconds = () => epochSeconds(clock)
+  const session = accountSession({
+    provider,
+    directory,
+    nowSeconds,
+    formToken: (uid) => sealer.mac('form_token', uid),
+    touch: sessions.touch,
+    about: () => units.current()?.sessions.about(),
+    renew: (sessionUid) => renewSignIn(core, { sessionUid }),
+  })
+  const common = { session, renderer, directory, audit }
+  const identities = identityPages({
+    ...common,
+    passwords,
+    options: { bindings, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
+  })
+  return {
+    session,
+    identities,
+    home: accountPages({ ...common, passwords }),
+    password: passwordPages({
+      session,
+      renderer,
+      passwords,
+      audit,
+      options: { minPasswordLength: config.password.min_length, end, device, nowSeconds },
+    }),
+    devices: devicePages({
+      session,
+      renderer,
+      options: {
+        list: (userId) => listDevices(core, userId),
+        alarms: (userId) => listAlarms(core, userId),
+        end,
+        forget: sessions.forget,
+        device,
+        nowSeconds,
+        clientName: async (clientId) => (await provider().Client.find(clientId))?.clientName ?? clientId,
+        delaySeconds: () => policies().longestJwtSeconds,
+      },
+    }),
+    binding: bindingPages({
+      ...common,
+      list: identities,
+      options: {
+        bindings,
+        callbacks,
+        countries,
+        nowMs: clock,
+        device,
+        bindingId: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
+      },
+    }),
+  }
+}
+
+function labelsOf(methods: LoginMethods): ReadonlyMap<string, string> {
+  return new Map(
+    [...methods.values()].flatMap(({ connection }) =>
+      connection?.label === undefined ? [] : [[connection.provider, connection.label] as const],
+    ),
+  )
+}
+
+function readLocale(locale: Locale): Record<string, string> {
+  return JSON.parse(readFileSync(join(viewsFolder, 'locales', `${locale}.json`), 'utf8')) as Record<string, string>
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { AccountDirectory } from '../accounts/directory.ts'
+import { identityLimit } from '../accounts/identity-limit.ts'
+import type { Clock } from '../base/clock.ts'
+import { Secret } from '../base/secret.ts'
+import type { Config } from '../config/config.ts'
+import { sweepAnonymous, sweepRecords } from '../oidc/endings/sweep.ts'
+import { type Audit, type AuditEventName, audit } from '../ops/audit.ts'
+import { thriftyAudit } from '../ops/audit-thrift.ts'
+import type { Log } from '../ops/log.ts'
+import { deleteInBatches } from '../store/batches.ts'
+import { type EmbeddedDatabase, openEmbedded } from '../store/embedded.ts'
+import type { EphemeralStore } from '../store/ephemeral.ts'
+import { migrateUp, migrationStatus } from '../store/migrate.ts'
+import { olderMsText, olderValues } from '../store/older-time.ts'
+import { type Database, openDatabase } from '../store/postgres.ts'
+import { redisStore } from '../store/redis.ts'
+import { type Sealer, sealer } from '../store/seal.ts'
+import { tableStore } from '../store/tables.ts'
+
+/** What the server and every command that touches stored things begin with. */
+export interface Core {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Log
+  readonly database: Database
+  readonly databaseUrl: Secret
+  readonly store: EphemeralStore
+  readonly sealer: Sealer
+  readonly directory: AccountDirectory
+  readonly audit: Audit
+  /** Deletes what has expired, in small batches; the server calls it from time to time. */
+  sweep(): Promise<void>
+  close(): Promise<void>
+}
+
+interface CoreInput {
+  readonly config: Config
+  readonly log: Log
+  readonly clock?: Clock
+  /** True for the server: it takes the data folder for itself and brings the schema up to date. */
+  readonly serve: boolean
+  readonly onAudit?: (event: AuditEventName, outcome: 'stored' | 'failed') => void
+}
+
+/** Opens the stores. Throws an error made for people when the folder is in use or the schema does not fit. */
+export async function openCore({ config, log, clock = () => Date.now(), serve, onAudit }: CoreInput): Promise<Core> {
+  const embedded = config.database.url ? undefined : await openOwnDatabase(config, log, serve)
+  const databaseUrl = config.database.url ?? (embedded as EmbeddedDatabase).url
+  const onError = (error: unknown) => log.warn({ err: error }, 'a store connection was lost')
+  const database = openDatabase({ url: databaseUrl, poolSize: config.database.pool_size, onError })
+  try {
+    await fitSchema(database, log, serve)
+    const tables = config.redis.url ? undefined : tableStore({ database, clock })
+    const store = tables ?? redisStore({ url: config.redis.url as Secret, clock, onError })
+    const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
+    const seals = sealer({ keys })
+    const everything = audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) })
+    return {
+      config,
+      clock,
+      log,
+      database,
+      databaseUrl,
+      store,
+      sealer: seals,
+      directory: new AccountDirectory({ database, clock, limitOf: identityLimit(config.identities_per_provider) }),
+      audit: thriftyAudit(everything, { store, mac: (text) => seals.mac('audited', text) }),
+      async sweep() {
+        await tables?.sweep()
+        await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
+        await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds })
+        const { audit_retention: retention } = config.ops
+        if (retention !== 'none') await sweepAudit(database, clock, retention)
+      },
+      async close() {
+        await store.close()
+        await database.close()
+        await embedded?.stop()
+      },
+    }
+  } catch (error) {
+    await database.close()
+    await embedded?.stop()
+    throw error
+  }
+}
+
+function openOwnDatabase(config: Config, log: Log, serve: boolean): Promise<EmbeddedDatabase> {
+  return openEmbedded({ dataDir: config.data_dir, pid: process.pid, serve, log: (line) => log.debug(line) })
+}
+
+async function fitSchema(database: Database, log: Log, serve: boolean): Promise<void> {
+  if (serve) {
+    await migrateUp(database, (line) => log.debug(line))
+    return
+  }
+  const { pending, unknown } = await migrationStatus(database)
+  if (unknown.length > 0) throw new Error(`the schema is newer than this program: it has ${unknown.join(', ')}`)
+  if (pending.length > 0)
+    throw new Error(`the schema lacks ${pending.join(', ')}: run menshen migrate up, or start the server once`)
+}
+
+/**
+ * The sandbox's master key, made once: the file appears whole or not at all, and of several processes one makes it.
+ * SECURITY: readable by its owner only; production brings a key of its own.
+ */
+export async function ownSecretKey(dataDir: string): Promise<Secret> {
+  const path = join(dataDir, 'secret.key')
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  if (!existsSync(path)) {
+    const unfinished = `${path}.${randomBytes(6).toString('hex')}`
+    try {
+      const key = randomBytes(32).toString('base64url')
+      await writeFile(unfinished, key, { flag: 'wx', mode: 0o600, flush: true })
+      await link(unfinished, path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+  }
+  return new Secret((await readFile(path, 'utf8')).trim())
+}
+
+/** So long a device that polls is told that its code has expired, and not that there is none. */
+const toldExpiredSeconds = 60
+/** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
+const keptAfterExpirySeconds = 86_400
+
+async function sweepAudit(database: Database, clock: Clock, keptSeconds: number): Promise<void> {
+  await deleteInBatches(async (limit) => {
+    const { rowCount } = await database.knex.raw<{ rowCount: number }>(
+      `delete from audit_events where ctid = any(array(
+         select ctid from audit_events where at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?) limit ? for update skip locked))`,
+      [...olderValues(clock), keptSeconds, limit],
+    )
+    return rowCount
+  })
+}

@@ -1,0 +1,32 @@
+import { asAppError } from '../base/errors.ts'
+import type { MailSender } from '../mail/mail-sender.ts'
+import type { Audit } from '../ops/audit.ts'
+import type { Metrics } from '../ops/metrics.ts'
+
+/** The audit of logins, which counts them as it goes: what ended how, by which method, and who is new. */
+export function countedAudit(audit: Audit, { logins, registrations }: Metrics): Audit {
+  return {
+    record(event) {
+      const method = String(event.detail?.['method'])
+      if (event.event === 'login.succeeded') logins.inc({ method, outcome: 'succeeded' })
+      if (event.event === 'login.failed') logins.inc({ method, outcome: String(event.detail?.['error']) })
+      if (event.event === 'user.registered') registrations.inc({ provider: event.identityProvider ?? 'other' })
+      return audit.record(event)
+    },
+  }
+}
+
+/** A mail server whose answers are counted. */
+export function countedMail(mail: MailSender, { mailSent }: Metrics): MailSender {
+  return {
+    async send(message) {
+      try {
+        await mail.send(message)
+        mailSent.inc({ outcome: 'sent' })
+      } catch (error) {
+        mailSent.inc({ outcome: asAppError(error).code })
+        throw error
+      }
+    },
+  }
+}

@@ -1,0 +1,119 @@
+import type { Context, Middleware } from 'koa'
+import { reachedBy } from '../../interactions/methods/method-registry.ts'
+import { AuthSessions } from '../../interactions/native/auth-session.ts'
+import { Captcha } from '../../interactions/native/captcha.ts'
+import { Challenge } from '../../interactions/native/challenge.ts'
+import { Gate } from '../../interactions/native/gate.ts'
+import { OwnIdentities } from '../../interactions/native/identities.ts'
+import { nativeRoutes, nativeTokenAnswers, type Proofs } from '../../interactions/native/native-routes.ts'
+import { nativeSteps } from '../../interactions/native/steps.ts'
+import { httpClient } from '../base/http.ts'
+import { ownRoutes } from '../http/own-routes.ts'
+import { attestedInstallation } from '../oidc/clients/attestation.ts'
+import { CodeIssuer } from '../oidc/code-issuer.ts'
+import { dpopThumbprint } from '../oidc/dpop.ts'
+import { ownAccess } from '../oidc/own-access.ts'
+import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
+import { renewSignIn } from '../oidc/renew-sign-in.ts'
+import type { OidcRuntime } from '../oidc/runtime.ts'
+import { sealing } from '../store/seal.ts'
+import type { Pages } from './browser-pages.ts'
+import type { Core } from './core.ts'
+import type { Logins } from './logins.ts'
+
+/** The endpoints for apps that draw their own screens. */
+export interface Native {
+  readonly challenge: Challenge
+  readonly routes: Middleware
+  /** Goes around the library. */
+  readonly tokenAnswers: Middleware
+}
+
+interface Dependencies {
+  readonly core: Core
+  readonly logins: Logins
+  readonly pages: Pick<Pages, 'words'>
+  readonly units: UnitOfWork
+  /** Asked at each request, because the provider may have been replaced. */
+  readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies'>
+}
+
+const captchaTimeoutMs = 5000
+/** Days an app may come back with its `auth_session` to prove more. */
+const keptMs = 30 * 86_400_000
+
+/** Builds the second front end of the login attempts. */
+export function buildNative({ core, logins, pages, units, runtime }: Dependencies): Native {
+  const { config, clock, store, sealer, directory } = core
+  const { native, limits, passwords, devices } = logins
+  const { words } = pages
+  const provider = () => runtime().provider()
+  const policies = () => runtime().policies()
+  const { captcha } = config
+
+  const gate = new Gate({
+    limits,
+    captcha:
+      captcha && new Captcha(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
+  })
+  const challenge = new Challenge({
+    issuer: new CodeIssuer({ provider, policies, units, clock, reachable: reachedBy(native.methods, logins.methods) }),
+    sessions: new AuthSessions({
+      store,
+      clock,
+      ...sealing(sealer, 'auth_session'),
+    }),
+    attempts: native.attempts,
+    steps: nativeSteps({ methods: native.methods, directory, nowMs: clock }),
+    gate,
+    options: {
+      methods: native.methods,
+      webMethods: logins.methods,
+      agreements: config.agreements.map((each) => ({ ...each, url: new URL(each.url, config.issuer).href })),
+      agreementTitle: words.agreementTitle,
+      nowMs: clock,
+      rememberDevice: (device, use) => devices.rememberApp(device, use),
+      keptMs,
+    },
+  })
+
+  const address = (ctx: Context) => `${config.issuer}${ctx.path}`
+  const proofs: Proofs = {
+    key: async (ctx, { accessToken, expected }) => {
+      const proof = ctx.get('dpop')
+      if (proof === '' && accessToken === undefined) return undefined
+      const given = { proof, method: ctx.method, url: address(ctx), accessToken, expected }
+      return dpopThumbprint({ store, clock }, given)
+    },
+    attested: (ctx, client) =>
+      attestedInstallation({ store, clock, issuer: config.issuer }, client, {
+        attestation: ctx.get('oauth-client-attestation'),
+        pop: ctx.get('oauth-client-attestation-pop'),
+      }),
+  }
+
+  const identities = new OwnIdentities({
+    access: (ctx, scope) =>
+      ownAccess(
+        { provider, policies, units, directory },
+        {
+          authorization: ctx.get('authorization'),
+          scope,
+          key: async (accessToken) => (await proofs.key(ctx, { accessToken })) ?? '',
+        },
+      ),
+    find: (userId) => directory.find(userId),
+    bindings: native.bindings,
+    renew: (grantId) => renewSignIn(core, { grantId }),
+    passwords,
+    steps: nativeSteps({ methods: native.bindings.methods, directory, nowMs: clock }),
+    options: { words, nowMs: clock, bindingId: (grantId) => sealer.mac('binding', `native ${grantId}`) },
+  })
+
+  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, proofs, words })
+  return {
+    challenge,
+    routes: ownRoutes(router),
+    tokenAnswers: nativeTokenAnswers({ challenge, words }),
+  }
+}

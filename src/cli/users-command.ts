@@ -1,0 +1,139 @@
+import type { Account, Identity, UserStatus } from '../accounts/user.ts'
+import { maskPhone, type PhoneNumber } from '../base/phone.ts'
+import type { Core } from '../build/core.ts'
+import { listDevices } from '../oidc/endings/devices.ts'
+import { endRecords } from '../oidc/endings/endings.ts'
+import { durableModels } from '../oidc/records/records.ts'
+import type { CommandContext } from './command.ts'
+import { operatorOf, refuse } from './open.ts'
+import { printJson, tableText } from './output.ts'
+import { withUser } from './user-named.ts'
+
+/** `users show`: enough to recognise a person; subjects in full only when asked for, because terminals are recorded and shared. */
+export async function show(context: CommandContext): Promise<number> {
+  const { flags, stdout } = context
+  return withUser(context, async (account, core) => {
+    const { user } = account
+    const isFull = flags['full'] === true
+    const facts = {
+      id: user.id,
+      status: user.status,
+      nickname: user.profile.nickname ?? null,
+      picture: user.profile.picture ?? null,
+      created_at: user.createdAt.toISOString(),
+      ...(await countsOf(account, core)),
+    }
+    const identities = account.identities.map((identity) => ({
+      id: identity.id,
+      provider: identity.provider,
+      subjects: isFull ? identity.subjects : identity.subjects.map((subject) => masked(identity, subject)),
+      verified_at: identity.verifiedAt?.toISOString() ?? null,
+      created_at: identity.createdAt.toISOString(),
+      last_used_at: identity.lastUsedAt.toISOString(),
+    }))
+    if (flags['json'] === true) printJson(stdout, { ...facts, identities })
+    else {
+      const cells = identities.map((each) => [
+        each.provider,
+        each.subjects.join(' '),
+        each.verified_at ?? 'not proved',
+        each.last_used_at,
+        each.id,
+      ])
+      stdout.write(tableText(['user', ''], Object.entries(facts)))
+      stdout.write(`\n${tableText(['provider', 'subjects', 'verified', 'last used', 'identity'], cells)}`)
+    }
+    return 0
+  })
+}
+
+/** `users lock`: nobody new gets in first, then everybody who is in is put out. */
+export async function lock(context: CommandContext): Promise<number> {
+  return withUser(context, async ({ user }, core) => {
+    const { audit } = core
+    const { flags } = context
+    if (user.status === 'deleted') return refuse(context, `${user.id} is deleted; nothing is left to lock`)
+    const count = await recordsOf(user.id, core)
+    const isNeeded = user.status !== 'locked' || count > 0
+    if (flags['dry-run'] === true || !isNeeded) {
+      const text = isNeeded ? `would lock ${user.id} and end ${count} sessions, grants and tokens` : 'no changes'
+      return tell(
+        context,
+        { id: user.id, status: user.status, changed: false, ended_records: 0 },
+        text,
+        isNeeded ? 3 : 0,
+      )
+    }
+    if (user.status === 'active' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
+    const operator = operatorOf(context)
+    const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', operator })
+    await audit.record({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
+    const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that are out live some minutes more)`
+    return tell(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)
+  })
+}
+
+/** `users unlock` */
+export async function unlock(context: CommandContext): Promise<number> {
+  return withUser(context, async ({ user }, { directory, audit }) => {
+    const { flags } = context
+    if (user.status === 'deleted') return refuse(context, `${user.id} is deleted and cannot come back`)
+    const isNeeded = user.status === 'locked'
+    if (flags['dry-run'] === true || !isNeeded) {
+      const text = isNeeded ? `would unlock ${user.id}` : 'no changes'
+      return tell(context, { id: user.id, status: user.status, changed: false }, text, isNeeded ? 3 : 0)
+    }
+    if (!(await directory.setStatus(user.id, 'active'))) return gone(context)
+    await audit.record({ event: 'user.unlocked', userId: user.id, detail: { operator: operatorOf(context) } })
+    return tell(context, { id: user.id, status: 'active', changed: true }, `unlocked ${user.id}`, 0)
+  })
+}
+
+interface Told {
+  readonly id: string
+  readonly status: UserStatus
+  readonly changed: boolean
+  readonly ended_records?: number
+}
+
+function tell({ flags, stdout }: CommandContext, told: Told, text: string, status: number): number {
+  const isDryRun = flags['dry-run'] === true
+  if (flags['json'] === true) printJson(stdout, { ...told, ...(isDryRun ? { would_change: status === 3 } : {}) })
+  else stdout.write(`${text}\n`)
+  return isDryRun ? status : 0
+}
+
+function gone(context: CommandContext): number {
+  return refuse(context, 'the user was deleted at this moment')
+}
+
+function masked({ provider }: Identity, subject: string): string {
+  if (provider === 'phone') return maskPhone(subject as PhoneNumber)
+  if (provider === 'username') return subject
+  if (provider === 'email') return subject.replace(/^(.)[^@]*/u, '$1***')
+  return `${subject.slice(0, 12)}…`
+}
+
+/** `sessions` counts what `users sessions` lists. */
+async function countsOf({ user: { id } }: Account, { database, clock }: Core) {
+  const { knex } = database
+  const [devices, refreshTokens, password] = await Promise.all([
+    listDevices({ database, clock }, id),
+    knex('oidc_records')
+      .where({ user_id: id, model: durableModels.RefreshToken })
+      .where('expires_at', '>', new Date(clock()))
+      .whereNull('consumed_at')
+      .count('* as count'),
+    knex('passwords').where({ user_id: id }).first('user_id'),
+  ])
+  return {
+    has_password: password !== undefined,
+    sessions: devices.length,
+    refresh_tokens: Number(refreshTokens[0]?.['count'] ?? 0),
+  }
+}
+
+async function recordsOf(userId: string, { database: { knex } }: Core): Promise<number> {
+  const [row] = await knex('oidc_records').where({ user_id: userId }).count('* as count')
+  return Number(row?.['count'] ?? 0)
+}

@@ -1,0 +1,122 @@
+import { namespaceClashes } from '../../interactions/upstreams/connections.ts'
+import { isLoopback } from '../base/network.ts'
+import { lifetimeProblems } from '../oidc/clients/lifetimes.ts'
+import type { Config } from './schema.ts'
+import type { Problem } from './sources.ts'
+
+/** One thing that is not fit for production. */
+export interface Unfit {
+  /** What is the case, for a person who has not read the manual. */
+  readonly line: string
+  /** The setting that mends it. */
+  readonly setting: string
+  readonly refusedInProduction: boolean
+}
+
+type Row = Unfit & { readonly holds: (config: Config) => boolean }
+
+const rows: readonly Row[] = [
+  {
+    holds: ({ sandbox }) => sandbox,
+    line: 'the sandbox is on: whoever reaches /sandbox reads every code',
+    setting: 'sandbox',
+    refusedInProduction: true,
+  },
+  {
+    holds: ({ sandbox, server }) => sandbox && !isLoopback(server.host),
+    line: 'the sandbox listens beyond this machine',
+    setting: 'server.host',
+    refusedInProduction: true,
+  },
+  {
+    holds: ({ issuer }) => !issuer.startsWith('https:'),
+    line: 'the issuer is not https: codes and cookies travel in the clear',
+    setting: 'issuer',
+    refusedInProduction: true,
+  },
+  {
+    holds: ({ server }) => server.trusted_proxies === undefined,
+    line: 'nobody says whether a proxy stands in front: behind one, all visitors would share its address and its limits. List its addresses, or say none',
+    setting: 'server.trusted_proxies',
+    refusedInProduction: true,
+  },
+  {
+    holds: ({ database }) => database.url === undefined,
+    line: 'accounts live in the embedded PostgreSQL in the data folder, on this machine alone',
+    setting: 'database.url',
+    refusedInProduction: true,
+  },
+  {
+    holds: ({ secret_key }) => secret_key === undefined,
+    line: 'the master key is a generated one that lies beside the data it seals',
+    setting: 'secret_key',
+    refusedInProduction: true,
+  },
+  {
+    holds: ({ login, sms }) => login.methods.includes('sms') && sms.senders.length === 0,
+    line: 'no SMS is sent: there is no vendor',
+    setting: 'sms.senders',
+    refusedInProduction: true,
+  },
+  {
+    holds: ({ mail }) => mail === undefined,
+    line: 'no e-mail is sent: there is no mail server',
+    setting: 'mail.url',
+    refusedInProduction: false,
+  },
+  {
+    holds: ({ agreements }) => agreements.every(({ url }) => url.startsWith('/sandbox/')),
+    line: 'nobody is asked to agree to real terms of service and a privacy policy',
+    setting: 'agreements',
+    refusedInProduction: false,
+  },
+]
+
+/** Settings without which, or with whose default, production does not start. */
+export const settingsRefusedInProduction: ReadonlySet<string> = new Set(
+  rows.flatMap(({ setting, refusedInProduction }) => (refusedInProduction ? [setting] : [])),
+)
+
+/** What of a configuration is not fit for production; the one table behind the lines at start and the refusals. */
+export function fitness(config: Config): Unfit[] {
+  return rows
+    .filter(({ holds }) => holds(config))
+    .map(({ line, setting, refusedInProduction }) => ({ line, setting, refusedInProduction }))
+}
+
+/** Settings that are each valid but do not go together. */
+export function contradictions(config: Config): Problem[] {
+  const { issuer, sandbox, sandbox_exposed, secret_key, previous_secret_keys, server, ops, captcha } = config
+  const found: Problem[] = lifetimeProblems(config.lifetimes, 'session').map(({ fields, message }) => ({
+    path: `lifetimes.${fields[0]}`,
+    message,
+  }))
+  if (sandbox && !sandbox_exposed && !isLoopback(new URL(issuer).hostname)) {
+    found.push({
+      path: 'issuer',
+      message: 'is not this machine while the sandbox is on; set sandbox: false, or sandbox_exposed: true',
+    })
+  }
+  if (sandbox && !sandbox_exposed && !isLoopback(server.host)) {
+    found.push({
+      path: 'server.host',
+      message: 'lets others reach the sandbox, which shows every code; set 127.0.0.1, or sandbox_exposed: true',
+    })
+  }
+  if (previous_secret_keys.length > 0 && secret_key === undefined) {
+    found.push({ path: 'secret_key', message: 'is missing while previous_secret_keys has some' })
+  }
+  if (server.port !== 0 && ops.metrics.endsWith(`:${server.port}`)) {
+    found.push({ path: 'ops.metrics', message: 'is the port of the server itself' })
+  }
+  if (captcha && !sandbox && !captcha.verify_url.startsWith('https:')) {
+    found.push({
+      path: 'captcha.verify_url',
+      message: 'must be an https address outside the sandbox: it gets a secret',
+    })
+  }
+  for (const { index, message } of namespaceClashes(config.connections, { allowInsecure: sandbox })) {
+    found.push({ path: `connections[${index}]`, message })
+  }
+  return found
+}

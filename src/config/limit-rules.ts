@@ -1,0 +1,82 @@
+import type { MessageLimit } from '../../interactions/methods/message-budget.ts'
+import type { LimitRule } from '../ops/limits.ts'
+import type { Window } from '../store/ephemeral.ts'
+import type { Config } from './config.ts'
+
+const day = 86_400
+
+/** Every named limit of the product. Those on messages are settings, because they cost money. */
+export function rules({
+  sms,
+  limits,
+  login,
+  native_login,
+  password,
+}: Pick<Config, 'sms' | 'limits' | 'login' | 'native_login' | 'password'>) {
+  const begun = login.limits.per_network
+  return {
+    ...messageRules('sms', sms.limits),
+    ...messageRules('mail', { ...sms.limits, ...limits.mail }),
+    'password.ip': { windows: password.lock.per_ip, perNetwork: 'growing' },
+    'register.ip': {
+      windows: [
+        { max: 20, seconds: 3600 },
+        { max: 60, seconds: day },
+      ],
+      perNetwork: 'growing',
+    },
+    'device.ip': {
+      windows: [
+        { max: 100, seconds: 600 },
+        { max: 1000, seconds: day },
+      ],
+      perNetwork: 'growing',
+    },
+    'auth.ip': { windows: [begun], perNetwork: 'growing' },
+    'push.ip': { windows: [begun], perNetwork: 'growing' },
+    'device_code.ip': { windows: [{ max: 300, seconds: 3600 }], perNetwork: 'growing' },
+    'native.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
+    'vendor.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
+    'native.device': {
+      windows: [
+        { max: 30, seconds: 600 },
+        { max: 200, seconds: day },
+      ],
+    },
+    'logout.ip': {
+      windows: [
+        { max: 300, seconds: 600 },
+        { max: 3000, seconds: day },
+      ],
+      perNetwork: 'growing',
+    },
+  } as const satisfies Record<string, LimitRule>
+}
+
+/** The limits of one channel. What one network may take of a number is a limit of its own, and so is the number's day: see `messageBudget`. */
+function messageRules<Channel extends 'sms' | 'mail'>(
+  channel: Channel,
+  { per_number, per_ip, per_day_total, reserved_percent }: Config['sms']['limits'],
+) {
+  const error = 'otp.too_soon'
+  const hour = per_number.filter(({ seconds }) => seconds <= 3600)
+  const longer = per_number.filter(({ seconds }) => seconds > 3600)
+  const times = (factor: number, windows: readonly Window[]) =>
+    windows.map(({ max, seconds }) => ({ max: factor * max, seconds }))
+  const ofDay = (max: number) => ({ windows: [{ max, seconds: day }], error: 'server.unavailable' }) as const
+  const named: Readonly<Record<string, LimitRule>> = {
+    ip: { windows: per_ip, perNetwork: 'growing' },
+    pair: { windows: per_number, perNetwork: 'widest', error },
+    number: { windows: times(2, hour), error },
+    number_day: { windows: times(2, longer), error },
+    late: { windows: [{ max: 1, seconds: 3600 }], error },
+    // So that whoever wants every late message of a number needs six networks.
+    late_pair: { windows: [{ max: 4, seconds: day }], perNetwork: 'widest', error },
+    known: { windows: per_number, error },
+    known_all: { windows: times(3, per_number), error },
+    open: ofDay(Math.max(1, Math.floor((per_day_total * (100 - reserved_percent)) / 100))),
+    total: ofDay(per_day_total),
+  }
+  const entries = Object.entries(named).map(([part, rule]) => [`${channel}.${part}`, rule])
+  return Object.fromEntries(entries) as Record<Extract<MessageLimit, `${Channel}.${string}`>, LimitRule>
+}

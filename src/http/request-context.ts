@@ -1,0 +1,101 @@
+import { randomFillSync } from 'node:crypto'
+import type { Context, Middleware } from 'koa'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { Renderer } from '../../interactions/browser/render.ts'
+import { AppError, asAppError } from '../base/errors.ts'
+import type { RequestState } from '../oidc/request-state.ts'
+import { type Log, logRequest } from '../ops/log.ts'
+import { type Metrics, statusClass } from '../ops/metrics.ts'
+import { allowedByLibrary } from './library-methods.ts'
+
+interface Dependencies {
+  readonly renderer: Renderer
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly secure: boolean
+}
+
+const routeOf = (ctx: Context): string => String(ctx['_matchedRouteName'] ?? 'other')
+
+/** The outermost middleware: names the request, answers what went wrong, writes the one log line, counts. */
+export function requestContext({ renderer, log, metrics, secure }: Dependencies): Middleware {
+  const nextId = requestIds()
+
+  return async (ctx, next) => {
+    const started = performance.now()
+    const state = ctx.state as RequestState
+    state.requestId = nextId()
+    state.ip = ctx.get('x-forwarded-for')
+    ctx.set('x-request-id', state.requestId)
+    ctx.set('x-content-type-options', 'nosniff')
+    ctx.set('referrer-policy', 'no-referrer')
+    if (secure) ctx.set('strict-transport-security', 'max-age=31536000')
+    let failure: unknown
+    try {
+      refuseMalformed(ctx)
+      await next()
+      if (ctx.status === 404 && ctx.body === undefined) throw notRouted(ctx)
+    } catch (thrown) {
+      const error = asAppError(thrown)
+      failure = error.status >= 500 ? error : undefined
+      ctx.remove('location')
+      renderer.renderError(ctx, error)
+    }
+    const route = routeOf(ctx)
+    const durationMs = performance.now() - started
+    metrics.httpRequests.observe({ route, method: ctx.method, status: statusClass(ctx.status) }, durationMs / 1000)
+    const { requestId, ip } = state
+    const { client } = (ctx as unknown as KoaContextWithOIDC).oidc ?? {}
+    const line = {
+      requestId,
+      method: ctx.method,
+      route,
+      status: ctx.status,
+      durationMs,
+      ip,
+      clientId: client?.clientId,
+    }
+    logRequest(log, { ...line, error: failure })
+  }
+}
+
+const idBytes = 9
+
+/** Random ids from a supply that is filled for many at once, because asking for few random bytes costs as much as for many. */
+function requestIds(): () => string {
+  const supply = Buffer.alloc(idBytes * 256)
+  let used = supply.length
+  return () => {
+    if (used === supply.length) {
+      randomFillSync(supply)
+      used = 0
+    }
+    used += idBytes
+    return supply.toString('base64url', used - idBytes, used)
+  }
+}
+
+/** Nobody has answered: there is nothing, or not by this method (RFC 9110 §15.5.6). */
+function notRouted(ctx: Context): AppError {
+  const allow = allowedByLibrary(ctx.path)
+  if (allow === undefined) return new AppError('request.not_found')
+  ctx.set('allow', allow)
+  return new AppError('request.method_not_allowed')
+}
+
+const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
+/** The one place where something is removed by its address. */
+const removable = /^\/identities\/[^/]+$/
+
+/** What no route can make sense of and some would stumble over. */
+function refuseMalformed(ctx: Context): void {
+  const isRemoval = ctx.method === 'DELETE' && removable.test(ctx.path)
+  if (!methods.has(ctx.method) && !isRemoval) throw new AppError('request.method_not_allowed')
+  if (!ctx.url.includes('%')) return
+  if (ctx.url.includes('%00')) throw new AppError('request.invalid')
+  try {
+    decodeURIComponent(ctx.path)
+  } catch (cause) {
+    throw new AppError('request.invalid', { cause })
+  }
+}

@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http'
+import { BlockList, isIP } from 'node:net'
+import { addressOf } from '../base/address.ts'
+import { type Log, maskIp } from '../ops/log.ts'
+
+export type TrustedProxies = readonly string[] | 'none' | undefined
+
+interface Dependencies {
+  readonly issuer: string
+  readonly trustedProxies: TrustedProxies
+  readonly log: Pick<Log, 'warn'>
+}
+
+/** What proxies say about the visitor; only the first of them is ever read. */
+const forwarding = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
+
+/**
+ * Frees a request of what strangers may claim about it. SECURITY: host and scheme are always those of the issuer, so no header
+ * can change an address we print or whether cookies are secure; `X-Forwarded-For` counts only as far as trusted proxies wrote it.
+ * `Forwarded` and `X-Real-IP` are never believed: a proxy that does not know them passes on what the visitor made up.
+ */
+export function requestOrigin({ issuer, trustedProxies, log }: Dependencies): (request: IncomingMessage) => void {
+  const { host, protocol } = new URL(issuer)
+  const isTrusted = trust(trustedProxies === 'none' ? [] : (trustedProxies ?? []))
+  const tell = tellOnce(log)
+
+  function addressFrom({ headers, socket }: IncomingMessage): string {
+    const peer = addressOf(socket.remoteAddress ?? '') ?? ''
+    if (!isTrusted(peer)) {
+      const header = forwarding.find((name) => headers[name] !== undefined)
+      if (header !== undefined) tell('untrusted', { peer, header })
+      return peer
+    }
+    const { 'x-forwarded-for': forwarded } = headers
+    if (typeof forwarded !== 'string') {
+      const header = forwarding.find((name) => headers[name] !== undefined)
+      if (header !== undefined) tell('unknown_header', { peer, header })
+      return peer
+    }
+    let address = peer
+    for (const claim of forwarded.split(',').reverse()) {
+      if (!isTrusted(address)) break
+      const claimed = addressOf(claim)
+      if (claimed === undefined) {
+        tell('unreadable', { peer: address, header: 'x-forwarded-for' })
+        break
+      }
+      address = claimed
+    }
+    return address
+  }
+
+  return (request) => {
+    const { headers } = request
+    const address = addressFrom(request)
+    headers.host = host
+    headers['x-forwarded-host'] = undefined
+    headers['x-forwarded-proto'] = protocol.slice(0, -1)
+    headers['x-forwarded-for'] = address
+  }
+}
+
+function trust(networks: readonly string[]): (address: string) => boolean {
+  const trusted = new BlockList()
+  for (const entry of networks) {
+    const [address = '', bits] = entry.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (bits === undefined) trusted.addAddress(address, family)
+    else trusted.addSubnet(address, Number(bits), family)
+  }
+  return (address) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+}
+
+const sentences = {
+  untrusted:
+    'a proxy that is not trusted names the visitor: if it is yours, add it to server.trusted_proxies, or all visitors share its limits',
+  unknown_header: 'a trusted proxy names the visitor in a header that is not read: have it set X-Forwarded-For',
+  unreadable: 'a trusted proxy names a visitor by what is no address: the visitor counts as the proxy',
+} as const
+
+/** One line of each kind for as long as the process lives, because strangers can cause the first as often as they like. */
+function tellOnce(log: Pick<Log, 'warn'>) {
+  const told = new Set<keyof typeof sentences>()
+  return (what: keyof typeof sentences, { peer, header }: { readonly peer: string; readonly header: string }) => {
+    if (told.has(what)) return
+    told.add(what)
+    log.warn({ peer: maskIp(peer), header, setting: 'server.trusted_proxies' }, sentences[what])
+  }
+}

@@ -1,0 +1,155 @@
+import type { Context, Middleware } from 'koa'
+import { type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { AppError } from '../base/errors.ts'
+import type { Adapter } from '../oidc/records/adapter.ts'
+import type { Payload } from '../oidc/records/records.ts'
+import { longestParams, requestTooLong } from '../oidc/request-size.ts'
+import type { RequestState } from '../oidc/request-state.ts'
+import type { Limits } from '../ops/limits.ts'
+import { pack } from '../store/packing.ts'
+import { type LimitName, type StrangerWrite, strangerWrites } from './stranger-writes.ts'
+
+interface Dependencies {
+  readonly limits: Limits<LimitName>
+}
+
+const rowOf = (route: string): StrangerWrite | undefined => {
+  const row = (strangerWrites as Readonly<Record<string, StrangerWrite | 'nothing'>>)[route]
+  return row === 'nothing' ? undefined : row
+}
+
+async function take({ limits }: Dependencies, { limit }: StrangerWrite, ctx: Context): Promise<void> {
+  if (typeof limit === 'string') await limits.take(limit, (ctx.state as RequestState).ip)
+}
+
+/**
+ * The limits of pages whose every visit may leave something. SECURITY: each visit without a cookie is a row in the database, and each code
+ * typed at `/device` a guess at somebody's device (RFC 8628 §5.1).
+ */
+export function slowStrangers(dependencies: Dependencies): Middleware {
+  return async (ctx, next) => {
+    const route = pageOf(ctx)
+    const row = route && rowOf(route)
+    if (row?.taken === 'request') await taken(row, ctx)
+    return next()
+  }
+
+  async function taken(row: StrangerWrite, ctx: Context): Promise<void> {
+    try {
+      await take(dependencies, row, ctx)
+    } catch (error) {
+      // Whoever wants to leave is let out, whatever the store of the counters says.
+      if (row.limit === 'logout.ip' && error instanceof AppError && error.code === 'server.unavailable') return
+      throw error
+    }
+  }
+}
+
+/** The library reads paths without regard to case and a slash at the end, and answers HEAD as GET. */
+function pageOf({ path, method }: Context): keyof typeof strangerWrites | undefined {
+  const plain = path.toLowerCase().replace(/\/$/, '')
+  if (plain === '/device') return 'code_verification'
+  if (plain === '/session/end') return 'end_session'
+  return plain.startsWith('/device/') && (method === 'GET' || method === 'HEAD') ? 'device_resume' : undefined
+}
+
+/** What an interaction may have when it is stored, in characters of what is sealed. */
+const longestInteraction = 2880
+/** Of these many nobody needs to know how well they pack. */
+const surelyFits = 1200
+
+/**
+ * Places of the library in which a stranger takes up no more than a row of `strangerWrites` says. SECURITY: the limit is asked where
+ * something is written, whatever the path was spelled like and whichever way led there; a refusal writes nothing.
+ */
+export function boundedPlaces(
+  placeOf: (model: string) => Adapter,
+  dependencies: Dependencies,
+): (model: string) => Adapter {
+  const counted = new WeakSet<KoaContextWithOIDC>()
+
+  /** Takes the limit of the running request, once. */
+  async function admit(): Promise<boolean> {
+    const { ctx } = Provider
+    const row = ctx && rowOf(ctx.oidc.route)
+    if (!row || (row.taken !== 'write' && row.taken !== 'public_write')) return false
+    if (counted.has(ctx)) return true
+    if (row.taken === 'public_write' && ctx.oidc.client?.clientAuthMethod !== 'none') return true
+    await take(dependencies, row, ctx)
+    counted.add(ctx)
+    return true
+  }
+
+  return (model) => {
+    const place = placeOf(model)
+    switch (model) {
+      case 'Interaction':
+        return {
+          ...place,
+          async upsert(id, payload, expiresIn) {
+            const kept = withoutHint(payload)
+            if (await admit()) refuseLarge(kept)
+            await place.upsert(id, kept, expiresIn)
+          },
+        }
+      case 'PushedAuthorizationRequest':
+      case 'DeviceCode':
+        return {
+          ...place,
+          async upsert(id, payload, expiresIn) {
+            await admit()
+            await place.upsert(id, payload, expiresIn)
+          },
+        }
+      case 'ReplayDetection':
+        return {
+          ...place,
+          async find(id) {
+            await admit()
+            return place.find(id)
+          },
+        }
+      case 'Session':
+        return {
+          ...place,
+          async upsert(id, payload, expiresIn) {
+            const kept = withoutLongState(payload)
+            if (isSomething(kept)) await place.upsert(id, kept, expiresIn)
+          },
+        }
+      default:
+        return place
+    }
+  }
+}
+
+/** It was checked when the request came, and nothing looks at it again; it is the longest of all parameters. */
+function withoutHint(payload: Payload): Payload {
+  const { params, prompt } = payload as { params?: Payload; prompt?: { details?: Payload } }
+  if (params?.['id_token_hint'] === undefined) return payload
+  const { id_token_hint: _, ...others } = params
+  const { id_token_hint: __, ...details } = prompt?.details ?? {}
+  return { ...payload, params: others, prompt: { ...prompt, details } }
+}
+
+function refuseLarge(payload: Payload): void {
+  const json = JSON.stringify(payload)
+  if (Buffer.byteLength(json) > surelyFits && (pack(json).length * 4) / 3 > longestInteraction)
+    throw requestTooLong('request')
+}
+
+/**
+ * A session of nobody that has no form open is worth nothing. SECURITY: the library keeps one for every request that comes with a cookie
+ * whose session is over, at every route.
+ */
+function isSomething({ accountId, state }: Payload): boolean {
+  return accountId !== undefined || state !== undefined
+}
+
+/** What an app sends to the logout page to get it back; one that is longer than at a login is not given back. */
+function withoutLongState(payload: Payload): Payload {
+  const { state: form } = payload as { state?: { state?: unknown } }
+  const given = form?.state
+  if (typeof given !== 'string' || Buffer.byteLength(given) <= (longestParams['state'] ?? 0)) return payload
+  return { ...payload, state: { ...form, state: undefined } }
+}

@@ -1,0 +1,127 @@
+import type { rules } from '../config/limit-rules.ts'
+
+export type LimitName = keyof ReturnType<typeof rules>
+
+/** What a request of somebody who is not logged in may leave behind in the stores. */
+export interface StrangerWrite {
+  readonly writes: string
+  /** At most so many bytes of one request, keys, sealing and indexes included; a counter of its limit comes on top. */
+  readonly bytes: number
+  /** After so many seconds all of it has ended; a sweep may take another minute. */
+  readonly seconds: number
+  /** What bounds how often; or the route whose write this one needs, and of which it is a part or takes the place. */
+  readonly limit: LimitName | { readonly within: string }
+  /**
+   * When the limit is taken: for every `request`; for every request that `write`s; for those whose client proves nothing
+   * (`public_write`), because a backend speaks for all its users from one address; or by the `part` that serves the route, which knows better.
+   */
+  readonly taken: 'request' | 'write' | 'public_write' | 'part'
+  /** Whether it may leave a line in the audit, which is kept for `ops.audit_retention`; of one kind a minute and network. */
+  readonly audited?: true
+}
+
+const hour = 3600
+const tenMinutes = 600
+
+const login = { bytes: 4096, seconds: hour }
+const partOfLogin = { limit: { within: 'authorization' }, taken: 'part' } as const
+
+/**
+ * Every route, ours and the library's, by the name its router gives it, and what a stranger can have written there; `nothing` where a
+ * request without a login leaves nothing. The limits are taken from this table (`stranger-limits.ts`), and a test has a stranger try every
+ * route of a running server on real stores: it fails for a route that is not here, and for one that leaves more, or for longer.
+ */
+export const strangerWrites = {
+  authorization: { writes: 'a login under way', ...login, limit: 'auth.ip', taken: 'write' },
+  resume: { writes: 'the same login, one prompt further', ...login, ...partOfLogin },
+  interaction: { writes: 'the login without a step that is begun again', ...login, ...partOfLogin },
+  interaction_submit: {
+    writes: 'the step the login is at, a one-time code, counters of wrong passwords',
+    ...login,
+    ...partOfLogin,
+    audited: true,
+  },
+  callback: { writes: 'what a vendor sent back', bytes: 8192, seconds: tenMinutes, ...partOfLogin },
+  callback_post: { writes: 'what a vendor sent back', bytes: 8192, seconds: tenMinutes, ...partOfLogin },
+  interaction_callback: { writes: 'what came of it', ...login, ...partOfLogin, audited: true },
+  pushed_authorization_request: {
+    writes: 'an authorization request for a minute, the mark of a DPoP proof',
+    bytes: 12_288,
+    seconds: 660,
+    limit: 'push.ip',
+    taken: 'public_write',
+  },
+  device_authorization: {
+    writes: 'a device code',
+    bytes: 4096,
+    seconds: tenMinutes,
+    limit: 'device_code.ip',
+    taken: 'public_write',
+  },
+  code_verification: {
+    writes: 'a session for the form, a login under way',
+    ...login,
+    limit: 'device.ip',
+    taken: 'request',
+  },
+  device_resume: { writes: 'the same', ...login, limit: 'device.ip', taken: 'request' },
+  end_session: {
+    writes: 'a session for the form',
+    bytes: 4096,
+    seconds: tenMinutes,
+    limit: 'logout.ip',
+    taken: 'request',
+  },
+  token: {
+    writes: 'the mark of a device that polls',
+    bytes: 512,
+    seconds: 5,
+    limit: { within: 'device_authorization' },
+    taken: 'part',
+    audited: true,
+  },
+  authorization_challenge: {
+    writes: 'an auth_session, the step its login is at, a one-time code, the mark of a DPoP proof',
+    bytes: 6144,
+    seconds: hour,
+    limit: 'native.ip',
+    taken: 'part',
+    audited: true,
+  },
+  end_session_confirm: 'nothing',
+  end_session_success: 'nothing',
+  account: 'nothing',
+  account_return: 'nothing',
+  account_profile: 'nothing',
+  account_profile_submit: 'nothing',
+  account_password: 'nothing',
+  account_password_submit: 'nothing',
+  account_devices: 'nothing',
+  account_devices_submit: 'nothing',
+  account_identities: 'nothing',
+  account_bind: 'nothing',
+  account_bind_callback: 'nothing',
+  account_unbind: 'nothing',
+  account_unbind_submit: 'nothing',
+  account_bind_phone: 'nothing',
+  account_bind_phone_submit: 'nothing',
+  account_bind_email: 'nothing',
+  account_bind_email_submit: 'nothing',
+  identities: 'nothing',
+  identities_bind: 'nothing',
+  identities_unbind: 'nothing',
+  openapi: 'nothing',
+  userinfo: 'nothing',
+  introspection: 'nothing',
+  revocation: 'nothing',
+  jwks: 'nothing',
+  discovery: 'nothing',
+  'cors.userinfo': 'nothing',
+  'cors.token': 'nothing',
+  'cors.jwks': 'nothing',
+  'cors.discovery': 'nothing',
+  'cors.revocation': 'nothing',
+  'cors.introspection': 'nothing',
+  'cors.device_authorization': 'nothing',
+  'cors.pushed_authorization_request': 'nothing',
+} as const satisfies Record<string, StrangerWrite | 'nothing'>

@@ -1,0 +1,52 @@
+import type { Account, Identity } from '../../accounts/user.ts'
+
+/** Which claims each scope releases; `acr`, `amr` and `auth_time` say how the person logged in and belong to every token. */
+export const claimsByScope = {
+  openid: ['sub', 'acr', 'amr', 'auth_time'],
+  profile: ['nickname', 'picture'],
+  phone: ['phone_number', 'phone_number_verified'],
+  email: ['email', 'email_verified'],
+  identities: ['identities'],
+} as const
+
+/** Claims about a person that an API may have in its access tokens. */
+export const profileClaims = [
+  ...claimsByScope.profile,
+  ...claimsByScope.phone,
+  ...claimsByScope.email,
+  ...claimsByScope.identities,
+] as const
+
+export type ProfileClaim = (typeof profileClaims)[number]
+
+const releasable = new Set<string>(Object.values(claimsByScope).flat())
+
+/** Whether a name that a request asks for in `claims` is one of ours; others mean nothing here, OIDC Core §5.5. */
+export function isReleasable(claim: string): boolean {
+  return releasable.has(claim)
+}
+
+/** The scope that releases a claim. */
+export function scopeOf(claim: ProfileClaim): string {
+  const found = Object.entries(claimsByScope).find(([, claims]) => (claims as readonly string[]).includes(claim))
+  return found?.[0] ?? ''
+}
+
+/** What may be said about an account; the library keeps what the granted scopes and the `claims` parameter ask for. */
+export function claimsOf({ user, identities }: Account): Record<string, unknown> & { sub: string } {
+  const phone = newest(identities, 'phone')
+  const email = newest(identities, 'email')
+  return {
+    sub: user.id,
+    nickname: user.profile.nickname,
+    picture: user.profile.picture,
+    ...(phone && { phone_number: phone.subjects[0], phone_number_verified: phone.verifiedAt !== undefined }),
+    ...(email && { email: email.subjects[0], email_verified: email.verifiedAt !== undefined }),
+    identities: identities.map(({ provider, subjects }) => ({ provider, subjects })),
+  }
+}
+
+/** Of several numbers or addresses, the one that was bound last. */
+function newest(identities: readonly Identity[], provider: string): Identity | undefined {
+  return identities.filter((identity) => identity.provider === provider).at(-1)
+}

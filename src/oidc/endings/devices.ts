@@ -1,0 +1,105 @@
+import type { Clock } from '../../base/clock.ts'
+import type { UserId } from '../../base/ids.ts'
+import type { Database } from '../../store/postgres.ts'
+import { durableModels } from '../records/records.ts'
+import type { SignIn } from '../records/sign-in.ts'
+import { type EndingScope, heldGrantsText } from './endings.ts'
+
+/** Somewhere a user is signed in, and what ends when they sign out there. */
+export interface Device {
+  /** A browser with the apps that end with it, or an app that stays signed in on its own. */
+  readonly kind: 'session' | 'grant'
+  readonly id: string
+  readonly clientIds: readonly string[]
+  readonly signIn: Partial<SignIn>
+  readonly createdAt: Date
+  /** To the hour for browsers. */
+  readonly lastUsedAt: Date
+  readonly expiresAt: Date
+}
+
+interface DeviceRow {
+  readonly kind: 'session' | 'grant'
+  readonly id: string
+  readonly clients: readonly string[] | null
+  readonly about: string | null
+  readonly created: number
+  readonly used: number
+  readonly expires_at: Date
+}
+
+/** Where a user is signed in now, what was used last first: browser sessions, and grants that outlive them while a token does. */
+export async function listDevices(
+  { database, clock }: { readonly database: Database; readonly clock: Clock },
+  userId: UserId,
+): Promise<readonly Device[]> {
+  const values = { userId, now: new Date(clock()) }
+  const { rows } = await database.knex.raw<{ rows: readonly DeviceRow[] }>(listText, values)
+  return rows.map((row) => ({
+    kind: row.kind,
+    id: row.id,
+    clientIds: row.clients ?? [],
+    signIn: row.about === null ? {} : (JSON.parse(row.about) as SignIn),
+    createdAt: new Date(row.created * 1000),
+    lastUsedAt: new Date(row.used * 1000),
+    expiresAt: row.expires_at,
+  }))
+}
+
+/** What ends when somebody signs out at an entry of the list. */
+export function endingOf({ kind, id }: Pick<Device, 'kind' | 'id'>): EndingScope {
+  return kind === 'session' ? { kind, sessionUid: id } : { kind, grantId: id }
+}
+
+/** A login that was ended because one of its codes or tokens came a second time: somebody else may have it. */
+export interface Alarm {
+  readonly at: Date
+  readonly clientId: string | undefined
+  /** Where the second use came from. */
+  readonly ip: string | undefined
+}
+
+const alarmMs = 90 * 86_400_000
+const mostAlarms = 5
+
+/** Alarms of the last 90 days, the newest first. */
+export async function listAlarms(
+  { database, clock }: { readonly database: Database; readonly clock: Clock },
+  userId: UserId,
+): Promise<readonly Alarm[]> {
+  const rows: { at: Date; client_id: string | null; ip: string | null }[] = await database
+    .knex('audit_events')
+    .where({ user_id: userId, event: 'token.reused' })
+    .where('at', '>', new Date(clock() - alarmMs))
+    .orderBy('at', 'desc')
+    .limit(mostAlarms)
+    .select('at', 'client_id', 'ip')
+  return rows.map(({ at, client_id, ip }) => ({ at, clientId: client_id ?? undefined, ip: ip ?? undefined }))
+}
+
+const { Session, Grant, RefreshToken, AccessToken } = durableModels
+const number = (row: string, name: string) => `cast(cast(${row}.payload as jsonb) ->> '${name}' as float8)`
+const use = (row: string) => `coalesce(cast(extract(epoch from ${row}.used_at) as float8), ${number(row, 'iat')})`
+
+const listText = `
+  with ${heldGrantsText('session.user_id = :userId and session.expires_at > :now')}, listed as (
+    select 'session' as kind, s.uid as id, s.about, ${number('s', 'loginTs')} as created, ${use('s')} as used, s.expires_at,
+      (select jsonb_agg(client_id order by client_id) from held where uid = s.uid and ends_with_session) as clients
+    from oidc_records s
+    where s.model = ${Session} and s.user_id = :userId and s.expires_at > :now
+      and cast(s.payload as jsonb) -> 'loginTs' is not null
+    union all
+    select 'grant', g.id, g.about, ${number('g', 'iat')}, ${use('t')}, t.expires_at,
+      jsonb_build_array(cast(g.payload as jsonb) -> 'clientId')
+    from oidc_records g
+    cross join lateral (
+      select * from oidc_records token
+      where token.grant_id = g.id and token.model in (${RefreshToken}, ${AccessToken})
+        and token.consumed_at is null and token.expires_at > :now
+        and not cast(token.payload as jsonb) @> '{"expiresWithSession": true}'
+      order by token.model, token.expires_at desc limit 1
+    ) t
+    where g.model = ${Grant} and g.user_id = :userId and g.expires_at > :now
+      and g.id not in (select grant_id from held where ends_with_session)
+  )
+  select * from listed order by used desc, id`

@@ -1,0 +1,139 @@
+import type { Knex } from 'knex'
+import type { Clock } from '../../base/clock.ts'
+import type { UserId } from '../../base/ids.ts'
+import type { Database } from '../../store/postgres.ts'
+import type { ClientPolicies } from '../clients/client-policies.ts'
+import type { Sliding } from '../clients/lifetimes.ts'
+import { recordId } from '../records/records.ts'
+import { leavesLine, runOutLine } from './sweep.ts'
+import { limitReached, sessionLimitsOf } from './why.ts'
+
+/** One ending, for support. */
+export interface EndingLine {
+  /** When it ended; of what is alive: when it is going to, if nobody uses it. */
+  readonly at: Date
+  /** The audit event, or the one that the sweep will write; `….alive`, `token.used` and `token.expired` are in no audit. */
+  readonly event: string
+  readonly userId: string | null
+  /** Of the session or grant. */
+  readonly id: string | null
+  readonly clientIds: readonly string[]
+  readonly reason: string
+  /** Of the limit, where it was one. */
+  readonly limitSeconds?: number
+  readonly device: string | null
+  readonly ip: string | null
+  readonly requestId: string | null
+  readonly operator: string | null
+}
+
+export type WhyQuestion =
+  | { readonly userId: UserId; readonly clientId?: string | undefined }
+  /** A session, a grant, or a request: whatever has this id. */
+  | { readonly id: string }
+  | { readonly token: string }
+
+export interface WhyDependencies {
+  readonly database: Pick<Database, 'knex'>
+  readonly policies: ClientPolicies
+  readonly clock: Clock
+}
+
+interface Row {
+  readonly at: Date
+  readonly event: string
+  readonly user_id: string | null
+  readonly client_id: string | null
+  readonly ip: string | null
+  readonly request_id: string | null
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+const mostLines = 50
+const endingEvents = ['session.ended', 'grant.revoked', 'grant.expired']
+const userEvents = [...endingEvents, 'token.reused', 'user.locked', 'logout.undelivered']
+
+/** What ended, and why, newest first: from the audit, and from what has run out since yesterday and is not swept yet. */
+export async function endingsOf(dependencies: WhyDependencies, question: WhyQuestion): Promise<readonly EndingLine[]> {
+  const { knex } = dependencies.database
+  const rows: Row[] = await knex('audit_events')
+    .select('at', 'event', 'user_id', 'client_id', 'ip', 'request_id', 'detail')
+    .where((audited) => meant(audited, question))
+    .orderBy('id', 'desc')
+    .limit(mostLines)
+  const lines = [...rows, ...(await runOut(dependencies, question))].map((row) => lineOf(row, dependencies.policies))
+  const wanted = 'userId' in question ? question.clientId : undefined
+  return lines
+    .filter(({ clientIds }) => wanted === undefined || clientIds.includes(wanted))
+    .toSorted((a, b) => b.at.getTime() - a.at.getTime())
+}
+
+function meant(audited: Knex.QueryBuilder, question: WhyQuestion): void {
+  const says = (...facts: object[]) => {
+    const texts = facts.map((fact) => JSON.stringify(fact))
+    return (either: Knex.QueryBuilder) => {
+      for (const text of texts) either.orWhereRaw('detail @> ?::jsonb', [text])
+    }
+  }
+  if ('userId' in question) {
+    const { userId, clientId } = question
+    audited.where({ user_id: userId }).whereIn('event', userEvents)
+    if (clientId !== undefined)
+      audited.where((had) => had.where({ client_id: clientId }).orWhere(says({ clients: [clientId] })))
+    return
+  }
+  if ('token' in question) {
+    const id = recordId('RefreshToken', question.token)
+    // The value of a cookie is found too, by what its session left.
+    audited.whereIn('event', endingEvents).where(says({ tokens: [id] }, { key: id }))
+    return
+  }
+  const { id } = question
+  audited
+    .where((ended) => ended.whereIn('event', endingEvents).where(says({ session: id }, { grant: id })))
+    .orWhere({ request_id: id })
+}
+
+/** The same lines the sweep is going to write. */
+async function runOut({ database, clock }: WhyDependencies, question: WhyQuestion): Promise<readonly Row[]> {
+  const [whose, value] =
+    'userId' in question
+      ? ['r.user_id = :value', question.userId]
+      : 'id' in question
+        ? ['(r.uid = :value or r.grant_id = :value)', question.id]
+        : ['r.id = :value', recordId('RefreshToken', question.token)]
+  const { rows } = await database.knex.raw<{ rows: readonly Row[] }>(
+    `select ${runOutLine('r')}, null as ip, null as request_id
+     from oidc_records r where ${whose} and r.expires_at <= :now and ${leavesLine('r')} limit ${mostLines}`,
+    { value, now: new Date(clock()) },
+  )
+  return rows
+}
+
+function lineOf({ at, event, user_id, client_id, ip, request_id, detail }: Row, policies: ClientPolicies): EndingLine {
+  const text = (name: string) => (typeof detail[name] === 'string' ? (detail[name] as string) : null)
+  const clients = Array.isArray(detail['clients']) ? (detail['clients'] as string[]) : []
+  const line = {
+    at,
+    event,
+    userId: user_id,
+    id: text('session') ?? text('grant'),
+    clientIds: client_id === null ? clients : [client_id],
+    reason: text('reason') ?? text('error') ?? '',
+    device: text('device'),
+    ip,
+    requestId: request_id,
+    operator: text('operator'),
+  }
+  if (line.reason !== 'expired') return line
+  const limits: readonly Sliding[] =
+    event === 'session.ended'
+      ? sessionLimitsOf(policies, line.clientIds)
+      : [policies.lifetimes(client_id === null ? undefined : { clientId: client_id }).refresh]
+  const { reason, seconds } = limitReached({
+    loginAt: Number(detail['login_at'] ?? 0),
+    endedAt: at.getTime() / 1000,
+    limits,
+  })
+  return { ...line, reason, ...(seconds === undefined ? {} : { limitSeconds: seconds }) }
+}

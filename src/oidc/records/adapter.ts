@@ -1,0 +1,195 @@
+import { errors, Provider } from 'oidc-provider'
+import { type Clock, epochSeconds } from '../../base/clock.ts'
+import type { EphemeralStore } from '../../store/ephemeral.ts'
+import { isJsonb } from '../../store/jsonb.ts'
+import type { Sealer } from '../../store/seal.ts'
+import type { Browsers } from './browsers.ts'
+import { familyBehind } from './family-life.ts'
+import { type DurableModel, durableModels, type Payload, type RecordRow, recordId } from './records.ts'
+import { withGrace } from './rotation.ts'
+import type { Unit } from './unit.ts'
+import type { UnitOfWork } from './unit-of-work.ts'
+
+/** Models that may be lost at the price of starting a login or a request again. */
+const ephemeralModels = ['Interaction', 'PushedAuthorizationRequest', 'ReplayDetection'] as const
+type EphemeralModel = (typeof ephemeralModels)[number]
+
+export interface AdapterDependencies {
+  readonly units: UnitOfWork
+  readonly store: EphemeralStore
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly browsers: Pick<Browsers, 'tie' | 'holds'>
+}
+
+/** What the library asks of a store, for one model. */
+export interface Adapter {
+  upsert(id: string, payload: Payload, expiresIn: number): Promise<void>
+  find(id: string): Promise<Payload | undefined>
+  findByUid(uid: string): Promise<Payload | undefined>
+  findByUserCode(userCode: string): Promise<Payload | undefined>
+  consume(id: string): Promise<void>
+  destroy(id: string): Promise<void>
+  revokeByGrantId(grantId: string): Promise<void>
+}
+
+/**
+ * Where each model of the library lives. Clients are not here: the provider is built with them. A model that is neither durable
+ * nor ephemeral belongs to a feature that is off.
+ */
+export function adapterFactory(dependencies: AdapterDependencies): (model: string) => Adapter {
+  return (model) => {
+    if (model in durableModels) return durableAdapter(model as DurableModel, dependencies)
+    if ((ephemeralModels as readonly string[]).includes(model)) {
+      return ephemeralAdapter(model as EphemeralModel, dependencies)
+    }
+    return absentAdapter(model)
+  }
+}
+
+function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDependencies): Adapter {
+  /** Outside a request (a command, a test) each call is a request of its own. */
+  async function within<T>(work: (unit: Unit) => T | Promise<T>): Promise<T> {
+    const running = units.current()
+    if (running) return work(running)
+    let answer: T | undefined
+    const won = await units.run(async (unit) => {
+      answer = await work(unit)
+    })
+    if (!won) throw new errors.InvalidGrant('already consumed')
+    return answer as T
+  }
+
+  /** The digest cannot be turned back, so the value asked for is put back into what was found. */
+  const withId = (payload: Payload | undefined, jti: string) => payload && { ...payload, jti }
+
+  function openDeviceCode(payload: Payload | undefined): Payload | undefined {
+    if (!payload) return undefined
+    const { sealed, ...rest } = payload
+    return { ...rest, ...(JSON.parse(sealer.open(String(sealed), 'DeviceCode')) as Payload) }
+  }
+
+  function row(value: string, payload: Payload, expiresIn: number): RecordRow {
+    const { jti, userCode, ...rest } = payload
+    const since = model === 'AccessToken' ? familyBehind(Provider.ctx) : undefined
+    const sealed = () => sealer.seal(JSON.stringify({ jti, userCode }), 'DeviceCode')
+    const kept = {
+      ...rest,
+      ...(since === undefined ? {} : { familySince: since }),
+      ...(model === 'DeviceCode' ? { sealed: sealed() } : {}),
+    }
+    return {
+      model,
+      id: recordId(model, value),
+      payload: stored(kept),
+      grantId: model === 'Grant' ? null : text(payload['grantId']),
+      uid: model === 'Session' ? text(payload['uid']) : null,
+      userCode: model === 'DeviceCode' && userCode !== undefined ? sealer.mac('user_code', String(userCode)) : null,
+      sessionUid: text(payload['sessionUid']),
+      userId: text(payload['accountId']),
+      expiresAt: typeof payload['exp'] === 'number' ? payload['exp'] : epochSeconds(clock) + expiresIn,
+      ...(model === 'Session' ? describedLogin() : {}),
+    }
+  }
+
+  return {
+    upsert: (value, payload, expiresIn) =>
+      within((unit) => {
+        const next = row(value, payload, expiresIn)
+        if (model === 'Session') unit.saveSession(next, payload)
+        else unit.save(next, JSON.parse(next.payload) as Payload)
+        if (model === 'RefreshToken') unit.replaceWith(value)
+      }),
+    find: (value) =>
+      within(async (unit) => {
+        const payload = await unit.find(model, value)
+        if (model === 'DeviceCode') return openDeviceCode(payload)
+        if (model !== 'RefreshToken') return withId(payload, value)
+        return withId(withGrace(payload, Provider.ctx?.oidc?.route, epochSeconds(clock)), value)
+      }),
+    findByUid: (uid) => within((unit) => unit.findSessionByUid(uid)),
+    findByUserCode: (userCode) =>
+      within(async (unit) => openDeviceCode(await unit.findDeviceCodeByUserCode(sealer.mac('user_code', userCode)))),
+    consume: (value) => within((unit) => unit.consume(model, value)),
+    destroy: (value) => within((unit) => unit.destroy(model, value)),
+    revokeByGrantId: (grantId) => within((unit) => unit.revokeGrant(grantId)),
+  }
+}
+
+/** DPoP proofs and client assertions are refused for at least this long after they were seen once. */
+const replayMarkSeconds = 660
+
+/** Characters from which packing is worth the work; what clients mostly send is shorter. */
+const packsFrom = 1200
+
+function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependencies): Adapter {
+  const { store, sealer, clock, browsers } = dependencies
+  const key = (value: string) => `oidc:${model}:${sealer.mac('ephemeral_key', value)}`
+  const usedKey = (value: string) => `${key(value)}:used`
+
+  return {
+    // SECURITY: sealed, because an interaction carries the id of the browser's session.
+    upsert: async (value, payload, expiresIn) => {
+      if (model === 'ReplayDetection') {
+        if (expiresIn > replayMarkSeconds) await store.set(key(value), 1, expiresIn)
+        return
+      }
+      const kept = model === 'Interaction' ? { ...payload, browser: browsers.tie() } : payload
+      await store.set(key(value), sealer.seal(stored(kept), model, { packsFrom }), expiresIn)
+    },
+    find: async (value) => {
+      if (model === 'ReplayDetection') {
+        // SECURITY: the look-up is the mark. Of two equal proofs at once only one finds nothing.
+        const first = await store.add(key(value), 1, replayMarkSeconds)
+        return first ? undefined : { jti: value, exp: epochSeconds(clock) + replayMarkSeconds }
+      }
+      const sealed = await store.get<string>(key(value))
+      if (sealed === undefined) return undefined
+      const { browser, ...payload } = JSON.parse(sealer.open(sealed, model)) as Payload
+      // SECURITY: here, where every route, ours and the library's, has its interaction from.
+      return model !== 'Interaction' || browsers.holds(browser) ? payload : undefined
+    },
+    findByUid: async () => undefined,
+    findByUserCode: async () => undefined,
+    consume: async (value) => {
+      const first = await store.add(usedKey(value), 1, replayMarkSeconds)
+      if (!first) throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
+    },
+    destroy: async (value) => {
+      await store.delete(key(value))
+    },
+    revokeByGrantId: async () => {},
+  }
+}
+
+function absentAdapter(model: string): Adapter {
+  const refuse = async () => {
+    throw new Error(`no place is configured for ${model}`)
+  }
+  return {
+    upsert: refuse,
+    find: async () => undefined,
+    findByUid: async () => undefined,
+    findByUserCode: async () => undefined,
+    consume: refuse,
+    destroy: refuse,
+    revokeByGrantId: async () => {},
+  }
+}
+
+/** Who signed in where, when the running request brings the result of a login to its session. */
+function describedLogin(): { readonly about?: string } {
+  const login = Provider.ctx?.oidc?.result?.login as { readonly about?: unknown } | undefined
+  return login?.about === undefined ? {} : { about: JSON.stringify(login.about) }
+}
+
+/** Throws `invalid_request` for what a client sent that no query could read again; an interaction too, before anybody has logged in. */
+function stored(payload: Payload): string {
+  const json = JSON.stringify(payload)
+  if (!isJsonb(json)) throw new errors.InvalidRequest('parameters must not contain NUL or unpaired surrogates')
+  return json
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}

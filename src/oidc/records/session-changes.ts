@@ -1,0 +1,51 @@
+import { worthwhileGain } from '../clients/lifetimes.ts'
+import { type Payload, type SessionChange, usedPrecisionSeconds } from './records.ts'
+
+/** Whether what the library wants kept of a session says nothing that is not kept already, or too little to be worth a write. */
+export function isUnchanged(
+  before: Payload,
+  after: Payload,
+  { nowSeconds, usedSeconds }: { readonly nowSeconds: number; readonly usedSeconds: number },
+): boolean {
+  const { exp: expBefore, iat: _a, jti: _b, ...restBefore } = before
+  const { exp: expAfter, iat: _c, jti: _d, ...restAfter } = after
+  const life = Number(expAfter) - nowSeconds
+  if (Number(expAfter) - Number(expBefore) >= worthwhileGain(life)) return false
+  if (nowSeconds - usedSeconds >= usedPrecisionSeconds) return false
+  return canonical(restBefore) === canonical(restAfter)
+}
+
+/** JSON with sorted keys: the database hands a merged session back in an order of its own. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}
+
+/** What a request changed in a session it had read: of `authorizations` only its own entries, so that parallel requests merge. */
+export function sessionChange(
+  before: Payload,
+  after: Payload,
+  row: Pick<SessionChange, 'uid' | 'id' | 'expiresAt' | 'about'>,
+): SessionChange {
+  const known = entries(before)
+  const wanted = entries(after)
+  const { authorizations: _, ...rest } = after
+  const changed = [...wanted].filter(([client, value]) => value !== known.get(client))
+  return {
+    ...row,
+    payload: JSON.stringify(rest),
+    removedAuthorizations: [...known.keys()].filter((client) => !wanted.has(client)),
+    changedAuthorizations: JSON.stringify(
+      Object.fromEntries(changed.map(([client, value]) => [client, JSON.parse(value)])),
+    ),
+  }
+}
+
+/** The `authorizations` of a session, by client, in a form that can be compared. */
+function entries(payload: Payload): Map<string, string> {
+  const authorizations = (payload['authorizations'] ?? {}) as Record<string, unknown>
+  return new Map(Object.entries(authorizations).map(([client, value]) => [client, canonical(value)]))
+}

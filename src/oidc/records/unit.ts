@@ -1,0 +1,297 @@
+import { accountFromJson } from '../../accounts/account-json.ts'
+import type { Account } from '../../accounts/user.ts'
+import { type Clock, epochSeconds } from '../../base/clock.ts'
+import type { Database } from '../../store/postgres.ts'
+import { GrantEndings } from './last-tokens.ts'
+import { ReadSessions } from './read-sessions.ts'
+import type { Groups } from './record-groups.ts'
+import {
+  type DurableModel,
+  durableModels,
+  type LogoutNotice,
+  type Payload,
+  payloadOf,
+  type RecordRow,
+  recordId,
+  type SessionChange,
+  type Slide,
+  type StoredRow,
+} from './records.ts'
+import { isUnchanged, sessionChange } from './session-changes.ts'
+import { joinedSignIn, neededBy, type SignIn, withSignIns } from './sign-in.ts'
+import { type LookUp, statements } from './statements.ts'
+import { hideSuccessor, type Use } from './successor.ts'
+import { write } from './writes.ts'
+
+export interface UnitDependencies {
+  readonly database: Database
+  readonly clock: Clock
+  readonly groups: Groups
+}
+
+/**
+ * One request's reads and writes. Reads are joined and remembered; writes wait and leave as one statement with the
+ * compare-and-set of `consume`, before the reply: either the value was consumed and what replaces it exists, or neither.
+ */
+export class Unit {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #groups: Groups
+  readonly #reads = new Map<string, Promise<Payload | undefined>>()
+  readonly #tokens = new Map<string, Promise<StoredRow | undefined>>()
+  readonly #accounts = new Map<string, Account | undefined>()
+  readonly #abouts = new Map<string, string>()
+  readonly #signIns = new Map<string, Partial<SignIn>>()
+  readonly #inserts = new Map<string, RecordRow>()
+  readonly #deletes = new Map<string, readonly [DurableModel, string]>()
+  readonly #revokedGrants = new Set<string>()
+  readonly #sessions = new Map<string, SessionChange>()
+  readonly #slides: Slide[] = []
+  readonly #notices: LogoutNotice[] = []
+  readonly sessions = new ReadSessions()
+  readonly grantEndings = new GrantEndings()
+  #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
+  #successor: string | undefined
+  roundTrips = 0
+
+  constructor(dependencies: UnitDependencies) {
+    this.#database = dependencies.database
+    this.#clock = dependencies.clock
+    this.#groups = dependencies.groups
+  }
+
+  /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
+  account(userId: string): Account | undefined {
+    return this.#accounts.get(userId)
+  }
+
+  /** What was noted beside the grant of a token this request has read. */
+  about(grantId: string): string | undefined {
+    return this.#abouts.get(grantId)
+  }
+
+  find(model: DurableModel, value: string): Promise<Payload | undefined> {
+    const id = recordId(model, value)
+    const known = this.#reads.get(`${model}:${id}`)
+    if (known) return known
+    switch (model) {
+      case 'Session':
+        return this.#remember(model, id, this.#readSession('session', id, value))
+      case 'Grant':
+        return this.#remember(
+          model,
+          id,
+          this.#read('grant', id).then((row) => row && payloadOf(row.payload, row.expires)),
+        )
+      case 'DeviceCode':
+        return this.#remember(model, id, this.#readRelated('deviceCode', id))
+      default:
+        return this.#remember(model, id, this.#readToken(model, id))
+    }
+  }
+
+  findSessionByUid(uid: string): Promise<Payload | undefined> {
+    const key = `uid:${uid}`
+    const known = this.#reads.get(key)
+    if (known) return known
+    const read = this.#readSession('sessionByUid', uid, undefined)
+    this.#reads.set(key, read)
+    return read
+  }
+
+  findDeviceCodeByUserCode(userCode: string): Promise<Payload | undefined> {
+    return this.#readRelated('userCode', userCode)
+  }
+
+  save(row: RecordRow, payload: Payload): void {
+    const key = `${row.model}:${row.id}`
+    this.#inserts.set(key, row)
+    this.#deletes.delete(key)
+    this.#reads.set(key, Promise.resolve(payload))
+  }
+
+  /** Notes who signed in where, beside a grant that is being saved; it goes before what the session around it says. */
+  describe(grantId: string, about: Partial<SignIn>): void {
+    this.#signIns.set(grantId, about)
+  }
+
+  /**
+   * Keeps a session. A session that was read in this request is changed in place and only its own `authorizations` entries are
+   * merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not brought back.
+   */
+  saveSession(row: RecordRow, payload: Payload): void {
+    const loaded = row.uid === null ? undefined : this.sessions.byCookie(row.uid)
+    if (!loaded || row.uid === null) {
+      this.save(row, payload)
+      return
+    }
+    this.#deletes.delete(`Session:${loaded.id}`)
+    const { uid, id, expiresAt } = row
+    const about = joinedSignIn(loaded, { about: row.about, payload })
+    const times = { nowSeconds: epochSeconds(this.#clock), usedSeconds: this.sessions.useOf(uid) }
+    if (id === loaded.id && !about && isUnchanged(loaded.payload, payload, times)) return
+    const change = sessionChange(loaded.payload, payload, { uid, id, expiresAt, ...(about ? { about } : {}) })
+    this.#sessions.set(uid, change)
+    this.#reads.set(`Session:${row.id}`, Promise.resolve(payload))
+  }
+
+  destroy(model: DurableModel, value: string): void {
+    const id = recordId(model, value)
+    const key = `${model}:${id}`
+    this.#inserts.delete(key)
+    this.#deletes.set(key, [model, id])
+    this.#reads.set(key, Promise.resolve(undefined))
+    for (const [uid, session] of this.#sessions) {
+      if (model === 'Session' && session.id === id) this.#sessions.delete(uid)
+    }
+  }
+
+  /** Lets something live until `expiresAt`, seconds since the epoch, if it would end before. */
+  slide(model: DurableModel, value: string, expiresAt: number): void {
+    this.#slides.push({ model, id: recordId(model, value), expiresAt })
+  }
+
+  /** The same for the session a token read in this request is bound to. */
+  slideSession(uid: string, expiresAt: number): void {
+    const id = this.sessions.idOf(uid)
+    if (id !== undefined) this.#slides.push({ model: 'Session', id, expiresAt })
+  }
+
+  consume(model: DurableModel, value: string): void {
+    this.#consumed = { model, value, id: recordId(model, value) }
+  }
+
+  /** Notes what replaces the consumed refresh token, for whoever presents the old one again. */
+  replaceWith(successor: string): void {
+    if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
+  }
+
+  /** Whether and when a code or refresh token was used and, hidden, what replaced it; undefined when there is no such thing. */
+  async useOf(model: DurableModel, value: string): Promise<Use | undefined> {
+    this.roundTrips += 1
+    const values = [durableModels[model], recordId(model, value)]
+    const { rows } = await this.#database.readQuery<Use>({ ...statements.use, values })
+    return rows[0]
+  }
+
+  /** After a lost race: what does not depend on the lost value is written after all. */
+  async flushWithout(model: DurableModel): Promise<void> {
+    this.#consumed = undefined
+    for (const [key, row] of this.#inserts) if (row.model === model) this.#inserts.delete(key)
+    await this.flush()
+  }
+
+  /** A request that was refused uses nothing up and issues nothing; what it ended stays ended. */
+  abandon(): void {
+    this.#consumed = undefined
+    this.#successor = undefined
+    this.#inserts.clear()
+    this.#slides.length = 0
+  }
+
+  /** Ends a grant and everything issued from it, at once. */
+  async endGrant(grantId: string): Promise<void> {
+    this.roundTrips += 1
+    const statement = { ...statements.endGrant, values: [grantId] }
+    const { rows } = await this.#database.commitQuery<{ tokens: readonly string[] }>(statement)
+    await this.grantEndings.tell({ [grantId]: rows[0]?.tokens ?? [] })
+  }
+
+  revokeGrant(grantId: string): void {
+    this.#revokedGrants.add(grantId)
+  }
+
+  /** Has a client told of a logout, once this request has ended what it ends. */
+  tell(notice: LogoutNotice): void {
+    this.#notices.push(notice)
+  }
+
+  /**
+   * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a grant is made
+   * from, or an identity a login was made with, is gone since it was read: then nothing is added or changed, but what this request ended stays ended.
+   */
+  async flush(): Promise<boolean> {
+    if (this.#isNothing()) return true
+    const { model, id } = this.#consumed ?? {}
+    const at = epochSeconds(this.#clock)
+    const rows = withSignIns([...this.#inserts.values()], this.#sessions.values(), this.sessions, this.#signIns)
+    const writes = {
+      rows,
+      at,
+      consumed: model && id ? { model, id, successor: this.#successor ?? null } : undefined,
+      deletes: [...this.#deletes.values()],
+      revokedGrants: [...this.#revokedGrants],
+      sessions: [...this.#sessions.values()],
+      slides: this.#slides,
+      notices: this.#notices,
+      // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
+      required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
+      needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#signIns.values()),
+      endings: this.grantEndings,
+    }
+    this.roundTrips += 1
+    return write({ database: this.#database, groups: this.#groups }, writes)
+  }
+
+  #isNothing(): boolean {
+    if (this.#consumed || this.#slides.length + this.#notices.length > 0) return false
+    return [this.#inserts, this.#deletes, this.#revokedGrants, this.#sessions].every(({ size }) => size === 0)
+  }
+
+  #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
+    this.#reads.set(`${model}:${id}`, read)
+    // A read that fails is told to whoever asks for it; nobody may ask, and that must not end the process.
+    read.catch(() => {})
+    return read
+  }
+
+  /** One read serves every token model, because introspection and revocation ask them one after the other for the same value. */
+  async #readToken(model: DurableModel, id: string): Promise<Payload | undefined> {
+    const read = this.#tokens.get(id) ?? this.#read('token', id)
+    this.#tokens.set(id, read)
+    const row = await read
+    return row?.model === durableModels[model] ? this.#related(row) : undefined
+  }
+
+  async #readRelated(by: LookUp, value: string): Promise<Payload | undefined> {
+    const row = await this.#read(by, value)
+    return row && this.#related(row)
+  }
+
+  async #readSession(by: LookUp, key: string, jti: string | undefined): Promise<Payload | undefined> {
+    const row = await this.#read(by, key)
+    if (!row) return undefined
+    this.#rememberAccount(row)
+    const payload = payloadOf(row.payload, row.expires)
+    const byCookie = jti !== undefined
+    const { used, about } = row
+    const read = { id: byCookie ? key : undefined, used, about, byCookie, payload: payloadOf(row.payload, row.expires) }
+    if (row.uid) this.sessions.note(row.uid, read)
+    if (row.uid && byCookie) this.#reads.set(`uid:${row.uid}`, Promise.resolve(payload))
+    return payload
+  }
+
+  #related(row: StoredRow): Payload {
+    const { grant_id, grant_payload, session_uid, session_id, session_payload } = row
+    const grant = grant_payload === null ? undefined : payloadOf(grant_payload, row.grant_expires ?? 0)
+    const session = session_payload === null ? undefined : payloadOf(session_payload, row.session_expires ?? 0)
+    if (grant_id) this.#reads.set(`Grant:${grant_id}`, Promise.resolve(grant))
+    if (grant_id && row.grant_about) this.#abouts.set(grant_id, row.grant_about)
+    if (session_uid) this.#reads.set(`uid:${session_uid}`, Promise.resolve(session))
+    if (session_uid && session_id && session)
+      this.sessions.note(session_uid, { id: session_id, used: row.session_used, payload: session, byCookie: false })
+    this.#rememberAccount(row)
+    const payload = payloadOf(row.payload, row.expires)
+    if (row.consumed !== null) payload['consumed'] = row.consumed
+    return payload
+  }
+
+  #rememberAccount(row: StoredRow): void {
+    if (row.user_id) this.#accounts.set(row.user_id, row.account ? accountFromJson(row.account) : undefined)
+  }
+
+  #read(by: LookUp, value: string): Promise<StoredRow | undefined> {
+    this.roundTrips += 1
+    return this.#groups.read(by, value)
+  }
+}

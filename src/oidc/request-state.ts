@@ -1,0 +1,18 @@
+import type { Locale } from '../base/i18n.ts'
+import type { Demand } from './demand.ts'
+
+/** What the first middleware finds out about every request. */
+export interface RequestState {
+  requestId: string
+  ip: string
+  clientName?: string | undefined
+  /** What the authorization request under way demands of its login. */
+  demand?: Demand
+  /** Where the request under way ends: an address of the client, which may lead on. */
+  leadsTo?: string
+  /** What the authorization request under way asks for. */
+  uiLocales?: string
+  /** What the protocol library failed with, when it was no refusal. */
+  failure?: unknown
+  locale?: Locale
+}
