@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Database } from '../store/postgres.ts'
-import { durableModels } from './records/records.ts'
+import { durableModels } from './library/stored-models.ts'
 
 interface Dependencies {
   readonly database: Database

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
-import { durableModels } from '../../src/oidc/records/records.ts'
+import { durableModels } from '../../src/oidc/library/stored-models.ts'
 import { openShell } from '../support/cli.ts'
 
 const seed = (name: string) => `clients:

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
+import { durableModels } from '../../src/oidc/library/stored-models.ts'
 import { recordGroups } from '../../src/oidc/records/record-groups.ts'
-import { durableModels, type RecordRow } from '../../src/oidc/records/records.ts'
+import type { RecordRow } from '../../src/oidc/records/records.ts'
 import type { Database } from '../../src/store/postgres.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
+import { durableModels } from '../../src/oidc/library/stored-models.ts'
 import { recordGroups } from '../../src/oidc/records/record-groups.ts'
-import { durableModels } from '../../src/oidc/records/records.ts'
 import { write } from '../../src/oidc/records/writes.ts'
 import { createDatabase, untilLocked } from '../support/database.ts'
 

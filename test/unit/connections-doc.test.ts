@@ -31,7 +31,7 @@ test('docs/connections.md has a snippet for every one-tap vendor', () => {
 
 test('docs/connections.md has a snippet for every kind, and the server takes each', () => {
   const kinds = connectionOptions.options.map(({ shape }) => shape.type.value)
-  expect(connections.map(({ type }) => type)).toEqual(kinds)
+  expect([...new Set(connections.map(({ type }) => type))]).toEqual(kinds)
 })
 
 test.each(connections.filter(({ type }) => type !== 'wechat'))('the callback address of $id is told', ({ id }) => {

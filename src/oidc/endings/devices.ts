@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { UserId } from '../../base/ids.ts'
 import type { Database } from '../../store/postgres.ts'
-import { durableModels } from '../records/records.ts'
+import { durableModels } from '../library/stored-models.ts'
 import type { SignIn } from '../records/sign-in.ts'
 import { type EndingScope, heldGrantsText } from './endings.ts'
 

@@ -4,8 +4,8 @@ import type { UserId } from '../../base/ids.ts'
 import { storedIp } from '../../ops/audit.ts'
 import { olderMs } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
+import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from '../records/last-tokens.ts'
-import { durableModels } from '../records/records.ts'
 import type { CameBy } from '../records/sign-in.ts'
 
 /** What ended a session or grant before its time, as the audit and the pages name it. */

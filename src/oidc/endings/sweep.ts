@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { deleteInBatches } from '../../store/batches.ts'
 import { olderMsText, olderValues } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
-import { durableModels } from '../records/records.ts'
+import { durableModels } from '../library/stored-models.ts'
 import { endedDetail, signInDetail } from './endings.ts'
 
 const { Session, Grant, RefreshToken, DeviceCode } = durableModels

@@ -1,4 +1,5 @@
-import { durableModels, recordId } from '../records/records.ts'
+import { durableModels } from '../library/stored-models.ts'
+import { recordId } from '../records/records.ts'
 import type { SignIn } from '../records/sign-in.ts'
 import { type EndingLine, endingsOf, type WhyDependencies } from './why-report.ts'
 

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex'
 import type { Sealer } from '../../store/seal.ts'
 import { secretContext } from '../clients/catalog.ts'
-import { durableModels } from '../records/records.ts'
+import { durableModels } from '../library/stored-models.ts'
 import { keyContext } from './signing-keys.ts'
 
 /** One column whose values the master key seals and that outlive a login under way. */

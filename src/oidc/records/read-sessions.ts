@@ -1,4 +1,4 @@
-import type { Payload } from './records.ts'
+import type { Payload } from '../library/stored-models.ts'
 
 interface ReadSession {
   /** What it is stored under, where that was read. */

@@ -1,6 +1,7 @@
 import { inGroups } from '../../base/grouping.ts'
 import type { Database } from '../../store/postgres.ts'
-import { type DurableModel, durableModels, type RecordRow, type StoredRow } from './records.ts'
+import { type DurableModel, durableModels } from '../library/stored-models.ts'
+import type { RecordRow, StoredRow } from './records.ts'
 import { insertValues, type LookUp, lookUps, statements } from './statements.ts'
 
 /** What most requests ask of the database, asked together: under load PostgreSQL is woken once for several of them. */

@@ -1,18 +1,5 @@
 import { digest } from '../../store/seal.ts'
-
-/** Models whose loss a person would notice, with their number in the table. The ephemeral ones are listed in adapter.ts. */
-export const durableModels = {
-  Session: 1,
-  Grant: 2,
-  AuthorizationCode: 3,
-  RefreshToken: 4,
-  AccessToken: 5,
-  ClientCredentials: 6,
-  DeviceCode: 7,
-} as const
-
-export type DurableModel = keyof typeof durableModels
-export type Payload = Record<string, unknown> & { jti?: string }
+import type { DurableModel, Payload } from '../library/stored-models.ts'
 
 /** One row on its way into the table. */
 export interface RecordRow {

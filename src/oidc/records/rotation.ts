@@ -1,8 +1,8 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from 'oidc-provider'
 import { fixedSeconds } from '../clients/lifetimes.ts'
+import type { Payload } from '../library/stored-models.ts'
 import { grantSource } from './grant-source.ts'
-import type { Payload } from './records.ts'
 import { revealSuccessor, type Use } from './successor.ts'
 import type { Unit } from './unit.ts'
 

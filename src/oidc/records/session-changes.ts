@@ -1,5 +1,6 @@
 import { worthwhileGain } from '../clients/lifetimes.ts'
-import { type Payload, type SessionChange, usedPrecisionSeconds } from './records.ts'
+import type { Payload } from '../library/stored-models.ts'
+import { type SessionChange, usedPrecisionSeconds } from './records.ts'
 
 /** Whether what the library wants kept of a session says nothing that is not kept already, or too little to be worth a write. */
 export function isUnchanged(

@@ -1,6 +1,7 @@
 import { type IdentityId, isId } from '../../base/ids.ts'
+import type { Payload } from '../library/stored-models.ts'
 import type { ReadSessions } from './read-sessions.ts'
-import type { Payload, RecordRow, SessionChange } from './records.ts'
+import type { RecordRow, SessionChange } from './records.ts'
 
 /** Something a person had to have to get in: one of their identities, or the password. */
 export type CameBy = IdentityId | 'password'

@@ -1,6 +1,7 @@
 import { accountJson } from '../../accounts/account-json.ts'
+import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from './last-tokens.ts'
-import { durableModels, type RecordRow, type Slide, usedPrecisionSeconds } from './records.ts'
+import { type RecordRow, type Slide, usedPrecisionSeconds } from './records.ts'
 
 const tokenModels = [
   durableModels.AccessToken,

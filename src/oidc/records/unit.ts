@@ -2,14 +2,12 @@ import { accountFromJson } from '../../accounts/account-json.ts'
 import type { Account } from '../../accounts/user.ts'
 import { type Clock, epochSeconds } from '../../base/clock.ts'
 import type { Database } from '../../store/postgres.ts'
+import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import { GrantEndings } from './last-tokens.ts'
 import { ReadSessions } from './read-sessions.ts'
 import type { Groups } from './record-groups.ts'
 import {
-  type DurableModel,
-  durableModels,
   type LogoutNotice,
-  type Payload,
   payloadOf,
   type RecordRow,
   recordId,

@@ -1,15 +1,9 @@
 import type { Database } from '../../store/postgres.ts'
 import { errorCode } from '../../store/unavailable.ts'
+import { type DurableModel, durableModels } from '../library/stored-models.ts'
 import type { GrantEndings, LastTokens } from './last-tokens.ts'
 import type { Consumed, Groups } from './record-groups.ts'
-import {
-  type DurableModel,
-  durableModels,
-  type LogoutNotice,
-  type RecordRow,
-  type SessionChange,
-  type Slide,
-} from './records.ts'
+import type { LogoutNotice, RecordRow, SessionChange, Slide } from './records.ts'
 import type { LoginNeeds } from './sign-in.ts'
 import { insertValues, slideValues, statements } from './statements.ts'
 
