@@ -24,17 +24,18 @@ export async function olderMs(
   clock: Clock,
 ): Promise<{ readonly atMs: number; readonly apartMs: number }> {
   const started = performance.now()
-  const before = clock()
+  // Both at one moment: the clock may be walked while the database answers.
+  const [before, ahead] = olderValues(clock)
   const { rows } = await knex.raw<{ rows: [{ now: number }] }>(
     'select cast(extract(epoch from clock_timestamp()) as float8) * 1000 as now',
   )
   const tookMs = performance.now() - started
-  const databaseMs = rows[0].now + aheadMs(clock)
+  const databaseMs = rows[0].now + ahead
   // The database answered at some moment in between.
   const least = before - databaseMs
   const most = least + tookMs
   const apartMs = Math.max(least, 0) + Math.min(most, 0)
-  return { atMs: Math.min(clock(), databaseMs), apartMs }
+  return { atMs: Math.min(before, databaseMs), apartMs }
 }
 
 function aheadMs(clock: Clock): number {
