@@ -228,7 +228,7 @@ test('the address of a login page is worth nothing in another browser', async ()
   await stranger.reads('attempt.expired')
 })
 
-test('cookies are signed or random and out of reach of scripts and other sites; those of language, method and client say nothing else', async () => {
+test('cookies are signed, sealed or random and out of reach of scripts and other sites; those of language, method and client say nothing else', async () => {
   const person = await browser.person()
   await person.opens(login())
   await person.follows('English')
@@ -243,6 +243,8 @@ test('cookies are signed or random and out of reach of scripts and other sites; 
     if (name.startsWith('menshen_lang')) expect(value).toBe('zh-CN')
     else if (name === 'menshen_last') expect(value).toBe('sms')
     else if (name === 'menshen_client') expect(value).toBe('shop')
+    // Sealed: it opens for the server alone.
+    else if (name === 'menshen_device') expect(value).toMatch(/^[\w-]+\.[\w-]{40,}$/)
     else if (name.startsWith('menshen_browser_')) expect(value).toMatch(/^[\w-]{22}$/)
     else if (!name.endsWith('.sig')) expect(names).toContain(`${name}.sig`)
   }

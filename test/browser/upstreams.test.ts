@@ -63,15 +63,15 @@ test.each(Object.entries(vendors))('in English, through %s into a phone account'
   const { en, device, ids } = vendor
   const number = `1380013900${Object.keys(vendors).indexOf(name)}`
   const person = await shop.browser.person({ ...device, language: 'en-US' })
-  const byPhone = async () => {
+  const entersByPhone = async () => {
     await person.enters('Phone number', number)
     await person.page.getByRole('checkbox').check()
     await person.presses('Send code')
     await person.enters('6-digit code', await shop.world.otp(`+86${number}`))
-    return shop.arrives(person)
   }
   await person.opens(shop.login())
-  const mine = await byPhone()
+  await entersByPhone()
+  const mine = await shop.arrives(person)
 
   await comesBackLater(person)
   await person.opens(shop.login())
@@ -84,8 +84,11 @@ test.each(Object.entries(vendors))('in English, through %s into a phone account'
   await answers(person, ids[1])
   await person.sees(`No account uses this ${en} yet`)
   await person.follows('Sign in to my account and bind it')
-  await person.reads(`this ${en} is bound to your account`)
-  expect(await byPhone()).toBe(mine)
+  await person.reads(`whether this ${en} is to be bound to your account`)
+  await entersByPhone()
+  await person.sees(`Bind this ${en}?`)
+  await person.presses('Bind and sign in')
+  expect(await shop.arrives(person)).toBe(mine)
 
   await comesBackLater(person)
   await person.opens(shop.login())

@@ -73,7 +73,7 @@ describe('the sandbox of a server without connections', () => {
     expect(choose.text).toContain('value="new"')
     expect(choose.text).toContain(`<h1>这个${label}还没有绑定账号</h1>`)
     const binding = await visitor.get(`${choose.url.pathname}?method=sms`)
-    expect(binding.text).toContain(`这个${label}会绑定到您的账号`)
+    expect(binding.text).toContain(`是否把这个${label}绑定到账号`)
   })
 
   test('tells on the demo page how to look like the browser inside WeChat', async () => {
