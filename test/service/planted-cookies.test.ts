@@ -65,6 +65,21 @@ describe.each(['redis', 'tables'] as const)('an interaction of another browser, 
     expect((await attacker.get(page.url)).status).toBe(200)
   })
 
+  test('white space in front of a cookie’s name is a part of it', async () => {
+    const attacker = world.visitor()
+    const page = await reachLogin(attacker, start())
+    const { pathname } = page.url
+    const victim = world.visitor()
+    plant(attacker, victim, pathname)
+    // What a sibling domain may set, because for the browser this is no name that begins with `__Host-`.
+    const own = attacker.cookieHeader(pathname).split('; ').find(isOwn) ?? ''
+    const header = (space: string) => ({ cookie: `${victim.cookieHeader(pathname)}; ${space}${own}` })
+    for (const space of ['\u00a0', '\u0085', '\t', '\u00c2\u00a0']) {
+      expect((await victim.get(page.url, header(space))).status).toBe(400)
+    }
+    expect((await victim.get(page.url, header(''))).status).toBe(200)
+  })
+
   test('a finished login, planted, signs nobody in', async () => {
     const attacker = world.visitor()
     const page = await reachLogin(attacker, start())

@@ -39,6 +39,11 @@ interface Visiting {
 
 const secretBytes = 16
 const wellFormed = /^[\w-]{22}$/
+/**
+ * SECURITY: a space and no other white space. Browsers let a sibling domain set a cookie whose name begins with some other kind, because it is
+ * not called `__Host-` then.
+ */
+const separator = /; */
 /** A browser has several where its first requests came at once, because each was answered with a cookie of its own name. */
 const mostCookies = 8
 
@@ -48,7 +53,7 @@ export function browsers({ secure, mac }: Dependencies): Browsers {
   const storage = new AsyncLocalStorage<Visiting>()
 
   function cookiesOf({ headers }: Context): readonly BrowserCookie[] {
-    const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim().split('='))
+    const pairs = (headers.cookie ?? '').split(separator).map((pair) => pair.split('='))
     const own = pairs.map(([name = '', secret = '']) => ({ name, secret }))
     return own.filter(({ name, secret }) => name.startsWith(prefix) && wellFormed.test(secret)).slice(0, mostCookies)
   }
