@@ -64,7 +64,7 @@ export interface AccountSession {
   sender(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
   /** The same for a form that only takes access away, and asks for no fresh login. */
   owner(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
-  /** Goes on as fresh, after a change that makes every other login less. */
+  /** Goes on as fresh, after a change that makes every other login less. Who was not fresh before is not so now. */
   renew(visitor: SignedIn): Promise<void>
   /** What goes into the field `form_token`. */
   token(visitor: SignedIn): string
@@ -131,7 +131,10 @@ export function accountSession({
     visitor,
     sender: async (ctx, fields, path) => checked(await fresh(ctx, path), fields),
     owner: async (ctx, fields, path) => checked(await visitor(ctx, path), fields),
-    renew: ({ sessionUid }) => renew(sessionUid),
+    async renew({ sessionUid, isFresh }) {
+      // SECURITY: not every change asks for a fresh login, and a proof that was ended does not come back by one of those.
+      if (isFresh) await renew(sessionUid)
+    },
     token: ({ sessionUid }) => formToken(sessionUid),
     comeBack(ctx) {
       const { state, error } = ctx.query
