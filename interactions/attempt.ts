@@ -2,9 +2,10 @@ import { TriesUsedUp } from '../src/accounts/password-lock.ts'
 import { isFresh, isUnended } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
+import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
 import { bindingQuestion } from './asking.ts'
-import { type AttemptRecord, type Pending, withoutQuestion } from './attempt-record.ts'
+import { type Arrived, type AttemptRecord, type Pending, withoutQuestion } from './attempt-record.ts'
 import { finishLogin } from './finish.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
@@ -67,7 +68,8 @@ export class LoginAttempts {
       const before = await this.#deps.records.load(request.attemptId)
       const asked = request.mustChoose ? decided(before, request) : before
       const record = this.#agree(withoutQuestion(asked), request.input)
-      await this.#holder(request.attemptId, record)
+      const holder = await this.#holder(request.attemptId, record)
+      this.#requireUseful(request, holder ?? this.#pending(record))
       const step = await this.#step(request, record)
       if (step.kind !== 'proved') return step
       return this.#settlement.settle(request, step, record).catch(async (error: unknown) => {
@@ -161,6 +163,15 @@ export class LoginAttempts {
     const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
     const { pending: _, ...rest } = record
     return this.#settlement.settle({ ...request, method: pending.method, input: {} }, step, rest)
+  }
+
+  /**
+   * What could not let anybody in sends nothing either; what adds something to a proof that waits is a part of that one. Throws
+   * `login.insufficient`.
+   */
+  #requireUseful({ demand, method }: AdvanceRequest, waiting: Arrived | Pending | undefined): void {
+    const acrs = this.#deps.methods.get(method)?.acrs
+    if (waiting === undefined && acrs && !mayReach(demand, acrs)) throw new AppError('login.insufficient')
   }
 
   async #step(

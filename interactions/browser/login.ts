@@ -97,11 +97,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
     try {
-      // What could not let anybody in sends nothing either; what adds a phone number to a login that waits is a part of that one.
-      const { needsPhone, identity, question } = await attempts.waiting(interaction.uid)
-      if (!needsPhone && !identity && !question && !isAllowed(ctx, method)) throw new AppError('login.insufficient')
-      const outcome = await attempts.advance({ ...common, method: id, input })
-      return await settle(ctx, interaction, outcome)
+      return await settle(ctx, interaction, await attempts.advance({ ...common, method: id, input }))
     } catch (thrown) {
       await redraw(ctx, interaction, method, input, shown(thrown))
       return undefined

@@ -53,10 +53,9 @@ interface Demanding {
  */
 export function demandOf(params: Params, client: Demanding): Demand {
   const { claims, acr_values: preferred, max_age: maxAge } = params
-  const essential = typeof claims === 'string' ? essentialAcrs(claims) : []
   const voluntary = typeof preferred === 'string' ? preferred.split(' ') : (client.defaultAcrValues ?? [])
   return {
-    acrs: known(essential) ?? known(voluntary),
+    acrs: essentialAcrs(claims) ?? known(voluntary),
     maxAgeSeconds: Number(maxAge ?? client.defaultMaxAge ?? Number.POSITIVE_INFINITY),
     requiresPhone: requiresPhone(client),
   }
@@ -88,11 +87,8 @@ export function isTooOld({ maxAgeSeconds }: Pick<Demand, 'maxAgeSeconds'>, authT
  * §5.5.1.1), and one of ours, essential or among `acr_values` (RFC 9470 §5), that no configured way in reaches. Asking would never end.
  */
 export function refuseUnmeetable(params: Params, client: Demanding, reachable: ReadonlySet<Acr>): void {
-  const { claims } = params
-  const essential = typeof claims === 'string' ? essentialAcrs(claims).filter((acr) => acr !== undefined) : []
   const { acrs } = demandOf(params, client)
-  const isForeign = essential.length > 0 && known(essential) === undefined
-  if (!isForeign && (acrs === undefined || acrs.some((acr) => reachable.has(acr)))) return
+  if (acrs === undefined || acrs.some((acr) => reachable.has(acr))) return
   throw new errors.UnmetAuthenticationRequirements('no way in of this server reaches the requested acr')
 }
 
@@ -101,20 +97,23 @@ function known(named: readonly unknown[]): readonly Acr[] | undefined {
   return found.length > 0 ? found : undefined
 }
 
-const essentialAcr = z.object({
+const acrClaim = z.object({
   id_token: z.object({
-    acr: z.object({
-      essential: z.literal(true),
-      value: z.unknown().optional(),
-      values: z.array(z.unknown()).default([]),
-    }),
+    acr: z.object({ essential: z.unknown(), value: z.unknown(), values: z.unknown() }).partial(),
   }),
 })
 
-/** The library has refused what is no JSON. */
-function essentialAcrs(claims: string): readonly unknown[] {
-  const { data } = essentialAcr.safeParse(JSON.parse(claims))
-  return data ? [data.id_token.acr.value, ...data.id_token.acr.values] : []
+/**
+ * Ours that an essential `acr` is content with, none where it is content with none of ours; undefined where it is not essential. What
+ * counts as said is what counts for the library, and so is that one has to fit both, `value` and `values`: else it would ask again for
+ * what has passed here. The library has refused what is no JSON. Throws `invalid_request` as it does.
+ */
+function essentialAcrs(claims: unknown): readonly Acr[] | undefined {
+  const { data } = typeof claims === 'string' ? acrClaim.safeParse(JSON.parse(claims)) : {}
+  const { essential, value, values } = data?.id_token.acr ?? {}
+  if (!essential || !(value || values)) return undefined
+  if (values && !Array.isArray(values)) throw new errors.InvalidRequest('invalid claims.id_token.acr.values type')
+  return acrValues.filter((acr) => (!value || value === acr) && (!Array.isArray(values) || values.includes(acr)))
 }
 
 const wantedSubject = z.object({ id_token: z.object({ sub: z.object({ value: z.string() }) }) })

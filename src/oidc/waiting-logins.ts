@@ -1,9 +1,10 @@
 import type { Context, Middleware } from 'koa'
-import type { Provider } from 'oidc-provider'
+import type { Interaction, Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
-import { isUnended } from '../accounts/proof.ts'
+import { isFresh, isUnended } from '../accounts/proof.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
+import { demandOf, isTooOld } from './demand.ts'
 import type { SignIn } from './records/sign-in.ts'
 
 interface Dependencies {
@@ -15,16 +16,23 @@ interface Dependencies {
 
 interface WaitingLogin {
   readonly accountId?: string
+  /** When it was proved, in seconds since the epoch. */
+  readonly ts?: number
   readonly about?: Partial<SignIn>
 }
 
-/** Where the library takes up an authorization request again with what a page has left for it. */
-const resumed = /^\/(?:auth|device)\//
+/**
+ * Where the library takes up an authorization request again with what a page has left for it. SECURITY: in whatever letters, as the
+ * library reads it.
+ */
+const resumed = /^\/(?:auth|device)\//i
+/** Seconds a browser has to follow a redirect, however young a login has to be. */
+const followSeconds = 60
 
 /**
  * Before the library takes up a request again. SECURITY: a login waits in its interaction until its browser follows the redirect, and
- * beside an awaited consent it comes again. It is a proof like any other: what has ended proofs since has ended it, and the person is
- * asked again.
+ * beside an awaited consent it comes again. It is a proof like any other: what has ended proofs since has ended it, ten minutes have, and so
+ * has the age the request allows it. The person is asked again.
  */
 export function dropEndedLogins({ provider, directory, clock }: Dependencies): Middleware {
   return async (ctx, next) => {
@@ -34,6 +42,10 @@ export function dropEndedLogins({ provider, directory, clock }: Dependencies): M
     if (interaction && login && !(await isStanding(login))) {
       delete interaction.result
       await interaction.save(interaction.exp - epochSeconds(clock))
+    } else if (interaction && login && (await isStale(login, interaction))) {
+      // What else was answered still is.
+      delete interaction.result?.login
+      await interaction.save(interaction.exp - epochSeconds(clock))
     }
     await next()
   }
@@ -41,6 +53,14 @@ export function dropEndedLogins({ provider, directory, clock }: Dependencies): M
   async function isStanding({ accountId, about }: WaitingLogin): Promise<boolean> {
     const account = isId('usr', accountId) ? await directory.find(accountId) : undefined
     return account?.user.status === 'active' && isUnended(account.user, { begunAt: about?.begunAt ?? 0 })
+  }
+
+  async function isStale({ ts = 0 }: WaitingLogin, { params, result }: Interaction): Promise<boolean> {
+    if (!isFresh({ provedAt: ts * 1000 }, clock)) return true
+    // Who reads what they are asked to agree to does not let a login wait.
+    if (result?.consent) return false
+    const client = await provider().Client.find(String(params['client_id']))
+    return isTooOld(demandOf(params, client ?? {}), ts, epochSeconds(clock) - followSeconds)
   }
 }
 

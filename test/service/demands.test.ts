@@ -199,6 +199,11 @@ describe('an acr that nobody can reach', () => {
   test.each([
     ['unknown and essential', essential({ value: 'nobody-has-this' })],
     ['unknown, one of several, and essential', essential({ values: ['nobody-has-this', 1] })],
+    ['one of none', essential({ values: [] })],
+    ['unknown, and not in the list beside it', essential({ value: 'nobody-has-this', values: [possession] })],
+    ['known, and not in the list beside it', essential({ value: possession, values: [knowledge] })],
+    ['unknown, and essential by another word for it', essential({ essential: 'true', value: 'nobody-has-this' })],
+    ['no text', essential({ value: [possession] })],
   ])('%s is an error, with a session, without one, and without a page', async (_, demand) => {
     const { visitor } = await named()
     for (const each of [visitor, world.visitor()]) {
@@ -211,6 +216,15 @@ describe('an acr that nobody can reach', () => {
     expect({ status: pushed.status, body: await pushed.json() }).toMatchObject({ status: 400, body: { error: unmet } })
     const native = await new NativeApp(world).challenge({ method: 'sms', phone: newPhone(), ...demand })
     expect(native.body['error']).toBe(unmet)
+  })
+
+  test('is none when the claim says nothing of it, and no list is an invalid request, in apps too', async () => {
+    const nothing = await reachLogin(world.visitor(), start(essential({ value: null })))
+    expect(nothing.text).toContain('name="phone"')
+    const broken = essential({ values: possession })
+    expect(errorIn(await world.visitor().get(start(broken)))).toBe('invalid_request')
+    const { body } = await new NativeApp(world).challenge({ method: 'sms', phone: newPhone(), ...broken })
+    expect(body['error']).toBe('invalid_request')
   })
 
   test('and that is a wish of another vocabulary is passed over', async () => {
@@ -260,6 +274,13 @@ describe('in apps', () => {
     expect(body.authorization_code).toBeUndefined()
   })
 
+  test('nothing is sent that could let nobody in, and the answer says what does', async () => {
+    const phone = newPhone()
+    const { body } = await new NativeApp(world).challenge({ method: 'sms', phone, acr_values: knowledge })
+    expect(body).toMatchObject({ step: 'login', message_key: 'errors.login.insufficient', acr_values: knowledge })
+    await expect(world.otp(`+86${phone}`)).rejects.toThrow('nothing was sent')
+  })
+
   test('what only an upstream’s word answers goes on in the browser', async () => {
     const { body } = await new NativeApp(world).challenge({ acr_values: federated })
     expect(body['error']).toBe('redirect_to_web')
@@ -294,4 +315,69 @@ test('a login that has waited past max_age lets nobody in, and its time is that 
   const again = await visitor.follow(await visitor.post(asked.url, { choice: 'bind' }))
   expect(again.location).toBeUndefined()
   expect(again.text).toContain('name="phone"')
+})
+
+describe('a login that is finished and not followed back', () => {
+  async function finished(demand: Record<string, string>, client?: string) {
+    const phone = newPhone()
+    const visitor = world.visitor()
+    const page = await reachLogin(visitor, start(demand, client))
+    await visitor.post(page.url, { method: 'sms', phone, agreement: 'on' })
+    const left = await visitor.post(page.url, { method: 'sms', otp: await world.otp(`+86${phone}`) })
+    expect(left.location).toMatch(/\/auth\/[\w-]+$/)
+    return { visitor, left }
+  }
+
+  test.each([
+    ['within the age the request allows it', { max_age: '120' }, 100],
+    ['within a minute, where it must be new', { max_age: '1' }, 30],
+    ['within ten minutes', {}, 590],
+  ])('lets its person in %s', async (_, demand, seconds) => {
+    const { visitor, left } = await finished(demand)
+    walkTo(seconds * 1000)
+    expect((await visitor.follow(left)).location).toContain('code=')
+  })
+
+  test.each([
+    ['past max_age', { max_age: '120' }, 240],
+    ['past a minute, where it must be new', { max_age: '1' }, 90],
+    ['past ten minutes', {}, 660],
+  ])('lets nobody in %s', async (_, demand, seconds) => {
+    const { visitor, left } = await finished(demand)
+    walkTo(seconds * 1000)
+    const answer = await visitor.follow(left)
+    expect(answer).toMatchObject({ status: 200, location: undefined })
+    expect(answer.text).toContain('name="phone"')
+    expect((await visitor.get('/account')).status).toBe(303)
+  })
+
+  test('past the age its client allows lets nobody in either', async () => {
+    await world.register({
+      clients: [
+        {
+          client_id: 'hasty',
+          first_party: true,
+          token_endpoint_auth_method: 'none',
+          redirect_uris: [redirectUri],
+          default_max_age: 60,
+        },
+      ],
+    })
+    const { visitor, left } = await finished({}, 'hasty')
+    walkTo(180_000)
+    expect((await visitor.follow(left)).location).toBeUndefined()
+  })
+
+  test('does not age while its person reads what they are asked to agree to', async () => {
+    const visitor = world.visitor()
+    const url = startLogin(world, 'third', 'https://third.example.com/callback', {
+      scope: 'openid profile',
+      max_age: '60',
+    })
+    const page = await loginBySms(world, visitor, url, newPhone())
+    expect(page.text).toContain('value="allow"')
+    walkTo(300_000)
+    const scope = ['openid', 'profile']
+    expect((await visitor.follow(await visitor.post(page.url, { choice: 'allow', scope }))).location).toContain('code=')
+  })
 })

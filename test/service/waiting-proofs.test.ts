@@ -371,3 +371,29 @@ test('what the owner does with their own reset lets them in at once, and says wh
   await bindByCode(world, visitor, 'phone', `1380013${String(++last).padStart(4, '0')}`)
   await bindThrough(visitor, 'github', (upstream) => upstreams.github.authorize(1038, upstream))
 })
+
+test('the address a login is taken up at is no way around, in whatever letters', async () => {
+  const own = await owner()
+  const visitor = world.visitor()
+  const page = await reachLogin(visitor, start())
+  const otp = await codeFor(visitor, page, { method: 'sms', phone: own.phone }, own.phone)
+  const { location = '' } = await visitor.post(page.url, { method: 'sms', otp })
+  const { pathname } = new URL(location, world.issuer)
+  const other = pathname.replace('/auth/', '/AUTH/')
+  for (const pair of visitor.cookieHeader(pathname).split('; ')) {
+    const [name = '', value = ''] = pair.split('=')
+    visitor.setCookie(name, value, other)
+  }
+  await events['the account was locked and unlocked'](own)
+  expect(isIn(await visitor.follow(await visitor.get(other)))).toBe(false)
+})
+
+test('a fresh login that was ended does not come back by signing out the others', async () => {
+  const own = await owner({ hasPassword: false })
+  const thief = await signedIn(world, redirectUri, own.phone)
+  await setPassword(own, undefined, first)
+  const form_token = formToken(await thief.get('/account/devices'))
+  expect((await thief.post('/account/devices', { form_token, choice: 'others' })).location).toContain('done=others')
+  expect((await thief.get('/account')).status).toBe(200)
+  expect((await thief.get('/account/identities/phone')).status).toBe(303)
+})
