@@ -301,8 +301,8 @@ describe('a mini program in one request', () => {
     const limits = { MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1, seconds: 600 }]' }
     const sparing = await openWorld({ beside: world, env: { ...env, ...limits } })
     try {
-      const owner = new NativeApp(world, 'mp')
-      const ownerSub = await subOf(owner, await nativeSms(world, owner, bare(21)))
+      const owner = new NativeApp(sparing, 'mp')
+      const ownerSub = await subOf(owner, await nativeSms(sparing, owner, bare(21)))
       const app = new NativeApp(world, 'mp')
       expect((await app.challenge(both('p21'))).body['step']).toBe('conflict')
       app.through(sparing)
