@@ -5,7 +5,8 @@ import type { AfterAnswer } from '../../src/base/after-answer.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
-import { callingCode, maskPhone, type PhoneNumber } from '../../src/base/phone.ts'
+import { maskEmail, maskPhone } from '../../src/base/mask.ts'
+import { callingCode, type PhoneNumber } from '../../src/base/phone.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { MailSender } from '../../src/mail/mail-sender.ts'
 import { mailboxOf } from '../../src/mail/mailbox.ts'
@@ -159,8 +160,6 @@ function isCertainlyNotSent(error: unknown): boolean {
 }
 
 /** What a person recognises their own number or address by. */
-export function maskTarget(target: OtpTarget): string {
-  if (target.channel === 'sms') return maskPhone(target.to)
-  const at = target.to.lastIndexOf('@')
-  return `${target.to.slice(0, Math.min(2, at - 1) || 1)}***${target.to.slice(at)}`
+export function maskTarget({ channel, to }: OtpTarget): string {
+  return channel === 'sms' ? maskPhone(to) : maskEmail(to)
 }

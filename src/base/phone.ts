@@ -43,13 +43,6 @@ export function nationalNumber(phone: PhoneNumber): string {
   return parsePhoneNumber(phone)?.nationalNumber ?? phone.slice(1)
 }
 
-/** `138****8000`: enough for its owner to recognise, too little for anybody else. */
-export function maskPhone(phone: PhoneNumber): string {
-  const national = nationalNumber(phone)
-  const masked = `${national.slice(0, 3)}****${national.slice(-4)}`
-  return callingCode(phone) === '86' ? masked : `+${callingCode(phone)} ${masked}`
-}
-
 function invalid(): AppError {
   return new AppError('phone.invalid', { field: 'phone' })
 }

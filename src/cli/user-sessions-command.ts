@@ -1,4 +1,4 @@
-import { maskIp } from '../../interactions/labels.ts'
+import { maskIp } from '../base/mask.ts'
 import { type Device, endingOf, listDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import type { CommandContext } from './command.ts'

@@ -1,5 +1,5 @@
-import type { Account, Identity, UserStatus } from '../accounts/user.ts'
-import { maskPhone, type PhoneNumber } from '../base/phone.ts'
+import type { Account, UserStatus } from '../accounts/user.ts'
+import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
 import { listDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
@@ -26,7 +26,9 @@ export async function show(context: CommandContext): Promise<number> {
     const identities = account.identities.map((identity) => ({
       id: identity.id,
       provider: identity.provider,
-      subjects: isFull ? identity.subjects : identity.subjects.map((subject) => masked(identity, subject)),
+      subjects: identity.subjects.map((each) =>
+        isFull ? each : maskSubject(identity.provider, each, { withNamespace: true }),
+      ),
       verified_at: identity.verifiedAt?.toISOString() ?? null,
       created_at: identity.createdAt.toISOString(),
       last_used_at: identity.lastUsedAt.toISOString(),
@@ -105,13 +107,6 @@ function tell({ flags, stdout }: CommandContext, told: Told, text: string, statu
 
 function gone(context: CommandContext): number {
   return refuse(context, 'the user was deleted at this moment')
-}
-
-function masked({ provider }: Identity, subject: string): string {
-  if (provider === 'phone') return maskPhone(subject as PhoneNumber)
-  if (provider === 'username') return subject
-  if (provider === 'email') return subject.replace(/^(.)[^@]*/u, '$1***')
-  return `${subject.slice(0, 12)}…`
 }
 
 /** `sessions` counts what `users sessions` lists. */

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
-import { maskIp } from '../../interactions/labels.ts'
 import { formatDuration } from '../base/duration.ts'
 import { isId, type UserId } from '../base/ids.ts'
+import { maskIp } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
 import { type Catalog, loadCatalog } from '../oidc/clients/catalog.ts'
 import { clientPolicies } from '../oidc/clients/client-policies.ts'

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 import { addressOf } from '../base/address.ts'
-import { type Log, maskIp } from '../ops/log.ts'
+import { maskIpInLog } from '../base/mask.ts'
+import type { Log } from '../ops/log.ts'
 
 export type TrustedProxies = readonly string[] | 'none' | undefined
 
@@ -84,6 +85,6 @@ function tellOnce(log: Pick<Log, 'warn'>) {
   return (what: keyof typeof sentences, { peer, header }: { readonly peer: string; readonly header: string }) => {
     if (told.has(what)) return
     told.add(what)
-    log.warn({ peer: maskIp(peer), header, setting: 'server.trusted_proxies' }, sentences[what])
+    log.warn({ peer: maskIpInLog(peer), header, setting: 'server.trusted_proxies' }, sentences[what])
   }
 }

@@ -1,6 +1,6 @@
-import { isIPv4, isIPv6 } from 'node:net'
 import pino, { type DestinationStream, type Logger } from 'pino'
 import { AppError } from '../base/errors.ts'
+import { maskIpInLog } from '../base/mask.ts'
 import { prettyLine } from './log-pretty.ts'
 import { excerpt, scrub, scrubValue } from './scrub.ts'
 
@@ -161,7 +161,7 @@ export function logRequest(log: Log, fields: RequestFields): void {
     route: fields.route,
     status: fields.status,
     duration_ms: Math.round(fields.durationMs * 10) / 10,
-    ip: maskIp(fields.ip),
+    ip: maskIpInLog(fields.ip),
     ...(fields.clientId === undefined ? {} : { client_id: scrub(excerpt(fields.clientId)) }),
     ...(fields.error === undefined ? {} : { err: fields.error }),
   }
@@ -177,14 +177,4 @@ export function logRequest(log: Log, fields: RequestFields): void {
   } finally {
     isKnownClean = false
   }
-}
-
-/** The network of an address, /24 or /48: enough to see an attack, too little to follow a person. */
-export function maskIp(ip: string): string {
-  const plain = ip.replace(/^::ffff:(?=\d+\.)/i, '')
-  if (isIPv4(plain)) return plain.replace(/\d+$/, '0')
-  if (!isIPv6(plain)) return 'unknown'
-  const [head = ''] = plain.split('::')
-  const groups = [...head.split(':').filter(Boolean), '0', '0', '0']
-  return `${groups.slice(0, 3).join(':')}::`
 }

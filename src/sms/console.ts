@@ -1,4 +1,4 @@
-import { maskPhone } from '../base/phone.ts'
+import { maskPhone } from '../base/mask.ts'
 import type { SmsSender } from './sms-sender.ts'
 
 interface ConsoleDeps {
