@@ -1,6 +1,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { complaintsIn, faultsOf, launchChromium } from '../support/chromium.ts'
+import { patienceMs } from '../support/patience.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -18,7 +19,7 @@ afterAll(async () => {
 /** Refusals are part of the demo; a script that fails, or a policy that stops it, is not. */
 async function newcomer(options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 375, height: 720 }, ...options })
-  context.setDefaultTimeout(10_000)
+  context.setDefaultTimeout(patienceMs)
   const complaints = complaintsIn(context)
   onTestFinished(async () => {
     await context.close()

@@ -133,7 +133,7 @@ describe.each([
     ['a length that is not kept', { kind: 'wrong_length' }, 'upstream.refused', undefined],
   ])('fails on %s of any call, having tried each call once', async (_, fault, code, word) => {
     for (const path of [world.exchangePath, ...world.laterPaths]) {
-      const connector = build(world.settings(), 'ms' in fault ? { timeoutMs: 300 } : {})
+      const connector = build(world.settings(), 'ms' in fault ? { timeoutMs: 1000 } : {})
       const { identify, response } = await comeBack(world, connector)
       const before = world.simulator.requests.length
       world.simulator.faults.push({ ...fault, path })

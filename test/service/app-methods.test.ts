@@ -128,7 +128,7 @@ describe.each([
       const unshared = kept({ ...store, get: async () => undefined })
       world.simulator.faults.push({ ...fault, path })
       const before = asked()
-      const bent = { shared: unshared.shared, ...('ms' in fault ? { timeoutMs: 300 } : {}) }
+      const bent = { shared: unshared.shared, ...('ms' in fault ? { timeoutMs: 1000 } : {}) }
       expect([path, (await refusal(login(method(bent), brought), brought))[0]]).toEqual([path, code])
       const paths = world.simulator.requests.slice(before).map((request) => request.path)
       expect(paths.filter((each) => each === path)).toHaveLength(1)

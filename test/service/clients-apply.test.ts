@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { buildApp } from '../../src/build/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createLog } from '../../src/ops/log.ts'
@@ -492,21 +492,25 @@ describe('a running server', () => {
     return (await fetch(`${issuer}/token`, { method: 'POST', headers: { authorization }, body })).status
   }
 
-  async function secondsUntil(status: number, issuer: string): Promise<number> {
-    const startedAt = performance.now()
-    while ((await statusOfToken(issuer)) !== status && performance.now() - startedAt < 10_000) await delay(100)
-    return (performance.now() - startedAt) / 1000
+  // What the server does at intervals waits for the test to let time pass.
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  /** Lets two seconds pass and expects this of the server, as soon as it has looked. */
+  async function hasWithinTwoSeconds(status: number, issuer: string): Promise<void> {
+    expect(await statusOfToken(issuer)).not.toBe(status)
+    vi.advanceTimersByTime(2000)
+    await expect.poll(() => statusOfToken(issuer)).toBe(status)
   }
 
-  test('sees what another process applied within 5 s, without a restart', async () => {
+  test('sees within two seconds what another process applied, without a restart', async () => {
     const { app, issuer, env } = await startServer(shell.env, shell.cwd)
     try {
-      expect(await statusOfToken(issuer)).toBe(401)
       const place = { env: { ...env, BACKEND_SECRET: secret }, cwd: shell.cwd }
       expect(await runChild(['clients', 'apply', 'seed.yaml'], place)).toMatchObject({ status: 0 })
-      expect(await secondsUntil(200, issuer)).toBeLessThan(5)
+      await hasWithinTwoSeconds(200, issuer)
       expect(await runCommand(['clients', 'remove', 'backend'], place)).toMatchObject({ status: 0 })
-      expect(await secondsUntil(401, issuer)).toBeLessThan(5)
+      await hasWithinTwoSeconds(401, issuer)
     } finally {
       await app.close()
     }
@@ -519,7 +523,7 @@ describe('a running server', () => {
     try {
       const place = { env: { ...env, BACKEND_SECRET: secret }, cwd: shell.cwd }
       expect(await runChild(['clients', 'apply', 'seed.yaml'], place)).toMatchObject({ status: 0 })
-      expect(await secondsUntil(200, issuer)).toBeLessThan(5)
+      await hasWithinTwoSeconds(200, issuer)
       expect(await runCommand(['migrate', 'status'], place)).toMatchObject({ status: 0 })
     } finally {
       await app.close()

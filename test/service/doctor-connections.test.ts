@@ -131,7 +131,7 @@ test('an upstream that takes the connection and says nothing is given up on', as
   const startedAt = performance.now()
   const checks = await examine([corp(silent)])
   expect(told(checks).at(-1)).toMatch(/^fail connection corp: .*TimeoutError$/)
-  expect(performance.now() - startedAt).toBeLessThan(9000)
+  expect(performance.now() - startedAt).toBeLessThan(30_000)
 })
 
 test('a provider that calls itself otherwise is a failure, a slash at the end is not', async () => {

@@ -3,9 +3,13 @@ import { type AddressInfo, createServer as createTcpServer, type Server } from '
 import { afterEach, describe, expect, it } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
 import { httpClient, UpstreamFailure } from '../../src/base/http.ts'
+import { patienceMs } from '../support/patience.ts'
 
 const servers: Server[] = []
-const http = httpClient({ timeoutMs: 300, maxBytes: 1000, allowInsecure: true })
+const options = { maxBytes: 1000, allowInsecure: true }
+const http = httpClient({ ...options, timeoutMs: patienceMs })
+/** Waits for an answer no longer than it takes to connect and to send. */
+const hasty = httpClient({ ...options, timeoutMs: 1500 })
 
 async function listen(server: Server): Promise<string> {
   servers.push(server)
@@ -60,17 +64,17 @@ describe('the outbound HTTP client', () => {
   })
 
   it('calls a timeout during the handshake unreachable, as nothing was sent', async () => {
-    expect(await failureOf(http.request(`${await silent()}/`))).toMatchObject({ kind: 'unreachable' })
+    expect(await failureOf(hasty.request(`${await silent()}/`))).toMatchObject({ kind: 'unreachable' })
   })
 
   it('calls a timeout after sending unclear', async () => {
     const base = await serve(() => {})
-    expect(await failureOf(http.request(base))).toMatchObject({ kind: 'unclear' })
+    expect(await failureOf(hasty.request(base))).toMatchObject({ kind: 'unclear' })
   })
 
   it('keeps the verdicts of concurrent requests apart', async () => {
     const [mute, hanging] = [await silent(), await serve(() => {})]
-    const failures = await Promise.all([mute, hanging, mute, hanging].map((base) => failureOf(http.request(base))))
+    const failures = await Promise.all([mute, hanging, mute, hanging].map((base) => failureOf(hasty.request(base))))
     expect(failures.map(({ kind }) => kind)).toEqual(['unreachable', 'unclear', 'unreachable', 'unclear'])
   })
 
@@ -78,7 +82,7 @@ describe('the outbound HTTP client', () => {
     const base = await serve((_, response) => {
       response.writeHead(200).write('half')
     })
-    expect(await failureOf(http.request(base))).toMatchObject({ kind: 'unclear' })
+    expect(await failureOf(hasty.request(base))).toMatchObject({ kind: 'unclear' })
   })
 
   it('calls a reset after sending unclear, and does not try again', async () => {
@@ -116,7 +120,7 @@ describe('the outbound HTTP client', () => {
       calls += 1
       response.end()
     })
-    const strict = httpClient({ timeoutMs: 300 })
+    const strict = httpClient({ timeoutMs: patienceMs })
     expect(await failureOf(strict.request(base))).toMatchObject({ kind: 'unreachable' })
     expect(await failureOf(http.request('data:text/plain,hello'))).toMatchObject({ kind: 'unreachable' })
     expect(await failureOf(http.request('no address'))).toMatchObject({ kind: 'unreachable' })

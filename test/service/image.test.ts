@@ -97,7 +97,7 @@ test('runs as somebody who may not write into it, serves, and stops when told to
 
   const began = performance.now()
   expect(await server.stop()).toBe(0)
-  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(performance.now() - began).toBeLessThan(30_000)
   expect((await runToEnd(inImage(env, image.healthcheck))).status).toBe(1)
   expect(`${server.stdout()}${server.stderr()}`).not.toMatch(/hush|operator-key/)
 })

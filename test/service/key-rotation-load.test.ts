@@ -9,6 +9,7 @@ import { openEmbedded } from '../../src/store/embedded.ts'
 import { runCommand, secretKey } from '../support/cli.ts'
 import { createDatabase } from '../support/database.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
+import { patienceMs } from '../support/patience.ts'
 import { redisUrl } from '../support/redis.ts'
 import { type ServerProcess, startServer } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
@@ -216,7 +217,7 @@ async function otpOf({ port }: ServerProcess, to: string): Promise<string> {
 async function until<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean): Promise<void> {
   const began = performance.now()
   while (!isWanted(await ask())) {
-    if (performance.now() - began > 20_000) throw new Error(`waited in vain: ${JSON.stringify(await ask())}`)
+    if (performance.now() - began > patienceMs) throw new Error(`waited in vain: ${JSON.stringify(await ask())}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

@@ -8,6 +8,7 @@ import { runCommand } from '../support/cli.ts'
 import { redirectUri } from '../support/clients.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { patienceMs } from '../support/patience.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -66,7 +67,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   // Nothing of the test before is on its way any more.
-  await vi.waitFor(async () => expect(await waiting()).toEqual([]))
+  await vi.waitFor(async () => expect(await waiting()).toEqual([]), patient)
   for (const receiver of [shop, ledger]) {
     receiver.tokens.length = 0
     receiver.answers = []
@@ -81,7 +82,7 @@ afterAll(async () => {
 
 const waiting = () => world.database.database.knex('logout_notices')
 let phones = 13_400_000_000
-const patient = { timeout: 10_000, interval: 50 }
+const patient = { timeout: patienceMs, interval: 50 }
 
 /** A browser with both apps in one session. */
 async function both(): Promise<{

@@ -115,7 +115,7 @@ describe('a login that waits for a phone number', () => {
     walkTo(8 * minute)
     const claims = await app.claims(await app.exchange(await nativeBind(app, await nativeSms(world, app, bare(62)))))
     expect(claims.sub).toBe(sub)
-    expect(Number(claims['auth_time']) - before).toBeLessThan(5)
+    expect(Number(claims['auth_time']) - before).toBeLessThan(60)
     expect(claims['amr']).toEqual(['pwd', 'sms', 'otp'])
   })
 

@@ -135,7 +135,7 @@ describe.each(['sample', 'hardened'] as const)('univerify, the function written 
   test.each(faults)('is unavailable on %s, and asked once', async (_, fault, word) => {
     const brought = bring()
     vendor.faults.push(fault)
-    const bent = 'ms' in fault ? { timeoutMs: 300 } : {}
+    const bent = 'ms' in fault ? { timeoutMs: 1000 } : {}
     expect(await refusal(login(method(bent), brought), brought)).toEqual(['one_tap.unavailable', word])
     expect(vendor.requests).toHaveLength(1)
   })
@@ -324,7 +324,7 @@ describe('Aliyun', () => {
   test.each(faults)('is unavailable on %s, and asked once', async (_, fault, word) => {
     const brought = bring()
     vendor.faults.push(fault)
-    const bent = 'ms' in fault ? { timeoutMs: 300 } : {}
+    const bent = 'ms' in fault ? { timeoutMs: 1000 } : {}
     expect(await refusal(login(method(bent), brought), brought)).toEqual(['one_tap.unavailable', word])
     expect(vendor.requests).toHaveLength(1)
   })

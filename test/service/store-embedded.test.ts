@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type EmbeddedDatabase, openEmbedded } from '../../src/store/embedded.ts'
 import { openDatabase } from '../../src/store/postgres.ts'
+import { eventually } from '../support/patience.ts'
 
 const childFile = fileURLToPath(new URL('../support/embedded-child.ts', import.meta.url))
 let root: string
@@ -80,7 +80,15 @@ test('when PostgreSQL is killed it is started again and the pool heals', async (
     () => database.commitQuery(ask),
     () => database.knex.raw(ask.text),
   ]) {
-    expect((await eventually(query)).rows).toEqual([{ number: 7 }])
+    const errors: unknown[] = []
+    const { rows } = await eventually(() =>
+      query().catch((error: unknown) => {
+        errors.push(error)
+        throw error
+      }),
+    )
+    expect(rows).toEqual([{ number: 7 }])
+    for (const error of errors) expect(error).toMatchObject({ code: 'server.unavailable' })
   }
   await expect(open({ serve: true })).rejects.toThrow(`in use by process ${process.pid}`)
   await database.close()
@@ -164,16 +172,4 @@ async function endChild(child: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.stdin?.end()
   await ended
-}
-
-async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (tries === 100) throw error
-      expect(error).toMatchObject({ code: 'server.unavailable' })
-      await delay(50)
-    }
-  }
 }

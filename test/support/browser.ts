@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
 import { expect, inject, onTestFinished } from 'vitest'
 import { advanceClock, resetClock } from '../../sandbox/clock.ts'
 import { complaintsIn, faultsOf, launchChromium } from './chromium.ts'
+import { patienceMs } from './patience.ts'
 
 /** Where a client sends the browser back to: one page that says so. */
 export interface ClientApp {
@@ -76,7 +77,7 @@ async function newPerson(browser: Browser, device: Device, origins: readonly str
     locale: language,
     ...(userAgent === undefined ? {} : { userAgent }),
   })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(patienceMs)
   const complaints = listen(context, origins)
   onTestFinished(async () => {
     await context.close()

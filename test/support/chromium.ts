@@ -1,11 +1,13 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { patienceMs } from './patience.ts'
 
 /** Starts a Chromium that does nothing of its own accord; TEST_HEADED=1 opens its window and slows it down for somebody who looks on. */
 export function launchChromium(executablePath: string): Promise<Browser> {
   const isHeaded = process.env['TEST_HEADED'] === '1'
   return chromium.launch({
     executablePath,
+    timeout: patienceMs,
     headless: !isHeaded,
     slowMo: isHeaded ? 250 : 0,
     args: [

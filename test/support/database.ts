@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { expect, inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/store/postgres.ts'
 import { errorCode } from '../../src/store/unavailable.ts'
 import { administer, templateName, urlOf } from './database-template.ts'
+import { eventually } from './patience.ts'
 
 /** A database of one test file, on a real server. */
 export interface TestDatabase {
@@ -48,13 +48,14 @@ async function create(template: string): Promise<TestDatabase> {
 
 /** PostgreSQL refuses to clone a database while anybody, another clone's creator too, is connected to it. */
 async function untilTemplateIsFree(create: () => Promise<unknown>): Promise<void> {
-  for (let tries = 0; ; tries++) {
-    try {
-      await create()
-      return
-    } catch (error) {
-      if (errorCode(error) !== '55006' || tries === 200) throw error
-      await delay(25)
-    }
-  }
+  const refused = await eventually(() =>
+    create().then(
+      () => undefined,
+      (error: unknown) => {
+        if (errorCode(error) === '55006') throw error
+        return { error }
+      },
+    ),
+  )
+  if (refused) throw refused.error
 }

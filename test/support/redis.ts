@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
+import { eventually } from './patience.ts'
 import { freePort } from './services.ts'
 
 /** The Redis of this run. */
@@ -69,23 +69,21 @@ export async function ownRedis({ cluster = false } = {}): Promise<OwnRedis> {
 }
 
 async function untilReady(url: string, cluster: boolean): Promise<void> {
-  for (let tries = 0; ; tries++) {
+  let isAsked = false
+  await eventually(async () => {
     const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
     redis.on('error', () => {})
     try {
       await redis.connect()
       if (cluster) {
-        if (tries === 0 || !`${await redis.cluster('INFO')}`.includes('cluster_slots_assigned:16384')) {
+        if (!isAsked || !`${await redis.cluster('INFO')}`.includes('cluster_slots_assigned:16384')) {
+          isAsked = true
           await redis.cluster('ADDSLOTSRANGE', 0, 16383)
         }
         if (!`${await redis.cluster('INFO')}`.includes('cluster_state:ok')) throw new Error('the cluster is not ready')
       }
-      return
-    } catch (error) {
-      if (tries === 200) throw error
-      await delay(25)
     } finally {
       redis.disconnect()
     }
-  }
+  })
 }

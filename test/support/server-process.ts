@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { patienceMs } from './patience.ts'
 import { freePort } from './services.ts'
 
 const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -33,8 +34,6 @@ export interface Ended {
   readonly stderr: string
 }
 
-const readyWithinMs = 20_000
-
 /** Starts a server on a free port and waits until it is ready. It is ended with the test at the latest. */
 export async function startServer(options: ProcessOptions): Promise<ServerProcess> {
   const port = Number(options.env?.['PORT'] ?? (await freePort()))
@@ -45,7 +44,7 @@ export async function startServer(options: ProcessOptions): Promise<ServerProces
     isOver = true
   })
   while (!stdout().includes('is ready at')) {
-    if (isOver || performance.now() - began > readyWithinMs) {
+    if (isOver || performance.now() - began > 2 * patienceMs) {
       child.kill('SIGKILL')
       throw new Error(`the server did not start:\n${stdout()}${stderr()}`)
     }
@@ -65,7 +64,7 @@ export async function startServer(options: ProcessOptions): Promise<ServerProces
 /** Runs a command that is expected to end by itself. */
 export async function runToEnd(options: ProcessOptions): Promise<Ended> {
   const { child, stdout, stderr, ended } = launch(options)
-  const timer = setTimeout(() => child.kill('SIGKILL'), readyWithinMs)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 2 * patienceMs)
   const status = await ended
   clearTimeout(timer)
   return { status, stdout: stdout(), stderr: stderr() }

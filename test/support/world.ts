@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { sandboxClock } from '../../sandbox/clock.ts'
 import { openSandbox } from '../../sandbox/sandbox.ts'
 import type { Clock } from '../../src/base/clock.ts'
@@ -11,6 +10,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { bumpCatalogVersion } from '../../src/oidc/clients/catalog.ts'
 import { createLog } from '../../src/ops/log.ts'
 import { createDatabase, type TestDatabase } from './database.ts'
+import { eventually } from './patience.ts'
 import { redisUrl } from './redis.ts'
 import { freePort } from './services.ts'
 import { Visitor } from './visitor.ts'
@@ -124,13 +124,11 @@ export async function openWorld({
     async otpAfter(to, act) {
       const before = await newest(to)
       await act()
-      const deadline = Date.now() + 15_000
-      for (;;) {
+      return eventually(async () => {
         const message = await newest(to)
         if (message && (message.at !== before?.at || message.otp !== before.otp)) return message.otp
-        if (Date.now() > deadline) throw new Error(`nothing new was sent to ${to}`)
-        await delay(20)
-      }
+        throw new Error(`nothing new was sent to ${to}`)
+      })
     },
     async register({ clients = [], resources = [] }) {
       const { sealer } = app.core

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseIdentifier, parseNewIdentifier } from '../../src/accounts/identifier.ts'
 import { AppError } from '../../src/base/errors.ts'
+import { leastCpuMs } from '../support/patience.ts'
 
 function refusal(text: string, parse = parseIdentifier): { code: string; field: string | undefined } | undefined {
   try {
@@ -116,9 +117,7 @@ test('a text that grows when it is brought into one form, or is made to be read 
     '1'.repeat(4000),
     `${'('.repeat(300)}x`,
   ]) {
-    const startedAt = performance.now()
-    expect(() => parseIdentifier(text)).toThrow()
-    expect(performance.now() - startedAt).toBeLessThan(50)
+    expect(leastCpuMs(() => expect(() => parseIdentifier(text)).toThrow(), 3)).toBeLessThan(50)
   }
   expect(parseIdentifier('a@xn--fiq228c.a-b--c.cn').subject).toBe('a@xn--fiq228c.a-b--c.cn')
   expect(() => parseIdentifier('a@b-.cn')).toThrow()
