@@ -9,15 +9,17 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 
 const minute = 60_000
 /** Starts PostgreSQL and Redis once for the projects that name it; the unit tests need neither and do not wait for them. */
-const services = ['test/support/global-setup.ts']
+const services = 'test/support/global-setup.ts'
+/** Leaves no process and no folder behind. */
+const run = 'test/support/run.ts'
 
-function project(name: string, order: number, include: string[], timeout: number, globalSetup: string[] = []) {
+function project(name: string, order: number, include: string[], timeout: number, setup = run) {
   return {
     extends: true as const,
     test: {
       name,
       include,
-      globalSetup,
+      globalSetup: [setup],
       testTimeout: timeout,
       hookTimeout: timeout,
       sequence: { groupOrder: order },
@@ -28,6 +30,7 @@ function project(name: string, order: number, include: string[], timeout: number
 export default defineConfig({
   test: {
     pool: 'forks',
+    setupFiles: ['test/support/worker.ts'],
     maxWorkers: 2,
     teardownTimeout: minute,
     // What is polled for comes at once; on a machine with other work, a little later. No limit of time is there to be reached.

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createMetrics } from '../../src/ops/metrics.ts'
 import { loginBySms, startLogin } from '../support/login.ts'
+import { guarded } from '../support/run.ts'
 import { startServer } from '../support/server-process.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -46,7 +47,8 @@ const npm = `npm() { while [ "$1" != -- ]; do shift; done; shift; node "${join(r
 function shell(script: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Done> {
   const { PATH = '', HOME = '' } = process.env
   const path = `${dirname(process.execPath)}:${PATH}`
-  const child = spawn('sh', ['-ec', `${npm}\n${script}`], { cwd, env: { HOME, ...env, PATH: path }, stdio: 'pipe' })
+  const options = { cwd, detached: true, env: { HOME, ...env, PATH: path } }
+  const child = guarded(spawn('sh', ['-ec', `${npm}\n${script}`], options))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (part: string) => {

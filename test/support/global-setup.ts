@@ -11,7 +11,7 @@ declare module 'vitest' {
 /** What the projects of one run share. Vitest loads this file anew for each of them, so it cannot be a variable of the module. */
 const shared = globalThis as { menshenTests?: { users: number; readonly running: Promise<RunningServices> } }
 
-/** Starts the services for the first project that needs them, tells its tests where they are, and stops them after the last. */
+/** Starts the services, in a run, for the first project that needs them, tells its tests where they are, and stops them after the last. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   shared.menshenTests ??= { users: 0, running: start() }
   const { menshenTests } = shared

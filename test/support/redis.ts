@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'
 import { eventually } from './patience.ts'
+import { guarded } from './run.ts'
 import { freePort } from './services.ts'
 
 /** The Redis of this run. */
@@ -53,7 +54,7 @@ export async function ownRedis({ cluster = false } = {}): Promise<OwnRedis> {
     child = undefined
   }
   async function start(): Promise<void> {
-    child = spawn('redis-server', args, { stdio: 'ignore' })
+    child = guarded(spawn('redis-server', args, { detached: true, stdio: 'ignore' }))
     await untilReady(url, cluster)
   }
   await start()

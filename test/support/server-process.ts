@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { patienceMs } from './patience.ts'
+import { guarded } from './run.ts'
 import { freePort } from './services.ts'
 
 const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -77,17 +79,19 @@ interface Launched {
   readonly ended: Promise<number | string>
 }
 
-/** Nothing of our own environment reaches the process but the search path and the home. */
+/** Nothing of our own environment reaches the process but the search path, the home and the temporary folder. */
 function launch({ cwd, env, command = [process.execPath, program, 'serve'], uid }: ProcessOptions): Launched {
   if (!existsSync(cwd)) throw new Error(`${cwd} does not exist`)
   const { PATH = '', HOME = '' } = process.env
   const [file, ...args] = command
   const child = spawn(file, args, {
     cwd,
-    env: { PATH, HOME, MENSHEN_OPS__METRICS: 'off', ...env },
+    detached: true,
+    env: { PATH, HOME, TMPDIR: tmpdir(), MENSHEN_OPS__METRICS: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
+  guarded(child)
   let [out, err] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     out += text

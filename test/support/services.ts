@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { accountFor, giveTo } from '../../src/store/postgres-account.ts'
 import { initialise, launch } from '../../src/store/postgres-process.ts'
+import { patienceMs } from './patience.ts'
+import { enterRun, guarded } from './run.ts'
 import { findTools } from './tools.ts'
 
 /** Where the running services are; every value can cross to another process. */
@@ -26,51 +27,24 @@ export interface RunningServices {
   stop(): Promise<void>
 }
 
-/** Starts PostgreSQL and Redis in a temporary folder on free ports. They are ended and the folder removed even if we are killed. */
+/** Starts PostgreSQL and Redis in the folder of the run on free ports. They are ended with the run, even if we are killed. */
 export async function startServices(): Promise<RunningServices> {
   const tools = await findTools()
-  const folder = await mkdtemp(join(tmpdir(), 'menshen-test-'))
-  const guard = startGuard(folder)
+  const run = await enterRun()
+  const folder = join(run.folder, 'services')
   try {
+    await mkdir(folder, { mode: 0o700 })
     const [postgresUrl, redisUrl] = await Promise.all([
       tools.postgres === undefined
         ? (process.env['TEST_DATABASE_URL'] as string)
-        : startPostgres(tools.postgres, folder, guard),
-      startRedis(tools.redisServer, folder, guard),
+        : startPostgres(tools.postgres, folder),
+      startRedis(tools.redisServer, folder),
     ])
-    const run = `menshen_test_${process.pid}_${folder.slice(-6).toLowerCase()}`
-    return { services: { postgresUrl, redisUrl, chromium: tools.chromium, run }, stop: guard.end }
+    const name = `menshen_test_${process.pid}_${run.folder.slice(-6).toLowerCase()}`
+    return { services: { postgresUrl, redisUrl, chromium: tools.chromium, run: name }, stop: run.end }
   } catch (error) {
-    await guard.end()
+    await run.end()
     throw error
-  }
-}
-
-interface Guard {
-  watch(pid: number | undefined): void
-  end(): Promise<void>
-}
-
-/** A shell that waits for our end of a pipe to close, which happens however we end, and then ends the services. */
-function startGuard(folder: string): Guard {
-  const script = `
-    pids=
-    while read -r pid; do pids="$pids $pid"; done
-    for pid in $pids; do kill -QUIT "$pid" 2>/dev/null || :; done
-    for pid in $pids; do
-      tries=0
-      while kill -0 "$pid" 2>/dev/null && [ $tries -lt 60 ]; do tries=$((tries + 1)); sleep 0.05; done
-      kill -KILL "$pid" 2>/dev/null || :
-    done
-    rm -rf "$0"`
-  const shell = spawn('sh', ['-c', script, folder], { detached: true, stdio: ['pipe', 'ignore', 'inherit'] })
-  const ended = new Promise<void>((resolve) => shell.on('exit', () => resolve()))
-  return {
-    watch: (pid) => shell.stdin.write(`${pid}\n`),
-    end: () => {
-      shell.stdin.end()
-      return ended
-    },
   }
 }
 
@@ -83,7 +57,7 @@ const unsafeButFast = {
   autovacuum: 'off',
 }
 
-async function startPostgres(binaries: string, folder: string, guard: Guard): Promise<string> {
+async function startPostgres(binaries: string, folder: string): Promise<string> {
   const data = join(folder, 'postgres')
   await mkdir(data, { mode: 0o700 })
   const account = await accountFor(data)
@@ -96,8 +70,7 @@ async function startPostgres(binaries: string, folder: string, guard: Guard): Pr
   const port = await freePort()
   const settings = { ...unsafeButFast, listen_addresses: '127.0.0.1', port, unix_socket_directories: data }
   const logFile = join(folder, 'postgres.log')
-  const child = await launch(cluster, settings, logFile)
-  guard.watch(child.pid)
+  const child = guarded(await launch(cluster, settings, logFile), 'service')
   const url = `postgres://menshen:test@127.0.0.1:${port}/postgres`
   await untilReady(child, logFile, async () => {
     const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 1000 })
@@ -108,13 +81,13 @@ async function startPostgres(binaries: string, folder: string, guard: Guard): Pr
   return url
 }
 
-async function startRedis(program: string, folder: string, guard: Guard): Promise<string> {
+async function startRedis(program: string, folder: string): Promise<string> {
   const port = await freePort()
   const logFile = join(folder, 'redis.log')
   const listen = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--logfile', logFile]
-  const child = spawn(program, [...listen, '--save', '', '--appendonly', 'no'], { detached: true, stdio: 'ignore' })
+  const args = [...listen, '--save', '', '--appendonly', 'no']
+  const child = guarded(spawn(program, args, { detached: true, stdio: 'ignore' }), 'service')
   child.unref()
-  guard.watch(child.pid)
   const url = `redis://127.0.0.1:${port}`
   await untilReady(child, logFile, async () => {
     const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 })
@@ -130,11 +103,11 @@ async function startRedis(program: string, folder: string, guard: Guard): Promis
 }
 
 async function untilReady(child: ChildProcess, logFile: string, probe: () => Promise<void>): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  const startedAt = performance.now()
+  while (child.exitCode === null && performance.now() - startedAt < patienceMs) {
     try {
       return await probe()
     } catch {
-      if (child.exitCode !== null) break
       await delay(25)
     }
   }

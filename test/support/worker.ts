@@ -1,0 +1,4 @@
+// Runs first in every test process.
+import { guardThisProcess } from './run.ts'
+
+guardThisProcess()
