@@ -1,4 +1,4 @@
-// Written by `npm run docs` from sandbox/demo/native-*.ts. To be copied: docs/native-api.md.
+// Written by `npm run docs` from clients/native/*.ts. To be copied: docs/native-api.md.
 
 /** Parameters of a request; what is undefined is left out. */
 export type Form = Readonly<Record<string, string | undefined>>

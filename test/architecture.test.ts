@@ -9,6 +9,8 @@ import { locales } from '../src/base/i18n.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const productFolders = ['src', 'interactions', 'views', 'migrations']
+/** What others copy: it stands alone. */
+const copied = 'clients/native'
 const outerFolders = ['sandbox', 'bench', 'scripts', 'test']
 
 /** From left to right; a file imports from its own folder or from rows further left. */
@@ -31,6 +33,7 @@ const rows: readonly (readonly string[])[] = [
   ['src/build'],
   ['src/cli'],
   ['src/main.ts'],
+  [copied],
   outerFolders,
 ]
 
@@ -42,7 +45,7 @@ interface Source {
   readonly imports: readonly string[]
 }
 
-const sources = [...productFolders, ...outerFolders].flatMap(filesBelow).map(read)
+const sources = [...productFolders, copied, ...outerFolders].flatMap(filesBelow).map(read)
 const product = sources.filter(({ path }) => productFolders.includes(firstPart(path)))
 
 function filesBelow(folder: string): string[] {
@@ -95,6 +98,17 @@ describe('imports', () => {
       imports.filter((imported) => !isAllowed(path, imported)).map((imported) => `${path} -> ${imported}`),
     )
     expect(wrong).toEqual([])
+  })
+
+  test('what others copy imports its own folder and no package', () => {
+    const files = sources.filter(({ path }) => path.startsWith(`${copied}/`))
+    expect(files.length).toBeGreaterThan(0)
+    for (const { path, text, imports } of files) {
+      expect(
+        imports.filter((imported) => dirname(imported) !== copied).map((imported) => `${path} -> ${imported}`),
+      ).toEqual([])
+      expect([path, ...text.matchAll(/\b(?:from|import) '([^.'][^']*)'/g)]).toEqual([path])
+    }
   })
 
   test('no file takes part in an import cycle, types included', () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { NativeClient } from './native-client.ts'
-import { fetchTransport, type WireAnswer, type WireRequest } from './native-transports.ts'
-import { type ApiRequest, type Challenge, type LoginAnswer, NativeError } from './native-types.ts'
+import { NativeClient } from '../../clients/native/client.ts'
+import { fetchTransport, type WireAnswer, type WireRequest } from '../../clients/native/transports.ts'
+import { type ApiRequest, type Challenge, type LoginAnswer, NativeError } from '../../clients/native/types.ts'
 
 /** A request of the app and what came back, fit to be shown. */
 export interface Exchange {

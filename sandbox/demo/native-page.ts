@@ -1,3 +1,5 @@
+import { jwtClaims } from '../../clients/native/encoding.ts'
+import type { Challenge } from '../../clients/native/types.ts'
 import type { NextStep } from '../../interactions/native/answers.ts'
 import { step as stepSchema } from '../../interactions/native/answers.ts'
 import { documentVersion } from '../../src/base/document.ts'
@@ -5,9 +7,7 @@ import { shell, type Visit } from '../pages.ts'
 import { upstreamPeople } from '../people.ts'
 import { carrierOf } from '../simulators/carrier.ts'
 import { type Html, html } from './html.ts'
-import { jwtClaims } from './native-encoding.ts'
 import type { Exchange, OwnIdentity } from './native-installations.ts'
-import type { Challenge } from './native-types.ts'
 
 /** A way in as the app offers it: what is asked on its screen before the request. */
 interface Way {

@@ -192,6 +192,7 @@ describe('the first page', () => {
       'SECURITY.md',
       'docs/operations.md',
       'docs/native-api.md',
+      'clients/native/README.md',
     ]
     for (const page of [...pages, ...decisions]) {
       const text = await readFile(join(root, page), 'utf8')
@@ -209,9 +210,9 @@ describe('the first page', () => {
 
   test('every path that ARCHITECTURE.md names exists', async () => {
     const text = await readFile(join(root, 'ARCHITECTURE.md'), 'utf8')
-    const named = [...text.matchAll(/`((?:src|interactions|views|sandbox|test|bench)\/[\w./-]+)`/g)].map(
-      ([, path]) => path ?? '',
-    )
+    const named = [
+      ...text.matchAll(/`((?:src|interactions|views|clients|sandbox|scripts|test|bench)\/[\w./-]+)`/g),
+    ].map(([, path]) => path ?? '')
     expect(named.length).toBeGreaterThan(10)
     for (const path of named) {
       const error = await readFile(join(root, path)).then(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Transport } from '../../sandbox/demo/native-transports.ts'
+import type { Transport } from '../../clients/native/transports.ts'
 import { byFetch, install, logIn, type Through } from '../support/installation.ts'
 import { loginBySms } from '../support/login.ts'
 import { agreements } from '../support/native-app.ts'

@@ -8,17 +8,17 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { advanceClock, resetClock } from '../../sandbox/clock.ts'
-import type { NativeClient } from '../../sandbox/demo/native-client.ts'
-import { base64url, formEncoded, jwtClaims, queryOf, sha256 } from '../../sandbox/demo/native-encoding.ts'
+import type { NativeClient } from '../../clients/native/client.ts'
+import { base64url, formEncoded, jwtClaims, queryOf, sha256 } from '../../clients/native/encoding.ts'
 import {
   type fetchTransport,
   type Transport,
   uniTransport,
   type WireRequest,
   wxTransport,
-} from '../../sandbox/demo/native-transports.ts'
-import type { NativeClientOptions } from '../../sandbox/demo/native-types.ts'
+} from '../../clients/native/transports.ts'
+import type { NativeClientOptions } from '../../clients/native/types.ts'
+import { advanceClock, resetClock } from '../../sandbox/clock.ts'
 import { byFetch, type Installation, install, logIn as logInTo } from '../support/installation.ts'
 import { loginBySms } from '../support/login.ts'
 import { agreements, nativeClients } from '../support/native-app.ts'

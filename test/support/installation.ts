@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { NativeClient } from '../../sandbox/demo/native-client.ts'
-import type { Keeper } from '../../sandbox/demo/native-storage.ts'
-import { fetchTransport, type Transport, type WireRequest } from '../../sandbox/demo/native-transports.ts'
-import type { LoginAnswer, NativeClientOptions } from '../../sandbox/demo/native-types.ts'
+import { NativeClient } from '../../clients/native/client.ts'
+import type { Keeper } from '../../clients/native/storage.ts'
+import { fetchTransport, type Transport, type WireRequest } from '../../clients/native/transports.ts'
+import type { LoginAnswer, NativeClientOptions } from '../../clients/native/types.ts'
 import { agreements } from './native-app.ts'
 import type { World } from './world.ts'
 

@@ -1,5 +1,5 @@
-import type { TextStorage } from './native-storage.ts'
-import type { Transport, WireRequest } from './native-transports.ts'
+import type { TextStorage } from './storage.ts'
+import type { Transport, WireRequest } from './transports.ts'
 
 /** Parameters of a request; what is undefined is left out. */
 export type Form = Readonly<Record<string, string | undefined>>

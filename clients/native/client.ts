@@ -1,6 +1,6 @@
-import { base64url, formEncoded, jwtClaims, queryOf, sha256 } from './native-encoding.ts'
-import { type Begun, Keeper, Queue, type Saved } from './native-storage.ts'
-import type { WireAnswer } from './native-transports.ts'
+import { base64url, formEncoded, jwtClaims, queryOf, sha256 } from './encoding.ts'
+import { type Begun, Keeper, Queue, type Saved } from './storage.ts'
+import type { WireAnswer } from './transports.ts'
 import {
   type ApiRequest,
   type Challenge,
@@ -12,7 +12,7 @@ import {
   NativeError,
   type ProofRequest,
   type Tokens,
-} from './native-types.ts'
+} from './types.ts'
 
 /** RFC 7636 §7.1. */
 const secretBytes = 32
