@@ -4,12 +4,12 @@ import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
-import { bindingQuestion } from './asking.ts'
-import { type Arrived, type AttemptRecord, type Pending, withoutQuestion } from './attempt-record.ts'
-import { finishLogin } from './finish.ts'
+import { type Arrived, type AttemptMemory, type Pending, withoutQuestion } from './attempt-memory.ts'
+import { finishLogin } from './finish-login.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
-import { type AdvanceRequest, aboutOf, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
+import { type AdvanceRequest, auditContext, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
+import { bindingQuestion } from './questions.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
 import { UpstreamAnswer } from './upstreams/connector.ts'
 
@@ -36,9 +36,9 @@ export class LoginAttempts {
 
   /** The method this attempt is in the middle of, and what it asked last. Nothing is counted or sent. */
   async current(attemptId: string, method?: string): Promise<{ method: string; ask: Ask } | undefined> {
-    const record = await this.#deps.records.load(attemptId)
-    const id = method ?? record.method
-    const ask = id === undefined ? undefined : record.asks[id]
+    const memory = await this.#deps.memories.load(attemptId)
+    const id = method ?? memory.method
+    const ask = id === undefined ? undefined : memory.asks[id]
     return id !== undefined && ask ? { method: id, ask } : undefined
   }
 
@@ -49,33 +49,33 @@ export class LoginAttempts {
   async waiting(
     attemptId: string,
   ): Promise<{ identity?: IdentityClaim; needsPhone: boolean; question?: BindingQuestion }> {
-    const record = await this.#deps.records.load(attemptId)
-    const identity = this.#pending(record)?.identity
-    const isIn = record.holder !== undefined && isFresh(record.holder, this.#deps.options.clock)
-    const question = isIn ? bindingQuestion(record) : undefined
+    const memory = await this.#deps.memories.load(attemptId)
+    const identity = this.#pending(memory)?.identity
+    const isIn = memory.holder !== undefined && isFresh(memory.holder, this.#deps.options.clock)
+    const question = isIn ? bindingQuestion(memory) : undefined
     return { ...(identity ? { identity } : {}), needsPhone: isIn && !question, ...(question ? { question } : {}) }
   }
 
   /** Forgets what a method was in the middle of: the person wants another number. */
   async restart(attemptId: string, method: string): Promise<void> {
-    const record = await this.#deps.records.load(attemptId)
-    await this.#deps.records.save(attemptId, without(record, method))
+    const memory = await this.#deps.memories.load(attemptId)
+    await this.#deps.memories.save(attemptId, without(memory, method))
   }
 
   /** Takes what was entered. Throws an `AppError`; what is kept of the attempt then stays as it was. */
   async advance(request: AdvanceRequest): Promise<Outcome> {
     return this.#recorded(request, async () => {
-      const before = await this.#deps.records.load(request.attemptId)
+      const before = await this.#deps.memories.load(request.attemptId)
       const asked = request.mustChoose ? decided(before, request) : before
-      const record = this.#agree(withoutQuestion(asked), request.input)
-      const holder = await this.#holder(request.attemptId, record)
-      this.#requireUseful(request, holder ?? this.#pending(record))
-      const step = await this.#step(request, record)
+      const memory = this.#agree(withoutQuestion(asked), request.input)
+      const holder = await this.#holder(request.attemptId, memory)
+      this.#requireUseful(request, holder ?? this.#pending(memory))
+      const step = await this.#step(request, memory)
       if (step.kind !== 'proved') return step
-      return this.#settlement.settle(request, step, record).catch(async (error: unknown) => {
+      return this.#settlement.settle(request, step, memory).catch(async (error: unknown) => {
         // What was proved is over, and its method begins again.
         if (error instanceof AppError && error.code === 'attempt.expired') {
-          await this.#deps.records.save(request.attemptId, without(record, request.method))
+          await this.#deps.memories.save(request.attemptId, without(memory, request.method))
         }
         throw error
       })
@@ -85,8 +85,8 @@ export class LoginAttempts {
   /** One step of somebody who is signed in and adds a way in: what it proves is handed back, and nothing is looked up or made. */
   async prove(request: AdvanceRequest): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
     return this.#recorded(request, async () => {
-      const step = await this.#step(request, await this.#deps.records.load(request.attemptId))
-      if (step.kind === 'proved') await this.#deps.records.forget(request.attemptId)
+      const step = await this.#step(request, await this.#deps.memories.load(request.attemptId))
+      if (step.kind === 'proved') await this.#deps.memories.forget(request.attemptId)
       return step
     })
   }
@@ -97,38 +97,38 @@ export class LoginAttempts {
    */
   async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice): Promise<Outcome> {
     if (choice === 'bind' || choice === 'without_binding') return this.#answer(request, choice)
-    const { records } = this.#deps
-    const record = await records.load(request.attemptId)
-    const { contested } = record
-    const pending = this.#pending(record)
+    const { memories } = this.#deps
+    const memory = await memories.load(request.attemptId)
+    const { contested } = memory
+    const pending = this.#pending(memory)
     // The answer may come again with a second try of the method that came with it.
-    const isRepeated = choice === 'existing' && pending !== undefined && record.choices === undefined
-    if (!isRepeated && !record.choices?.includes(choice)) throw new AppError('request.invalid')
-    const known = await this.#holder(request.attemptId, record)
+    const isRepeated = choice === 'existing' && pending !== undefined && memory.choices === undefined
+    if (!isRepeated && !memory.choices?.includes(choice)) throw new AppError('request.invalid')
+    const known = await this.#holder(request.attemptId, memory)
     if (!known && !pending && choice !== 'login_existing') throw new AppError('attempt.expired')
     switch (choice) {
       case 'new':
-        if (pending) return this.#registerPending(request, pending, record)
+        if (pending) return this.#registerPending(request, pending, memory)
         throw new AppError('attempt.expired')
       case 'join':
-        if (pending) return this.#settlement.join({ ...request, method: pending.method, input: {} }, pending, record)
+        if (pending) return this.#settlement.join({ ...request, method: pending.method, input: {} }, pending, memory)
         throw new AppError('attempt.expired')
       case 'use_other_phone':
-        await records.save(request.attemptId, { ...record, contested: undefined, choices: undefined })
+        await memories.save(request.attemptId, { ...memory, contested: undefined, choices: undefined })
         return { kind: 'bind_phone', reason: 'conflict' }
       case 'without_phone':
-        if (known) return finishLogin(this.#deps, { ...request, method: known.method, input: {} }, known, record)
+        if (known) return finishLogin(this.#deps, { ...request, method: known.method, input: {} }, known, memory)
         throw new AppError('attempt.expired')
       case 'existing':
       case 'login_existing': {
-        const left = { ...record, holder: undefined, contested: undefined, choices: undefined }
+        const left = { ...memory, holder: undefined, contested: undefined, choices: undefined }
         const bySms = { ...request, method: 'sms', input: { phone: contested?.phone ?? '' } }
         if (contested?.proof && known) return this.#settlement.settle(bySms, contested.proof, left)
-        await records.save(request.attemptId, left)
+        await memories.save(request.attemptId, left)
         if (!contested || !this.#deps.methods.has('sms')) return { kind: 'login' }
         return this.advance(bySms).catch(async (error: unknown) => {
           // Nothing was sent: only we know the number, so the same may be answered again.
-          await records.save(request.attemptId, record)
+          await memories.save(request.attemptId, memory)
           throw error
         })
       }
@@ -140,16 +140,16 @@ export class LoginAttempts {
     request: Omit<AdvanceRequest, 'method' | 'input'>,
     choice: 'bind' | 'without_binding',
   ): Promise<Outcome> {
-    const { records, options } = this.#deps
-    if (!(await records.load(request.attemptId)).choices?.includes(choice)) throw new AppError('request.invalid')
-    const record = await records.take(request.attemptId)
-    const holder = record.choices?.includes(choice) ? await this.#holder(request.attemptId, record) : undefined
-    const waiting = record.contested?.proof ?? record.pending
+    const { memories, options } = this.#deps
+    if (!(await memories.load(request.attemptId)).choices?.includes(choice)) throw new AppError('request.invalid')
+    const memory = await memories.take(request.attemptId)
+    const holder = memory.choices?.includes(choice) ? await this.#holder(request.attemptId, memory) : undefined
+    const waiting = memory.contested?.proof ?? memory.pending
     if (!holder || !waiting || !isFresh(waiting, options.clock)) throw new AppError('attempt.expired')
     // A number is proved by the method its `amr` begins with.
-    const method = record.contested?.proof?.amr[0] ?? holder.method
+    const method = memory.contested?.proof?.amr[0] ?? holder.method
     const answered = { ...request, method, input: {} }
-    const holding = { ...record, holder, choices: undefined }
+    const holding = { ...memory, holder, choices: undefined }
     return choice === 'bind'
       ? this.#settlement.bindWaiting(answered, holding)
       : this.#settlement.leaveWaiting(answered, holding)
@@ -158,10 +158,10 @@ export class LoginAttempts {
   async #registerPending(
     request: Omit<AdvanceRequest, 'method' | 'input'>,
     pending: Pending,
-    record: AttemptRecord,
+    memory: AttemptMemory,
   ): Promise<Outcome> {
     const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
-    const { pending: _, ...rest } = record
+    const { pending: _, ...rest } = memory
     return this.#settlement.settle({ ...request, method: pending.method, input: {} }, step, rest)
   }
 
@@ -176,7 +176,7 @@ export class LoginAttempts {
 
   async #step(
     request: AdvanceRequest,
-    record: AttemptRecord,
+    memory: AttemptMemory,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
     const { attemptId, method: id, ip, visit, input, device } = request
     const { methods, limits, options } = this.#deps
@@ -191,14 +191,14 @@ export class LoginAttempts {
       input,
       device,
       nowMs: options.clock(),
-      state: record.states[id],
+      state: memory.states[id],
     })
     if (step.kind === 'proved') return step
-    await this.#deps.records.save(attemptId, {
-      ...record,
+    await this.#deps.memories.save(attemptId, {
+      ...memory,
       method: id,
-      asks: step.kind === 'ask' ? latest(record.asks, id, step.ask) : record.asks,
-      states: latest(record.states, id, step.state),
+      asks: step.kind === 'ask' ? latest(memory.asks, id, step.ask) : memory.asks,
+      states: latest(memory.states, id, step.state),
     })
     return step.kind === 'ask'
       ? { kind: 'ask', method: id, ask: step.ask, fields: step.fields }
@@ -206,11 +206,11 @@ export class LoginAttempts {
   }
 
   /** Nothing is sent, made or looked up for a person who has not agreed in this very attempt. */
-  #agree(record: AttemptRecord, input: Input): AttemptRecord {
+  #agree(memory: AttemptMemory, input: Input): AttemptMemory {
     const { agreements } = this.#deps.options
-    if (agreements.every((each) => record.agreed.includes(each))) return record
+    if (agreements.every((each) => memory.agreed.includes(each))) return memory
     if (input['agreement'] === undefined) throw new AppError('agreement.required', { field: 'agreement' })
-    return { ...record, agreed: agreements }
+    return { ...memory, agreed: agreements }
   }
 
   /**
@@ -218,9 +218,9 @@ export class LoginAttempts {
    * when what let them in no longer would: everything was ended, the password changed, the identity taken away. The attempt then
    * begins again.
    */
-  async #holder(attemptId: string, record: AttemptRecord): Promise<AttemptRecord['holder']> {
-    const { directory, records, options } = this.#deps
-    const { holder } = record
+  async #holder(attemptId: string, memory: AttemptMemory): Promise<AttemptMemory['holder']> {
+    const { directory, memories, options } = this.#deps
+    const { holder } = memory
     if (!holder || !isFresh(holder, options.clock)) return undefined
     const account = await directory.find(holder.userId)
     if (account?.user.status !== 'active') throw new AppError('user.locked')
@@ -229,11 +229,11 @@ export class LoginAttempts {
       isUnended(account.user, holder) &&
       by.every((each) => each === 'password' || account.identities.some(({ id }) => id === each))
     if (isStanding) return holder
-    await records.save(attemptId, { ...record, holder: undefined, contested: undefined, choices: undefined })
+    await memories.save(attemptId, { ...memory, holder: undefined, contested: undefined, choices: undefined })
     throw new AppError('attempt.expired')
   }
 
-  #pending({ pending }: AttemptRecord): Pending | undefined {
+  #pending({ pending }: AttemptMemory): Pending | undefined {
     return pending && isFresh(pending, this.#deps.options.clock) ? pending : undefined
   }
 
@@ -252,10 +252,10 @@ export class LoginAttempts {
     const isUsedUp = error.cause instanceof TriesUsedUp
     const isUpstream = /^(upstream|one_tap)\./.test(error.code)
     if (!isUpstream && !refusalsWorthKeeping.has(error.code)) return
-    await this.#deps.audit.record({
+    await this.#deps.audit.write({
       event: isUpstream ? 'upstream.failed' : userId ? 'identity.refused' : 'login.failed',
       userId,
-      ...aboutOf(request),
+      ...auditContext(request),
       detail: {
         method,
         error: error.code,
@@ -274,15 +274,15 @@ function latest<T>(kept: Readonly<Record<string, T>>, id: string, value: T): Rec
 }
 
 /** Without what waits for an answer that did not come: a choice, or a phone number where the client demands one. */
-function decided(record: AttemptRecord, { demand, method }: AdvanceRequest): AttemptRecord {
-  const isAnswered = !record.choices && (!demand.requiresPhone || provesPhone.includes(method))
-  return isAnswered ? record : { ...record, pending: undefined }
+function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): AttemptMemory {
+  const isAnswered = !memory.choices && (!demand.requiresPhone || provesPhone.includes(method))
+  return isAnswered ? memory : { ...memory, pending: undefined }
 }
 
-function without(record: AttemptRecord, method: string): AttemptRecord {
-  const { [method]: _, ...asks } = record.asks
-  const { [method]: __, ...states } = record.states
-  return { ...record, asks, states, method: undefined }
+function without(memory: AttemptMemory, method: string): AttemptMemory {
+  const { [method]: _, ...asks } = memory.asks
+  const { [method]: __, ...states } = memory.states
+  return { ...memory, asks, states, method: undefined }
 }
 
 const refusalsWorthKeeping = new Set<string>([

@@ -8,9 +8,9 @@ import { nothingDemanded } from '../src/oidc/demand.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { LoginAttempts } from './attempt.ts'
-import { keepCredential } from './kept.ts'
+import { keepCredential } from './keep-proof.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
-import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
+import { type AdvanceRequest, auditContext, type Outcome } from './outcome.ts'
 
 /** A request of somebody who is signed in. */
 export type OwnRequest = Omit<AdvanceRequest, 'userId' | 'expectedUserId' | 'demand' | 'askedAt'> & {
@@ -62,7 +62,7 @@ export class Bindings {
     if (!user || !isUnended(user, outcome) || !isFresh(outcome, options.clock)) throw new AppError('attempt.expired')
     // A number that was proved some time ago becomes part of no account without a code.
     const claims = outcome.also && !outcome.isAlsoDated ? [outcome.identity, outcome.also] : [outcome.identity]
-    const about = ({ provider }: IdentityClaim) => ({ userId, ...aboutOf(request), identityProvider: provider })
+    const audited = ({ provider }: IdentityClaim) => ({ userId, ...auditContext(request), identityProvider: provider })
     let isNew = false
     let claim = outcome.identity
     try {
@@ -70,12 +70,12 @@ export class Bindings {
       for (claim of claims) await this.#refuseTaken(userId, claim)
       for (claim of claims) {
         const bound = await directory.bind(userId, claim, { ip })
-        if (bound.isNew) await audit.record({ event: 'identity.bound', ...about(claim), detail: { method } })
+        if (bound.isNew) await audit.write({ event: 'identity.bound', ...audited(claim), detail: { method } })
         isNew ||= bound.isNew
       }
     } catch (error) {
       if (error instanceof AppError && error.code.startsWith('identity.')) {
-        await audit.record({ event: 'identity.refused', ...about(claim), detail: { method, error: error.code } })
+        await audit.write({ event: 'identity.refused', ...audited(claim), detail: { method, error: error.code } })
       }
       throw error
     }
@@ -100,17 +100,17 @@ export class Bindings {
   ): Promise<void> {
     const { directory, audit, options } = this.#deps
     const { ip, requestId } = where
-    const about = { userId, ...where, identityProvider: provider }
+    const audited = { userId, ...where, identityProvider: provider }
     try {
       await directory.unbind(userId, id, (transaction) =>
         options.end(userId, { kind: 'by', by: id }, { reason: 'identity_removed', ip, requestId }, transaction),
       )
     } catch (error) {
       if (error instanceof AppError && error.code === 'identity.last') {
-        await audit.record({ event: 'identity.refused', ...about, detail: { error: error.code, action: 'unbind' } })
+        await audit.write({ event: 'identity.refused', ...audited, detail: { error: error.code, action: 'unbind' } })
       }
       throw error
     }
-    await audit.record({ event: 'identity.unbound', ...about, detail: { identity: id } })
+    await audit.write({ event: 'identity.unbound', ...audited, detail: { identity: id } })
   }
 }

@@ -107,13 +107,13 @@ export class Callbacks {
   }
 
   /** Notes where the answer led, for the second time the same callback comes. */
-  async settle(attemptId: string, handle: string, location: string): Promise<void> {
+  async keepLocation(attemptId: string, handle: string, location: string): Promise<void> {
     const seen: Seen = { by: this.#deps.mac(attemptId), location }
     await this.#deps.store.set(this.#seenKey(handle), seen, lifetimeSeconds)
   }
 
   /** Where the answer led, told to its own attempt alone; waits a little for a first request that is still at work. */
-  async settled(attemptId: string, handle: string): Promise<string | undefined> {
+  async keptLocation(attemptId: string, handle: string): Promise<string | undefined> {
     const key = this.#seenKey(handle)
     const seen = await (this.#waiting.get(key) ?? this.#wait(key))
     return seen && isSameSecret(seen.by, this.#deps.mac(attemptId)) ? seen.location : undefined

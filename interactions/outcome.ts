@@ -89,6 +89,6 @@ export interface AdvanceRequest {
 }
 
 /** Where a request came from, for the audit. */
-export function aboutOf({ clientId, ip, requestId }: Pick<AdvanceRequest, 'clientId' | 'ip' | 'requestId'>) {
+export function auditContext({ clientId, ip, requestId }: Pick<AdvanceRequest, 'clientId' | 'ip' | 'requestId'>) {
   return { clientId, ip, requestId }
 }

@@ -56,10 +56,10 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const visitor = await session.visitor(ctx)
     if (!visitor) return
     const { answer, done } = ctx.query
-    if (done === 'expired') return tell(ctx, visitor, new AppError('attempt.expired'))
+    if (done === 'expired') return showError(ctx, visitor, new AppError('attempt.expired'))
     const { attemptId } = request(ctx, visitor, '', {})
     const ending = typeof answer === 'string' ? await callbacks.ending(attemptId, answer) : undefined
-    if (ending?.kind === 'failed') return tell(ctx, visitor, new AppError(ending.code, { params: ending.params }))
+    if (ending?.kind === 'failed') return showError(ctx, visitor, new AppError(ending.code, { params: ending.params }))
     await list.draw(ctx, visitor)
   }
 
@@ -74,7 +74,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
       const outcome = await bindings.add(request(ctx, visitor, method.id, {}))
       if (outcome.kind === 'redirect') leave(ctx, outcome.to.href)
     } catch (thrown) {
-      await tell(ctx, visitor, shown(thrown))
+      await showError(ctx, visitor, shown(thrown))
     }
   }
 
@@ -87,7 +87,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
       const { connection, response } = kept
       try {
         const outcome = await bindings.add(request(ctx, visitor, connection, response))
-        if (outcome.kind === 'bound') tellBound(ctx, outcome)
+        if (outcome.kind === 'bound') showBound(ctx, outcome)
         return undefined
       } catch (thrown) {
         const { code, params } = shown(thrown)
@@ -97,12 +97,12 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     if (!isBack) leave(ctx, `${identitiesPath}?done=expired`)
   }
 
-  function tellBound(ctx: Context, { isNew }: { readonly isNew: boolean }): void {
+  function showBound(ctx: Context, { isNew }: { readonly isNew: boolean }): void {
     leave(ctx, `${identitiesPath}?done=${isNew ? 'bound' : 'known'}`)
   }
 
   /** What went wrong: on a page of its own when it is somebody else's, else on the list. */
-  async function tell(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
+  async function showError(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
     if (error.code === 'identity.taken') {
       const provider = String(error.params['provider'])
       const view = { provider, backHref: identitiesPath, logoutHref: '/session/end' }
@@ -156,12 +156,12 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     if (!visitor) return
     try {
       const outcome = await bindings.add(request(ctx, visitor, way.method, fields))
-      if (outcome.kind === 'bound') return tellBound(ctx, outcome)
+      if (outcome.kind === 'bound') return showBound(ctx, outcome)
       // A reload of what follows must not post again.
       leave(ctx, `${identitiesPath}/${way.kind}`)
     } catch (thrown) {
       const error = shown(thrown)
-      if (error.code.startsWith('identity.')) return tell(ctx, visitor, error)
+      if (error.code.startsWith('identity.')) return showError(ctx, visitor, error)
       await drawCode(ctx, visitor, way, fields, error)
     }
   }

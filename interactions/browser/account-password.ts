@@ -64,7 +64,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
       if (!next) throw new AppError('password.required', { field: 'new_password' })
       if (hadPassword) await passwords.change(userId, fields['password'] ?? '', next)
       else await passwords.set(userId, next)
-      await audit.record({ event: hadPassword ? 'password.changed' : 'password.set', userId, ip, requestId })
+      await audit.write({ event: hadPassword ? 'password.changed' : 'password.set', userId, ip, requestId })
     } catch (thrown) {
       const error = aboutTheCurrent(asAppError(thrown))
       if (error.status >= 500) throw thrown

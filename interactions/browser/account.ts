@@ -5,8 +5,8 @@ import { displayable, nicknameLength } from '../../src/accounts/profile.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { PageError } from '../../views/views.ts'
+import { accountLabel, identityLabel } from '../account-labels.ts'
 import { readForm } from '../form.ts'
-import { accountLabel, identityLabel } from '../labels.ts'
 import { devicesPath } from './account-devices.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { leave } from './leave.ts'
@@ -74,7 +74,7 @@ export function accountPages({ session, renderer, directory, passwords, audit }:
     if (nickname !== (profile.nickname ?? '')) {
       await directory.rename(id, nickname)
       const { ip, requestId } = ctx.state as RequestState
-      await audit.record({ event: 'profile.changed', userId: id, ip, requestId, detail: { fields: ['nickname'] } })
+      await audit.write({ event: 'profile.changed', userId: id, ip, requestId, detail: { fields: ['nickname'] } })
     }
     leave(ctx, '/account?done=profile')
   }

@@ -91,7 +91,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (choice === 'cancel' || choice === 'deny') {
       const userId = found.session?.accountId
       if (choice === 'deny' && isId('usr', userId)) {
-        await audit.record({ event: 'consent.refused', userId, ...origin(ctx, found) })
+        await audit.write({ event: 'consent.refused', userId, ...origin(ctx, found) })
       }
       return finish(ctx, { error: 'access_denied', error_description: 'the person declined' })
     }
@@ -104,7 +104,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     await requireSession(found)
     const result = await consent.allow(provider(), found, form)
     const userId = found.session?.accountId
-    if (isId('usr', userId)) await audit.record({ event: 'consent.granted', userId, ...origin(ctx, found) })
+    if (isId('usr', userId)) await audit.write({ event: 'consent.granted', userId, ...origin(ctx, found) })
     await finish(ctx, result)
   }
 

@@ -33,7 +33,7 @@ export async function takeAnswer(
   const handle = typeof ctx.query['handle'] === 'string' ? ctx.query['handle'] : ''
   const kept = await callbacks.take(attemptId, handle)
   if (!kept) {
-    const location = handle === '' ? undefined : await callbacks.settled(attemptId, handle)
+    const location = handle === '' ? undefined : await callbacks.keptLocation(attemptId, handle)
     if (location !== undefined) leave(ctx, location)
     return location !== undefined
   }
@@ -42,7 +42,7 @@ export async function takeAnswer(
     await callbacks.end(attemptId, handle, ending)
     leave(ctx, `${page}?answer=${handle}`)
   }
-  await callbacks.settle(attemptId, handle, ctx.response.get('location'))
+  await callbacks.keepLocation(attemptId, handle, ctx.response.get('location'))
   return true
 }
 

@@ -4,8 +4,8 @@ import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
+import { accountLabel } from '../account-labels.ts'
 import type { Form } from '../form.ts'
-import { accountLabel } from '../labels.ts'
 import type { Renderer } from './render.ts'
 
 interface Missing {

@@ -7,9 +7,9 @@ import { AppError, asAppError } from '../../src/base/errors.ts'
 import { nothingDemanded } from '../../src/oidc/demand.ts'
 import { deviceName, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
+import { identityLabel, maskedLabel } from '../account-labels.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
-import { identityLabel, maskedLabel } from '../labels.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { BindingQuestion, Outcome } from '../outcome.ts'
@@ -90,14 +90,14 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
 
   /** POST: one step. Answers the result for the library when the person is in. */
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
-    const common = about(ctx, interaction)
+    const common = attemptRequest(ctx, interaction)
     const choice = choices.find((each) => each === input['choice'])
     if (choice) return choose(ctx, interaction, choice)
     const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
     try {
-      return await settle(ctx, interaction, await attempts.advance({ ...common, method: id, input }))
+      return await answer(ctx, interaction, await attempts.advance({ ...common, method: id, input }))
     } catch (thrown) {
       await redraw(ctx, interaction, method, input, shown(thrown))
       return undefined
@@ -107,7 +107,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   /** What cannot be bound by now is told beside what is left to answer. */
   async function choose(ctx: Context, interaction: Interaction, choice: (typeof choices)[number]) {
     try {
-      return await settle(ctx, interaction, await attempts.choose(about(ctx, interaction), choice))
+      return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice))
     } catch (thrown) {
       const { question } = await attempts.waiting(interaction.uid)
       if (!question || !asAppError(thrown).code.startsWith('identity.')) throw thrown
@@ -122,19 +122,19 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     interaction: Interaction,
     { connection, response }: { readonly connection: string; readonly response: Input },
   ): Promise<LoginResult | Ending | undefined> {
-    const request = { ...about(ctx, interaction), method: connection, input: response }
+    const request = { ...attemptRequest(ctx, interaction), method: connection, input: response }
     try {
       const outcome = await attempts.advance(request)
       if (outcome.kind === 'conflict') return outcome
       if (outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
-      return await settle(ctx, interaction, outcome)
+      return await answer(ctx, interaction, outcome)
     } catch (thrown) {
       const { code, params } = shown(thrown)
       return { kind: 'failed', method: connection, code, params }
     }
   }
 
-  function about(ctx: Context, { uid, params }: Interaction) {
+  function attemptRequest(ctx: Context, { uid, params }: Interaction) {
     const { ip, requestId, demand = nothingDemanded } = state(ctx)
     const askedAt = epochSeconds(options.nowMs)
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
@@ -142,7 +142,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     return { attemptId: uid, ip, requestId, visit, clientId, demand, askedAt, device: device.read(ctx) }
   }
 
-  async function settle(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
+  async function answer(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
     switch (outcome.kind) {
       case 'done': {
         const { userId, amr, acr, by, authTime, begunAt, endedSessions, method } = outcome

@@ -9,7 +9,7 @@ import {
   upstreamError,
 } from '../upstreams/connector.ts'
 import type { LoginMethod, Registration } from './method.ts'
-import type { Spent } from './spent.ts'
+import type { Spent } from './spent-credentials.ts'
 
 interface Dependencies {
   readonly connectors: readonly Connector[]

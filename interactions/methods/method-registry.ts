@@ -13,7 +13,7 @@ import { passwordMethod } from './password.ts'
 import { type RegistrationRules, registerMethod } from './register.ts'
 import { resetMethod } from './reset.ts'
 import { smsMethod } from './sms.ts'
-import type { Spent } from './spent.ts'
+import type { Spent } from './spent-credentials.ts'
 
 export type LoginMethods = ReadonlyMap<string, LoginMethod>
 

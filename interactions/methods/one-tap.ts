@@ -10,7 +10,7 @@ import { univerify, univerifyOptions } from '../upstreams/one-tap-univerify.ts'
 import type { OneTapVendor } from '../upstreams/one-tap-vendor.ts'
 import { requireHttps } from '../upstreams/upstream-call.ts'
 import type { Input, LoginMethod } from './method.ts'
-import type { Spent } from './spent.ts'
+import type { Spent } from './spent-credentials.ts'
 
 /** Settings of one vendor, told apart by `vendor`. */
 export const oneTapOptions = z.discriminatedUnion('vendor', [univerifyOptions, aliyunOneTapOptions])

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Device } from '../../src/accounts/known-devices.ts'
-import type { LoginRecord } from '../../src/accounts/login-record.ts'
+import type { LoginAccount } from '../../src/accounts/login-account.ts'
 import type { AfterAnswer } from '../../src/base/after-answer.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
@@ -56,7 +56,7 @@ interface Dependencies {
   readonly ownerOf: (
     target: OtpTarget,
     device: Device | undefined,
-  ) => Promise<Pick<LoginRecord, 'knownDevice'> | undefined>
+  ) => Promise<Pick<LoginAccount, 'knownDevice'> | undefined>
   readonly background: Pick<AfterAnswer, 'do'>
   readonly clock: Clock
   readonly options: {

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import { type IdentityId, newId, type UserId } from '../base/ids.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
-import { settle } from '../store/settle.ts'
+import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { accountFromJson } from './account-json.ts'
 import {
   createUser,
@@ -17,7 +17,7 @@ import {
 import type { ParsedIdentifier } from './identifier.ts'
 import { checked } from './identity-claim.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
-import { findLogin, type LoginRecord } from './login-record.ts'
+import { findLogin, type LoginAccount } from './login-account.ts'
 import { displayable } from './profile.ts'
 import { type Account, type IdentityClaim, type UserStatus, withUse } from './user.ts'
 
@@ -84,7 +84,7 @@ export class AccountDirectory {
    */
   async resolve(claim: IdentityClaim, use: IdentityUse): Promise<Resolution> {
     const { provider, subjects } = checked(claim)
-    return settle(async () => {
+    return retryOnConflict(async () => {
       const usedAt = new Date(this.#clock())
       const values = [provider, subjects, usedAt, use.ip]
       const { rows } = await this.#database.commitQuery<UsedRow>({ ...useIdentity, values })
@@ -108,7 +108,7 @@ export class AccountDirectory {
     const claims = [claim, ...(options.also ? [options.also] : [])].map(checked)
     const { provider } = claim
     const profile = displayable(claim.profile)
-    return settle(async () => {
+    return retryOnConflict(async () => {
       const createdAt = new Date(this.#clock())
       const times = { verifiedAt: createdAt, createdAt, lastUsedAt: createdAt }
       const userId = newId('usr')
@@ -146,7 +146,7 @@ export class AccountDirectory {
    */
   async bind(userId: UserId, claim: IdentityClaim, use: IdentityUse): Promise<Binding> {
     const { provider, subjects } = checked(claim)
-    return settle(async () => {
+    return retryOnConflict(async () => {
       const identityId = newId('idn')
       const added = await this.#add(userId, identityId, { provider, subjects, ip: use.ip })
       if (added === 'gone') throw new AppError('login.required')
@@ -216,7 +216,7 @@ export class AccountDirectory {
     identityId: IdentityId,
     alongside: (transaction: Knex.Transaction) => Promise<unknown>,
   ): Promise<void> {
-    const { owned, removed } = await settle(() =>
+    const { owned, removed } = await retryOnConflict(() =>
       this.#database.knex.transaction(async (transaction) => {
         await transaction.raw(lockUser, { userId })
         const { rows } = await transaction.raw(removeIdentity, { userId, identityId, at: new Date(this.#clock()) })
@@ -265,7 +265,7 @@ export class AccountDirectory {
   async findByIdentifier(
     identifier: ParsedIdentifier,
     device: Device = unknownDevice,
-  ): Promise<LoginRecord | undefined> {
+  ): Promise<LoginAccount | undefined> {
     return findLogin({ database: this.#database, nowMs: this.#clock() }, identifier, device)
   }
 

@@ -218,7 +218,7 @@ function record(
   detail: Readonly<Record<string, unknown>> & { readonly provider: string },
 ): Promise<void> {
   const { provider: identityProvider, ...rest } = detail
-  return audit({ database: { knex: trx }, clock, log }).record({
+  return audit({ database: { knex: trx }, clock, log }).write({
     event: 'connection.accepted',
     identityProvider,
     detail: rest,

@@ -1,5 +1,5 @@
 import { LoginAttempts } from '../../interactions/attempt.ts'
-import { AttemptRecords } from '../../interactions/attempt-record.ts'
+import { AttemptMemories } from '../../interactions/attempt-memory.ts'
 import { Bindings } from '../../interactions/binding.ts'
 import { Callbacks } from '../../interactions/callbacks.ts'
 import { messageBudget } from '../../interactions/methods/message-budget.ts'
@@ -13,7 +13,7 @@ import {
 import { buildOneTapVendors, type OneTapOptions } from '../../interactions/methods/one-tap.ts'
 import { otpCodes } from '../../interactions/methods/otp.ts'
 import type { RegistrationRules } from '../../interactions/methods/register.ts'
-import { spent as buildSpent } from '../../interactions/methods/spent.ts'
+import { spent as buildSpent } from '../../interactions/methods/spent-credentials.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
@@ -32,10 +32,10 @@ import { limits as buildLimits, type Limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { SmsSender } from '../sms/sms-sender.ts'
 import { buildSmsSender } from '../sms/sms-senders.ts'
-import { keyedStore } from '../store/keyed.ts'
+import { keyedStore } from '../store/keyed-store.ts'
 import { sealing } from '../store/seal.ts'
 import type { Core } from './core.ts'
-import { countedAudit, countedMail } from './counted.ts'
+import { countedAudit, countedMail } from './counted-outcomes.ts'
 
 /** Ways of one kind, and the attempts that walk them. */
 interface Ways {
@@ -161,7 +161,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   const common: Omit<ConstructorParameters<typeof LoginAttempts>[0], 'methods'> = {
     directory,
     passwords,
-    records: new AttemptRecords({
+    memories: new AttemptMemories({
       store,
       ...sealing(sealer, 'attempt'),
     }),

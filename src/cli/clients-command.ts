@@ -7,7 +7,7 @@ import { lifetimesOf, type Sliding } from '../oidc/clients/lifetimes.ts'
 import { exportDocument, exportText, inOrder } from '../oidc/clients/seed-export.ts'
 import { isOwnClient, noClient } from './client-named.ts'
 import type { CommandContext } from './command.ts'
-import { operatorOf, refuse, withCore } from './open.ts'
+import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 
 /** `clients list`: the registered ones; those of Menshen itself are not registered. */

@@ -3,7 +3,7 @@ import { type Accepted, acceptIssuer, issuerProblems, listIssuers } from '../acc
 import { issuerText, type Namespace } from '../accounts/namespace.ts'
 import type { Core } from '../build/core.ts'
 import type { CommandContext } from './command.ts'
-import { operatorOf, refuse, withCore } from './open.ts'
+import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 
 /** `connections list`: what is configured beside what is remembered. */

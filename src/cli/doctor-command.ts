@@ -5,7 +5,7 @@ import { checkConnections } from './doctor-connections.ts'
 import { checkOneTap } from './doctor-one-tap.ts'
 import { checkPlaces } from './doctor-places.ts'
 import { checkStores } from './doctor-stores.ts'
-import { configOf } from './open.ts'
+import { configOf } from './open-core.ts'
 import { cellText, printJson } from './output.ts'
 
 /** `doctor`: looks at everything, changes nothing, and says what to do. */

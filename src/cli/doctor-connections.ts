@@ -159,9 +159,9 @@ async function checkDocument(
     return [unreachable(name, reasonOf(error))]
   }
   const { detail, advice } = judgeText(response, url, judge)
-  const about = advice === undefined ? ok(name, detail) : fail(name, detail, advice)
+  const check = advice === undefined ? ok(name, detail) : fail(name, detail, advice)
   const skew = skewFinding(name, secondsAhead(response.headers.get('date')))
-  return skew ? [about, skew] : [about]
+  return skew ? [check, skew] : [check]
 }
 
 function judgeText({ status, text }: HttpResponse, url: URL, judge: (document: unknown) => Judgement): Judgement {

@@ -5,7 +5,7 @@ import { beginRotation, type Retired, retireKey } from '../oidc/keys/key-rotatio
 import { reseal as resealAll } from '../oidc/keys/reseal.ts'
 import { listKeys } from '../oidc/keys/signing-keys.ts'
 import type { CommandContext } from './command.ts'
-import { operatorOf, refuse, withCore } from './open.ts'
+import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 
 const uses = { sig: 'tokens', cookie: 'cookies' } as const

@@ -3,7 +3,7 @@ import { openEmbedded } from '../store/embedded.ts'
 import { migrateUp, migrationStatus } from '../store/migrate.ts'
 import { type Database, openDatabase } from '../store/postgres.ts'
 import type { CommandContext } from './command.ts'
-import { configOf } from './open.ts'
+import { configOf } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 
 /** `migrate up`: safe to run again and at the same time as others. */

@@ -4,7 +4,7 @@ import { AppError } from '../base/errors.ts'
 import { isId, type UserId } from '../base/ids.ts'
 import type { Core } from '../build/core.ts'
 import type { CommandContext } from './command.ts'
-import { refuse, withCore } from './open.ts'
+import { refuse, withCore } from './open-core.ts'
 
 /** Does something with the user named by the first argument; refuses when there is none. */
 export async function withUser(

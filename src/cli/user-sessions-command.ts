@@ -2,7 +2,7 @@ import { maskIp } from '../base/mask.ts'
 import { type Device, endingOf, listDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import type { CommandContext } from './command.ts'
-import { operatorOf, refuse } from './open.ts'
+import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 import { withUser } from './user-named.ts'
 

@@ -5,7 +5,7 @@ import { listDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import { durableModels } from '../oidc/library/stored-models.ts'
 import type { CommandContext } from './command.ts'
-import { operatorOf, refuse } from './open.ts'
+import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 import { withUser } from './user-named.ts'
 
@@ -59,7 +59,7 @@ export async function lock(context: CommandContext): Promise<number> {
     const isNeeded = user.status !== 'locked' || count > 0
     if (flags['dry-run'] === true || !isNeeded) {
       const text = isNeeded ? `would lock ${user.id} and end ${count} sessions, grants and tokens` : 'no changes'
-      return tell(
+      return answer(
         context,
         { id: user.id, status: user.status, changed: false, ended_records: 0 },
         text,
@@ -69,9 +69,9 @@ export async function lock(context: CommandContext): Promise<number> {
     if (user.status === 'active' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
     const operator = operatorOf(context)
     const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', operator })
-    await audit.record({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
+    await audit.write({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
     const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that are out live some minutes more)`
-    return tell(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)
+    return answer(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)
   })
 }
 
@@ -83,11 +83,11 @@ export async function unlock(context: CommandContext): Promise<number> {
     const isNeeded = user.status === 'locked'
     if (flags['dry-run'] === true || !isNeeded) {
       const text = isNeeded ? `would unlock ${user.id}` : 'no changes'
-      return tell(context, { id: user.id, status: user.status, changed: false }, text, isNeeded ? 3 : 0)
+      return answer(context, { id: user.id, status: user.status, changed: false }, text, isNeeded ? 3 : 0)
     }
     if (!(await directory.setStatus(user.id, 'active'))) return gone(context)
-    await audit.record({ event: 'user.unlocked', userId: user.id, detail: { operator: operatorOf(context) } })
-    return tell(context, { id: user.id, status: 'active', changed: true }, `unlocked ${user.id}`, 0)
+    await audit.write({ event: 'user.unlocked', userId: user.id, detail: { operator: operatorOf(context) } })
+    return answer(context, { id: user.id, status: 'active', changed: true }, `unlocked ${user.id}`, 0)
   })
 }
 
@@ -98,7 +98,7 @@ interface Told {
   readonly ended_records?: number
 }
 
-function tell({ flags, stdout }: CommandContext, told: Told, text: string, status: number): number {
+function answer({ flags, stdout }: CommandContext, told: Told, text: string, status: number): number {
   const isDryRun = flags['dry-run'] === true
   if (flags['json'] === true) printJson(stdout, { ...told, ...(isDryRun ? { would_change: status === 3 } : {}) })
   else stdout.write(`${text}\n`)

@@ -10,7 +10,7 @@ import { type EndingLine, endingsOf, type WhyDependencies } from '../oidc/ending
 import { whatBecameOf } from '../oidc/endings/why-stored.ts'
 import { isOwnClient, noClient } from './client-named.ts'
 import type { CommandContext } from './command.ts'
-import { refuse, withCore } from './open.ts'
+import { refuse, withCore } from './open-core.ts'
 import { type Cell, cellText, printJson, tableText } from './output.ts'
 import { userNamed } from './user-named.ts'
 
@@ -25,7 +25,7 @@ export async function why(context: CommandContext): Promise<number> {
     const asked: Asked = { context, core, catalog, dependencies: dependenciesOf(core, catalog) }
     if (token !== undefined) return whyToken(asked, token)
     const found = await whatBecameOf(asked.dependencies, { id: what })
-    if (found.length > 0) return tell(asked, found)
+    if (found.length > 0) return printEndings(asked, found)
     const account = await userNamed(core, what)
     if (typeof account === 'object') return whyUser(asked, account.user.id, wantedClient(context))
     const status = refuse(context, account ?? 'no session, grant, token, request or user of this name')
@@ -54,7 +54,7 @@ function wantedClient({ flags: { client } }: CommandContext): string | undefined
 }
 
 async function whyUser(asked: Asked, userId: UserId, clientId: string | undefined): Promise<number> {
-  return tell(asked, await endingsOf(asked.dependencies, { userId, clientId }), clientId)
+  return printEndings(asked, await endingsOf(asked.dependencies, { userId, clientId }), clientId)
 }
 
 async function whyToken(asked: Asked, token: string): Promise<number> {
@@ -62,7 +62,7 @@ async function whyToken(asked: Asked, token: string): Promise<number> {
   const claims = claimsOf(token)
   if (!claims) {
     const found = await whatBecameOf(asked.dependencies, { token })
-    if (found.length > 0) return tell(asked, found)
+    if (found.length > 0) return printEndings(asked, found)
     return refuse(context, 'not stored: it was ended or expired, or was never ours; ask by user, client or time')
   }
   const { sub, client_id: clientId, iat, exp } = claims
@@ -103,7 +103,11 @@ async function typedToken({ stdin }: CommandContext): Promise<string> {
   return typed.trim()
 }
 
-function tell({ context, core, catalog }: Asked, all: readonly EndingLine[], wanted = wantedClient(context)): number {
+function printEndings(
+  { context, core, catalog }: Asked,
+  all: readonly EndingLine[],
+  wanted = wantedClient(context),
+): number {
   const { flags, stdout } = context
   const lines = all.filter(({ clientIds }) => wanted === undefined || clientIds.includes(wanted))
   // What a client had that is registered no more is told all the same.

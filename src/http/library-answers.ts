@@ -4,7 +4,7 @@ import { type Clock, epochSeconds } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
 import type { RenderPage } from '../oidc/library-pages.ts'
-import { settleLost } from '../oidc/records/rotation.ts'
+import { answerLostRefresh } from '../oidc/records/rotation.ts'
 import type { Unit } from '../oidc/records/unit.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import type { RequestState } from '../oidc/request-state.ts'
@@ -68,8 +68,8 @@ export function libraryAnswers({
     const { oidc } = ctx as unknown as KoaContextWithOIDC
     const flushed = unit
     if (!oidc || !flushed) return
-    const settle = () => settleLost(ctx as unknown as KoaContextWithOIDC, flushed, epochSeconds(clock))
-    if (!won) await units.resume(flushed, settle)
+    const answerLost = () => answerLostRefresh(ctx as unknown as KoaContextWithOIDC, flushed, epochSeconds(clock))
+    if (!won) await units.resume(flushed, answerLost)
     sessions.stretchCookie(ctx as unknown as KoaContextWithOIDC)
     metrics.storeRoundTrips.observe({ route: String(oidc.route) }, flushed.roundTrips)
     if (oidc.route === 'device_authorization' && ctx.status === 200) {

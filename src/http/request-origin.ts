@@ -23,19 +23,19 @@ const forwarding = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 export function requestOrigin({ issuer, trustedProxies, log }: Dependencies): (request: IncomingMessage) => void {
   const { host, protocol } = new URL(issuer)
   const isTrusted = trust(trustedProxies === 'none' ? [] : (trustedProxies ?? []))
-  const tell = tellOnce(log)
+  const warn = warnOnce(log)
 
   function addressFrom({ headers, socket }: IncomingMessage): string {
     const peer = addressOf(socket.remoteAddress ?? '') ?? ''
     if (!isTrusted(peer)) {
       const header = forwarding.find((name) => headers[name] !== undefined)
-      if (header !== undefined) tell('untrusted', { peer, header })
+      if (header !== undefined) warn('untrusted', { peer, header })
       return peer
     }
     const { 'x-forwarded-for': forwarded } = headers
     if (typeof forwarded !== 'string') {
       const header = forwarding.find((name) => headers[name] !== undefined)
-      if (header !== undefined) tell('unknown_header', { peer, header })
+      if (header !== undefined) warn('unknown_header', { peer, header })
       return peer
     }
     let address = peer
@@ -43,7 +43,7 @@ export function requestOrigin({ issuer, trustedProxies, log }: Dependencies): (r
       if (!isTrusted(address)) break
       const claimed = addressOf(claim)
       if (claimed === undefined) {
-        tell('unreadable', { peer: address, header: 'x-forwarded-for' })
+        warn('unreadable', { peer: address, header: 'x-forwarded-for' })
         break
       }
       address = claimed
@@ -80,7 +80,7 @@ const sentences = {
 } as const
 
 /** One line of each kind for as long as the process lives, because strangers can cause the first as often as they like. */
-function tellOnce(log: Pick<Log, 'warn'>) {
+function warnOnce(log: Pick<Log, 'warn'>) {
   const told = new Set<keyof typeof sentences>()
   return (what: keyof typeof sentences, { peer, header }: { readonly peer: string; readonly header: string }) => {
     if (told.has(what)) return

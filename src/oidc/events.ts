@@ -63,7 +63,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     const named = String(ctx.oidc?.params?.['grant_type'] ?? '')
     return grantTypes.has(named) ? named : 'other'
   }
-  const about = (ctx: KoaContextWithOIDC) => ({
+  const requestFields = (ctx: KoaContextWithOIDC) => ({
     request_id: ctx.state['requestId'] as string | undefined,
     route: ctx.oidc?.route,
     client_id: ctx.oidc?.client?.clientId,
@@ -84,11 +84,18 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     metrics.tokens.inc({ grant_type: grantType(ctx), outcome })
     const detail = (error as { error_detail?: string }).error_detail
     // A refusal tells the client little on purpose; the reason is here, under the id the client was given.
-    log.info({ ...about(ctx), code: error.message, detail: detail ?? error.error_description }, 'token request refused')
+    log.info(
+      { ...requestFields(ctx), code: error.message, detail: detail ?? error.error_description },
+      'token request refused',
+    )
     if (isReuse(detail)) {
       void tokenOf(ctx, units.current()).then(({ accountId, grantId }) => {
-        const about = { reason: detail, grant: grantId, ...signedIn(grantId && units.current()?.about(grantId)) }
-        return audit.record({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: about })
+        const reused = {
+          reason: detail,
+          grant: grantId,
+          ...deviceAndMethod(grantId && units.current()?.about(grantId)),
+        }
+        return audit.write({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: reused })
       })
     }
   })
@@ -96,7 +103,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
     noteTooLarge(ctx, error)
     log.info(
-      { ...about(ctx), code: error.message, detail: error.error_detail ?? error.error_description },
+      { ...requestFields(ctx), code: error.message, detail: error.error_detail ?? error.error_description },
       'request refused',
     )
   }
@@ -116,20 +123,20 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   const revoked = (ctx: KoaContextWithOIDC, grantId: string) => {
     const unit = units.current()
     const reason = reasons[ctx.oidc.route] ?? 'reused'
-    const ended = { reason, grant: grantId, ...signedIn(unit?.about(grantId) ?? unit?.sessions.about()) }
+    const ended = { reason, grant: grantId, ...deviceAndMethod(unit?.about(grantId) ?? unit?.sessions.about()) }
     const clientId = clientOf(grantId, ctx, unit)
     const brought = ctx.oidc.params?.['refresh_token'] ?? ctx.oidc.params?.['token']
     const own = typeof brought === 'string' ? [recordId('RefreshToken', brought)] : []
     // Not before it has ended, because the write that ends it says which tokens went; and before the answer, because whoever is
     // refused comes to the login page at once, which tells why.
-    const tell = async (last: readonly string[]) => {
+    const writeEnding = async (last: readonly string[]) => {
       const accountId = ctx.oidc.entities.Account?.accountId ?? (await tokenOf(ctx, unit)).accountId
       const userId = userIdOf(accountId ?? ctx.oidc.session?.accountId)
       const detail = { ...ended, tokens: [...new Set([...own, ...last])] }
-      await audit.record({ event: 'grant.revoked', userId, ...context(ctx), clientId, detail })
+      await audit.write({ event: 'grant.revoked', userId, ...context(ctx), clientId, detail })
     }
-    if (unit) unit.grantEndings.when(grantId, tell)
-    else void tell([])
+    if (unit) unit.grantEndings.when(grantId, writeEnding)
+    else void writeEnding([])
   }
   provider.on('grant.revoked', revoked)
   // With an access token the library takes every other token of its grant back, and leaves the grant without a word.
@@ -149,9 +156,9 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
       key: recordId('Session', session.jti),
       login_at: session.loginTs,
       clients: Object.keys(session.authorizations ?? {}),
-      ...signedIn(units.current()?.sessions.about()),
+      ...deviceAndMethod(units.current()?.sessions.about()),
     }
-    void audit.record({ event: 'session.ended', userId, ...context(ctx), detail })
+    void audit.write({ event: 'session.ended', userId, ...context(ctx), detail })
   })
 }
 
@@ -183,7 +190,7 @@ function clientOf(grantId: string, { oidc }: KoaContextWithOIDC, unit: Unit | un
 }
 
 /** Where somebody had signed in, as `endedDetail` says it too. */
-function signedIn(about: string | undefined): Partial<Pick<SignIn, 'device' | 'method'>> {
+function deviceAndMethod(about: string | undefined): Partial<Pick<SignIn, 'device' | 'method'>> {
   if (!about) return {}
   const { device, method } = JSON.parse(about) as Partial<SignIn>
   return { ...(device === undefined ? {} : { device }), ...(method === undefined ? {} : { method }) }

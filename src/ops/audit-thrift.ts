@@ -40,8 +40,8 @@ export function thriftyAudit(audit: Audit, { store, mac }: Dependencies): Audit 
   }
 
   return {
-    async record(event) {
-      if (!(await isRepeated(event))) await audit.record(event)
+    async write(event) {
+      if (!(await isRepeated(event))) await audit.write(event)
     },
   }
 }

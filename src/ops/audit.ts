@@ -58,7 +58,7 @@ export interface Audit {
    * at level `error`, where the operator's log keeping takes its place, because an audit table that is away must not lock
    * everybody out.
    */
-  record(event: AuditEvent): Promise<void>
+  write(event: AuditEvent): Promise<void>
 }
 
 interface AuditDeps {
@@ -72,7 +72,7 @@ interface AuditDeps {
 /** The append-only record of security events in the table `audit_events`. */
 export function audit({ database, clock, log, onRecord = () => {} }: AuditDeps): Audit {
   return {
-    async record(event) {
+    async write(event) {
       const row = {
         at: new Date(clock()),
         event: event.event,

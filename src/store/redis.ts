@@ -5,7 +5,7 @@ import type { Secret } from '../base/secret.ts'
 import type { EphemeralStore } from './ephemeral.ts'
 import { scripts } from './redis-scripts.ts'
 import { unavailable } from './unavailable.ts'
-import { waitSeconds } from './windows.ts'
+import { waitSeconds } from './wait-seconds.ts'
 
 interface Options {
   /** `redis://`, `rediss://`, or several of them with commas between: the nodes of a cluster. */
@@ -145,14 +145,14 @@ function readiness(redis: Redis | Cluster, onError: (error: Error) => void): () 
   return async () => {
     if (redis.status === 'reconnecting' || redis.status === 'end') throw latest
     attempt ??= new Promise<void>((resolve, reject) => {
-      const settle = () => {
-        redis.off('ready', settle).off('close', settle)
+      const finish = () => {
+        redis.off('ready', finish).off('close', finish)
         attempt = undefined
         if (redis.status === 'ready') resolve()
         else reject(latest)
       }
-      redis.on('ready', settle).on('close', settle)
-      if (redis.status === 'wait') redis.connect().catch(settle)
+      redis.on('ready', finish).on('close', finish)
+      if (redis.status === 'wait') redis.connect().catch(finish)
     })
     return attempt
   }

@@ -4,7 +4,7 @@ import type { EphemeralStore } from './ephemeral.ts'
 import { olderValues } from './older-time.ts'
 import type { Database } from './postgres.ts'
 import * as statements from './table-statements.ts'
-import { waitSeconds } from './windows.ts'
+import { waitSeconds } from './wait-seconds.ts'
 
 interface Options {
   readonly database: Database

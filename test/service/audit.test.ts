@@ -21,13 +21,13 @@ beforeEach(async () => {
 
 async function stored(event: AuditEvent) {
   const counts: string[] = []
-  const record = audit({
+  const events = audit({
     database,
     clock: () => at,
     log,
     onRecord: (name, outcome) => counts.push(`${name} ${outcome}`),
   })
-  await record.record(event)
+  await events.write(event)
   return { counts, rows: await database.knex('audit_events').select('*') }
 }
 
@@ -90,8 +90,8 @@ test.each([
 test('a table that is away breaks no login: the event goes to the log instead', async () => {
   const away = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 1 })
   const counts: string[] = []
-  const record = audit({ database: away, clock: () => at, log, onRecord: (_, outcome) => counts.push(outcome) })
-  await record.record({ event: 'user.locked', userId, detail: { by: 'operator' } })
+  const events = audit({ database: away, clock: () => at, log, onRecord: (_, outcome) => counts.push(outcome) })
+  await events.write({ event: 'user.locked', userId, detail: { by: 'operator' } })
   await away.close()
   expect(counts).toEqual(['failed'])
   expect(JSON.parse(lines[0]!)).toMatchObject({

@@ -57,7 +57,7 @@ describe.each(['redis', 'tables'] as const)('an answer of an upstream, kept in %
   test('whoever waits for it in vain costs fewer than ten commands, and twenty who wait together no more', async () => {
     const handle = await taken('one')
     const startedAt = performance.now()
-    const answers = await Promise.all(Array.from({ length: 20 }, () => callbacks.settled('one', handle)))
+    const answers = await Promise.all(Array.from({ length: 20 }, () => callbacks.keptLocation('one', handle)))
     expect(answers).toEqual(Array.from({ length: 20 }, () => undefined))
     expect(performance.now() - startedAt).toBeGreaterThan(4000)
     expect(commands.length).toBeLessThan(8)
@@ -65,22 +65,22 @@ describe.each(['redis', 'tables'] as const)('an answer of an upstream, kept in %
 
   test('whoever waits is told as soon as it is settled, and nobody else', async () => {
     const handle = await taken('two')
-    const waiting = [callbacks.settled('two', handle), callbacks.settled('another', handle)]
+    const waiting = [callbacks.keptLocation('two', handle), callbacks.keptLocation('another', handle)]
     await delay(150)
-    await callbacks.settle('two', handle, '/there')
+    await callbacks.keepLocation('two', handle, '/there')
     expect(await Promise.all(waiting)).toEqual(['/there', undefined])
   })
 
   test('where it led is known for as long as that it came, so that a late look waits for nothing', async () => {
     const handle = await taken('three')
-    await callbacks.settle('three', handle, '/there')
+    await callbacks.keepLocation('three', handle, '/there')
     walkTo(590_000)
     commands.length = 0
-    expect(await callbacks.settled('three', handle)).toBe('/there')
+    expect(await callbacks.keptLocation('three', handle)).toBe('/there')
     expect(commands).toEqual(['get'])
     walkTo(1_300_000)
     commands.length = 0
-    expect(await callbacks.settled('three', handle)).toBeUndefined()
+    expect(await callbacks.keptLocation('three', handle)).toBeUndefined()
     expect(commands).toEqual(['get'])
   })
 

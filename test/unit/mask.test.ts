@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { maskedLabel } from '../../interactions/labels.ts'
+import { maskedLabel } from '../../interactions/account-labels.ts'
 import { maskTarget } from '../../interactions/methods/otp.ts'
 import { maskIp, maskIpInLog, maskSubject } from '../../src/base/mask.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'

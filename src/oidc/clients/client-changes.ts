@@ -26,7 +26,7 @@ export interface ChangeDependencies {
 interface Change extends Omit<ChangeDependencies, 'database' | 'log' | 'operator'> {
   readonly trx: Knex.Transaction
   readonly catalog: Catalog
-  record(event: Omit<AuditEvent, 'detail'>, detail?: Readonly<Record<string, unknown>>): Promise<void>
+  writeAudit(event: Omit<AuditEvent, 'detail'>, detail?: Readonly<Record<string, unknown>>): Promise<void>
 }
 
 export interface Applied {
@@ -82,14 +82,14 @@ export async function removeClient(id: string, dependencies: ChangeDependencies)
 
 /** Gives a client a secret made here; the one before stops working. Undefined when there is no such client or it has no secret. */
 export async function rotateSecret(id: string, dependencies: ChangeDependencies): Promise<Secret | undefined> {
-  return changeCatalog(dependencies, async ({ trx, catalog, sealer, clock, record }) => {
+  return changeCatalog(dependencies, async ({ trx, catalog, sealer, clock, writeAudit }) => {
     const client = catalog.clients.get(id)
     if (!client || !needsSecret(client.seed)) return { result: undefined, isChanged: false }
     const secret = newSecret()
     await trx('clients')
       .where({ client_id: id })
       .update({ secret: sealer.seal(secret.reveal(), secretContext(id)), updated_at: new Date(clock()) })
-    await record({ event: 'client.secret_rotated', clientId: id })
+    await writeAudit({ event: 'client.secret_rotated', clientId: id })
     return { result: secret, isChanged: true }
   })
 }
@@ -100,7 +100,7 @@ function newSecret(): Secret {
 }
 
 /**
- * Runs one change after another. The audit rows are part of the transaction, so that nothing changes unrecorded: `record` swallows
+ * Runs one change after another. The audit rows are part of the transaction, so that nothing changes unrecorded: `writeAudit` swallows
  * a failure, but the statement after it, which bumps the version, cannot succeed in a transaction that has failed.
  */
 async function changeCatalog<Result>(
@@ -115,10 +115,15 @@ async function changeCatalog<Result>(
       knex.transaction(async (trx) => {
         await trx.raw(`set local lock_timeout = '${lockTimeoutSeconds}s'`)
         await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [lockName])
-        const records = audit({ database: { knex: trx }, clock: rest.clock, log })
-        const record: Change['record'] = (event, detail = {}) =>
-          records.record({ ...event, detail: { ...detail, operator } })
-        const { result, isChanged, isDryRun } = await work({ ...rest, trx, record, catalog: await loadCatalog(trx) })
+        const events = audit({ database: { knex: trx }, clock: rest.clock, log })
+        const writeAudit: Change['writeAudit'] = (event, detail = {}) =>
+          events.write({ ...event, detail: { ...detail, operator } })
+        const { result, isChanged, isDryRun } = await work({
+          ...rest,
+          trx,
+          writeAudit,
+          catalog: await loadCatalog(trx),
+        })
         if (isChanged) await bumpCatalogVersion(trx)
         if (!isDryRun) return result
         undone = { result }
@@ -137,7 +142,7 @@ async function write(
   seeds: Seeds,
   { change, secrets }: { readonly change: Change; readonly secrets: Map<string, Secret> },
 ): Promise<void> {
-  const { trx, clock, record } = change
+  const { trx, clock, writeAudit } = change
   const at = new Date(clock())
   const event = action === 'create' ? 'created' : 'changed'
   const detail = action === 'create' ? {} : { fields: changes.map(({ field }) => field) }
@@ -148,7 +153,7 @@ async function write(
       .insert({ resource: id, settings, ...times })
       .onConflict('resource')
       .merge(['settings', 'updated_at'])
-    await record({ event: `resource.${event}` }, { ...detail, resource: id })
+    await writeAudit({ event: `resource.${event}` }, { ...detail, resource: id })
     return
   }
   const client = seeds.clients.find(({ seed }) => seed.client_id === id) as SeedClient
@@ -157,7 +162,7 @@ async function write(
     .insert({ client_id: id, metadata: JSON.stringify(client.written), secret, ...times })
     .onConflict('client_id')
     .merge(['metadata', 'secret', 'updated_at'])
-  await record({ event: `client.${event}`, clientId: id }, detail)
+  await writeAudit({ event: `client.${event}`, clientId: id }, detail)
 }
 
 function secretToStore(
@@ -173,14 +178,14 @@ function secretToStore(
   return sealer.seal(secret.reveal(), secretContext(id))
 }
 
-async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, record }: Change): Promise<void> {
+async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, writeAudit }: Change): Promise<void> {
   if (kind === 'resource') {
     await trx('resources').where({ resource: id }).delete()
-    await record({ event: 'resource.removed' }, { resource: id })
+    await writeAudit({ event: 'resource.removed' }, { resource: id })
     return
   }
   await trx('clients').where({ client_id: id }).delete()
-  await record({ event: 'client.removed', clientId: id })
+  await writeAudit({ event: 'client.removed', clientId: id })
 }
 
 /**

@@ -13,7 +13,7 @@ interface Dependencies {
   readonly provider: () => Provider
   readonly log: Pick<Log, 'warn'>
   readonly metrics: Pick<Metrics, 'logoutNotices'>
-  readonly audit: Pick<Audit, 'record'>
+  readonly audit: Pick<Audit, 'write'>
 }
 
 interface Notice {
@@ -42,7 +42,7 @@ export function queueLogouts(provider: Provider, units: UnitOfWork): void {
   const model = provider.Client.prototype as unknown as { backchannelLogout: Send }
   senders.set(provider, model.backchannelLogout)
   model.backchannelLogout = async function queue(this: Client, userId, sid) {
-    units.current()?.tell({ clientId: this.clientId, userId, sid })
+    units.current()?.leaveNotice({ clientId: this.clientId, userId, sid })
   }
 }
 
@@ -93,7 +93,7 @@ async function send(
     if (attempts <= pausesSeconds.length) return 'failed'
     const userId = isId('usr', user_id) ? user_id : undefined
     const message = error instanceof Error ? error.message : String(error)
-    await audit.record({
+    await audit.write({
       event: 'logout.undelivered',
       userId,
       clientId: client_id,

@@ -110,11 +110,11 @@ interface EndedRow {
 
 async function lastEnding(
   { knex }: Pick<Database, 'knex'>,
-  about: { readonly key: string } | { readonly grant: string },
+  ended: { readonly key: string } | { readonly grant: string },
 ) {
   const row: EndedRow | undefined = await knex('audit_events')
     .whereIn('event', ['session.ended', 'grant.revoked', 'grant.expired'])
-    .whereRaw('detail @> ?::jsonb', [JSON.stringify(about)])
+    .whereRaw('detail @> ?::jsonb', [JSON.stringify(ended)])
     .orderBy('id', 'desc')
     .first('at', 'detail')
   if (!row) return undefined

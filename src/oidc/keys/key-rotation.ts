@@ -26,7 +26,7 @@ interface Change extends Pick<KeyChangeDependencies, 'sealer'> {
   /** As they were when the change began. */
   readonly keys: readonly KeyInfo[]
   readonly at: Date
-  record(event: AuditEventName, key: Pick<KeyInfo, 'id' | 'use' | 'alg'>): Promise<void>
+  writeAudit(event: AuditEventName, key: Pick<KeyInfo, 'id' | 'use' | 'alg'>): Promise<void>
 }
 
 const lockName = 'menshen:keys'
@@ -118,15 +118,15 @@ async function changeKeys<Result>(
     // The time a key is published from is read before it is: a process that was stopped in between must not publish it later.
     await trx.raw(`set local idle_in_transaction_session_timeout = '${idleSeconds}s'`)
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [lockName])
-    const records = audit({ database: { knex: trx }, clock, log })
+    const events = audit({ database: { knex: trx }, clock, log })
     let isChanged = false
-    const record: Change['record'] = (event, { id, use, alg }) => {
+    const writeAudit: Change['writeAudit'] = (event, { id, use, alg }) => {
       isChanged = true
-      return records.record({ event, detail: { key: id, use, alg, ...(operator === undefined ? {} : { operator }) } })
+      return events.write({ event, detail: { key: id, use, alg, ...(operator === undefined ? {} : { operator }) } })
     }
     const { atMs, apartMs } = await olderMs({ knex: trx }, clock)
     if (operator !== undefined && Math.abs(apartMs) > mostApartMs) throw apart(apartMs)
-    const result = await work({ trx, sealer, keys: await listKeys(trx), at: new Date(atMs), record })
+    const result = await work({ trx, sealer, keys: await listKeys(trx), at: new Date(atMs), writeAudit })
     if (isChanged) await bumpCatalogVersion(trx)
     return result
   })
@@ -147,18 +147,18 @@ function is(state: KeyState, { use, alg }: Pick<KeyInfo, 'use' | 'alg'>): (key: 
 async function insert(
   kind: Pick<KeyInfo, 'use' | 'alg'>,
   state: 'next' | 'current',
-  { trx, sealer, at, record }: Change,
+  { trx, sealer, at, writeAudit }: Change,
 ): Promise<void> {
   // Under a master key that is not the servers' they could not open the new one, nor read anything else again.
   await loadKeys({ database: { knex: trx }, sealer })
   const { id, use, alg, text } = await newKey(kind)
   const row = { id, use, alg, state, secret: sealer.seal(text, keyContext(id)), created_at: at }
   await trx('keys').insert({ ...row, activated_at: state === 'current' ? at : null })
-  await record('key.created', { id, use, alg })
+  await writeAudit('key.created', { id, use, alg })
 }
 
 /** The next key signs from now on, and the one before it no more: one write, and no moment without a key. */
-async function promote(next: KeyInfo, rules: KeyRules, { trx, at, record }: Change): Promise<void> {
+async function promote(next: KeyInfo, rules: KeyRules, { trx, at, writeAudit }: Change): Promise<void> {
   const removeAt = new Date(at.getTime() + keepSeconds(next.use, await loadCatalog(trx), rules) * 1000)
   const { rowCount } = await trx.raw(
     `update keys set
@@ -170,10 +170,10 @@ async function promote(next: KeyInfo, rules: KeyRules, { trx, at, record }: Chan
        and exists (select 1 from keys where id = :id and state = 'next')`,
     { at, removeAt, use: next.use, alg: next.alg, id: next.id },
   )
-  if (rowCount > 0) await record('key.rotated', next)
+  if (rowCount > 0) await writeAudit('key.rotated', next)
 }
 
-async function remove(key: KeyInfo, { trx, record }: Change): Promise<void> {
+async function remove(key: KeyInfo, { trx, writeAudit }: Change): Promise<void> {
   const gone = await trx('keys').where({ id: key.id }).delete()
-  if (gone > 0) await record('key.retired', key)
+  if (gone > 0) await writeAudit('key.retired', key)
 }

@@ -15,19 +15,19 @@ export function lastTokensText(gone: string, models: readonly number[]): string 
     where place <= ${most} group by grant_id`
 }
 
-type Tell = (tokens: readonly string[]) => Promise<void>
+type Listener = (tokens: readonly string[]) => Promise<void>
 
 /** Who is told when grants that a request ends have ended. */
 export class GrantEndings {
-  readonly #listeners = new Map<string, Tell>()
+  readonly #listeners = new Map<string, Listener>()
 
   /** Calls back once, with the digests of the last tokens of the grant. The request is not answered before that is done. */
-  when(grantId: string, tell: Tell): void {
-    this.#listeners.set(grantId, tell)
+  when(grantId: string, listener: Listener): void {
+    this.#listeners.set(grantId, listener)
   }
 
-  async tell(tokens: LastTokens): Promise<void> {
-    const told = [...this.#listeners].map(([grantId, tell]) => tell(tokens[grantId] ?? []))
+  async announce(tokens: LastTokens): Promise<void> {
+    const told = [...this.#listeners].map(([grantId, listener]) => listener(tokens[grantId] ?? []))
     this.#listeners.clear()
     await Promise.all(told)
   }

@@ -39,7 +39,7 @@ export class ReadSessions {
   }
 
   /** Those of this browser that somebody is signed in to. */
-  signedIn(): string[] {
+  uidsWithLogin(): string[] {
     return this.#here().map(([uid]) => uid)
   }
 

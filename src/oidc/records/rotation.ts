@@ -8,7 +8,7 @@ import type { Unit } from './unit.ts'
 
 /**
  * Lets a refresh with a token that was rotated a moment ago go on as if it were unused, up to the write, which it loses;
- * `settleLost` then decides. Elsewhere, and later, a used token is a used token.
+ * `answerLostRefresh` then decides. Elsewhere, and later, a used token is a used token.
  */
 export function withGrace(
   payload: Payload | undefined,
@@ -27,7 +27,7 @@ export function withGrace(
  * second use, whether it is seen when the value is read or when it is written: something stolen is in play, and the whole family ends,
  * with what the first one got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
  */
-export async function settleLost(ctx: KoaContextWithOIDC, unit: Unit, nowSeconds: number): Promise<void> {
+export async function answerLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, nowSeconds: number): Promise<void> {
   const source = grantSource(ctx)
   const used = source && (await unit.useOf(source.model, source.value))
   if (source?.model === 'RefreshToken' && (await repeat(ctx, unit, { used, value: source.value, nowSeconds }))) return

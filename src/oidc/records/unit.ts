@@ -192,7 +192,7 @@ export class Unit {
     this.roundTrips += 1
     const statement = { ...statements.endGrant, values: [grantId] }
     const { rows } = await this.#database.commitQuery<{ tokens: readonly string[] }>(statement)
-    await this.grantEndings.tell({ [grantId]: rows[0]?.tokens ?? [] })
+    await this.grantEndings.announce({ [grantId]: rows[0]?.tokens ?? [] })
   }
 
   revokeGrant(grantId: string): void {
@@ -200,7 +200,7 @@ export class Unit {
   }
 
   /** Has a client told of a logout, once this request has ended what it ends. */
-  tell(notice: LogoutNotice): void {
+  leaveNotice(notice: LogoutNotice): void {
     this.#notices.push(notice)
   }
 
@@ -223,7 +223,7 @@ export class Unit {
       slides: this.#slides,
       notices: this.#notices,
       // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
-      required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.signedIn() : [],
+      required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
       needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#signIns.values()),
       endings: this.grantEndings,
     }

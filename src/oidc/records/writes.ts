@@ -80,7 +80,7 @@ export async function write({ database, groups }: Dependencies, writes: Writes):
   const { rows: answer } = await undeadlocked(() =>
     database.commitQuery<{ allowed: boolean; ended: LastTokens | null }>({ ...statements.commit, values }),
   )
-  await writes.endings?.tell(answer[0]?.ended ?? {})
+  await writes.endings?.announce(answer[0]?.ended ?? {})
   return answer[0]?.allowed ?? false
 }
 

@@ -3,13 +3,13 @@ import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import { acrOf, isEnough, isTooOld } from '../src/oidc/demand.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import type { Arrived, AttemptRecord, AttemptRecords } from './attempt-record.ts'
+import type { Arrived, AttemptMemories, AttemptMemory } from './attempt-memory.ts'
 import type { Proved } from './methods/method.ts'
-import { type AdvanceRequest, aboutOf, type Outcome } from './outcome.ts'
+import { type AdvanceRequest, auditContext, type Outcome } from './outcome.ts'
 
 interface Dependencies {
   readonly audit: Audit
-  readonly records: AttemptRecords
+  readonly memories: AttemptMemories
 }
 
 /**
@@ -20,7 +20,7 @@ interface Dependencies {
 export function requireEnough(
   { demand }: AdvanceRequest,
   { amr, password }: Proved,
-  { pending, holder }: AttemptRecord,
+  { pending, holder }: AttemptMemory,
   clock: Clock,
 ): void {
   const waiting = [pending, holder].flatMap((each) => (each && isFresh(each, clock) ? each.amr : []))
@@ -33,19 +33,19 @@ export function requireEnough(
  * lets nobody in, and what was made of it stays.
  */
 export async function finishLogin(
-  { audit, records }: Dependencies,
+  { audit, memories }: Dependencies,
   request: AdvanceRequest,
   arrived: Arrived,
-  record: AttemptRecord,
+  memory: AttemptMemory,
 ): Promise<Outcome> {
   const { demand, attemptId, askedAt } = request
   const { userId, amr, by, isNew, endedSessions, method, provider: identityProvider, provedAt, begunAt } = arrived
   const authTime = Math.floor(provedAt / 1000)
-  await records.forget(attemptId)
+  await memories.forget(attemptId)
   if (isTooOld(demand, authTime, askedAt) || !isEnough(demand, amr)) {
     return { kind: 'login', userId, endedSessions }
   }
-  const detail = { method, amr, agreements: record.agreed }
-  await audit.record({ event: 'login.succeeded', userId, identityProvider, ...aboutOf(request), detail })
+  const detail = { method, amr, agreements: memory.agreed }
+  await audit.write({ event: 'login.succeeded', userId, identityProvider, ...auditContext(request), detail })
   return { kind: 'done', userId, method, amr, by, acr: acrOf(amr, demand), authTime, begunAt, isNew, endedSessions }
 }

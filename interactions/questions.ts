@@ -1,20 +1,20 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import { type Arrived, type AttemptRecord, type AttemptRecords, pendingOf } from './attempt-record.ts'
+import { type Arrived, type AttemptMemories, type AttemptMemory, pendingOf } from './attempt-memory.ts'
 import type { Proved } from './methods/method.ts'
-import { type AdvanceRequest, aboutOf, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
+import { type AdvanceRequest, auditContext, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
 
 interface Dependencies {
   readonly directory: Pick<AccountDirectory, 'find'>
-  readonly records: AttemptRecords
+  readonly memories: AttemptMemories
   readonly audit: Audit
 }
 
-type Holding = AttemptRecord & { readonly holder: Arrived }
+type Holding = AttemptMemory & { readonly holder: Arrived }
 
 /** What the person has to say before an attempt goes on: keeps what waits for the answer. Nothing else changes. */
-export class Asking {
+export class Questions {
   readonly #deps: Dependencies
 
   constructor(dependencies: Dependencies) {
@@ -25,36 +25,36 @@ export class Asking {
   async whose(
     request: AdvanceRequest,
     step: Proved,
-    record: AttemptRecord,
+    memory: AttemptMemory,
   ): Promise<Extract<Outcome, { kind: 'choose' | 'bind_phone' }>> {
-    const kept = { ...record, pending: pendingOf(request.method, step) }
+    const kept = { ...memory, pending: pendingOf(request.method, step) }
     if (request.demand.requiresPhone) return this.phone(request, kept)
     await this.#keep(request, { ...kept, choices: ['new', 'existing'] })
     return { kind: 'choose', provider: step.identity.provider }
   }
 
   /** A phone number is needed. */
-  async phone(request: AdvanceRequest, record: AttemptRecord): Promise<Extract<Outcome, { kind: 'bind_phone' }>> {
-    await this.#keep(request, { ...record, choices: undefined })
+  async phone(request: AdvanceRequest, memory: AttemptMemory): Promise<Extract<Outcome, { kind: 'bind_phone' }>> {
+    await this.#keep(request, { ...memory, choices: undefined })
     return { kind: 'bind_phone', reason: 'policy' }
   }
 
   /** What was proved belongs to several accounts, or to another. */
   async conflict(
     request: AdvanceRequest,
-    record: AttemptRecord,
-    about: {
+    memory: AttemptMemory,
+    met: {
       readonly step: Pick<Proved, 'identity'>
       readonly users: readonly (UserId | undefined)[]
       readonly choices: readonly Choice[]
     },
   ): Promise<Extract<Outcome, { kind: 'conflict' }>> {
-    const { step, choices } = about
-    const users = about.users.filter((each) => each !== undefined)
+    const { step, choices } = met
+    const users = met.users.filter((each) => each !== undefined)
     const { provider } = step.identity
-    const whose = { userId: record.holder?.userId, identityProvider: provider, detail: { users } }
-    await this.#deps.audit.record({ event: 'identity.conflicted', ...whose, ...aboutOf(request) })
-    await this.#keep(request, { ...record, choices })
+    const whose = { userId: memory.holder?.userId, identityProvider: provider, detail: { users } }
+    await this.#deps.audit.write({ event: 'identity.conflicted', ...whose, ...auditContext(request) })
+    await this.#keep(request, { ...memory, choices })
     return { kind: 'conflict', provider, users, choices }
   }
 
@@ -62,21 +62,21 @@ export class Asking {
    * Somebody is in, and something waits. SECURITY: two proofs of one attempt may be two people's: on a computer that several use, or
    * where one has begun what another goes on with. So a login binds nothing by itself.
    */
-  async binding(request: AdvanceRequest, record: Holding): Promise<BindingQuestion> {
-    const asked = { ...record, choices: ['without_binding', 'bind'] as const }
+  async binding(request: AdvanceRequest, memory: Holding): Promise<BindingQuestion> {
+    const asked = { ...memory, choices: ['without_binding', 'bind'] as const }
     await this.#keep(request, asked)
     const question = bindingQuestion(asked)
     if (!question) throw new Error('there is nothing to bind')
     return question
   }
 
-  async #keep(request: AdvanceRequest, record: AttemptRecord): Promise<void> {
-    await this.#deps.records.save(request.attemptId, { ...record, method: undefined })
+  async #keep(request: AdvanceRequest, memory: AttemptMemory): Promise<void> {
+    await this.#deps.memories.save(request.attemptId, { ...memory, method: undefined })
   }
 }
 
-/** The question a record waits for an answer to; undefined for every other. */
-export function bindingQuestion({ holder, pending, contested, choices }: AttemptRecord): BindingQuestion | undefined {
+/** The question a memory waits for an answer to; undefined for every other. */
+export function bindingQuestion({ holder, pending, contested, choices }: AttemptMemory): BindingQuestion | undefined {
   const identity = (contested?.proof ?? pending)?.identity
   if (!holder || !identity || !choices?.includes('without_binding')) return undefined
   return { kind: 'bind_identity', identity, userId: holder.userId, choices }

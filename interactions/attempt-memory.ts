@@ -49,7 +49,7 @@ export function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
 }
 
 /** What we keep of an attempt between two requests. */
-export interface AttemptRecord {
+export interface AttemptMemory {
   readonly agreed: readonly string[]
   readonly method: string | undefined
   readonly asks: Readonly<Record<string, Ask>>
@@ -64,7 +64,7 @@ export interface AttemptRecord {
 }
 
 /** Whether the person is asked to bind what waits to the account they are in. */
-export function isBindingAsked({ choices }: AttemptRecord): boolean {
+export function isBindingAsked({ choices }: AttemptMemory): boolean {
   return choices?.includes('without_binding') === true
 }
 
@@ -72,13 +72,13 @@ export function isBindingAsked({ choices }: AttemptRecord): boolean {
  * Without that question, for whoever proves something instead of an answer. A number that was to be added is proved again; what waited
  * for a login waits for this one.
  */
-export function withoutQuestion(record: AttemptRecord): AttemptRecord {
-  if (!isBindingAsked(record)) return record
-  const left = record.contested ? { contested: undefined } : { holder: undefined }
-  return { ...record, ...left, choices: undefined }
+export function withoutQuestion(memory: AttemptMemory): AttemptMemory {
+  if (!isBindingAsked(memory)) return memory
+  const left = memory.contested ? { contested: undefined } : { holder: undefined }
+  return { ...memory, ...left, choices: undefined }
 }
 
-export const nothingYet: AttemptRecord = { agreed: [], method: undefined, asks: {}, states: {} }
+export const nothingYet: AttemptMemory = { agreed: [], method: undefined, asks: {}, states: {} }
 const attemptSeconds = 3600
 /** Characters from which packing is worth the work; a login by a code has fewer. */
 const packsFrom = 280
@@ -88,32 +88,32 @@ interface Dependencies extends Pick<Sealing, 'seal' | 'open'> {
 }
 
 /** Records of attempts. SECURITY: sealed, because they hold phone numbers, password hashes and proved identities. */
-export class AttemptRecords {
+export class AttemptMemories {
   readonly #deps: Dependencies
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies
   }
 
-  async load(attemptId: string): Promise<AttemptRecord> {
+  async load(attemptId: string): Promise<AttemptMemory> {
     return this.#read(await this.#deps.store.get<string>(key(attemptId)))
   }
 
   /** The same, and it is gone: of several callers one gets it. */
-  async take(attemptId: string): Promise<AttemptRecord> {
+  async take(attemptId: string): Promise<AttemptMemory> {
     return this.#read(await this.#deps.store.take<string>(key(attemptId)))
   }
 
-  async save(attemptId: string, record: AttemptRecord): Promise<void> {
-    await this.#deps.store.set(key(attemptId), this.#deps.seal(JSON.stringify(record), { packsFrom }), attemptSeconds)
+  async save(attemptId: string, memory: AttemptMemory): Promise<void> {
+    await this.#deps.store.set(key(attemptId), this.#deps.seal(JSON.stringify(memory), { packsFrom }), attemptSeconds)
   }
 
   async forget(attemptId: string): Promise<void> {
     await this.#deps.store.delete(key(attemptId))
   }
 
-  #read(sealed: string | undefined): AttemptRecord {
-    return sealed === undefined ? nothingYet : (JSON.parse(this.#deps.open(sealed)) as AttemptRecord)
+  #read(sealed: string | undefined): AttemptMemory {
+    return sealed === undefined ? nothingYet : (JSON.parse(this.#deps.open(sealed)) as AttemptMemory)
   }
 }
 

@@ -5,7 +5,7 @@ import { type Device, deviceStandingColumns, knownDeviceName, oldestKnownUse } f
 import type { UserStatus } from './user.ts'
 
 /** What a login needs to know about an identifier before anything is proved. */
-export interface LoginRecord {
+export interface LoginAccount {
   readonly userId: UserId
   readonly status: UserStatus
   readonly passwordHash: string | undefined
@@ -38,7 +38,7 @@ export async function findLogin(
   { database, nowMs }: { readonly database: Pick<Database, 'readQuery'>; readonly nowMs: number },
   { provider, subject }: ParsedIdentifier,
   device: Device,
-): Promise<LoginRecord | undefined> {
+): Promise<LoginAccount | undefined> {
   const values = [provider, subject, device.key ?? null, new Date(oldestKnownUse(nowMs))]
   const { rows } = await database.readQuery<LoginRow>({ ...findByIdentifier, values })
   const [row] = rows

@@ -6,12 +6,12 @@ import type { Metrics } from '../ops/metrics.ts'
 /** The audit of logins, which counts them as it goes: what ended how, by which method, and who is new. */
 export function countedAudit(audit: Audit, { logins, registrations }: Metrics): Audit {
   return {
-    record(event) {
+    write(event) {
       const method = String(event.detail?.['method'])
       if (event.event === 'login.succeeded') logins.inc({ method, outcome: 'succeeded' })
       if (event.event === 'login.failed') logins.inc({ method, outcome: String(event.detail?.['error']) })
       if (event.event === 'user.registered') registrations.inc({ provider: event.identityProvider ?? 'other' })
-      return audit.record(event)
+      return audit.write(event)
     },
   }
 }

@@ -4,16 +4,16 @@ import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import { Asking } from './asking.ts'
-import { type AttemptRecord, type AttemptRecords, momentOf, pendingOf } from './attempt-record.ts'
-import { cameBy, isSameIdentity } from './kept.ts'
+import { type AttemptMemories, type AttemptMemory, momentOf, pendingOf } from './attempt-memory.ts'
+import { type AuditIdentity, identityAudit } from './identity-audit.ts'
+import { cameBy, isSameIdentity } from './keep-proof.ts'
 import type { Proved } from './methods/method.ts'
-import { type Note, noting } from './noting.ts'
 import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
+import { Questions } from './questions.ts'
 
 interface Dependencies {
   readonly directory: AccountDirectory
-  readonly records: AttemptRecords
+  readonly memories: AttemptMemories
   readonly audit: Audit
 }
 
@@ -28,24 +28,24 @@ export type Asked = Extract<Outcome, { kind: 'choose' | 'conflict' | 'bind_phone
 const tries = 3
 
 /** Whose a proved identity is in the account table: somebody's, a new account's, or to be settled first. */
-export class Resolution {
+export class OwnerSearch {
   readonly #deps: Dependencies
-  readonly #asking: Asking
-  readonly #note: Note
+  readonly #questions: Questions
+  readonly #audit: AuditIdentity
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies
-    this.#asking = new Asking(dependencies)
-    this.#note = noting(dependencies)
+    this.#questions = new Questions(dependencies)
+    this.#audit = identityAudit(dependencies)
   }
 
   /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
-  async find(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+  async find(request: AdvanceRequest, step: Proved, memory: AttemptMemory): Promise<Found | Asked> {
     for (let tried = 0; ; tried++) {
       try {
         return step.registration === 'required'
           ? await this.#register(request, step, { mustBeNew: true })
-          : await this.#resolve(request, step, record)
+          : await this.#resolve(request, step, memory)
       } catch (error) {
         // The phone number found an owner in between: look again who it is.
         const isRace = step.also !== undefined && error instanceof AppError && error.code === 'identity.taken'
@@ -54,13 +54,13 @@ export class Resolution {
     }
   }
 
-  async #resolve(request: AdvanceRequest, step: Proved, record: AttemptRecord): Promise<Found | Asked> {
+  async #resolve(request: AdvanceRequest, step: Proved, memory: AttemptMemory): Promise<Found | Asked> {
     const { directory } = this.#deps
     const { identity, also } = step
     const found = await directory.resolve(identity, { ip: request.ip })
     const expected = request.expectedUserId
     if (found.kind === 'conflict' && expected === undefined) {
-      return this.#asking.conflict(request, record, { step, users: found.users, choices: ['login_existing'] })
+      return this.#questions.conflict(request, memory, { step, users: found.users, choices: ['login_existing'] })
     }
     if (expected !== undefined && (found.kind !== 'known' || found.account.user.id !== expected)) {
       throw new AppError('login.other_user')
@@ -70,13 +70,14 @@ export class Resolution {
       requireStanding(account, step, identity)
       if (!also || step.isAlsoDated || account.identities.some((each) => isSameIdentity(each, also)))
         return { account, isNew: false }
-      return this.#bindPhone(request, { account, step, also }, record)
+      return this.#bindPhone(request, { account, step, also }, memory)
     }
     const owner = also && (await directory.ownerOf(also))
-    if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, record)
+    if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, memory)
     if (step.registration === 'never') throw new AppError('registration.closed')
     const lacksPhone = request.demand.requiresPhone && identity.provider !== 'phone' && !also
-    if (step.registration === 'ask' || (lacksPhone && !step.password)) return this.#asking.whose(request, step, record)
+    if (step.registration === 'ask' || (lacksPhone && !step.password))
+      return this.#questions.whose(request, step, memory)
     return this.#register(request, step, also ? { also } : {})
   }
 
@@ -93,7 +94,7 @@ export class Resolution {
   async #bindPhone(
     request: AdvanceRequest,
     { account, step, also }: { account: Account; step: Proved; also: IdentityClaim },
-    record: AttemptRecord,
+    memory: AttemptMemory,
   ): Promise<Found | Asked> {
     const { directory } = this.#deps
     const userId = account.user.id
@@ -112,13 +113,13 @@ export class Resolution {
         'use_other_phone',
         ...(request.demand.requiresPhone ? [] : ['without_phone' as const]),
       ] as const
-      return this.#asking.conflict(
+      return this.#questions.conflict(
         request,
-        { ...record, holder, contested: { phone: also.subjects[0] } },
+        { ...memory, holder, contested: { phone: also.subjects[0] } },
         { step: { identity: also }, users: [owner], choices },
       )
     }
-    await this.#note('identity.bound', request, userId, { identity: also })
+    await this.#audit('identity.bound', request, userId, { identity: also })
     return { account: (await directory.find(userId)) ?? account, isNew: false }
   }
 
@@ -130,7 +131,7 @@ export class Resolution {
   async #bindToPhoneOwner(
     request: AdvanceRequest,
     { step, owner }: { step: Proved; owner: UserId | undefined },
-    record: AttemptRecord,
+    memory: AttemptMemory,
   ): Promise<Found | Asked> {
     const { directory } = this.#deps
     const account = owner && (await directory.find(owner))
@@ -141,8 +142,8 @@ export class Resolution {
     const hasOther = account?.identities.some(({ provider }) => provider === step.identity.provider)
     const mayJoin = account && !step.isAlsoDated && !hasOther
     const contested = { phone: step.also?.subjects[0] ?? '', ...(mayJoin ? { owner: account.user.id } : {}) }
-    const kept = { ...record, pending: pendingOf(request.method, step), contested }
+    const kept = { ...memory, pending: pendingOf(request.method, step), contested }
     const choices: readonly Choice[] = ['login_existing', 'use_other_phone', ...(mayJoin ? ['join' as const] : [])]
-    return this.#asking.conflict(request, kept, { step, users: [owner], choices })
+    return this.#questions.conflict(request, kept, { step, users: [owner], choices })
   }
 }

@@ -1,18 +1,18 @@
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit, AuditEventName } from '../src/ops/audit.ts'
 import type { Proved } from './methods/method.ts'
-import { type AdvanceRequest, aboutOf } from './outcome.ts'
+import { type AdvanceRequest, auditContext } from './outcome.ts'
 
 /** Writes down what happened to an identity of a user. */
-export type Note = (
+export type AuditIdentity = (
   event: AuditEventName,
   request: AdvanceRequest,
   userId: UserId,
-  about: Pick<Proved, 'identity'>,
+  proved: Pick<Proved, 'identity'>,
   detail?: Readonly<Record<string, unknown>>,
 ) => Promise<void>
 
-export function noting({ audit }: { readonly audit: Audit }): Note {
+export function identityAudit({ audit }: { readonly audit: Audit }): AuditIdentity {
   return (event, request, userId, { identity }, detail) =>
-    audit.record({ event, userId, identityProvider: identity.provider, ...aboutOf(request), detail })
+    audit.write({ event, userId, identityProvider: identity.provider, ...auditContext(request), detail })
 }
