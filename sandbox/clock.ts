@@ -11,8 +11,9 @@ export function clockShiftMs(): number {
 }
 
 /**
- * Lets this process, libraries included, believe that it is this much later: `new Date()`, `Date()` and `Date.now()` move, timers
- * and the databases do not. Shifts add up. SECURITY: sandbox and tests only; a clock ahead issues tokens that end late.
+ * Lets this process, libraries included, believe that it is this much later: `new Date()`, `Date()` and `Date.now()`
+ * move, timers and the databases do not. Shifts add up. SECURITY: sandbox and tests only; a clock ahead issues tokens
+ * that end late.
  */
 export function advanceClock(byMs: number): void {
   shiftMs += byMs

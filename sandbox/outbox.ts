@@ -42,8 +42,8 @@ interface Line extends OutboxEntry {
 }
 
 /**
- * Keeps what would have been sent in `<dataDir>/outbox.jsonl`, readable by its owner only. A message is one append of one
- * line, so several processes may share the file. SECURITY: sandbox only; the file holds live codes.
+ * Keeps what would have been sent in `<dataDir>/outbox.jsonl`, readable by its owner only. A message is one append of
+ * one line, so several processes may share the file. SECURITY: sandbox only; the file holds live codes.
  */
 export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
   const file = join(dataDir, 'outbox.jsonl')

@@ -49,8 +49,8 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
 }
 
 /**
- * Keeps each message and prints it beside the server's log, where a newcomer looks first. What never arrives or arrives late is
- * not printed: only the outbox knows when it comes.
+ * Keeps each message and prints it beside the server's log, where a newcomer looks first. What never arrives or arrives
+ * late is not printed: only the outbox knows when it comes.
  */
 export function printed(kept: SmsSender, console: SmsSender): SmsSender {
   return {

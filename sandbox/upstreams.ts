@@ -22,8 +22,8 @@ export interface Upstreams {
 }
 
 /**
- * What a login in an app needs: the simulators, which stand for the vendors' SDKs by what they issue, and how they know the app.
- * What is not said here is that of the connection: addresses, and for Apple the team and its key.
+ * What a login in an app needs: the simulators, which stand for the vendors' SDKs by what they issue, and how they know
+ * the app. What is not said here is that of the connection: addresses, and for Apple the team and its key.
  */
 export interface NativeUpstreams {
   readonly wechat: {
@@ -58,9 +58,9 @@ interface Started {
 }
 
 /**
- * Every upstream, simulated on a free port of this machine, and the connections that lead there. What they hand out is known to
- * this process alone, so several processes behind one address must share one set. None for an issuer that other machines reach:
- * their browsers would look for the simulators at home.
+ * Every upstream, simulated on a free port of this machine, and the connections that lead there. What they hand out is
+ * known to this process alone, so several processes behind one address must share one set. None for an issuer that
+ * other machines reach: their browsers would look for the simulators at home.
  */
 export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | 'clock'>): Promise<Upstreams> {
   if (!isLoopback(new URL(issuer).hostname)) {
@@ -100,7 +100,9 @@ export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | '
   }
 }
 
-/** One Open Platform account with all kinds of app, and an app of somebody else whose codes are good for nothing here. */
+/**
+ * One Open Platform account with all kinds of app, and an app of somebody else whose codes are good for nothing here.
+ */
 async function wechat({ issuer, clock }: Where) {
   const callbackHost = new URL(issuer).hostname
   const openPlatform = 'sandbox'

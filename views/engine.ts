@@ -92,7 +92,10 @@ function providersWithName(folder: string): ReadonlySet<string> {
   return new Set(keys.map((key) => key.slice(prefix.length)))
 }
 
-/** SECURITY: the only way data reaches a page. A value nobody gave is a bug and stops the page rather than printing `undefined`. */
+/**
+ * SECURITY: the only way data reaches a page. A value nobody gave is a bug and stops the page rather than printing
+ * `undefined`.
+ */
 function escapeHtml(value: unknown): string {
   if (value === undefined || value === null) throw new Error('a template printed a value that is not there')
   return String(value).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)

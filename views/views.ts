@@ -20,13 +20,19 @@ export interface PageContext {
   readonly clientName?: string | undefined
   readonly requestId: string
   readonly sandbox: boolean
-  /** Path (with query, if any) the language links lead to, `lang` added. Absent: a page that only answers a POST elsewhere, so no links. */
+  /**
+   * Path (with query, if any) the language links lead to, `lang` added. Absent: a page that only answers a POST
+   * elsewhere, so no links.
+   */
   readonly languagePath?: string | undefined
   /** Folder of the assets as the browser sees it: `/assets`. */
   readonly assetPath: string
 }
 
-/** A refusal shown on the page that caused it. `message` is translated already; `field` is the name of the input it belongs to. */
+/**
+ * A refusal shown on the page that caused it. `message` is translated already; `field` is the name of the input it
+ * belongs to.
+ */
 export interface PageError {
   readonly code: string
   readonly message: string
@@ -65,7 +71,10 @@ export interface ConnectionItem {
   readonly isLast: boolean
 }
 
-/** Posts `choice=new`; the other way is a link to the login page, after which the person is asked whether it is to be bound. */
+/**
+ * Posts `choice=new`; the other way is a link to the login page, after which the person is asked whether it is to be
+ * bound.
+ */
 export interface ChooseView {
   readonly provider: string
   readonly nickname?: string | undefined
@@ -81,7 +90,9 @@ export interface ConflictView {
   readonly phoneTaken: boolean
 }
 
-/** Posts `choice=without_binding`, which comes first, or `choice=bind`. Two proofs of one attempt may be two people's. */
+/**
+ * Posts `choice=without_binding`, which comes first, or `choice=bind`. Two proofs of one attempt may be two people's.
+ */
 export interface BindIdentityView {
   /** What waits: an upstream's identity, or the phone number that was asked for. */
   readonly identity: { readonly provider: string; readonly label: string; readonly nickname?: string | undefined }
@@ -91,7 +102,10 @@ export interface BindIdentityView {
   readonly error?: PageError | undefined
 }
 
-/** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts `choice=cancel`. */
+/**
+ * Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts
+ * `choice=cancel`.
+ */
 export interface LoginView {
   /** `sms` or `password`; the id of a connection only where `agreementMissing` asks before it is used. */
   readonly method: string
@@ -106,7 +120,9 @@ export interface LoginView {
   readonly reauthenticate: boolean
   readonly canRegister: boolean
   readonly cancelAllowed: boolean
-  /** Ids of the methods on offer; `sms` and `password` become tabs. None: what is asked for only other ways in reach. */
+  /**
+   * Ids of the methods on offer; `sms` and `password` become tabs. None: what is asked for only other ways in reach.
+   */
   readonly offeredMethods: readonly string[]
   /** Other ways in, each a button that posts its id as `method`. */
   readonly connections: readonly ConnectionItem[]
@@ -132,7 +148,10 @@ export interface CodeView {
   readonly triesLeft?: number | undefined
 }
 
-/** Posts `new_password`, and `password` when the current one is asked for; the skip form posts `choice=skip`. Both carry `form_token` when given. */
+/**
+ * Posts `new_password`, and `password` when the current one is asked for; the skip form posts `choice=skip`. Both carry
+ * `form_token` when given.
+ */
 export interface PasswordNewView {
   readonly purpose: 'reset' | 'set' | 'change'
   readonly method?: string | undefined

@@ -9,7 +9,10 @@ export function demoResources(issuer: string): readonly ResourceSeed[] {
   return [resourceSchema.parse({ resource: demoResource(issuer), scopes: ['orders:read', 'orders:write'] })]
 }
 
-/** One client of each kind, as the library takes them: an app of ours in a browser and one on phones, one of somebody else, a backend, a television. */
+/**
+ * One client of each kind, as the library takes them: an app of ours in a browser and one on phones, one of somebody
+ * else, a backend, a television.
+ */
 export function demoClients(issuer: string, backendSecret: string): readonly Record<string, unknown>[] {
   const inBrowser = {
     token_endpoint_auth_method: 'none',

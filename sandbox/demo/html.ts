@@ -9,7 +9,10 @@ export class Html {
 
 type Piece = Html | string | number | undefined | false | readonly Piece[]
 
-/** `html\`<p>${text}</p>\``: SECURITY: every value is escaped unless it came from here. Absent values and `false` leave nothing. */
+/**
+ * `html\`<p>${text}</p>\``: SECURITY: every value is escaped unless it came from here. Absent values and `false` leave
+ * nothing.
+ */
 export function html(strings: TemplateStringsArray, ...values: readonly Piece[]): Html {
   return new Html(strings.map((part, index) => part + (index < values.length ? written(values[index]) : '')).join(''))
 }

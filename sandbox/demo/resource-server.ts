@@ -30,8 +30,8 @@ const orders = [
 ]
 
 /**
- * An API as a team behind this server would write it: it trusts nothing but the issuer's published keys. This is the part to copy
- * into a backend.
+ * An API as a team behind this server would write it: it trusts nothing but the issuer's published keys. This is the
+ * part to copy into a backend.
  */
 export function resourceServer({ issuer, resource, clock }: Dependencies) {
   const jwks = createRemoteJWKSet(new URL(`${issuer}/jwks`))
@@ -50,7 +50,8 @@ export function resourceServer({ issuer, resource, clock }: Dependencies) {
         algorithms: ['ES256'],
         requiredClaims: ['exp', 'sub', 'client_id', 'iat', 'jti'],
       })
-      // SECURITY: a token bound to a key proves nothing without a proof of that key, RFC 9449 §7.1; this API takes no proofs.
+      // SECURITY: a token bound to a key proves nothing without a proof of that key, RFC 9449 §7.1; this API takes no
+      // proofs.
       if (payload['cnf'] !== undefined)
         return { refusal: invalidToken('the token is bound to a key and no bearer token') }
       return { claims: payload }
@@ -125,7 +126,9 @@ const claimReasons: Readonly<Record<string, string>> = {
   exp: 'the token has expired',
 }
 
-/** Why a token was refused, in a sentence for the developer of the client. What is not the token's fault is thrown on. */
+/**
+ * Why a token was refused, in a sentence for the developer of the client. What is not the token's fault is thrown on.
+ */
 function reason(thrown: unknown): string {
   if (thrown instanceof errors.JWTExpired || thrown instanceof errors.JWTClaimValidationFailed) {
     return claimReasons[thrown.claim] ?? `the claim ${thrown.claim} is missing or wrong`

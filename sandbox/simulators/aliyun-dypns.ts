@@ -23,9 +23,10 @@ export interface AliyunDypnsSimulator extends Simulator {
 type Outcome = string | Readonly<Record<string, unknown>>
 
 /**
- * Plays Aliyun's phone number verification: GetMobile and VerifyMobile of dypnsapi 2017-05-25. Parameters are read from the query,
- * where the SDK puts them. Not documented by the vendor: the code for a token of another scheme (isv.INVALID_APP here), whether a
- * number of another carrier uses the access code up (it does here), and whether GetMobile's tokens die as those of VerifyMobile.
+ * Plays Aliyun's phone number verification: GetMobile and VerifyMobile of dypnsapi 2017-05-25. Parameters are read from
+ * the query, where the SDK puts them. Not documented by the vendor: the code for a token of another scheme
+ * (isv.INVALID_APP here), whether a number of another carrier uses the access code up (it does here), and whether
+ * GetMobile's tokens die as those of VerifyMobile.
  */
 export async function startAliyunDypns(options: AliyunDypnsOptions): Promise<AliyunDypnsSimulator> {
   const { clock, carrier, accessKeys, scheme, port } = options

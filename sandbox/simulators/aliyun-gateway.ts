@@ -15,8 +15,8 @@ const toleranceMs = 15 * 60 * 1000
 const authorizationShape = /^ACS3-HMAC-SHA256 Credential=([^,\s]+),SignedHeaders=([^,\s]+),Signature=([0-9a-f]{64})$/
 
 /**
- * What stands before every product of Aliyun: the V3 signature over whatever headers are listed, one use of a nonce, a request id
- * in every answer. The HTTP statuses of its errors and the clock tolerance are not documented by the vendor.
+ * What stands before every product of Aliyun: the V3 signature over whatever headers are listed, one use of a nonce, a
+ * request id in every answer. The HTTP statuses of its errors and the clock tolerance are not documented by the vendor.
  */
 export class AliyunGateway {
   readonly #options: GatewayOptions

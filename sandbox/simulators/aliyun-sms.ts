@@ -36,8 +36,8 @@ const perSignature: readonly (RollingLimit & { readonly message: string })[] = [
 const perNumber = { max: 40, seconds: 86_400, message: '触发号码天级流控Permits:40' }
 
 /**
- * Plays Aliyun SendSms 2017-05-25 behind the V3 signature (help.aliyun.com/document_detail/101347.htm and 2881383.html). The
- * codes of malformed requests are not documented by the vendor.
+ * Plays Aliyun SendSms 2017-05-25 behind the V3 signature (help.aliyun.com/document_detail/101347.htm and
+ * 2881383.html). The codes of malformed requests are not documented by the vendor.
  */
 export async function startAliyunSms(options: AliyunSmsOptions): Promise<AliyunSmsSimulator> {
   const { clock, accessKeys, port } = options

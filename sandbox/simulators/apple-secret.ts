@@ -14,7 +14,9 @@ interface Expected {
 const longestSeconds = 15_777_000
 const skewSeconds = 60
 
-/** Whether a client_secret is what Apple wants: a JWT signed with ES256 as r‖s, for this client, of at most six months. */
+/**
+ * Whether a client_secret is what Apple wants: a JWT signed with ES256 as r‖s, for this client, of at most six months.
+ */
 export function isAppleSecret(secret: string, expected: Expected): boolean {
   const [header = '', payload = '', signature = '', ...rest] = secret.split('.')
   const { alg, kid } = objectOf(header)

@@ -24,14 +24,17 @@ export interface AppleSimulator extends Simulator {
   /** What is wrong with the id_tokens while it is in here. */
   readonly misbehaviours: Set<AppleMisbehaviour>
   /**
-   * Opens the address of an authorization request as this person and answers the page; gives what the browser then sends to the
-   * application. Throws with the code when Apple would not send it back.
+   * Opens the address of an authorization request as this person and answers the page; gives what the browser then
+   * sends to the application. Throws with the code when Apple would not send it back.
    */
   authorize(personId: string, address: string | URL, decision?: 'accept' | 'refuse'): AppleCallback
   /** Logs the person in to an app on a device; `nonce` goes into the token as it is. */
   authorizeNative(personId: string, request: NativeRequest): NativeCredential
   subject(personId: string, teamId: string): string
-  /** The person stops using the team's applications in the settings of the Apple account: the next consent is the first again. */
+  /**
+   * The person stops using the team's applications in the settings of the Apple account: the next consent is the first
+   * again.
+   */
   forget(personId: string, teamId: string): void
   /** Whether an access or refresh token still works. */
   isLive(token: string): boolean
@@ -61,8 +64,8 @@ interface NativeCredential {
 const look = { names: { 'zh-CN': 'Apple ', en: 'Apple' }, color: '#000' }
 
 /**
- * Plays Sign in with Apple (developer.apple.com/documentation/sign_in_with_apple). Not documented by the vendor: what its page
- * answers to a request it refuses, which error a code of another client gives, how long an id_token lives.
+ * Plays Sign in with Apple (developer.apple.com/documentation/sign_in_with_apple). Not documented by the vendor: what
+ * its page answers to a request it refuses, which error a code of another client gives, how long an id_token lives.
  */
 export async function startApple(options: AppleOptions): Promise<AppleSimulator> {
   const { clock, teams, people, port, hostname, allowLoopback = false } = options

@@ -28,7 +28,10 @@ const carriers: Readonly<Record<CarrierName, { readonly name: string; readonly c
   telecom: { name: '中国电信', color: '#0066b3' },
 }
 
-/** What the SDK of a vendor tells the app instead of a token. Aliyun's codes are not in our sources; words stand for them. */
+/**
+ * What the SDK of a vendor tells the app instead of a token. Aliyun's codes are not in our sources; words stand for
+ * them.
+ */
 const cancelled = {
   univerify: { other: '30002', close: '30003' },
   aliyun: { other: 'other_way', close: 'closed' },
@@ -48,9 +51,9 @@ interface Asked {
 }
 
 /**
- * The page a carrier puts over an app before it tells the number, for people in the sandbox: GET /consent with `vendor`, `phone`
- * and `return_to`. Who agrees is sent to `return_to` with what the vendor's SDK gives an app: `access_token` and `openid`, or
- * `token` of Aliyun. Who does not is sent there with a `code`.
+ * The page a carrier puts over an app before it tells the number, for people in the sandbox: GET /consent with
+ * `vendor`, `phone` and `return_to`. Who agrees is sent to `return_to` with what the vendor's SDK gives an app:
+ * `access_token` and `openid`, or `token` of Aliyun. Who does not is sent there with a `code`.
  */
 export async function startCarrierPage(options: CarrierPageOptions): Promise<CarrierPageSimulator> {
   const { carrier, clock, port } = options

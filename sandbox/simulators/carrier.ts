@@ -42,8 +42,9 @@ export function carrierOf(phone: string): CarrierName | undefined {
 }
 
 /**
- * The gateways of the three carriers, which the vendors' SDKs ask over mobile data: a token tells whose SIM it was, once and for a
- * few minutes. Whether tokens for a login live as long as those for a check is not documented; they do here.
+ * The gateways of the three carriers, which the vendors' SDKs ask over mobile data: a token tells whose SIM it was,
+ * once and for a few minutes. Whether tokens for a login live as long as those for a check is not documented; they do
+ * here.
  */
 export class Carrier {
   readonly #options: CarrierOptions
@@ -56,7 +57,10 @@ export class Carrier {
     this.#issued = { mobile: issuedBy('mobile'), unicom: issuedBy('unicom'), telecom: issuedBy('telecom') }
   }
 
-  /** What `uni.login` gives an app once the person has agreed; `phone` is 11 digits or E.164. Throws for a number of no carrier. */
+  /**
+   * What `uni.login` gives an app once the person has agreed; `phone` is 11 digits or E.164. Throws for a number of no
+   * carrier.
+   */
   issueUniverify(phone: string, app = this.#options.univerifyAppid): UniverifyGrant {
     const grant = this.#grant(phone, 'univerify', app)
     return { openid: grant.openid, access_token: this.#issue(grant) }

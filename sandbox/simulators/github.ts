@@ -49,8 +49,8 @@ export interface GithubOptions {
 
 export interface GithubSimulator extends Simulator {
   /**
-   * Opens the address of an authorization request as this person and answers the page; gives the address the browser is sent
-   * back to. Throws with the code when GitHub would not send it back.
+   * Opens the address of an authorization request as this person and answers the page; gives the address the browser is
+   * sent back to. Throws with the code when GitHub would not send it back.
    */
   authorize(personId: number, address: string | URL, answer?: GithubAnswer): string
   /** Gives the person another login; the one left is free for others. */
@@ -85,9 +85,10 @@ const codeSeconds = 600
 const troubleshooting = 'https://docs.github.com/apps/managing-oauth-apps/troubleshooting'
 
 /**
- * Plays the web login of a GitHub OAuth app and its two profile calls (docs.github.com/apps/oauth-apps/building-oauth-apps/
- * authorizing-oauth-apps). GitHub's host for people and its host for programs are one here. Not documented by the vendor: what
- * the authorization page answers to a request it refuses, and what a wrong code_verifier is called.
+ * Plays the web login of a GitHub OAuth app and its two profile calls
+ * (docs.github.com/apps/oauth-apps/building-oauth-apps/ authorizing-oauth-apps). GitHub's host for people and its host
+ * for programs are one here. Not documented by the vendor: what the authorization page answers to a request it refuses,
+ * and what a wrong code_verifier is called.
  */
 export async function startGithub({ clock, apps, people, port, hostname }: GithubOptions): Promise<GithubSimulator> {
   const codes = new Issued<Grant>({ clock, kind: 'github code', ttlSeconds: codeSeconds })

@@ -30,8 +30,9 @@ export interface OidcSimulator extends Simulator {
   /** What is wrong while it is in here. */
   readonly misbehaviours: Set<OidcMisbehaviour>
   /**
-   * Opens the address of an authorization request as this person and answers the page; gives the address the browser is sent
-   * back to, with an error where the request deserves one. Throws with the code when the browser would not be sent back.
+   * Opens the address of an authorization request as this person and answers the page; gives the address the browser is
+   * sent back to, with an error where the request deserves one. Throws with the code when the browser would not be sent
+   * back.
    */
   authorize(personId: string, address: string | URL, decision?: 'accept' | 'refuse'): string
   rotateKeys(): void
@@ -40,8 +41,8 @@ export interface OidcSimulator extends Simulator {
 const look = { names: { 'zh-CN': 'OpenID ', en: 'OpenID' }, color: '#f38020' }
 
 /**
- * Plays an OpenID provider that forgives nothing: OpenID Connect Core 1.0 with code flow only, and RFC 9700's advice (PKCE with
- * S256, exact redirect_uri, RFC 9207 iss) as duties. state and nonce are duties too.
+ * Plays an OpenID provider that forgives nothing: OpenID Connect Core 1.0 with code flow only, and RFC 9700's advice
+ * (PKCE with S256, exact redirect_uri, RFC 9207 iss) as duties. state and nonce are duties too.
  */
 export async function startOidc(options: OidcOptions): Promise<OidcSimulator> {
   const { clock, clients, people, port, hostname, alg = 'RS256', claimsInIdToken = false } = options

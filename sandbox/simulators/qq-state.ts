@@ -2,7 +2,10 @@ import type { Clock } from '../../src/base/clock.ts'
 import type { Person } from './consent-page.ts'
 import { derived, Issued } from './issued.ts'
 
-/** An appid of QQ Connect: a website, or an app whose SDK hands out tokens. An app of somebody else is one of another developer. */
+/**
+ * An appid of QQ Connect: a website, or an app whose SDK hands out tokens. An app of somebody else is one of another
+ * developer.
+ */
 export interface QqApp {
   readonly appid: string
   readonly secret: string

@@ -38,8 +38,9 @@ export interface QqSimulator extends Simulator {
 type QqTokens = ReturnType<typeof tokens> & { readonly openid: string }
 
 /**
- * Plays graph.qq.com. Not documented by the vendor: the HTTP status of failures (200 here) and their content type, the life of a
- * code (10 minutes here), how closely a redirect URI must match (as a whole here), the `ret` of a profile call with a bad token.
+ * Plays graph.qq.com. Not documented by the vendor: the HTTP status of failures (200 here) and their content type, the
+ * life of a code (10 minutes here), how closely a redirect URI must match (as a whole here), the `ret` of a profile
+ * call with a bad token.
  */
 export async function startQq({ clock, apps, people, port }: QqOptions): Promise<QqSimulator> {
   const qq = new QqState({ clock, apps, people })

@@ -15,13 +15,18 @@ export interface ReceivedRequest {
 
 /** Trouble for one request. */
 export type Fault = Trouble & {
-  /** Waits for a request for this path. Without it any request takes the fault, unless a person's browser visits the path. */
+  /**
+   * Waits for a request for this path. Without it any request takes the fault, unless a person's browser visits the
+   * path.
+   */
   readonly path?: string
 }
 
 /** "Accepted" says whether the vendor acted on the request before the answer went wrong. */
 type Trouble =
-  /** The vendor's own refusal of a correctly signed call; `forNumber` where the vendor can refuse one number of several. */
+  /**
+   * The vendor's own refusal of a correctly signed call; `forNumber` where the vendor can refuse one number of several.
+   */
   | { readonly kind: 'refuse'; readonly code: string; readonly message?: string; readonly forNumber?: boolean }
   | { readonly kind: 'latency'; readonly ms: number }
   | { readonly kind: 'reset_before_accept' }

@@ -38,9 +38,9 @@ const toleranceSeconds = 300
 const defaultLimits: TencentLimits = { sameContentSeconds: 30, perDay: 2 }
 
 /**
- * Plays Tencent Cloud SendSms 2021-01-11 behind TC3 (cloud.tencent.com/document/api/382/38780, limits: faq/382/13303). Every
- * refusal has status 200. Which codes come for the whole request and which for one number, the codes of malformed requests,
- * and the time zone of the day limit are not documented by the vendor; a client must bear both shapes.
+ * Plays Tencent Cloud SendSms 2021-01-11 behind TC3 (cloud.tencent.com/document/api/382/38780, limits: faq/382/13303).
+ * Every refusal has status 200. Which codes come for the whole request and which for one number, the codes of malformed
+ * requests, and the time zone of the day limit are not documented by the vendor; a client must bear both shapes.
  */
 export async function startTencentSms(options: TencentSmsOptions): Promise<TencentSmsSimulator> {
   const { clock, limits = defaultLimits, blacklist = [], port } = options
@@ -163,7 +163,9 @@ function parseMessage(text: string): TencentMessage | undefined {
   }
 }
 
-/** The signature is needed for mainland numbers only; parameters of a verification template are up to six digits each. */
+/**
+ * The signature is needed for mainland numbers only; parameters of a verification template are up to six digits each.
+ */
 function checkContent(message: TencentMessage, mainland: boolean, options: TencentSmsOptions): string | undefined {
   const unsigned = message.SignName === '' && !mainland
   if (!unsigned && !options.signNames.includes(message.SignName))

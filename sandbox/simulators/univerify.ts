@@ -21,7 +21,9 @@ export interface UniverifyOptions {
 export interface UniverifySimulator extends Simulator {
   /** Where the function answers. */
   readonly functionUrl: string
-  /** In which of its two shapes `getPhoneNumber` answers from here on: with the number below `data`, or beside the code. */
+  /**
+   * In which of its two shapes `getPhoneNumber` answers from here on: with the number below `data`, or beside the code.
+   */
   setShape(shape: 'older' | 'newer'): void
 }
 
@@ -46,9 +48,10 @@ const messages: Readonly<Record<number, string>> = {
 }
 
 /**
- * Plays a URL-ized uniCloud function that answers the number behind a univerify token. Not documented by the vendor: what comes
- * when the function throws (status 500 with JSON here), the code for a token of another app (4003 here) or one that goes with
- * another openid (5000 here). A refusal from the list of faults uses the token as little as the vendor bills it.
+ * Plays a URL-ized uniCloud function that answers the number behind a univerify token. Not documented by the vendor:
+ * what comes when the function throws (status 500 with JSON here), the code for a token of another app (4003 here) or
+ * one that goes with another openid (5000 here). A refusal from the list of faults uses the token as little as the
+ * vendor bills it.
  */
 export async function startUniverify(options: UniverifyOptions): Promise<UniverifySimulator> {
   const { clock, carrier, appid, mode, port } = options
@@ -80,7 +83,10 @@ export async function startUniverify(options: UniverifyOptions): Promise<Univeri
   })
 }
 
-/** Hex HMAC-SHA256 over `name=value` pairs, sorted by name and joined by `&`. The vendor's sample leaves the values as they are. */
+/**
+ * Hex HMAC-SHA256 over `name=value` pairs, sorted by name and joined by `&`. The vendor's sample leaves the values as
+ * they are.
+ */
 export function univerifySign(
   secret: string,
   fields: Readonly<Record<string, string>>,

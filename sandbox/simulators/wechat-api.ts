@@ -51,8 +51,9 @@ const messages: Readonly<Record<number, string>> = {
 }
 
 /**
- * The sns interface: always status 200 and text/plain. The errcode of a wrong grant_type (40002) and the one of a token that is
- * no token at all (40014) are not in our sources; a client must treat every errcode it does not know as a failure.
+ * The sns interface: always status 200 and text/plain. The errcode of a wrong grant_type (40002) and the one of a token
+ * that is no token at all (40014) are not in our sources; a client must treat every errcode it does not know as a
+ * failure.
  */
 export function sns(request: ReceivedRequest, wechat: WechatState, refuse: Refusal | undefined): Answer | undefined {
   const endpoint = Object.hasOwn(endpoints, request.path) ? endpoints[request.path] : undefined

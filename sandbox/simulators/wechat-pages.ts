@@ -34,8 +34,8 @@ export function qrconnect(request: ReceivedRequest, wechat: WechatState): Answer
 }
 
 /**
- * Authorization of an official account inside WeChat. `#wechat_redirect` is mandatory too, but no server gets to see a fragment;
- * whoever builds the address must test it there.
+ * Authorization of an official account inside WeChat. `#wechat_redirect` is mandatory too, but no server gets to see a
+ * fragment; whoever builds the address must test it there.
  */
 export function officialAccount(request: ReceivedRequest, wechat: WechatState): Answer {
   if (!/MicroMessenger/i.test(request.headers['user-agent'] ?? '')) return refuse(request, 'wechat_only')

@@ -36,7 +36,10 @@ export interface WechatSimulator extends Simulator {
   signIn(personId: string): void
   /** Whether pages that demand the profile open as a read-only snapshot. */
   setSnapshot(isSnapshot: boolean): void
-  /** wx.login: a js_code, and a new session key. A mini program's `appid` may be left out everywhere: the first is meant. */
+  /**
+   * wx.login: a js_code, and a new session key. A mini program's `appid` may be left out everywhere: the first is
+   * meant.
+   */
   loginMiniProgram(personId: string, appid?: string): string
   /** What the button `getPhoneNumber` gives. Throws for a person without a phone. */
   phoneCode(personId: string, appid?: string): string
@@ -77,9 +80,9 @@ const widestScope: Readonly<Record<Exclude<WechatApp['kind'], 'mini_program'>, s
 }
 
 /**
- * Plays open.weixin.qq.com and api.weixin.qq.com for logins. Not documented by the vendor: the status of its error pages, the
- * life of a code (5 minutes here), what it makes of ports in a callback domain,
- * which session key checksession takes (the text of the last wx.login's here), what errcodes forced stable tokens run into.
+ * Plays open.weixin.qq.com and api.weixin.qq.com for logins. Not documented by the vendor: the status of its error
+ * pages, the life of a code (5 minutes here), what it makes of ports in a callback domain, which session key
+ * checksession takes (the text of the last wx.login's here), what errcodes forced stable tokens run into.
  */
 export async function startWechat({ clock, apps, people, port }: WechatOptions): Promise<WechatSimulator> {
   const wechat = new WechatState({ clock, apps, people })

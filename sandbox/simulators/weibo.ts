@@ -33,8 +33,9 @@ export interface WeiboSimulator extends Simulator {
 type WeiboTokens = ReturnType<WeiboState['issueToken']>
 
 /**
- * Plays api.weibo.com. Not documented by the vendor: HTTP statuses, the life of a code (10 minutes here) and of a token, whether
- * errors in a query carry the state, what get_token_info says of an ended token, the codes 10016 and 20003 of users/show.
+ * Plays api.weibo.com. Not documented by the vendor: HTTP statuses, the life of a code (10 minutes here) and of a
+ * token, whether errors in a query carry the state, what get_token_info says of an ended token, the codes 10016 and
+ * 20003 of users/show.
  */
 export async function startWeibo({ clock, apps, people, port }: WeiboOptions): Promise<WeiboSimulator> {
   const weibo = new WeiboState({ clock, apps, people })

@@ -47,7 +47,8 @@ interface Table {
 }
 
 /**
- * The tables with their columns as a picture (Mermaid) and as a page, and the functions. Throws for one that nobody has described.
+ * The tables with their columns as a picture (Mermaid) and as a page, and the functions. Throws for one that nobody has
+ * described.
  */
 export function databaseMarkdown(): string {
   const schema = read()

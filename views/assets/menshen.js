@@ -4,8 +4,8 @@
 
   for (const form of all('form[data-submit]')) form.submit()
 
-  // Of two presses the second would cut off the answer to the first, whose code is then used up: a full code sends itself, and many
-  // press Enter all the same. Where no answer comes the person may try again.
+  // Of two presses the second would cut off the answer to the first, whose code is then used up: a full code sends
+  // itself, and many press Enter all the same. Where no answer comes the person may try again.
   const patienceMs = 10000
   let sentAt = -patienceMs
   document.addEventListener('submit', (event) => {

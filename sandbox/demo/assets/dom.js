@@ -24,7 +24,10 @@ export function title(text) {
   return element('h3', {}, text)
 }
 
-/** JSON, or text as it is, in a box. Tokens are shown by their ends: nobody reads the middle, and copying gives the whole. */
+/**
+ * JSON, or text as it is, in a box. Tokens are shown by their ends: nobody reads the middle, and copying gives the
+ * whole.
+ */
 export function code(value) {
   const short = pretty(value).replace(/[\w.-]{64,}/g, (token) => `${token.slice(0, 20)}…${token.slice(-8)}`)
   return element('pre', { class: 'code' }, element('code', {}, short))

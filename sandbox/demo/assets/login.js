@@ -5,7 +5,9 @@ import { authorizationRequest, newAttempt, save } from './session.js'
 
 const redirectUri = `${page.issuer}/sandbox/callback`
 
-/** Steps 1 to 6: from discovery to tokens that have been looked at. Each reads the state, adds to it and draws its card. */
+/**
+ * Steps 1 to 6: from discovery to tokens that have been looked at. Each reads the state, adds to it and draws its card.
+ */
 export function loginSteps(state) {
   let metadata
 

@@ -69,7 +69,10 @@ const algorithms = {
   RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
 }
 
-/** Whether one of the published keys made the signature. The algorithm is ours to choose from a short list, not the token's. */
+/**
+ * Whether one of the published keys made the signature. The algorithm is ours to choose from a short list, not the
+ * token's.
+ */
 export async function hasGoodSignature(jwt, jwks) {
   const { header } = decode(jwt)
   const algorithm = algorithms[header.alg]
