@@ -8,7 +8,9 @@ export function accountLabel({ user, identities }: Account): string {
   return label ?? user.id
 }
 
-/** What its owner recognises an account by and a stranger cannot use: the same, with nickname and user name masked too. */
+/**
+ * What its owner recognises an account by and a stranger cannot use: the same, with nickname and user name masked too.
+ */
 export function maskedLabel({ user, identities }: Account): string {
   const own = identities.find(({ provider }) => provider === 'phone' || provider === 'email') ?? identities[0]
   if (own && own.provider !== 'username') return identityLabel(own)

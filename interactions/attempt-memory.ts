@@ -7,7 +7,9 @@ import type { Sealing } from '../src/store/seal.ts'
 import type { Ask, Proved } from './methods/method.ts'
 import type { Choice } from './outcome.ts'
 
-/** An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is. */
+/**
+ * An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is.
+ */
 export interface Pending extends ProofMoment {
   /** The connection that vouched for it. */
   readonly method: string
@@ -69,8 +71,8 @@ export function isBindingAsked({ choices }: AttemptMemory): boolean {
 }
 
 /**
- * Without that question, for whoever proves something instead of an answer. A number that was to be added is proved again; what waited
- * for a login waits for this one.
+ * Without that question, for whoever proves something instead of an answer. A number that was to be added is proved
+ * again; what waited for a login waits for this one.
  */
 export function withoutQuestion(memory: AttemptMemory): AttemptMemory {
   if (!isBindingAsked(memory)) return memory

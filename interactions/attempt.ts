@@ -22,8 +22,8 @@ type Dependencies = SettlementDependencies & {
 const mostStates = 3
 
 /**
- * A person on the way in: one attempt from its first step to a signed-in user, whoever renders it. Methods prove identities; what
- * a proved identity means for the account table is decided in the settlement and only there.
+ * A person on the way in: one attempt from its first step to a signed-in user, whoever renders it. Methods prove
+ * identities; what a proved identity means for the account table is decided in the settlement and only there.
  */
 export class LoginAttempts {
   readonly #deps: Dependencies
@@ -43,8 +43,8 @@ export class LoginAttempts {
   }
 
   /**
-   * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number, or the question
-   * whether one becomes part of the other.
+   * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number, or
+   * the question whether one becomes part of the other.
    */
   async waiting(
     attemptId: string,
@@ -82,7 +82,7 @@ export class LoginAttempts {
     })
   }
 
-  /** One step of somebody who is signed in and adds a way in: what it proves is handed back, and nothing is looked up or made. */
+  /** One step of a signed-in person who adds a way in: answers what it proves; looks nothing up and stores nothing. */
   async prove(request: AdvanceRequest): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
     return this.#recorded(request, async () => {
       const step = await this.#step(request, await this.#deps.memories.load(request.attemptId))
@@ -92,8 +92,8 @@ export class LoginAttempts {
   }
 
   /**
-   * What the person answers where the attempt could not go on by itself. Throws `request.invalid` for what was not offered and
-   * `attempt.expired` when what was proved is over.
+   * What the person answers where the attempt could not go on by itself. Throws `request.invalid` for what was not
+   * offered and `attempt.expired` when what was proved is over.
    */
   async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice): Promise<Outcome> {
     if (choice === 'bind' || choice === 'without_binding') return this.#answer(request, choice)
@@ -166,8 +166,8 @@ export class LoginAttempts {
   }
 
   /**
-   * What could not let anybody in sends nothing either; what adds something to a proof that waits is a part of that one. Throws
-   * `login.insufficient`.
+   * What could not let anybody in sends nothing either; what adds something to a proof that waits is a part of that
+   * one. Throws `login.insufficient`.
    */
   #requireUseful({ demand, method }: AdvanceRequest, waiting: Arrived | Pending | undefined): void {
     const acrs = this.#deps.methods.get(method)?.acrs
@@ -214,9 +214,9 @@ export class LoginAttempts {
   }
 
   /**
-   * Who is in but for an answer. Throws `user.locked` when that account was locked or deleted since. SECURITY: and `attempt.expired`
-   * when what let them in no longer would: everything was ended, the password changed, the identity taken away. The attempt then
-   * begins again.
+   * Who is in but for an answer. Throws `user.locked` when that account was locked or deleted since. SECURITY: and
+   * `attempt.expired` when what let them in no longer would: everything was ended, the password changed, the identity
+   * taken away. The attempt then begins again.
    */
   async #holder(attemptId: string, memory: AttemptMemory): Promise<AttemptMemory['holder']> {
     const { directory, memories, options } = this.#deps

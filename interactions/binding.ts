@@ -47,8 +47,8 @@ export class Bindings {
   }
 
   /**
-   * One step; what it proves becomes this user's. Throws what the method throws, `identity.taken` or `identity.limit`; nobody
-   * else's account changes.
+   * One step; what it proves becomes this user's. Throws what the method throws, `identity.taken` or `identity.limit`;
+   * nobody else's account changes.
    */
   async add(
     request: OwnRequest,
@@ -57,7 +57,8 @@ export class Bindings {
     const outcome = await attempts.prove({ ...request, demand: nothingDemanded, askedAt: epochSeconds(options.clock) })
     if (outcome.kind !== 'proved') return outcome
     const { userId, ip, method } = request
-    // SECURITY: a code that was asked for, or an upstream that was left for, before everything was ended adds nothing after it.
+    // SECURITY: a code that was asked for, or an upstream that was left for, before everything was ended adds nothing
+    // after it.
     const user = (await directory.find(userId))?.user
     if (!user || !isUnended(user, outcome) || !isFresh(outcome, options.clock)) throw new AppError('attempt.expired')
     // A number that was proved some time ago becomes part of no account without a code.
@@ -91,8 +92,8 @@ export class Bindings {
   }
 
   /**
-   * Takes a way in away and, in the same transaction, every login that was made with it, wherever that is: who came by it may be why it
-   * goes. Throws `identity.last` for the last one and `request.not_found` for another's.
+   * Takes a way in away and, in the same transaction, every login that was made with it, wherever that is: who came by
+   * it may be why it goes. Throws `identity.last` for the last one and `request.not_found` for another's.
    */
   async remove(
     { userId, ...where }: Pick<OwnRequest, 'userId' | 'ip' | 'requestId' | 'clientId'>,

@@ -42,9 +42,9 @@ const longestAnswer = 4096
 const pausesMs = [100, 200, 400, 800, 1500, 2000]
 
 /**
- * What comes back from upstreams. A callback arrives without our cookies when the upstream posts it across sites (Apple), and
- * twice when the upstream is WeChat; so it only leaves its answer here and sends the browser on, by a GET of our own site, to the
- * attempt, whose cookie proves that it is the browser that began.
+ * What comes back from upstreams. A callback arrives without our cookies when the upstream posts it across sites
+ * (Apple), and twice when the upstream is WeChat; so it only leaves its answer here and sends the browser on, by a GET
+ * of our own site, to the attempt, whose cookie proves that it is the browser that began.
  */
 export class Callbacks {
   readonly #deps: Dependencies
@@ -56,8 +56,8 @@ export class Callbacks {
   }
 
   /**
-   * Makes a state known for ten minutes, in the place of the one this attempt had for this connection before. SECURITY: else every press
-   * of a button would leave another.
+   * Makes a state known for ten minutes, in the place of the one this attempt had for this connection before. SECURITY:
+   * else every press of a button would leave another.
    */
   async expect(
     state: string,
@@ -73,8 +73,9 @@ export class Callbacks {
   }
 
   /**
-   * Keeps the first answer to a state and says where to go on; a second one changes nothing and is sent the same way. Throws
-   * `attempt.expired` for a state that is unknown, over, or another connection's (RFC 9700 §4.4, mix-up), and `request.too_large`.
+   * Keeps the first answer to a state and says where to go on; a second one changes nothing and is sent the same way.
+   * Throws `attempt.expired` for a state that is unknown, over, or another connection's (RFC 9700 §4.4, mix-up), and
+   * `request.too_large`.
    */
   async receive(
     connection: string,

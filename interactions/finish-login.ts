@@ -13,9 +13,9 @@ interface Dependencies {
 }
 
 /**
- * SECURITY: whichever page or app a method was named by, what it proved together with what waits is held against the request before
- * anything is made of it. A reset is more than a login: it goes through, and lets nobody in who has to prove something else. Throws
- * `login.insufficient`.
+ * SECURITY: whichever page or app a method was named by, what it proved together with what waits is held against the
+ * request before anything is made of it. A reset is more than a login: it goes through, and lets nobody in who has to
+ * prove something else. Throws `login.insufficient`.
  */
 export function requireEnough(
   { demand }: AdvanceRequest,
@@ -29,8 +29,8 @@ export function requireEnough(
 }
 
 /**
- * The account that was proved, with nothing left to ask. A login that waited for an answer longer than the request allows it to be old
- * lets nobody in, and what was made of it stays.
+ * The account that was proved, with nothing left to ask. A login that waited for an answer longer than the request
+ * allows it to be old lets nobody in, and what was made of it stays.
  */
 export async function finishLogin(
   { audit, memories }: Dependencies,

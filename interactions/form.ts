@@ -13,8 +13,8 @@ const maxFields = 40
 const maxFieldLength = 4000
 
 /**
- * Reads a posted form. Throws `request.unsupported_type`, `request.too_large`, or `request.invalid` for a name that comes twice,
- * too many or too long fields, bytes that are no UTF-8, and NUL.
+ * Reads a posted form. Throws `request.unsupported_type`, `request.too_large`, or `request.invalid` for a name that
+ * comes twice, too many or too long fields, bytes that are no UTF-8, and NUL.
  */
 export async function readForm(ctx: Context, listName?: string): Promise<Form> {
   if (!ctx.is('application/x-www-form-urlencoded')) throw new AppError('request.unsupported_type')

@@ -27,7 +27,10 @@ export async function keepCredential(
   await directory.keepCredential(identity.id, options.sealCredential(step.credential))
 }
 
-/** Keeps a password chosen on the way: a first one, or one that replaces the other and ends every session. Answers what was done. */
+/**
+ * Keeps a password chosen on the way: a first one, or one that replaces the other and ends every session. Answers what
+ * was done.
+ */
 export async function keepPassword(
   { passwords, options }: PasswordDependencies,
   userId: UserId,

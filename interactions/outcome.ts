@@ -22,7 +22,10 @@ export type Choice =
   | 'bind'
   | 'without_binding'
 
-/** Somebody is in, and something waits that was proved in the same attempt, maybe by another person: is it to be part of that account? */
+/**
+ * Somebody is in, and something waits that was proved in the same attempt, maybe by another person: is it to be part of
+ * that account?
+ */
 export interface BindingQuestion {
   readonly kind: 'bind_identity'
   readonly identity: IdentityClaim
@@ -33,7 +36,10 @@ export interface BindingQuestion {
 export type Outcome =
   | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
   | { readonly kind: 'redirect'; readonly to: URL }
-  /** The person has to prove who they are by any method; once more, with `userId`, whose login was too old for the request by then. */
+  /**
+   * The person has to prove who they are by any method; once more, with `userId`, whose login was too old for the
+   * request by then.
+   */
   | { readonly kind: 'login'; readonly userId?: UserId; readonly endedSessions?: boolean }
   /** An upstream vouched for somebody nobody knows: a new account, or one that is there already? */
   | { readonly kind: 'choose'; readonly provider: string }
@@ -82,8 +88,8 @@ export interface AdvanceRequest {
   /** What is demanded of the login. */
   readonly demand: Demand
   /**
-   * Whether a login that comes instead of an awaited choice drops what was proved: an app that did not show the choice does not know
-   * the question after the login either.
+   * Whether a login that comes instead of an awaited choice drops what was proved: an app that did not show the choice
+   * does not know the question after the login either.
    */
   readonly mustChoose?: boolean | undefined
 }

@@ -39,7 +39,10 @@ export class OwnerSearch {
     this.#audit = identityAudit(dependencies)
   }
 
-  /** Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is settled. */
+  /**
+   * Whose identity it is. What nobody has is registered, where the step and the client allow it, or kept until it is
+   * settled.
+   */
   async find(request: AdvanceRequest, step: Proved, memory: AttemptMemory): Promise<Found | Asked> {
     for (let tried = 0; ; tried++) {
       try {
@@ -124,9 +127,9 @@ export class OwnerSearch {
   }
 
   /**
-   * Nobody's identity came with somebody's phone number. It becomes theirs if they say so, unless they have another of that provider
-   * already, or the number was proved some time ago: then it may have changed hands, whosever it is here, and only a fresh proof of it
-   * tells.
+   * Nobody's identity came with somebody's phone number. It becomes theirs if they say so, unless they have another of
+   * that provider already, or the number was proved some time ago: then it may have changed hands, whosever it is here,
+   * and only a fresh proof of it tells.
    */
   async #bindToPhoneOwner(
     request: AdvanceRequest,

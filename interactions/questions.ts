@@ -59,8 +59,8 @@ export class Questions {
   }
 
   /**
-   * Somebody is in, and something waits. SECURITY: two proofs of one attempt may be two people's: on a computer that several use, or
-   * where one has begun what another goes on with. So a login binds nothing by itself.
+   * Somebody is in, and something waits. SECURITY: two proofs of one attempt may be two people's: on a computer that
+   * several use, or where one has begun what another goes on with. So a login binds nothing by itself.
    */
   async binding(request: AdvanceRequest, memory: Holding): Promise<BindingQuestion> {
     const asked = { ...memory, choices: ['without_binding', 'bind'] as const }

@@ -32,7 +32,10 @@ export interface SettlementDependencies {
 
 type Holding = AttemptMemory & { readonly holder: Arrived }
 
-/** What a proved identity means for the account table: whose it is, whether an account is made, and what is still missing. */
+/**
+ * What a proved identity means for the account table: whose it is, whether an account is made, and what is still
+ * missing.
+ */
 export class Settlement {
   readonly #deps: SettlementDependencies
   readonly #questions: Questions
@@ -80,8 +83,8 @@ export class Settlement {
   }
 
   /**
-   * The person said yes: what waits becomes part of the account they are in. Throws `identity.taken` or `identity.limit`; they may go on
-   * without it then.
+   * The person said yes: what waits becomes part of the account they are in. Throws `identity.taken` or
+   * `identity.limit`; they may go on without it then.
    */
   async bindWaiting(request: AdvanceRequest, memory: Holding): Promise<Outcome> {
     const { directory, memories } = this.#deps
@@ -104,7 +107,10 @@ export class Settlement {
     return this.#arrive(request, account, { ...memory, holder: { ...holder, amr, by, begunAt } })
   }
 
-  /** The person said no: what waited is forgotten. Of a number and the account it was to be added to, the number was proved last. */
+  /**
+   * The person said no: what waited is forgotten. Of a number and the account it was to be added to, the number was
+   * proved last.
+   */
   async leaveWaiting(request: AdvanceRequest, memory: Holding): Promise<Outcome> {
     const { holder, contested } = memory
     const detail = { method: holder.method, error: 'declined' }
@@ -117,8 +123,8 @@ export class Settlement {
   }
 
   /**
-   * The person said that the account of the number that came along is theirs. Throws `attempt.expired` where that has changed since they
-   * were asked.
+   * The person said that the account of the number that came along is theirs. Throws `attempt.expired` where that has
+   * changed since they were asked.
    */
   async join(request: AdvanceRequest, pending: Pending, memory: AttemptMemory): Promise<Outcome> {
     const { directory } = this.#deps
@@ -160,8 +166,8 @@ export class Settlement {
   }
 
   /**
-   * Whether something was proved before that nobody has yet. Throws `identity.taken` where somebody else has it by now; it is forgotten
-   * then, so that the same login works without it.
+   * Whether something was proved before that nobody has yet. Throws `identity.taken` where somebody else has it by now;
+   * it is forgotten then, so that the same login works without it.
    */
   async #isWaiting(request: AdvanceRequest, { user }: Account, memory: AttemptMemory): Promise<boolean> {
     const { directory, memories, options } = this.#deps
@@ -175,7 +181,10 @@ export class Settlement {
   }
 }
 
-/** What was proved in the same attempt as the login of whoever is in: a number that they were to add, or what was there before. */
+/**
+ * What was proved in the same attempt as the login of whoever is in: a number that they were to add, or what was there
+ * before.
+ */
 function waiting({ contested, pending }: AttemptMemory): Proved | Pending {
   const proof = contested?.proof ?? pending
   if (!proof) throw new AppError('attempt.expired')

@@ -35,9 +35,10 @@ interface Dependencies {
 type CodeWay = (typeof codeWays)[number]
 
 /**
- * Adds a way in to the account of who is signed in. SECURITY: the attempt's name is a keyed digest of this browser session and
- * this user, behind a prefix no login has. So a binding is finished only by the session and the user that began it, and what
- * came back for a login never binds, nor the reverse; the methods are a table of their own, with codes of their own purpose.
+ * Adds a way in to the account of who is signed in. SECURITY: the attempt's name is a keyed digest of this browser
+ * session and this user, behind a prefix no login has. So a binding is finished only by the session and the user that
+ * began it, and what came back for a login never binds, nor the reverse; the methods are a table of their own, with
+ * codes of their own purpose.
  */
 export function bindingPages({ session, renderer, list, options }: Dependencies) {
   const { bindings, callbacks } = options
@@ -78,7 +79,9 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     }
   }
 
-  /** Back from an upstream. Nothing is drawn here, because the address of a callback is no page to stay on or reload. */
+  /**
+   * Back from an upstream. Nothing is drawn here, because the address of a callback is no page to stay on or reload.
+   */
   async function comeBack(ctx: Context): Promise<void> {
     const visitor = await session.fresh(ctx)
     if (!visitor) return

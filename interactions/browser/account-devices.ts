@@ -35,8 +35,8 @@ export const devicesPath = '/account/devices'
 const notices: ReadonlySet<unknown> = new Set(['one', 'others', 'gone'])
 
 /**
- * Where one is signed in, and a way to sign out there. No fresh login is asked for: it only takes access away, and somebody who has
- * lost a phone must not be slowed down; the form token of this very session is.
+ * Where one is signed in, and a way to sign out there. No fresh login is asked for: it only takes access away, and
+ * somebody who has lost a phone must not be slowed down; the form token of this very session is.
  */
 export function devicePages({ session, renderer, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {

@@ -23,7 +23,10 @@ interface Dependencies {
   }
 }
 
-/** The page to set or change the password. With the old one go the other logins made with it; all others when the person says so. */
+/**
+ * The page to set or change the password. With the old one go the other logins made with it; all others when the person
+ * says so.
+ */
 export function passwordPages({ session, renderer, passwords, audit, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
     const visitor = await session.fresh(ctx)

@@ -26,7 +26,9 @@ interface Wrappers {
   readonly withLanguage: (handler: Handler) => Handler
 }
 
-/** Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token. */
+/**
+ * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
+ */
 export function accountRoutes(router: Router, rooms: AccountRooms, { guarded, withLanguage }: Wrappers): void {
   const { session, home, password, identities, binding, devices } = rooms
   router.get('account', '/account', withLanguage(home.home))

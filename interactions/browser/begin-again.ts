@@ -18,9 +18,9 @@ const cookieName = 'menshen_client'
 const cookieMs = 86_400_000
 
 /**
- * Leads on from an interaction that is over. SECURITY: who knows its address learns nothing of the request, which may hold what a
- * client or a person must keep to themselves: the request is repeated only while the interaction exists, and only for the browser
- * that began it. Later the browser knows the client by a cookie, on which nothing else rests.
+ * Leads on from an interaction that is over. SECURITY: who knows its address learns nothing of the request, which may
+ * hold what a client or a person must keep to themselves: the request is repeated only while the interaction exists,
+ * and only for the browser that began it. Later the browser knows the client by a cookie, on which nothing else rests.
  */
 export function beginningAgain({ provider, secure }: Dependencies) {
   return {

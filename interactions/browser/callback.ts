@@ -9,8 +9,9 @@ import { leave } from './leave.ts'
 export const bindingPrefix = 'bind.'
 
 /**
- * GET or POST from an upstream. SECURITY: an answer may come across sites, so nothing is done with it here: it is kept, and the
- * browser is sent to a page of ours by a GET, which carries the SameSite=Lax cookie that proves whose attempt it is.
+ * GET or POST from an upstream. SECURITY: an answer may come across sites, so nothing is done with it here: it is kept,
+ * and the browser is sent to a page of ours by a GET, which carries the SameSite=Lax cookie that proves whose attempt
+ * it is.
  */
 export function receiveCallback(callbacks: Callbacks) {
   return async (ctx: Context): Promise<void> => {
@@ -22,8 +23,8 @@ export function receiveCallback(callbacks: Callbacks) {
 }
 
 /**
- * Hands what an upstream brought to `work`, once, and leads to the page of the attempt with what came of it; a second look at the
- * same answer is led where the first was. Answers false when there is nothing for this attempt.
+ * Hands what an upstream brought to `work`, once, and leads to the page of the attempt with what came of it; a second
+ * look at the same answer is led where the first was. Answers false when there is nothing for this attempt.
  */
 export async function takeAnswer(
   ctx: Context,

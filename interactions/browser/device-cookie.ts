@@ -6,8 +6,9 @@ export interface DeviceCookie {
   /** The browser of this request; one that is not known to anything when it brings no cookie of ours. */
   read(ctx: Context): Device
   /**
-   * After a login: the browser is known to that account from now on. It stays so when the person signs out, because that is when
-   * they have to log in again; it ends when they sign out everywhere or choose another password after having forgotten it.
+   * After a login: the browser is known to that account from now on. It stays so when the person signs out, because
+   * that is when they have to log in again; it ends when they sign out everywhere or choose another password after
+   * having forgotten it.
    */
   remember(ctx: Context, use: DeviceUse): Promise<void>
 }

@@ -3,9 +3,9 @@ import { AppError } from '../../src/base/errors.ts'
 
 /**
  * Refuses a POST that another site's page made the browser send. SECURITY: browsers say where a request comes from in
- * `Sec-Fetch-Site` or, the older ones, in `Origin`; what says neither is no page of another site. `Origin: null` is what our own
- * pages send, because they send no referrer. The random address of an interaction and the form token of the account pages guard
- * on top. Throws `request.cross_site`.
+ * `Sec-Fetch-Site` or, the older ones, in `Origin`; what says neither is no page of another site. `Origin: null` is
+ * what our own pages send, because they send no referrer. The random address of an interaction and the form token of
+ * the account pages guard on top. Throws `request.cross_site`.
  */
 export function refuseCrossSite(ctx: Context, issuer: string): void {
   const site = ctx.get('sec-fetch-site')

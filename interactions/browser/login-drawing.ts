@@ -72,7 +72,10 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     return offered(ctx)[0] ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
   }
 
-  /** The upstream the request names first, then the one whose own app this is, then those that work here, then those that need another browser; none where the client wants a stronger `acr`. */
+  /**
+   * The upstream the request names first, then the one whose own app this is, then those that work here, then those
+   * that need another browser; none where the client wants a stronger `acr`.
+   */
   function connections(ctx: Context, interaction: Interaction): ConnectionItem[] {
     if (!mayReach(state(ctx).demand ?? nothingDemanded, ['urn:menshen:acr:federated'])) return []
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }

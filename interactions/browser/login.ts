@@ -51,7 +51,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
 
-  /** GET: what came of an upstream's answer, what waits for a choice, the asked-for method, or the step that is under way. */
+  /**
+   * GET: what came of an upstream's answer, what waits for a choice, the asked-for method, or the step that is under
+   * way.
+   */
   async function show(ctx: Context, interaction: Interaction, ending?: Ending): Promise<void> {
     if (ending?.kind === 'conflict') return drawConflict(ctx, ending)
     const named = text(ctx.query['method'])
@@ -116,7 +119,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     }
   }
 
-  /** Back from an upstream: one step. Nothing is drawn here, because the address of a callback is no page to stay on or reload. */
+  /**
+   * Back from an upstream: one step. Nothing is drawn here, because the address of a callback is no page to stay on or
+   * reload.
+   */
   async function receive(
     ctx: Context,
     interaction: Interaction,

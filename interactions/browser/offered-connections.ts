@@ -1,7 +1,9 @@
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { Visit } from '../upstreams/connector.ts'
 
-/** The upstreams to show this visitor: `isHere` where they work in this browser, `isHome` in the one of their own app. */
+/**
+ * The upstreams to show this visitor: `isHere` where they work in this browser, `isHome` in the one of their own app.
+ */
 export function offeredConnections(methods: LoginMethods, visit: Visit) {
   return [...methods.values()].flatMap(({ id, connection }) => {
     const availability = connection?.availability(visit) ?? 'hidden'

@@ -23,9 +23,9 @@ const pageHeaders: Readonly<Record<string, string>> = {
 const leavingPath = /^\/(auth|interaction|session\/end)(\/|$)|^\/account\/identities\/?$/i
 
 /**
- * Where the forms of a page may lead. SECURITY: home only, wherever the way ends here. Browsers apply this to every redirect that
- * follows, and nobody knows where a client or a vendor leads on to, so that a page with a way out can name no hosts: it names the
- * schemes, https and that of this very client. See docs/decisions/0026.
+ * Where the forms of a page may lead. SECURITY: home only, wherever the way ends here. Browsers apply this to every
+ * redirect that follows, and nobody knows where a client or a vendor leads on to, so that a page with a way out can
+ * name no hosts: it names the schemes, https and that of this very client. See docs/decisions/0026.
  */
 function formAction(path: string, leadsTo: string | undefined, secure: boolean): string {
   if (!leavingPath.test(path)) return "form-action 'self'"
@@ -34,7 +34,10 @@ function formAction(path: string, leadsTo: string | undefined, secure: boolean):
   return `form-action 'self' ${[...schemes].join(' ')}`
 }
 
-/** An app may open these in a popup, and its callback page there must still reach the app: any policy but this cuts `window.opener`. */
+/**
+ * An app may open these in a popup, and its callback page there must still reach the app: any policy but this cuts
+ * `window.opener`.
+ */
 const popupPath = /^\/(auth|interaction|session\/end)(\/|$)/
 const openerPolicy = (path: string) => (popupPath.test(path) ? 'unsafe-none' : 'same-origin')
 

@@ -30,8 +30,8 @@ const begins: Readonly<Record<AppMethod, readonly string[]>> = {
 const codes = ['upstream_code', 'phone_code'] as const
 
 /**
- * Logins of apps that bring what an upstream's SDK gave them, one method for each kind that any connection is set up for. SECURITY:
- * every credential is marked before its vendor is asked, so that of two who bring the same one gets in.
+ * Logins of apps that bring what an upstream's SDK gave them, one method for each kind that any connection is set up
+ * for. SECURITY: every credential is marked before its vendor is asked, so that of two who bring the same one gets in.
  */
 export function appLogins({ connectors, spent, registration }: Dependencies): LoginMethod<undefined>[] {
   return appMethods.flatMap((id) => {

@@ -4,7 +4,9 @@ import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode }
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 
-/** E-mail address, then the code sent to it: for somebody who is signed in and adds the address. It is no way to log in. */
+/**
+ * E-mail address, then the code sent to it: for somebody who is signed in and adds the address. It is no way to log in.
+ */
 export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeState> {
   return {
     id: 'email',

@@ -4,7 +4,9 @@ import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { Authorization, Connector, Visit } from '../upstreams/connector.ts'
 import type { LoginMethod } from './method.ts'
 
-/** Where the answer to a state is to be brought: the part of the callback's work that a method must set up beforehand. */
+/**
+ * Where the answer to a state is to be brought: the part of the callback's work that a method must set up beforehand.
+ */
 export interface ExpectedCallbacks {
   /** `before`: the state whose place it takes. */
   expect(
@@ -37,8 +39,8 @@ function newState(): string {
 }
 
 /**
- * Any connector as a login method: leave for the upstream, come back, be identified. SECURITY: state, nonce and verifier are made
- * here for every start, and what comes back must carry the state of this very attempt.
+ * Any connector as a login method: leave for the upstream, come back, be identified. SECURITY: state, nonce and
+ * verifier are made here for every start, and what comes back must carry the state of this very attempt.
  */
 export function federated({ connector, callbacks, issuer, registration }: Dependencies): LoginMethod<Left> {
   return {

@@ -12,21 +12,30 @@ export interface MessageRequest {
   /** The number or mailbox, as it is counted. */
   readonly to: string
   readonly ip: string
-  /** Asked for by somebody who need not have an account, and must not learn whether they have: nothing is sent to a stranger. */
+  /**
+   * Asked for by somebody who need not have an account, and must not learn whether they have: nothing is sent to a
+   * stranger.
+   */
   readonly isReset: boolean
   readonly hasAccount: boolean
   /** The browser or app that asks, when it has logged in to that account before. */
   readonly knownDevice: string | undefined
 }
 
-/** `awaited`: sent before the answer. `background`: after it. `none`: not sent at all; the answer is that of `background`. */
+/**
+ * `awaited`: sent before the answer. `background`: after it. `none`: not sent at all; the answer is that of
+ * `background`.
+ */
 export type Delivery = 'awaited' | 'background' | 'none'
 
 export interface Grant {
   readonly delivery: Delivery
   /** Seconds until the next message can be asked for. */
   readonly waitSeconds: number
-  /** Before a message leaves in the background: takes it from the day's total. Throws when the total has been used up since. */
+  /**
+   * Before a message leaves in the background: takes it from the day's total. Throws when the total has been used up
+   * since.
+   */
   takeTotal(): Promise<void>
   /** Nothing left the house: gives back what the message took of its number and of the total. */
   giveBack(): Promise<void>
@@ -34,7 +43,10 @@ export interface Grant {
 
 /** Decides whether a message may be sent, and what it is taken from. */
 export interface MessageBudget {
-  /** Throws `otp.too_soon`, `request.too_many` and `server.unavailable`, with `retryAfterSeconds`; nothing is then counted. */
+  /**
+   * Throws `otp.too_soon`, `request.too_many` and `server.unavailable`, with `retryAfterSeconds`; nothing is then
+   * counted.
+   */
   take(request: MessageRequest): Promise<Grant>
   /** Looks how much of the day is used, without using any. */
   measure(): Promise<void>
@@ -49,12 +61,14 @@ interface Dependencies {
 const totals = ['sms.open', 'sms.total', 'mail.open', 'mail.total'] as const
 
 /**
- * What a message is taken from. The network comes with every decision, so that whoever is over their own limit takes nothing from
- * a number. A number has twice what one network may take of it, so that no network shuts its owner out; and when the day of a
- * number is used up by many, one an hour still goes through, so that no crowd shuts its owner out for a day. A device that has logged in to the account before has an allowance of its own, which strangers do not reach.
+ * What a message is taken from. The network comes with every decision, so that whoever is over their own limit takes
+ * nothing from a number. A number has twice what one network may take of it, so that no network shuts its owner out;
+ * and when the day of a number is used up by many, one an hour still goes through, so that no crowd shuts its owner out
+ * for a day. A device that has logged in to the account before has an allowance of its own, which strangers do not
+ * reach.
  *
- * SECURITY: resets are counted apart from logins, and for every number alike, sent or not. Were they one, a login refused after a
- * reset would tell that the reset was sent, and so that there is an account.
+ * SECURITY: resets are counted apart from logins, and for every number alike, sent or not. Were they one, a login
+ * refused after a reset would tell that the reset was sent, and so that there is an account.
  */
 export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
   type Event = LimitEvent<MessageLimit>
@@ -68,7 +82,10 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
     return verdict
   }
 
-  /** Takes these, and a place in the day's total. Where the part for numbers without an account is used up, nobody can tell. */
+  /**
+   * Takes these, and a place in the day's total. Where the part for numbers without an account is used up, nobody can
+   * tell.
+   */
   async function spend(request: MessageRequest, own: readonly Event[]): Promise<Verdict & { delivery: Delivery }> {
     const { channel, isReset, hasAccount, knownDevice } = request
     const total: Event = [`${channel}.total`, 'all']
@@ -135,7 +152,10 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
     },
   }
 
-  /** What is told must be what has to be waited: when the day is over, the message that is let through late may come first. */
+  /**
+   * What is told must be what has to be waited: when the day is over, the message that is let through late may come
+   * first.
+   */
   async function nextSeconds({ counts }: Verdict, late: readonly Event[] | undefined): Promise<number> {
     const wait = Math.max(0, ...counts.filter(({ name }) => !name.endsWith('.open')).map((each) => each.waitSeconds))
     if (late === undefined || wait <= 3600) return wait

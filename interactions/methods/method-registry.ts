@@ -62,7 +62,10 @@ interface BindingDependencies {
   }
 }
 
-/** Every way to prove an identity that somebody who is signed in adds. SECURITY: none of them is in the table of the logins. */
+/**
+ * Every way to prove an identity that somebody who is signed in adds. SECURITY: none of them is in the table of the
+ * logins.
+ */
 export function bindingMethods({ codes, options }: BindingDependencies): LoginMethods {
   const { channels, connectors, callbacks, issuer } = options
   return byId([

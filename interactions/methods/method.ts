@@ -42,7 +42,9 @@ export type Step<State> =
       readonly identity: IdentityClaim
       readonly amr: readonly string[]
       readonly registration: Registration
-      /** A second identity of the same person, proved in the same step: the phone number a mini program brings along. */
+      /**
+       * A second identity of the same person, proved in the same step: the phone number a mini program brings along.
+       */
       readonly also?: IdentityClaim
       /** Whether that one was proved some time ago: it opens no account, and becomes part of none, without a code. */
       readonly isAlsoDated?: boolean

@@ -41,9 +41,9 @@ interface Dependencies {
 }
 
 /**
- * The number of the SIM a phone is online with, as its carrier tells it; with a `phone`, whether that is it. A number proved this way
- * is the one a code by SMS proves. SECURITY: the token is a bearer token without a word of ours, so it is marked before the vendor
- * is asked and good for nothing afterwards.
+ * The number of the SIM a phone is online with, as its carrier tells it; with a `phone`, whether that is it. A number
+ * proved this way is the one a code by SMS proves. SECURITY: the token is a bearer token without a word of ours, so it
+ * is marked before the vendor is asked and good for nothing afterwards.
  */
 export function oneTapMethod({ vendors, spent, registration }: Dependencies): LoginMethod<undefined> {
   return {

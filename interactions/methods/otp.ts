@@ -38,12 +38,16 @@ interface VerifyRequest {
 /** One-time codes of six digits, bound to the attempt, the purpose and the number or address they were sent to. */
 export interface OtpCodes {
   /**
-   * Sends a code; it replaces the one before. Answers when the next may be asked for, in milliseconds since the epoch. A code
-   * to reset a password is sent to nobody who has no account, and the answer does not tell. Throws `otp.too_soon`,
-   * `request.too_many`, `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what the sender throws.
+   * Sends a code; it replaces the one before. Answers when the next may be asked for, in milliseconds since the epoch.
+   * A code to reset a password is sent to nobody who has no account, and the answer does not tell. Throws
+   * `otp.too_soon`, `request.too_many`, `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what
+   * the sender throws.
    */
   issue(request: IssueRequest): Promise<number>
-  /** Uses the code up: of several callers one succeeds. Throws `otp.required`, `otp.wrong`, `otp.expired`, `otp.tries_used`. */
+  /**
+   * Uses the code up: of several callers one succeeds. Throws `otp.required`, `otp.wrong`, `otp.expired`,
+   * `otp.tries_used`.
+   */
   verify(request: VerifyRequest): Promise<void>
 }
 

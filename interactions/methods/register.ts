@@ -38,7 +38,9 @@ interface Dependencies {
   readonly rules: RegistrationRules
 }
 
-/** An account by user name and password at once, or by phone number or e-mail address, which a code has to prove first. */
+/**
+ * An account by user name and password at once, or by phone number or e-mail address, which a code has to prove first.
+ */
 export function registerMethod({ codes, passwords, limits, rules }: Dependencies): LoginMethod<RegisterState> {
   async function begin(request: StepRequest<RegisterState>): Promise<Step<RegisterState>> {
     const { input, ip } = request

@@ -18,8 +18,8 @@ interface Dependencies {
 }
 
 /**
- * Forgotten password: prove the number or address by a code, then choose another. It never makes an account, and nobody learns
- * whether there is one before proving that the number or address is theirs.
+ * Forgotten password: prove the number or address by a code, then choose another. It never makes an account, and nobody
+ * learns whether there is one before proving that the number or address is theirs.
  */
 export function resetMethod({ codes, passwords }: Dependencies): LoginMethod<ResetState> {
   return {

@@ -1,11 +1,13 @@
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 
 /**
- * Remembers what apps brought, so that nothing is good for two logins, however its vendor behaves. Throws `server.unavailable` where
- * the store cannot answer: nothing is taken then.
+ * Remembers what apps brought, so that nothing is good for two logins, however its vendor behaves. Throws
+ * `server.unavailable` where the store cannot answer: nothing is taken then.
  */
 export interface Spent {
-  /** True for the first of all who bring this value within half an hour, which is longer than any vendor's code lives. */
+  /**
+   * True for the first of all who bring this value within half an hour, which is longer than any vendor's code lives.
+   */
   once(name: string, value: string): Promise<boolean>
   /** True for the attempt that brought this value first; for another one only after five minutes. */
   oncePerAttempt(name: string, value: string, attemptId: string): Promise<boolean>

@@ -51,8 +51,8 @@ const bytes = 32
 const claimSeconds = 60
 
 /**
- * The `auth_session` of the first-party-apps draft §5.3: 256 random bits, kept as a keyed digest, changed with every answer. SECURITY:
- * of several requests that bring one value, one is served.
+ * The `auth_session` of the first-party-apps draft §5.3: 256 random bits, kept as a keyed digest, changed with every
+ * answer. SECURITY: of several requests that bring one value, one is served.
  */
 export class AuthSessions {
   readonly #deps: Dependencies

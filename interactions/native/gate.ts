@@ -30,7 +30,9 @@ export class Gate {
     return this.#captcha?.shown
   }
 
-  /** A login that begins counts for its network. SECURITY: before its proofs are looked at, each of which leaves a mark. */
+  /**
+   * A login that begins counts for its network. SECURITY: before its proofs are looked at, each of which leaves a mark.
+   */
   async begin({ ip }: Request): Promise<void> {
     await this.#limits.take('native.ip', ip)
   }
@@ -41,7 +43,8 @@ export class Gate {
   }
 
   /**
-   * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it. Answers how many messages the session may still ask for. Throws `captcha.required`, `request.too_many`.
+   * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it. Answers how many
+   * messages the session may still ask for. Throws `captcha.required`, `request.too_many`.
    */
   async pass(
     { fields, ip }: Request,

@@ -59,7 +59,10 @@ export interface AppleTokens {
 
 const skewSeconds = 60
 
-/** SECURITY: the client secret is made for one request, for the id that got the code; signatures are checked with Apple's keys. */
+/**
+ * SECURITY: the client secret is made for one request, for the id that got the code; signatures are checked with
+ * Apple's keys.
+ */
 export function appleTokens(team: Team, dependencies: ConnectorDependencies): AppleTokens {
   const { http, clock } = dependencies
   const keys = publicKeys(new URL('/auth/keys', team.issuer), dependencies)

@@ -46,9 +46,9 @@ interface Redeemed {
 }
 
 /**
- * Sign in with Apple on the web and in apps (developer.apple.com/documentation/signinwithapplerestapi, as of 2026-11-20).
- * The answer to a browser is a form posted across sites. The subject is the same for all apps of one team. SECURITY: the e-mail
- * address of the token may be a relay, and that of the form is unsigned; neither is used.
+ * Sign in with Apple on the web and in apps (developer.apple.com/documentation/signinwithapplerestapi, as of
+ * 2026-11-20). The answer to a browser is a form posted across sites. The subject is the same for all apps of one team.
+ * SECURITY: the e-mail address of the token may be a relay, and that of the form is unsigned; neither is used.
  */
 export const apple = connectorKind({
   options: appleOptions,
@@ -69,7 +69,10 @@ export const apple = connectorKind({
       return { subject: sub, refreshToken: answer.refresh_token }
     }
 
-    /** SECURITY: what an app brings is a bearer token; the code beside it is redeemed for the same person, and only once. */
+    /**
+     * SECURITY: what an app brings is a bearer token; the code beside it is redeemed for the same person, and only
+     * once.
+     */
     async function native(given: UpstreamResponse): Promise<Identification> {
       const { bundle_ids: audience } = options
       const [identityToken, rawNonce] = [required(given, 'identity_token'), required(given, 'raw_nonce')]

@@ -32,7 +32,10 @@ function kindOf({ type }: ConnectionOptions): AnyKind {
   return kind as unknown as AnyKind
 }
 
-/** Whose people each connection brings, and what they are filed under: the configuration, the start, the doctor and commands ask here. */
+/**
+ * Whose people each connection brings, and what they are filed under: the configuration, the start, the doctor and
+ * commands ask here.
+ */
 export function namespacesOf(connections: readonly ConnectionOptions[], where: Where): Namespace[] {
   return connections.map((options) => kindOf(options).namespace(options, where))
 }
@@ -42,7 +45,9 @@ export function namespaceClashes(connections: readonly ConnectionOptions[], wher
   return clashes(namespacesOf(connections, where))
 }
 
-/** The connectors of the configuration, in its order. Throws when the address of an upstream is not https and must be. */
+/**
+ * The connectors of the configuration, in its order. Throws when the address of an upstream is not https and must be.
+ */
 export function buildConnectors(
   connections: readonly ConnectionOptions[],
   dependencies: ConnectorDependencies,

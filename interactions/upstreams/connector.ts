@@ -33,7 +33,10 @@ export function isInsideWechat({ userAgent }: Visit): boolean {
 /** What the upstream's redirect carried, query or form, or what its SDK gave an app. */
 export type UpstreamResponse = Readonly<Record<string, string>>
 
-/** `here`: offer it. `elsewhere`: it can only work in another browser; say so. `hidden`: it cannot work for this visitor. */
+/**
+ * `here`: offer it. `elsewhere`: it can only work in another browser; say so. `hidden`: it cannot work for this
+ * visitor.
+ */
 export type Availability = 'here' | 'elsewhere' | 'hidden'
 
 /** Where an upstream works that works only in some browsers: in the one of its own app, or on a computer. */
@@ -51,8 +54,8 @@ export interface Identification {
 }
 
 /**
- * An upstream that vouches for people. State, nonce and PKCE are made and checked by `federated`; single use of the callback is
- * the callback's. A connector knows no user, no route and no page.
+ * An upstream that vouches for people. State, nonce and PKCE are made and checked by `federated`; single use of the
+ * callback is the callback's. A connector knows no user, no route and no page.
  */
 export interface Connector {
   /** Name of the connection: part of its callback path, and the id of its login method. */
@@ -64,21 +67,26 @@ export interface Connector {
   availability(visit: Visit): Availability
   /** Absent: everywhere. */
   readonly places?: readonly Place[]
-  /** Whether this is the browser of the upstream's own app, where its button comes first. Absent: there is no such browser. */
+  /**
+   * Whether this is the browser of the upstream's own app, where its button comes first. Absent: there is no such
+   * browser.
+   */
   isHome?(visit: Visit): boolean
   /** Which channel this visitor will use: kept in `Authorization.variant`. */
   variant(visit: Visit): string
   authorizationUrl(authorization: Authorization, visit: Visit): Promise<URL>
   /**
-   * Redeems what came back in the callback's query or form. Throws `upstream.cancelled`, `upstream.code_invalid`, `upstream.busy`,
-   * `upstream.misconfigured`, `upstream.account_restricted`, `upstream.snapshot` or `upstream.refused`, each with an
-   * `UpstreamAnswer` as cause where the vendor said why. A code is exchanged once and never again.
+   * Redeems what came back in the callback's query or form. Throws `upstream.cancelled`, `upstream.code_invalid`,
+   * `upstream.busy`, `upstream.misconfigured`, `upstream.account_restricted`, `upstream.snapshot` or
+   * `upstream.refused`, each with an `UpstreamAnswer` as cause where the vendor said why. A code is exchanged once and
+   * never again.
    */
   identify(response: UpstreamResponse, authorization: Authorization): Promise<Identification>
   /**
-   * Redeems what the upstream's SDK handed to an app of ours, by the login method that brings it; a method that is absent is not
-   * set up. Throws what `identify` throws, and `request.invalid` for a parameter that is missing. SECURITY: only what is proved to
-   * have been made for an app of ours; what is good for one login is guarded by the caller.
+   * Redeems what the upstream's SDK handed to an app of ours, by the login method that brings it; a method that is
+   * absent is not set up. Throws what `identify` throws, and `request.invalid` for a parameter that is missing.
+   * SECURITY: only what is proved to have been made for an app of ours; what is good for one login is guarded by the
+   * caller.
    */
   readonly apps?: Readonly<Partial<Record<AppMethod, (credential: UpstreamResponse) => Promise<Identification>>>>
 }

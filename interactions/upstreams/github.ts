@@ -39,8 +39,8 @@ const userAnswer = z.object({
 })
 
 /**
- * GitHub, plain OAuth 2 (docs.github.com/apps/oauth-apps, read 2026-11-20). Its token endpoint answers failures with status 200.
- * The subject is the numeric id: a login name can be given up and taken by somebody else.
+ * GitHub, plain OAuth 2 (docs.github.com/apps/oauth-apps, read 2026-11-20). Its token endpoint answers failures with
+ * status 200. The subject is the numeric id: a login name can be given up and taken by somebody else.
  */
 export const github = connectorKind({
   options: githubOptions,
@@ -124,8 +124,8 @@ export const github = connectorKind({
 })
 
 /**
- * SECURITY: ids are small numbers that every server counts for itself, so the name says which server it is. A stand-in is told by its
- * connection, because its port changes.
+ * SECURITY: ids are small numbers that every server counts for itself, so the name says which server it is. A stand-in
+ * is told by its connection, because its port changes.
  */
 function githubNamespace({ id, web_url }: Pick<GithubOptions, 'id' | 'web_url'>, where: Where) {
   const server = serverOf(web_url)

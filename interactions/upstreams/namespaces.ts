@@ -5,7 +5,9 @@ import type { ConnectorDependencies } from './connector.ts'
 /** What decides about name spaces besides the settings: only the sandbox has stand-ins. */
 export type Where = Pick<ConnectorDependencies, 'allowInsecure'>
 
-/** The host of an address, with its port where that is not the usual one, whatever its letters and the dot at its end. */
+/**
+ * The host of an address, with its port where that is not the usual one, whatever its letters and the dot at its end.
+ */
 export function hostOf(address: string): string {
   return new URL(address).host.replace(/\.(?=$|:)/, '')
 }
@@ -28,7 +30,10 @@ interface Facts {
   readonly remedy: string
 }
 
-/** The name space of a connection. An account that is named has one of its own; `main` names the one that nobody had to name. */
+/**
+ * The name space of a connection. An account that is named has one of its own; `main` names the one that nobody had to
+ * name.
+ */
 export function namespace(facts: Facts, where: Where): Namespace {
   const { id, provider, address, issuer = serverOf(address), account, apps = [], formerly, remedy } = facts
   return {
@@ -51,7 +56,10 @@ export function isStandIn(address: string, { allowInsecure }: Where): boolean {
   return allowInsecure && isLoopback(new URL(address).hostname)
 }
 
-/** Connections that would file people of two issuers under one name, each with what mends it; `index` is the later one's. */
+/**
+ * Connections that would file people of two issuers under one name, each with what mends it; `index` is the later
+ * one's.
+ */
 export function clashes(namespaces: readonly Namespace[]): { readonly index: number; readonly message: string }[] {
   return namespaces.flatMap((own, index) => {
     const other = namespaces.slice(0, index).find((each) => each.provider === own.provider && !isOneIssuer(each, own))

@@ -31,8 +31,8 @@ const result = z.object({
 const answer = z.union([z.object({ data: result }).transform(({ data }) => data), result])
 
 /**
- * univerify (doc.dcloud.net.cn, as of 2026-11-20), through a cloud function of the operator, which alone may ask DCloud. How a
- * function that throws answers is not documented: every answer without a code is the function's trouble.
+ * univerify (doc.dcloud.net.cn, as of 2026-11-20), through a cloud function of the operator, which alone may ask
+ * DCloud. How a function that throws answers is not documented: every answer without a code is the function's trouble.
  */
 export function univerify(options: z.output<typeof univerifyOptions>, { http, clock }: Dependencies): OneTapVendor {
   return {
@@ -71,8 +71,8 @@ export function univerify(options: z.output<typeof univerifyOptions>, { http, cl
 type Values = Readonly<Record<string, string>>
 
 /**
- * Hex HMAC-SHA256 over `name=value`, sorted by name, joined by `&`. DCloud's sample signs values as they are; SECURITY: unless they are
- * encoded, a `&` within one could pass for the next.
+ * Hex HMAC-SHA256 over `name=value`, sorted by name, joined by `&`. DCloud's sample signs values as they are; SECURITY:
+ * unless they are encoded, a `&` within one could pass for the next.
  */
 export function univerifySign(key: Secret, values: Values, encode = (value: string) => value): string {
   const text = Object.entries(values)

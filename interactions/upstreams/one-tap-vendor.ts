@@ -4,7 +4,9 @@ import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import { parseJson, UpstreamAnswer, type UpstreamResponse, upstreamError } from './connector.ts'
 import { call } from './upstream-call.ts'
 
-/** What the codes of a one-tap vendor become. One that is not named is the vendor's own trouble: `one_tap.unavailable`. */
+/**
+ * What the codes of a one-tap vendor become. One that is not named is the vendor's own trouble: `one_tap.unavailable`.
+ */
 export type OneTapCodes = ReadonlyMap<string, Extract<ErrorCode, `one_tap.${string}`>>
 
 /** A vendor that asks the carrier whose SIM a phone is online with. */
@@ -40,7 +42,10 @@ function unavailable({ cause }: AppError): AppError {
   return upstreamError('one_tap.unavailable', { vendorCode: 'no_answer', cause })
 }
 
-/** The number in an answer that says it went well. Carriers know mainland numbers only. Throws `one_tap.failed` for any other. */
+/**
+ * The number in an answer that says it went well. Carriers know mainland numbers only. Throws `one_tap.failed` for any
+ * other.
+ */
 export function mainlandNumber(text: unknown): PhoneNumber {
   if (typeof text === 'string' && /^1[3-9]\d{9}$/.test(text)) return parsePhone(text, '86')
   throw upstreamError('one_tap.failed', { vendorCode: 'no_mainland_number' })

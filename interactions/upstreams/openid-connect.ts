@@ -41,8 +41,8 @@ const discoveryMs = 3_600_000
 const toleranceSeconds = 60
 
 /**
- * Any OpenID provider (OIDC Core 1.0, RFC 9700), through openid-client. SECURITY: signatures of ID tokens are checked although
- * they come over TLS; issuer, audience, nonce, state, PKCE and the `iss` of RFC 9207 are the library's work.
+ * Any OpenID provider (OIDC Core 1.0, RFC 9700), through openid-client. SECURITY: signatures of ID tokens are checked
+ * although they come over TLS; issuer, audience, nonce, state, PKCE and the `iss` of RFC 9207 are the library's work.
  */
 export const oidc = connectorKind({
   options: oidcOptions,
@@ -148,7 +148,10 @@ function fetchThrough(http: HttpClient): client.CustomFetch {
   }
 }
 
-/** What the provider says about this person where the ID token holds no name. For display only, so a failure leaves it empty. */
+/**
+ * What the provider says about this person where the ID token holds no name. For display only, so a failure leaves it
+ * empty.
+ */
 async function userinfo(config: client.Configuration, accessToken: string, sub: string): Promise<Named> {
   if (config.serverMetadata().userinfo_endpoint === undefined) return {}
   return client.fetchUserInfo(config, accessToken, sub).catch((error: unknown) => {

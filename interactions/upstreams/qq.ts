@@ -52,8 +52,8 @@ interface Answer {
 }
 
 /**
- * QQ in browsers and apps (wiki.connect.qq.com, as of 2026-11-20). An openid belongs to one app, a unionid to all apps of a developer who
- * was granted it.
+ * QQ in browsers and apps (wiki.connect.qq.com, as of 2026-11-20). An openid belongs to one app, a unionid to all apps
+ * of a developer who was granted it.
  */
 export const qq = connectorKind({
   options: qqOptions,
@@ -118,7 +118,10 @@ export const qq = connectorKind({
       }
     }
 
-    /** QQ's SDK gives an app a token and no code. SECURITY: good only where it was made for that app, and for whom it names. */
+    /**
+     * QQ's SDK gives an app a token and no code. SECURITY: good only where it was made for that app, and for whom it
+     * names.
+     */
     function byToken(appid: string) {
       return async (given: UpstreamResponse): Promise<Identification> => {
         const [accessToken, subject] = [required(given, 'upstream_token'), required(given, 'upstream_subject')]
@@ -163,8 +166,8 @@ function qqNamespace({ id, account, client_id, mobile_app, graph_url: address }:
 }
 
 /**
- * What is in an answer of QQ: JSON, JSON wrapped in a function call, or a form, and not always the one that was asked for. Throws
- * `upstream.refused`.
+ * What is in an answer of QQ: JSON, JSON wrapped in a function call, or a form, and not always the one that was asked
+ * for. Throws `upstream.refused`.
  */
 export function parseQq(text: string): unknown {
   const bare = text

@@ -6,7 +6,10 @@ interface Dependencies extends Sealing {
   readonly store: EphemeralStore
 }
 
-/** Texts shared by every process through the store. SECURITY: sealed there, because whoever has such a token calls as we do. */
+/**
+ * Texts shared by every process through the store. SECURITY: sealed there, because whoever has such a token calls as we
+ * do.
+ */
 export function sharedTexts({ store, mac, seal, open }: Dependencies): SharedTexts {
   const underWay = new Map<string, Promise<string>>()
   const keyOf = (name: string) => `shared:${mac(name)}`

@@ -5,7 +5,10 @@ import { upstreamError } from './connector.ts'
 /** What a vendor's own codes become; one that is not named becomes `upstream.refused`. */
 export type VendorCodes = ReadonlyMap<string, Extract<ErrorCode, `upstream.${string}`>>
 
-/** One call, made once. Throws `upstream.busy` for status 429 and above 499; every other answer is the caller's to judge. */
+/**
+ * One call, made once. Throws `upstream.busy` for status 429 and above 499; every other answer is the caller's to
+ * judge.
+ */
 export async function call(http: HttpClient, url: URL, request?: HttpRequest): Promise<HttpResponse> {
   const answer = await http.request(url, request)
   if (answer.status === 429 || answer.status >= 500) {
@@ -21,7 +24,9 @@ export function withQuery(path: string, base: string, query: Readonly<Record<str
   return url
 }
 
-/** SECURITY: secrets, codes and tokens go to the addresses of a vendor. Throws where one of its settings is not https. */
+/**
+ * SECURITY: secrets, codes and tokens go to the addresses of a vendor. Throws where one of its settings is not https.
+ */
 export function requireHttps(whose: string, options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (!name.endsWith('_url') && name !== 'issuer' && name !== 'endpoint') continue

@@ -13,8 +13,8 @@ export interface WechatAnswer {
 }
 
 /**
- * One call. Failures have status 200 and an `errcode`. SECURITY: the address holds a secret or a token, as the vendor wants it; the
- * client never tells a query.
+ * One call. Failures have status 200 and an `errcode`. SECURITY: the address holds a secret or a token, as the vendor
+ * wants it; the client never tells a query.
  */
 export async function askWechat(http: HttpClient, url: URL, request?: HttpRequest): Promise<WechatAnswer> {
   const { status, text } = await call(http, url, request)
@@ -35,8 +35,8 @@ export function parsed<Schema extends z.ZodType>(
 }
 
 /**
- * Subjects of a person: the unionid first, where WeChat tells it. It carries its kind, because a bare fallback to the openid would
- * make a second account once the unionid is known.
+ * Subjects of a person: the unionid first, where WeChat tells it. It carries its kind, because a bare fallback to the
+ * openid would make a second account once the unionid is known.
  */
 export function wechatSubjects(appid: string, openid: string, unionid?: string): readonly [string, ...string[]] {
   const alias = `openid:${appid}:${openid}`

@@ -38,9 +38,9 @@ const marginSeconds = 300
 const watermarkMs = 300_000
 
 /**
- * Redeems the code of `wx.login`, and the one of a `getPhoneNumber` button where it comes along; a phone code that is refused fails the
- * whole, because both codes are used up. SECURITY: WeChat is told who logs in and refuses the phone code of anybody else; without
- * that, a stolen phone code would tell that its owner's number is the thief's.
+ * Redeems the code of `wx.login`, and the one of a `getPhoneNumber` button where it comes along; a phone code that is
+ * refused fails the whole, because both codes are used up. SECURITY: WeChat is told who logs in and refuses the phone
+ * code of anybody else; without that, a stolen phone code would tell that its owner's number is the thief's.
  */
 export function wechatMiniProgram(
   { provider, appid, secret, apiUrl, joinByPhone }: MiniProgram,

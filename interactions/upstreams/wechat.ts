@@ -77,9 +77,9 @@ const userAnswer = z.object({
 })
 
 /**
- * WeChat in browsers, apps and mini programs (developers.weixin.qq.com/doc/oplatform, /doc/service/api/webdev and /miniprogram, as of
- * 2026-11-20). An openid belongs to one app, a unionid to all apps of one Open Platform account. SECURITY: only a code is ever taken:
- * WeChat's tokens do not say for which app they were made.
+ * WeChat in browsers, apps and mini programs (developers.weixin.qq.com/doc/oplatform, /doc/service/api/webdev and
+ * /miniprogram, as of 2026-11-20). An openid belongs to one app, a unionid to all apps of one Open Platform account.
+ * SECURITY: only a code is ever taken: WeChat's tokens do not say for which app they were made.
  */
 export const wechat = connectorKind({
   options: wechatOptions,
@@ -172,7 +172,10 @@ export const wechat = connectorKind({
   },
 })
 
-/** Unionids are of one Open Platform account, openids of one app, which they carry. WeChat has several addresses for one API. */
+/**
+ * Unionids are of one Open Platform account, openids of one app, which they carry. WeChat has several addresses for one
+ * API.
+ */
 function wechatNamespace({ id, account, api_url: address, ...options }: WechatOptions, where: Where) {
   const { website, official_account, mobile_app, mini_program } = options
   const apps = [website, official_account, mobile_app, mini_program].flatMap((app) => (app ? [app.appid] : []))

@@ -31,8 +31,8 @@ const userAnswer = z.object({
 })
 
 /**
- * Weibo in browsers and apps (open.weibo.com, as of 2026-11-20). Failures have an `error` or an `error_code`, whatever the status. The
- * uid is the same for every app and may be longer than a JavaScript number can tell.
+ * Weibo in browsers and apps (open.weibo.com, as of 2026-11-20). Failures have an `error` or an `error_code`, whatever
+ * the status. The uid is the same for every app and may be longer than a JavaScript number can tell.
  */
 export const weibo = connectorKind({
   options: weiboOptions,
