@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The `menshen` command. This file is plain JavaScript, so that a Node too old for the rest can read it and say so in one line.
+// The `menshen` command. This file is plain JavaScript, so that a Node too old for the rest can read it and say so in
+// one line.
 
 const oldest = 24
 

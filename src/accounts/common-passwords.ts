@@ -50,9 +50,10 @@ const limits = { pieces: 4, words: 2, numbers: 1, fillers: 2 }
 const longestGuess = 48
 
 /**
- * True for a password made of nothing but habits: at most four pieces, each a common word (also with `@` for `a` and the like),
- * a word of the context, a walk on the keyboard, a repetition, a date, a mobile number or one short number, with at most two
- * characters of something else. Offline, and much wider than a list of whole passwords, as every word stands for its variants.
+ * True for a password made of nothing but habits: at most four pieces, each a common word (also with `@` for `a` and
+ * the like), a word of the context, a walk on the keyboard, a repetition, a date, a mobile number or one short number,
+ * with at most two characters of something else. Offline, and much wider than a list of whole passwords, as every word
+ * stands for its variants.
  */
 export function isCommonPassword(password: string, contextWords: readonly string[] = []): boolean {
   const text = password.normalize('NFKC').toLowerCase()
@@ -85,7 +86,10 @@ interface Used {
   readonly fillers: number
 }
 
-/** Looks for a way through the text within the limits; what was tried from one place with the same counts is not tried again. */
+/**
+ * Looks for a way through the text within the limits; what was tried from one place with the same counts is not tried
+ * again.
+ */
 function consists(text: string, isWord: (from: number, to: number) => boolean): boolean {
   const open: Used[] = [{ at: 0, pieces: 0, words: 0, numbers: 0, fillers: 0 }]
   const seen = new Set<string>()

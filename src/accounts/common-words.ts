@@ -1,4 +1,6 @@
-/** Words that passwords are habitually made of: English, pinyin and Chinese; names, love, sport, keyboards and brands. */
+/**
+ * Words that passwords are habitually made of: English, pinyin and Chinese; names, love, sport, keyboards and brands.
+ */
 export const commonWords: readonly string[] = `
   password passwort passwd pass mima secret login welcome hello letmein access admin administrator root user guest test testing
   master system server manager change changeme default temp private public computer internet windows microsoft google apple

@@ -10,8 +10,8 @@ interface Waiting {
 }
 
 /**
- * `known`: somebody whose device has logged in to the account before. They have places of their own, in front of everybody else's, so
- * that no crowd of strangers fills the queue for them.
+ * `known`: somebody whose device has logged in to the account before. They have places of their own, in front of
+ * everybody else's, so that no crowd of strangers fills the queue for them.
  */
 export type Guest = 'known' | 'anybody'
 
@@ -26,7 +26,10 @@ export interface HashPool {
   close(): Promise<void>
 }
 
-/** A thread does 20 to 50 hashes a second at the default cost; the slower figure decides when a refused caller may return. */
+/**
+ * A thread does 20 to 50 hashes a second at the default cost; the slower figure decides when a refused caller may
+ * return.
+ */
 const hashesPerSecond = 20
 
 /** Threads start when there is work for them and are started again after they die; they keep no idle process alive. */

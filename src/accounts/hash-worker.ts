@@ -10,8 +10,8 @@ export interface HashJob {
   readonly tagLength: number
 }
 
-// The synchronous call is the point of this file. Every asynchronous one, npm `argon2` and `crypto.argon2` alike, runs in the
-// libuv pool, which worker threads share with the main thread, where the same few threads sign tokens.
+// The synchronous call is the point of this file. Every asynchronous one, npm `argon2` and `crypto.argon2` alike, runs
+// in the libuv pool, which worker threads share with the main thread, where the same few threads sign tokens.
 parentPort?.on('message', ({ password, salt, parameters, tagLength }: HashJob) => {
   const tag = argon2Sync('argon2id', {
     message: password,

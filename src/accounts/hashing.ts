@@ -13,18 +13,19 @@ export interface HasherOptions {
 }
 
 /**
- * argon2id in threads of its own, so that a storm of logins leaves token signing alone: measured on 2 cores beside 64 callers,
- * the p99 of an ES256 signature is 0.8 ms (idle 0.9), against 640 ms with npm `argon2` in the shared libuv pool, and 46 against
- * 8 ms with four threads. The strings are those of npm `argon2`, either can read the other's.
+ * argon2id in threads of its own, so that a storm of logins leaves token signing alone: measured on 2 cores beside 64
+ * callers, the p99 of an ES256 signature is 0.8 ms (idle 0.9), against 640 ms with npm `argon2` in the shared libuv
+ * pool, and 46 against 8 ms with four threads. The strings are those of npm `argon2`, either can read the other's.
  *
- * Passwords are normalised here (NFKC) and nowhere else, so setting and checking cannot differ; they are never truncated.
+ * Passwords are normalised here (NFKC) and nowhere else, so setting and checking cannot differ; they are never
+ * truncated.
  */
 export interface Hasher {
   /** Throws `password.busy` when the queue is full, `server.unavailable` when the thread died. */
   hash(password: string): Promise<string>
   /**
-   * False when there is no hash or it is of a kind we cannot read; that costs one derivation too. SECURITY: so an answer for
-   * somebody who does not exist takes as long as one for a wrong password. Throws as `hash` does.
+   * False when there is no hash or it is of a kind we cannot read; that costs one derivation too. SECURITY: so an
+   * answer for somebody who does not exist takes as long as one for a wrong password. Throws as `hash` does.
    */
   verify(hash: string | undefined, password: string, guest?: Guest): Promise<boolean>
   /** True when the parameters have been raised since, or the string is of another kind. */

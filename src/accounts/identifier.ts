@@ -26,9 +26,9 @@ const reservedNames = new Set(
 )
 
 /**
- * Reads a phone number, an e-mail address or a user name. The subject is what is stored and searched: E.164, or NFKC in lower
- * case; reading a subject again gives the same. Throws `phone.invalid`, `email.invalid` or `username.invalid`, whichever the
- * text most looks like.
+ * Reads a phone number, an e-mail address or a user name. The subject is what is stored and searched: E.164, or NFKC in
+ * lower case; reading a subject again gives the same. Throws `phone.invalid`, `email.invalid` or `username.invalid`,
+ * whichever the text most looks like.
  */
 export function parseIdentifier(text: string, country?: string): ParsedIdentifier {
   const typed = text.length > typedLength ? '' : shortEnough(canonical(text))
@@ -37,7 +37,10 @@ export function parseIdentifier(text: string, country?: string): ParsedIdentifie
   return { provider: 'username', subject: username(typed) }
 }
 
-/** The same for somebody who registers: names that seem to speak for the operator are refused. Throws `username.invalid` too. */
+/**
+ * The same for somebody who registers: names that seem to speak for the operator are refused. Throws `username.invalid`
+ * too.
+ */
 export function parseNewIdentifier(text: string, country?: string): ParsedIdentifier {
   const identifier = parseIdentifier(text, country)
   const bare = identifier.subject.replace(/[_.-]/g, '')
@@ -65,7 +68,9 @@ function phone(text: string, country: string | undefined): string {
   }
 }
 
-/** Only what a mailbox needs: no quotes, comments, lists or control characters that a mail header could take otherwise. */
+/**
+ * Only what a mailbox needs: no quotes, comments, lists or control characters that a mail header could take otherwise.
+ */
 function email(text: string): string {
   const domain = text.slice(text.indexOf('@') + 1)
   if (!emailShape.test(text) || !domainShape.test(domain) || invisible.test(text)) throw invalid('email')
@@ -74,8 +79,8 @@ function email(text: string): string {
 }
 
 /**
- * At least one letter, so that no name can be taken for a phone number. SECURITY: beside Latin letters only Chinese ones may
- * stand, so that nobody is called `аdmin` with a Cyrillic а.
+ * At least one letter, so that no name can be taken for a phone number. SECURITY: beside Latin letters only Chinese
+ * ones may stand, so that nobody is called `аdmin` with a Cyrillic а.
  */
 function username(text: string): string {
   const mixed = /\p{Script=Latin}/u.test(text) && /[^\p{Script=Latin}\p{Script=Han}0-9_.-]/u.test(text)

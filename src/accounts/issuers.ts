@@ -12,7 +12,10 @@ export interface IssuerDependencies {
   readonly log: Pick<Log, 'error'>
 }
 
-/** Connections of which a server may not take people in before an operator has decided. Its message is for that operator. */
+/**
+ * Connections of which a server may not take people in before an operator has decided. Its message is for that
+ * operator.
+ */
 export class IssuersChanged extends Error {
   override readonly name = 'IssuersChanged'
 
@@ -45,8 +48,9 @@ export async function issuerProblems(knex: Knex, namespaces: readonly Namespace[
 }
 
 /**
- * Notes whose people each name stands for, where that is not known yet: of several processes that start at once the first one
- * decides. Throws `IssuersChanged` when a name stands for the people of another issuer; nothing is noted then.
+ * Notes whose people each name stands for, where that is not known yet: of several processes that start at once the
+ * first one decides. Throws `IssuersChanged` when a name stands for the people of another issuer; nothing is noted
+ * then.
  */
 export async function rememberIssuers(
   dependencies: IssuerDependencies,
@@ -89,7 +93,9 @@ interface Decision {
   readonly isDryRun: boolean
 }
 
-/** Makes a name stand for the issuer its connection has now, and what is filed under it, and under `from`, its people. */
+/**
+ * Makes a name stand for the issuer its connection has now, and what is filed under it, and under `from`, its people.
+ */
 export async function acceptIssuer(
   dependencies: IssuerDependencies,
   namespaces: readonly Namespace[],

@@ -1,6 +1,6 @@
 /**
- * Where the subjects of a connection are unique. SECURITY: a subject is one person only within its issuer, so two issuers never
- * share what their identities are filed under.
+ * Where the subjects of a connection are unique. SECURITY: a subject is one person only within its issuer, so two
+ * issuers never share what their identities are filed under.
  */
 export interface Namespace {
   /** Name of the connection. */

@@ -13,7 +13,9 @@ export interface LockRules {
   readonly longest: number
   /** Seconds after which tries and locks are forgotten. */
   readonly forget_after: number
-  /** Wrong tries in a row after which a password does no longer, from a known device, or from all unknown ones together. */
+  /**
+   * Wrong tries in a row after which a password does no longer, from a known device, or from all unknown ones together.
+   */
   readonly in_a_row: number
 }
 
@@ -30,10 +32,11 @@ export interface Guarded {
 
 export interface PasswordLock {
   /**
-   * Runs one try of a password, which answers undefined when it was wrong. Tries are counted before they run, so that parallel
-   * guesses do not all pass; once the free ones are used, the lock has to be won to try at all, and a wrong try leaves it in
-   * place, twice as long each time. A right one forgets everything. Throws, without running the try, `password.locked` and
-   * `request.too_many`, both with `retryAfterSeconds`; and `TriesUsedUp` after a try of a password that does no longer, right or wrong.
+   * Runs one try of a password, which answers undefined when it was wrong. Tries are counted before they run, so that
+   * parallel guesses do not all pass; once the free ones are used, the lock has to be won to try at all, and a wrong
+   * try leaves it in place, twice as long each time. A right one forgets everything. Throws, without running the try,
+   * `password.locked` and `request.too_many`, both with `retryAfterSeconds`; and `TriesUsedUp` after a try of a
+   * password that does no longer, right or wrong.
    */
   guard<Result>(guarded: Guarded, attempt: () => Promise<Result | undefined>): Promise<Result | undefined>
   /** The password is another now: what was guessed of the last one counts no more. */
@@ -58,12 +61,12 @@ const rowSeconds = 30 * 86_400
 const nobodys = 4096
 
 /**
- * Growing locks that always end, the same for names that exist and names that do not. A device that has logged in to an account
- * before has tries and a lock of its own, which no stranger can use up; all others share those of the name they typed. SECURITY:
- * that lock is the name's and not the account's, because one that can be seen through another name would tell that both are of
- * one person. What all names of an account share is the count of wrong tries in a row, and what it decides cannot be seen: a
- * right password is then answered like a wrong one, after the same work. The keys are this file's own, so that a stranger's wrong
- * passwords never stand in the way of a login by one-time code.
+ * Growing locks that always end, the same for names that exist and names that do not. A device that has logged in to an
+ * account before has tries and a lock of its own, which no stranger can use up; all others share those of the name they
+ * typed. SECURITY: that lock is the name's and not the account's, because one that can be seen through another name
+ * would tell that both are of one person. What all names of an account share is the count of wrong tries in a row, and
+ * what it decides cannot be seen: a right password is then answered like a wrong one, after the same work. The keys are
+ * this file's own, so that a stranger's wrong passwords never stand in the way of a login by one-time code.
  */
 export function passwordLock({ store, limits, clock, rules }: Dependencies): PasswordLock {
   async function refuseUntil(key: string): Promise<void> {

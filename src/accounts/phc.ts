@@ -25,8 +25,8 @@ export function formatPhc({ parameters, salt, tag }: StoredHash): string {
 }
 
 /**
- * Reads a PHC string, parameters in any order (npm `argon2` writes m, p, t). Undefined for every other kind of hash and for
- * costs no server should pay: one gibibyte, 64 passes, 64 lanes.
+ * Reads a PHC string, parameters in any order (npm `argon2` writes m, p, t). Undefined for every other kind of hash and
+ * for costs no server should pay: one gibibyte, 64 passes, 64 lanes.
  */
 export function parsePhc(text: string): StoredHash | undefined {
   const [, costs, salt, tag] = shape.exec(text) ?? []

@@ -6,7 +6,9 @@ const pictureLength = 2048
 // Control characters, and those that turn the direction of the text around them on somebody else's page.
 const unwanted = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 
-/** What of an upstream's profile is fit to be stored and shown: a trimmed nickname, a picture only with a web address. */
+/**
+ * What of an upstream's profile is fit to be stored and shown: a trimmed nickname, a picture only with a web address.
+ */
 export function displayable({ nickname = '', picture = '' }: Profile): Profile {
   const name = [...nickname.toWellFormed().replace(unwanted, '')].slice(0, nicknameLength).join('').trim()
   return { ...(name !== '' && { nickname: name }), ...(isWebAddress(picture) && { picture }) }

@@ -36,7 +36,8 @@ export interface Account {
 }
 
 /**
- * Whether everything of a user was ended after a moment, in milliseconds since the epoch: what was proved then lets nobody in any more.
+ * Whether everything of a user was ended after a moment, in milliseconds since the epoch: what was proved then lets
+ * nobody in any more.
  */
 export function isEndedSince({ user }: Account, provedAt: number): boolean {
   return provedAt < (user.signedOutAt?.getTime() ?? 0)

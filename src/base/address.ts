@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 
 /**
- * The one spelling of an IP address as proxies write it: alone, with a port (`203.0.113.9:51234`, `[2001:db8::1]:443`), in brackets or
- * quotes, with a zone, or as IPv4 inside IPv6. Undefined for whatever is none (`unknown`, a name).
+ * The one spelling of an IP address as proxies write it: alone, with a port (`203.0.113.9:51234`, `[2001:db8::1]:443`),
+ * in brackets or quotes, with a zone, or as IPv4 inside IPv6. Undefined for whatever is none (`unknown`, a name).
  */
 export function addressOf(text: string): string | undefined {
   const bare = text.trim().replace(/^"(.*)"$/, '$1')

@@ -5,8 +5,8 @@ import type { ServerResponse } from 'node:http'
 type Job = () => Promise<void>
 
 /**
- * Work that begins when the answer to its request has left, and some random time later. SECURITY: what is done for a known number
- * only must not be felt by whoever waits for the answer, or sends the next request at once.
+ * Work that begins when the answer to its request has left, and some random time later. SECURITY: what is done for a
+ * known number only must not be felt by whoever waits for the answer, or sends the next request at once.
  */
 export interface AfterAnswer {
   /** Runs a request, whose jobs wait for this response. */

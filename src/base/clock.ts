@@ -1,7 +1,10 @@
 /** Milliseconds since the epoch. Production passes `Date.now`; tests pass a clock they can walk. */
 export interface Clock {
   (): number
-  /** By how many milliseconds it was walked past the world's time on purpose, in the sandbox or a test; absent in production. */
+  /**
+   * By how many milliseconds it was walked past the world's time on purpose, in the sandbox or a test; absent in
+   * production.
+   */
   readonly aheadMs?: () => number
 }
 

@@ -7,7 +7,10 @@ const pattern = /^([1-9]\d{0,9})([smhd])$/
 const expected = 'expected a duration such as 30s, 10m, 12h or 30d'
 const expectedOrNone = `${expected}, or none`
 
-/** Seconds in a text such as `30s`, `10m`, `12h`, `30d`; undefined when the text is no duration or is longer than 100 years. */
+/**
+ * Seconds in a text such as `30s`, `10m`, `12h`, `30d`; undefined when the text is no duration or is longer than 100
+ * years.
+ */
 export function parseDuration(text: string): number | undefined {
   const match = pattern.exec(text)
   if (match === null) return undefined

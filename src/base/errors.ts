@@ -4,8 +4,8 @@ interface Row {
 }
 
 /**
- * Every way this product refuses something. A code is at once the log key, the locale key (`errors.<code>`), and the row that
- * gives the HTTP status and the OAuth error of JSON endpoints.
+ * Every way this product refuses something. A code is at once the log key, the locale key (`errors.<code>`), and the
+ * row that gives the HTTP status and the OAuth error of JSON endpoints.
  */
 export const catalogue = {
   'request.invalid': { status: 400, oauth: 'invalid_request' },
@@ -107,7 +107,10 @@ export class AppError extends Error {
   }
 }
 
-/** What was thrown, as an `AppError`; anything not thrown on purpose becomes `server.unexpected` with its cause kept for the log. */
+/**
+ * What was thrown, as an `AppError`; anything not thrown on purpose becomes `server.unexpected` with its cause kept for
+ * the log.
+ */
 export function asAppError(thrown: unknown): AppError {
   return thrown instanceof AppError ? thrown : new AppError('server.unexpected', { cause: thrown })
 }

@@ -12,9 +12,9 @@ interface Group<Part, Outcome> {
 }
 
 /**
- * Does what is asked in one turn of the event loop, and while enough is under way, with one call of `work`, which answers the
- * outcomes in the order of the parts. When a shared call fails for anything but a store that is away, every part is tried on its
- * own, so that nobody fails for what another asked.
+ * Does what is asked in one turn of the event loop, and while enough is under way, with one call of `work`, which
+ * answers the outcomes in the order of the parts. When a shared call fails for anything but a store that is away, every
+ * part is tried on its own, so that nobody fails for what another asked.
  */
 export function inGroups<Part, Outcome>(
   work: (parts: readonly Part[]) => Promise<readonly Outcome[]>,

@@ -16,8 +16,8 @@ export interface HttpResponse {
 }
 
 /**
- * The one way out to other servers. Every status below 300 and above 399 is an answer for the caller to judge; anything else
- * throws `upstream.refused` with an `UpstreamFailure` as cause. Nothing is ever tried twice.
+ * The one way out to other servers. Every status below 300 and above 399 is an answer for the caller to judge; anything
+ * else throws `upstream.refused` with an `UpstreamFailure` as cause. Nothing is ever tried twice.
  */
 export interface HttpClient {
   request(url: URL | string, request?: HttpRequest): Promise<HttpResponse>
@@ -123,8 +123,8 @@ function onSendHeaders(message: unknown): void {
 }
 
 /**
- * fetch reports a timeout in the same words whether it struck while connecting or while waiting for the answer; only Node's
- * diagnostics channels tell whether the request had left. Without their word the failure counts as unclear.
+ * fetch reports a timeout in the same words whether it struck while connecting or while waiting for the answer; only
+ * Node's diagnostics channels tell whether the request had left. Without their word the failure counts as unclear.
  */
 function watchDispatch(): void {
   for (const [channel, listener] of [

@@ -16,11 +16,15 @@ export interface LanguageWishes {
 
 export interface I18n {
   readonly locales: typeof locales
-  /** The first wish we can meet. A visitor who names Chinese anywhere in `Accept-Language`, or names nothing, gets `zh-CN`. */
+  /**
+   * The first wish we can meet. A visitor who names Chinese anywhere in `Accept-Language`, or names nothing, gets
+   * `zh-CN`.
+   */
   negotiate(wishes: LanguageWishes): Locale
   /**
-   * The sentence for a key, as plain text: whoever puts it into HTML escapes it. `{{wait}}` is always at hand, made from
-   * `retryAfterSeconds`, and `{{span}}` where there is `spanSeconds`. Throws when the key or a parameter is missing, so that no raw key reaches a page.
+   * The sentence for a key, as plain text: whoever puts it into HTML escapes it. `{{wait}}` is always at hand, made
+   * from `retryAfterSeconds`, and `{{span}}` where there is `spanSeconds`. Throws when the key or a parameter is
+   * missing, so that no raw key reaches a page.
    */
   translate(locale: Locale, key: string, params?: TranslationParams): string
 }
@@ -59,7 +63,9 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
   return { locales, negotiate, translate }
 }
 
-/** A length of time the way people say it: `60秒钟`, `5 minutes`. Rounded up, because waiting a little long never fails. */
+/**
+ * A length of time the way people say it: `60秒钟`, `5 minutes`. Rounded up, because waiting a little long never fails.
+ */
 function duration(locale: Locale, seconds: number): string {
   const [unit, size] =
     seconds <= 120

@@ -20,8 +20,8 @@ export function maskName(name: string): string {
 }
 
 /**
- * What its owner recognises an identity by: numbers, addresses and the subjects of upstreams masked, a user name whole. The namespace
- * of an upstream's subject (`unionid:`) is left out unless it is asked for.
+ * What its owner recognises an identity by: numbers, addresses and the subjects of upstreams masked, a user name whole.
+ * The namespace of an upstream's subject (`unionid:`) is left out unless it is asked for.
  */
 export function maskSubject(
   provider: string,
@@ -46,7 +46,10 @@ export function maskIp(ip: string | undefined): string | undefined {
   return `${before.split(':').slice(0, 3).join(':')}:*`
 }
 
-/** The same for programs that read the log, an address itself: `203.0.113.0` (/24), `2001:db8:1::` (/48); `unknown` for what is none. */
+/**
+ * The same for programs that read the log, an address itself: `203.0.113.0` (/24), `2001:db8:1::` (/48); `unknown` for
+ * what is none.
+ */
 export function maskIpInLog(ip: string): string {
   const plain = ip.replace(/^::ffff:(?=\d+\.)/i, '')
   if (isIP(plain) === 4) return plain.replace(/\d+$/, '0')

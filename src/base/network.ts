@@ -10,9 +10,9 @@ export interface Network {
 }
 
 /**
- * The networks around an address, the narrowest first: /32 and /24, or /64, /56 and /48. A machine or a household holds a whole
- * /64, a home line usually a /56, and who rents addresses easily a /24 or a /48. SECURITY: whoever counted single IPv6 addresses
- * would give everybody 2^64 times the limit, and whoever counted only /64s 256 times.
+ * The networks around an address, the narrowest first: /32 and /24, or /64, /56 and /48. A machine or a household holds
+ * a whole /64, a home line usually a /56, and who rents addresses easily a /24 or a /48. SECURITY: whoever counted
+ * single IPv6 addresses would give everybody 2^64 times the limit, and whoever counted only /64s 256 times.
  */
 export function networksOf(ip: string): readonly Network[] {
   const bytes = bytesOf(ip)
@@ -71,8 +71,8 @@ function groupsOf(text: string): readonly number[] {
 }
 
 /**
- * The IPv4 address that an IPv6 address stands for: mapped (::ffff:0:0/96), NAT64 (64:ff9b::/96), 6to4 (2002::/16), Teredo
- * (2001::/32). SECURITY: otherwise one person would have the budgets of two.
+ * The IPv4 address that an IPv6 address stands for: mapped (::ffff:0:0/96), NAT64 (64:ff9b::/96), 6to4 (2002::/16),
+ * Teredo (2001::/32). SECURITY: otherwise one person would have the budgets of two.
  */
 function ipv4Within(bytes: readonly number[]): readonly number[] | undefined {
   const startsWith = (...start: readonly number[]) => start.every((byte, index) => bytes[index] === byte)

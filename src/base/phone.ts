@@ -7,8 +7,8 @@ declare const brand: unique symbol
 export type PhoneNumber = `+${string}` & { readonly [brand]: 'PhoneNumber' }
 
 /**
- * Reads what a person typed: spaces, dashes, full-width digits, `86`, `+86` and `0086` are fine. New mainland ranges appear
- * every year, so any `1[3-9]` number of eleven digits is accepted there. Throws `phone.invalid`.
+ * Reads what a person typed: spaces, dashes, full-width digits, `86`, `+86` and `0086` are fine. New mainland ranges
+ * appear every year, so any `1[3-9]` number of eleven digits is accepted there. Throws `phone.invalid`.
  */
 export function parsePhone(text: string, country = '86'): PhoneNumber {
   if (text.length > 40 || !/^\d{1,4}$/.test(country)) throw invalid()

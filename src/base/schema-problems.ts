@@ -17,8 +17,9 @@ interface Fitted<Output> {
 }
 
 /**
- * Checks values that a person wrote. What remains without the broken ones is checked as well, so that nobody mends one problem to be
- * told of the next. `keysAt` knows which keys a path may hold; paths begin with `prefix` there and in the problems.
+ * Checks values that a person wrote. What remains without the broken ones is checked as well, so that nobody mends one
+ * problem to be told of the next. `keysAt` knows which keys a path may hold; paths begin with `prefix` there and in the
+ * problems.
  */
 export function fit<Schema extends z.ZodType>(
   schema: Schema,

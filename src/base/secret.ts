@@ -3,7 +3,10 @@ import { z } from 'zod'
 
 const hidden = '[redacted]'
 
-/** A value that must not be printed by accident: JSON, string interpolation, `util.inspect` and the log all show `[redacted]`. */
+/**
+ * A value that must not be printed by accident: JSON, string interpolation, `util.inspect` and the log all show
+ * `[redacted]`.
+ */
 export class Secret {
   readonly #value: string
 

@@ -10,7 +10,10 @@ export interface YamlDocument {
   lineOf(path: Path): number
 }
 
-/** Why a YAML text was not understood. SECURITY: never holds a part of the text, which may be a secret in the wrong place. */
+/**
+ * Why a YAML text was not understood. SECURITY: never holds a part of the text, which may be a secret in the wrong
+ * place.
+ */
 export interface YamlFault {
   readonly message: string
   /** Undefined where the fault has no one place. */

@@ -135,7 +135,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
   })
 
-  /** In front of the library, in this order. What a person finds at the root: the demo in the sandbox, else the own account. */
+  /**
+   * In front of the library, in this order. What a person finds at the root: the demo in the sandbox, else the own
+   * account.
+   */
   const front: readonly Middleware[] = [
     (ctx, next) => logins.background.during(ctx.res, next),
     requestContext({ renderer: pages.renderer, log, metrics, secure }),

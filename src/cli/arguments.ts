@@ -26,8 +26,9 @@ export function readArguments(command: Command, words: readonly string[]): Read 
 }
 
 /**
- * The words in an order in which nothing can be mistaken: options with their values, then `--`, then the rest. Ids of sessions, grants,
- * keys and requests are base64url, so one in 64 begins with `-`; it is typed as it was printed. Throws what is wrong.
+ * The words in an order in which nothing can be mistaken: options with their values, then `--`, then the rest. Ids of
+ * sessions, grants, keys and requests are base64url, so one in 64 begins with `-`; it is typed as it was printed.
+ * Throws what is wrong.
  */
 function optionsFirst(words: readonly string[], options: Options): string[] {
   const found: string[] = []

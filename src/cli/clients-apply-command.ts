@@ -60,8 +60,8 @@ async function work(core: Core, context: CommandContext, isDryRun: boolean): Pro
 }
 
 /**
- * The keys the server signs with. They are opened, so that under a wrong master key nothing is sealed that the server could not open; a
- * database without keys gets its first ones, but not by a dry run.
+ * The keys the server signs with. They are opened, so that under a wrong master key nothing is sealed that the server
+ * could not open; a database without keys gets its first ones, but not by a dry run.
  */
 async function keysFor(core: Core, isDryRun: boolean): Promise<Keys> {
   if (!isDryRun) await ensureKeys(core)

@@ -42,7 +42,10 @@ export interface CommandContext {
   readonly cwd: string
 }
 
-/** Answers the exit status: 0 done, 1 refused or a problem found, 2 wrong usage. What it throws is printed and becomes 1. */
+/**
+ * Answers the exit status: 0 done, 1 refused or a problem found, 2 wrong usage. What it throws is printed and becomes
+ * 1.
+ */
 export type Run = (context: CommandContext) => Promise<number>
 
 /** Every command takes these. */

@@ -16,7 +16,10 @@ interface ConnectionLook extends Look {
   readonly http: HttpClient
 }
 
-/** The settings of each connection: what the vendor's console must hold, and whether the vendor can be worked with from here. */
+/**
+ * The settings of each connection: what the vendor's console must hold, and whether the vendor can be worked with from
+ * here.
+ */
 export async function checkConnections({ connections, issuer, sandbox }: Config): Promise<Finding[]> {
   const http = doctorHttp(sandbox)
   const found = await Promise.all(

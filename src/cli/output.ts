@@ -49,7 +49,10 @@ const usualCauses: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
 }
 
-/** What went wrong, for the person who reads it at night: what, why, and how to learn more. The stack only when asked for. */
+/**
+ * What went wrong, for the person who reads it at night: what, why, and how to learn more. The stack only when asked
+ * for.
+ */
 export function printError(output: Output, thrown: unknown, { debug }: { debug: boolean }): void {
   const chain = causes(thrown)
   const [first, ...deeper] = chain.map(describe)

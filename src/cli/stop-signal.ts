@@ -5,9 +5,9 @@ import type { Log } from '../ops/log.ts'
 const sameSignalMs = 1000
 
 /**
- * Resolves with the exit status to end with: 0 at the first SIGTERM or SIGINT; at a later one the process ends at once. A worker
- * leaves that to the process above it, and also stops when that one is gone. 1 at an error nobody caught: after it nothing is
- * known about the state of the process, so it finishes what is in flight and ends.
+ * Resolves with the exit status to end with: 0 at the first SIGTERM or SIGINT; at a later one the process ends at once.
+ * A worker leaves that to the process above it, and also stops when that one is gone. 1 at an error nobody caught:
+ * after it nothing is known about the state of the process, so it finishes what is in flight and ends.
  */
 export function untilStopped(log: Log): Promise<number> {
   return new Promise((resolve) => {

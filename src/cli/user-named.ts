@@ -20,7 +20,10 @@ export async function withUser(
   })
 }
 
-/** The user of this name, where it may be the name of something else; a sentence when there is none, if it can only be a user's. */
+/**
+ * The user of this name, where it may be the name of something else; a sentence when there is none, if it can only be a
+ * user's.
+ */
 export async function userNamed(core: Core, typed: string): Promise<Account | string | undefined> {
   const named = read(typed)
   const account = named && (await find(core, named))

@@ -6,7 +6,10 @@ import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 import { withUser } from './user-named.ts'
 
-/** `users sessions`: where somebody is signed in, as on their own list of devices, with the ids that `users revoke` takes. */
+/**
+ * `users sessions`: where somebody is signed in, as on their own list of devices, with the ids that `users revoke`
+ * takes.
+ */
 export async function sessions(context: CommandContext): Promise<number> {
   const { flags, stdout } = context
   return withUser(context, async ({ user }, core) => {

@@ -9,7 +9,10 @@ import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 import { withUser } from './user-named.ts'
 
-/** `users show`: enough to recognise a person; subjects in full only when asked for, because terminals are recorded and shared. */
+/**
+ * `users show`: enough to recognise a person; subjects in full only when asked for, because terminals are recorded and
+ * shared.
+ */
 export async function show(context: CommandContext): Promise<number> {
   const { flags, stdout } = context
   return withUser(context, async (account, core) => {

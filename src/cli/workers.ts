@@ -17,8 +17,8 @@ interface Supervision {
 const restartPauseMs = 1000
 
 /**
- * Several processes behind one port. This one owns the data folder and the metrics listener and starts a worker again when it
- * dies; the workers do the work.
+ * Several processes behind one port. This one owns the data folder and the metrics listener and starts a worker again
+ * when it dies; the workers do the work.
  */
 export async function supervise({ workers, loaded, context }: Supervision): Promise<number> {
   const { config } = loaded
@@ -74,7 +74,10 @@ type StartUpstreams = (options: Pick<Core['config'], 'issuer'> & Pick<Core, 'clo
   close(): Promise<void>
 }>
 
-/** One set for all workers: a code that one process handed out is redeemed by another. No part of the image, so named at run time only. */
+/**
+ * One set for all workers: a code that one process handed out is redeemed by another. No part of the image, so named at
+ * run time only.
+ */
 async function sandboxUpstreams({ config, clock }: Core): ReturnType<StartUpstreams> {
   const specifier = '../../sandbox/upstreams.ts'
   const { startUpstreams } = (await import(specifier)) as { startUpstreams: StartUpstreams }

@@ -1,7 +1,9 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 
-/** `server.trusted_proxies`. The sandbox has no proxy in front of it unless somebody says so; everybody else has to say. */
+/**
+ * `server.trusted_proxies`. The sandbox has no proxy in front of it unless somebody says so; everybody else has to say.
+ */
 export function trustedProxies(sandbox: boolean) {
   const list = z
     .array(z.string().refine(isNetwork, 'expected an address, or a network such as 10.0.0.0/8 that is no wider'))
@@ -19,7 +21,10 @@ export function isOrigin(text: string): boolean {
   return parsed.href === `${parsed.origin}/` && !/[?#]/.test(text)
 }
 
-/** SECURITY: nothing wider than the widest private networks, because whoever trusts everybody lets everybody choose an address. */
+/**
+ * SECURITY: nothing wider than the widest private networks, because whoever trusts everybody lets everybody choose an
+ * address.
+ */
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/')
   const version = isIP(address)

@@ -42,8 +42,8 @@ export function environment(): Env {
 }
 
 /**
- * Merges defaults, file and environment, and checks the whole. Throws `ConfigError` with every problem: of each source, of each
- * setting, between settings, and in production each thing that is not fit for it.
+ * Merges defaults, file and environment, and checks the whole. Throws `ConfigError` with every problem: of each source,
+ * of each setting, between settings, and in production each thing that is not fit for it.
  */
 export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInput): LoadedConfig {
   const production = env['NODE_ENV'] === 'production'

@@ -53,7 +53,10 @@ export function rules({
   } as const satisfies Record<string, LimitRule>
 }
 
-/** The limits of one channel. What one network may take of a number is a limit of its own, and so is the number's day: see `messageBudget`. */
+/**
+ * The limits of one channel. What one network may take of a number is a limit of its own, and so is the number's day:
+ * see `messageBudget`.
+ */
 function messageRules<Channel extends 'sms' | 'mail'>(
   channel: Channel,
   { per_number, per_ip, per_day_total, reserved_percent }: Config['sms']['limits'],

@@ -9,7 +9,10 @@ export interface PrintedSetting {
   readonly source: string
 }
 
-/** Every setting as it is in force, with its source. Secrets show as `[redacted]`, because their type shows nothing else. */
+/**
+ * Every setting as it is in force, with its source. Secrets show as `[redacted]`, because their type shows nothing
+ * else.
+ */
 export function printConfig({ config, sourceOf }: Pick<LoadedConfig, 'config' | 'sourceOf'>): PrintedSetting[] {
   return settings()
     .filter(({ isSection, path }) => !isSection && !path.includes('[]'))

@@ -53,7 +53,10 @@ export function jsonSchema(mode: Mode = sandboxMode): z.core.JSONSchema.BaseSche
 
 let root: Node | undefined
 
-/** What is known of the setting at a path: whether it takes text as it stands, and the keys it may hold; undefined when there is none. */
+/**
+ * What is known of the setting at a path: whether it takes text as it stands, and the keys it may hold; undefined when
+ * there is none.
+ */
 export function settingAt(path: string): { readonly isText: boolean; readonly keys: readonly string[] } | undefined {
   root ??= jsonSchema() as Node
   const steps = path === '' ? [] : path.split(/\.|(?=\[)/)

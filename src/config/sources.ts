@@ -52,7 +52,10 @@ interface SourcesInput {
   readonly file: string | undefined
   readonly env: Env
   readonly cwd: string
-  /** True for a setting whose schema takes a text as it stands; false when it must be read as YAML; undefined when there is none. */
+  /**
+   * True for a setting whose schema takes a text as it stands; false when it must be read as YAML; undefined when there
+   * is none.
+   */
   readonly isText: (path: string) => boolean | undefined
 }
 

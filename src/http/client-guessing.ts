@@ -14,14 +14,17 @@ const maxFailures = 30
 const windowMs = 60_000
 const maxNetworks = 30_000
 
-/** Where clients authenticate. What people post is none of this file's business: many can share an address with a broken client. */
+/**
+ * Where clients authenticate. What people post is none of this file's business: many can share an address with a broken
+ * client.
+ */
 const clientPaths = /^\/(token(\/introspection|\/revocation)?|request|device\/auth)\/?$/i
 
 /**
- * Slows down who tries client secrets: after 30 failed client authentications in a minute a network is answered 429 there until a
- * minute has passed; wider networks have a multiple of that. Kept in the process, because the hot path must not wait for a store
- * to learn that all is well; with several processes a network gets that many tries in each, and requests that are under way
- * together are all answered.
+ * Slows down who tries client secrets: after 30 failed client authentications in a minute a network is answered 429
+ * there until a minute has passed; wider networks have a multiple of that. Kept in the process, because the hot path
+ * must not wait for a store to learn that all is well; with several processes a network gets that many tries in each,
+ * and requests that are under way together are all answered.
  */
 export function slowClientGuessing({ clock, factors }: Dependencies): Middleware {
   const failures = new Map<string, { count: number; readonly until: number }>()

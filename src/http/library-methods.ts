@@ -1,4 +1,7 @@
-/** What the endpoints of the library understand: to a method it does not know it says no more than that there is nothing. */
+/**
+ * What the endpoints of the library understand: to a method it does not know it says no more than that there is
+ * nothing.
+ */
 export const libraryMethods: ReadonlyMap<string, string> = new Map([
   ['/auth', 'GET'],
   ['/me', 'GET, POST'],

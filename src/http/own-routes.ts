@@ -3,9 +3,9 @@ import type { Middleware } from 'koa'
 import { AppError } from '../base/errors.ts'
 
 /**
- * A router behind a look at the first segment of the path. Most requests are the library's, and trying every route of ours costs a
- * tenth of the cheap ones. A path of ours with a method it does not know is answered 405 (RFC 9110 §15.5.6). Throws when a route
- * could begin with anything.
+ * A router behind a look at the first segment of the path. Most requests are the library's, and trying every route of
+ * ours costs a tenth of the cheap ones. A path of ours with a method it does not know is answered 405 (RFC 9110
+ * §15.5.6). Throws when a route could begin with anything.
  */
 export function ownRoutes(router: Router): Middleware {
   const segments = new Set(router.stack.map(({ path }) => firstSegment(String(path))))

@@ -16,9 +16,10 @@ interface Dependencies {
 const forwarding = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 
 /**
- * Frees a request of what strangers may claim about it. SECURITY: host and scheme are always those of the issuer, so no header
- * can change an address we print or whether cookies are secure; `X-Forwarded-For` counts only as far as trusted proxies wrote it.
- * `Forwarded` and `X-Real-IP` are never believed: a proxy that does not know them passes on what the visitor made up.
+ * Frees a request of what strangers may claim about it. SECURITY: host and scheme are always those of the issuer, so no
+ * header can change an address we print or whether cookies are secure; `X-Forwarded-For` counts only as far as trusted
+ * proxies wrote it. `Forwarded` and `X-Real-IP` are never believed: a proxy that does not know them passes on what the
+ * visitor made up.
  */
 export function requestOrigin({ issuer, trustedProxies, log }: Dependencies): (request: IncomingMessage) => void {
   const { host, protocol } = new URL(issuer)
@@ -79,7 +80,9 @@ const sentences = {
   unreadable: 'a trusted proxy names a visitor by what is no address: the visitor counts as the proxy',
 } as const
 
-/** One line of each kind for as long as the process lives, because strangers can cause the first as often as they like. */
+/**
+ * One line of each kind for as long as the process lives, because strangers can cause the first as often as they like.
+ */
 function warnOnce(log: Pick<Log, 'warn'>) {
   const told = new Set<keyof typeof sentences>()
   return (what: keyof typeof sentences, { peer, header }: { readonly peer: string; readonly header: string }) => {

@@ -45,7 +45,8 @@ export function httpListener({ handler, clean }: Dependencies): HttpListener {
     async stop(withinSeconds) {
       isStopping = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      // A connection is not closed by itself when the request it carried is done: whoever opened it may want it for another.
+      // A connection is not closed by itself when the request it carried is done: whoever opened it may want it for
+      // another.
       const sweeper = setInterval(() => server.closeIdleConnections(), 50)
       const timer = setTimeout(() => server.closeAllConnections(), withinSeconds * 1000)
       await closed

@@ -28,8 +28,8 @@ export function assetBytes(assets: ReadonlyMap<string, Bytes>): Middleware {
 }
 
 /**
- * Discovery and keys as bytes that are made once for a provider, several times cheaper than the library's own answer. A provider
- * built for changed keys brings a middleware of its own.
+ * Discovery and keys as bytes that are made once for a provider, several times cheaper than the library's own answer. A
+ * provider built for changed keys brings a middleware of its own.
  */
 export function metadataBytes(): Middleware {
   const cache = new Map<string, Bytes>()

@@ -12,11 +12,15 @@ export interface StrangerWrite {
   /** What bounds how often; or the route whose write this one needs, and of which it is a part or takes the place. */
   readonly limit: LimitName | { readonly within: string }
   /**
-   * When the limit is taken: for every `request`; for every request that `write`s; for those whose client proves nothing
-   * (`public_write`), because a backend speaks for all its users from one address; or by the `part` that serves the route, which knows better.
+   * When the limit is taken: for every `request`; for every request that `write`s; for those whose client proves
+   * nothing (`public_write`), because a backend speaks for all its users from one address; or by the `part` that serves
+   * the route, which knows better.
    */
   readonly taken: 'request' | 'write' | 'public_write' | 'part'
-  /** Whether it may leave a line in the audit, which is kept for `ops.audit_retention`; of one kind a minute and network. */
+  /**
+   * Whether it may leave a line in the audit, which is kept for `ops.audit_retention`; of one kind a minute and
+   * network.
+   */
   readonly audited?: true
 }
 
@@ -27,9 +31,10 @@ const login = { bytes: 4096, seconds: hour }
 const partOfLogin = { limit: { within: 'authorization' }, taken: 'part' } as const
 
 /**
- * Every route, ours and the library's, by the name its router gives it, and what a stranger can have written there; `nothing` where a
- * request without a login leaves nothing. The limits are taken from this table (`stranger-limits.ts`), and a test has a stranger try every
- * route of a running server on real stores: it fails for a route that is not here, and for one that leaves more, or for longer.
+ * Every route, ours and the library's, by the name its router gives it, and what a stranger can have written there;
+ * `nothing` where a request without a login leaves nothing. The limits are taken from this table
+ * (`stranger-limits.ts`), and a test has a stranger try every route of a running server on real stores: it fails for a
+ * route that is not here, and for one that leaves more, or for longer.
  */
 export const strangerWrites = {
   authorization: { writes: 'a login under way', ...login, limit: 'auth.ip', taken: 'write' },

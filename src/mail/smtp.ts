@@ -24,8 +24,8 @@ export type MailOptions = z.output<typeof mailOptions>
 const timeoutMs = 10_000
 
 /**
- * Sends plain text over SMTP, one attempt a message. Credentials go to another machine only over TLS: with `smtp://` they
- * require STARTTLS, so nobody on the way can strip it. Throws `mail.undeliverable`.
+ * Sends plain text over SMTP, one attempt a message. Credentials go to another machine only over TLS: with `smtp://`
+ * they require STARTTLS, so nobody on the way can strip it. Throws `mail.undeliverable`.
  */
 export function smtpMail(options: MailOptions): MailSender {
   const url = new URL(options.url.reveal())

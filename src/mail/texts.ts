@@ -19,7 +19,10 @@ const subjectsEn: Readonly<Record<MailTemplate, string>> = {
   bind_code: 'Your code to add this e-mail address',
 }
 
-/** Subject and body in the reader's language: English where asked for, Chinese otherwise. The code stays out of the subject. */
+/**
+ * Subject and body in the reader's language: English where asked for, Chinese otherwise. The code stays out of the
+ * subject.
+ */
 export function mailText({ template, otp, ttlMinutes, locale }: MailMessage): Text {
   if (/^en\b/i.test(locale)) {
     const subject = subjectsEn[template]

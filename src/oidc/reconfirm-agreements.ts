@@ -26,9 +26,9 @@ interface Dependencies {
 const waiting = new WeakMap<object, WaitingLogin>()
 
 /**
- * Refuses to refresh the tokens of a native login while the person has not agreed to the present version of such a document
- * (first-party-apps draft §6: the token endpoint answers `insufficient_authorization`). Nothing is used up. A token that was used before
- * is left to the detection of reuse.
+ * Refuses to refresh the tokens of a native login while the person has not agreed to the present version of such a
+ * document (first-party-apps draft §6: the token endpoint answers `insufficient_authorization`). Nothing is used up. A
+ * token that was used before is left to the detection of reuse.
  */
 export function reconfirm({ units, agreements }: Dependencies) {
   return (ctx: KoaContextWithOIDC | undefined, token: unknown): void => {

@@ -11,8 +11,8 @@ interface Dependencies {
 export type KeptLogin = { readonly sessionUid: string } | { readonly grantId: string }
 
 /**
- * Lets one login count from now: that of whoever has themselves just changed the password or taken a way in away there. Everything else
- * that was proved before is over, and they would have to log in again for the next change.
+ * Lets one login count from now: that of whoever has themselves just changed the password or taken a way in away there.
+ * Everything else that was proved before is over, and they would have to log in again for the next change.
  */
 export async function renewSignIn({ database, clock }: Dependencies, login: KeptLogin): Promise<void> {
   const { Session, Grant } = durableModels

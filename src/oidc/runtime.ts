@@ -27,16 +27,23 @@ interface Dependencies {
 
 type Handler = ReturnType<Provider['callback']>
 
-/** The provider in use. Clients and keys change while the server runs: a whole provider is built from them and takes over. */
+/**
+ * The provider in use. Clients and keys change while the server runs: a whole provider is built from them and takes
+ * over.
+ */
 export interface OidcRuntime {
   provider(): Provider
   policies(): ClientPolicies
   keys(): Keys
-  /** For the request that has just come: where this process has not heard of the database for long, it asks before it answers. */
+  /**
+   * For the request that has just come: where this process has not heard of the database for long, it asks before it
+   * answers.
+   */
   handler(): Handler
   /**
-   * SECURITY: true when its clock cannot be gone by, and when it has heard nothing for so long that others may sign with keys it does not publish, and that it may publish
-   * or sign with one that was taken away. It then speaks for the database no longer.
+   * SECURITY: true when its clock cannot be gone by, and when it has heard nothing for so long that others may sign
+   * with keys it does not publish, and that it may publish or sign with one that was taken away. It then speaks for the
+   * database no longer.
    */
   isSilenced(): boolean
   /** Reads again and swaps when the catalog has changed; requests in flight finish on the provider they began with. */
@@ -70,7 +77,8 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     heardTurn = turn
     heardAtMs = askedAtMs
     current = loaded
-    // What got past `clients apply`, of an older version perhaps, is told; a server that runs has keys to follow and goes on.
+    // What got past `clients apply`, of an older version perhaps, is told; a server that runs has keys to follow and
+    // goes on.
     if (isChanged && loaded.problems.length > 0) onError(misfit(loaded.problems))
     return isChanged
   }
@@ -117,7 +125,8 @@ function misfit(problems: readonly string[]): Error {
 async function load({ parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies) {
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
   const version = await catalogVersion(database.knex)
-  // One after the other: where a key does not open, a query that is still on its way would keep the database from being closed.
+  // One after the other: where a key does not open, a query that is still on its way would keep the database from being
+  // closed.
   const keys = await loadKeys({ database, sealer: parts.sealer })
   const catalog = await loadCatalog(database.knex)
   const clients = [...ownClients, ...libraryClients(catalog, parts.sealer)]

@@ -26,8 +26,8 @@ interface Dependencies {
 }
 
 /**
- * An audit that keeps such an event once a minute: of each network, kind and client, and of each account it is about. SECURITY: otherwise a
- * limit would turn a flood of requests into a flood of rows that are kept for months.
+ * An audit that keeps such an event once a minute: of each network, kind and client, and of each account it is about.
+ * SECURITY: otherwise a limit would turn a flood of requests into a flood of rows that are kept for months.
  */
 export function thriftyAudit(audit: Audit, { store, mac }: Dependencies): Audit {
   async function isRepeated({ event, ip = '', clientId, userId, detail = {} }: AuditEvent): Promise<boolean> {

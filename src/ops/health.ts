@@ -1,6 +1,9 @@
 import { AppError } from '../base/errors.ts'
 
-/** Resolves when the part answers. What it throws as an `AppError` is named to the prober: code, and `params.reason` if given. */
+/**
+ * Resolves when the part answers. What it throws as an `AppError` is named to the prober: code, and `params.reason` if
+ * given.
+ */
 export type HealthCheck = () => Promise<void>
 
 export interface Readiness {

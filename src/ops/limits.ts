@@ -6,8 +6,8 @@ import type { Count, Counter, EphemeralStore, Window } from '../store/ephemeral.
 export interface LimitRule {
   readonly windows: readonly Window[]
   /**
-   * The key is an address as it came with the request. `growing`: its network has the windows, and each wider network around it
-   * has a multiple of them. `widest`: only the widest network is counted, with the windows as they are.
+   * The key is an address as it came with the request. `growing`: its network has the windows, and each wider network
+   * around it has a multiple of them. `widest`: only the widest network is counted, with the windows as they are.
    */
   readonly perNetwork?: 'growing' | 'widest'
   /** What a caller over the limit is told; `request.too_many` when absent. */
@@ -33,8 +33,8 @@ export interface Verdict {
 
 export interface Limits<Name extends string> {
   /**
-   * Counts one event of this key. Throws the rule's error with `retryAfterSeconds` when there is no room, `server.unavailable`
-   * when the store cannot say: limits fail closed.
+   * Counts one event of this key. Throws the rule's error with `retryAfterSeconds` when there is no room,
+   * `server.unavailable` when the store cannot say: limits fail closed.
    */
   take(name: Name, key: LimitKey): Promise<void>
   /** Counts all or, when one of them has no room, none, and throws as `take` does for the one with the longest wait. */

@@ -7,7 +7,10 @@ const colours: Readonly<Record<string, string>> = {
   fatal: '35',
 }
 
-/** One finished JSON line as a person reads it: time, level, message, then the other members; an error with its causes below. */
+/**
+ * One finished JSON line as a person reads it: time, level, message, then the other members; an error with its causes
+ * below.
+ */
 export function prettyLine(line: string): string {
   const { time, level, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>
   const clock = String(time).slice(11, 19)

@@ -18,9 +18,9 @@ export interface LogOptions {
 }
 
 /**
- * The log of a process: one JSON object a line, or a line for a person at a terminal.
- * SECURITY: every finished line passes the scrub, whatever part of it a value came in through; but for the line of a request that
- * went well, whose parts are clean.
+ * The log of a process: one JSON object a line, or a line for a person at a terminal. SECURITY: every finished line
+ * passes the scrub, whatever part of it a value came in through; but for the line of a request that went well, whose
+ * parts are clean.
  */
 export function createLog({ level, format, destination }: LogOptions): Log {
   const out = destination ?? standardOutput()
@@ -43,8 +43,8 @@ type Output = DestinationStream & { flushSync(): void }
 let shared: Output | undefined
 
 /**
- * Standard output, to which the lines of one turn of the event loop go in one write: under load writing costs as much as making
- * the lines. When the process exits, on its own or by an error nobody caught, what waits is written, and a
+ * Standard output, to which the lines of one turn of the event loop go in one write: under load writing costs as much
+ * as making the lines. When the process exits, on its own or by an error nobody caught, what waits is written, and a
  * `fatal` line at once; `kill -9` loses one turn.
  */
 function standardOutput(): Output {
@@ -67,7 +67,10 @@ function standardOutput(): Output {
   return shared
 }
 
-/** SECURITY: what strangers send stands in members of its own (`detail`, `client_id`); errors are cut where they are described. */
+/**
+ * SECURITY: what strangers send stands in members of its own (`detail`, `client_id`); errors are cut where they are
+ * described.
+ */
 function withShortTexts(members: Record<string, unknown>): Record<string, unknown> {
   if (isKnownClean) return members
   const shortened = Object.entries(members).map(([name, value]) => [
@@ -80,7 +83,9 @@ function withShortTexts(members: Record<string, unknown>): Record<string, unknow
 /** Set while a line is written of which every value is known to be clean: the line of a request, thousands a second. */
 let isKnownClean = false
 
-/** Looks at the text of the line, which is cheap and misses nothing; takes the line apart only when something was found. */
+/**
+ * Looks at the text of the line, which is cheap and misses nothing; takes the line apart only when something was found.
+ */
 function cleanLine(line: string): string {
   if (isKnownClean) return line
   return line.length < 16_000 && scrub(line) === line
@@ -153,7 +158,10 @@ export interface RequestFields {
   readonly error?: unknown
 }
 
-/** Writes the one line a request leaves: `error` when we failed, `info` otherwise. The cause is told only where there is one. */
+/**
+ * Writes the one line a request leaves: `error` when we failed, `info` otherwise. The cause is told only where there is
+ * one.
+ */
 export function logRequest(log: Log, fields: RequestFields): void {
   const line = {
     request_id: fields.requestId,

@@ -4,7 +4,10 @@ import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, R
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** Every metric of the product. Labels come from closed sets only: a value a stranger chooses would grow the registry without end. */
+/**
+ * Every metric of the product. Labels come from closed sets only: a value a stranger chooses would grow the registry
+ * without end.
+ */
 export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
@@ -117,7 +120,10 @@ interface MetricsListenerDeps {
   readonly registry: { readonly contentType: string; metrics(): Promise<string> }
 }
 
-/** Answers `GET /metrics` on a port of its own, never on the public one. Throws when the address cannot be had, naming the setting. */
+/**
+ * Answers `GET /metrics` on a port of its own, never on the public one. Throws when the address cannot be had, naming
+ * the setting.
+ */
 export async function startMetricsListener({ address, registry }: MetricsListenerDeps): Promise<MetricsListener> {
   const { host, port } = splitAddress(address)
   const server = createServer(

@@ -5,16 +5,16 @@ const longestText = 16_000
 const longestValue = 200
 
 /**
- * What a record keeps of a text that strangers may have had a hand in. SECURITY: it is cut before any pattern looks at it, because a
- * header may have 16 KB: one rule for the log and for the audit.
+ * What a record keeps of a text that strangers may have had a hand in. SECURITY: it is cut before any pattern looks at
+ * it, because a header may have 16 KB: one rule for the log and for the audit.
  */
 export function excerpt(text: string, most = longestValue): string {
   return text.length > most ? `${text.slice(0, most)}…` : text
 }
 
-// SECURITY: every pattern is linear, so that a hostile message cannot hold the process. Each begins at a word of its own, at the begin of
-// a run of its letters, or reads a bounded number of them; none can read one stretch of text again from many beginnings. What lies
-// inside an address is found by a second look at the address alone.
+// SECURITY: every pattern is linear, so that a hostile message cannot hold the process. Each begins at a word of its
+// own, at the begin of a run of its letters, or reads a bounded number of them; none can read one stretch of text again
+// from many beginnings. What lies inside an address is found by a second look at the address alone.
 const start = String.raw`(?:(?<![0-9A-Za-z])|(?<=\\[bfnrt]))`
 const runStart = String.raw`(?:(?<![\w-])|(?<=\\[bfnrt]))`
 const secretWords = 'secret|password|passwd|token|assertion|auth_session|verifier|cookie|signature|accesskeyid'
@@ -47,8 +47,8 @@ const rules: readonly (readonly [RegExp, Replacement])[] = [
 ]
 
 /**
- * A text without what may never be logged: phone numbers, e-mail addresses, one-time codes, tokens, `secret=` and its kind,
- * passwords inside URLs, query strings. What third parties put into their error messages is the reason it exists.
+ * A text without what may never be logged: phone numbers, e-mail addresses, one-time codes, tokens, `secret=` and its
+ * kind, passwords inside URLs, query strings. What third parties put into their error messages is the reason it exists.
  */
 export function scrub(text: string): string {
   let clean = excerpt(text, longestText)
@@ -60,7 +60,8 @@ const secretKey =
   /^(?:.*(?:password|secret|token|assertion|verifier|cookie)|otp|code|(?:upstream|phone|js)_code|raw_nonce|session_key|phone|phone_number|email|identifier|authorization|auth_session|session_id|jti)$/i
 
 /**
- * A copy of a value for a record that stays: texts cut and scrubbed, members whose name says secret hidden, errors as their message.
+ * A copy of a value for a record that stays: texts cut and scrubbed, members whose name says secret hidden, errors as
+ * their message.
  */
 export function scrubValue(value: unknown, longest = longestValue, depth = 0): unknown {
   if (typeof value === 'string') return scrub(excerpt(value, longest))

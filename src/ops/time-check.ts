@@ -8,11 +8,15 @@ import type { Log } from './log.ts'
 export interface TimeCheck {
   /** Asks the database. */
   measure(): Promise<void>
-  /** Throws `server.unavailable`, with the reason, while the two clocks were too far apart when the database was asked last. */
+  /**
+   * Throws `server.unavailable`, with the reason, while the two clocks were too far apart when the database was asked
+   * last.
+   */
   check(): void
   /**
-   * False while they were, and from the moment this clock jumps until the database was asked again. SECURITY: such a process serves
-   * nobody and deletes nothing: it would end what lives, let live what has ended, and lock people out for as long as it is ahead.
+   * False while they were, and from the moment this clock jumps until the database was asked again. SECURITY: such a
+   * process serves nobody and deletes nothing: it would end what lives, let live what has ended, and lock people out
+   * for as long as it is ahead.
    */
   isTrusted(): boolean
 }

@@ -59,8 +59,8 @@ interface RpcInput {
 }
 
 /**
- * A signed call in RPC style: what is asked travels in the query, phone numbers and tokens too, so the address must never be logged
- * whole.
+ * A signed call in RPC style: what is asked travels in the query, phone numbers and tokens too, so the address must
+ * never be logged whole.
  */
 export function acs3Rpc(input: RpcInput): { readonly url: URL; readonly request: HttpRequest } {
   const url = new URL('/', input.endpoint)

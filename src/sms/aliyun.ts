@@ -8,7 +8,10 @@ import { acs3Rpc } from './aliyun-signature.ts'
 import { numberRefused, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sms-sender.ts'
 import { askVendor, unclear } from './vendor.ts'
 
-/** Settings of the Aliyun sender. Each template has one variable, `code`: verification templates take only letters and digits. */
+/**
+ * Settings of the Aliyun sender. Each template has one variable, `code`: verification templates take only letters and
+ * digits.
+ */
 export const aliyunSmsOptions = z.strictObject({
   type: z.literal('aliyun').describe('Aliyun SendSms.'),
   access_key_id: z.string().min(1).describe('Id of an access key that may send SMS.'),
@@ -31,8 +34,8 @@ interface AliyunDeps {
 }
 
 /**
- * Sends through SendSms, version 2017-05-25 (codes: help.aliyun.com/document_detail/101347.htm). Aliyun reports business failures
- * with status 200.
+ * Sends through SendSms, version 2017-05-25 (codes: help.aliyun.com/document_detail/101347.htm). Aliyun reports
+ * business failures with status 200.
  */
 export function aliyunSms(options: AliyunSmsOptions, { http, clock, nonce }: AliyunDeps): SmsSender {
   return {
@@ -71,7 +74,9 @@ const numberCodes = ['isv.MOBILE_NUMBER_ILLEGAL', 'isv.MOBILE_COUNT_OVER_LIMIT']
 const limitCode = 'isv.BUSINESS_LIMIT_CONTROL'
 const vendorTroubleCode = 'isp.SYSTEM_ERROR'
 
-/** Whatever is neither the number nor the frequency is ours to mend: quota, arrears, signature, template, key or clock. */
+/**
+ * Whatever is neither the number nor the frequency is ours to mend: quota, arrears, signature, template, key or clock.
+ */
 function refusal({ Code, Message, RequestId }: z.output<typeof answerSchema>): AppError {
   if (Code === limitCode) return tooSoon(Code, RequestId, pauseSeconds(Message ?? ''))
   if (numberCodes.includes(Code)) return numberRefused(Code, RequestId)

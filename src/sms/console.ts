@@ -5,7 +5,10 @@ interface ConsoleDeps {
   readonly stream: { write(text: string): unknown }
 }
 
-/** Prints codes in a box instead of sending them. SECURITY: sandbox only; whoever reads the stream can log in as anybody. */
+/**
+ * Prints codes in a box instead of sending them. SECURITY: sandbox only; whoever reads the stream can log in as
+ * anybody.
+ */
 export function consoleSms({ stream }: ConsoleDeps): SmsSender {
   return {
     async send({ to, template, otp, ttlMinutes }) {

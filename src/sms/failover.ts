@@ -14,8 +14,9 @@ interface FailoverDeps {
 }
 
 /**
- * Tries vendors in order, each at most once. Goes on only when one certainly did not send for a reason of its own; an unclear
- * answer, a refused number and a vendor's frequency limit end the attempt. Throws what the last vendor asked threw.
+ * Tries vendors in order, each at most once. Goes on only when one certainly did not send for a reason of its own; an
+ * unclear answer, a refused number and a vendor's frequency limit end the attempt. Throws what the last vendor asked
+ * threw.
  */
 export function failoverSms(
   senders: readonly NamedSmsSender[],

@@ -12,9 +12,9 @@ export interface SmsMessage {
 }
 
 /**
- * Sends one message. Throws `sms.number_refused` when the number cannot be served, `otp.too_soon` when the vendor wants a
- * pause, `sms.undeliverable` when nothing was sent or it is unclear whether it was. `SmsRefusal` (a cause) tells a fail-over
- * that the vendor certainly did not send.
+ * Sends one message. Throws `sms.number_refused` when the number cannot be served, `otp.too_soon` when the vendor wants
+ * a pause, `sms.undeliverable` when nothing was sent or it is unclear whether it was. `SmsRefusal` (a cause) tells a
+ * fail-over that the vendor certainly did not send.
  */
 export interface SmsSender {
   send(message: SmsMessage): Promise<void>

@@ -114,7 +114,9 @@ const pauses: Readonly<Record<string, number>> = {
 const numberCodes = ['InvalidParameterValue.IncorrectPhoneNumber', 'FailedOperation.PhoneNumberInBlacklist']
 const vendorTrouble = /^(RequestLimitExceeded|InternalError)/
 
-/** Whatever is neither the number nor the frequency is ours to mend: quota, arrears, signature, template, key or clock. */
+/**
+ * Whatever is neither the number nor the frequency is ours to mend: quota, arrears, signature, template, key or clock.
+ */
 function refusal({ code, requestId }: Verdict): AppError {
   const pause = pauses[code]
   if (pause !== undefined) return tooSoon(code, requestId, pause)

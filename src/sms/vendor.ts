@@ -9,8 +9,8 @@ export interface VendorAnswer {
 }
 
 /**
- * Asks a vendor exactly once; sending an SMS is not idempotent. Throws `sms.undeliverable`: certainly not sent when the request
- * never left, unclear when there was no answer, a 5xx, or something that is not JSON.
+ * Asks a vendor exactly once; sending an SMS is not idempotent. Throws `sms.undeliverable`: certainly not sent when the
+ * request never left, unclear when there was no answer, a 5xx, or something that is not JSON.
  */
 export async function askVendor(http: HttpClient, url: URL, request: HttpRequest): Promise<VendorAnswer> {
   const { status, text } = await requestOnce(http, url, request)

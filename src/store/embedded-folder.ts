@@ -49,7 +49,9 @@ async function binariesFor(folder: string): Promise<Binaries> {
   )
 }
 
-/** Made beside its place and renamed, so that a data folder is complete or absent, whoever dies and whoever is first. */
+/**
+ * Made beside its place and renamed, so that a data folder is complete or absent, whoever dies and whoever is first.
+ */
 async function create(cluster: Cluster, dataDir: string): Promise<void> {
   const scratch = await mkdtemp(join(dataDir, '.first-'))
   const made = { ...cluster, folder: join(scratch, 'data') }
@@ -68,7 +70,10 @@ async function create(cluster: Cluster, dataDir: string): Promise<void> {
   }
 }
 
-/** A process that was slower may still be writing to its folder: it will do without, and the next start removes what is left. */
+/**
+ * A process that was slower may still be writing to its folder: it will do without, and the next start removes what is
+ * left.
+ */
 async function removeLeftovers(dataDir: string): Promise<void> {
   const names = (await readdir(dataDir)).filter((name) => name.startsWith('.first-'))
   await Promise.allSettled(names.map((name) => rm(join(dataDir, name), { recursive: true, force: true })))

@@ -11,14 +11,16 @@ const patienceMs = 30_000
 const mostFailures = 5
 const longestLogBytes = 10_000_000
 
-/** Numbers of the advisory locks: every user of the server shares the first; the one server process holds the second. */
+/**
+ * Numbers of the advisory locks: every user of the server shares the first; the one server process holds the second.
+ */
 const lockSpace = 7_363_468
 const inUse = 1
 const serving = 2
 
 /**
- * A connection that marks the embedded PostgreSQL as in use for as long as it lasts; starts PostgreSQL when nobody has. A server
- * that is just coming up or going down is waited for.
+ * A connection that marks the embedded PostgreSQL as in use for as long as it lasts; starts PostgreSQL when nobody has.
+ * A server that is just coming up or going down is waited for.
  */
 export async function openSession(place: EmbeddedFolder, pid: number): Promise<pg.Client> {
   const giveUpAt = performance.now() + patienceMs
@@ -55,8 +57,8 @@ export async function claimServing(session: pg.Client, dataDir: string): Promise
 }
 
 /**
- * Ends the session, and PostgreSQL too when nobody else uses it. A process that opens a session at this moment waits behind our
- * lock, is disconnected with the rest, and starts PostgreSQL again.
+ * Ends the session, and PostgreSQL too when nobody else uses it. A process that opens a session at this moment waits
+ * behind our lock, is disconnected with the rest, and starts PostgreSQL again.
  */
 export async function endSession(place: EmbeddedFolder, session: pg.Client): Promise<void> {
   try {
@@ -122,9 +124,9 @@ async function start(place: EmbeddedFolder): Promise<Awaited<ReturnType<typeof l
 }
 
 /**
- * After a restart of a container another program may have the process id that a killed PostgreSQL wrote down, and PostgreSQL would
- * refuse to start beside it. The command line of a process that is dead but not yet reaped is empty. Synchronous, so that no
- * other starter's lock can take the place of the one that was judged.
+ * After a restart of a container another program may have the process id that a killed PostgreSQL wrote down, and
+ * PostgreSQL would refuse to start beside it. The command line of a process that is dead but not yet reaped is empty.
+ * Synchronous, so that no other starter's lock can take the place of the one that was judged.
  */
 function removeForeignLocks({ cluster, socketFolder }: EmbeddedFolder): void {
   for (const file of [join(cluster.folder, 'postmaster.pid'), join(socketFolder, '.s.PGSQL.5432.lock')]) {

@@ -23,9 +23,10 @@ export interface EmbeddedOptions {
 const slowestRetryMs = 2000
 
 /**
- * The PostgreSQL inside the data folder, for any number of processes at once: the first to need it starts it, the last to stop
- * ends it. It survives the death of the process that started it and is started again when it dies itself. Both the use of it and
- * the claim to be its only server are advisory locks of a connection, so they end with their process, however that ends.
+ * The PostgreSQL inside the data folder, for any number of processes at once: the first to need it starts it, the last
+ * to stop ends it. It survives the death of the process that started it and is started again when it dies itself. Both
+ * the use of it and the claim to be its only server are advisory locks of a connection, so they end with their process,
+ * however that ends.
  */
 export async function openEmbedded({
   dataDir,

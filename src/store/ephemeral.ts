@@ -4,7 +4,10 @@ export interface Window {
   readonly seconds: number
 }
 
-/** A rolling window of one key. A window of more than 60 events is kept in 60 parts, and may count an event one part longer. */
+/**
+ * A rolling window of one key. A window of more than 60 events is kept in 60 parts, and may count an event one part
+ * longer.
+ */
 export interface Counter extends Window {
   readonly key: string
   /** 1 counts an event (what is meant when absent), 0 asks only whether there is room for one, -1 gives one back. */
@@ -19,8 +22,8 @@ export interface Count {
 }
 
 /**
- * Values that may be lost at the price of starting again; every one has a lifetime. Each call is atomic and one round trip.
- * A store that cannot answer throws `server.unavailable`: limits and replay marks fail closed.
+ * Values that may be lost at the price of starting again; every one has a lifetime. Each call is atomic and one round
+ * trip. A store that cannot answer throws `server.unavailable`: limits and replay marks fail closed.
  */
 export interface EphemeralStore {
   get<T>(key: string): Promise<T | undefined>
@@ -32,8 +35,8 @@ export interface EphemeralStore {
   /** Counts in a fixed window that starts with the first call; answers the new count. */
   increment(key: string, ttlSeconds: number): Promise<number>
   /**
-   * Counts in every counter, or in none when one of them has no room. The keys differ from each other, and live apart from those
-   * of the values.
+   * Counts in every counter, or in none when one of them has no room. The keys differ from each other, and live apart
+   * from those of the values.
    */
   count(counters: readonly Counter[]): Promise<{ readonly isCounted: boolean; readonly counts: readonly Count[] }>
   delete(key: string): Promise<void>

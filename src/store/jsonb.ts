@@ -1,6 +1,7 @@
 /**
- * Whether PostgreSQL can read JSON of ours as `jsonb`: it knows no NUL, and no half of a surrogate pair. `JSON.stringify` writes both as
- * escapes, which a column of text takes. SECURITY: one such row would stop every statement that looks into the rows around it.
+ * Whether PostgreSQL can read JSON of ours as `jsonb`: it knows no NUL, and no half of a surrogate pair.
+ * `JSON.stringify` writes both as escapes, which a column of text takes. SECURITY: one such row would stop every
+ * statement that looks into the rows around it.
  */
 export function isJsonb(json: string): boolean {
   return !json.includes('\\u') || !unreadable.test(json)

@@ -1,6 +1,9 @@
 import type { EphemeralStore } from './ephemeral.ts'
 
-/** The same store under keys of the caller's making, so that what a key is about (a phone number) cannot be read from the store. */
+/**
+ * The same store under keys of the caller's making, so that what a key is about (a phone number) cannot be read from
+ * the store.
+ */
 export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string): EphemeralStore {
   return {
     ...store,

@@ -39,9 +39,10 @@ const fileName = /^(\d{14}_[a-z0-9_]+)\.ts$/
 const lockNumber = 7_363_468
 
 /**
- * Applies what is pending, in order, each file in its own transaction together with its row in `schema_migrations`, so that a
- * process killed in between leaves nothing half done. One advisory lock, which dies with its connection, lets any number of
- * processes start at once. Throws when the schema is newer than this code. Answers the names applied by this call.
+ * Applies what is pending, in order, each file in its own transaction together with its row in `schema_migrations`, so
+ * that a process killed in between leaves nothing half done. One advisory lock, which dies with its connection, lets
+ * any number of processes start at once. Throws when the schema is newer than this code. Answers the names applied by
+ * this call.
  */
 export async function migrateUp(
   database: Database,
@@ -100,7 +101,10 @@ async function readMigrations(directory: string): Promise<readonly Migration[]> 
   )
 }
 
-/** Asks again instead of waiting inside PostgreSQL: a waiting statement would hold back another process's concurrent index. */
+/**
+ * Asks again instead of waiting inside PostgreSQL: a waiting statement would hold back another process's concurrent
+ * index.
+ */
 async function lock(knex: Knex, log: Log): Promise<void> {
   for (let tries = 0; ; tries++) {
     const answer = await knex.raw('select pg_try_advisory_lock(?) as mine', [lockNumber])

@@ -5,9 +5,9 @@ import type { Clock } from '../base/clock.ts'
 export const mostApartMs = 30_000
 
 /**
- * The older of two clocks, this process's and the database's, in milliseconds since the epoch, as SQL over two parameters, which are
- * the values of `olderValues`. SECURITY: what cannot be undone goes by it, because a process whose clock has run ahead would delete
- * what everybody else still needs.
+ * The older of two clocks, this process's and the database's, in milliseconds since the epoch, as SQL over two
+ * parameters, which are the values of `olderValues`. SECURITY: what cannot be undone goes by it, because a process
+ * whose clock has run ahead would delete what everybody else still needs.
  */
 export function olderMsText(clock: string, ahead: string): string {
   return `least(cast(${clock} as float8), cast(extract(epoch from clock_timestamp()) as float8) * 1000 + cast(${ahead} as float8))`

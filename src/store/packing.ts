@@ -1,8 +1,8 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
 /**
- * What most of the long values have in common, so that it takes up no room in each; what is frequent stands last. A value that was packed
- * with it opens with no other: it must never change.
+ * What most of the long values have in common, so that it takes up no room in each; what is frequent stands last. A
+ * value that was packed with it opens with no other: it must never change.
  */
 const dictionary = Buffer.from(
   [

@@ -17,8 +17,8 @@ export const postgresEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sb
 const asOurselves: Account = { command: (program, args) => [program, args], ids: {} }
 
 /**
- * The account for a data folder, which must exist. Root gets a user namespace in which root's own files belong to somebody else;
- * where that is not permitted the folder is given to an unprivileged user.
+ * The account for a data folder, which must exist. Root gets a user namespace in which root's own files belong to
+ * somebody else; where that is not permitted the folder is given to an unprivileged user.
  */
 export async function accountFor(folder: string): Promise<Account> {
   if (process.getuid?.() !== 0) return asOurselves

@@ -13,7 +13,10 @@ export interface Binaries {
   readonly major: number
 }
 
-/** The binaries of the optional npm package, else those of the machine. Throws an error that names DATABASE_URL when there are none. */
+/**
+ * The binaries of the optional npm package, else those of the machine. Throws an error that names DATABASE_URL when
+ * there are none.
+ */
 export async function findBinaries(): Promise<Binaries> {
   const found = (await packagedBinaries()) ?? (await systemBinaries())
   if (found !== undefined) return found
@@ -22,7 +25,10 @@ export async function findBinaries(): Promise<Binaries> {
   )
 }
 
-/** PostgreSQL as the machine's package manager installs it: the newest, or the given major version; undefined when there is none. */
+/**
+ * PostgreSQL as the machine's package manager installs it: the newest, or the given major version; undefined when there
+ * is none.
+ */
 export async function systemBinaries(major?: number): Promise<Binaries | undefined> {
   const versions = await readdir('/usr/lib/postgresql').catch(() => [])
   const debian = versions.sort((a, b) => Number(b) - Number(a)).map((version) => `/usr/lib/postgresql/${version}/bin`)
@@ -51,7 +57,10 @@ function packageRoot(): string | undefined {
   }
 }
 
-/** npm packages cannot hold symbolic links and the package's install script does not run, so the libraries' short names are made here. */
+/**
+ * npm packages cannot hold symbolic links and the package's install script does not run, so the libraries' short names
+ * are made here.
+ */
 async function linkLibraries(root: string): Promise<void> {
   const list = await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]')
   const links = JSON.parse(list) as readonly { source: string; target: string }[]

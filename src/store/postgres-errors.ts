@@ -1,10 +1,16 @@
 import { AppError } from '../base/errors.ts'
 import { errorCode, isNetworkError, unavailable } from './unavailable.ts'
 
-/** Classes of SQLSTATE in which the database, not the statement, is at fault: connection, resources, intervention, system. */
+/**
+ * Classes of SQLSTATE in which the database, not the statement, is at fault: connection, resources, intervention,
+ * system.
+ */
 const databaseAtFault = /^(08|53|58)...$|^57(014|P0[1-5])$|^25006$/
 
-/** After these the connection is useless even though its socket is alive: a demoted primary, a plan or statement that is gone. */
+/**
+ * After these the connection is useless even though its socket is alive: a demoted primary, a plan or statement that is
+ * gone.
+ */
 const connectionStale = /^(25006|26000|57P0[1-5])$|^0A000$/
 
 /** The driver gives these no code, and knex puts the statement before them. */
@@ -19,8 +25,9 @@ export function breaksConnection(error: unknown): boolean {
 }
 
 /**
- * A driver's error in our terms: `server.unavailable` when the database is away, full, read-only or too slow, otherwise the error
- * itself. SECURITY: `detail` and `where` quote column values (phone numbers), so they are removed before anything can log them.
+ * A driver's error in our terms: `server.unavailable` when the database is away, full, read-only or too slow, otherwise
+ * the error itself. SECURITY: `detail` and `where` quote column values (phone numbers), so they are removed before
+ * anything can log them.
  */
 export function storeError(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof AppError) return error

@@ -31,8 +31,8 @@ export async function initialise(
 }
 
 /**
- * Starts the server in a session of its own: a Ctrl-C at our terminal does not reach it before we are done with it, and it goes on
- * when we are killed. Does not wait until it answers.
+ * Starts the server in a session of its own: a Ctrl-C at our terminal does not reach it before we are done with it, and
+ * it goes on when we are killed. Does not wait until it answers.
  */
 export async function launch(
   { binaries, account, folder }: Cluster,

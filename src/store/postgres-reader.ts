@@ -7,7 +7,10 @@ export interface Reader {
   close(): Promise<void>
 }
 
-/** One pipelined connection, made at the first read and again after it is lost. Reads that were under way fail and may be repeated. */
+/**
+ * One pipelined connection, made at the first read and again after it is lost. Reads that were under way fail and may
+ * be repeated.
+ */
 export function pipelinedReader(newClient: () => pg.Client, onError: (error: Error) => void): Reader {
   let current: Promise<pg.Client> | undefined
   let closed = false
@@ -54,7 +57,10 @@ export function pipelinedReader(newClient: () => pg.Client, onError: (error: Err
   }
 }
 
-/** What is asked in one turn of the event loop leaves in one write; a write for each read would wake PostgreSQL each time. */
+/**
+ * What is asked in one turn of the event loop leaves in one write; a write for each read would wake PostgreSQL each
+ * time.
+ */
 function sendTogether(client: pg.Client): void {
   const { stream } = client.connection
   if (stream.writableCorked > 0) return

@@ -7,10 +7,15 @@ import { pipelinedReader } from './postgres-reader.ts'
 import type { NamedStatement, QueryResult } from './statement.ts'
 import { errorCode } from './unavailable.ts'
 
-/** The one way to PostgreSQL. Every query throws `server.unavailable` when the database is away or slower than five seconds. */
+/**
+ * The one way to PostgreSQL. Every query throws `server.unavailable` when the database is away or slower than five
+ * seconds.
+ */
 export interface Database {
   readonly knex: Knex
-  /** For reads on the hot path: all share one connection, each is sent without waiting for the answer of the one before. */
+  /**
+   * For reads on the hot path: all share one connection, each is sent without waiting for the answer of the one before.
+   */
   readQuery<Row extends object>(statement: NamedStatement): Promise<QueryResult<Row>>
   /** For a statement that writes on the hot path: a connection of the pool, committed when the promise resolves. */
   commitQuery<Row extends object>(statement: NamedStatement): Promise<QueryResult<Row>>

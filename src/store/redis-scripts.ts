@@ -1,6 +1,6 @@
 /**
- * The operations Redis has no command for. Each touches one key, or keys of one slot, so that it works in a cluster; the time
- * comes from the caller, so that a walked clock expires values without waiting.
+ * The operations Redis has no command for. Each touches one key, or keys of one slot, so that it works in a cluster;
+ * the time comes from the caller, so that a walked clock expires values without waiting.
  */
 export const scripts = {
   /** now, envelope, ttl in ms → 1 when nothing living was there. */
@@ -28,9 +28,10 @@ export const scripts = {
       return 1`,
   },
   /**
-   * now, then most events, length in ms and amount (1 counts, 0 looks, -1 gives back) of each counter → 1 when all had room, then
-   * events and ms until there is room of each. A value lists time:events, oldest first. A window of more than 60 events is kept in
-   * 60 parts, each counted until its end has left the window, so that no value grows with its limit.
+   * now, then most events, length in ms and amount (1 counts, 0 looks, -1 gives back) of each counter → 1 when all had
+   * room, then events and ms until there is room of each. A value lists time:events, oldest first. A window of more
+   * than 60 events is kept in 60 parts, each counted until its end has left the window, so that no value grows with its
+   * limit.
    */
   menshenCount: {
     lua: `

@@ -27,12 +27,15 @@ const deadlineMs = 1000
 const pingMs = 60_000
 
 /**
- * The hash tag of every counter: what is taken together has to lie together, on one node of a cluster. It costs that node the work
- * of all limits, one short script a decision, and a few hundred bytes a counter at most; everything else is spread.
+ * The hash tag of every counter: what is taken together has to lie together, on one node of a cluster. It costs that
+ * node the work of all limits, one short script a decision, and a few hundred bytes a counter at most; everything else
+ * is spread.
  */
 const counted = '{counted}:'
 
-/** Commands fail at once or within a second when Redis is away; none waits in a queue to be carried out later, unasked. */
+/**
+ * Commands fail at once or within a second when Redis is away; none waits in a queue to be carried out later, unasked.
+ */
 const connection = {
   connectTimeout: deadlineMs,
   socketTimeout: 2 * deadlineMs,
@@ -134,7 +137,10 @@ function endOf(clock: Clock, ttlSeconds: number): number {
   return Math.ceil(clock() + ttlSeconds * 1000)
 }
 
-/** Connects at the first call; resolves when commands can be sent and rejects when the attempt fails or Redis is known to be away. */
+/**
+ * Connects at the first call; resolves when commands can be sent and rejects when the attempt fails or Redis is known
+ * to be away.
+ */
 function readiness(redis: Redis | Cluster, onError: (error: Error) => void): () => Promise<void> {
   let latest = new Error('Redis is not connected')
   let attempt: Promise<void> | undefined
@@ -158,7 +164,10 @@ function readiness(redis: Redis | Cluster, onError: (error: Error) => void): () 
   }
 }
 
-/** The reply, or `server.unavailable` when there is none in time or Redis says it cannot serve. Our own mistakes stay as they are. */
+/**
+ * The reply, or `server.unavailable` when there is none in time or Redis says it cannot serve. Our own mistakes stay as
+ * they are.
+ */
 async function inTime<T>(reply: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

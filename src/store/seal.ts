@@ -20,8 +20,8 @@ export interface Sealer {
   /** Names the current master key: whatever it seals begins with this. */
   readonly prefix: string
   /**
-   * Encrypts for one place: `context` names table, column and row, and only the same context opens it again. Texts from `packsFrom`
-   * characters on take up less room, at the price of some work: for what a stranger may have stored.
+   * Encrypts for one place: `context` names table, column and row, and only the same context opens it again. Texts from
+   * `packsFrom` characters on take up less room, at the price of some work: for what a stranger may have stored.
    */
   seal(plaintext: string, context: string, options?: SealOptions): string
   /** Throws when the text was sealed for another place, under a key that is not given, or was changed. */
@@ -35,7 +35,9 @@ export interface Sealer {
 const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
 const tagBytes = 16
-/** Packed ones are marked where they are named and in what is authenticated, so that neither can be taken for the other. */
+/**
+ * Packed ones are marked where they are named and in what is authenticated, so that neither can be taken for the other.
+ */
 const packedMark = '~'
 
 /** Seals under the first key and opens under any. Keys are 32 bytes in base64url; throws when one is not. */
@@ -85,8 +87,8 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
 }
 
 /**
- * What is stored in place of a text that is only to be found again: for a bearer value of at least 128 random bits it is useless
- * to present, for anything shorter it is a name of one length and no secret.
+ * What is stored in place of a text that is only to be found again: for a bearer value of at least 128 random bits it
+ * is useless to present, for anything shorter it is a name of one length and no secret.
  */
 export function digest(text: string): string {
   return hash('sha256', text, 'base64url')

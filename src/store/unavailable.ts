@@ -30,7 +30,9 @@ export function errorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
-/** What is thrown when a store, or anything else that may be back in a second, cannot answer; the cause is for the log. */
+/**
+ * What is thrown when a store, or anything else that may be back in a second, cannot answer; the cause is for the log.
+ */
 export function unavailable(cause: unknown): AppError {
   return new AppError('server.unavailable', { params: { retryAfterSeconds: 1 }, cause })
 }

@@ -29,7 +29,9 @@ interface ClientRow {
   readonly secret: string | null
 }
 
-/** Reads the whole catalog. It is small and changes rarely, so a process reads it once and again when told of a change. */
+/**
+ * Reads the whole catalog. It is small and changes rarely, so a process reads it once and again when told of a change.
+ */
 export async function loadCatalog(knex: Queryable): Promise<Catalog> {
   const clients: ClientRow[] = await knex('clients').select('client_id', 'metadata', 'secret').orderBy('client_id')
   const resources: { resource: string; settings: Record<string, unknown> }[] = await knex('resources')

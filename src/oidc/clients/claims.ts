@@ -1,6 +1,9 @@
 import type { Account, Identity } from '../../accounts/user.ts'
 
-/** Which claims each scope releases; `acr`, `amr` and `auth_time` say how the person logged in and belong to every token. */
+/**
+ * Which claims each scope releases; `acr`, `amr` and `auth_time` say how the person logged in and belong to every
+ * token.
+ */
 export const claimsByScope = {
   openid: ['sub', 'acr', 'amr', 'auth_time'],
   profile: ['nickname', 'picture'],

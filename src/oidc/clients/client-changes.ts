@@ -39,9 +39,10 @@ const lockName = 'menshen:catalog'
 const lockTimeoutSeconds = 30
 
 /**
- * Makes clients and resources what the files say, in one transaction under a lock: two calls at once follow each other, and the
- * plan is the one of that moment. `check` is given the catalog of that moment too, and what it throws leaves everything as it was.
- * A dry run does all of that and takes it back, so that it cannot tell of anything that would not happen.
+ * Makes clients and resources what the files say, in one transaction under a lock: two calls at once follow each other,
+ * and the plan is the one of that moment. `check` is given the catalog of that moment too, and what it throws leaves
+ * everything as it was. A dry run does all of that and takes it back, so that it cannot tell of anything that would not
+ * happen.
  */
 export async function applySeeds(
   seeds: Seeds,
@@ -71,7 +72,10 @@ export async function applySeeds(
   })
 }
 
-/** Removes a client and what it was granted. Answers how many grants and tokens ended; undefined when there is no such client. */
+/**
+ * Removes a client and what it was granted. Answers how many grants and tokens ended; undefined when there is no such
+ * client.
+ */
 export async function removeClient(id: string, dependencies: ChangeDependencies): Promise<number | undefined> {
   return changeCatalog(dependencies, async (change) => {
     if (!change.catalog.clients.has(id)) return { result: undefined, isChanged: false }
@@ -80,7 +84,10 @@ export async function removeClient(id: string, dependencies: ChangeDependencies)
   })
 }
 
-/** Gives a client a secret made here; the one before stops working. Undefined when there is no such client or it has no secret. */
+/**
+ * Gives a client a secret made here; the one before stops working. Undefined when there is no such client or it has no
+ * secret.
+ */
 export async function rotateSecret(id: string, dependencies: ChangeDependencies): Promise<Secret | undefined> {
   return changeCatalog(dependencies, async ({ trx, catalog, sealer, clock, writeAudit }) => {
     const client = catalog.clients.get(id)
@@ -100,8 +107,9 @@ function newSecret(): Secret {
 }
 
 /**
- * Runs one change after another. The audit rows are part of the transaction, so that nothing changes unrecorded: `writeAudit` swallows
- * a failure, but the statement after it, which bumps the version, cannot succeed in a transaction that has failed.
+ * Runs one change after another. The audit rows are part of the transaction, so that nothing changes unrecorded:
+ * `writeAudit` swallows a failure, but the statement after it, which bumps the version, cannot succeed in a transaction
+ * that has failed.
  */
 async function changeCatalog<Result>(
   { database, log, operator, ...rest }: ChangeDependencies,
@@ -189,9 +197,9 @@ async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, writeA
 }
 
 /**
- * Grants, codes and tokens go with their client, as does what sessions hold of it and what it was still to be told. SECURITY: they go
- * again when a client is created, because a running server may have issued some in the seconds before it noticed the removal, and
- * another client of the same name must neither inherit them nor be told who signs out.
+ * Grants, codes and tokens go with their client, as does what sessions hold of it and what it was still to be told.
+ * SECURITY: they go again when a client is created, because a running server may have issued some in the seconds before
+ * it noticed the removal, and another client of the same name must neither inherit them nor be told who signs out.
  */
 async function forget(clientIds: readonly string[], { trx }: Change): Promise<number> {
   if (clientIds.length === 0) return 0

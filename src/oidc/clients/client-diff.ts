@@ -10,7 +10,10 @@ export interface FieldChange {
 
 export const secretChange: FieldChange = { field: 'client_secret' }
 
-/** What differs between two versions of a client or resource, field by field; lists are compared as sets where order means nothing. */
+/**
+ * What differs between two versions of a client or resource, field by field; lists are compared as sets where order
+ * means nothing.
+ */
 export function differences(from: ClientSeed | ResourceSeed, to: ClientSeed | ResourceSeed): FieldChange[] {
   const before = fieldsOf(from)
   const after = fieldsOf(to)

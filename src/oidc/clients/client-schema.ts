@@ -24,7 +24,10 @@ const accessTokenSchema = z
     sliding: slidingAccess.optional(),
     /** Claims about the person that the API wants in the token, or at introspection. */
     claims: z.array(z.enum(profileClaims)).default([]),
-    /** The clients that may introspect its tokens, beside the one a token was issued to; without it, see `introspectors`. */
+    /**
+     * The clients that may introspect its tokens, beside the one a token was issued to; without it, see
+     * `introspectors`.
+     */
     introspected_by: z.array(z.string()).min(1, 'names nobody; leave it out instead').optional(),
   })
   .superRefine(({ format, ttl, sliding, introspected_by }, { addIssue }) => {
@@ -93,8 +96,8 @@ export type ClientSeed = z.output<typeof clientSchema>
 export type ResourceSeed = z.output<typeof resourceSchema>
 
 /**
- * The clients that may look into the tokens of a resource: those it names, else its own client, which is the one whose `client_id` is
- * the identifier of the resource.
+ * The clients that may look into the tokens of a resource: those it names, else its own client, which is the one whose
+ * `client_id` is the identifier of the resource.
  */
 export function introspectors({ resource, access_token: token }: ResourceSeed): readonly string[] {
   return token.introspected_by ?? [resource]
@@ -136,7 +139,9 @@ export function setsLifetime({ lifetimes }: Pick<ClientSeed, 'lifetimes'>, field
   return lifetimes?.[field.split('.')[0] as keyof typeof lifetimes] !== undefined
 }
 
-/** Whose tokens a client's are, for its lifetimes. One that names no scopes may ask with `offline_access` and without. */
+/**
+ * Whose tokens a client's are, for its lifetimes. One that names no scopes may ask with `offline_access` and without.
+ */
 export function holderOf(
   client: Pick<ClientSeed, 'grant_types' | 'redirect_uris' | 'scope' | 'application_type'>,
 ): TokenHolder {
@@ -158,7 +163,10 @@ export function grantTypesOf(client: Pick<ClientSeed, 'grant_types' | 'redirect_
   return client.redirect_uris.length > 0 ? ['authorization_code', 'refresh_token'] : []
 }
 
-/** A client as the library takes it: its scope holds only the scopes of the protocol, those of resources travel beside it. */
+/**
+ * A client as the library takes it: its scope holds only the scopes of the protocol, those of resources travel beside
+ * it.
+ */
 export function libraryMetadata(client: ClientSeed, secret: string | undefined): Record<string, unknown> {
   const { client_secret: _, scope: __, lifetimes: ___, redirect_uris, grant_types: ____, ...rest } = client
   const grantTypes = grantTypesOf(client)

@@ -6,7 +6,9 @@ const sliding = z.strictObject({
   max: durationOrNone.describe('Ends this long after the login, however much it is used; `none`: never.'),
 })
 
-/** Life of opaque access tokens that slide. They are not rotated, so a stolen one lives to `max`: there is always one. */
+/**
+ * Life of opaque access tokens that slide. They are not rotated, so a stolen one lives to `max`: there is always one.
+ */
 export const slidingAccess = z.strictObject({
   idle: duration.describe('Ends after this long without an introspection or userinfo request.'),
   max: duration.describe('Ends this long after it was issued, however much it is used.'),
@@ -38,7 +40,10 @@ const day = 86_400
 /** Stands for `max: none`: ten years, far past any idle limit, yet a number the library accepts. */
 const endless = 3650 * day
 
-/** Seconds, the same for everybody. A code is used at once by a program; a person needs longer for a login or for a second screen. */
+/**
+ * Seconds, the same for everybody. A code is used at once by a program; a person needs longer for a login or for a
+ * second screen.
+ */
 export const fixedSeconds = {
   code: 60,
   interaction: 3600,
@@ -71,8 +76,9 @@ export interface LifetimeProblem {
 }
 
 /**
- * Whose tokens they are: a machine's, which has neither session nor refresh token; an app's that may be without `offline_access`, so
- * that its tokens end with the browser session; an app's that asks for it and outlives the session.
+ * Whose tokens they are: a machine's, which has neither session nor refresh token; an app's that may be without
+ * `offline_access`, so that its tokens end with the browser session; an app's that asks for it and outlives the
+ * session.
  */
 export type TokenHolder = 'machine' | 'session' | 'offline'
 
@@ -97,8 +103,8 @@ export function lifetimeProblems(lifetimes: Lifetimes, holder: TokenHolder): Lif
 }
 
 /**
- * Why access tokens with this life do not fit a client: whoever refreshes when one has ended must find a refresh token that has
- * not, and what slides must not be cut short by the session or the family of refresh tokens.
+ * Why access tokens with this life do not fit a client: whoever refreshes when one has ended must find a refresh token
+ * that has not, and what slides must not be cut short by the session or the family of refresh tokens.
  */
 export function accessProblems(
   access: Sliding,
@@ -128,14 +134,17 @@ export function maxSeconds(limit: Sliding): number {
   return limit.max === 'none' ? endless : limit.max
 }
 
-/** Seconds until something that has lived for `ageSeconds` ends, if it is not used again. At least 1: the library refuses 0. */
+/**
+ * Seconds until something that has lived for `ageSeconds` ends, if it is not used again. At least 1: the library
+ * refuses 0.
+ */
 export function remainingSeconds(limit: Sliding, ageSeconds: number): number {
   return Math.max(1, Math.min(limit.idle, maxSeconds(limit) - ageSeconds))
 }
 
 /**
- * Seconds until a browser session ends that is used now and was begun `ageSeconds` ago. Several clients share one: it is kept as
- * long as the one that keeps it longest says. Each asks for a login at its own absolute limit all the same.
+ * Seconds until a browser session ends that is used now and was begun `ageSeconds` ago. Several clients share one: it
+ * is kept as long as the one that keeps it longest says. Each asks for a login at its own absolute limit all the same.
  */
 export function sessionSeconds(limits: readonly Sliding[], ageSeconds: number): number {
   return Math.max(...limits.map((limit) => remainingSeconds(limit, ageSeconds)), 1)
@@ -147,16 +156,16 @@ export function sessionMaxSeconds(limits: readonly Sliding[], ageSeconds: number
 }
 
 /**
- * How many seconds an expiry must gain to be written again: a minute, or a hundredth of a short life. So much earlier than its idle
- * limit something may end.
+ * How many seconds an expiry must gain to be written again: a minute, or a hundredth of a short life. So much earlier
+ * than its idle limit something may end.
  */
 export function worthwhileGain(lifeSeconds: number): number {
   return Math.max(1, Math.min(60, Math.floor(lifeSeconds / 100)))
 }
 
 /**
- * Seconds a grant must still live from now. A refresh token dies with its grant, so the grant outlives both the token family
- * that starts now and the browser session, by a day; access tokens are refused a longer life than those.
+ * Seconds a grant must still live from now. A refresh token dies with its grant, so the grant outlives both the token
+ * family that starts now and the browser session, by a day; access tokens are refused a longer life than those.
  */
 export function grantSeconds(lifetimes: Lifetimes): number {
   return Math.max(maxSeconds(lifetimes.refresh), maxSeconds(lifetimes.session)) + grantMarginSeconds

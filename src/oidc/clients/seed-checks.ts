@@ -155,7 +155,9 @@ function pairProblems(
   return [...atResources, ...atClients]
 }
 
-/** What of everything registered would end first by accident under these defaults; the server does not start with it. */
+/**
+ * What of everything registered would end first by accident under these defaults; the server does not start with it.
+ */
 export function registeredProblems({ clients, resources }: Catalog, defaults: Lifetimes): string[] {
   return [...clients.values()].flatMap(({ seed }) => {
     const own = lifetimeProblems(lifetimesOf(seed.lifetimes, defaults), holderOf(seed))

@@ -12,8 +12,9 @@ export function inOrder(written: Written): Written {
 }
 
 /**
- * Everything registered as a file for `clients apply`. In place of a secret stands `{ generate: true }`, which keeps the one that is
- * there, so that applied where it came from the file changes nothing, and elsewhere it makes secrets of that place's own.
+ * Everything registered as a file for `clients apply`. In place of a secret stands `{ generate: true }`, which keeps
+ * the one that is there, so that applied where it came from the file changes nothing, and elsewhere it makes secrets of
+ * that place's own.
  */
 export function exportDocument({ resources, clients }: Catalog): {
   readonly resources: readonly Written[]

@@ -28,7 +28,10 @@ interface DeviceRow {
   readonly expires_at: Date
 }
 
-/** Where a user is signed in now, what was used last first: browser sessions, and grants that outlive them while a token does. */
+/**
+ * Where a user is signed in now, what was used last first: browser sessions, and grants that outlive them while a token
+ * does.
+ */
 export async function listDevices(
   { database, clock }: { readonly database: Database; readonly clock: Clock },
   userId: UserId,

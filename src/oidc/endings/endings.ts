@@ -51,7 +51,10 @@ export type EndingScope =
   /** A browser session and what ends with it. */
   | { readonly kind: 'session'; readonly sessionUid: string }
   | { readonly kind: 'grant'; readonly grantId: string }
-  /** Every login that was made with this, with everything that was taken from it; but for one session and what hangs on that. */
+  /**
+   * Every login that was made with this, with everything that was taken from it; but for one session and what hangs on
+   * that.
+   */
   | { readonly kind: 'by'; readonly by: CameBy; readonly sessionUid?: string }
 
 interface Dependencies {
@@ -68,17 +71,19 @@ export type EndRecords = (
 ) => Promise<Ended>
 
 /**
- * Ends sessions, grants, codes and tokens of a user in every process at once; only JWT access tokens that are out already live to
- * their end, some minutes. In the same transaction, which may be one that takes away what they came by, every session and grant leaves
- * its reason in the audit, and every client of a session that asked to be told gets its notice. SECURITY: the rows are locked first.
- * Whatever a request in flight makes of them is committed by then and seen, and a request that comes later finds them gone. When all
- * ends, a login that was proved before and is finished later is refused too, see `findAccount` of the provider.
+ * Ends sessions, grants, codes and tokens of a user in every process at once; only JWT access tokens that are out
+ * already live to their end, some minutes. In the same transaction, which may be one that takes away what they came by,
+ * every session and grant leaves its reason in the audit, and every client of a session that asked to be told gets its
+ * notice. SECURITY: the rows are locked first. Whatever a request in flight makes of them is committed by then and
+ * seen, and a request that comes later finds them gone. When all ends, a login that was proved before and is finished
+ * later is refused too, see `findAccount` of the provider.
  */
 export async function endRecords(
   { database, clock }: Dependencies,
   ...[userId, scope, ending, within]: Parameters<EndRecords>
 ): Promise<Ended> {
-  // By the older clock: an operator's that is ahead would refuse everybody who logs in next, and find that all has expired already.
+  // By the older clock: an operator's that is ahead would refuse everybody who logs in next, and find that all has
+  // expired already.
   const end = async (trx: Knex.Transaction) => {
     const { atMs } = await olderMs({ knex: trx }, clock)
     return endIn(trx, userId, scope, { ...ending, at: new Date(atMs), provedUntil: new Date(clock()) })
@@ -112,8 +117,8 @@ async function endIn(
 }
 
 /**
- * What logged in to the account before has tries of its own no longer. SECURITY: whoever had stolen a device would keep them. The
- * time only ever moves on, because marks are compared with it.
+ * What logged in to the account before has tries of its own no longer. SECURITY: whoever had stolen a device would keep
+ * them. The time only ever moves on, because marks are compared with it.
  */
 async function forgetDevices(trx: Knex.Transaction, userId: UserId, at: Date): Promise<void> {
   const next = `greatest(?, devices_forgotten_at + interval '1 millisecond')`
@@ -124,8 +129,9 @@ async function forgetDevices(trx: Knex.Transaction, userId: UserId, at: Date): P
 }
 
 /**
- * Ends what was proved and is no session yet, and with everything also what is proved so by the time it tells. A server's proofs are
- * timed by its own clock, and so is this; an operator's clock may be anything, and one that is ahead would refuse everybody who logs in next.
+ * Ends what was proved and is no session yet, and with everything also what is proved so by the time it tells. A
+ * server's proofs are timed by its own clock, and so is this; an operator's clock may be anything, and one that is
+ * ahead would refuse everybody who logs in next.
  */
 async function endProved(
   trx: Knex.Transaction,
@@ -151,8 +157,9 @@ const heldGrants = `(select grant_id from held where uid = :uid and ends_with_se
 const cameBy = `coalesce(cast(r.about as jsonb) -> 'by' @> to_jsonb(cast(:by as text)), true)`
 
 /**
- * Sessions and grants of logins that came by something, as queries of that name. A session ends with all that was ever taken from it,
- * whichever of several logins in it that came of, and a grant that outlived its session by what it says itself.
+ * Sessions and grants of logins that came by something, as queries of that name. A session ends with all that was ever
+ * taken from it, whichever of several logins in it that came of, and a grant that outlived its session by what it says
+ * itself.
  */
 const cameText = `came_sessions as (
     select r.uid from oidc_records r
@@ -185,8 +192,9 @@ function condition(scope: EndingScope): string {
 }
 
 /**
- * The grants of browser sessions, as a query named `held`. A grant ends with its session when it was not given for offline use or
- * belongs to a web app of ours; native apps and devices that showed a code were signed in on their own and stay. `whose` is SQL.
+ * The grants of browser sessions, as a query named `held`. A grant ends with its session when it was not given for
+ * offline use or belongs to a web app of ours; native apps and devices that showed a code were signed in on their own
+ * and stay. `whose` is SQL.
  */
 export function heldGrantsText(whose: string): string {
   return `held as (
@@ -225,8 +233,8 @@ function endText(scope: EndingScope): string {
 }
 
 /**
- * What is remembered of a session or grant in the audit, as SQL of a JSON object. SECURITY: `key` is the digest of a cookie that
- * opens nothing any more; it lets its holder, and nobody else, be told why.
+ * What is remembered of a session or grant in the audit, as SQL of a JSON object. SECURITY: `key` is the digest of a
+ * cookie that opens nothing any more; it lets its holder, and nobody else, be told why.
  */
 export function endedDetail(row: string): string {
   return `jsonb_strip_nulls(case ${row}.model

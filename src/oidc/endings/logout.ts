@@ -2,9 +2,9 @@ import type { Provider } from 'oidc-provider'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
 
 /**
- * Signing out means the apps too: everywhere, all that are signed in through this browser; of one app, that one. The library keeps
- * what was granted for offline use; for our own web apps it ends here. Native apps were signed in on their own and stay, as do
- * devices that showed a code, whose clients have no redirect URI.
+ * Signing out means the apps too: everywhere, all that are signed in through this browser; of one app, that one. The
+ * library keeps what was granted for offline use; for our own web apps it ends here. Native apps were signed in on
+ * their own and stay, as do devices that showed a code, whose clients have no redirect URI.
  */
 export function endWebGrants(provider: Provider, clients: readonly Record<string, unknown>[], units: UnitOfWork): void {
   const isWeb = ({ application_type, redirect_uris }: Record<string, unknown>) =>

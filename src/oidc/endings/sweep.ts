@@ -14,8 +14,8 @@ interface Kept {
 }
 
 /**
- * Deletes what has expired. Sessions and families of refresh tokens that ran out leave a line in
- * the audit with their rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in.
+ * Deletes what has expired. Sessions and families of refresh tokens that ran out leave a line in the audit with their
+ * rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in.
  */
 export async function sweepRecords({ knex }: Pick<Database, 'knex'>, { clock, keptSeconds }: Kept): Promise<void> {
   await deleteInBatches(async (limit) => {
@@ -25,7 +25,10 @@ export async function sweepRecords({ knex }: Pick<Database, 'knex'>, { clock, ke
   })
 }
 
-/** Deletes sessions and device codes of nobody that have ended. SECURITY: any stranger makes them, and nobody misses them. */
+/**
+ * Deletes sessions and device codes of nobody that have ended. SECURITY: any stranger makes them, and nobody misses
+ * them.
+ */
 export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, { clock, keptSeconds }: Kept): Promise<void> {
   await deleteInBatches(async (limit) => {
     const values = [...olderValues(clock), keptSeconds, limit]
@@ -35,8 +38,8 @@ export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, { clock, 
 }
 
 /**
- * Which rows leave a line when they run out: sessions somebody was signed in to, and the last family of refresh tokens of a grant. One
- * that an app left behind for another of the same grant ends nothing.
+ * Which rows leave a line when they run out: sessions somebody was signed in to, and the last family of refresh tokens
+ * of a grant. One that an app left behind for another of the same grant ends nothing.
  */
 export function leavesLine(row: string): string {
   return `((${row}.model = ${Session} and cast(${row}.payload as jsonb) -> 'loginTs' is not null)
@@ -46,7 +49,10 @@ export function leavesLine(row: string): string {
         and later.consumed_at is null and later.expires_at > ${row}.expires_at)))`
 }
 
-/** That line, as columns of the audit. Where somebody signed in stands beside the grant, which mostly outlives its tokens. */
+/**
+ * That line, as columns of the audit. Where somebody signed in stands beside the grant, which mostly outlives its
+ * tokens.
+ */
 export function runOutLine(row: string): string {
   return `${row}.expires_at as at, case ${row}.model when ${Session} then 'session.ended' else 'grant.expired' end as event,
     ${row}.user_id, cast(${row}.payload as jsonb) ->> 'clientId' as client_id,

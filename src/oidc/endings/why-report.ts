@@ -12,7 +12,9 @@ import { limitReached, sessionLimitsOf } from './why.ts'
 export interface EndingLine {
   /** When it ended; of what is alive: when it is going to, if nobody uses it. */
   readonly at: Date
-  /** The audit event, or the one that the sweep will write; `….alive`, `token.used` and `token.expired` are in no audit. */
+  /**
+   * The audit event, or the one that the sweep will write; `….alive`, `token.used` and `token.expired` are in no audit.
+   */
   readonly event: string
   readonly userId: string | null
   /** Of the session or grant. */
@@ -53,7 +55,9 @@ const mostLines = 50
 const endingEvents = ['session.ended', 'grant.revoked', 'grant.expired']
 const userEvents = [...endingEvents, 'token.reused', 'user.locked', 'logout.undelivered']
 
-/** What ended, and why, newest first: from the audit, and from what has run out since yesterday and is not swept yet. */
+/**
+ * What ended, and why, newest first: from the audit, and from what has run out since yesterday and is not swept yet.
+ */
 export async function endingsOf(dependencies: WhyDependencies, question: WhyQuestion): Promise<readonly EndingLine[]> {
   const { knex } = dependencies.database
   const rows: Row[] = await knex('audit_events')

@@ -25,8 +25,8 @@ const { Session, Grant, AuthorizationCode, RefreshToken, DeviceCode } = durableM
 const bearers = Object.values(durableModels).filter((model) => model !== Grant)
 
 /**
- * What has become of a token, a session or a grant: why it ended, or that it is alive, or that it was replaced. Empty when it is
- * neither stored nor noted where something ended: then nobody can tell it from one that never was.
+ * What has become of a token, a session or a grant: why it ended, or that it is alive, or that it was replaced. Empty
+ * when it is neither stored nor noted where something ended: then nobody can tell it from one that never was.
  */
 export async function whatBecameOf(dependencies: WhyDependencies, thing: Thing): Promise<readonly EndingLine[]> {
   const stored = await find(dependencies, thing)
@@ -70,7 +70,10 @@ function lineOf(stored: Stored, reason: 'alive' | 'rotated' | 'exchanged' | 'exp
   }
 }
 
-/** A grant lives as long as a refresh token of it; a token no longer than its grant, and its session where it is bound to that. */
+/**
+ * A grant lives as long as a refresh token of it; a token no longer than its grant, and its session where it is bound
+ * to that.
+ */
 const findText = (where: string) => `
   select r.model, r.consumed_at, coalesce(r.uid, r.grant_id, case r.model when ${Grant} then r.id end) as id, r.grant_id,
     case when payload.json @> '{"expiresWithSession": true}' then r.session_uid end as session_uid,

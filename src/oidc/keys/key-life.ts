@@ -46,12 +46,16 @@ export interface KeyRules {
 /** Seconds for which whoever fetched the keys or the metadata may keep them. */
 export const jwksCacheSeconds = 300
 
-/** Seconds after which a process that has heard nothing of the database speaks for it no longer: it publishes no keys and signs nothing. */
+/**
+ * Seconds after which a process that has heard nothing of the database speaks for it no longer: it publishes no keys
+ * and signs nothing.
+ */
 export const silenceSeconds = 3600
 
 /**
- * Seconds a key is published, or accepted, before it signs. The slowest process publishes it within `silenceSeconds`, whoever asked
- * just before keeps the older set for `jwksCacheSeconds`; as long again is for a second cache in the way, and for clocks that differ.
+ * Seconds a key is published, or accepted, before it signs. The slowest process publishes it within `silenceSeconds`,
+ * whoever asked just before keeps the older set for `jwksCacheSeconds`; as long again is for a second cache in the way,
+ * and for clocks that differ.
  */
 export const signsAfterSeconds = silenceSeconds + 2 * jwksCacheSeconds
 
@@ -84,15 +88,18 @@ export function nextStep(key: KeyInfo, keys: readonly KeyInfo[], { options }: Ke
   }
 }
 
-/** When something is to be done about any of the keys, in milliseconds since the epoch; `Infinity` when nothing ever is. */
+/**
+ * When something is to be done about any of the keys, in milliseconds since the epoch; `Infinity` when nothing ever is.
+ */
 export function dueAtMs(keys: readonly KeyInfo[], rules: KeyRules): number {
   return Math.min(...keys.map((key) => nextStep(key, keys, rules)?.at.getTime() ?? Number.POSITIVE_INFINITY))
 }
 
 /**
- * Seconds a key must stay after the next one took over: a process that has not heard of it signs with the old key for a while, and
- * what was signed last is valid as long as what is registered says. A session that lives by its tokens alone does not get its cookie
- * again before its absolute limit, and until then an app may hint at the login it had at the beginning (`id_token_hint`).
+ * Seconds a key must stay after the next one took over: a process that has not heard of it signs with the old key for a
+ * while, and what was signed last is valid as long as what is registered says. A session that lives by its tokens alone
+ * does not get its cookie again before its absolute limit, and until then an app may hint at the login it had at the
+ * beginning (`id_token_hint`).
  */
 export function keepSeconds(use: KeyUse, { clients, resources }: Catalog, { options, lifetimes }: KeyRules): number {
   const policies = [lifetimes, ...[...clients.values()].map(({ seed }) => lifetimesOf(seed.lifetimes, lifetimes))]

@@ -43,8 +43,9 @@ export async function ensureKeys(dependencies: KeyChangeDependencies): Promise<v
 }
 
 /**
- * Takes every step in the life of the keys that is due by the clock. Any process may call it at any time and as often as it likes:
- * each step is one write that names the state it starts from, under a lock, so that of many processes one takes it.
+ * Takes every step in the life of the keys that is due by the clock. Any process may call it at any time and as often
+ * as it likes: each step is one write that names the state it starts from, under a lock, so that of many processes one
+ * takes it.
  */
 export async function advanceKeys({ rules, ...dependencies }: WithRules): Promise<void> {
   await changeKeys(dependencies, async (change) => {
@@ -82,9 +83,10 @@ export interface Retired {
 }
 
 /**
- * Takes a key out of service. A successor that has signed nothing goes at once; the one that signs is replaced in the way that breaks
- * nothing, unless `now`: then it goes at once, and the next one, which may be made for it, signs from this moment. All in one
- * transaction, so that there is always exactly one that signs. Undefined when there is no such key.
+ * Takes a key out of service. A successor that has signed nothing goes at once; the one that signs is replaced in the
+ * way that breaks nothing, unless `now`: then it goes at once, and the next one, which may be made for it, signs from
+ * this moment. All in one transaction, so that there is always exactly one that signs. Undefined when there is no such
+ * key.
  */
 export function retireKey(id: string, { now }: { readonly now: boolean }, { rules, ...dependencies }: WithRules) {
   return changeKeys(dependencies, async (change): Promise<Retired | undefined> => {
@@ -107,15 +109,16 @@ export function retireKey(id: string, { now }: { readonly now: boolean }, { rule
 }
 
 /**
- * Runs one change after another, and tells every server when something has changed. The audit rows are part of the transaction, so
- * that nothing changes unrecorded.
+ * Runs one change after another, and tells every server when something has changed. The audit rows are part of the
+ * transaction, so that nothing changes unrecorded.
  */
 async function changeKeys<Result>(
   { database, sealer, clock, log, operator }: KeyChangeDependencies,
   work: (change: Change) => Promise<Result>,
 ): Promise<Result> {
   return database.knex.transaction(async (trx) => {
-    // The time a key is published from is read before it is: a process that was stopped in between must not publish it later.
+    // The time a key is published from is read before it is: a process that was stopped in between must not publish it
+    // later.
     await trx.raw(`set local idle_in_transaction_session_timeout = '${idleSeconds}s'`)
     await trx.raw('select pg_advisory_xact_lock(hashtext(?))', [lockName])
     const events = audit({ database: { knex: trx }, clock, log })

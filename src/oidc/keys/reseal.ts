@@ -76,8 +76,8 @@ interface Dependencies {
 const batchRows = 500
 
 /**
- * Seals again, under the current master key, everything stored that another one has sealed. A row is written only if it still holds
- * what was read, so servers and other commands may go on; a run that was ended is finished by the next one.
+ * Seals again, under the current master key, everything stored that another one has sealed. A row is written only if it
+ * still holds what was read, so servers and other commands may go on; a run that was ended is finished by the next one.
  */
 export async function reseal({ knex, sealer }: Dependencies): Promise<Resealed[]> {
   const all: Resealed[] = []

@@ -9,16 +9,17 @@ interface Dependencies {
 }
 
 /**
- * Ties interactions to the browser they began in. SECURITY: the library's own cookies of an interaction have a path, so they cannot be
- * `__Host-` cookies: a sibling domain, or whoever answers one plain request, could write those of their own interaction into
- * somebody's browser, who would then finish what another began. The cookie here can be written by nobody but this host.
+ * Ties interactions to the browser they began in. SECURITY: the library's own cookies of an interaction have a path, so
+ * they cannot be `__Host-` cookies: a sibling domain, or whoever answers one plain request, could write those of their
+ * own interaction into somebody's browser, who would then finish what another began. The cookie here can be written by
+ * nobody but this host.
  */
 export interface Browsers {
   /** Serves a request with the browser it comes from at hand. */
   readonly middleware: Middleware
   /**
-   * What an interaction of this request is kept with: the tie of the one that was found, else that of this browser, whose cookie lives
-   * for another hour. Undefined outside a request.
+   * What an interaction of this request is kept with: the tie of the one that was found, else that of this browser,
+   * whose cookie lives for another hour. Undefined outside a request.
    */
   tie(): string | undefined
   /** Whether this request comes from the browser that an interaction is tied to. */
@@ -40,11 +41,13 @@ interface Visiting {
 const secretBytes = 16
 const wellFormed = /^[\w-]{22}$/
 /**
- * SECURITY: a space and no other white space. Browsers let a sibling domain set a cookie whose name begins with some other kind, because it is
- * not called `__Host-` then.
+ * SECURITY: a space and no other white space. Browsers let a sibling domain set a cookie whose name begins with some
+ * other kind, because it is not called `__Host-` then.
  */
 const separator = /; */
-/** A browser has several where its first requests came at once, because each was answered with a cookie of its own name. */
+/**
+ * A browser has several where its first requests came at once, because each was answered with a cookie of its own name.
+ */
 const mostCookies = 8
 
 /** The browsers that visit a server. */

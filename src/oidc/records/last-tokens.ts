@@ -5,8 +5,8 @@ export type LastTokens = Readonly<Record<string, readonly string[]>>
 const most = 5
 
 /**
- * The last tokens of each grant among the rows of `gone`, the live ones first, as SQL of a query. The audit keeps their digests, so
- * that whoever has one at hand can ask what ended it.
+ * The last tokens of each grant among the rows of `gone`, the live ones first, as SQL of a query. The audit keeps their
+ * digests, so that whoever has one at hand can ask what ended it.
  */
 export function lastTokensText(gone: string, models: readonly number[]): string {
   return `select grant_id, jsonb_agg(id order by place) as tokens from (
@@ -21,7 +21,9 @@ type Listener = (tokens: readonly string[]) => Promise<void>
 export class GrantEndings {
   readonly #listeners = new Map<string, Listener>()
 
-  /** Calls back once, with the digests of the last tokens of the grant. The request is not answered before that is done. */
+  /**
+   * Calls back once, with the digests of the last tokens of the grant. The request is not answered before that is done.
+   */
   when(grantId: string, listener: Listener): void {
     this.#listeners.set(grantId, listener)
   }

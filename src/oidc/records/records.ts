@@ -41,7 +41,9 @@ export interface StoredRow {
   readonly about?: string | null
 }
 
-/** A row that lives on until `expiresAt`, in seconds since the epoch, because it was used; never shorter than before. */
+/**
+ * A row that lives on until `expiresAt`, in seconds since the epoch, because it was used; never shorter than before.
+ */
 export interface Slide {
   readonly model: DurableModel
   readonly id: string
@@ -72,8 +74,8 @@ export interface SessionChange {
 }
 
 /**
- * What a value is stored under. Bearer values are stored as digests, so that a reader of the database cannot use them; they
- * carry 256 bits of their own, so a plain hash is enough.
+ * What a value is stored under. Bearer values are stored as digests, so that a reader of the database cannot use them;
+ * they carry 256 bits of their own, so a plain hash is enough.
  */
 export function recordId(model: DurableModel, value: string): string {
   return model === 'Grant' ? value : digest(value)

@@ -2,7 +2,10 @@ import { worthwhileGain } from '../clients/lifetimes.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { type SessionChange, usedPrecisionSeconds } from './records.ts'
 
-/** Whether what the library wants kept of a session says nothing that is not kept already, or too little to be worth a write. */
+/**
+ * Whether what the library wants kept of a session says nothing that is not kept already, or too little to be worth a
+ * write.
+ */
 export function isUnchanged(
   before: Payload,
   after: Payload,
@@ -25,7 +28,10 @@ function canonical(value: unknown): string {
   )
 }
 
-/** What a request changed in a session it had read: of `authorizations` only its own entries, so that parallel requests merge. */
+/**
+ * What a request changed in a session it had read: of `authorizations` only its own entries, so that parallel requests
+ * merge.
+ */
 export function sessionChange(
   before: Payload,
   after: Payload,

@@ -10,21 +10,27 @@ export type CameBy = IdentityId | 'password'
 export interface SignIn {
   readonly method: string
   /**
-   * Everything this login was made with. SECURITY: whatever of it is taken away takes the login along. Logins of before this was
-   * noted do not say it; they end with anything.
+   * Everything this login was made with. SECURITY: whatever of it is taken away takes the login along. Logins of before
+   * this was noted do not say it; they end with anything.
    */
   readonly by: readonly CameBy[] | undefined
   /** When it was finished, in milliseconds since the epoch. */
   readonly at: number
   readonly device?: string | undefined
   readonly ip: string
-  /** When its proof began, in milliseconds since the epoch: what has ended proofs since makes it no fresh login any more. */
+  /**
+   * When its proof began, in milliseconds since the epoch: what has ended proofs since makes it no fresh login any
+   * more.
+   */
   readonly begunAt?: number | undefined
   /** `id@version` of what was agreed to. */
   readonly agreements?: readonly string[]
 }
 
-/** When the proof of a login began, as it stands beside its session or grant; the beginning of time where that does not say it. */
+/**
+ * When the proof of a login began, as it stands beside its session or grant; the beginning of time where that does not
+ * say it.
+ */
 export function begunAtOf(about: string | null | undefined): number {
   return about ? ((JSON.parse(about) as Partial<SignIn>).begunAt ?? 0) : 0
 }
@@ -66,14 +72,20 @@ const systems: readonly (readonly [RegExp, string])[] = [
 /** As much of a header as is looked at. */
 const longest = 500
 
-/** What a person knows a browser by, the same in every language: `Edge · Windows`. Undefined when it says nothing we know. */
+/**
+ * What a person knows a browser by, the same in every language: `Edge · Windows`. Undefined when it says nothing we
+ * know.
+ */
 export function deviceName(userAgent: string): string | undefined {
   const said = userAgent.slice(0, longest)
   const named = [browsers, systems].flatMap((table) => table.find(([pattern]) => pattern.test(said))?.[1] ?? [])
   return named.length > 0 ? named.join(' · ') : undefined
 }
 
-/** Rows on their way into the table: a grant says who signed in where, as noted for it, else as the browser session around it says. */
+/**
+ * Rows on their way into the table: a grant says who signed in where, as noted for it, else as the browser session
+ * around it says.
+ */
 export function withSignIns(
   rows: readonly RecordRow[],
   changed: Iterable<SessionChange>,
@@ -92,7 +104,8 @@ export function withSignIns(
 }
 
 /**
- * Who signed in where, when somebody logs in to a session that was read: whoever has logged in to it more than once came by all of it.
+ * Who signed in where, when somebody logs in to a session that was read: whoever has logged in to it more than once
+ * came by all of it.
  */
 export function joinedSignIn(
   before: { readonly payload: Payload; readonly about: string | null | undefined },
@@ -117,7 +130,9 @@ export interface LoginNeeds {
   readonly samePasswordSince: number | undefined
 }
 
-/** What the logins that a request writes came by: what is written beside their sessions, and what was noted for grants. */
+/**
+ * What the logins that a request writes came by: what is written beside their sessions, and what was noted for grants.
+ */
 export function neededBy(
   sessions: readonly { readonly about?: string | undefined }[],
   noted: Iterable<Partial<SignIn>>,

@@ -4,8 +4,8 @@ const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
 
 /**
- * The successor of a refresh token, for nobody but a holder of the old one: the key comes from the old token's value, of which
- * the database has only a digest.
+ * The successor of a refresh token, for nobody but a holder of the old one: the key comes from the old token's value,
+ * of which the database has only a digest.
  */
 export function hideSuccessor(oldToken: string, successor: string): string {
   const nonce = randomBytes(nonceBytes)
