@@ -1,10 +1,11 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
-import { errors, type Interaction, type Provider } from 'oidc-provider'
+import type { Interaction, Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { demandOf } from '../../src/oidc/demand.ts'
+import { isInteractionOver } from '../../src/oidc/library/faults.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
@@ -46,7 +47,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
       if (found.uid !== uid) throw new AppError('attempt.expired')
       return found
     } catch (cause) {
-      if (!(cause instanceof errors.SessionNotFound) && !(cause instanceof AppError)) throw cause
+      if (!isInteractionOver(cause) && !(cause instanceof AppError)) throw cause
       throw new AppError('attempt.expired', { cause })
     }
   }

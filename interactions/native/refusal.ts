@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
-import { errors } from 'oidc-provider'
 import { asciiText } from '../../src/base/ascii.ts'
 import { AppError } from '../../src/base/errors.ts'
+import { errors } from '../../src/oidc/library/faults.ts'
 
 /** Words for a sentence key: for people in the language of the request, for developers in English. */
 export interface Words {

@@ -1,5 +1,5 @@
-import { errors } from 'oidc-provider'
 import { type AuthorizationParams, authorizationParams } from '../../src/oidc/code-issuer.ts'
+import { errors } from '../../src/oidc/library/faults.ts'
 import type { Input } from '../methods/method.ts'
 
 /** What each request may say anew. */

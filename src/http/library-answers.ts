@@ -3,6 +3,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
+import { partsOfFormPost } from '../oidc/library/forms.ts'
 import type { RenderPage } from '../oidc/library-pages.ts'
 import { answerLostRefresh } from '../oidc/records/rotation.ts'
 import type { Unit } from '../oidc/records/unit.ts'
@@ -89,27 +90,9 @@ export function libraryAnswers({
 
   /** The library's page that posts a form on by script, drawn as ours: it works without script and under our policy. */
   function redrawFormPost(ctx: Context, html: string): void {
-    if (!html.includes('<title>Submitting Callback</title>')) return
-    const action = decodeEntities(/<form method="post" action="([^"]*)"/.exec(html)?.[1] ?? '')
-    const fields = [...html.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"\/>/g)].map(
-      ([, name, value]) => ({
-        name: decodeEntities(name ?? ''),
-        value: decodeEntities(value ?? ''),
-      }),
-    )
-    ;(ctx.state as RequestState).leadsTo = action
-    render(ctx, 'continue', { action, fields }, { status: ctx.status })
+    const posted = partsOfFormPost(html)
+    if (!posted) return
+    ;(ctx.state as RequestState).leadsTo = posted.action
+    render(ctx, 'continue', posted, { status: ctx.status })
   }
-}
-
-const entities: Readonly<Record<string, string>> = {
-  '&lt;': '<',
-  '&gt;': '>',
-  '&quot;': '"',
-  '&#39;': "'",
-  '&amp;': '&',
-}
-
-function decodeEntities(text: string): string {
-  return text.replace(/&(?:lt|gt|quot|#39|amp);/g, (entity) => entities[entity] ?? entity)
 }

@@ -1,7 +1,8 @@
-import { errors, type Provider } from 'oidc-provider'
+import type { Provider } from 'oidc-provider'
 import { clientSchema, libraryMetadata } from './clients/client-schema.ts'
 import type { SeedProblem } from './clients/seed-document.ts'
 import type { SeedClient } from './clients/seed-file.ts'
+import { clientFault } from './library/faults.ts'
 import { validateClient } from './provider.ts'
 
 /** Stands for a secret that does not exist yet. */
@@ -41,17 +42,8 @@ async function refusalOf(
     await validateClient(provider, { ...metadata })
     return undefined
   } catch (error) {
-    if (!(error instanceof errors.InvalidClientMetadata)) throw error
-    const text = error.error_description ?? error.message
-    if (text === 'client JSON Web Key Set is invalid') return { field: 'jwks', message: keyFault(error) ?? text }
-    const field = /^[a-z_]+(?= )/.exec(text)?.[0] ?? ''
-    if (!(field in clientSchema.shape)) return { field: '', message: text }
-    const rest = text.slice(field.length + 1)
-    return { field, message: /^(and|or) /.test(rest) ? text : rest }
+    const fault = clientFault(error)
+    if (!fault) throw error
+    return fault.field in clientSchema.shape ? fault : { field: '', message: fault.text }
   }
-}
-
-/** Names the key and its member, not its value. */
-function keyFault({ cause }: Error): string | undefined {
-  return cause instanceof Error ? cause.message.replace(/^jwks\./, '') : undefined
 }

@@ -1,6 +1,6 @@
-import { errors } from 'oidc-provider'
 import { z } from 'zod'
 import { requiresPhone } from './clients/client-schema.ts'
+import { errors } from './library/faults.ts'
 
 /** What a login proved, as an `acr`: something the person has, knows, or an upstream's word. */
 export const acrValues = [

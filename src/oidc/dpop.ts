@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
-import { errors } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
+import { errors } from './library/faults.ts'
 
 interface Dependencies {
   readonly store: Pick<EphemeralStore, 'add'>

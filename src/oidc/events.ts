@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { type errors, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { AppError } from '../base/errors.ts'
 import { isId, type UserId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
@@ -7,7 +7,8 @@ import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { isNetworkError } from '../store/unavailable.ts'
 import type { EndReason } from './endings/endings.ts'
-import { grantSource, isReuse } from './records/grant-source.ts'
+import { type errors, isBodyTooLarge, isSecondUse, privateReason } from './library/faults.ts'
+import { grantSource } from './records/grant-source.ts'
 import { recordId } from './records/records.ts'
 import type { SignIn } from './records/sign-in.ts'
 import type { Unit } from './records/unit.ts'
@@ -82,13 +83,13 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     noteTooLarge(ctx, error)
     const outcome = knownErrors.has(error.message) ? error.message : 'other'
     metrics.tokens.inc({ grant_type: grantType(ctx), outcome })
-    const detail = (error as { error_detail?: string }).error_detail
+    const detail = privateReason(error)
     // A refusal tells the client little on purpose; the reason is here, under the id the client was given.
     log.info(
       { ...requestFields(ctx), code: error.message, detail: detail ?? error.error_description },
       'token request refused',
     )
-    if (isReuse(detail)) {
+    if (isSecondUse(detail)) {
       void tokenOf(ctx, units.current()).then(({ accountId, grantId }) => {
         const reused = {
           reason: detail,
@@ -103,7 +104,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
     noteTooLarge(ctx, error)
     log.info(
-      { ...requestFields(ctx), code: error.message, detail: error.error_detail ?? error.error_description },
+      { ...requestFields(ctx), code: error.message, detail: privateReason(error) ?? error.error_description },
       'request refused',
     )
   }
@@ -163,9 +164,8 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
 }
 
 /** To the library a body over its limit is one that cannot be read; whoever called it answers 413 instead. */
-function noteTooLarge(ctx: KoaContextWithOIDC, { cause }: Error): void {
-  if (!(cause instanceof Error) || cause.message !== 'request entity too large') return
-  ctx.state['failure'] = new AppError('request.too_large', { cause })
+function noteTooLarge(ctx: KoaContextWithOIDC, error: Error): void {
+  if (isBodyTooLarge(error)) ctx.state['failure'] = new AppError('request.too_large', { cause: error.cause })
 }
 
 interface Token {

@@ -2,6 +2,8 @@ import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
 import type { ErrorCode } from '../base/errors.ts'
+import { isFormOver, isInteractionOver, type UserCodeFault, userCodeFault } from './library/faults.ts'
+import { partsOfForm } from './library/forms.ts'
 
 /** Draws a page for the visitor of `ctx`: language, headers and layout are the renderer's business. */
 export type RenderPage = <K extends ViewName>(
@@ -27,7 +29,7 @@ export function libraryPages({
   const nameOf = (client: Client | undefined) => client?.clientName ?? client?.clientId
 
   async function drawError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
-    const isOver = formsOver.has(out.error_description ?? '')
+    const isOver = isFormOver(out.error_description)
     const key = isOver ? 'attempt.expired' : errorKey(out.error, error)
     const view = {
       code: isOver ? key : out.error,
@@ -42,7 +44,7 @@ export function libraryPages({
 
   return {
     async logout(ctx: KoaContextWithOIDC, form: string): Promise<void> {
-      const { action, xsrf } = hidden(form)
+      const { action, xsrf } = partsOfForm(form)
       const clientName = nameOf(ctx.oidc.client)
       ctx.state['leadsTo'] = ctx.oidc.params?.['post_logout_redirect_uri']
       render(ctx, 'logout', { action, xsrf, clientName }, { clientName, languageLinks: true })
@@ -56,17 +58,18 @@ export function libraryPages({
     error: drawError,
 
     async deviceCode(ctx: KoaContextWithOIDC, form: string, out?: ErrorOut, error?: Error & { userCode?: string }) {
-      const { action, xsrf } = hidden(form)
+      const { action, xsrf } = partsOfForm(form)
       const status = error ? 400 : 200
-      const code = error ? deviceErrors[error.name] : undefined
-      const shown = code === undefined ? undefined : { code, message: translate(ctx, code), field: 'user_code' }
-      if (error?.name === 'AbortedError') {
+      const fault = userCodeFault(error)
+      if (fault === 'aborted') {
         render(ctx, 'message', {
           title: translate(ctx, 'device.aborted.title'),
           body: translate(ctx, 'device.aborted.body'),
         })
         return
       }
+      const code = fault && userCodeSentences[fault]
+      const shown = code === undefined ? undefined : { code, message: translate(ctx, code), field: 'user_code' }
       if (out && error && !shown) {
         // The library has put a new form token into a session that may not exist, and would keep it: here nobody gets that form.
         Object.assign(ctx.oidc.session ?? {}, { touched: false })
@@ -87,7 +90,7 @@ export function libraryPages({
       deviceInfo: Record<string, unknown>,
       userCode: string,
     ) {
-      const { action, xsrf } = hidden(form)
+      const { action, xsrf } = partsOfForm(form)
       const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 200) : undefined)
       render(ctx, 'device-confirm', {
         action,
@@ -105,16 +108,8 @@ export function libraryPages({
   }
 }
 
-/** The library hands over a form as HTML text; what matters in it are the target and the token against forged posts. */
-function hidden(form: string): { action: string; xsrf: string } {
-  return {
-    action: /action="([^"]*)"/.exec(form)?.[1] ?? '',
-    xsrf: /name="xsrf" value="([^"]*)"/.exec(form)?.[1] ?? '',
-  }
-}
-
 function errorKey(oauth: string, error: Error): ErrorCode {
-  if (error.name === 'SessionNotFound') return 'attempt.expired'
+  if (isInteractionOver(error)) return 'attempt.expired'
   if (oauth === 'invalid_client') return 'client.unknown'
   if (oauth === 'invalid_redirect_uri') return 'client.redirect_uri_unknown'
   if (oauth === 'server_error') return 'server.unexpected'
@@ -122,23 +117,16 @@ function errorKey(oauth: string, error: Error): ErrorCode {
   return 'request.invalid'
 }
 
-/** What the library says of a form that came without the session it was made for, or with the token of another. */
-const formsOver: ReadonlySet<string> = new Set([
-  'could not find device form details',
-  'could not find logout details',
-  'xsrf token invalid',
-])
-
-/** Where such a form is to be had anew, by the route that got it. */
+/** Where a form that is over is to be had anew, by the route that got it. */
 const formPages: Readonly<Record<string, string>> = {
   code_verification: '/device',
   end_session_confirm: '/session/end',
 }
 
-/** What may be wrong with a code that was typed; anything else that goes wrong there is no matter of the code. */
-const deviceErrors: Readonly<Record<string, string>> = {
-  NoCodeError: 'device.code_required',
-  ExpiredError: 'device.code_expired',
-  AlreadyUsedError: 'device.code_used',
-  NotFoundError: 'device.code_unknown',
+/** What is said of a code that was typed; anything else that goes wrong there is no matter of the code. */
+const userCodeSentences: Readonly<Record<Exclude<UserCodeFault, 'aborted'>, string>> = {
+  required: 'device.code_required',
+  expired: 'device.code_expired',
+  used: 'device.code_used',
+  unknown: 'device.code_unknown',
 }

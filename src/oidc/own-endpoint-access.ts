@@ -1,8 +1,9 @@
-import { errors, type Provider } from 'oidc-provider'
+import type { Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import type { Account } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
+import { errors } from './library/faults.ts'
 import { begunAtOf, cameByOf, type SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 

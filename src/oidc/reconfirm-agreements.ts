@@ -1,5 +1,6 @@
-import { errors, type KoaContextWithOIDC, type RefreshToken } from 'oidc-provider'
+import type { KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
 import { isId, type UserId } from '../base/ids.ts'
+import { errors } from './library/faults.ts'
 import type { SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 

@@ -1,4 +1,5 @@
-import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import { errors } from './library/faults.ts'
 
 /** Bytes of UTF-8 that a parameter of an authorization request may have: several times of what real clients send. */
 export const longestParams: Readonly<Record<string, number>> = {

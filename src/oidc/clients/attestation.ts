@@ -7,11 +7,12 @@ import {
   type JWK,
   jwtVerify,
 } from 'jose'
-import { type Client, errors } from 'oidc-provider'
+import type { Client } from 'oidc-provider'
 import { z } from 'zod'
 import type { Clock } from '../../base/clock.ts'
 import type { EphemeralStore } from '../../store/ephemeral.ts'
 import { digest } from '../../store/seal.ts'
+import { errors } from '../library/faults.ts'
 
 /** Who vouches for the app a client runs in, and whether an app nobody vouches for is served. */
 export const attestationSchema = z.strictObject({

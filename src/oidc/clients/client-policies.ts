@@ -1,5 +1,6 @@
-import { type Client, errors, type ResourceServer } from 'oidc-provider'
+import type { Client, ResourceServer } from 'oidc-provider'
 import type { z } from 'zod'
+import { errors } from '../library/faults.ts'
 import { type ProfileClaim, scopeOf } from './claims.ts'
 import { introspectors, type ResourceSeed } from './client-schema.ts'
 import { accessLimit, type Lifetimes, lifetimesOf, type lifetimesSchema, type Sliding } from './lifetimes.ts'

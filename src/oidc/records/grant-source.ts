@@ -1,13 +1,14 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import { secondUse } from '../library/faults.ts'
 
 /** What each grant type exchanges: its model, the parameter that carries it, and what the library says when it comes a second time. */
 const sources = {
-  authorization_code: { model: 'AuthorizationCode', param: 'code', reused: 'authorization code already consumed' },
-  refresh_token: { model: 'RefreshToken', param: 'refresh_token', reused: 'refresh token already used' },
+  authorization_code: { model: 'AuthorizationCode', param: 'code', reused: secondUse.AuthorizationCode },
+  refresh_token: { model: 'RefreshToken', param: 'refresh_token', reused: secondUse.RefreshToken },
   'urn:ietf:params:oauth:grant-type:device_code': {
     model: 'DeviceCode',
     param: 'device_code',
-    reused: 'device code already consumed',
+    reused: secondUse.DeviceCode,
   },
 } as const
 
@@ -21,9 +22,4 @@ export function grantSource({ oidc }: KoaContextWithOIDC): GrantSource | undefin
   const source = sources[oidc?.params?.['grant_type'] as keyof typeof sources] as Source | undefined
   const value = source && oidc.params?.[source.param]
   return source && typeof value === 'string' ? { ...source, value } : undefined
-}
-
-/** Whether a refusal of the library means that something came a second time. */
-export function isReuse(detail: string | undefined): boolean {
-  return Object.values(sources).some(({ reused }) => reused === detail)
 }

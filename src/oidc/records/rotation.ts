@@ -1,6 +1,6 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import { errors } from 'oidc-provider'
 import { fixedSeconds } from '../clients/lifetimes.ts'
+import { errors } from '../library/faults.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { grantSource } from './grant-source.ts'
 import { revealSuccessor, type Use } from './successor.ts'
