@@ -3,7 +3,7 @@ import { type App, buildApp } from '../src/build/app.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { bumpCatalogVersion, secretContext } from '../src/oidc/clients/catalog.ts'
 import { loadKeys } from '../src/oidc/keys/signing-keys.ts'
-import { sessionCookieNames } from '../src/oidc/provider.ts'
+import { sessionCookieNames } from '../src/oidc/library/cookies.ts'
 import { createLog } from '../src/ops/log.ts'
 import { answer } from './child.ts'
 import {

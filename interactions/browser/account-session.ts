@@ -7,6 +7,7 @@ import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
+import { sessionOf } from '../../src/oidc/library/models.ts'
 import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
 import { leave } from './leave.ts'
@@ -82,7 +83,7 @@ export function accountSession({
   renew,
 }: Dependencies): AccountSession {
   async function signedIn(ctx: Context): Promise<SignedIn | undefined> {
-    const session = await provider().Session.get(ctx as never)
+    const session = await sessionOf(provider(), ctx)
     const { accountId, loginTs, uid } = session
     if (!isId('usr', accountId)) return undefined
     const account = await directory.find(accountId)

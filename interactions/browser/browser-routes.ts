@@ -6,6 +6,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { demandOf } from '../../src/oidc/demand.ts'
 import { isInteractionOver } from '../../src/oidc/library/faults.ts'
+import { answerInteraction } from '../../src/oidc/library/models.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
@@ -62,11 +63,11 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (typeof uiLocales === 'string') state.uiLocales = uiLocales
     const redirectUri = found.params['redirect_uri']
     if (typeof redirectUri === 'string') state.leadsTo = redirectUri
-    return client as unknown as ConsentClient
+    return client
   }
 
   async function finish(ctx: Context, result: object): Promise<void> {
-    const returnTo = await provider().interactionResult(ctx.req, ctx.res, result as never)
+    const returnTo = await answerInteraction(provider(), ctx, result)
     leave(ctx, returnTo)
   }
 

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Grant, Interaction, Provider } from 'oidc-provider'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
+import { newGrant } from '../../src/oidc/library/models.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
 import { accountLabel } from '../account-labels.ts'
@@ -61,7 +62,7 @@ export function consentPages({ renderer }: { renderer: Renderer }) {
     const clientId = interaction.params['client_id']
     if (!accountId || typeof clientId !== 'string') throw new AppError('attempt.expired')
     const found = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined
-    const grant: Grant = found ?? new provider.Grant({ accountId, clientId })
+    const grant: Grant = found ?? newGrant(provider, { accountId, clientId })
     const missing = interaction.prompt.details as Missing
     const ticked = new Set(form.list)
     for (const scope of missing.missingOIDCScope ?? []) {

@@ -1,8 +1,8 @@
 import type { Context, Middleware } from 'koa'
-import type { KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
+import { libraryContext } from '../oidc/library/context.ts'
 import { partsOfFormPost } from '../oidc/library/forms.ts'
 import type { RenderPage } from '../oidc/library-pages.ts'
 import { answerLostRefresh } from '../oidc/records/rotation.ts'
@@ -24,8 +24,6 @@ interface Dependencies {
   readonly policies: () => ClientPolicies
   readonly sessions: Pick<SessionLife, 'stretchCookie'>
 }
-
-const routeOf = (ctx: Context) => (ctx as unknown as KoaContextWithOIDC).oidc?.route
 
 /**
  * Where a request goes on after a prompt. Its parameters are kept with the interaction, so what the address says is nothing; the library
@@ -59,19 +57,20 @@ export function libraryAnswers({
       // What fails in the middle leaves nothing behind, and is answered like every failure of ours: 503 when a store is away.
       const { failure } = ctx.state as RequestState
       if (failure !== undefined) throw failure
-      if (routeOf(ctx) === 'token' && ctx.status >= 400) begun.abandon()
+      const asked = libraryContext(ctx)
+      if (asked?.oidc.route === 'token' && ctx.status >= 400) begun.abandon()
       const nowSeconds = epochSeconds(clock)
-      if (routeOf(ctx))
-        await slideUsed(ctx as unknown as KoaContextWithOIDC, { unit: begun, policies: policies(), nowSeconds })
+      if (asked?.oidc.route) await slideUsed(asked, { unit: begun, policies: policies(), nowSeconds })
     })
     // The session, or what the login was made with, was ended by somebody while this request had it in hand.
-    if (!won && routeOf(ctx) !== 'token') throw new AppError('attempt.expired')
-    const { oidc } = ctx as unknown as KoaContextWithOIDC
+    const asked = libraryContext(ctx)
+    if (!won && asked?.oidc.route !== 'token') throw new AppError('attempt.expired')
     const flushed = unit
-    if (!oidc || !flushed) return
-    const answerLost = () => answerLostRefresh(ctx as unknown as KoaContextWithOIDC, flushed, epochSeconds(clock))
+    if (!asked || !flushed) return
+    const { oidc } = asked
+    const answerLost = () => answerLostRefresh(asked, flushed, epochSeconds(clock))
     if (!won) await units.resume(flushed, answerLost)
-    sessions.stretchCookie(ctx as unknown as KoaContextWithOIDC)
+    sessions.stretchCookie(asked)
     metrics.storeRoundTrips.observe({ route: String(oidc.route) }, flushed.roundTrips)
     if (oidc.route === 'device_authorization' && ctx.status === 200) {
       ctx.body = { ...(ctx.body as object), interval: pollSeconds }

@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
-import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import { AppError, asAppError } from '../base/errors.ts'
+import { libraryContext } from '../oidc/library/context.ts'
 import type { RequestState } from '../oidc/request-state.ts'
 import { type Log, logRequest } from '../ops/log.ts'
 import { type Metrics, statusClass } from '../ops/metrics.ts'
@@ -45,7 +45,6 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
     const durationMs = performance.now() - started
     metrics.httpRequests.observe({ route, method: ctx.method, status: statusClass(ctx.status) }, durationMs / 1000)
     const { requestId, ip } = state
-    const { client } = (ctx as unknown as KoaContextWithOIDC).oidc ?? {}
     const line = {
       requestId,
       method: ctx.method,
@@ -53,7 +52,7 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
       status: ctx.status,
       durationMs,
       ip,
-      clientId: client?.clientId,
+      clientId: libraryContext(ctx)?.oidc.client?.clientId,
     }
     logRequest(log, { ...line, error: failure })
   }

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
-import { type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
 import { AppError } from '../base/errors.ts'
+import { currentContext } from '../oidc/library/context.ts'
 import type { Payload } from '../oidc/library/stored-models.ts'
 import type { Adapter } from '../oidc/records/adapter.ts'
 import { longestParams, requestTooLong } from '../oidc/request-size.ts'
@@ -70,7 +71,7 @@ export function boundedPlaces(
 
   /** Takes the limit of the running request, once. */
   async function admit(): Promise<boolean> {
-    const { ctx } = Provider
+    const ctx = currentContext()
     const row = ctx && rowOf(ctx.oidc.route)
     if (!row || (row.taken !== 'write' && row.taken !== 'public_write')) return false
     if (counted.has(ctx)) return true

@@ -3,7 +3,7 @@ import { clientSchema, libraryMetadata } from './clients/client-schema.ts'
 import type { SeedProblem } from './clients/seed-document.ts'
 import type { SeedClient } from './clients/seed-file.ts'
 import { clientFault } from './library/faults.ts'
-import { validateClient } from './provider.ts'
+import { validateClient } from './library/models.ts'
 
 /** Stands for a secret that does not exist yet. */
 const anySecret = 'x'.repeat(43)

@@ -9,6 +9,7 @@ import { isProtocolScope } from './clients/client-schema.ts'
 import { grantSeconds, maxSeconds } from './clients/lifetimes.ts'
 import { type Acr, type Demand, demandOf, refuseUnmeetable } from './demand.ts'
 import { errors } from './library/faults.ts'
+import { newCode, newGrant, pushRequest } from './library/models.ts'
 import type { SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 import { refuseTooLong } from './request-size.ts'
@@ -132,10 +133,10 @@ export class CodeIssuer {
    * the grant and depends on no browser session. Both leave in one statement, when the request is answered.
    */
   async issue({ client, params, userId, amr, acr, authTime, jkt, about }: NativeLogin): Promise<string> {
-    const { provider, policies, units, clock } = this.#deps
-    const { Grant, AuthorizationCode } = provider()
+    const { policies, units, clock } = this.#deps
+    const provider = this.#deps.provider()
     const { protocolScopes, resource, resourceScopes, claims } = this.authorize(client, params)
-    const grant = new Grant({ accountId: userId, clientId: client.clientId })
+    const grant = newGrant(provider, { accountId: userId, clientId: client.clientId })
     // The library asks no client for its lifetimes outside its own routes.
     grant.exp = epochSeconds(clock) + grantSeconds(policies().lifetimes(client))
     grant.addOIDCScope(protocolScopes.join(' '))
@@ -146,22 +147,21 @@ export class CodeIssuer {
     if (resource !== undefined) grant.addResourceScope(resource, resourceScopes.join(' '))
     const grantId = await grant.save()
     units.current()?.describe(grantId, about)
-    const code = new AuthorizationCode({
+    const code = newCode(provider, {
       accountId: userId,
       client,
       grantId,
       acr,
-      amr: [...amr],
+      amr,
       authTime,
       scope: [...protocolScopes, ...resourceScopes].join(' '),
       codeChallenge: params.code_challenge,
-      codeChallengeMethod: 'S256',
       redirectUri: client.redirectUris?.[0],
-      ...(claims ? { claims } : {}),
-      ...(resource === undefined ? {} : { resource }),
-      ...(params.nonce === undefined ? {} : { nonce: params.nonce }),
-      ...(jkt === undefined ? {} : { dpopJkt: jkt }),
-    } as never)
+      claims,
+      resource,
+      nonce: params.nonce,
+      dpopJkt: jkt,
+    })
     return code.save()
   }
 
@@ -205,7 +205,6 @@ export class CodeIssuer {
     },
   ): Promise<{ readonly request_uri: string; readonly expires_in: number }> {
     const { provider, clock } = this.#deps
-    const { issuer, PushedAuthorizationRequest } = provider()
     const now = epochSeconds(clock)
     const scopes = params.scope?.split(' ') ?? ['openid']
     const request = new UnsecuredJWT({
@@ -221,16 +220,11 @@ export class CodeIssuer {
     })
       .setIssuedAt(now)
       .setIssuer(client.clientId)
-      .setAudience(issuer)
+      .setAudience(provider().issuer)
       .setExpirationTime(now + pushedSeconds)
       .setNotBefore(now)
       .encode()
-    const pushed = new PushedAuthorizationRequest({
-      request,
-      trusted: false,
-      ...(jkt ? { dpopJkt: jkt } : {}),
-    } as never)
-    const id = await pushed.save(pushedSeconds)
+    const id = await pushRequest(provider(), { request, dpopJkt: jkt, seconds: pushedSeconds })
     return { request_uri: `urn:ietf:params:oauth:request_uri:${id}`, expires_in: pushedSeconds }
   }
 

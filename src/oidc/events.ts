@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { AppError } from '../base/errors.ts'
 import { isId, type UserId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
@@ -7,6 +7,7 @@ import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { isNetworkError } from '../store/unavailable.ts'
 import type { EndReason } from './endings/endings.ts'
+import { currentContext, paramsOf } from './library/context.ts'
 import { type errors, isBodyTooLarge, isSecondUse, privateReason } from './library/faults.ts'
 import { grantSource } from './records/grant-source.ts'
 import { recordId } from './records/records.ts'
@@ -61,7 +62,7 @@ const refusing = [
 /** What happens inside the library, counted, logged with its private reason, and recorded where it matters for security. */
 export function listen(provider: Provider, { log, metrics, audit, units }: Dependencies): void {
   const grantType = (ctx: KoaContextWithOIDC) => {
-    const named = String(ctx.oidc?.params?.['grant_type'] ?? '')
+    const named = String(paramsOf(ctx)['grant_type'] ?? '')
     return grantTypes.has(named) ? named : 'other'
   }
   const requestFields = (ctx: KoaContextWithOIDC) => ({
@@ -126,7 +127,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     const reason = reasons[ctx.oidc.route] ?? 'reused'
     const ended = { reason, grant: grantId, ...deviceAndMethod(unit?.about(grantId) ?? unit?.sessions.about()) }
     const clientId = clientOf(grantId, ctx, unit)
-    const brought = ctx.oidc.params?.['refresh_token'] ?? ctx.oidc.params?.['token']
+    const brought = paramsOf(ctx)['refresh_token'] ?? paramsOf(ctx)['token']
     const own = typeof brought === 'string' ? [recordId('RefreshToken', brought)] : []
     // Not before it has ended, because the write that ends it says which tokens went; and before the answer, because whoever is
     // refused comes to the login page at once, which tells why.
@@ -142,7 +143,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   provider.on('grant.revoked', revoked)
   // With an access token the library takes every other token of its grant back, and leaves the grant without a word.
   provider.on('access_token.destroyed', ({ grantId }) => {
-    const ctx = Provider.ctx
+    const ctx = currentContext()
     if (ctx?.oidc.route === 'revocation' && grantId) revoked(ctx, grantId)
   })
 

@@ -2,6 +2,7 @@ import type { DeviceCode, Grant, KoaContextWithOIDC } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { grantMarginSeconds, grantSeconds } from './clients/lifetimes.ts'
+import { newGrant } from './library/models.ts'
 import { deviceName, type SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 
@@ -30,7 +31,7 @@ export function existingGrant({ policies, units, clock }: Dependencies) {
     const mine = isMine && (agreed || !isOwnLogin) ? found : undefined
     if (!mine && !isFirstParty) return undefined
 
-    const grant = mine ?? new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
+    const grant = mine ?? newGrant(provider, { accountId: account.accountId, clientId: client.clientId })
     const changed = isFirstParty && grantRequested(grant, ctx, String(params?.['scope'] ?? ''))
     const wantedExp = epochSeconds(clock) + grantSeconds(policies.lifetimes(client))
     // What was just agreed to was kept by a page, which does not note where: it is noted here, as is what a further login was made with.

@@ -1,21 +1,20 @@
-import { interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
 import { type Lifetimes, maxSeconds } from './clients/lifetimes.ts'
 import { type Acr, demandOf } from './demand.ts'
 import type { Why } from './endings/why.ts'
-
-const { Check, base } = interactionPolicy
+import { paramsOf } from './library/context.ts'
+import { basePolicy, Check } from './library/prompts.ts'
 
 /**
  * When a person is asked something. Over the library's own rules: a deleted or locked account logs in again (it gets a page, not
  * an error), a session ends at its absolute limit, and a login that does not reach the demanded `acr` asks for another one
- * (RFC 9470 §4), as does an account without the phone number a client insists on. What no login ever could is an error. Native apps of
- * our own see no consent page. Whoever was logged in once is told why they are asked, in `ended`.
+ * (RFC 9470 §4), as does an account without the phone number a client insists on. What no login ever could is an error. Whoever was logged in once is told why they are asked, in `ended`.
  */
 export function prompts(
   lifetimes: (ctx: KoaContextWithOIDC) => Lifetimes,
   why: (ctx: KoaContextWithOIDC) => Promise<Why | undefined>,
 ) {
-  const policy = base()
+  const policy = basePolicy()
   const login = policy.get('login')
   login?.checks.add(
     new Check('account_gone', 'the account of this session cannot be used', 'login_required', ({ oidc }) =>
@@ -29,14 +28,16 @@ export function prompts(
     }),
   )
   login?.checks.add(
-    new Check('acr_values', 'the session does not meet the requested acr_values', 'login_required', ({ oidc }) => {
-      const { acrs } = demandOf(oidc.params ?? {}, oidc.client ?? {})
+    new Check('acr_values', 'the session does not meet the requested acr_values', 'login_required', (ctx) => {
+      const { oidc } = ctx
+      const { acrs } = demandOf(paramsOf(ctx), oidc.client ?? {})
       return Boolean(oidc.session?.accountId && acrs && !acrs.includes(oidc.acr as Acr))
     }),
   )
   login?.checks.add(
-    new Check('phone', 'the client demands a phone number', 'login_required', ({ oidc }) => {
-      const { requiresPhone } = demandOf(oidc.params ?? {}, oidc.client ?? {})
+    new Check('phone', 'the client demands a phone number', 'login_required', (ctx) => {
+      const { oidc } = ctx
+      const { requiresPhone } = demandOf(paramsOf(ctx), oidc.client ?? {})
       return requiresPhone && oidc.account !== undefined && oidc.account['hasPhone'] !== true
     }),
   )
@@ -54,6 +55,5 @@ export function prompts(
       (ctx) => ({ ended: told.get(ctx) }),
     ),
   )
-  policy.get('consent')?.checks.remove('native_client_prompt')
   return policy
 }

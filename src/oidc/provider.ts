@@ -1,12 +1,11 @@
-import {
-  type AccessToken,
-  type Account,
-  type ClientCredentials,
-  type ClientMetadata,
-  type Configuration,
-  type KoaContextWithOIDC,
-  Provider,
-  type RefreshToken,
+import type {
+  AccessToken,
+  Account,
+  ClientCredentials,
+  ClientMetadata,
+  Configuration,
+  KoaContextWithOIDC,
+  RefreshToken,
 } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import { hasPhone, isEndedSince } from '../accounts/user.ts'
@@ -25,6 +24,9 @@ import { whyAsked } from './endings/why.ts'
 import { existingGrant } from './grants.ts'
 import { cookieSigner } from './keys/cookie-signer.ts'
 import type { Keys } from './keys/signing-keys.ts'
+import { exchangedIn, paramsOf } from './library/context.ts'
+import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
+import { Provider } from './library/models.ts'
 import type { libraryPages } from './library-pages.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import { prompts } from './policy.ts'
@@ -105,7 +107,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     cookies: {
       names: sessionCookieNames(secure),
       long: longCookie(secure),
-      short: { signed: true, httpOnly: true, sameSite: 'lax', secure },
+      short: shortCookie(secure),
     },
     clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
     // `method`: the way in the login page opens with; asked about last, so that its check sees the whole request, wherever one comes
@@ -114,7 +116,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       offline: keepOfflineAccess(policies),
       method: (ctx, _, client) => {
         boundedRequest(ctx)
-        refuseUnmeetable(ctx.oidc.params ?? {}, client, parts.reachable)
+        refuseUnmeetable(paramsOf(ctx), client, parts.reachable)
       },
     },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
@@ -124,7 +126,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
     fetch: outboundFetch(parts.privateAddresses),
 
-    rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities['RefreshToken'] as RefreshToken, ctx.oidc.client),
+    rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities.RefreshToken as RefreshToken, ctx.oidc.client),
     ttl: {
       AuthorizationCode: fixedSeconds.code,
       Interaction: fixedSeconds.interaction,
@@ -205,15 +207,6 @@ function outboundFetch(privateAddresses: boolean): NonNullable<Configuration['fe
   }
 }
 
-/** `__Host-` binds the cookie to this host and to https (RFC 6265bis §4.1.3.2); without https a browser would refuse it. */
-export function sessionCookieNames(secure: boolean): { session: string; interaction: string; resume: string } {
-  return {
-    session: secure ? '__Host-menshen_session' : 'menshen_session',
-    interaction: 'menshen_interaction',
-    resume: 'menshen_resume',
-  }
-}
-
 /** How the person logged in, and what the resource's registration wants to know about them. */
 async function tokenClaims(
   ctx: KoaContextWithOIDC,
@@ -229,27 +222,13 @@ async function tokenClaims(
   return { ...loginClaims(ctx), ...Object.fromEntries(wanted.map((claim) => [claim, known[claim]])) }
 }
 
-/** How the cookie of a session is set. */
-export function longCookie(secure: boolean) {
-  return { signed: true, httpOnly: true, sameSite: 'lax', secure, path: '/' } as const
-}
-
 function loginClaims(ctx: KoaContextWithOIDC): Record<string, unknown> | undefined {
-  const { AuthorizationCode, RefreshToken, DeviceCode } = ctx?.oidc?.entities ?? {}
-  const source = (AuthorizationCode ?? RefreshToken ?? DeviceCode) as
-    | { acr?: string; amr?: string[]; authTime?: number }
-    | undefined
+  const source = exchangedIn(ctx)
   return source && { acr: source.acr, amr: source.amr, auth_time: source.authTime }
 }
 
 function asksForProtocolOnly(ctx: KoaContextWithOIDC): boolean {
-  const scope = ctx.oidc.params?.['scope']
-  if (ctx.oidc.params?.['grant_type'] !== 'refresh_token' || typeof scope !== 'string') return false
+  const { scope, grant_type: grantType } = paramsOf(ctx)
+  if (grantType !== 'refresh_token' || typeof scope !== 'string') return false
   return scope.split(' ').every(isProtocolScope)
-}
-
-/** Checks metadata the way the running server will; throws the library's `invalid_client_metadata`. */
-export async function validateClient(provider: Provider, metadata: Record<string, unknown>): Promise<void> {
-  const model = provider.Client as unknown as { validate(metadata: Record<string, unknown>): Promise<void> }
-  await model.validate(metadata)
 }

@@ -1,5 +1,6 @@
 import type { KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
 import { isId, type UserId } from '../base/ids.ts'
+import { paramsOf } from './library/context.ts'
 import { errors } from './library/faults.ts'
 import type { SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
@@ -33,7 +34,7 @@ const waiting = new WeakMap<object, WaitingLogin>()
  */
 export function reconfirm({ units, agreements }: Dependencies) {
   return (ctx: KoaContextWithOIDC | undefined, token: unknown): void => {
-    if (agreements.length === 0 || ctx?.oidc?.params?.['grant_type'] !== 'refresh_token') return
+    if (agreements.length === 0 || !ctx || paramsOf(ctx)['grant_type'] !== 'refresh_token') return
     const { accountId, clientId, grantId, consumed, amr = [], authTime, jkt } = token as RefreshToken
     const about = grantId === undefined ? undefined : units.current()?.about(grantId)
     if (!about || !grantId || !clientId || consumed || !isId('usr', accountId)) return

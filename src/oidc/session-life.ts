@@ -3,7 +3,7 @@ import type { KoaContextWithOIDC, Session } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { sessionMaxSeconds, sessionSeconds, worthwhileGain } from './clients/lifetimes.ts'
-import { longCookie, sessionCookieNames } from './provider.ts'
+import { longCookie, prolongCookie, sessionCookieNames } from './library/cookies.ts'
 
 interface Dependencies {
   readonly policies: () => ClientPolicies
@@ -50,14 +50,7 @@ export function sessionLife({ policies, secure, clock }: Dependencies): SessionL
     stretchCookie(ctx) {
       const { session } = ctx.oidc
       if (!session?.loginTs) return
-      const lines = [ctx.response.get('set-cookie') as string | string[]].flat()
-      const isOurs = (line: string) => line.startsWith(`${name}=`) || line.startsWith(`${name}.sig=`)
-      if (!lines.some(isOurs)) return
-      const expires = `expires=${cookieEnd(session, ctx).toUTCString()}`
-      const stretched = lines.map((line) =>
-        isOurs(line) && !line.includes('01 Jan 1970') ? line.replace(/expires=[^;]+/, expires) : line,
-      )
-      ctx.set('set-cookie', stretched)
+      prolongCookie(ctx, name, () => cookieEnd(session, ctx))
     },
   }
 }

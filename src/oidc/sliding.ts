@@ -8,6 +8,7 @@ import {
   sessionSeconds,
   worthwhileGain,
 } from './clients/lifetimes.ts'
+import { rotatedIn } from './library/context.ts'
 import { usedPrecisionSeconds } from './records/records.ts'
 import type { Unit } from './records/unit.ts'
 
@@ -28,7 +29,7 @@ export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependenc
   const body = ctx.body as Record<string, unknown> | undefined
   const isAskedAbout = route === 'introspection' && body?.['active'] === true
   const token = entities.AccessToken ?? entities.ClientCredentials
-  if (route === 'token') slideGrant(entities['RotatedRefreshToken'] as RefreshToken | undefined, ctx, dependencies)
+  if (route === 'token') slideGrant(rotatedIn(ctx), ctx, dependencies)
   if (!token || !(isAskedAbout || route === 'userinfo')) return
   const session = await sessionOf(token, dependencies)
   const expiresAt = await slideToken(token, { session, grantEnd: entities.Grant?.exp }, dependencies)

@@ -1,10 +1,11 @@
-import type { Context, Middleware } from 'koa'
+import type { Middleware } from 'koa'
 import type { Interaction, Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import { isFresh, isUnended } from '../accounts/proof.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
 import { demandOf, isTooOld } from './demand.ts'
+import { resumedUid } from './library/cookies.ts'
 import type { SignIn } from './records/sign-in.ts'
 
 interface Dependencies {
@@ -36,7 +37,7 @@ const followSeconds = 60
  */
 export function dropEndedLogins({ provider, directory, clock }: Dependencies): Middleware {
   return async (ctx, next) => {
-    const uid = resumed.test(ctx.path) ? cookieOf(ctx, provider()) : undefined
+    const uid = resumed.test(ctx.path) ? resumedUid(ctx, provider()) : undefined
     const interaction = uid === undefined ? undefined : await provider().Interaction.find(uid)
     const login = (interaction?.result as { login?: WaitingLogin } | undefined)?.login
     if (interaction && login && !(await isStanding(login))) {
@@ -62,8 +63,4 @@ export function dropEndedLogins({ provider, directory, clock }: Dependencies): M
     const client = await provider().Client.find(String(params['client_id']))
     return isTooOld(demandOf(params, client ?? {}), ts, epochSeconds(clock) - followSeconds)
   }
-}
-
-function cookieOf(ctx: Context, provider: Provider): string | undefined {
-  return ctx.cookies.get(provider.cookieName('resume'), { signed: true })
 }

@@ -58,7 +58,7 @@ export async function attestedInstallation(
   const invalid = (cause?: unknown) =>
     new errors.CustomOIDCProviderError('invalid_client_attestation', 'client attestation is missing or invalid', {
       cause,
-    } as never)
+    })
   if (headers.attestation === '' || headers.pop === '') throw invalid()
   const common = { algorithms, currentDate: new Date(clock()), clockTolerance: 5 }
   try {

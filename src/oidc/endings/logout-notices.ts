@@ -1,10 +1,11 @@
-import type { Client, Provider } from 'oidc-provider'
+import type { Provider } from 'oidc-provider'
 import type { Clock } from '../../base/clock.ts'
 import { isId } from '../../base/ids.ts'
 import type { Audit } from '../../ops/audit.ts'
 import type { Log } from '../../ops/log.ts'
 import type { Metrics } from '../../ops/metrics.ts'
 import type { Database } from '../../store/postgres.ts'
+import { holdLogouts, type SendLogout } from '../library/models.ts'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
 
 interface Dependencies {
@@ -30,8 +31,7 @@ const pausesSeconds = [10, 60, 600, 3600]
 const leaseSeconds = 60
 const batch = 20
 
-type Send = (this: Client, userId: string, sid: string) => Promise<void>
-const senders = new WeakMap<Provider, Send>()
+const senders = new WeakMap<Provider, SendLogout>()
 
 /**
  * Back-channel logout tokens wait in the database instead of being sent while a person waits: a client that is away is tried again
@@ -39,11 +39,8 @@ const senders = new WeakMap<Provider, Send>()
  * session, or neither is.
  */
 export function queueLogouts(provider: Provider, units: UnitOfWork): void {
-  const model = provider.Client.prototype as unknown as { backchannelLogout: Send }
-  senders.set(provider, model.backchannelLogout)
-  model.backchannelLogout = async function queue(this: Client, userId, sid) {
-    units.current()?.leaveNotice({ clientId: this.clientId, userId, sid })
-  }
+  const send = holdLogouts(provider, (notice) => units.current()?.leaveNotice(notice))
+  senders.set(provider, send)
 }
 
 /** Sends what is due, each notice by one process. Answers how many it has tried. */
@@ -86,7 +83,7 @@ async function send(
   // Removed since, or no longer to be told.
   if (!client?.backchannelLogoutUri || !post) return 'gone'
   try {
-    await post.call(client, user_id, sid ?? '')
+    await post(client, user_id, sid ?? '')
     return 'delivered'
   } catch (error) {
     log.warn({ client_id, attempts, err: error }, 'a back-channel logout was not delivered')

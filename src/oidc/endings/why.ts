@@ -3,6 +3,7 @@ import { type Clock, epochSeconds } from '../../base/clock.ts'
 import type { Database } from '../../store/postgres.ts'
 import type { ClientPolicies } from '../clients/client-policies.ts'
 import { maxSeconds, type Sliding } from '../clients/lifetimes.ts'
+import { signedCookie } from '../library/cookies.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { recordId } from '../records/records.ts'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
@@ -82,7 +83,7 @@ export function whyAsked({ database, units, policies, clock, cookie }: Dependenc
     const { session, client, result } = ctx.oidc
     if (!session || !client || result?.login || ctx.oidc.promptPending('none')) return undefined
     if (!session.accountId) {
-      const value = ctx.oidc.cookies.get(cookie, { signed: true })
+      const value = signedCookie(ctx, cookie)
       return value === undefined ? undefined : ofSession(value)
     }
     const max = maxSeconds(policies.lifetimes(client).session)

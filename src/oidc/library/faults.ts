@@ -20,7 +20,10 @@ export function privateReason(error: Error): string | undefined {
   return (error as { readonly error_detail?: string }).error_detail
 }
 
-/** Whether the library could not read a body because it is over the limit. It tells the client no more than that it cannot be read. */
+/**
+ * Whether the library could not read a body because it is over the limit; it tells the client only that it is
+ * unreadable.
+ */
 export function isBodyTooLarge({ cause }: Error): boolean {
   return cause instanceof Error && cause.message === 'request entity too large'
 }
@@ -68,7 +71,10 @@ export interface ClientFault {
   readonly text: string
 }
 
-/** Reads a refusal of `Client.validate`; undefined for any other error. Of a key it names the place, and never the value. */
+/**
+ * Reads a refusal of `Client.validate`; undefined for any other error. Of a key it names the place, and never the
+ * value.
+ */
 export function clientFault(error: unknown): ClientFault | undefined {
   if (!(error instanceof errors.InvalidClientMetadata)) return undefined
   const text = error.error_description ?? error.message

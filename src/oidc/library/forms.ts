@@ -20,8 +20,8 @@ export interface FormPost {
 
 /**
  * Reads the page by which the library posts an answer to a client (`response_mode=form_post`), or a logout to itself;
- * undefined for any other page. A response mode of ours could be registered, but under no name that the library has taken
- * itself, and the logout asks for none.
+ * undefined for any other page. A response mode of ours could be registered, but under no name that the library has
+ * taken itself, and the logout asks for none.
  */
 export function partsOfFormPost(html: string): FormPost | undefined {
   if (!html.includes('<title>Submitting Callback</title>')) return undefined

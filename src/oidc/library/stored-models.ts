@@ -1,4 +1,7 @@
-/** Models whose loss a person would notice, with their number in the table. The ephemeral ones are listed in adapter.ts. */
+/**
+ * Models whose loss a person would notice, with their number in the table. The ephemeral ones are listed in
+ * adapter.ts.
+ */
 export const durableModels = {
   Session: 1,
   Grant: 2,

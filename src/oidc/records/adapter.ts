@@ -1,8 +1,8 @@
-import { Provider } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../../base/clock.ts'
 import type { EphemeralStore } from '../../store/ephemeral.ts'
 import { isJsonb } from '../../store/jsonb.ts'
 import type { Sealer } from '../../store/seal.ts'
+import { currentContext } from '../library/context.ts'
 import { errors } from '../library/faults.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import type { Browsers } from './browsers.ts'
@@ -73,7 +73,7 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
 
   function row(value: string, payload: Payload, expiresIn: number): RecordRow {
     const { jti, userCode, ...rest } = payload
-    const since = model === 'AccessToken' ? familyBehind(Provider.ctx) : undefined
+    const since = model === 'AccessToken' ? familyBehind(currentContext()) : undefined
     const sealed = () => sealer.seal(JSON.stringify({ jti, userCode }), 'DeviceCode')
     const kept = {
       ...rest,
@@ -107,7 +107,7 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
         const payload = await unit.find(model, value)
         if (model === 'DeviceCode') return openDeviceCode(payload)
         if (model !== 'RefreshToken') return withId(payload, value)
-        return withId(withGrace(payload, Provider.ctx?.oidc?.route, epochSeconds(clock)), value)
+        return withId(withGrace(payload, currentContext()?.oidc?.route, epochSeconds(clock)), value)
       }),
     findByUid: (uid) => within((unit) => unit.findSessionByUid(uid)),
     findByUserCode: (userCode) =>
@@ -181,7 +181,7 @@ function absentAdapter(model: string): Adapter {
 
 /** Who signed in where, when the running request brings the result of a login to its session. */
 function describedLogin(): { readonly about?: string } {
-  const login = Provider.ctx?.oidc?.result?.login as { readonly about?: unknown } | undefined
+  const login = currentContext()?.oidc?.result?.login as { readonly about?: unknown } | undefined
   return login?.about === undefined ? {} : { about: JSON.stringify(login.about) }
 }
 

@@ -1,6 +1,7 @@
 import type { KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
 import type { ClientPolicies } from '../clients/client-policies.ts'
 import { maxSeconds, remainingSeconds } from '../clients/lifetimes.ts'
+import { rotatedIn } from '../library/context.ts'
 
 interface Dependencies {
   readonly policies: Pick<ClientPolicies, 'lifetimes'>
@@ -22,11 +23,6 @@ export function familyBehind(ctx: KoaContextWithOIDC | undefined): number | unde
   const { RefreshToken: token, AuthorizationCode: code } = ctx?.oidc?.entities ?? {}
   if (token) return familySince(token)
   return code?.sessionUid === undefined ? code?.authTime : undefined
-}
-
-/** The refresh token whose place another takes in this request. */
-function rotatedIn(ctx: KoaContextWithOIDC | undefined): RefreshToken | undefined {
-  return ctx?.oidc?.entities['RotatedRefreshToken'] as RefreshToken | undefined
 }
 
 /**

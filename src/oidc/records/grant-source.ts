@@ -1,4 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import { paramsOf } from '../library/context.ts'
 import { secondUse } from '../library/faults.ts'
 
 /** What each grant type exchanges: its model, the parameter that carries it, and what the library says when it comes a second time. */
@@ -18,8 +19,9 @@ type Source = (typeof sources)[keyof typeof sources]
 export type GrantSource = Source & { readonly value: string }
 
 /** What this token request exchanges; undefined for a request that brings nothing of the kind. */
-export function grantSource({ oidc }: KoaContextWithOIDC): GrantSource | undefined {
-  const source = sources[oidc?.params?.['grant_type'] as keyof typeof sources] as Source | undefined
-  const value = source && oidc.params?.[source.param]
+export function grantSource(ctx: KoaContextWithOIDC): GrantSource | undefined {
+  const params = paramsOf(ctx)
+  const source = sources[params['grant_type'] as keyof typeof sources] as Source | undefined
+  const value = source && params[source.param]
   return source && typeof value === 'string' ? { ...source, value } : undefined
 }

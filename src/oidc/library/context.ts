@@ -1,0 +1,48 @@
+import type { Context } from 'koa'
+import {
+  type AuthorizationCode,
+  type DeviceCode,
+  type KoaContextWithOIDC,
+  type OIDCContext,
+  Provider,
+  type RefreshToken,
+} from 'oidc-provider'
+
+/** The request that the library serves now, wherever it calls us; undefined outside of one, as in a command. */
+export function currentContext(): KoaContextWithOIDC | undefined {
+  return Provider.ctx
+}
+
+/** A request as the library knows it; undefined while, or when, the library is not asked about it. */
+export function libraryContext(ctx: Context): KoaContextWithOIDC | undefined {
+  const asked = ctx as unknown as KoaContextWithOIDC
+  return (asked.oidc as OIDCContext | undefined) && asked
+}
+
+/** What the library calls the endpoint that a request has come to; undefined where the library is not asked. */
+export function libraryRoute(ctx: Context): string | undefined {
+  return libraryContext(ctx)?.oidc.route
+}
+
+/** The parameters of a request that the endpoint knows; none before the library has read them. */
+export function paramsOf(ctx: KoaContextWithOIDC | undefined): Readonly<Record<string, unknown>> {
+  return ctx?.oidc?.params ?? {}
+}
+
+/**
+ * What a token request exchanges, once the library has found and accepted it: each kind tells how the person logged
+ * in.
+ */
+export function exchangedIn(
+  ctx: KoaContextWithOIDC | undefined,
+): AuthorizationCode | RefreshToken | DeviceCode | undefined {
+  const { AuthorizationCode, RefreshToken, DeviceCode } = ctx?.oidc?.entities ?? {}
+  return AuthorizationCode ?? RefreshToken ?? DeviceCode
+}
+
+/**
+ * The refresh token whose place another takes in this request; the entity `RefreshToken` is the new one from then on.
+ */
+export function rotatedIn(ctx: KoaContextWithOIDC | undefined): RefreshToken | undefined {
+  return ctx?.oidc?.entities.RotatedRefreshToken
+}

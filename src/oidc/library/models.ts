@@ -1,0 +1,104 @@
+import type { Context } from 'koa'
+import {
+  type AuthorizationCode,
+  type Client,
+  type ClientMetadata,
+  type Grant,
+  Provider,
+  type Session,
+} from 'oidc-provider'
+
+/** The library's constructor, for the one file that builds an authorization server. */
+export { Provider }
+
+/** Checks the metadata of a client the way a running server will; throws the library's `invalid_client_metadata`. */
+export async function validateClient(provider: Provider, metadata: Readonly<Record<string, unknown>>): Promise<void> {
+  await provider.Client.validate(metadata as unknown as ClientMetadata)
+}
+
+/**
+ * Sends the logout token of a session to its client (OIDC Back-Channel Logout); throws when the client does not take
+ * it.
+ */
+export type SendLogout = (client: Client, userId: string, sid: string) => Promise<void>
+
+type BackchannelLogout = (this: Client, userId: string, sid: string) => Promise<void>
+
+/**
+ * Has every logout token that the library would send handed to `hold` instead, and answers how to send one. There is
+ * no hook: the library calls this method of the client itself while the person waits, and tells afterwards whether it
+ * succeeded.
+ */
+export function holdLogouts(
+  provider: Provider,
+  hold: (notice: { readonly clientId: string; readonly userId: string; readonly sid: string }) => void,
+): SendLogout {
+  const model = provider.Client.prototype as unknown as { backchannelLogout: BackchannelLogout }
+  const post = model.backchannelLogout
+  model.backchannelLogout = async function heldLogout(this: Client, userId, sid) {
+    hold({ clientId: this.clientId, userId, sid })
+  }
+  return (client, userId, sid) => post.call(client, userId, sid)
+}
+
+/**
+ * The browser session that the cookies of a request name, wherever the request goes; a new one where they name none.
+ */
+export function sessionOf(provider: Provider, ctx: Context): Promise<Session> {
+  return provider.Session.get(ctx)
+}
+
+/** What one client may have of one person. */
+export function newGrant(provider: Provider, of: { readonly accountId: string; readonly clientId: string }): Grant {
+  return new provider.Grant(of)
+}
+
+/** What an authorization code stands for. */
+export interface CodeContent {
+  readonly client: Client
+  readonly accountId: string
+  readonly grantId: string
+  readonly acr: string
+  readonly amr: readonly string[]
+  /** Seconds since the epoch. */
+  readonly authTime: number
+  readonly scope: string
+  /** Of method S256. */
+  readonly codeChallenge: string | undefined
+  readonly redirectUri: string | undefined
+  readonly claims: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined
+  readonly resource: string | undefined
+  readonly nonce: string | undefined
+  /** Thumbprint of the key that its exchange must prove. */
+  readonly dpopJkt: string | undefined
+}
+
+/** An authorization code of no browser session. What is undefined is left out of what is stored. */
+export function newCode(provider: Provider, content: CodeContent): AuthorizationCode {
+  const input = { ...content, amr: [...content.amr], codeChallengeMethod: 'S256' }
+  return new provider.AuthorizationCode(input as unknown as ConstructorParameters<typeof AuthorizationCode>[0])
+}
+
+/**
+ * Keeps an authorization request, as an unsigned JWT, as if its client had pushed it (RFC 9126), and answers the id of
+ * its address.
+ */
+export async function pushRequest(
+  { PushedAuthorizationRequest }: Provider,
+  {
+    request,
+    dpopJkt,
+    seconds,
+  }: { readonly request: string; readonly dpopJkt?: string | undefined; readonly seconds: number },
+): Promise<string> {
+  const pushed = { request, trusted: false, ...(dpopJkt === undefined ? {} : { dpopJkt }) }
+  return new PushedAuthorizationRequest(pushed as unknown as { request: string }).save(seconds)
+}
+
+/**
+ * Leaves with an interaction what a page has found out, and answers where the browser goes on. Throws
+ * `SessionNotFound`.
+ */
+export function answerInteraction(provider: Provider, ctx: Context, result: object): Promise<string> {
+  return provider.interactionResult(ctx.req, ctx.res, { ...result })
+}
