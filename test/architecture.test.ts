@@ -139,6 +139,29 @@ describe('imports', () => {
   }, 60_000)
 })
 
+describe('the protocol library', () => {
+  /** An import or export of more than types, `import()` included. */
+  const taken =
+    /\bimport(?! type\b)[^'"]*'oidc-provider['/]|\bexport (?!type\b)(?:\{[^}]*\}|\*) from 'oidc-provider['/]/
+
+  test('nothing outside of its room imports more than its types', () => {
+    const takers = product.filter(({ text }) => taken.test(text)).map(({ path }) => path)
+    expect(takers).not.toEqual([])
+    expect(takers.filter((path) => !path.startsWith('src/oidc/library/'))).toEqual([])
+  })
+
+  test.each([
+    ["import { errors } from 'oidc-provider'", true],
+    ["import {\n  type Client,\n  errors,\n} from 'oidc-provider'", true],
+    ["const { errors } = await import('oidc-provider')", true],
+    ["import als from 'oidc-provider/lib/helpers/als.js'", true],
+    ["export { errors } from 'oidc-provider'", true],
+    ["import { z } from 'zod'\nimport type { Client } from 'oidc-provider'", false],
+  ])('%j is seen for what it is', (text, isTaken) => {
+    expect(taken.test(text)).toBe(isTaken)
+  })
+})
+
 describe('what no file does', () => {
   test.each([
     ['replaces a module in a test', sources, /\bvi\.(doM|m)ock\b/, []],
