@@ -13,6 +13,8 @@ export interface ProofMoment {
 const provedMs = 600_000
 /** How much later the one of two first logins at once may have made the account that the other is let into. */
 const atOnceMs = 1000
+/** What may be another person's a moment later. The subject of an upstream stays one person's. */
+const changesHands: ReadonlySet<string> = new Set(['phone', 'email', 'username'])
 
 /** The moment of a proof that began and ended within one step. */
 export function provedInOneStep({ nowMs }: { readonly nowMs: number }): ProofMoment {
@@ -35,7 +37,8 @@ export function isUnended({ proofsEndedAt, signedOutAt }: User, { begunAt }: Pic
 /**
  * Whether a proof of an identity lets its owner into this account. SECURITY: the only place that decides it, for what was proved just
  * now as for what has waited. An identity that came to the account after the proof began may have been somebody else's then. One that
- * the account was made with counts from when it was shown: of two first logins at once, one makes the account.
+ * the account was made with counts from when it was shown: of two first logins at once, one makes the account; and of one person at an
+ * upstream, whoever of two browsers answers first whether to make one.
  */
 function stands({ user, identities }: Account, moment: ProofMoment, claim: IdentityClaim): boolean {
   if (!isUnended(user, moment)) return false
@@ -45,6 +48,7 @@ function stands({ user, identities }: Account, moment: ProofMoment, claim: Ident
   if (!own) return false
   const boundAt = own.createdAt.getTime()
   const isFirst = boundAt === user.createdAt.getTime()
+  if (isFirst && !changesHands.has(own.provider)) return true
   return isFirst ? moment.provedAt + atOnceMs >= boundAt : moment.begunAt >= boundAt
 }
 

@@ -55,7 +55,9 @@ async function owner({ hasPassword = true } = {}): Promise<Owner> {
   await directory.bind(userId, { provider: 'username', subjects: [name], profile: {} }, { ip: '203.0.113.1' })
   const github = { provider: 'github', subjects: [String(person)], profile: {} } as const
   const before = await directory.ownerOf(github)
-  const held = before && (await directory.find(before))?.identities.find(({ provider }) => provider === 'github')
+  const isIt = ({ provider, subjects }: { provider: string; subjects: readonly string[] }) =>
+    provider === 'github' && subjects.includes(String(person))
+  const held = before && (await directory.find(before))?.identities.find(isIt)
   if (before && held) await directory.unbind(before, held.id, async () => {})
   await directory.bind(userId, github, { ip: '203.0.113.1' })
   const whole = { userId, phone, name, person, visitor }
