@@ -5,6 +5,7 @@ import { configurationMarkdown } from './configuration.ts'
 import { databaseMarkdown } from './database.ts'
 import { errorsMarkdown } from './errors.ts'
 import { nativeClient } from './native-client.ts'
+import { observabilityMarkdown } from './observability.ts'
 
 /** Stands in the description of the API where a server names itself. */
 const exampleIssuer = 'https://id.example.com'
@@ -15,6 +16,7 @@ export function pages(): Readonly<Record<string, string>> {
     'configuration.md': configurationMarkdown(),
     'errors.md': errorsMarkdown(),
     'cli.md': commandsMarkdown(commands),
+    'observability.md': observabilityMarkdown(),
     'openapi.json': `${JSON.stringify(openapi(exampleIssuer), null, 2)}\n`,
     'native-client.ts': nativeClient(),
     'contributing/database.md': databaseMarkdown(),

@@ -5,40 +5,45 @@ import type { UserId } from '../base/ids.ts'
 import type { Log } from './log.ts'
 import { excerpt, scrub, scrubValue } from './scrub.ts'
 
-/** Every event that is recorded somewhere. */
-export type AuditEventName =
-  | 'login.succeeded'
-  | 'login.failed'
-  | 'upstream.failed'
-  | 'identity.conflicted'
-  | 'session.ended'
-  | 'user.registered'
-  | 'user.locked'
-  | 'user.unlocked'
-  | 'identity.bound'
-  | 'identity.unbound'
-  | 'identity.refused'
-  | 'profile.changed'
-  | 'password.set'
-  | 'password.changed'
-  | 'password.reset'
-  | 'consent.granted'
-  | 'consent.refused'
-  | 'grant.revoked'
-  | 'grant.expired'
-  | 'logout.undelivered'
-  | 'token.reused'
-  | 'connection.accepted'
-  | 'client.created'
-  | 'client.changed'
-  | 'client.removed'
-  | 'client.secret_rotated'
-  | 'resource.created'
-  | 'resource.changed'
-  | 'resource.removed'
-  | 'key.created'
-  | 'key.rotated'
-  | 'key.retired'
+/** Every event that is recorded somewhere, and what has happened then; words in backticks are members of `detail`. */
+export const auditEvents = {
+  'login.succeeded': 'Somebody has logged in; `method`, `amr`, `agreements`.',
+  'login.failed': 'A proof was refused; `method`, `error`.',
+  'upstream.failed': 'An upstream answered with an error, or not at all; `method`, `error`.',
+  'identity.conflicted':
+    'What was proved belongs to one account and what waits to another: the person has to choose; `users`.',
+  'session.ended': 'The session of a browser is over; `reason`.',
+  'user.registered': 'A new account.',
+  'user.locked': 'An operator has locked an account; `operator`.',
+  'user.unlocked': 'An operator has unlocked an account; `operator`.',
+  'identity.bound': 'An account has a new way in; `method`.',
+  'identity.unbound': 'A way in was removed; `identity`.',
+  'identity.refused': 'A way in could not be added or removed; `error`.',
+  'profile.changed': 'Somebody has changed their profile; `fields`.',
+  'password.set': 'An account that had no password has one.',
+  'password.changed': 'Somebody signed in has changed their password.',
+  'password.reset': 'Somebody has a new password by a code.',
+  'consent.granted': 'Somebody has allowed a client what it asked for.',
+  'consent.refused': 'Somebody has declined.',
+  'grant.revoked': 'The login of an app, or what a client was allowed, was ended; `reason`.',
+  'grant.expired': 'The login of an app, or what a client was allowed, ran out by itself.',
+  'logout.undelivered': 'A client could not be told of a logout, and is not tried again; `attempts`, `error`.',
+  'token.reused':
+    'A code or refresh token came a second time, so everything that came of it was ended; `reason`, `grant`.',
+  'connection.accepted': 'An operator has said whose people a connection brings.',
+  'client.created': 'A client was registered.',
+  'client.changed': 'A client was changed.',
+  'client.removed': 'A client was removed, with its grants and tokens.',
+  'client.secret_rotated': 'A client has a new secret.',
+  'resource.created': 'An API was registered.',
+  'resource.changed': 'An API was changed.',
+  'resource.removed': 'An API was removed.',
+  'key.created': 'A key was made.',
+  'key.rotated': 'Another key signs from now on.',
+  'key.retired': 'A key was taken out of use.',
+} as const
+
+export type AuditEventName = keyof typeof auditEvents
 
 export interface AuditEvent {
   readonly event: AuditEventName

@@ -192,6 +192,9 @@ describe('the first page', () => {
       'SECURITY.md',
       'docs/operations.md',
       'docs/native-api.md',
+      'docs/contributing/README.md',
+      'docs/contributing/debugging.md',
+      'docs/contributing/releasing.md',
       'clients/native/README.md',
     ]
     for (const page of [...pages, ...decisions]) {
