@@ -7,8 +7,8 @@ import { codeWays, type identityPages } from './account-identities.ts'
 import type { passwordPages } from './account-password.ts'
 import type { AccountSession } from './account-session.ts'
 
-/** The rooms of the account centre. */
-export interface AccountRooms {
+/** The pages of the account centre. */
+export interface AccountCentre {
   readonly session: AccountSession
   readonly home: ReturnType<typeof accountPages>
   readonly password: ReturnType<typeof passwordPages>
@@ -29,8 +29,8 @@ interface Wrappers {
 /**
  * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
  */
-export function accountRoutes(router: Router, rooms: AccountRooms, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, password, identities, binding, devices } = rooms
+export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
+  const { session, home, password, identities, binding, devices } = centre
   router.get('account', '/account', withLanguage(home.home))
   router.get('account_return', '/account/return', session.comeBack)
   router.get('account_profile', '/account/profile', withLanguage(home.profilePage))

@@ -11,7 +11,7 @@ import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
 import { readForm } from '../form.ts'
-import { type AccountRooms, accountRoutes } from './account-routes.ts'
+import { type AccountCentre, accountRoutes } from './account-routes.ts'
 import { authorizationHref, type beginningAgain } from './begin-again.ts'
 import { receiveCallback, takeAnswer } from './callback.ts'
 import type { ConsentClient, consentPages } from './consent.ts'
@@ -26,7 +26,7 @@ interface Dependencies {
   readonly pages: {
     readonly login: ReturnType<typeof loginPages>
     readonly consent: ReturnType<typeof consentPages>
-    readonly account: AccountRooms
+    readonly account: AccountCentre
   }
   readonly callbacks: Callbacks
   readonly directory: AccountDirectory

@@ -7,7 +7,7 @@ import { bindingPages } from '../../interactions/browser/account-binding.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { identityPages } from '../../interactions/browser/account-identities.ts'
 import { passwordPages } from '../../interactions/browser/account-password.ts'
-import type { AccountRooms } from '../../interactions/browser/account-routes.ts'
+import type { AccountCentre } from '../../interactions/browser/account-routes.ts'
 import { accountSession } from '../../interactions/browser/account-session.ts'
 import { beginningAgain } from '../../interactions/browser/begin-again.ts'
 import { browserRoutes } from '../../interactions/browser/browser-routes.ts'
@@ -97,7 +97,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     provider,
     renderer,
     callbacks,
-    pages: { login, consent: consentPages({ renderer }), account: accountRooms(dependencies, renderer, countries) },
+    pages: { login, consent: consentPages({ renderer }), account: accountCentre(dependencies, renderer, countries) },
     directory,
     audit,
     again,
@@ -126,11 +126,11 @@ export function buildPages(dependencies: Dependencies): Pages {
 }
 
 /** The account centre. */
-function accountRooms(
+function accountCentre(
   { core, logins, provider, policies, sessions, units }: Dependencies,
   renderer: Renderer,
   countries: (ctx: Context) => readonly Country[],
-): AccountRooms {
+): AccountCentre {
   const { config, clock, sealer, directory, audit } = core
   const { bindings, callbacks, passwords, end, devices } = logins
   const device = deviceCookie({ devices, secure: config.issuer.startsWith('https:') })

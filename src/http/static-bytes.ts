@@ -37,10 +37,7 @@ export function metadataBytes(): Middleware {
     if ((ctx.method !== 'GET' && ctx.method !== 'HEAD') || !metadataPaths.has(ctx.path)) return next()
     let bytes = cache.get(ctx.path)
     if (!bytes) {
-      const method = ctx.method
-      ctx.method = 'GET'
       await next()
-      ctx.method = method
       if (ctx.status !== 200) return
       const body = Buffer.from(JSON.stringify(ctx.body))
       bytes = { body, type: ctx.response.get('content-type'), etag: etagOf(body) }

@@ -61,6 +61,18 @@ describe('the authorization code flow', () => {
     expect(again.status).toBe(304)
   })
 
+  test('a HEAD that comes before every GET is answered with the size and the mark of the whole', async () => {
+    const address = `${world.issuer}/.well-known/oauth-authorization-server`
+    const [head, whole] = [await fetch(address, { method: 'HEAD' }), await fetch(address)]
+    const of = ({ status, headers }: Response) => [
+      status,
+      ...['etag', 'content-length', 'content-type'].map((name) => headers.get(name)),
+    ]
+    expect(of(head)).toEqual(of(whole))
+    expect(Number(head.headers.get('content-length'))).toBe(Buffer.byteLength(await whole.text()))
+    expect(await head.text()).toBe('')
+  })
+
   test('state comes back byte for byte, with the issuer beside the code', async () => {
     const state = `~!@#$%^&*()_+{}|:"<>?-=[]\\;',./ 门神 ${'x'.repeat(900)}`
     const answer = await visitor.get(startLogin(world, 'plain', redirectUri, { state }))
