@@ -1,10 +1,5 @@
 import { nearest } from '../base/nearest.ts'
 
-/** Clients that the server brings along; they are not registered. */
-export function isOwnClient(id: string): boolean {
-  return /^(menshen|sandbox)-/.test(id)
-}
-
 /** Why a client cannot be found, and what may have been meant. */
 export function noClient(id: string, registered: Iterable<string>): string {
   const meant = nearest(id, registered)

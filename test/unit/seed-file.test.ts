@@ -2,8 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { accountClient } from '../../interactions/browser/account-session.ts'
+import { demoClients } from '../../sandbox/demo/clients.ts'
 import type { Catalog } from '../../src/oidc/clients/catalog.ts'
 import { clientSchema, resourceSchema } from '../../src/oidc/clients/client-schema.ts'
+import { isOwnClient } from '../../src/oidc/clients/own-clients.ts'
 import { catalogProblems } from '../../src/oidc/clients/seed-checks.ts'
 import { problemLine } from '../../src/oidc/clients/seed-document.ts'
 import { readSeeds } from '../../src/oidc/clients/seed-file.ts'
@@ -144,9 +147,20 @@ clients:
     ])
   })
 
-  test.each(['menshen-account', 'sandbox-demo'])('the client id %s is kept for our own clients', (id) => {
-    const text = `clients: [{ client_id: ${id}, token_endpoint_auth_method: none }]`
-    expect(problemsOf(text)).toEqual([expect.stringContaining('which Menshen keeps for itself')])
+  const brought = [accountClient('https://id.example.com'), ...demoClients('https://id.example.com', secret)]
+
+  test.each(['menshen-anything', ...brought.map((client) => String(client['client_id']))])(
+    'the client id %s is kept for the clients that the server brings along',
+    (id) => {
+      expect(isOwnClient(id)).toBe(true)
+      const text = `clients: [{ client_id: ${id}, token_endpoint_auth_method: none }]`
+      expect(problemsOf(text)).toEqual([expect.stringContaining('which Menshen keeps for itself')])
+    },
+  )
+
+  test.each(['menshen', 'sandbox', 'my-menshen-app', 'sandboxes-demo'])('the client id %s is free', (id) => {
+    expect(isOwnClient(id)).toBe(false)
+    expect(problemsOf(`clients: [{ client_id: ${id}, token_endpoint_auth_method: none }]`)).toEqual([])
   })
 
   test('the same client or resource twice, in one file or two', () => {

@@ -11,6 +11,7 @@ import {
   setsLifetime,
 } from './client-schema.ts'
 import { type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
+import { ownPrefixOf } from './own-clients.ts'
 import { readDocument, type SeedDocument, type SeedProblem } from './seed-document.ts'
 import { seedKeysAt } from './seed-keys.ts'
 import { resolveSecret, type SecretWish } from './seed-secret.ts'
@@ -112,7 +113,7 @@ function readItem<Schema extends z.ZodType>(
 /** SECURITY: a client id that could be a user's id would let a client's own tokens pass for a person's (RFC 9700 §4.15). */
 function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, defaults: Lifetimes): SeedProblem[] {
   const found: SeedProblem[] = []
-  const reserved = /^(menshen-|sandbox-)/.exec(seed.client_id)?.[1]
+  const reserved = ownPrefixOf(seed.client_id)
   if (reserved) found.push(problem(['client_id'], `begins with ${reserved}, which Menshen keeps for itself`))
   if (seed.client_id.startsWith('usr_')) found.push(problem(['client_id'], 'begins with usr_, as the ids of users do'))
   const policy = lifetimesOf(seed.lifetimes, defaults)
