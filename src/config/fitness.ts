@@ -84,39 +84,48 @@ export function fitness(config: Config): Unfit[] {
     .map(({ line, setting, refusedInProduction }) => ({ line, setting, refusedInProduction }))
 }
 
+type Contradiction = Problem & { readonly holds: (config: Config) => boolean }
+
+const clashes: readonly Contradiction[] = [
+  {
+    holds: ({ issuer, sandbox, sandbox_exposed }) =>
+      sandbox && !sandbox_exposed && !isLoopback(new URL(issuer).hostname),
+    path: 'issuer',
+    message: 'is not this machine while the sandbox is on; set sandbox: false, or sandbox_exposed: true',
+  },
+  {
+    holds: ({ server, sandbox, sandbox_exposed }) => sandbox && !sandbox_exposed && !isLoopback(server.host),
+    path: 'server.host',
+    message: 'lets others reach the sandbox, which shows every code; set 127.0.0.1, or sandbox_exposed: true',
+  },
+  {
+    holds: ({ secret_key, previous_secret_keys }) => previous_secret_keys.length > 0 && secret_key === undefined,
+    path: 'secret_key',
+    message: 'is missing while previous_secret_keys has some',
+  },
+  {
+    holds: ({ server, ops }) => server.port !== 0 && ops.metrics.endsWith(`:${server.port}`),
+    path: 'ops.metrics',
+    message: 'is the port of the server itself',
+  },
+  {
+    holds: ({ captcha, sandbox }) => captcha !== undefined && !sandbox && !captcha.verify_url.startsWith('https:'),
+    path: 'captcha.verify_url',
+    message: 'must be an https address outside the sandbox: it gets a secret',
+  },
+]
+
 /** Settings that are each valid but do not go together. */
 export function contradictions(config: Config): Problem[] {
-  const { issuer, sandbox, sandbox_exposed, secret_key, previous_secret_keys, server, ops, captcha } = config
-  const found: Problem[] = lifetimeProblems(config.lifetimes, 'session').map(({ fields, message }) => ({
-    path: `lifetimes.${fields[0]}`,
-    message,
-  }))
-  if (sandbox && !sandbox_exposed && !isLoopback(new URL(issuer).hostname)) {
-    found.push({
-      path: 'issuer',
-      message: 'is not this machine while the sandbox is on; set sandbox: false, or sandbox_exposed: true',
-    })
-  }
-  if (sandbox && !sandbox_exposed && !isLoopback(server.host)) {
-    found.push({
-      path: 'server.host',
-      message: 'lets others reach the sandbox, which shows every code; set 127.0.0.1, or sandbox_exposed: true',
-    })
-  }
-  if (previous_secret_keys.length > 0 && secret_key === undefined) {
-    found.push({ path: 'secret_key', message: 'is missing while previous_secret_keys has some' })
-  }
-  if (server.port !== 0 && ops.metrics.endsWith(`:${server.port}`)) {
-    found.push({ path: 'ops.metrics', message: 'is the port of the server itself' })
-  }
-  if (captcha && !sandbox && !captcha.verify_url.startsWith('https:')) {
-    found.push({
-      path: 'captcha.verify_url',
-      message: 'must be an https address outside the sandbox: it gets a secret',
-    })
-  }
-  for (const { index, message } of namespaceClashes(config.connections, { allowInsecure: sandbox })) {
-    found.push({ path: `connections[${index}]`, message })
-  }
-  return found
+  return [
+    ...lifetimeProblems(config.lifetimes, 'session').map(({ fields, message }) => ({
+      path: `lifetimes.${fields[0]}`,
+      message,
+    })),
+    ...clashes.filter(({ holds }) => holds(config)).map(({ path, message }) => ({ path, message })),
+    ...namespaceClashes(config.connections, { allowInsecure: config.sandbox }).map(({ index, message }) => ({
+      path: `connections[${index}]`,
+      message,
+    })),
+  ]
 }
