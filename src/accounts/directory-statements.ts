@@ -92,24 +92,3 @@ export const lastUses = {
 
 /** For knex. Held to the end of the transaction: whatever adds or removes ways to log in takes it first. */
 export const lockUser = `select id from users where id = :userId and status <> 'deleted' for no key update`
-
-/**
- * For knex. Must be a statement after `lockUser`: a statement sees what was committed when it began, and this one has to see what
- * the last holder of the lock removed. SECURITY: it ends what was proved for the account and waits, a login or a code on its way.
- */
-export const removeIdentity = `
-  with own as (select id, provider, verified_at from identities where user_id = :userId),
-  removed as (
-    delete from identities
-    where id = :identityId and id in (select id from own) and exists (
-      select from own
-      where own.id <> :identityId and own.verified_at is not null
-        and (own.provider <> 'username' or exists (select from passwords where user_id = :userId))
-    )
-    returning id
-  ),
-  ended as (
-    update users set proofs_ended_at = greatest(proofs_ended_at, :at)
-    where id = :userId and exists (select from removed)
-  )
-  select exists (select from own where id = :identityId) as owned, exists (select from removed) as removed`

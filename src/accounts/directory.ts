@@ -5,17 +5,10 @@ import { type IdentityId, newId, type UserId } from '../base/ids.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { accountFromJson } from './account-json.ts'
-import {
-  createUser,
-  findAccount,
-  findOwners,
-  lastUses,
-  lockUser,
-  removeIdentity,
-  useIdentity,
-} from './directory-statements.ts'
+import { createUser, findAccount, findOwners, lastUses, lockUser, useIdentity } from './directory-statements.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { checked } from './identity-claim.ts'
+import { removeIdentity } from './identity-removal.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginAccount } from './login-account.ts'
 import { displayable } from './profile.ts'
@@ -216,16 +209,15 @@ export class AccountDirectory {
     identityId: IdentityId,
     alongside: (transaction: Knex.Transaction) => Promise<unknown>,
   ): Promise<void> {
-    const { owned, removed } = await retryOnConflict(() =>
+    const outcome = await retryOnConflict(() =>
       this.#database.knex.transaction(async (transaction) => {
-        await transaction.raw(lockUser, { userId })
-        const { rows } = await transaction.raw(removeIdentity, { userId, identityId, at: new Date(this.#clock()) })
-        if (rows[0].removed) await alongside(transaction)
-        return rows[0] as { owned: boolean; removed: boolean }
+        const removal = await removeIdentity(transaction, { userId, identityId, at: new Date(this.#clock()) })
+        if (removal === 'removed') await alongside(transaction)
+        return removal
       }),
     )
-    if (!owned) throw new AppError('request.not_found')
-    if (!removed) throw new AppError('identity.last')
+    if (outcome === 'not_theirs') throw new AppError('request.not_found')
+    if (outcome === 'last') throw new AppError('identity.last')
   }
 
   /** Keeps what an upstream gave us for later, sealed already, beside the identity. */

@@ -1,8 +1,8 @@
 const prefixes = ['menshen-', 'sandbox-']
 
 /**
- * What the id of a client that the server brings along begins with; undefined for every other id. SECURITY: seed files cannot
- * register such an id, so nobody takes the place of the account pages.
+ * What the id of a client that the server brings along begins with; undefined for every other id. SECURITY: seed files
+ * cannot register such an id, so nobody takes the place of the account pages.
  */
 export function ownPrefixOf(clientId: string): string | undefined {
   return prefixes.find((prefix) => clientId.startsWith(prefix))
