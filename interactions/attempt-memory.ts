@@ -80,6 +80,7 @@ export function withoutQuestion(memory: AttemptMemory): AttemptMemory {
   return { ...memory, ...left, choices: undefined }
 }
 
+/** The memory of an attempt that has not begun. */
 export const nothingYet: AttemptMemory = { agreed: [], method: undefined, asks: {}, states: {} }
 const attemptSeconds = 3600
 /** Characters from which packing is worth the work; a login by a code has fewer. */

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import getRawBody from 'raw-body'
 import { AppError } from '../src/base/errors.ts'
 
+/** A form that a page has posted. */
 export interface Form {
   readonly fields: Readonly<Record<string, string>>
   /** Values of the one name that may come several times. */

@@ -12,6 +12,7 @@ export type AuditIdentity = (
   detail?: Readonly<Record<string, unknown>>,
 ) => Promise<void>
 
+/** Makes the function that writes what happens to identities into the audit. */
 export function identityAudit({ audit }: { readonly audit: Audit }): AuditIdentity {
   return (event, request, userId, { identity }, detail) =>
     audit.write({ event, userId, identityProvider: identity.provider, ...auditContext(request), detail })

@@ -33,6 +33,7 @@ export interface BindingQuestion {
   readonly choices: readonly Choice[]
 }
 
+/** What an attempt answers to the page or app that sent a step. */
 export type Outcome =
   | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
   | { readonly kind: 'redirect'; readonly to: URL }
@@ -69,6 +70,7 @@ export type Outcome =
       readonly endedSessions: boolean
     }
 
+/** One step of an attempt, as a page or app hands it over. */
 export interface AdvanceRequest {
   readonly attemptId: string
   readonly method: string

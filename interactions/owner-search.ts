@@ -23,6 +23,7 @@ export interface Found {
   readonly isNew: boolean
 }
 
+/** The outcomes by which the person is asked whose an identity is. */
 export type Asked = Extract<Outcome, { kind: 'choose' | 'conflict' | 'bind_phone' }>
 
 const tries = 3

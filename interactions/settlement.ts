@@ -15,6 +15,7 @@ import type { AdvanceRequest, Outcome } from './outcome.ts'
 import { OwnerSearch } from './owner-search.ts'
 import { Questions } from './questions.ts'
 
+/** What the settlement of a proof works with. */
 export interface SettlementDependencies {
   readonly directory: AccountDirectory
   readonly passwords: Passwords

@@ -13,6 +13,7 @@ export interface OutboxEntry {
   readonly at: string
 }
 
+/** Keeps what would have been sent. */
 export interface Outbox {
   smsSender(): SmsSender
   mailSender(): MailSender

@@ -3,6 +3,7 @@ import type { Locale } from '../src/base/i18n.ts'
 import { type Html, html, jsonBlock } from './demo/html.ts'
 import type { OutboxEntry } from './outbox.ts'
 
+/** Gives a sentence in the language of the visitor. */
 export type Say = (key: string, params?: Readonly<Record<string, string | number>>) => string
 
 /** What every page of the sandbox is drawn with. */

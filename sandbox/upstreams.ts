@@ -12,6 +12,7 @@ import type { Simulator } from './simulators/simulator.ts'
 import { startWechat, type WechatSimulator } from './simulators/wechat.ts'
 import { startWeibo, type WeiboSimulator } from './simulators/weibo.ts'
 
+/** All simulated vendors, and the settings that lead to them. */
 export interface Upstreams {
   readonly connections: readonly ConnectionOptions[]
   /** The environment that leads another process to the same ones, secrets legible. */

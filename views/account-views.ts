@@ -1,3 +1,4 @@
+/** The first page about one's own account. */
 export interface AccountView {
   readonly accountLabel: string
   readonly nickname?: string | undefined
@@ -14,6 +15,7 @@ export interface AccountView {
   readonly notice?: string | undefined
 }
 
+/** One way in, in the list of them. */
 export interface IdentityItem {
   readonly label: string
   readonly provider: string

@@ -7,14 +7,17 @@ import type { PageContext, PageError, PageLocale, ViewName, Views } from './view
 /** Where the templates, locales and assets lie. */
 export const viewsFolder: string = import.meta.dirname
 
+/** A stylesheet, script or picture, ready to be sent. */
 export interface Asset {
   readonly body: Buffer
   readonly type: string
   readonly etag: string
 }
 
+/** Gives a sentence in a language. */
 export type Translate = (locale: PageLocale, key: string, params?: Readonly<Record<string, string | number>>) => string
 
+/** Draws pages from templates and serves the files they need. */
 export interface ViewEngine {
   /** One whole page. Everything in `data` is escaped; links other than http(s) and our own paths lead nowhere. */
   render<K extends ViewName>(name: K, data: Views[K], page: PageContext): string

@@ -6,6 +6,7 @@ export interface LogoutView {
   readonly accountLabel?: string | undefined
 }
 
+/** The page after signing out. */
 export interface LogoutDoneView {
   readonly clientName?: string | undefined
 }
@@ -19,6 +20,7 @@ export interface DeviceConfirmView {
   readonly device: { readonly ip?: string | undefined; readonly userAgent?: string | undefined }
 }
 
+/** The page after a device was let in, or refused. */
 export interface DeviceDoneView {
   readonly clientName?: string | undefined
 }
@@ -34,6 +36,7 @@ export interface ContinueView {
   readonly fields: readonly { readonly name: string; readonly value: string }[]
 }
 
+/** A page that only says something. */
 export interface MessageView {
   readonly title: string
   readonly body: string

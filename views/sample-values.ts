@@ -17,4 +17,5 @@ export const agreements: readonly Agreement[] = [
 
 /** A name that has to be broken. */
 export const longName = '中华人民共和国超长名称测试应用之二十四节气农事与茶叶交易平台国际版 International Edition'
+/** A request id for the samples. */
 export const requestId = '01JXW8C7Q2M6T4'

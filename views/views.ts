@@ -29,22 +29,21 @@ export interface PageContext {
   readonly assetPath: string
 }
 
-/**
- * A refusal shown on the page that caused it. `message` is translated already; `field` is the name of the input it
- * belongs to.
- */
+/** A refusal on the page that caused it. `message` is translated; `field` is the name of the input. */
 export interface PageError {
   readonly code: string
   readonly message: string
   readonly field?: string | undefined
 }
 
+/** A country in the list beside the phone number. */
 export interface Country {
   /** Without the plus: `86`. */
   readonly callingCode: string
   readonly name: string
 }
 
+/** A document that has to be agreed to. */
 export interface Agreement {
   readonly id: string
   readonly title: string
@@ -71,10 +70,7 @@ export interface ConnectionItem {
   readonly isLast: boolean
 }
 
-/**
- * Posts `choice=new`; the other way is a link to the login page, after which the person is asked whether it is to be
- * bound.
- */
+/** Posts `choice=new`; or else a link leads to the login page, after which the person is asked whether to bind it. */
 export interface ChooseView {
   readonly provider: string
   readonly nickname?: string | undefined
@@ -102,10 +98,7 @@ export interface BindIdentityView {
   readonly error?: PageError | undefined
 }
 
-/**
- * Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; the cancel form posts
- * `choice=cancel`.
- */
+/** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; or else `choice=cancel`. */
 export interface LoginView {
   /** `sms` or `password`; the id of a connection only where `agreementMissing` asks before it is used. */
   readonly method: string
@@ -120,9 +113,7 @@ export interface LoginView {
   readonly reauthenticate: boolean
   readonly canRegister: boolean
   readonly cancelAllowed: boolean
-  /**
-   * Ids of the methods on offer; `sms` and `password` become tabs. None: what is asked for only other ways in reach.
-   */
+  /** Ids of the methods on offer; `sms` and `password` become tabs. None: only connections reach what is asked for. */
   readonly offeredMethods: readonly string[]
   /** Other ways in, each a button that posts its id as `method`. */
   readonly connections: readonly ConnectionItem[]
@@ -166,6 +157,7 @@ export interface PasswordNewView {
   readonly canSignOutOthers?: boolean
 }
 
+/** What a new account is made with. */
 export type RegisterKind = 'phone' | 'email' | 'username'
 
 /** Posts `method=register`, `kind`, `agreement` and `phone` + `country`, or `identifier` + `new_password`. */
@@ -186,6 +178,7 @@ export interface ResetView {
   readonly error?: PageError | undefined
 }
 
+/** One line of what a client asks for. */
 export interface ScopeItem {
   readonly name: string
   readonly title: string
@@ -217,6 +210,7 @@ export interface ConsentView {
   readonly offlineAccess: boolean
 }
 
+/** The page of an error. */
 export interface ErrorView {
   readonly code: string
   readonly message: string
@@ -296,4 +290,5 @@ export interface Views {
   readonly continue: ContinueView
 }
 
+/** The name of a page. */
 export type ViewName = keyof Views

@@ -6,6 +6,7 @@ export interface WireRequest {
   readonly body?: string | undefined
 }
 
+/** What the server answered, as bytes of the wire have it. */
 export interface WireAnswer {
   readonly status: number
   /** Names in lower case. */

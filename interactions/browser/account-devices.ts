@@ -29,6 +29,7 @@ interface Dependencies {
   }
 }
 
+/** The page that lists where one is signed in. */
 export const devicesPath = '/account/devices'
 
 /** What `?done=` may say: a sentence each. */

@@ -31,6 +31,7 @@ interface Dependencies {
   }
 }
 
+/** The page that lists the ways in of an account. */
 export const identitiesPath = '/account/identities'
 const unbindPath = `${identitiesPath}/unbind`
 

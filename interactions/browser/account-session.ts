@@ -20,6 +20,7 @@ const freshSeconds = 600
 /** Our own pages, and nothing a browser could take for another host. */
 const ownPath = /^\/account(?:\/[\w-]+)*(?:\?[\w.=&-]*)?$/
 
+/** The account pages as a client of this server, as the library takes clients. */
 export function accountClient(issuer: string): Record<string, unknown> {
   return {
     client_id: accountClientId,
@@ -34,6 +35,7 @@ export function accountClient(issuer: string): Record<string, unknown> {
   }
 }
 
+/** Somebody who is signed in at the account pages. */
 export interface SignedIn {
   readonly account: Account
   readonly sessionUid: string
@@ -73,6 +75,7 @@ export interface AccountSession {
   comeBack(ctx: Context): void
 }
 
+/** Finds out who is signed in at the account pages, and sends everybody else to log in. */
 export function accountSession({
   provider,
   directory,

@@ -84,6 +84,7 @@ export function consentPages({ renderer }: { renderer: Renderer }) {
   return { show, allow }
 }
 
+/** What the consent page shows of a client. */
 export interface ConsentClient {
   readonly clientId: string
   readonly clientName?: string | undefined

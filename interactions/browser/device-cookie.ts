@@ -19,6 +19,7 @@ interface Dependencies {
   readonly secure: boolean
 }
 
+/** Reads and writes the cookie by which a browser is known to accounts. */
 export function deviceCookie({ devices, secure }: Dependencies): DeviceCookie {
   const name = secure ? '__Host-menshen_device' : 'menshen_device'
   const read = (ctx: Context) => devices.browser(ctx.cookies.get(name, { signed: false }))

@@ -19,6 +19,7 @@ interface Dependencies {
   readonly options: LoginPageOptions
 }
 
+/** What the login pages depend on besides the methods. */
 export interface LoginPageOptions {
   readonly agreements: (ctx: Context) => readonly Agreement[]
   readonly countries: (ctx: Context) => readonly Country[]
@@ -40,6 +41,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'locked',
 ])
 
+/** What a login page shows besides its form. */
 export interface Shown {
   readonly error?: AppError
   readonly input?: Input

@@ -47,6 +47,7 @@ const languageCookieMs = 365 * 86_400_000
 const freshChoiceCookie = 'menshen_lang_now'
 const freshChoiceMs = 3_600_000
 
+/** Draws pages and errors in the language of the visitor. */
 export interface Renderer {
   readonly render: RenderPage
   readonly translate: Translate
@@ -69,6 +70,7 @@ interface Dependencies {
   readonly now: () => Date
 }
 
+/** Makes the renderer that all pages share. */
 export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependencies): Renderer {
   const state = (ctx: Context) => ctx.state as RequestState
 

@@ -28,6 +28,7 @@ export interface MessageRequest {
  */
 export type Delivery = 'awaited' | 'background' | 'none'
 
+/** The permission to send one message. */
 export interface Grant {
   readonly delivery: Delivery
   /** Seconds until the next message can be asked for. */

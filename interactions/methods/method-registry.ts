@@ -15,6 +15,7 @@ import { resetMethod } from './reset.ts'
 import { smsMethod } from './sms.ts'
 import type { Spent } from './spent-credentials.ts'
 
+/** All methods on offer, by their ids. */
 export type LoginMethods = ReadonlyMap<string, LoginMethod>
 
 /** Every `acr` that a way in of these tables reaches. */

@@ -4,8 +4,10 @@ import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
 import type { Connector, Visit } from '../upstreams/connector.ts'
 
+/** What a person or an app has entered, by field name. */
 export type Input = Readonly<Record<string, string>>
 
+/** What a method gets to do one step. */
 export interface StepRequest<State> {
   readonly attemptId: string
   readonly ip: string
@@ -34,6 +36,7 @@ export type Ask =
 /** What the account table may do with a proved identity nobody has yet, or somebody has already. */
 export type Registration = 'allowed' | 'required' | 'ask' | 'never'
 
+/** What a method answers: it asks for something, sends the person to an upstream, or has proved an identity. */
 export type Step<State> =
   | { readonly kind: 'ask'; readonly ask: Ask; readonly fields: readonly string[]; readonly state: State }
   | { readonly kind: 'redirect'; readonly to: URL; readonly state: State }
@@ -54,6 +57,7 @@ export type Step<State> =
       readonly credential?: string
     } & ProofMoment)
 
+/** The answer of a method that has proved an identity. */
 export type Proved = Extract<Step<unknown>, { kind: 'proved' }>
 
 /** One way for a person to prove an identity. It knows no user, no route, and not whether a page or an app asks. */

@@ -14,6 +14,7 @@ import type { Spent } from './spent-credentials.ts'
 
 /** Settings of one vendor, told apart by `vendor`. */
 export const oneTapOptions = z.discriminatedUnion('vendor', [univerifyOptions, aliyunOneTapOptions])
+/** The settings of the one-tap vendor, after they were checked. */
 export type OneTapOptions = z.output<typeof oneTapOptions>
 
 interface VendorDependencies {

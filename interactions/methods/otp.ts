@@ -14,7 +14,9 @@ import type { SmsSender } from '../../src/sms/sms-sender.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import type { Grant, MessageBudget } from './message-budget.ts'
 
+/** What a code is for; a code for one purpose does nothing for another. */
 export type OtpPurpose = 'login' | 'register' | 'reset' | 'bind'
+/** Where a code is sent. */
 export type OtpTarget =
   | { readonly channel: 'sms'; readonly to: PhoneNumber }
   | { readonly channel: 'email'; readonly to: string }
@@ -80,6 +82,7 @@ export const otpSeconds = 300
 const maxTries = 5
 const resendSeconds = 60
 
+/** Issues one-time codes and checks them. */
 export function otpCodes(dependencies: Dependencies): OtpCodes {
   const { store, sms, mail, budget, ownerOf, background, clock } = dependencies
   const { countries, mac } = dependencies.options

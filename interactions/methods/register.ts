@@ -13,6 +13,7 @@ interface RegisterState extends CodeState {
   readonly passwordHash?: string
 }
 
+/** Which kinds of accounts people may make by themselves. */
 export interface RegistrationRules {
   readonly phone: 'auto' | 'closed'
   readonly username: 'open' | 'closed'

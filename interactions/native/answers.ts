@@ -75,6 +75,8 @@ export const step = z.discriminatedUnion('step', [
     })
     .describe('Both may be different people’s: show both, with no as the default, and send `choice`.'),
 ])
+
+/** One step as the app endpoints describe it. */
 export type NextStep = z.output<typeof step>
 
 const common = {
@@ -117,6 +119,7 @@ export const identity = z.object({
   signed_in_with: z.boolean().describe('Whether this app’s login was made with it, and ends when it is removed.'),
 })
 
+/** Status 200 of listing. */
 export const identityList = z.object({ identities: z.array(identity) })
 
 /** Status 200 of binding. */

@@ -14,6 +14,8 @@ export const captchaOptions = z.strictObject({
       'Where an answer is checked: gets the form fields `secret`, `response` and `remoteip`, answers `{"success": true}`.',
     ),
 })
+
+/** The settings of the captcha, after they were checked. */
 export type CaptchaOptions = z.output<typeof captchaOptions>
 
 const verdict = z.object({ success: z.boolean() })

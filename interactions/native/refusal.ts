@@ -9,6 +9,7 @@ export interface Words {
   readonly forDevelopers: (key: string, params?: AppError['params']) => string
 }
 
+/** An error as the app endpoints answer it. */
 export interface Refusal {
   readonly status: number
   readonly body: Readonly<Record<string, unknown>>

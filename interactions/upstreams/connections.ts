@@ -22,6 +22,8 @@ export const connectionOptions = z.discriminatedUnion('type', [
   apple.options,
   oidc.options,
 ])
+
+/** The settings of one connection, after they were checked. */
 export type ConnectionOptions = z.output<typeof connectionOptions>
 
 type AnyKind = ConnectorKind<z.ZodObject>

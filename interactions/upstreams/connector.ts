@@ -100,6 +100,7 @@ export function required(credential: UpstreamResponse, name: string): string {
 
 /** Login methods of apps that bring what an upstream's SDK gave them. */
 export const appMethods = ['wechat_app', 'wechat_mini_program', 'qq_app', 'weibo_app', 'apple'] as const
+/** A method by which an app brings what its vendor's SDK gave it. */
 export type AppMethod = (typeof appMethods)[number]
 
 /** Texts all processes share and that vendors give one of at a time: the token of an API. Kept sealed. */
@@ -110,6 +111,7 @@ export interface SharedTexts {
   forget(name: string, text: string): Promise<void>
 }
 
+/** What every connector works with. */
 export interface ConnectorDependencies {
   readonly http: HttpClient
   readonly clock: Clock

@@ -5,6 +5,7 @@ export function demoResource(issuer: string): string {
   return `${issuer}/sandbox/api`
 }
 
+/** The APIs that the demo clients ask for. */
 export function demoResources(issuer: string): readonly ResourceSeed[] {
   return [resourceSchema.parse({ resource: demoResource(issuer), scopes: ['orders:read', 'orders:write'] })]
 }

@@ -12,6 +12,7 @@ export interface Exchange {
   readonly answer: string
 }
 
+/** A way in of the person who is signed in, as the app endpoints list it. */
 export interface OwnIdentity {
   readonly id: string
   readonly provider: string

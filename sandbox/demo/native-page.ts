@@ -16,6 +16,7 @@ interface Way {
   readonly asks: 'phone' | 'password' | 'sim' | 'person'
 }
 
+/** The ways in that the demo app offers. */
 export const ways: readonly Way[] = [
   { id: 'sms', method: 'sms', asks: 'phone' },
   { id: 'univerify', method: 'one_tap', asks: 'sim' },
@@ -29,6 +30,7 @@ export const ways: readonly Way[] = [
   { id: 'password', method: 'password', asks: 'password' },
 ]
 
+/** What the page of the demo app shows. */
 export interface NativeView {
   /** Why not everything is here: vendors out of reach, or this very page. */
   readonly lacks?: 'vendors' | 'page' | undefined

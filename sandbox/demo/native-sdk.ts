@@ -52,6 +52,7 @@ export const sdkKinds = {
   (vendors: NativeUpstreams, person: { readonly id: string; readonly phone: string }) => Credential
 >
 
+/** A vendor whose SDK the demo app plays. */
 export type SdkKind = keyof typeof sdkKinds
 
 /** As if this person had agreed on the phone. Undefined for a kind or a person there is not. */

@@ -4,6 +4,7 @@ import { type Carrier, type CarrierGrant, type CarrierPurpose, carrierOf } from 
 import { derived } from './issued.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 
+/** Which account and app the simulator knows. */
 export interface AliyunDypnsOptions {
   readonly clock: Clock
   readonly carrier: Carrier
@@ -14,6 +15,7 @@ export interface AliyunDypnsOptions {
   readonly port?: number
 }
 
+/** The simulator, and what a test may make it do. */
 export interface AliyunDypnsSimulator extends Simulator {
   /** Whether the carriers cannot tell whose number it is from here on. */
   setUnknown(isUnknown: boolean): void

@@ -15,6 +15,7 @@ interface AliyunTemplate {
   readonly abroad?: boolean
 }
 
+/** Which account, sign names and templates the simulator knows. */
 export interface AliyunSmsOptions {
   readonly clock: Clock
   /** AccessKeyId → secret. */
@@ -24,6 +25,7 @@ export interface AliyunSmsOptions {
   readonly port?: number
 }
 
+/** The simulator, and what a test may make it do. */
 export interface AliyunSmsSimulator extends Simulator {
   readonly sent: readonly SentSms[]
 }

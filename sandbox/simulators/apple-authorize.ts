@@ -1,5 +1,6 @@
 import { type Refused, singleFields } from './web-vendor.ts'
 
+/** A team at Apple and the key of its secrets. */
 export interface AppleTeam {
   readonly teamId: string
   readonly keyId: string
@@ -8,6 +9,7 @@ export interface AppleTeam {
   readonly clients: readonly AppleClient[]
 }
 
+/** An app or service of a team. */
 export interface AppleClient {
   /** A Services ID on the web, a bundle id in an app. */
   readonly clientId: string

@@ -7,6 +7,7 @@ import { type Claims, halfHash, SigningKeys } from './signing-keys.ts'
 import type { Answer, ReceivedRequest } from './simulator.ts'
 import { foreverSeconds, formOf, jsonAnswer, liveOf, type Refusal } from './web-vendor.ts'
 
+/** Somebody with an Apple account. */
 export interface ApplePerson {
   readonly id: string
   readonly firstName: string

@@ -7,6 +7,7 @@ import { halfHash } from './signing-keys.ts'
 import type { Answer, ReceivedRequest, Simulator } from './simulator.ts'
 import { documentAnswer, redirectAnswer, refusedAnswer, startWebVendor, withParams } from './web-vendor.ts'
 
+/** Which teams, clients and people the simulator knows. */
 export interface AppleOptions {
   readonly clock: Clock
   readonly teams: readonly AppleTeam[]
@@ -19,6 +20,7 @@ export interface AppleOptions {
   readonly allowLoopback?: boolean
 }
 
+/** The simulator, and what a test may make it do. */
 export interface AppleSimulator extends Simulator {
   readonly issuer: string
   /** What is wrong with the id_tokens while it is in here. */

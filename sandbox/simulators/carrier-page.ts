@@ -3,6 +3,7 @@ import { type Carrier, type CarrierName, carrierOf } from './carrier.ts'
 import { backToApp, chinesePage, refusalPage } from './consent-page.ts'
 import { type Answer, type ReceivedRequest, type Simulator, startSimulator } from './simulator.ts'
 
+/** Which carriers and people the simulated SDK knows. */
 export interface CarrierPageOptions {
   readonly carrier: Carrier
   readonly clock: () => number
@@ -13,6 +14,7 @@ export interface CarrierPageOptions {
   readonly port?: number
 }
 
+/** The simulator, and what a test may make it do. */
 export interface CarrierPageSimulator extends Simulator {
   /** The page on the phone with this number, which leads back to `returnTo`. */
   consentUrl(asked: { vendor: CarrierVendor; phone: string; returnTo: string | URL }): string

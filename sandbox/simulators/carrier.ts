@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { derived, type Found, Issued } from './issued.ts'
 
+/** A carrier of mainland China. */
 export type CarrierName = 'mobile' | 'unicom' | 'telecom'
 
 /** Which vendor's SDK asked, and for what. */
@@ -18,6 +19,7 @@ export interface CarrierGrant {
   readonly openid: string
 }
 
+/** How the tokens of a carrier behave. */
 export interface CarrierOptions {
   readonly clock: Clock
   /** Whose tokens `issueUniverify` makes unless told otherwise. */

@@ -17,12 +17,14 @@ import {
   withParams,
 } from './web-vendor.ts'
 
+/** An OAuth app registered at GitHub. */
 export interface GithubApp {
   readonly clientId: string
   readonly secret: string
   readonly redirectUris: readonly string[]
 }
 
+/** Somebody with a GitHub account. */
 export interface GithubPerson {
   readonly id: number
   readonly login: string
@@ -39,6 +41,7 @@ interface GithubEmail {
   readonly visibility: 'public' | 'private' | null
 }
 
+/** Which apps and people the simulator knows. */
 export interface GithubOptions {
   readonly clock: Clock
   readonly apps: readonly GithubApp[]
@@ -47,6 +50,7 @@ export interface GithubOptions {
   readonly hostname?: string
 }
 
+/** The simulator, and what a test may make it do. */
 export interface GithubSimulator extends Simulator {
   /**
    * Opens the address of an authorization request as this person and answers the page; gives the address the browser is

@@ -1,5 +1,6 @@
 import { type Refused, singleFields } from './web-vendor.ts'
 
+/** A client registered at the simulated provider. */
 export interface OidcClient {
   readonly clientId: string
   readonly secret: string
@@ -25,6 +26,7 @@ export interface OidcWrong {
   readonly error_description: string
 }
 
+/** The scopes that the simulated provider knows. */
 export const oidcScopes: readonly string[] = ['openid', 'profile', 'email']
 
 /** Judges the query of an authorization request. */

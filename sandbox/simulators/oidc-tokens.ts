@@ -6,6 +6,7 @@ import { halfHash, type SigningAlg, SigningKeys } from './signing-keys.ts'
 import type { Answer, ReceivedRequest } from './simulator.ts'
 import { formOf, jsonAnswer, liveOf, type Refusal } from './web-vendor.ts'
 
+/** Somebody with an account at the simulated provider. */
 export interface OidcPerson {
   /** The subject. */
   readonly id: string

@@ -13,6 +13,7 @@ import {
   withParams,
 } from './web-vendor.ts'
 
+/** Which clients and people the simulator knows. */
 export interface OidcOptions {
   readonly clock: Clock
   readonly clients: readonly OidcClient[]
@@ -25,6 +26,7 @@ export interface OidcOptions {
   readonly claimsInIdToken?: boolean
 }
 
+/** The simulator, and what a test may make it do. */
 export interface OidcSimulator extends Simulator {
   readonly issuer: string
   /** What is wrong while it is in here. */

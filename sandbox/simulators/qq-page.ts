@@ -2,6 +2,7 @@ import { backToApp, consentPage, decisionOf, refusalPage, type VendorLook } from
 import type { QqState } from './qq-state.ts'
 import type { Answer, ReceivedRequest } from './simulator.ts'
 
+/** The paths where QQ asks for consent. */
 export const qqPages: readonly string[] = ['/oauth2.0/authorize']
 
 const look: VendorLook = { names: { 'zh-CN': 'QQ', en: 'QQ' }, color: '#12b7f5' }

@@ -33,6 +33,7 @@ export interface QqGrant {
 }
 
 const codeSeconds = 600
+/** How long an access token of QQ lives. */
 export const tokenSeconds = 7_776_000
 
 /** Who and what there is at QQ, and everything handed out. */

@@ -5,6 +5,7 @@ import { qqAuthorize, qqPages } from './qq-page.ts'
 import { type QqApp, QqState } from './qq-state.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 
+/** Which apps and people the simulator knows. */
 export interface QqOptions {
   readonly clock: Clock
   readonly apps: readonly QqApp[]
@@ -19,6 +20,7 @@ interface Consent {
   readonly scope?: string
 }
 
+/** The simulator, and what a test may make it do. */
 export interface QqSimulator extends Simulator {
   /** A code as if this person had agreed on the page. */
   authorize(personId: string, appid: string, consent?: Consent): string

@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node:crypto'
 
+/** An algorithm that simulated tokens are signed with. */
 export type SigningAlg = 'RS256' | 'ES256'
 
 /** What a token says, before anybody signed it. */

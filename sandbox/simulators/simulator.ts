@@ -48,6 +48,7 @@ type Trouble =
   /** Accepted; the second half of the body comes after `ms`. */
   | { readonly kind: 'slow_body'; readonly ms: number }
 
+/** What a simulator answers to a request. */
 export interface Answer {
   readonly status: number
   /** A string goes out as it is, anything else as JSON. */
@@ -55,6 +56,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** A simulated vendor that listens on this machine. */
 export interface Simulator {
   readonly url: string
   readonly requests: readonly ReceivedRequest[]

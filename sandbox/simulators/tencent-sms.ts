@@ -16,6 +16,7 @@ interface TencentLimits {
   readonly perDay: number
 }
 
+/** Which account, sign names and templates the simulator knows. */
 export interface TencentSmsOptions {
   readonly clock: Clock
   /** SecretId → SecretKey. */
@@ -30,6 +31,7 @@ export interface TencentSmsOptions {
   readonly port?: number
 }
 
+/** The simulator, and what a test may make it do. */
 export interface TencentSmsSimulator extends Simulator {
   readonly sent: readonly SentSms[]
 }

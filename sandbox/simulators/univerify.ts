@@ -7,6 +7,7 @@ import { jsonAnswer, singleFields } from './web-vendor.ts'
 /** How the cloud function was written: as the vendor's sample, or so that no call can be repeated. */
 type UniverifyMode = 'sample' | 'hardened'
 
+/** Which app and people the simulator knows. */
 export interface UniverifyOptions {
   readonly clock: Clock
   readonly carrier: Carrier
@@ -18,6 +19,7 @@ export interface UniverifyOptions {
   readonly port?: number
 }
 
+/** The simulator, and what a test may make it do. */
 export interface UniverifySimulator extends Simulator {
   /** Where the function answers. */
   readonly functionUrl: string

@@ -60,6 +60,7 @@ export interface Refused {
   readonly reason: string
 }
 
+/** The page of a vendor that refuses a request. */
 export function refusedAnswer(request: ReceivedRequest, look: VendorLook, { status, code, reason }: Refused): Answer {
   return { ...refusalPage(request, { look, code, reason: { 'zh-CN': `无法继续：${reason}`, en: reason } }), status }
 }

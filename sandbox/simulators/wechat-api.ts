@@ -2,6 +2,7 @@ import { derived } from './issued.ts'
 import type { Answer, Fault, ReceivedRequest } from './simulator.ts'
 import type { WechatApp, WechatGrant, WechatState } from './wechat-state.ts'
 
+/** A fault by which WeChat answers an error code. */
 export type Refusal = Extract<Fault, { kind: 'refuse' }>
 
 /** What one endpoint answers: the errcode of the first thing wrong, or a body. */

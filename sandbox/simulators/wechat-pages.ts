@@ -2,6 +2,7 @@ import { backToApp, consentPage, decisionOf, refusalPage, type VendorLook } from
 import type { Answer, ReceivedRequest } from './simulator.ts'
 import type { WechatApp, WechatState } from './wechat-state.ts'
 
+/** The paths where WeChat asks for consent. */
 export const wechatPages: readonly string[] = ['/connect/qrconnect', '/connect/oauth2/authorize']
 
 const look: VendorLook = { names: { 'zh-CN': '微信', en: 'WeChat' }, color: '#07c160' }

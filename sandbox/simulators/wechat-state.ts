@@ -15,6 +15,7 @@ export interface WechatApp {
   readonly openPlatform?: string
 }
 
+/** Somebody with a WeChat account. */
 export interface WechatPerson extends Person {
   /** Bound to the WeChat account; mini programs can ask for it. */
   readonly phone?: { readonly countryCode: string; readonly number: string }

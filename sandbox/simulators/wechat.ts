@@ -6,6 +6,7 @@ import { type EncryptedData, MiniPrograms, type StableTokenCalls, type Watermark
 import { officialAccount, qrconnect, wechatPages } from './wechat-pages.ts'
 import { type WechatApp, type WechatPerson, WechatState } from './wechat-state.ts'
 
+/** Which apps and people the simulator knows. */
 export interface WechatOptions {
   readonly clock: Clock
   readonly apps: readonly WechatApp[]
@@ -20,6 +21,7 @@ interface Consent {
   readonly snapshot?: boolean
 }
 
+/** The simulator, and what a test may make it do. */
 export interface WechatSimulator extends Simulator {
   /** A code as if this person had agreed in the app's own way: QR page, page inside WeChat or app SDK. */
   authorize(personId: string, appid: string, consent?: Consent): string

@@ -2,6 +2,7 @@ import { backToApp, consentPage, decisionOf, refusalPage, type VendorLook } from
 import type { Answer, ReceivedRequest } from './simulator.ts'
 import type { WeiboState } from './weibo-state.ts'
 
+/** The paths where Weibo asks for consent. */
 export const weiboPages: readonly string[] = ['/oauth2/authorize']
 
 const look: VendorLook = { names: { 'zh-CN': '微博', en: 'Weibo' }, color: '#e6162d' }

@@ -2,6 +2,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import type { Person } from './consent-page.ts'
 import { derived, Issued } from './issued.ts'
 
+/** Somebody with a Weibo account. */
 export interface WeiboPerson extends Person {
   /** Digits. Otherwise one past 2^53, which a JSON parser of doubles gets wrong. */
   readonly uid?: string
@@ -29,6 +30,7 @@ export interface WeiboGrant {
   readonly redirectUri: string
 }
 
+/** An access token that Weibo has given out. */
 export interface WeiboToken extends WeiboGrant {
   /** Seconds since the epoch. */
   readonly createdAt: number

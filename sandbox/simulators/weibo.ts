@@ -4,6 +4,7 @@ import { weiboApi } from './weibo-api.ts'
 import { weiboAuthorize, weiboPages } from './weibo-page.ts'
 import { type WeiboApp, type WeiboPerson, WeiboState } from './weibo-state.ts'
 
+/** Which apps and people the simulator knows. */
 export interface WeiboOptions {
   readonly clock: Clock
   readonly apps: readonly WeiboApp[]
@@ -17,6 +18,7 @@ interface Consent {
   readonly scope?: string
 }
 
+/** The simulator, and what a test may make it do. */
 export interface WeiboSimulator extends Simulator {
   /** A code as if this person had agreed on the page. */
   authorize(personId: string, appKey: string, consent?: Consent): string

@@ -4,11 +4,13 @@ import { accountJson } from './account-json.ts'
 const given = (parameter: string) =>
   `select subject, (place - 1)::smallint as position from unnest(${parameter}::text[]) with ordinality as claimed (subject, place)`
 
+/** Parameter: user id. */
 export const findAccount = {
   name: 'accounts_find',
   text: `select ${accountJson('$1')} as account`,
 }
 
+/** The users some subjects belong to. Parameters: provider, subjects. */
 export const findOwners = {
   name: 'accounts_find_owners',
   text: `
@@ -85,6 +87,7 @@ export const createUser = {
     select id, $11, $4::timestamptz from created_user where $11::text is not null`,
 }
 
+/** Parameter: user id. */
 export const lastUses = {
   name: 'accounts_last_uses',
   text: 'select id, last_used_ip from identities where user_id = $1',

@@ -14,6 +14,7 @@ import { findLogin, type LoginAccount } from './login-account.ts'
 import { displayable } from './profile.ts'
 import { type Account, type IdentityClaim, type UserStatus, withUse } from './user.ts'
 
+/** Whom the subjects of a claim belong to. */
 export type Resolution =
   | { readonly kind: 'known'; readonly account: Account; readonly identityId: IdentityId }
   | { readonly kind: 'unknown' }
@@ -25,6 +26,7 @@ export interface IdentityUse {
   readonly ip: string
 }
 
+/** How a user is made. */
 export interface RegisterOptions {
   /** Throw `identity.taken` instead of answering the account that is already there. */
   readonly mustBeNew?: boolean

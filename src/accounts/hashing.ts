@@ -4,6 +4,7 @@ import { isSameSecret } from '../base/same-secret.ts'
 import { type Guest, hashPool } from './hash-pool.ts'
 import { formatPhc, type HashParameters, parsePhc, type StoredHash } from './phc.ts'
 
+/** How much a hash costs, and how many are made at once. */
 export interface HasherOptions {
   readonly parameters: HashParameters
   /** Threads; by default one less than there are cores, so that one is left for everything else. */

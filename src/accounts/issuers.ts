@@ -6,6 +6,7 @@ import type { Database } from '../store/postgres.ts'
 import { type IssuerProblem, judge, type Known, merged, namesOf } from './issuer-rules.ts'
 import { issuerText, type Namespace } from './namespace.ts'
 
+/** What reading and noting issuers works with. */
 export interface IssuerDependencies {
   readonly database: Database
   readonly clock: Clock

@@ -5,6 +5,7 @@ import type { Limits } from '../ops/limits.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
 
+/** How wrong passwords lock an account name. */
 export interface LockRules {
   /** Wrong tries before the first lock. */
   readonly tries: number
@@ -30,6 +31,7 @@ export interface Guarded {
   readonly ip: string | undefined
 }
 
+/** Counts tries of passwords and refuses more of them for a while. */
 export interface PasswordLock {
   /**
    * Runs one try of a password, which answers undefined when it was wrong. Tries are counted before they run, so that

@@ -84,4 +84,5 @@ export const passwordOptions = z.strictObject({
   lock: lock.prefault({}).describe('What happens after wrong passwords.'),
 })
 
+/** The settings of passwords, after they were checked. */
 export type PasswordPolicy = z.output<typeof passwordOptions>

@@ -1,5 +1,6 @@
 import type { IdentityId, UserId } from '../base/ids.ts'
 
+/** Whether a user may log in; a deleted one stays as a row without identities. */
 export type UserStatus = 'active' | 'locked' | 'deleted'
 
 /** For display only; never matched on. */
@@ -8,6 +9,7 @@ export interface Profile {
   readonly picture?: string
 }
 
+/** A row of the table of users. */
 export interface User {
   readonly id: UserId
   readonly status: UserStatus

@@ -26,6 +26,7 @@ interface Options {
   readonly room?: number
 }
 
+/** Keeps jobs until the answer of their request has left, and then runs them. */
 export function afterAnswer({ report, pauseMs = 500, room = 1000 }: Options): AfterAnswer {
   const responses = new AsyncLocalStorage<ServerResponse>()
   const running = new Set<Promise<void>>()

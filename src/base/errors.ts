@@ -68,7 +68,9 @@ export const catalogue = {
   'server.unexpected': { status: 500, oauth: 'server_error' },
 } as const satisfies Record<string, Row>
 
+/** The code of an error, as apps and the catalogue know it. */
 export type ErrorCode = keyof typeof catalogue
+/** What the sentence of an error has to name: numbers and names, by parameter. */
 export type ErrorParams = Readonly<Record<string, string | number>>
 
 interface AppErrorOptions {

@@ -2,12 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { AppError } from './errors.ts'
 
+/** A request to another server. */
 export interface HttpRequest {
   readonly method?: 'GET' | 'POST'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }
 
+/** What another server answered. */
 export interface HttpResponse {
   readonly status: number
   readonly headers: Headers
@@ -23,6 +25,7 @@ export interface HttpClient {
   request(url: URL | string, request?: HttpRequest): Promise<HttpResponse>
 }
 
+/** The bounds of a request to another server. */
 export interface HttpClientOptions {
   /** From the call to the last byte of the answer. */
   readonly timeoutMs: number

@@ -3,7 +3,9 @@ import { createInstance } from 'i18next'
 /** The languages of every sentence a person reads. The first is the default. */
 export const locales = ['zh-CN', 'en'] as const
 
+/** A language that every sentence exists in. */
 export type Locale = (typeof locales)[number]
+/** What a sentence has to name: numbers and names, by parameter. */
 export type TranslationParams = Readonly<Record<string, string | number>>
 
 /** What a visitor said about languages, strongest first. */
@@ -14,6 +16,7 @@ export interface LanguageWishes {
   readonly acceptLanguage?: string | undefined
 }
 
+/** Chooses a language for a visitor and translates sentences. */
 export interface I18n {
   readonly locales: typeof locales
   /**

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 declare const brand: unique symbol
 type Id<Prefix extends string> = `${Prefix}_${string}` & { readonly [brand]: Prefix }
 
+/** The id of a user. */
 export type UserId = Id<'usr'>
+/** The id of an identity. */
 export type IdentityId = Id<'idn'>
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'

@@ -47,6 +47,7 @@ export interface Sandbox extends StandIns {
   close(): Promise<void>
 }
 
+/** The whole server, built and not yet listening. */
 export interface App {
   readonly core: Core
   readonly runtime: OidcRuntime

@@ -4,6 +4,7 @@ export interface Output {
   readonly isTTY?: boolean
 }
 
+/** One option of a command. */
 export interface Option {
   readonly type: 'string' | 'boolean'
   readonly summary: string
@@ -25,9 +26,12 @@ export interface Command {
   readonly exits?: Readonly<Record<number, string>>
 }
 
+/** Environment variables, by name. */
 export type Env = Readonly<Record<string, string | undefined>>
+/** The options that were given, by name. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>
 
+/** What a command gets to work with. */
 export interface CommandContext {
   /** What follows the command's name. */
   readonly args: readonly string[]

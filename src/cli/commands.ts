@@ -4,6 +4,7 @@ import type { Command, Env, Output, Run } from './command.ts'
 import { commands } from './command-table.ts'
 import { commandHelp, overview } from './help.ts'
 
+/** What the process hands to the command line. */
 export interface MainInput {
   readonly argv: readonly string[]
   readonly stdout: Output

@@ -7,14 +7,17 @@ export interface Finding {
   readonly advice?: string
 }
 
+/** A finding that all is well. */
 export function ok(name: string, detail: string): Finding {
   return { name, status: 'ok', detail }
 }
 
+/** A finding that does not stop the server, with what to do about it. */
 export function warn(name: string, detail: string, advice: string): Finding {
   return { name, status: 'warn', detail, advice }
 }
 
+/** A finding that has to be mended, with what to do about it. */
 export function fail(name: string, detail: string, advice: string): Finding {
   return { name, status: 'fail', detail, advice }
 }

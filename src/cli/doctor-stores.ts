@@ -14,6 +14,7 @@ import { checkIssuers } from './doctor-issuers.ts'
 import { checkKeys } from './doctor-keys.ts'
 import { openBare } from './migrate-command.ts'
 
+/** What the checks of the stores have found. */
 export interface Stores {
   readonly findings: readonly Finding[]
   /** Ids of the signing keys; undefined where the database could not be asked. */

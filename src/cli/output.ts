@@ -8,6 +8,7 @@ export function printJson(output: Output, value: unknown): void {
   output.write(`${JSON.stringify(value, undefined, 2)}\n`)
 }
 
+/** What a cell of a printed table may hold. */
 export type Cell = string | number | boolean | Date | null | undefined
 
 /** Columns aligned for a terminal, Chinese included. Answers only the head when there are no rows. */

@@ -8,6 +8,7 @@ import { type Env, isTree, type Problem, readSources, type Sources, type Tree, v
 
 export type { Config } from './schema.ts'
 
+/** Where the configuration is read from. */
 export interface LoadInput {
   readonly argv?: { readonly config?: string | undefined }
   readonly env: Env
@@ -15,6 +16,7 @@ export interface LoadInput {
   readonly isTerminal?: boolean
 }
 
+/** The configuration in force, and where each value came from. */
 export interface LoadedConfig {
   readonly config: Config
   readonly production: boolean

@@ -3,6 +3,7 @@ import { formatDuration } from '../base/duration.ts'
 import type { LoadedConfig } from './config.ts'
 import { type Setting, settings } from './settings.ts'
 
+/** One setting as `config print` shows it. */
 export interface PrintedSetting {
   readonly path: string
   readonly value: unknown

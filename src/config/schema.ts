@@ -277,4 +277,5 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
   })
 }
 
+/** The configuration after it was checked, defaults included. */
 export type Config = z.output<ReturnType<typeof configSchema>>

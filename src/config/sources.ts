@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Path, readYaml, type YamlDocument } from '../base/yaml-document.ts'
 
+/** Environment variables, by name. */
 export type Env = Readonly<Record<string, string | undefined>>
 
 /** One thing wrong with the configuration. Never holds the value: it may be a secret. */
@@ -13,10 +14,12 @@ export interface Problem {
   readonly source?: string | undefined
 }
 
+/** A mapping as YAML holds it. */
 export interface Tree {
   [key: string]: unknown
 }
 
+/** What file, environment and command line say together. */
 export interface Sources {
   /** Everything set outside the defaults, strongest source on top. */
   readonly values: Tree
@@ -165,6 +168,7 @@ function at(source: string, line: number | undefined): string {
   return line === undefined ? source : `${source}:${line}`
 }
 
+/** True for a mapping, false for lists and single values. */
 export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 }

@@ -4,6 +4,7 @@ import { addressOf } from '../base/address.ts'
 import { maskIpInLog } from '../base/mask.ts'
 import type { Log } from '../ops/log.ts'
 
+/** Addresses of proxies that may name the visitor; `none`: visitors connect directly; undefined: nobody has said. */
 export type TrustedProxies = readonly string[] | 'none' | undefined
 
 interface Dependencies {

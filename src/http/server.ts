@@ -7,6 +7,7 @@ interface Dependencies {
   readonly clean: (request: IncomingMessage) => void
 }
 
+/** An HTTP server that can be started and stopped. */
 export interface HttpListener {
   readonly server: Server
   listen(options: { readonly port: number; readonly host: string }): Promise<AddressInfo>

@@ -1,5 +1,6 @@
 import type { rules } from '../config/limit-rules.ts'
 
+/** The name of a limit. */
 export type LimitName = keyof ReturnType<typeof rules>
 
 /** What a request of somebody who is not logged in may leave behind in the stores. */

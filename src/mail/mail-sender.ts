@@ -1,5 +1,7 @@
+/** What a mail is sent for. */
 export type MailTemplate = 'login_code' | 'register_code' | 'reset_code' | 'bind_code'
 
+/** A mail with a code. */
 export interface MailMessage {
   readonly to: string
   readonly template: MailTemplate

@@ -19,6 +19,8 @@ export const mailOptions = z.strictObject({
     .regex(/^[^\r\n]*@[^\r\n]+$/, 'expected an e-mail address')
     .describe('Sender, as an address or "Name" <address>'),
 })
+
+/** The settings of mail, after they were checked. */
 export type MailOptions = z.output<typeof mailOptions>
 
 const timeoutMs = 10_000

@@ -29,6 +29,7 @@ export const authorizationParams = [
   'code_challenge_method',
 ] as const
 
+/** The parameters of an authorization request that an app may send. */
 export type AuthorizationParams = Readonly<Partial<Record<(typeof authorizationParams)[number], string>>>
 
 /** What a request may have, worked out from what it asks for and what its client is registered for. */

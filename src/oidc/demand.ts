@@ -9,6 +9,7 @@ export const acrValues = [
   'urn:menshen:acr:federated',
 ] as const
 
+/** The name of what a login proved. */
 export type Acr = (typeof acrValues)[number]
 
 /** Every `acr` a login by these methods reaches, the strongest first. */

@@ -36,6 +36,7 @@ import { familyLife } from './records/family-life.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 import { boundedRequest } from './request-size.ts'
 
+/** What a provider is built from that stays when clients and keys change. */
 export interface ProviderParts {
   readonly issuer: string
   readonly adapter: (model: string) => Adapter
@@ -53,6 +54,7 @@ export interface ProviderParts {
   readonly reachable: ReadonlySet<Acr>
 }
 
+/** What a provider is built from anew when clients or keys change. */
 export interface ProviderSettings {
   readonly clients: readonly Record<string, unknown>[]
   readonly policies: ClientPolicies

@@ -54,6 +54,7 @@ export interface OidcRuntime {
 /** How long a change of clients or keys may take to reach a running server, in milliseconds. */
 const pollMs = 2000
 
+/** Builds the first provider, and a new one whenever the catalog has changed. */
 export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRuntime> {
   const { parts, database, keyLife, time, onError } = dependencies
   const { clock } = parts

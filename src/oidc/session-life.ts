@@ -24,6 +24,7 @@ export interface SessionLife {
   forget(ctx: Context): void
 }
 
+/** Decides how long browser sessions and their cookies live. */
 export function sessionLife({ policies, secure, clock }: Dependencies): SessionLife {
   const { session: name } = sessionCookieNames(secure)
   const nowSeconds = () => epochSeconds(clock)

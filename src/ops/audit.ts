@@ -43,8 +43,10 @@ export const auditEvents = {
   'key.retired': 'A key was taken out of use.',
 } as const
 
+/** The name of an event in the audit. */
 export type AuditEventName = keyof typeof auditEvents
 
+/** One event for the audit. */
 export interface AuditEvent {
   readonly event: AuditEventName
   readonly userId?: UserId | undefined
@@ -57,6 +59,7 @@ export interface AuditEvent {
   readonly detail?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** Keeps events for operators and the law. */
 export interface Audit {
   /**
    * Adds one row, and resolves when it is stored. It never throws: when the row cannot be stored the whole event goes to the log

@@ -6,11 +6,13 @@ import { AppError } from '../base/errors.ts'
  */
 export type HealthCheck = () => Promise<void>
 
+/** Whether the server can serve, with what each check says. */
 export interface Readiness {
   readonly ok: boolean
   readonly checks: Readonly<Record<string, string>>
 }
 
+/** Tells balancers whether to send requests here. */
 export interface Health {
   /** Runs every check, side by side and bounded in time. */
   ready(): Promise<Readiness>

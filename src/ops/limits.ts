@@ -31,6 +31,7 @@ export interface Verdict {
   readonly counts: readonly (Count & { readonly name: string; readonly max: number })[]
 }
 
+/** Counts events and refuses those that are too many. */
 export interface Limits<Name extends string> {
   /**
    * Counts one event of this key. Throws the rule's error with `retryAfterSeconds` when there is no room,

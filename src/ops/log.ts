@@ -4,12 +4,17 @@ import { maskIpInLog } from '../base/mask.ts'
 import { prettyLine } from './log-pretty.ts'
 import { excerpt, scrub, scrubValue } from './scrub.ts'
 
+/** The log of the server. */
 export type Log = Logger
 
+/** The levels of the log, the most talkative first. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+/** A level of the log. */
 export type LogLevel = (typeof logLevels)[number]
+/** How a line of the log is written: for programs or for people. */
 export type LogFormat = 'json' | 'pretty'
 
+/** What the log writes, how and where. */
 export interface LogOptions {
   readonly level: LogLevel
   readonly format: LogFormat
@@ -145,6 +150,7 @@ function printable(thrown: unknown): string {
   }
 }
 
+/** What the log says of each request. */
 export interface RequestFields {
   readonly requestId: string
   readonly method: string

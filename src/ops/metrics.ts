@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
+/** All metrics of the product. */
 export type Metrics = ReturnType<typeof createMetrics>
 
 /**
@@ -109,6 +110,7 @@ export function shareMetrics(registry: Registry): void {
   new AggregatorRegistry()
 }
 
+/** The HTTP server that shows the metrics. */
 export interface MetricsListener {
   readonly address: string
   close(): Promise<void>

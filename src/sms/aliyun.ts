@@ -24,6 +24,8 @@ export const aliyunSmsOptions = z.strictObject({
     .describe('Address of the service.'),
   region: z.string().min(1).optional().describe('Sent as RegionId when set.'),
 })
+
+/** The settings of Aliyun's messages, after they were checked. */
 export type AliyunSmsOptions = z.output<typeof aliyunSmsOptions>
 
 interface AliyunDeps {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { AppError, asAppError } from '../base/errors.ts'
 import { SmsRefusal, type SmsSender } from './sms-sender.ts'
 
+/** A sender and the name of its vendor. */
 export interface NamedSmsSender {
   readonly name: string
   readonly sender: SmsSender

@@ -1,9 +1,12 @@
 import { AppError } from '../base/errors.ts'
 import type { PhoneNumber } from '../base/phone.ts'
 
+/** What messages are sent for; a vendor has a text for each. */
 export const smsTemplates = ['login_code', 'register_code', 'reset_code', 'bind_code'] as const
+/** What a message is sent for. */
 export type SmsTemplate = (typeof smsTemplates)[number]
 
+/** A message with a code. */
 export interface SmsMessage {
   readonly to: PhoneNumber
   readonly template: SmsTemplate

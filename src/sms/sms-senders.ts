@@ -9,6 +9,7 @@ import { tencentSms, tencentSmsOptions } from './tencent.ts'
 
 /** Settings of one SMS vendor, told apart by `type`. */
 export const smsSenderOptions = z.discriminatedUnion('type', [aliyunSmsOptions, tencentSmsOptions])
+/** The settings of one vendor of messages, after they were checked. */
 export type SmsSenderOptions = z.output<typeof smsSenderOptions>
 
 interface SmsDeps {

@@ -26,6 +26,8 @@ export const tencentSmsOptions = z.strictObject({
     .default('https://sms.tencentcloudapi.com')
     .describe('Address of the service.'),
 })
+
+/** The settings of Tencent's messages, after they were checked. */
 export type TencentSmsOptions = z.output<typeof tencentSmsOptions>
 
 interface TencentDeps {

@@ -6,12 +6,14 @@ import { Secret } from '../base/secret.ts'
 import { prepareFolder } from './embedded-folder.ts'
 import { claimServing, endSession, openSession } from './embedded-session.ts'
 
+/** The PostgreSQL that this program runs itself. */
 export interface EmbeddedDatabase {
   readonly url: Secret
   /** Ends our use of it. PostgreSQL is shut down when nobody else is connected; close the pools first. */
   stop(): Promise<void>
 }
 
+/** Which data folder it runs on, and for whom. */
 export interface EmbeddedOptions {
   readonly dataDir: string
   readonly pid: number

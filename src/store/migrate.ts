@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Knex } from 'knex'
 import type { Database } from './postgres.ts'
 
+/** How the database compares with the migrations of this code. */
 export interface MigrationStatus {
   readonly applied: readonly string[]
   readonly pending: readonly string[]

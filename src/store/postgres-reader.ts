@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { breaksConnection, storeError } from './postgres-errors.ts'
 import type { NamedStatement, QueryResult } from './statement.ts'
 
+/** Sends reads over one connection without waiting for the answer of the one before. */
 export interface Reader {
   query<Row extends object>(statement: NamedStatement): Promise<QueryResult<Row>>
   close(): Promise<void>

@@ -24,6 +24,7 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** Which database is opened, and with how many connections. */
 export interface DatabaseOptions {
   readonly url: Secret | string
   readonly poolSize: number

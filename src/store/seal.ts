@@ -11,6 +11,7 @@ import {
 import type { Secret } from '../base/secret.ts'
 import { pack, unpack } from './packing.ts'
 
+/** How a text is sealed. */
 export interface SealOptions {
   readonly packsFrom: number
 }

@@ -5,6 +5,7 @@ export interface NamedStatement {
   readonly values: readonly unknown[]
 }
 
+/** What PostgreSQL answers to a statement. */
 export interface QueryResult<Row> {
   readonly rows: Row[]
   readonly rowCount: number | null

@@ -6,11 +6,13 @@ export interface Statement {
   readonly text: string
 }
 
+/** Parameters: key, time. */
 export const get: Statement = {
   name: 'ephemeral_get',
   text: 'select value from ephemeral where key = $1 and expires_at_ms > $2',
 }
 
+/** Parameters: key, value, end. */
 export const set: Statement = {
   name: 'ephemeral_set',
   text: `insert into ephemeral (key, value, expires_at_ms) values ($1, $2, $3)
@@ -26,11 +28,13 @@ export const add: Statement = {
     returning value`,
 }
 
+/** Parameters: key, time. */
 export const take: Statement = {
   name: 'ephemeral_take',
   text: 'delete from ephemeral where key = $1 and expires_at_ms > $2 returning value',
 }
 
+/** Parameters: key, end of a window that begins now, time. */
 export const increment: Statement = {
   name: 'ephemeral_increment',
   text: `insert into ephemeral as kept (key, value, expires_at_ms) values ($1, '1', $2)
@@ -46,6 +50,7 @@ export const count: Statement = {
   text: 'select is_taken, used, wait_ms from take_counters($1, $2, $3, $4, $5)',
 }
 
+/** Parameter: key. */
 export const remove: Statement = { name: 'ephemeral_delete', text: 'delete from ephemeral where key = $1' }
 
 /** Rows somebody is writing are left for the next sweep. */

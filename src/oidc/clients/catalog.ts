@@ -10,6 +10,7 @@ export interface StoredClient {
   readonly sealedSecret: string | undefined
 }
 
+/** An API as it is registered: what the file said, and the same with defaults. */
 export interface StoredResource {
   readonly written: Readonly<Record<string, unknown>>
   readonly seed: ResourceSeed

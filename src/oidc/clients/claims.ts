@@ -20,6 +20,7 @@ export const profileClaims = [
   ...claimsByScope.identities,
 ] as const
 
+/** A claim about a person that an API may have in its access tokens. */
 export type ProfileClaim = (typeof profileClaims)[number]
 
 const releasable = new Set<string>(Object.values(claimsByScope).flat())

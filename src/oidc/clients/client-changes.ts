@@ -13,6 +13,7 @@ import { hasChanges, type PlanItem, planChanges } from './client-plan.ts'
 import { needsSecret } from './client-schema.ts'
 import type { SeedClient, Seeds } from './seed-file.ts'
 
+/** What a change of the catalog works with. */
 export interface ChangeDependencies {
   readonly database: Database
   readonly sealer: Sealer
@@ -29,6 +30,7 @@ interface Change extends Omit<ChangeDependencies, 'database' | 'log' | 'operator
   writeAudit(event: Omit<AuditEvent, 'detail'>, detail?: Readonly<Record<string, unknown>>): Promise<void>
 }
 
+/** What a change of the catalog has done. */
 export interface Applied {
   readonly plan: readonly PlanItem[]
   /** The secrets that were made, by client; nobody can see them again. */

@@ -8,6 +8,7 @@ export interface FieldChange {
   readonly to?: unknown
 }
 
+/** Says that the secret of a client changes, and shows neither the old nor the new one. */
 export const secretChange: FieldChange = { field: 'client_secret' }
 
 /**

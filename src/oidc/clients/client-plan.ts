@@ -14,6 +14,7 @@ export interface PlanItem {
   readonly changes: readonly FieldChange[]
 }
 
+/** How a plan is made. */
 export interface PlanOptions {
   readonly prune: boolean
   readonly sealer: Sealer

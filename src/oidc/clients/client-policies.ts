@@ -41,6 +41,7 @@ export interface ClientPolicies {
   mayIntrospect(client: Client, token: IntrospectedToken): boolean
 }
 
+/** Derives the policies of all clients from what is registered. */
 export function clientPolicies({
   clients,
   resources,

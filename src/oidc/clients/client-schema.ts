@@ -92,7 +92,9 @@ export const clientSchema = z.strictObject({
   initiate_login_uri: httpsOrLoopback.optional(),
 })
 
+/** A client as a seed file describes it, after it was checked. */
 export type ClientSeed = z.output<typeof clientSchema>
+/** An API as a seed file describes it, after it was checked. */
 export type ResourceSeed = z.output<typeof resourceSchema>
 
 /**

@@ -24,6 +24,7 @@ export const lifetimesSchema = z.strictObject({
   refresh: sliding.optional().describe('Refresh tokens, which slide with every use.'),
 })
 
+/** Seconds something lives after its last use, and at most. */
 export interface Sliding {
   readonly idle: number
   readonly max: number | 'none'

@@ -26,6 +26,7 @@ export interface SeedItem<Seed> {
   problem(path: Path, message: string): SeedProblem
 }
 
+/** A client of a seed file, with what is to be done about its secret. */
 export interface SeedClient extends SeedItem<ClientSeed> {
   readonly secret: SecretWish
 }

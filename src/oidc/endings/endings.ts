@@ -26,6 +26,7 @@ export const endReasons = [
   'locked',
 ] as const
 
+/** Why something ended, in one word. */
 export type EndReason = (typeof endReasons)[number]
 
 /** Who ended something and why. */
@@ -44,6 +45,7 @@ export interface Ended {
   readonly records: number
 }
 
+/** Which sessions and grants of a user are to end. */
 export type EndingScope =
   | { readonly kind: 'all' }
   /** All but this session. Its apps keep what they have, unless `withApps`. */

@@ -29,12 +29,14 @@ export interface EndingLine {
   readonly operator: string | null
 }
 
+/** Whose ending is asked about. */
 export type WhyQuestion =
   | { readonly userId: UserId; readonly clientId?: string | undefined }
   /** A session, a grant, or a request: whatever has this id. */
   | { readonly id: string }
   | { readonly token: string }
 
+/** What answering `users why` works with. */
 export interface WhyDependencies {
   readonly database: Pick<Database, 'knex'>
   readonly policies: ClientPolicies

@@ -3,7 +3,9 @@ import { duration, durationOrNone } from '../../base/duration.ts'
 import type { Catalog } from '../clients/catalog.ts'
 import { accessLimit, fixedSeconds, type Lifetimes, lifetimesOf, maxSeconds } from '../clients/lifetimes.ts'
 
+/** What a key does: it signs tokens or cookies. */
 export type KeyUse = 'sig' | 'cookie'
+/** Where a key is in its life: it waits, signs, or only verifies. */
 export type KeyState = 'next' | 'current' | 'previous'
 
 /** A key as an operator sees it. */

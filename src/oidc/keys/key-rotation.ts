@@ -9,6 +9,7 @@ import { bumpCatalogVersion, loadCatalog } from '../clients/catalog.ts'
 import { type KeyInfo, type KeyRules, type KeyState, type KeyUse, keepSeconds, nextStep } from './key-life.ts'
 import { keyContext, keyKinds, listKeys, loadKeys, newKey } from './signing-keys.ts'
 
+/** What a change of keys works with. */
 export interface KeyChangeDependencies {
   readonly database: Database
   readonly sealer: Sealer

@@ -53,6 +53,7 @@ const places: readonly Place[] = [
   },
 ]
 
+/** What was sealed again in one column. */
 export interface Resealed {
   readonly place: string
   /** Values that are now under the current master key and were not. */

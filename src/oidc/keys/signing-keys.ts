@@ -5,6 +5,7 @@ import type { Database } from '../../store/postgres.ts'
 import type { Sealer } from '../../store/seal.ts'
 import type { KeyInfo, KeyState, KeyUse } from './key-life.ts'
 
+/** All keys that a server works with. */
 export interface Keys {
   /** Private keys in the order the library must get them: ES256 before RS256, the current one of each first. */
   readonly signing: readonly JWK[]

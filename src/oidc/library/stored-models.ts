@@ -12,6 +12,7 @@ export const durableModels = {
   DeviceCode: 7,
 } as const
 
+/** The name of a model that is kept in the table of records. */
 export type DurableModel = keyof typeof durableModels
 /** What the library keeps of one thing, as it hands it over. */
 export type Payload = Record<string, unknown> & { jti?: string }

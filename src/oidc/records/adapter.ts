@@ -16,6 +16,7 @@ import type { UnitOfWork } from './unit-of-work.ts'
 const ephemeralModels = ['Interaction', 'PushedAuthorizationRequest', 'ReplayDetection'] as const
 type EphemeralModel = (typeof ephemeralModels)[number]
 
+/** What the adapter of the library works with. */
 export interface AdapterDependencies {
   readonly units: UnitOfWork
   readonly store: EphemeralStore

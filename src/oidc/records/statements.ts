@@ -62,6 +62,7 @@ export const lookUps = {
   },
 } as const
 
+/** A way to find a record. */
 export type LookUp = keyof typeof lookUps
 
 /** Every other statement of the hot path. */

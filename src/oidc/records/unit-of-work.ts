@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { recordGroups } from './record-groups.ts'
 import { Unit, type UnitDependencies } from './unit.ts'
 
+/** Gives each request a unit of its own. */
 export interface UnitOfWork {
   /** The unit of the running request; outside one, a unit whose writes the caller must flush. */
   current(): Unit | undefined

@@ -21,6 +21,7 @@ import { type LookUp, statements } from './statements.ts'
 import { hideSuccessor, type Use } from './successor.ts'
 import { write } from './writes.ts'
 
+/** What a unit works with. */
 export interface UnitDependencies {
   readonly database: Database
   readonly clock: Clock
