@@ -28,7 +28,10 @@ export type LoginAnswer =
   | { readonly kind: 'tokens'; readonly tokens: Tokens; readonly isNew: boolean }
   | { readonly kind: 'challenge'; readonly challenge: Challenge }
 
-/** A refusal of the token endpoint, or an answer that is not what it must be. After `invalid_grant` the person has to log in again. */
+/**
+ * A refusal of the token endpoint, or an answer that is not what it must be. After `invalid_grant` the person has to
+ * log in again.
+ */
 export class NativeError extends Error {
   override readonly name = 'NativeError'
   readonly body: Members
@@ -42,7 +45,9 @@ export class NativeError extends Error {
   }
 }
 
-/** What a DPoP proof is about, RFC 9449 §4.2: `htm`, `htu` and, beside an access token, what `ath` is the SHA-256 of. */
+/**
+ * What a DPoP proof is about, RFC 9449 §4.2: `htm`, `htu` and, beside an access token, what `ath` is the SHA-256 of.
+ */
 export interface ProofRequest {
   readonly method: string
   readonly url: string
@@ -80,7 +85,10 @@ export function isLost(error: unknown): boolean {
   return !(error instanceof NativeError) || (error.status ?? 0) >= 500
 }
 
-/** What mini programs lack: SHA-256, base64url, forms and queries, without `crypto`, `btoa`, `TextEncoder` and `URLSearchParams`. */
+/**
+ * What mini programs lack: SHA-256, base64url, forms and queries, without `crypto`, `btoa`, `TextEncoder` and
+ * `URLSearchParams`.
+ */
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
@@ -194,7 +202,7 @@ export interface WireRequest {
   readonly body?: string | undefined
 }
 
-/** What the server answered, as bytes of the wire have it. */
+/** What the server answered to one request. */
 export interface WireAnswer {
   readonly status: number
   /** Names in lower case. */
@@ -301,7 +309,10 @@ export class Queue {
   }
 }
 
-/** Keeps `Saved`. A change begins with what the one before it wrote, however long the storage takes; none waits for the network. */
+/**
+ * Keeps `Saved`. A change begins with what the one before it wrote, however long the storage takes; none waits for the
+ * network.
+ */
 export class Keeper {
   readonly #storage: TextStorage
   readonly #queue = new Queue()
@@ -348,8 +359,8 @@ interface Granted {
 }
 
 /**
- * Logs people in on an app's own screens and keeps their tokens. One for an installation: what it keeps is one person's. Needs
- * nothing of its platform but what it is given.
+ * Logs people in on an app's own screens and keeps their tokens. One for an installation: what it keeps is one
+ * person's. Needs nothing of its platform but what it is given.
  */
 export class NativeClient {
   readonly #options: NativeClientOptions
@@ -365,8 +376,8 @@ export class NativeClient {
 
   /**
    * One request of a login: the method and what it takes, then what each step asks for. The first of a login brings the
-   * authorization parameters; more of them, such as `max_age`, may be given. A second one waits, because each answer brings the
-   * `auth_session` of the next request. Rejects where there was no answer.
+   * authorization parameters; more of them, such as `max_age`, may be given. A second one waits, because each answer
+   * brings the `auth_session` of the next request. Rejects where there was no answer.
    */
   login(params: Form): Promise<LoginAnswer> {
     return this.#logins.add(() => this.#login(params))
@@ -378,7 +389,10 @@ export class NativeClient {
     return `${issuer}/auth?${formEncoded({ client_id: clientId, request_uri: textOf(requestUri) })}`
   }
 
-  /** Ends a login that went on in the browser, with the address this came back to. Until then the app may go on by itself. */
+  /**
+   * Ends a login that went on in the browser, with the address this came back to. Until then the app may go on by
+   * itself.
+   */
   finish(callbackUrl: string): Promise<LoginAnswer> {
     return this.#logins.add(async () => {
       const { iss, code, error, ...more } = queryOf(callbackUrl)
@@ -405,7 +419,10 @@ export class NativeClient {
     return accessToken === undefined ? undefined : { accessToken, claims }
   }
 
-  /** Fresh tokens. Whoever asks while a refresh is under way gets its result; refreshes for other scopes wait their turn. */
+  /**
+   * Fresh tokens. Whoever asks while a refresh is under way gets its result; refreshes for other scopes wait their
+   * turn.
+   */
   refresh(scope = ''): Promise<Tokens> {
     const underWay = this.#underWay.get(scope)
     if (underWay) return underWay
@@ -414,7 +431,10 @@ export class NativeClient {
     return flight
   }
 
-  /** A request with an access token; after a 401 once more with a fresh one, unless the API wants a fresh login (RFC 9470). */
+  /**
+   * A request with an access token; after a 401 once more with a fresh one, unless the API wants a fresh login (RFC
+   * 9470).
+   */
   async request({ url, method = 'GET', headers, form, scope = '', ...rest }: ApiRequest): Promise<WireAnswer> {
     const body = form ? formEncoded(form) : rest.body
     const send = async ({ accessToken }: Tokens) => {
@@ -461,7 +481,8 @@ export class NativeClient {
       begun: authSession === undefined || code !== undefined ? undefined : { ...begun, authSession },
     }))
     if (code !== undefined) return this.#exchange(code, begun, authSession, body['new_user'] === true)
-    // The session that was kept ran out: this login begins without it. One that was under way has proved what is lost with it.
+    // The session that was kept ran out: this login begins without it. One that was under way has proved what is lost
+    // with it.
     const isStale = error === 'invalid_session' && used !== undefined && !saved.begun
     return isStale && params['method'] !== undefined ? this.#login(params) : { kind: 'challenge', challenge: body }
   }

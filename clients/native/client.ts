@@ -28,8 +28,8 @@ interface Granted {
 }
 
 /**
- * Logs people in on an app's own screens and keeps their tokens. One for an installation: what it keeps is one person's. Needs
- * nothing of its platform but what it is given.
+ * Logs people in on an app's own screens and keeps their tokens. One for an installation: what it keeps is one
+ * person's. Needs nothing of its platform but what it is given.
  */
 export class NativeClient {
   readonly #options: NativeClientOptions
@@ -45,8 +45,8 @@ export class NativeClient {
 
   /**
    * One request of a login: the method and what it takes, then what each step asks for. The first of a login brings the
-   * authorization parameters; more of them, such as `max_age`, may be given. A second one waits, because each answer brings the
-   * `auth_session` of the next request. Rejects where there was no answer.
+   * authorization parameters; more of them, such as `max_age`, may be given. A second one waits, because each answer
+   * brings the `auth_session` of the next request. Rejects where there was no answer.
    */
   login(params: Form): Promise<LoginAnswer> {
     return this.#logins.add(() => this.#login(params))
@@ -58,7 +58,10 @@ export class NativeClient {
     return `${issuer}/auth?${formEncoded({ client_id: clientId, request_uri: textOf(requestUri) })}`
   }
 
-  /** Ends a login that went on in the browser, with the address this came back to. Until then the app may go on by itself. */
+  /**
+   * Ends a login that went on in the browser, with the address this came back to. Until then the app may go on by
+   * itself.
+   */
   finish(callbackUrl: string): Promise<LoginAnswer> {
     return this.#logins.add(async () => {
       const { iss, code, error, ...more } = queryOf(callbackUrl)
@@ -85,7 +88,10 @@ export class NativeClient {
     return accessToken === undefined ? undefined : { accessToken, claims }
   }
 
-  /** Fresh tokens. Whoever asks while a refresh is under way gets its result; refreshes for other scopes wait their turn. */
+  /**
+   * Fresh tokens. Whoever asks while a refresh is under way gets its result; refreshes for other scopes wait their
+   * turn.
+   */
   refresh(scope = ''): Promise<Tokens> {
     const underWay = this.#underWay.get(scope)
     if (underWay) return underWay
@@ -94,7 +100,10 @@ export class NativeClient {
     return flight
   }
 
-  /** A request with an access token; after a 401 once more with a fresh one, unless the API wants a fresh login (RFC 9470). */
+  /**
+   * A request with an access token; after a 401 once more with a fresh one, unless the API wants a fresh login (RFC
+   * 9470).
+   */
   async request({ url, method = 'GET', headers, form, scope = '', ...rest }: ApiRequest): Promise<WireAnswer> {
     const body = form ? formEncoded(form) : rest.body
     const send = async ({ accessToken }: Tokens) => {
@@ -141,7 +150,8 @@ export class NativeClient {
       begun: authSession === undefined || code !== undefined ? undefined : { ...begun, authSession },
     }))
     if (code !== undefined) return this.#exchange(code, begun, authSession, body['new_user'] === true)
-    // The session that was kept ran out: this login begins without it. One that was under way has proved what is lost with it.
+    // The session that was kept ran out: this login begins without it. One that was under way has proved what is lost
+    // with it.
     const isStale = error === 'invalid_session' && used !== undefined && !saved.begun
     return isStale && params['method'] !== undefined ? this.#login(params) : { kind: 'challenge', challenge: body }
   }

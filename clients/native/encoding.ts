@@ -1,4 +1,7 @@
-/** What mini programs lack: SHA-256, base64url, forms and queries, without `crypto`, `btoa`, `TextEncoder` and `URLSearchParams`. */
+/**
+ * What mini programs lack: SHA-256, base64url, forms and queries, without `crypto`, `btoa`, `TextEncoder` and
+ * `URLSearchParams`.
+ */
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 

@@ -35,7 +35,10 @@ export class Queue {
   }
 }
 
-/** Keeps `Saved`. A change begins with what the one before it wrote, however long the storage takes; none waits for the network. */
+/**
+ * Keeps `Saved`. A change begins with what the one before it wrote, however long the storage takes; none waits for the
+ * network.
+ */
 export class Keeper {
   readonly #storage: TextStorage
   readonly #queue = new Queue()

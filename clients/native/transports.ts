@@ -6,7 +6,7 @@ export interface WireRequest {
   readonly body?: string | undefined
 }
 
-/** What the server answered, as bytes of the wire have it. */
+/** What the server answered to one request. */
 export interface WireAnswer {
   readonly status: number
   /** Names in lower case. */

@@ -29,7 +29,10 @@ export type LoginAnswer =
   | { readonly kind: 'tokens'; readonly tokens: Tokens; readonly isNew: boolean }
   | { readonly kind: 'challenge'; readonly challenge: Challenge }
 
-/** A refusal of the token endpoint, or an answer that is not what it must be. After `invalid_grant` the person has to log in again. */
+/**
+ * A refusal of the token endpoint, or an answer that is not what it must be. After `invalid_grant` the person has to
+ * log in again.
+ */
 export class NativeError extends Error {
   override readonly name = 'NativeError'
   readonly body: Members
@@ -43,7 +46,9 @@ export class NativeError extends Error {
   }
 }
 
-/** What a DPoP proof is about, RFC 9449 §4.2: `htm`, `htu` and, beside an access token, what `ath` is the SHA-256 of. */
+/**
+ * What a DPoP proof is about, RFC 9449 §4.2: `htm`, `htu` and, beside an access token, what `ath` is the SHA-256 of.
+ */
 export interface ProofRequest {
   readonly method: string
   readonly url: string

@@ -93,13 +93,16 @@ export function accountSession({
     if (account?.user.status !== 'active') return undefined
     await touch(ctx, session)
     const cameBy = about()
-    // SECURITY: what has ended proofs has ended this one; the session goes on, and changes nothing without another login.
+    // SECURITY: what has ended proofs has ended this one; the session goes on, and changes nothing without another
+    // login.
     const isFresh =
       nowSeconds() - (loginTs ?? 0) <= freshSeconds && isUnended(account.user, { begunAt: begunAtOf(cameBy) })
     return { account, sessionUid: uid, isFresh, by: cameByOf(cameBy) }
   }
 
-  /** Through the ordinary authorization endpoint and back; the code that comes back is not needed and never redeemed. */
+  /**
+   * Through the ordinary authorization endpoint and back; the code that comes back is not needed and never redeemed.
+   */
   function logIn(ctx: Context, path: string, again: boolean): undefined {
     const query = new URLSearchParams({
       client_id: accountClientId,
@@ -136,7 +139,8 @@ export function accountSession({
     sender: async (ctx, fields, path) => checked(await fresh(ctx, path), fields),
     owner: async (ctx, fields, path) => checked(await visitor(ctx, path), fields),
     async renew({ sessionUid, isFresh }) {
-      // SECURITY: not every change asks for a fresh login, and a proof that was ended does not come back by one of those.
+      // SECURITY: not every change asks for a fresh login, and a proof that was ended does not come back by one of
+      // those.
       if (isFresh) await renew(sessionUid)
     },
     token: ({ sessionUid }) => formToken(sessionUid),

@@ -34,13 +34,19 @@ interface Dependencies {
   readonly again: ReturnType<typeof beginningAgain>
 }
 
-/** The pages for browsers. Every route says who may call it: `interaction` the browser that began it, `session` a signed-in one. */
+/**
+ * The pages for browsers. Every route says who may call it: `interaction` the browser that began it, `session` a
+ * signed-in one.
+ */
 export function browserRoutes(dependencies: Dependencies): Router {
   const { provider, renderer, pages, callbacks, directory, audit, again } = dependencies
   const router = new Router()
   const { login, consent, account } = pages
 
-  /** SECURITY: only the browser that holds the signed cookie of this very interaction, and that it began in: else another finishes its login. */
+  /**
+   * SECURITY: only the browser that holds the signed cookie of this very interaction, and that it began in: else
+   * another finishes its login.
+   */
   async function interaction(ctx: Context): Promise<Interaction> {
     const uid = String(ctx['params'].uid)
     try {

@@ -78,8 +78,8 @@ const ownFields = new Set<string>([
 ])
 
 /**
- * The authorization challenge endpoint: the second renderer of a login attempt, beside the pages. It knows envelopes, sessions and
- * codes, and no method.
+ * The authorization challenge endpoint: the second renderer of a login attempt, beside the pages. It knows envelopes,
+ * sessions and codes, and no method.
  */
 export class Challenge {
   readonly #deps: Dependencies
@@ -89,8 +89,8 @@ export class Challenge {
   }
 
   /**
-   * One request. Throws what ends the matter before a session is touched: a client that may not, an `auth_session` that is over or
-   * another's, a limit.
+   * One request. Throws what ends the matter before a session is touched: a client that may not, an `auth_session` that
+   * is over or another's, a limit.
    */
   async answer(request: ChallengeRequest): Promise<ChallengeAnswer> {
     const { issuer, sessions, gate } = this.#deps
@@ -105,7 +105,8 @@ export class Challenge {
     refuseOthers(params, fields)
     issuer.authorize(client, params)
     const installation = await request.attested(client)
-    // SECURITY: a stolen auth_session is worth nothing without its key; which is asked last, because a proof leaves a mark.
+    // SECURITY: a stolen auth_session is worth nothing without its key; which is asked last, because a proof leaves a
+    // mark.
     const jkt = await request.key(client, found ? (found.jkt ?? 'none') : undefined)
     if (found && found.jkt !== jkt) throw new AppError('auth_session.invalid')
     if (!found) await gate.know(jkt)

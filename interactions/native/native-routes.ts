@@ -143,8 +143,8 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
 }
 
 /**
- * Completes the token endpoint's `insufficient_authorization` with what the app needs to go on: an `auth_session` and the step, in
- * the words and with the status of the draft.
+ * Completes the token endpoint's `insufficient_authorization` with what the app needs to go on: an `auth_session` and
+ * the step, in the words and with the status of the draft.
  */
 export function nativeTokenAnswers({ challenge, words }: Pick<Dependencies, 'challenge' | 'words'>): Middleware {
   return async (ctx, next) => {
@@ -158,7 +158,10 @@ export function nativeTokenAnswers({ challenge, words }: Pick<Dependencies, 'cha
   }
 }
 
-/** 400 for every challenge, whatever else the error is answered with: a 401 would set off the interceptors of mini programs. */
+/**
+ * 400 for every challenge, whatever else the error is answered with: a 401 would set off the interceptors of mini
+ * programs.
+ */
 function challengeStatus(status: number): number {
   return status === 429 || status >= 500 || status === 413 || status === 415 ? status : 400
 }

@@ -18,7 +18,10 @@ export interface Refusal {
 /** What only another login mends. */
 const signInAgain: ReadonlySet<string> = new Set(['invalid_token', 'insufficient_user_authentication'])
 
-/** A failure as JSON: an OAuth error, a key and a sentence for people. Throws again what is neither ours nor the protocol's. */
+/**
+ * A failure as JSON: an OAuth error, a key and a sentence for people. Throws again what is neither ours nor the
+ * protocol's.
+ */
 export function refusalOf(ctx: Context, error: unknown, words: Words): Refusal {
   const known = error instanceof errors.OIDCProviderError ? undefined : error
   if (known !== undefined && !(known instanceof AppError)) throw error
@@ -57,7 +60,9 @@ export function answer(ctx: Context, status: number, body: object): void {
   ctx.body = body
 }
 
-/** SECURITY: pages of any site could try logins from their visitors' browsers; apps and mini programs send no `Origin`. */
+/**
+ * SECURITY: pages of any site could try logins from their visitors' browsers; apps and mini programs send no `Origin`.
+ */
 export function refuseBrowsers(ctx: Context): void {
   if (ctx.get('origin') !== '') throw new errors.InvalidRequest('this endpoint is for native apps, not for pages')
 }

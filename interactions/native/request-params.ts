@@ -6,8 +6,8 @@ import type { Input } from '../methods/method.ts'
 const hints: ReadonlySet<string> = new Set(['response_type', 'login_hint', 'ui_locales'])
 
 /**
- * Throws `invalid_request`: an app that began anew under an old `auth_session` would get a code for the request, and the PKCE verifier,
- * it has forgotten.
+ * Throws `invalid_request`: an app that began anew under an old `auth_session` would get a code for the request, and
+ * the PKCE verifier, it has forgotten.
  */
 export function refuseOthers(params: AuthorizationParams, fields: Input): void {
   const other = authorizationParams.find(

@@ -6,7 +6,9 @@ import type { Account, IdentityClaim, User } from './user.ts'
 export interface ProofMoment {
   /** When the last part of it was shown. Clients are told it as `auth_time`. */
   readonly provedAt: number
-  /** When it began: a code was sent, somebody left for an upstream. What ended proofs since then has ended this one too. */
+  /**
+   * When it began: a code was sent, somebody left for an upstream. What ended proofs since then has ended this one too.
+   */
   readonly begunAt: number
 }
 
@@ -27,18 +29,18 @@ export function isFresh({ provedAt }: Pick<ProofMoment, 'provedAt'>, clock: Cloc
 }
 
 /**
- * Whether what began at a moment was left alone since: no password was set, reset or changed, nobody signed out everywhere, no way in
- * was taken away, the account was not locked. What has no moment was not.
+ * Whether what began at a moment was left alone since: no password was set, reset or changed, nobody signed out
+ * everywhere, no way in was taken away, the account was not locked. What has no moment was not.
  */
 export function isUnended({ proofsEndedAt, signedOutAt }: User, { begunAt }: Pick<ProofMoment, 'begunAt'>): boolean {
   return begunAt >= Math.max(proofsEndedAt?.getTime() ?? 0, signedOutAt?.getTime() ?? 0)
 }
 
 /**
- * Whether a proof of an identity lets its owner into this account. SECURITY: the only place that decides it, for what was proved just
- * now as for what has waited. An identity that came to the account after the proof began may have been somebody else's then. One that
- * the account was made with counts from when it was shown: of two first logins at once, one makes the account; and of one person at an
- * upstream, whoever of two browsers answers first whether to make one.
+ * Whether a proof of an identity lets its owner into this account. SECURITY: the only place that decides it, for what
+ * was proved just now as for what has waited. An identity that came to the account after the proof began may have been
+ * somebody else's then. One that the account was made with counts from when it was shown: of two first logins at once,
+ * one makes the account; and of one person at an upstream, whoever of two browsers answers first whether to make one.
  */
 function stands({ user, identities }: Account, moment: ProofMoment, claim: IdentityClaim): boolean {
   if (!isUnended(user, moment)) return false

@@ -94,7 +94,9 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
-/** Tokens come by standard input: an argument would stay in the history of the shell and show in the list of processes. */
+/**
+ * Tokens come by standard input: an argument would stay in the history of the shell and show in the list of processes.
+ */
 async function typedToken({ stdin }: CommandContext): Promise<string> {
   let typed = ''
   for await (const chunk of stdin ?? []) {

@@ -26,18 +26,23 @@ interface Dependencies {
 }
 
 /**
- * Where a request goes on after a prompt. Its parameters are kept with the interaction, so what the address says is nothing; the library
- * takes it for the request where there is no interaction, and stumbles over what is missing in it.
+ * Where a request goes on after a prompt. Its parameters are kept with the interaction, so what the address says is
+ * nothing; the library takes it for the request where there is no interaction, and stumbles over what is missing in it.
  */
 const resumed = /^\/(auth|device)\/[^/]+\/?$/i
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Seconds between two polls of a device, RFC 8628 §3.2. */
 const pollSeconds = 5
-/** How soon a poll is too soon: a device that keeps the interval must not be slowed down by the jitter of the network. */
+/**
+ * How soon a poll is too soon: a device that keeps the interval must not be slowed down by the jitter of the network.
+ */
 const tooSoonSeconds = 4
 
-/** Around the library: writes leave before the reply, and answers are completed where the library leaves something to be wished. */
+/**
+ * Around the library: writes leave before the reply, and answers are completed where the library leaves something to be
+ * wished.
+ */
 export function libraryAnswers({
   units,
   store,
@@ -54,7 +59,8 @@ export function libraryAnswers({
     const won = await units.run(async (begun) => {
       unit = begun
       await next()
-      // What fails in the middle leaves nothing behind, and is answered like every failure of ours: 503 when a store is away.
+      // What fails in the middle leaves nothing behind, and is answered like every failure of ours: 503 when a store is
+      // away.
       const { failure } = ctx.state as RequestState
       if (failure !== undefined) throw failure
       const asked = libraryContext(ctx)

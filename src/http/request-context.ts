@@ -60,7 +60,10 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
 
 const idBytes = 9
 
-/** Random ids from a supply that is filled for many at once, because asking for few random bytes costs as much as for many. */
+/**
+ * Random ids from a supply that is filled for many at once, because asking for few random bytes costs as much as for
+ * many.
+ */
 function requestIds(): () => string {
   const supply = Buffer.alloc(idBytes * 256)
   let used = supply.length

@@ -24,8 +24,8 @@ async function take({ limits }: Dependencies, { limit }: StrangerWrite, ctx: Con
 }
 
 /**
- * The limits of pages whose every visit may leave something. SECURITY: each visit without a cookie is a row in the database, and each code
- * typed at `/device` a guess at somebody's device (RFC 8628 §5.1).
+ * The limits of pages whose every visit may leave something. SECURITY: each visit without a cookie is a row in the
+ * database, and each code typed at `/device` a guess at somebody's device (RFC 8628 §5.1).
  */
 export function slowStrangers(dependencies: Dependencies): Middleware {
   return async (ctx, next) => {
@@ -60,8 +60,9 @@ const longestInteraction = 2880
 const surelyFits = 1200
 
 /**
- * Places of the library in which a stranger takes up no more than a row of `strangerWrites` says. SECURITY: the limit is asked where
- * something is written, whatever the path was spelled like and whichever way led there; a refusal writes nothing.
+ * Places of the library in which a stranger takes up no more than a row of `strangerWrites` says. SECURITY: the limit
+ * is asked where something is written, whatever the path was spelled like and whichever way led there; a refusal writes
+ * nothing.
  */
 export function boundedPlaces(
   placeOf: (model: string) => Adapter,
@@ -140,8 +141,8 @@ function refuseLarge(payload: Payload): void {
 }
 
 /**
- * A session of nobody that has no form open is worth nothing. SECURITY: the library keeps one for every request that comes with a cookie
- * whose session is over, at every route.
+ * A session of nobody that has no form open is worth nothing. SECURITY: the library keeps one for every request that
+ * comes with a cookie whose session is over, at every route.
  */
 function isSomething({ accountId, state }: Payload): boolean {
   return accountId !== undefined || state !== undefined

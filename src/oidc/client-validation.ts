@@ -8,7 +8,10 @@ import { validateClient } from './library/models.ts'
 /** Stands for a secret that does not exist yet. */
 const anySecret = 'x'.repeat(43)
 
-/** What the library would refuse about the clients. It tells one thing at a time, so it is asked again without what it named. */
+/**
+ * What the library would refuse about the clients. It tells one thing at a time, so it is asked again without what it
+ * named.
+ */
 export async function libraryProblems(clients: readonly SeedClient[], provider: Provider): Promise<SeedProblem[]> {
   const found = await Promise.all(clients.map((client) => problemsOf(client, provider)))
   return found.flat()

@@ -82,8 +82,8 @@ export class CodeIssuer {
   }
 
   /**
-   * The client that may sign people in on screens of its own: first-party, public, native, with one redirect URI, because the code
-   * carries it and the token endpoint fills it in. Throws `invalid_client` and `unauthorized_client`.
+   * The client that may sign people in on screens of its own: first-party, public, native, with one redirect URI,
+   * because the code carries it and the token endpoint fills it in. Throws `invalid_client` and `unauthorized_client`.
    */
   async client(clientId: string | undefined): Promise<Client> {
     const client = clientId === undefined ? undefined : await this.#deps.provider().Client.find(clientId)
@@ -130,8 +130,9 @@ export class CodeIssuer {
   }
 
   /**
-   * A code for somebody who has just proved who they are, with a grant of its own: the login of this installation, which ends with
-   * the grant and depends on no browser session. Both leave in one statement, when the request is answered.
+   * A code for somebody who has just proved who they are, with a grant of its own: the login of this installation,
+   * which ends with the grant and depends on no browser session. Both leave in one statement, when the request is
+   * answered.
    */
   async issue({ client, params, userId, amr, acr, authTime, jkt, about }: NativeLogin): Promise<string> {
     const { policies, units, clock } = this.#deps
@@ -167,8 +168,8 @@ export class CodeIssuer {
   }
 
   /**
-   * What the request demands of a login a code is issued for. It is never older than the limit of its tokens, which an answer to a new
-   * document does not move.
+   * What the request demands of a login a code is issued for. It is never older than the limit of its tokens, which an
+   * answer to a new document does not move.
    */
   demand(client: Client, params: AuthorizationParams): Demand {
     const demand = demandOf(params, client)
@@ -189,8 +190,8 @@ export class CodeIssuer {
   }
 
   /**
-   * The same request for a browser, pushed as if by the client (RFC 9126): its address is good for one use within a minute. It opens with
-   * the way in that was asked for, and is not answered for whoever happens to be signed in there.
+   * The same request for a browser, pushed as if by the client (RFC 9126): its address is good for one use within a
+   * minute. It opens with the way in that was asked for, and is not answered for whoever happens to be signed in there.
    */
   async push(
     client: Client,

@@ -49,8 +49,9 @@ interface Demanding {
 }
 
 /**
- * What a running request and its client demand: decided here and nowhere else, for the pages, for apps and for the library. An
- * essential `acr` (OIDC Core §5.5.1.1) goes before `acr_values`; names that are none of ours are voluntary and demand nothing.
+ * What a running request and its client demand: decided here and nowhere else, for the pages, for apps and for the
+ * library. An essential `acr` (OIDC Core §5.5.1.1) goes before `acr_values`; names that are none of ours are voluntary
+ * and demand nothing.
  */
 export function demandOf(params: Params, client: Demanding): Demand {
   const { claims, acr_values: preferred, max_age: maxAge } = params
@@ -84,8 +85,9 @@ export function isTooOld({ maxAgeSeconds }: Pick<Demand, 'maxAgeSeconds'>, authT
 }
 
 /**
- * Throws `unmet_authentication_requirements` for what nobody can ever answer here: an essential `acr` that is none of ours (OIDC Core
- * §5.5.1.1), and one of ours, essential or among `acr_values` (RFC 9470 §5), that no configured way in reaches. Asking would never end.
+ * Throws `unmet_authentication_requirements` for what nobody can ever answer here: an essential `acr` that is none of
+ * ours (OIDC Core §5.5.1.1), and one of ours, essential or among `acr_values` (RFC 9470 §5), that no configured way in
+ * reaches. Asking would never end.
  */
 export function refuseUnmeetable(params: Params, client: Demanding, reachable: ReadonlySet<Acr>): void {
   const { acrs } = demandOf(params, client)
@@ -105,9 +107,10 @@ const acrClaim = z.object({
 })
 
 /**
- * Ours that an essential `acr` is content with, none where it is content with none of ours; undefined where it is not essential. What
- * counts as said is what counts for the library, and so is that one has to fit both, `value` and `values`: else it would ask again for
- * what has passed here. The library has refused what is no JSON. Throws `invalid_request` as it does.
+ * Ours that an essential `acr` is content with, none where it is content with none of ours; undefined where it is not
+ * essential. What counts as said is what counts for the library, and so is that one has to fit both, `value` and
+ * `values`: else it would ask again for what has passed here. The library has refused what is no JSON. Throws
+ * `invalid_request` as it does.
  */
 function essentialAcrs(claims: unknown): readonly Acr[] | undefined {
   const { data } = typeof claims === 'string' ? acrClaim.safeParse(JSON.parse(claims)) : {}

@@ -17,7 +17,10 @@ interface Proof {
   readonly url: string
   /** The token the proof is presented with, RFC 9449 §7. */
   readonly accessToken?: string | undefined
-  /** The key the caller will refuse others than. SECURITY: a proof of another leaves no mark, since nothing was done for it. */
+  /**
+   * The key the caller will refuse others than. SECURITY: a proof of another leaves no mark, since nothing was done for
+   * it.
+   */
   readonly expected?: string | undefined
 }
 
@@ -26,8 +29,8 @@ const windowSeconds = 300
 const algorithms = ['ES256', 'RS256', 'EdDSA']
 
 /**
- * The thumbprint of the key a DPoP proof was made with (RFC 9449 §4.3), for endpoints that are not the library's. SECURITY: a proof is
- * good once, however many arrive together. Throws `invalid_dpop_proof`.
+ * The thumbprint of the key a DPoP proof was made with (RFC 9449 §4.3), for endpoints that are not the library's.
+ * SECURITY: a proof is good once, however many arrive together. Throws `invalid_dpop_proof`.
  */
 export async function dpopThumbprint({ store, clock }: Dependencies, given: Proof): Promise<string> {
   const { payload, protectedHeader } = await jwtVerify(given.proof, EmbeddedJWK, {

@@ -59,7 +59,9 @@ const refusing = [
   'end_session_confirm',
 ]
 
-/** What happens inside the library, counted, logged with its private reason, and recorded where it matters for security. */
+/**
+ * What happens inside the library, counted, logged with its private reason, and recorded where it matters for security.
+ */
 export function listen(provider: Provider, { log, metrics, audit, units }: Dependencies): void {
   const grantType = (ctx: KoaContextWithOIDC) => {
     const named = String(paramsOf(ctx)['grant_type'] ?? '')
@@ -129,8 +131,8 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     const clientId = clientOf(grantId, ctx, unit)
     const brought = paramsOf(ctx)['refresh_token'] ?? paramsOf(ctx)['token']
     const own = typeof brought === 'string' ? [recordId('RefreshToken', brought)] : []
-    // Not before it has ended, because the write that ends it says which tokens went; and before the answer, because whoever is
-    // refused comes to the login page at once, which tells why.
+    // Not before it has ended, because the write that ends it says which tokens went; and before the answer, because
+    // whoever is refused comes to the login page at once, which tells why.
     const writeEnding = async (last: readonly string[]) => {
       const accountId = ctx.oidc.entities.Account?.accountId ?? (await tokenOf(ctx, unit)).accountId
       const userId = userIdOf(accountId ?? ctx.oidc.session?.accountId)

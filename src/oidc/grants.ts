@@ -13,10 +13,11 @@ interface Dependencies {
 }
 
 /**
- * The grant of this browser session for this client. For our own clients whatever the request names is granted without asking;
- * for others only what a person agreed to. A grant that would end before the tokens it carries is prolonged, at most once a day,
- * because a refresh token dies with its grant. A grant of another account is not used, nor, where somebody has just logged in to a
- * native app of ours, the one of their login before: the app gives that one's tokens back.
+ * The grant of this browser session for this client. For our own clients whatever the request names is granted without
+ * asking; for others only what a person agreed to. A grant that would end before the tokens it carries is prolonged, at
+ * most once a day, because a refresh token dies with its grant. A grant of another account is not used, nor, where
+ * somebody has just logged in to a native app of ours, the one of their login before: the app gives that one's tokens
+ * back.
  */
 export function existingGrant({ policies, units, clock }: Dependencies) {
   return async (ctx: KoaContextWithOIDC): Promise<Grant | undefined> => {
@@ -34,7 +35,8 @@ export function existingGrant({ policies, units, clock }: Dependencies) {
     const grant = mine ?? newGrant(provider, { accountId: account.accountId, clientId: client.clientId })
     const changed = isFirstParty && grantRequested(grant, ctx, String(params?.['scope'] ?? ''))
     const wantedExp = epochSeconds(clock) + grantSeconds(policies.lifetimes(client))
-    // What was just agreed to was kept by a page, which does not note where: it is noted here, as is what a further login was made with.
+    // What was just agreed to was kept by a page, which does not note where: it is noted here, as is what a further
+    // login was made with.
     if (!mine || agreed || changed || result?.login || wantedExp - (grant.exp ?? 0) > grantMarginSeconds) {
       grant.exp = Math.max(grant.exp ?? 0, wantedExp)
       const id = await grant.save()

@@ -71,7 +71,8 @@ export function libraryPages({
       const code = fault && userCodeSentences[fault]
       const shown = code === undefined ? undefined : { code, message: translate(ctx, code), field: 'user_code' }
       if (out && error && !shown) {
-        // The library has put a new form token into a session that may not exist, and would keep it: here nobody gets that form.
+        // The library has put a new form token into a session that may not exist, and would keep it: here nobody gets
+        // that form.
         Object.assign(ctx.oidc.session ?? {}, { touched: false })
         return drawError(ctx, out, error)
       }

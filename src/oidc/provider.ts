@@ -68,8 +68,9 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const lifetimesIn = (ctx: KoaContextWithOIDC | undefined) => policies.lifetimes(ctx?.oidc?.client)
 
   /**
-   * Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. SECURITY: nor is a user by a
-   * login from before everything of theirs was ended: who knew a password that was reset may have its proof still in hand.
+   * Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. SECURITY: nor is a
+   * user by a login from before everything of theirs was ended: who knew a password that was reset may have its proof
+   * still in hand.
    */
   async function findAccount(ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> {
     if (!isId('usr', sub)) return undefined
@@ -112,8 +113,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       short: shortCookie(secure),
     },
     clientBasedCORS: (_, origin, client) => policies.isOriginAllowed(origin, client),
-    // `method`: the way in the login page opens with; asked about last, so that its check sees the whole request, wherever one comes
-    // in: at the authorization endpoint, pushed, and from a device.
+    // `method`: the way in the login page opens with; asked about last, so that its check sees the whole request,
+    // wherever one comes in: at the authorization endpoint, pushed, and from a device.
     extraParams: {
       offline: keepOfflineAccess(policies),
       method: (ctx, _, client) => {
@@ -181,7 +182,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
           return own && oneOf.includes(own) ? own : (oneOf as unknown as string)
         },
         getResourceServerInfo: (_, resource, client) => policies.resourceServer(resource, client),
-        // A refresh that names only scopes of the protocol asks for a token for userinfo; any other gets the granted resource.
+        // A refresh that names only scopes of the protocol asks for a token for userinfo; any other gets the granted
+        // resource.
         useGrantedResource: (ctx) => !asksForProtocolOnly(ctx),
       },
     },
@@ -194,10 +196,16 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   return provider
 }
 
-/** Letters of a device's own name for itself that its code is kept with, for a page that asks whether it is the right one. */
+/**
+ * Letters of a device's own name for itself that its code is kept with, for a page that asks whether it is the right
+ * one.
+ */
 const longestUserAgent = 200
 
-/** SECURITY: the library hands over a dispatcher that cuts connections to private addresses, and a time limit; we follow no redirect. */
+/**
+ * SECURITY: the library hands over a dispatcher that cuts connections to private addresses, and a time limit; we follow
+ * no redirect.
+ */
 function outboundFetch(privateAddresses: boolean): NonNullable<Configuration['fetch']> {
   return (url, options) => {
     const { dispatcher, ...rest } = options as RequestInit & { dispatcher?: unknown }

@@ -36,7 +36,10 @@ const notKept: ReadonlySet<string> = new Set(['id_token_hint', 'request_uri'])
 
 type Params = Readonly<Record<string, unknown>>
 
-/** The first parameter that is too long; `request` for all together; undefined when they fit. A name nobody knows has no room. */
+/**
+ * The first parameter that is too long; `request` for all together; undefined when they fit. A name nobody knows has no
+ * room.
+ */
 export function tooLong(params: Params): string | undefined {
   let total = 0
   for (const [name, value] of Object.entries(params)) {
@@ -48,7 +51,10 @@ export function tooLong(params: Params): string | undefined {
   return total > longestRequest ? 'request' : undefined
 }
 
-/** Throws `invalid_request` for a request that is too long. SECURITY: it is stored for an hour before anybody has proved anything. */
+/**
+ * Throws `invalid_request` for a request that is too long. SECURITY: it is stored for an hour before anybody has proved
+ * anything.
+ */
 export function refuseTooLong(params: Params): void {
   const name = tooLong(params)
   if (name !== undefined) throw requestTooLong(name)
@@ -60,8 +66,8 @@ export function requestTooLong(name: string): errors.InvalidRequest {
 }
 
 /**
- * The same for the library, which asks when it has put together what was pushed and what was sent, and knows where the answer goes; scopes
- * that nobody knows are gone by then. A `state` that is too long is not sent back.
+ * The same for the library, which asks when it has put together what was pushed and what was sent, and knows where the
+ * answer goes; scopes that nobody knows are gone by then. A `state` that is too long is not sent back.
  */
 export function boundedRequest({ oidc }: KoaContextWithOIDC): void {
   const { params = {} } = oidc

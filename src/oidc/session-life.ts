@@ -13,11 +13,13 @@ interface Dependencies {
 
 /** Keeps browser sessions alive outside the library's own routes, and their cookie as long as they may live. */
 export interface SessionLife {
-  /** Somebody is at the account pages: the session slides as at a login, its cookie with it, when that is worth a write. */
+  /**
+   * Somebody is at the account pages: the session slides as at a login, its cookie with it, when that is worth a write.
+   */
   touch(ctx: Context, session: Session): Promise<void>
   /**
-   * Lets the cookie the library has set live as long as the session may, not only as long as it lives unused: a session is
-   * prolonged by its tokens too, at requests that carry no cookie. The server decides whether it is alive.
+   * Lets the cookie the library has set live as long as the session may, not only as long as it lives unused: a session
+   * is prolonged by its tokens too, at requests that carry no cookie. The server decides whether it is alive.
    */
   stretchCookie(ctx: KoaContextWithOIDC): void
   /** Takes the cookie away: its session has ended here, and there is nothing to explain. */

@@ -19,9 +19,10 @@ interface Dependencies {
 }
 
 /**
- * Prolongs what a successful request has used: an access token that slides and the session it is bound to, at userinfo and
- * introspection; at a refresh the grant, when the policy has become longer since. It waits for the statement the request
- * ends with, and is left out while too little would be gained. The answer of an introspection tells the new expiry.
+ * Prolongs what a successful request has used: an access token that slides and the session it is bound to, at userinfo
+ * and introspection; at a refresh the grant, when the policy has become longer since. It waits for the statement the
+ * request ends with, and is left out while too little would be gained. The answer of an introspection tells the new
+ * expiry.
  */
 export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependencies): Promise<void> {
   const { route, entities } = ctx.oidc
@@ -62,8 +63,8 @@ interface Around {
 }
 
 /**
- * Past what a token does not slide, in seconds since the epoch: its own app's `session.max`, when it is bound to the session; the limit
- * of the family it was refreshed with; its grant. It would promise what ends with those.
+ * Past what a token does not slide, in seconds since the epoch: its own app's `session.max`, when it is bound to the
+ * session; the limit of the family it was refreshed with; its grant. It would promise what ends with those.
  */
 async function endsOf(
   { kind, jti, clientId = '' }: AccessToken | ClientCredentials,

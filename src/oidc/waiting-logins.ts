@@ -23,17 +23,17 @@ interface WaitingLogin {
 }
 
 /**
- * Where the library takes up an authorization request again with what a page has left for it. SECURITY: in whatever letters, as the
- * library reads it.
+ * Where the library takes up an authorization request again with what a page has left for it. SECURITY: in whatever
+ * letters, as the library reads it.
  */
 const resumed = /^\/(?:auth|device)\//i
 /** Seconds a browser has to follow a redirect, however young a login has to be. */
 const followSeconds = 60
 
 /**
- * Before the library takes up a request again. SECURITY: a login waits in its interaction until its browser follows the redirect, and
- * beside an awaited consent it comes again. It is a proof like any other: what has ended proofs since has ended it, ten minutes have, and so
- * has the age the request allows it. The person is asked again.
+ * Before the library takes up a request again. SECURITY: a login waits in its interaction until its browser follows the
+ * redirect, and beside an awaited consent it comes again. It is a proof like any other: what has ended proofs since has
+ * ended it, ten minutes have, and so has the age the request allows it. The person is asked again.
  */
 export function dropEndedLogins({ provider, directory, clock }: Dependencies): Middleware {
   return async (ctx, next) => {

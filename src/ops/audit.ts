@@ -55,16 +55,18 @@ export interface AuditEvent {
   /** Address of the person, already freed of what untrusted proxies claim; absent when an operator acts. */
   readonly ip?: string | undefined
   readonly requestId?: string | undefined
-  /** Small facts: method, outcome, error code. Texts are scrubbed; never give a phone number, OTP or token all the same. */
+  /**
+   * Small facts: method, outcome, error code. Texts are scrubbed; never give a phone number, OTP or token all the same.
+   */
   readonly detail?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Keeps events for operators and the law. */
 export interface Audit {
   /**
-   * Adds one row, and resolves when it is stored. It never throws: when the row cannot be stored the whole event goes to the log
-   * at level `error`, where the operator's log keeping takes its place, because an audit table that is away must not lock
-   * everybody out.
+   * Adds one row, and resolves when it is stored. It never throws: when the row cannot be stored the whole event goes
+   * to the log at level `error`, where the operator's log keeping takes its place, because an audit table that is away
+   * must not lock everybody out.
    */
   write(event: AuditEvent): Promise<void>
 }

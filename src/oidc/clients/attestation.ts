@@ -43,9 +43,10 @@ const popSeconds = 300
 const confirmation = z.object({ jwk: z.record(z.string(), z.unknown()) })
 
 /**
- * Thumbprint of the installation's key when the app proves to be a genuine one (draft-ietf-oauth-attestation-based-client-auth, as an additional signal beside a public
- * client): its backend signed a key of this installation, and the installation signed this request with it, once. Undefined when the
- * client has no attester, or one that is not required and nothing was sent. Throws `invalid_client_attestation`.
+ * Thumbprint of the installation's key when the app proves to be a genuine one
+ * (draft-ietf-oauth-attestation-based-client-auth, as an additional signal beside a public client): its backend signed
+ * a key of this installation, and the installation signed this request with it, once. Undefined when the client has no
+ * attester, or one that is not required and nothing was sent. Throws `invalid_client_attestation`.
  */
 export async function attestedInstallation(
   { store, clock, issuer }: Dependencies,

@@ -21,11 +21,14 @@ export interface ClientPolicies {
   sessionLimits(authorizations: object | undefined, client?: { readonly clientId: string }): readonly Sliding[]
   /** How long an access token for this resource lives for this client; without one, a token for userinfo. */
   accessLimit(resource: string | undefined, client: { readonly clientId: string } | undefined): Sliding
-  /** How long, in seconds, the longest access token lives that nobody is asked about: it outlives whatever it was issued from. */
+  /**
+   * How long, in seconds, the longest access token lives that nobody is asked about: it outlives whatever it was issued
+   * from.
+   */
   readonly longestJwtSeconds: number
   /**
-   * The claims about the person that a token for this resource carries. SECURITY: a client can read its tokens, so for one that is
-   * not ours only what the person agreed to, and never `identities`.
+   * The claims about the person that a token for this resource carries. SECURITY: a client can read its tokens, so for
+   * one that is not ours only what the person agreed to, and never `identities`.
    */
   tokenClaims(resource: string, client: Client, grantedScopes: ReadonlySet<string>): readonly ProfileClaim[]
   defaultResource(client: Client): string | undefined
@@ -34,9 +37,10 @@ export interface ClientPolicies {
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
   /**
-   * True when the client may look into a token (RFC 7662 §4): its own, or an opaque access token of others whose resource names it.
-   * SECURITY: nobody may who is not named. Neither being ours nor having a secret makes a client an API; a token for userinfo has no
-   * resource that could name anybody, a refresh token is its client's own business, and when a resource is gone, nobody knows who might.
+   * True when the client may look into a token (RFC 7662 §4): its own, or an opaque access token of others whose
+   * resource names it. SECURITY: nobody may who is not named. Neither being ours nor having a secret makes a client an
+   * API; a token for userinfo has no resource that could name anybody, a refresh token is its client's own business,
+   * and when a resource is gone, nobody knows who might.
    */
   mayIntrospect(client: Client, token: IntrospectedToken): boolean
 }
@@ -100,7 +104,8 @@ export function clientPolicies({
       }
     },
     isOriginAllowed(origin, client) {
-      // SECURITY: a redirect URI of an app's own scheme has the origin `null`, which every sandboxed page and local file sends.
+      // SECURITY: a redirect URI of an app's own scheme has the origin `null`, which every sandboxed page and local
+      // file sends.
       if (origin === 'null') return false
       const listed = (client['allowed_origins'] as readonly string[] | undefined) ?? []
       return [...listed, ...(client.redirectUris ?? [])].some((uri) => URL.parse(uri)?.origin === origin)

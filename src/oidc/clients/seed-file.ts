@@ -111,7 +111,9 @@ function readItem<Schema extends z.ZodType>(
   return { seed: data, written: fitting as Record<string, unknown>, broken, problem }
 }
 
-/** SECURITY: a client id that could be a user's id would let a client's own tokens pass for a person's (RFC 9700 §4.15). */
+/**
+ * SECURITY: a client id that could be a user's id would let a client's own tokens pass for a person's (RFC 9700 §4.15).
+ */
 function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, defaults: Lifetimes): SeedProblem[] {
   const found: SeedProblem[] = []
   const reserved = ownPrefixOf(seed.client_id)
@@ -132,7 +134,10 @@ function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, default
   return found
 }
 
-/** SECURITY: over plain http anybody on the way reads the code; native apps with a scheme of their own are left to the library. */
+/**
+ * SECURITY: over plain http anybody on the way reads the code; native apps with a scheme of their own are left to the
+ * library.
+ */
 function addressProblem(uri: string): string | undefined {
   if (uri.includes('*')) return 'has a wildcard; addresses are compared letter by letter, so name each one'
   if (/^http:/i.test(uri) && !isHttpsOrLoopback(uri)) return 'must be https; http is only for this machine (localhost)'

@@ -34,9 +34,9 @@ const batch = 20
 const senders = new WeakMap<Provider, SendLogout>()
 
 /**
- * Back-channel logout tokens wait in the database instead of being sent while a person waits: a client that is away is tried again
- * for more than an hour, whoever ended the session and whichever process was stopped since. A notice is written with what ends the
- * session, or neither is.
+ * Back-channel logout tokens wait in the database instead of being sent while a person waits: a client that is away is
+ * tried again for more than an hour, whoever ended the session and whichever process was stopped since. A notice is
+ * written with what ends the session, or neither is.
  */
 export function queueLogouts(provider: Provider, units: UnitOfWork): void {
   const send = holdLogouts(provider, (notice) => units.current()?.leaveNotice(notice))

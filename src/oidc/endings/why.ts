@@ -29,7 +29,9 @@ interface RunOut {
 /** By how many seconds an expiry may lie before its limit: what is not worth a write is not written. */
 const slack = 61
 
-/** Which limit something reached. The limits are those of today: what an operator has changed since shows in the answer. */
+/**
+ * Which limit something reached. The limits are those of today: what an operator has changed since shows in the answer.
+ */
 export function limitReached({ loginAt, endedAt, limits }: RunOut): Why {
   const ends = limits.map((limit) => ({
     idle: limit.idle,
@@ -60,9 +62,9 @@ interface Dependencies {
 }
 
 /**
- * Why the person of this authorization request is asked to log in although they once were logged in here; undefined when they were
- * not, or nothing is known. SECURITY: it is told to the holder of the signed cookie of that very session and to nobody else: a
- * session that was ended is found by the digest of the cookie.
+ * Why the person of this authorization request is asked to log in although they once were logged in here; undefined
+ * when they were not, or nothing is known. SECURITY: it is told to the holder of the signed cookie of that very session
+ * and to nobody else: a session that was ended is found by the digest of the cookie.
  */
 export function whyAsked({ database, units, policies, clock, cookie }: Dependencies) {
   async function ofSession(value: string): Promise<Why | undefined> {

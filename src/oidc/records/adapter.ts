@@ -37,8 +37,8 @@ export interface Adapter {
 }
 
 /**
- * Where each model of the library lives. Clients are not here: the provider is built with them. A model that is neither durable
- * nor ephemeral belongs to a feature that is off.
+ * Where each model of the library lives. Clients are not here: the provider is built with them. A model that is neither
+ * durable nor ephemeral belongs to a feature that is off.
  */
 export function adapterFactory(dependencies: AdapterDependencies): (model: string) => Adapter {
   return (model) => {
@@ -186,7 +186,10 @@ function describedLogin(): { readonly about?: string } {
   return login?.about === undefined ? {} : { about: JSON.stringify(login.about) }
 }
 
-/** Throws `invalid_request` for what a client sent that no query could read again; an interaction too, before anybody has logged in. */
+/**
+ * Throws `invalid_request` for what a client sent that no query could read again; an interaction too, before anybody
+ * has logged in.
+ */
 function stored(payload: Payload): string {
   const json = JSON.stringify(payload)
   if (!isJsonb(json)) throw new errors.InvalidRequest('parameters must not contain NUL or unpaired surrogates')

@@ -11,14 +11,17 @@ interface Dependencies {
 type Client = Parameters<ClientPolicies['lifetimes']>[0]
 
 /**
- * Since when a family of refresh tokens lives, in seconds since the epoch. One that began without a browser counts from its login: an
- * answer to a new document begins a family, and no new limit.
+ * Since when a family of refresh tokens lives, in seconds since the epoch. One that began without a browser counts from
+ * its login: an answer to a new document begins a family, and no new limit.
  */
 export function familySince({ iiat = 0, authTime = iiat, sessionUid }: RefreshToken): number {
   return sessionUid === undefined ? Math.min(iiat, authTime) : iiat
 }
 
-/** The same of the family that a request goes on with, or begins: an access token is made before the first refresh token is. */
+/**
+ * The same of the family that a request goes on with, or begins: an access token is made before the first refresh token
+ * is.
+ */
 export function familyBehind(ctx: KoaContextWithOIDC | undefined): number | undefined {
   const { RefreshToken: token, AuthorizationCode: code } = ctx?.oidc?.entities ?? {}
   if (token) return familySince(token)
@@ -26,8 +29,8 @@ export function familyBehind(ctx: KoaContextWithOIDC | undefined): number | unde
 }
 
 /**
- * How long a family of refresh tokens and what comes of it last. A limit that has become shorter ends nothing at once: such a family
- * runs to the expiry it had, and rotates all the same, so that reuse is noticed.
+ * How long a family of refresh tokens and what comes of it last. A limit that has become shorter ends nothing at once:
+ * such a family runs to the expiry it had, and rotates all the same, so that reuse is noticed.
  */
 export function familyLife({ policies, nowSeconds }: Dependencies) {
   const limitOf = (client: Client) => policies.lifetimes(client).refresh

@@ -2,7 +2,10 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { paramsOf } from '../library/context.ts'
 import { secondUse } from '../library/faults.ts'
 
-/** What each grant type exchanges: its model, the parameter that carries it, and what the library says when it comes a second time. */
+/**
+ * What each grant type exchanges: its model, the parameter that carries it, and what the library says when it comes a
+ * second time.
+ */
 const sources = {
   authorization_code: { model: 'AuthorizationCode', param: 'code', reused: secondUse.AuthorizationCode },
   refresh_token: { model: 'RefreshToken', param: 'refresh_token', reused: secondUse.RefreshToken },

@@ -7,8 +7,8 @@ import { revealSuccessor, type Use } from './successor.ts'
 import type { Unit } from './unit.ts'
 
 /**
- * Lets a refresh with a token that was rotated a moment ago go on as if it were unused, up to the write, which it loses;
- * `answerLostRefresh` then decides. Elsewhere, and later, a used token is a used token.
+ * Lets a refresh with a token that was rotated a moment ago go on as if it were unused, up to the write, which it
+ * loses; `answerLostRefresh` then decides. Elsewhere, and later, a used token is a used token.
  */
 export function withGrace(
   payload: Payload | undefined,
@@ -22,10 +22,10 @@ export function withGrace(
 }
 
 /**
- * A token request lost the race for what it exchanges: another used that first. A refresh may be a second tab or a lost answer: while
- * nobody has used the successor, and for up to 30 s, it gets that same successor, so that a family never forks. Everything else is a
- * second use, whether it is seen when the value is read or when it is written: something stolen is in play, and the whole family ends,
- * with what the first one got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+ * A token request lost the race for what it exchanges: another used that first. A refresh may be a second tab or a lost
+ * answer: while nobody has used the successor, and for up to 30 s, it gets that same successor, so that a family never
+ * forks. Everything else is a second use, whether it is seen when the value is read or when it is written: something
+ * stolen is in play, and the whole family ends, with what the first one got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
  */
 export async function answerLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, nowSeconds: number): Promise<void> {
   const source = grantSource(ctx)
