@@ -132,11 +132,11 @@ describe('imports', () => {
     const worker = 'src/accounts/hash-worker.ts'
     const files = product.map(({ path }) => path).filter((path) => path !== 'src/main.ts' && path !== worker)
     // A handle left open would keep the process from ending, and the time limit would kill it.
-    const options = { cwd: root, timeout: 55_000 }
+    const options = { cwd: root, timeout: 170_000 }
     const probe = join(root, 'test/support/import-probe.ts')
     const { stdout } = await promisify(execFile)(process.execPath, [probe, root, ...files], options)
     expect(stdout.trim().split('\n')).toEqual([`imported ${files.length} files`])
-  }, 60_000)
+  }, 180_000)
 })
 
 describe('the protocol library', () => {

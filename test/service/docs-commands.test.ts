@@ -87,7 +87,7 @@ describe('what the documents tell people to do', () => {
     const login = startLogin(world, 'sandbox-demo', `${world.issuer}/sandbox/callback`)
     await loginBySms(world, world.visitor(), login, phone)
     await runAll('docs/operations.md', (await blocksOf('docs/operations.md')).filter(isRunnable))
-  }, 120_000)
+  })
 
   test('the statement of the operations page is one the database understands', async () => {
     const statements = (await blocksOf('docs/operations.md')).filter(({ language }) => language === 'sql')
@@ -126,7 +126,7 @@ describe('what the documents tell people to do', () => {
     expect(payload).toMatchObject({ aud: 'https://api.example.com', client_id: 'web', scope: 'orders:read' })
     const forged = `${accessToken.slice(0, -4)}AAAA`
     await expect(backend.with({ accessToken: forged })).rejects.toThrow('signature verification failed')
-  }, 60_000)
+  })
 
   /** A block of the README as a module: its addresses are those of the test, and what it leaves to the reader is given. */
   async function snippet(notes: string, exported: readonly string[], given: Readonly<Record<string, string>>) {

@@ -139,7 +139,7 @@ describe.each(['redis', 'tables'] as const)('every form, with %s', (stores) => {
     expect(await failuresOf(() => sameOrigin)).toEqual([])
     expect(await stored()).toEqual(before)
     expect(ownFailures()).toEqual([])
-  }, 120_000)
+  })
 
   test('is refused in words with the cookies of another browser, and nothing is stored', async () => {
     const stranger = await signedIn(world, redirectUri, '13900139002')
@@ -150,7 +150,7 @@ describe.each(['redis', 'tables'] as const)('every form, with %s', (stores) => {
     expect(await failuresOf(() => ({ ...sameOrigin, cookie: cookies }))).toEqual([])
     expect(await stored()).toEqual(before)
     expect(ownFailures()).toEqual([])
-  }, 120_000)
+  })
 
   test('is refused in words when it has lain for longer than anything lasts', async () => {
     await member.get('/device')
@@ -161,7 +161,7 @@ describe.each(['redis', 'tables'] as const)('every form, with %s', (stores) => {
     expect(await failuresOf(headersOf)).toEqual([])
     expect(await stored()).toEqual(before)
     expect(ownFailures()).toEqual([])
-  }, 120_000)
+  })
 
   test('is no failure of ours when it ends in the middle', async () => {
     for (const route of posts) {

@@ -18,7 +18,7 @@ let database: TestDatabase
 beforeAll(async () => {
   image = buildImage()
   database = await createEmptyDatabase()
-}, 180_000)
+})
 afterAll(async () => {
   image?.remove()
   await database?.drop()

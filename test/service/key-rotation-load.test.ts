@@ -192,7 +192,7 @@ describe.each([
     expect(Object.fromEntries([...signedBy].map(([kid, by]) => [kid, [...by].sort()]))).toEqual(
       Object.fromEntries([...before, ...after].map((kid) => [kid, [0, 1]])),
     )
-  }, 180_000)
+  })
 })
 
 async function current(menshen: (...argv: string[]) => Promise<string>): Promise<string[]> {

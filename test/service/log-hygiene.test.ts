@@ -30,7 +30,7 @@ describe('after people and applications have done what they do', () => {
     await tokens()
     await devicesAndPushedRequests()
     await nonsense()
-  }, 60_000)
+  })
   afterAll(() => world.close())
 
   function keep(name: string, value: string | undefined): string {

@@ -95,7 +95,7 @@ test('every command of the page for app developers does what the page says', asy
     expect(`${text}\n${output}\nsays ${says}: ${last.includes(says)}`).toMatch(/: true$/)
   }
   expect(status).toBe(0)
-}, 120_000)
+})
 
 test('every way in, step and method of the endpoint is on the page', async () => {
   const text = await readFile(page, 'utf8')

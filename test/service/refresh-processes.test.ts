@@ -76,7 +76,7 @@ async function refreshUntilKilled(where: Where, server: ServerProcess, families:
 }
 
 // Two servers are started for each test, and killed and started again in some: on a busy machine that takes a while.
-const options = { timeout: 120_000 }
+const options = { timeout: 300_000 }
 
 describe.each(['redis', 'tables'] as const)(
   'refreshes over two processes, short-lived values in %s',

@@ -44,7 +44,7 @@ async function expectReadiness({ port }: World, status: number, clock: string): 
     const { checks } = (await response.json()) as { checks: Record<string, string> }
     return { status: response.status, clock: checks['clock'] }
   }
-  await expect.poll(probe, { timeout: 30_000 }).toEqual({ status, clock })
+  await expect.poll(probe).toEqual({ status, clock })
 }
 
 /** Everything of a person, and of the server, that a wrong clock could end. */

@@ -77,7 +77,7 @@ describe('a common password', () => {
     expect(refusal(password, words)).toEqual(['password.common', {}])
   })
 
-  test('is recognised in time that does not explode, whatever was typed', { timeout: 60_000 }, () => {
+  test('is recognised in time that does not explode, whatever was typed', () => {
     const typed = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 60 }),
       fc.string({ unit: fc.constantFrom('1', 'a', 'ab', '12', 'ai', 'ni', 'wo', '.'), maxLength: 30 }),
