@@ -242,6 +242,34 @@ describe('signing out', () => {
     })
   })
 
+  /** Somebody at two browsers, in one of them also in an app of ours and in one of somebody else. */
+  async function appsInBrowser() {
+    const phone = newPhone()
+    const [here, there] = [await browser(phone), await browser(phone)]
+    const offline = { scope: 'openid offline_access', prompt: 'consent' }
+    async function app(clientId: string, uri: string) {
+      const page = await there.visitor.follow(await there.visitor.get(startLogin(world, clientId, uri, offline)))
+      const done = await there.visitor.follow(
+        await there.visitor.post(page.url, { choice: 'allow', scope: 'offline_access' }),
+      )
+      return exchange(world, clientId, uri, done.location)
+    }
+    const native = await app('native', 'com.example.app:/callback')
+    return { here, there, native, third: await app('third', 'https://third.example.com/callback') }
+  }
+
+  test('one browser leaves signed in what came through it and stands on its own', async () => {
+    const { here, there, native, third } = await appsInBrowser()
+    const listed = values(await here.visitor.get(devices))
+    expect(listed.filter((each) => each.startsWith('grant:'))).toHaveLength(2)
+    const value = listed.find((each) => each.startsWith('session:')) ?? ''
+    expect((await press(here.visitor, { device: value })).text).toContain('已退出所选的登录')
+    expect(await isIn(there.visitor)).toBe(false)
+    expect((await refresh(there.tokens)).status).toBe(400)
+    expect((await refresh(native, 'native')).status).toBe(200)
+    expect((await refresh(third, 'third')).status).toBe(200)
+  })
+
   test('all others leaves this browser and its apps; all leaves nothing, and asks nobody why', async () => {
     const { here, there, app, native } = await threeLogins()
     const stranger = await browser(newPhone())

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { UserId } from '../../base/ids.ts'
 import type { Database } from '../../store/postgres.ts'
+import { clientsThatStay } from '../clients/browser-clients.ts'
 import { durableModels } from '../library/stored-models.ts'
 import type { SignIn } from '../records/sign-in.ts'
 import { type EndingScope, heldGrantsText } from './endings.ts'
@@ -36,7 +37,7 @@ export async function listDevices(
   { database, clock }: { readonly database: Database; readonly clock: Clock },
   userId: UserId,
 ): Promise<readonly Device[]> {
-  const values = { userId, now: new Date(clock()) }
+  const values = { userId, now: new Date(clock()), staying: await clientsThatStay(database.knex) }
   const { rows } = await database.knex.raw<{ rows: readonly DeviceRow[] }>(listText, values)
   return rows.map((row) => ({
     kind: row.kind,

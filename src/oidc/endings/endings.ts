@@ -4,6 +4,7 @@ import type { UserId } from '../../base/ids.ts'
 import { storedIp } from '../../ops/audit.ts'
 import { olderMs } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
+import { clientsThatStay } from '../clients/browser-clients.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from '../records/last-tokens.ts'
 import type { CameBy } from '../records/sign-in.ts'
@@ -107,6 +108,7 @@ async function endIn(
     uid: 'sessionUid' in scope ? (scope.sessionUid ?? null) : null,
     grantId: 'grantId' in scope ? scope.grantId : null,
     by: 'by' in scope ? scope.by : null,
+    staying: await clientsThatStay(trx),
     at,
     reason,
     ip: storedIp(ip),
@@ -194,17 +196,14 @@ function condition(scope: EndingScope): string {
 }
 
 /**
- * The grants of browser sessions, as a query named `held`. A grant ends with its session when it was not given for
- * offline use or belongs to a web app of ours; native apps and devices that showed a code were signed in on their own
- * and stay. `whose` is SQL.
+ * The grants of browser sessions, as a query named `held`. A grant stays when its session ends if it was given for
+ * offline use to one of `clientsThatStay`, which are the parameter `staying`. `whose` is SQL.
  */
 export function heldGrantsText(whose: string): string {
   return `held as (
     select session.uid, entry.key as client_id, entry.value ->> 'grantId' as grant_id, entry.value ->> 'sid' as sid,
       client.metadata ->> 'backchannel_logout_uri' as told_at,
-      not coalesce(cast(entry.value ->> 'persistsLogout' as boolean), false) or client.client_id is null
-        or (client.metadata @> '{"first_party": true}' and client.metadata ->> 'application_type' is distinct from 'native'
-          and jsonb_array_length(coalesce(client.metadata -> 'redirect_uris', '[]')) > 0)
+      not (coalesce(cast(entry.value ->> 'persistsLogout' as boolean), false) and entry.key = any(:staying))
         as ends_with_session
     from oidc_records session
     cross join jsonb_each(coalesce(cast(session.payload as jsonb) -> 'authorizations', '{}')) entry

@@ -1,16 +1,13 @@
 import type { Provider } from 'oidc-provider'
+import { endsWithBrowser } from '../clients/browser-clients.ts'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
 
 /**
  * Signing out means the apps too: everywhere, all that are signed in through this browser; of one app, that one. The
- * library keeps what was granted for offline use; for our own web apps it ends here. Native apps were signed in on
- * their own and stay, as do devices that showed a code, whose clients have no redirect URI.
+ * library keeps what was granted for offline use; of those who end with the browser all the same it ends here.
  */
 export function endWebGrants(provider: Provider, clients: readonly Record<string, unknown>[], units: UnitOfWork): void {
-  const isWeb = ({ application_type, redirect_uris }: Record<string, unknown>) =>
-    application_type !== 'native' && Array.isArray(redirect_uris) && redirect_uris.length > 0
-  const ours = clients.filter((client) => client['first_party'] === true && isWeb(client))
-  const ids = new Set(ours.map((client) => client['client_id']))
+  const ids = new Set(clients.filter(endsWithBrowser).map((client) => client['client_id']))
   provider.on('end_session.success', (ctx) => {
     const unit = units.current()
     const { session, params, client } = ctx.oidc
