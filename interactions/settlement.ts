@@ -6,7 +6,7 @@ import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import type { Arrived, AttemptMemories, AttemptMemory, Pending } from './attempt-memory.ts'
+import { type Arrived, type AttemptMemories, type AttemptMemory, momentOf, type Pending } from './attempt-memory.ts'
 import { finishLogin, requireEnough } from './finish-login.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import { cameBy, keepCredential, keepPassword } from './keep-proof.ts'
@@ -103,9 +103,7 @@ export class Settlement {
     await this.#audit('identity.bound', request, holder.userId, proof)
     const amr = [...new Set([...holder.amr, ...proof.amr])]
     const by = [...holder.by, bound.identityId]
-    // The holder stood until now; what was added does not end that.
-    const begunAt = this.#deps.options.clock()
-    return this.#arrive(request, account, { ...memory, holder: { ...holder, amr, by, begunAt } })
+    return this.#arrive(request, account, { ...memory, holder: { ...holder, amr, by } })
   }
 
   /**
@@ -139,8 +137,7 @@ export class Settlement {
     await keepCredential(this.#deps, account, pending)
     await this.#audit('identity.bound', request, user.id, pending)
     const { amr, method, identity } = pending
-    const moment = { provedAt: pending.provedAt, begunAt: this.#deps.options.clock() }
-    const common = { isNew: false, endedSessions: false, ...moment }
+    const common = { isNew: false, endedSessions: false, ...momentOf(pending) }
     const by = cameBy(account, { identity, also: phoneClaim(phone), amr })
     const holder = { userId: user.id, amr, by, method, provider: identity.provider, ...common }
     return this.#arrive(request, account, { ...memory, holder, choices: undefined })

@@ -66,7 +66,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
       const next = fields['new_password']
       if (!next) throw new AppError('password.required', { field: 'new_password' })
       if (hadPassword) await passwords.change(userId, fields['password'] ?? '', next)
-      else await passwords.set(userId, next)
+      else await passwords.set(userId, next, visitor)
       await audit.write({ event: hadPassword ? 'password.changed' : 'password.set', userId, ip, requestId })
     } catch (thrown) {
       const error = aboutTheCurrent(asAppError(thrown))

@@ -40,6 +40,8 @@ export interface SignedIn {
   readonly account: Account
   readonly sessionUid: string
   readonly isFresh: boolean
+  /** When the proof of that login began, in milliseconds since the epoch. */
+  readonly begunAt: number
   /** What the login of this browser came by. */
   readonly by: SignIn['by']
 }
@@ -93,11 +95,11 @@ export function accountSession({
     if (account?.user.status !== 'active') return undefined
     await touch(ctx, session)
     const cameBy = about()
+    const begunAt = begunAtOf(cameBy)
     // SECURITY: what has ended proofs has ended this one; the session goes on, and changes nothing without another
     // login.
-    const isFresh =
-      nowSeconds() - (loginTs ?? 0) <= freshSeconds && isUnended(account.user, { begunAt: begunAtOf(cameBy) })
-    return { account, sessionUid: uid, isFresh, by: cameByOf(cameBy) }
+    const isFresh = nowSeconds() - (loginTs ?? 0) <= freshSeconds && isUnended(account.user, { begunAt })
+    return { account, sessionUid: uid, isFresh, begunAt, by: cameByOf(cameBy) }
   }
 
   /**

@@ -32,9 +32,10 @@ export interface ChallengeRequest {
   readonly attested: (client: Client) => Promise<string | undefined>
 }
 
-/** A request whose client, key and app have been checked. `askedAt` in seconds since the epoch. */
+/** A request whose client, key and app have been checked; when that was, in milliseconds and, as `askedAt`, seconds since the epoch. */
 type CheckedRequest = ChallengeRequest & {
   readonly isGenuine: boolean
+  readonly nowMs: number
   readonly askedAt: number
   readonly device: Device
 }
@@ -112,12 +113,12 @@ export class Challenge {
     if (!found) await gate.know(jkt)
     const taken = token === undefined ? this.#begin(client, jkt) : await sessions.take(token)
     if (!taken || taken.uses >= maxUses) throw new AppError('auth_session.invalid')
+    const nowMs = this.#deps.options.nowMs()
     // SECURITY: whoever ended that login meanwhile has ended what it proved.
     if (taken.proved && !(await issuer.stands(taken.proved.grantId))) throw new AppError('auth_session.invalid')
-    const nowMs = this.#deps.options.nowMs()
     const device = { marks: [], key: jkt ?? installation }
     const isGenuine = installation !== undefined
-    const checked = { ...request, isGenuine, askedAt: Math.floor(nowMs / 1000), device }
+    const checked = { ...request, isGenuine, nowMs, askedAt: Math.floor(nowMs / 1000), device }
     return this.#serve(checked, client, {
       ...taken,
       params,
@@ -234,7 +235,8 @@ export class Challenge {
       issuer.end(session.proved.grantId)
     }
     await options.rememberDevice(request.device, { userId, authTime })
-    const code = await issuer.issue({ client, params, userId, amr, acr, authTime, jkt, about })
+    const unendedSince = session.proved && request.nowMs
+    const code = await issuer.issue({ client, params, userId, amr, acr, authTime, jkt, about, unendedSince })
     const kept = {
       ...this.#begin(client, jkt),
       userId,

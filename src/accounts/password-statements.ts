@@ -5,7 +5,7 @@ export const findPasswordHash = {
 }
 
 /**
- * Parameters: user id, hash, time, and when the proof of whoever chose it began, or null. No row when that was ended since. Locks the
+ * Parameters: user id, hash, time, and when the proof of whoever chose it began. No row when that was ended since. Locks the
  * user, so that a deletion at the same moment leaves no password behind.
  */
 export const storePasswordHash = {
@@ -13,12 +13,12 @@ export const storePasswordHash = {
   text: `
     with owner as (
       select id from users
-      where id = $1 and status <> 'deleted' and ($4::timestamptz is null or proofs_ended_at is null or proofs_ended_at <= $4)
+      where id = $1 and status <> 'deleted' and (proofs_ended_at is null or proofs_ended_at <= $4)
       for no key update
     )
     insert into passwords (user_id, hash, updated_at) select id, $2, $3::timestamptz from owner
     on conflict (user_id) do update set hash = excluded.hash, updated_at = excluded.updated_at
-    where $4::timestamptz is null or passwords.updated_at <= $4`,
+    where passwords.updated_at <= $4`,
 }
 
 /** Parameters: user id, the hash that was verified, its replacement, time. No row when another change was faster. */

@@ -64,7 +64,7 @@ export interface Passwords {
    */
   verify(attempt: PasswordTry): Promise<UserId>
   /** Checks a password against the user's own names too and makes it the user's. Throws as `prepare` and `store` do. */
-  set(userId: UserId, password: string): Promise<void>
+  set(userId: UserId, password: string, proof: Pick<ProofMoment, 'begunAt'>): Promise<void>
   /** `set` for who knows the current one; wrong ones are counted and lock as in `verify`. Throws `password.wrong` for those. */
   change(userId: UserId, current: string, next: string): Promise<void>
   has(userId: UserId): Promise<boolean>
@@ -93,12 +93,11 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
     return lengthOf(password) > maxLength ? hasher.verify(undefined, '', guest) : hasher.verify(hash, password, guest)
   }
 
-  async function keep(userId: UserId, hash: string, begunAt?: number): Promise<boolean> {
-    const values = [userId, hash, new Date(clock()), begunAt === undefined ? null : new Date(begunAt)]
+  async function keep(userId: UserId, hash: string, { begunAt }: Pick<ProofMoment, 'begunAt'>): Promise<void> {
+    const values = [userId, hash, new Date(clock()), new Date(begunAt)]
     const { rowCount } = await database.commitQuery({ ...storePasswordHash, values })
-    if (!rowCount) return false
+    if (!rowCount) throw new AppError('attempt.expired')
     await lock.forget(userId)
-    return true
   }
 
   async function contextOf(userId: UserId): Promise<readonly string[]> {
@@ -121,9 +120,7 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
   return {
     check,
     prepare,
-    async store(userId, hash, { begunAt }) {
-      if (!(await keep(userId, hash, begunAt))) throw new AppError('attempt.expired')
-    },
+    store: keep,
     async verify({ identifier, password, ip, device }) {
       if (!device || isUnknown(device)) hasher.refuseWhenFull()
       const found = await directory.findByIdentifier(identifier, device)
@@ -141,9 +138,8 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
       await rehash(record.userId, record.passwordHash, password)
       return record.userId
     },
-    async set(userId, password) {
-      const hash = await prepare(password, await contextOf(userId))
-      if (!(await keep(userId, hash))) throw new AppError('login.required')
+    async set(userId, password, proof) {
+      await keep(userId, await prepare(password, await contextOf(userId)), proof)
     },
     async change(userId, current, next) {
       check(next, await contextOf(userId))

@@ -53,6 +53,8 @@ export interface NativeLogin {
   readonly jkt?: string | undefined
   /** What the person will know this login by in a list of devices. */
   readonly about: SignIn
+  /** Where it goes on from a login that stands: since when nothing may have ended it, in milliseconds since the epoch. */
+  readonly unendedSince?: number | undefined
 }
 
 interface Dependencies {
@@ -134,7 +136,7 @@ export class CodeIssuer {
    * which ends with the grant and depends on no browser session. Both leave in one statement, when the request is
    * answered.
    */
-  async issue({ client, params, userId, amr, acr, authTime, jkt, about }: NativeLogin): Promise<string> {
+  async issue({ client, params, userId, amr, acr, authTime, jkt, about, unendedSince }: NativeLogin): Promise<string> {
     const { policies, units, clock } = this.#deps
     const provider = this.#deps.provider()
     const { protocolScopes, resource, resourceScopes, claims } = this.authorize(client, params)
@@ -148,7 +150,7 @@ export class CodeIssuer {
     if (claimNames.length > 0) grant.addOIDCClaims(claimNames)
     if (resource !== undefined) grant.addResourceScope(resource, resourceScopes.join(' '))
     const grantId = await grant.save()
-    units.current()?.describe(grantId, about)
+    units.current()?.describe(grantId, about, unendedSince)
     const code = newCode(provider, {
       accountId: userId,
       client,

@@ -260,7 +260,7 @@ describe.each(['redis', 'tables'] as const)('wrong passwords, counted in %s', (k
       expect(await guess(subject, identifier, right)).toBe('password.wrong')
     }
     await useUp()
-    await subject.set(userId, right)
+    await subject.set(userId, right, { begunAt: now })
     expect(await guess(subject, identifier, right)).toBe('right')
     await useUp()
     now += 30 * 86_400_000
@@ -343,9 +343,9 @@ describe('setting a password', () => {
     const { userId, identifier } = await person('setter')
     const subject = build()
     expect(await subject.has(userId)).toBe(false)
-    await subject.set(userId, right)
+    await subject.set(userId, right, { begunAt: now })
     expect(await subject.has(userId)).toBe(true)
-    await subject.set(userId, 'green kettle 绿色')
+    await subject.set(userId, 'green kettle 绿色', { begunAt: now })
     expect(await guess(subject, identifier, right)).toBe('password.wrong')
     expect(await guess(subject, identifier, 'green kettle 绿色')).toBe('right')
   })
@@ -357,11 +357,22 @@ describe('setting a password', () => {
     expect(await guess(subject, identifier, right)).toBe('right')
   })
 
+  test('does not replace one that was chosen since whoever sets it has logged in', async () => {
+    const { userId, identifier } = await person('outrun')
+    const subject = build()
+    const begunAt = now - 1000
+    await subject.store(userId, await subject.prepare(right), { begunAt: now })
+    await expect(subject.set(userId, 'thief kettle 紫色', { begunAt })).rejects.toMatchObject({
+      code: 'attempt.expired',
+    })
+    expect(await guess(subject, identifier, right)).toBe('right')
+  })
+
   test('refuses the names of the user and of the product', async () => {
     const { userId } = await person('kunlunshan')
     const subject = build()
     for (const password of ['Kunlunshan1', 'kunlunshan@2026', 'menshen888'])
-      await expect(subject.set(userId, password)).rejects.toMatchObject({
+      await expect(subject.set(userId, password, { begunAt: now })).rejects.toMatchObject({
         code: 'password.common',
         field: 'new_password',
       })
@@ -371,7 +382,7 @@ describe('setting a password', () => {
   test('is impossible for a deleted user', async () => {
     const { userId } = await person('departed')
     await directory.setStatus(userId, 'deleted')
-    await expect(build().set(userId, right)).rejects.toMatchObject({ code: 'login.required' })
+    await expect(build().set(userId, right, { begunAt: Date.now() })).rejects.toMatchObject({ code: 'attempt.expired' })
     await expect(build().store(userId, 'x', { begunAt: Date.now() })).rejects.toMatchObject({ code: 'attempt.expired' })
     expect(await build().has(userId)).toBe(false)
   })

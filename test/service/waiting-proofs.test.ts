@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { UserId } from '../../src/base/ids.ts'
 import { bindByCode, bindThrough, formToken, leaveToBind, signedIn } from '../support/account.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { loginByPassword, loginBySms, reachLogin, startLogin, token } from '../support/login.ts'
+import { untilLocked } from '../support/database.ts'
+import { codeVerifier, loginByPassword, loginBySms, reachLogin, startLogin, token } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import { leaveFor } from '../support/upstream.ts'
@@ -398,4 +399,43 @@ test('a fresh login that was ended does not come back by signing out the others'
   expect((await thief.post('/account/devices', { form_token, choice: 'others' })).location).toContain('done=others')
   expect((await thief.get('/account')).status).toBe(200)
   expect((await thief.get('/account/identities/phone')).status).toBe(303)
+})
+
+describe('a login that is being written while its proofs are ended', () => {
+  /** Ends the proofs of an account as an ending does, and commits once `work` waits for it. */
+  async function endDuring<Result>({ userId }: Owner, work: () => Promise<Result>): Promise<Result> {
+    const { knex } = world.database.database
+    const ending = await knex.transaction()
+    try {
+      await ending('users').where({ id: userId }).update({ proofs_ended_at: new Date() })
+      const working = work()
+      await untilLocked(knex)
+      await ending.commit()
+      return await working
+    } finally {
+      if (!ending.isCompleted()) await ending.rollback()
+    }
+  }
+
+  test('is none in a browser', async () => {
+    const own = await owner()
+    const visitor = world.visitor()
+    const page = await reachLogin(visitor, start())
+    const otp = await codeFor(visitor, page, { method: 'sms', phone: own.phone }, own.phone)
+    const left = await visitor.post(page.url, { method: 'sms', otp })
+    const answer = await endDuring(own, () => visitor.get(left.location ?? ''))
+    expect(answer.status).toBe(400)
+    expect((await visitor.get('/account')).status).toBe(303)
+  })
+
+  test('is none in an app', async () => {
+    const own = await owner()
+    const app = new NativeApp(world)
+    const otp = await world.otpAfter(`+86${own.phone}`, () => app.challenge({ method: 'sms', phone: own.phone }))
+    const { body } = await endDuring(own, () => app.challenge({ otp }))
+    const code = String(body.authorization_code)
+    expect((await app.tryToken({ grant_type: 'authorization_code', code, code_verifier: codeVerifier })).status).toBe(
+      400,
+    )
+  })
 })

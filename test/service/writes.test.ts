@@ -24,7 +24,7 @@ test('of two that wait for each other the one that is undone writes all the same
     sessions: [],
     notices: [],
     required: [],
-    needed: { identities: [], samePasswordSince: undefined },
+    needed: { identities: [], unendedSince: undefined },
   }
   const gate = await knex.transaction()
   const other = await knex.transaction()

@@ -126,8 +126,8 @@ export function cameByOf(about: string | undefined): SignIn['by'] {
 /** What must still be there when a login is written. */
 export interface LoginNeeds {
   readonly identities: readonly IdentityId[]
-  /** Where the password was one of it: since when that must be the same, in milliseconds since the epoch. */
-  readonly samePasswordSince: number | undefined
+  /** Since when nothing may have ended what was proved, in milliseconds since the epoch. */
+  readonly unendedSince: number | undefined
 }
 
 /**
@@ -138,9 +138,9 @@ export function neededBy(
   noted: Iterable<Partial<SignIn>>,
 ): LoginNeeds {
   const logins = [...sessions.flatMap(({ about }) => (about ? [JSON.parse(about) as Partial<SignIn>] : [])), ...noted]
-  const moments = logins.flatMap(({ by, at }) => (by?.includes('password') && at !== undefined ? [at] : []))
+  const moments = logins.flatMap(({ begunAt }) => begunAt ?? [])
   return {
     identities: [...new Set(logins.flatMap(({ by }) => by ?? []))].filter((each) => isId('idn', each)),
-    samePasswordSince: moments.length > 0 ? Math.min(...moments) : undefined,
+    unendedSince: moments.length > 0 ? Math.min(...moments) : undefined,
   }
 }

@@ -151,14 +151,18 @@ function consumeManyText(): string {
 function commitText(): string {
   return `with ${consumedText()}, present as (
       select 1 from oidc_records where uid = any(${list(28)}) order by uid for no key update
+    ), owner as (
+      select id, proofs_ended_at from users where id = any(array(select user_id from identities where id = any(${list(32)})))
+      order by id for share
     ), proved as (
-      select user_id from identities where id = any(${list(32)}) order by id for key share
+      select user_id from identities where id = any(${list(32)}) and user_id = any(array(select id from owner)) order by id for key share
     ), secret as (
       select updated_at from passwords where $33::float8 is not null and user_id = any(array(select user_id from proved)) for share
     ), allowed as (
       select 1 where ($13::text is null or exists (select 1 from consumed))
         and (select count(*) from proved) = cardinality($32::text[])
         and not exists (select 1 from secret where updated_at > to_timestamp($33 / 1000))
+        and not exists (select 1 from owner where proofs_ended_at > to_timestamp($33 / 1000))
         and (select count(*) from present) = cardinality($28::text[])
     ), deleted as (
       delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], ${list(16)})) returning ${goneColumns}

@@ -41,6 +41,7 @@ export class Unit {
   readonly #accounts = new Map<string, Account | undefined>()
   readonly #abouts = new Map<string, string>()
   readonly #signIns = new Map<string, Partial<SignIn>>()
+  readonly #logins: Partial<SignIn>[] = []
   readonly #inserts = new Map<string, RecordRow>()
   readonly #deletes = new Map<string, readonly [DurableModel, string]>()
   readonly #revokedGrants = new Set<string>()
@@ -109,9 +110,13 @@ export class Unit {
     this.#reads.set(key, Promise.resolve(payload))
   }
 
-  /** Notes who signed in where, beside a grant that is being saved; it goes before what the session around it says. */
-  describe(grantId: string, about: Partial<SignIn>): void {
+  /**
+   * Notes who signed in where, beside a grant that is being saved; it goes before what the session around it says. Nothing may have ended
+   * it since its proof began, or since `unendedSince`.
+   */
+  describe(grantId: string, about: Partial<SignIn>, unendedSince = about.begunAt): void {
     this.#signIns.set(grantId, about)
+    this.#logins.push({ ...about, begunAt: unendedSince })
   }
 
   /**
@@ -225,7 +230,7 @@ export class Unit {
       notices: this.#notices,
       // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
-      needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#signIns.values()),
+      needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#logins),
       endings: this.grantEndings,
     }
     this.roundTrips += 1

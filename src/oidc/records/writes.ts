@@ -75,7 +75,7 @@ export async function write({ database, groups }: Dependencies, writes: Writes):
     notices.map((notice) => notice.userId),
     notices.map((notice) => notice.sid),
     needed.identities,
-    needed.samePasswordSince ?? null,
+    needed.unendedSince ?? null,
   ]
   const { rows: answer } = await undeadlocked(() =>
     database.commitQuery<{ allowed: boolean; ended: LastTokens | null }>({ ...statements.commit, values }),
