@@ -87,6 +87,12 @@ export const createUser = {
     select id, $11, $4::timestamptz from created_user where $11::text is not null`,
 }
 
+/**
+ * SQL of when proofs of a user end whose status an operator changes: by the clock of the database, because theirs may be anything. One
+ * that is ahead would keep the user out for as long after, and one that is behind would bring back what was ended.
+ */
+export const proofsEndNow = 'greatest(proofs_ended_at, now())'
+
 /** Parameter: user id. */
 export const lastUses = {
   name: 'accounts_last_uses',

@@ -5,7 +5,15 @@ import { type IdentityId, newId, type UserId } from '../base/ids.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { accountFromJson } from './account-json.ts'
-import { createUser, findAccount, findOwners, lastUses, lockUser, useIdentity } from './directory-statements.ts'
+import {
+  createUser,
+  findAccount,
+  findOwners,
+  lastUses,
+  lockUser,
+  proofsEndNow,
+  useIdentity,
+} from './directory-statements.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { checked } from './identity-claim.ts'
 import { removeIdentity } from './identity-removal.ts'
@@ -274,7 +282,7 @@ export class AccountDirectory {
       const changed = await transaction('users')
         .where({ id: userId })
         .whereNot({ status: 'deleted' })
-        .update({ status, updated_at: at, proofs_ended_at: at, ...erased })
+        .update({ status, updated_at: at, proofs_ended_at: transaction.raw(proofsEndNow), ...erased })
       if (changed > 0 && status === 'deleted') {
         await transaction('identities').where({ user_id: userId }).delete()
         await transaction('passwords').where({ user_id: userId }).delete()

@@ -297,6 +297,20 @@ describe('the status of a user', () => {
     expect((await directory.find(user.id))?.user.status).toBe('active')
   })
 
+  test.each([
+    ['ahead', 3_600_000],
+    ['behind', -3_600_000],
+  ])('a lock ends proofs at its moment, also when the clock of the command is %s', async (_, apartMs) => {
+    const { user } = await directory.register(phone(apartMs > 0 ? 61 : 62), use)
+    const operators = new AccountDirectory({ database: home.database, clock: () => Date.now() + apartMs })
+    const before = Date.now()
+    await directory.setStatus(user.id, 'locked')
+    await operators.setStatus(user.id, 'active')
+    const endedAt = (await directory.find(user.id))?.user.proofsEndedAt?.getTime() ?? 0
+    expect(endedAt).toBeGreaterThanOrEqual(before)
+    expect(endedAt).toBeLessThanOrEqual(Date.now())
+  })
+
   test('deletion erases the profile, frees the identities and is final', async () => {
     const { user } = await directory.register({ ...phone(15), profile: { nickname: '小红' } }, use, {
       passwordHash: 'x',
