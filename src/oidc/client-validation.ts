@@ -9,8 +9,8 @@ import { validateClient } from './library/models.ts'
 const anySecret = 'x'.repeat(43)
 
 /**
- * What the library would refuse about the clients. It tells one thing at a time, so it is asked again without what it
- * named.
+ * What the library would refuse about the clients. It names one fault at a time, so it is asked again without what it
+ * has named, until it finds nothing more.
  */
 export async function libraryProblems(clients: readonly SeedClient[], provider: Provider): Promise<SeedProblem[]> {
   const found = await Promise.all(clients.map((client) => problemsOf(client, provider)))
@@ -34,7 +34,7 @@ async function problemsOf({ seed, broken, secret, problem }: SeedClient, provide
   return [...found.values()]
 }
 
-/** Without these the library would find faults that are none. */
+/** A client without these fields would make the library report faults that it does not have. */
 const othersNeed = ['grant_types', 'jwks', 'token_endpoint_auth_method']
 
 async function refusalOf(

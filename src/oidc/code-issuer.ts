@@ -14,7 +14,7 @@ import type { SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 import { refuseTooLong } from './request-size.ts'
 
-/** Parameters of an authorization request that mean something without a browser, RFC 6749 §4.1.1 and its extensions. */
+/** The parameters of an authorization request that make sense without a browser, RFC 6749 §4.1.1 and its extensions. */
 export const authorizationParams = [
   'response_type',
   'scope',
@@ -32,7 +32,7 @@ export const authorizationParams = [
 /** The parameters of an authorization request that an app may send. */
 export type AuthorizationParams = Readonly<Partial<Record<(typeof authorizationParams)[number], string>>>
 
-/** What a request may have, worked out from what it asks for and what its client is registered for. */
+/** What a request may get, computed from what it asks for and what its client is registered for. */
 export interface Authorization {
   readonly protocolScopes: readonly string[]
   readonly resource: string | undefined
@@ -67,7 +67,7 @@ interface Dependencies {
   readonly reachable: ReadonlySet<Acr>
 }
 
-/** Where apps of ours log people in on their own screens. */
+/** The endpoint at which our own apps log people in on their own screens. */
 export const challengePath = '/authorize-challenge'
 
 const pushedSeconds = 60
@@ -84,8 +84,8 @@ export class CodeIssuer {
   }
 
   /**
-   * The client that may sign people in on screens of its own: first-party, public, native, with one redirect URI,
-   * because the code carries it and the token endpoint fills it in. Throws `invalid_client` and `unauthorized_client`.
+   * The client of a login on an app's own screens: first-party, public, native, with exactly one redirect URI, because
+   * the code carries it and the token endpoint fills it in. Throws `invalid_client` and `unauthorized_client`.
    */
   async client(clientId: string | undefined): Promise<Client> {
     const client = clientId === undefined ? undefined : await this.#deps.provider().Client.find(clientId)
@@ -110,7 +110,7 @@ export class CodeIssuer {
     if (params.max_age !== undefined && !/^\d{1,9}$/.test(params.max_age)) {
       throw new errors.InvalidRequest('max_age must be a number of seconds')
     }
-    // First whether it can be read at all.
+    // `claims` is read first, so that what cannot be read is refused before anything else.
     const claims = claimsOf(params)
     refuseUnmeetable(params, client, this.#deps.reachable)
     const scope = params.scope ?? 'openid'
@@ -132,8 +132,8 @@ export class CodeIssuer {
   }
 
   /**
-   * A code for somebody who has just proved who they are, with a grant of its own: the login of this installation,
-   * which ends with the grant and depends on no browser session. Both leave in one statement, when the request is
+   * Issues a code to somebody who has just proved who they are, with a grant of its own. The grant is the login of this
+   * installation: it depends on no browser session. Code and grant are written in one statement, when the request is
    * answered.
    */
   async issue({ client, params, userId, amr, acr, authTime, jkt, about, unendedSince }: NativeLogin): Promise<string> {
@@ -141,7 +141,7 @@ export class CodeIssuer {
     const provider = this.#deps.provider()
     const { protocolScopes, resource, resourceScopes, claims } = this.authorize(client, params)
     const grant = newGrant(provider, { accountId: userId, clientId: client.clientId })
-    // The library asks no client for its lifetimes outside its own routes.
+    // The library computes lifetimes by client only inside its own routes.
     grant.exp = epochSeconds(clock) + grantSeconds(policies().lifetimes(client))
     grant.addOIDCScope(protocolScopes.join(' '))
     const claimNames = Object.values(claims ?? {})
@@ -192,8 +192,9 @@ export class CodeIssuer {
   }
 
   /**
-   * The same request for a browser, pushed as if by the client (RFC 9126): its address is good for one use within a
-   * minute. It opens with the way in that was asked for, and is not answered for whoever happens to be signed in there.
+   * Keeps the same request for a browser, as if the client had pushed it (RFC 9126): its address is good for one use
+   * within a minute. The login page opens with the requested method, and a session that is already there does not
+   * answer the request.
    */
   async push(
     client: Client,

@@ -33,7 +33,7 @@ export interface Demand {
   readonly requiresPhone: boolean
 }
 
-/** For what is no answer to an authorization request. */
+/** The demand where no authorization request is answered. */
 export const nothingDemanded: Demand = {
   acrs: undefined,
   maxAgeSeconds: Number.POSITIVE_INFINITY,
@@ -63,7 +63,7 @@ export function demandOf(params: Params, client: Demanding): Demand {
   }
 }
 
-/** Whether something that reaches these can be a part of a login that is demanded. */
+/** Whether a proof that reaches these `acr` values can be a part of the login that is demanded. */
 export function mayReach({ acrs }: Pick<Demand, 'acrs'>, reached: readonly Acr[]): boolean {
   return acrs === undefined || reached.some((acr) => acrs.includes(acr))
 }
@@ -79,7 +79,7 @@ export function isEnough(demand: Pick<Demand, 'acrs'>, amr: readonly string[]): 
   return mayReach(demand, reachedBy(amr))
 }
 
-/** Whether a login of then, in seconds since the epoch, is too old for a request of now. */
+/** Whether a login at one time is too old for a request at another; both in seconds since the epoch. */
 export function isTooOld({ maxAgeSeconds }: Pick<Demand, 'maxAgeSeconds'>, authTime: number, askedAt: number): boolean {
   return askedAt - authTime > maxAgeSeconds
 }
@@ -107,10 +107,9 @@ const acrClaim = z.object({
 })
 
 /**
- * Ours that an essential `acr` is content with, none where it is content with none of ours; undefined where it is not
- * essential. What counts as said is what counts for the library, and so is that one has to fit both, `value` and
- * `values`: else it would ask again for what has passed here. The library has refused what is no JSON. Throws
- * `invalid_request` as it does.
+ * Our own names among the values that an essential `acr` accepts; undefined where the claim is not essential. The
+ * library reads the claim again, so this follows its reading: where both `value` and `values` are given, one name has
+ * to fit both. The library has already refused what is no JSON. Throws `invalid_request` as it does.
  */
 function essentialAcrs(claims: unknown): readonly Acr[] | undefined {
   const { data } = typeof claims === 'string' ? acrClaim.safeParse(JSON.parse(claims)) : {}
@@ -122,7 +121,7 @@ function essentialAcrs(claims: unknown): readonly Acr[] | undefined {
 
 const wantedSubject = z.object({ id_token: z.object({ sub: z.object({ value: z.string() }) }) })
 
-/** Who alone may answer a request, OIDC Core §5.5.1; undefined: anybody. */
+/** The only person who may answer a request, OIDC Core §5.5.1; undefined: anybody. */
 export function requestedSubject({ claims }: { readonly claims?: string | undefined }): string | undefined {
   return claims === undefined ? undefined : wantedSubject.safeParse(JSON.parse(claims)).data?.id_token.sub.value
 }

@@ -18,13 +18,13 @@ interface Proof {
   /** The token the proof is presented with, RFC 9449 §7. */
   readonly accessToken?: string | undefined
   /**
-   * The key the caller will refuse others than. SECURITY: a proof of another leaves no mark, since nothing was done for
+   * The only key that the caller accepts. SECURITY: a proof of another key leaves no mark, since nothing was done for
    * it.
    */
   readonly expected?: string | undefined
 }
 
-/** Seconds a proof may be old, or young where clocks differ. */
+/** Seconds a proof may be old, or dated in the future where clocks differ. */
 const windowSeconds = 300
 const algorithms = ['ES256', 'RS256', 'EdDSA']
 

@@ -60,7 +60,8 @@ const refusing = [
 ]
 
 /**
- * What happens inside the library, counted, logged with its private reason, and recorded where it matters for security.
+ * Counts and logs what happens inside the library, with its private reason, and writes into the audit what matters for
+ * security.
  */
 export function listen(provider: Provider, { log, metrics, audit, units }: Dependencies): void {
   const grantType = (ctx: KoaContextWithOIDC) => {
@@ -118,7 +119,8 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     ctx.state['failure'] = error
   })
 
-  // Mostly a visitor who hung up while being answered. Without a listener koa would print it past the log.
+  // Mostly a visitor who closed the connection while being answered. Without a listener koa would print it beside the
+  // log.
   const koa: EventEmitter = provider
   koa.on('error', (error: unknown) => {
     log[isNetworkError(error) ? 'debug' : 'error']({ err: error }, 'an answer did not arrive')
@@ -131,8 +133,8 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     const clientId = clientOf(grantId, ctx, unit)
     const brought = paramsOf(ctx)['refresh_token'] ?? paramsOf(ctx)['token']
     const own = typeof brought === 'string' ? [recordId('RefreshToken', brought)] : []
-    // Not before it has ended, because the write that ends it says which tokens went; and before the answer, because
-    // whoever is refused comes to the login page at once, which tells why.
+    // Written after the grant has ended, because the write that ends it says which tokens went; and before the answer,
+    // because the person comes to the login page at once, which tells why.
     const writeEnding = async (last: readonly string[]) => {
       const accountId = ctx.oidc.entities.Account?.accountId ?? (await tokenOf(ctx, unit)).accountId
       const userId = userIdOf(accountId ?? ctx.oidc.session?.accountId)
@@ -143,7 +145,8 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
     else void writeEnding([])
   }
   provider.on('grant.revoked', revoked)
-  // With an access token the library takes every other token of its grant back, and leaves the grant without a word.
+  // When an access token is revoked, the library ends every other token of its grant, and leaves the grant without an
+  // event.
   provider.on('access_token.destroyed', ({ grantId }) => {
     const ctx = currentContext()
     if (ctx?.oidc.route === 'revocation' && grantId) revoked(ctx, grantId)
@@ -152,7 +155,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   provider.on('end_session.success', (ctx) => {
     const { session, params } = ctx.oidc
     const userId = userIdOf(session?.accountId)
-    // Who signs out of one app only keeps the session; the grant that ended has a line of its own.
+    // Somebody who signs out of one app only keeps the session; the grant that ended has a line of its own.
     if (!session || !userId || !params?.['logout']) return
     const detail = {
       reason: 'logout' satisfies EndReason,
@@ -166,7 +169,7 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
   })
 }
 
-/** To the library a body over its limit is one that cannot be read; whoever called it answers 413 instead. */
+/** For the library, a body over its limit is one that it cannot read; we answer 413 instead. */
 function noteTooLarge(ctx: KoaContextWithOIDC, error: Error): void {
   if (isBodyTooLarge(error)) ctx.state['failure'] = new AppError('request.too_large', { cause: error.cause })
 }
@@ -176,7 +179,10 @@ interface Token {
   readonly grantId?: string | undefined
 }
 
-/** What a request brought; of a code that comes twice the library says nothing, but this request has read it. */
+/**
+ * The token or code of a request. When a code comes twice, the library does not name it in the event, but this request
+ * has read it.
+ */
 async function tokenOf(ctx: KoaContextWithOIDC, unit: Unit | undefined): Promise<Token> {
   const { RefreshToken, AccessToken, AuthorizationCode, DeviceCode } = ctx.oidc.entities
   const known: Token | undefined = RefreshToken ?? AccessToken ?? AuthorizationCode ?? DeviceCode
@@ -185,21 +191,21 @@ async function tokenOf(ctx: KoaContextWithOIDC, unit: Unit | undefined): Promise
   return ((await unit?.find(source.model, source.value)) ?? {}) as Token
 }
 
-/** Whose grant it is: at a logout that of any app, and the request is one app's or none's. */
+/** The client of a grant: at a logout it may be any app's, while the request belongs to one app or none. */
 function clientOf(grantId: string, { oidc }: KoaContextWithOIDC, unit: Unit | undefined): string | undefined {
   const session = oidc.session && unit?.sessions.byCookie(oidc.session.uid)?.payload
   const held = Object.entries((session?.['authorizations'] ?? {}) as Record<string, { grantId?: string }>)
   return held.find(([, each]) => each.grantId === grantId)?.[0] ?? oidc.client?.clientId
 }
 
-/** Where somebody had signed in, as `endedDetail` says it too. */
+/** How and on which device somebody signed in, as `endedDetail` says it too. */
 function deviceAndMethod(about: string | undefined): Partial<Pick<SignIn, 'device' | 'method'>> {
   if (!about) return {}
   const { device, method } = JSON.parse(about) as Partial<SignIn>
   return { ...(device === undefined ? {} : { device }), ...(method === undefined ? {} : { method }) }
 }
 
-/** Why the library revokes a grant at a route; elsewhere because a code or token was used twice. */
+/** Why the library revokes a grant, by route; at any other route because a code or token was used twice. */
 const reasons: Readonly<Record<string, EndReason>> = { end_session_confirm: 'logout', revocation: 'app' }
 
 function userIdOf(accountId: string | undefined): UserId | undefined {

@@ -35,7 +35,7 @@ export function existingGrant({ policies, units, clock }: Dependencies) {
     const grant = mine ?? newGrant(provider, { accountId: account.accountId, clientId: client.clientId })
     const changed = isFirstParty && grantRequested(grant, ctx, String(params?.['scope'] ?? ''))
     const wantedExp = epochSeconds(clock) + grantSeconds(policies.lifetimes(client))
-    // What was just agreed to was kept by a page, which does not note where: it is noted here, as is what a further
+    // A page has kept what the person just agreed to, without saying where: this request adds it, and what a further
     // login was made with.
     if (!mine || agreed || changed || result?.login || wantedExp - (grant.exp ?? 0) > grantMarginSeconds) {
       grant.exp = Math.max(grant.exp ?? 0, wantedExp)

@@ -118,13 +118,13 @@ function errorKey(oauth: string, error: Error): ErrorCode {
   return 'request.invalid'
 }
 
-/** Where a form that is over is to be had anew, by the route that got it. */
+/** Where a person gets a fresh form when theirs is too old, by the route that drew it. */
 const formPages: Readonly<Record<string, string>> = {
   code_verification: '/device',
   end_session_confirm: '/session/end',
 }
 
-/** What is said of a code that was typed; anything else that goes wrong there is no matter of the code. */
+/** The sentence about a typed code; any other failure there does not concern the code. */
 const userCodeSentences: Readonly<Record<Exclude<UserCodeFault, 'aborted'>, string>> = {
   required: 'device.code_required',
   expired: 'device.code_expired',

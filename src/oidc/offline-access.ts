@@ -2,9 +2,9 @@ import type { Client, KoaContextWithOIDC } from 'oidc-provider'
 import type { ClientPolicies } from './clients/client-policies.ts'
 
 /**
- * The library drops `offline_access` from a request without `prompt=consent`, as OIDC Core §11 says. Our own apps show
- * no consent page, so for them the scope is put back, and remembered in a parameter of our own where the request is
- * stored (PAR).
+ * The library removes `offline_access` from a request without `prompt=consent`, as OIDC Core §11 says. Our own apps
+ * show no consent page, so this puts the scope back for them, and remembers it in a parameter of our own where the
+ * request is stored (PAR).
  */
 export function keepOfflineAccess(policies: ClientPolicies) {
   return (ctx: KoaContextWithOIDC, remembered: string | undefined, client: Client): void => {

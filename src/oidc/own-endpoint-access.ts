@@ -38,8 +38,8 @@ interface Presented {
 }
 
 /**
- * Who an access token speaks for, at endpoints of ours that are no resource: the token is one for userinfo, of a
- * first-party client, and bound to its key where it has one (RFC 9449 §7.1). Throws `invalid_token`,
+ * Finds out whose access token a request brings to an endpoint of ours that is no resource. The token has to be one for
+ * userinfo, of a first-party client, and bound to its key where it has one (RFC 9449 §7.1). Throws `invalid_token`,
  * `insufficient_scope`, `invalid_dpop_proof`.
  */
 export async function ownAccess(

@@ -6,10 +6,10 @@ import { paramsOf } from './library/context.ts'
 import { basePolicy, Check } from './library/prompts.ts'
 
 /**
- * When a person is asked something. Over the library's own rules: a deleted or locked account logs in again (it gets a
- * page, not an error), a session ends at its absolute limit, and a login that does not reach the demanded `acr` asks
- * for another one (RFC 9470 §4), as does an account without the phone number a client insists on. What no login ever
- * could is an error. Whoever was logged in once is told why they are asked, in `ended`.
+ * Decides when a person is asked something. Beyond the library's own rules: a deleted or locked account logs in again
+ * (and gets a page, not an error), a session ends at its absolute limit, and a login that does not reach the demanded
+ * `acr` asks for another one (RFC 9470 §4), as does an account without the phone number that a client insists on. What
+ * no login could ever reach is an error. Somebody who was logged in before is told in `ended` why they are asked.
  */
 export function prompts(
   lifetimes: (ctx: KoaContextWithOIDC) => Lifetimes,

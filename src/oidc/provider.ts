@@ -77,7 +77,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     const account = units.current()?.account(sub) ?? (await directory.find(sub))
     if (account?.user.status !== 'active') return undefined
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
-    // A token tells the second, all of which may have been before.
+    // A token names the second only; the login may have been at its very beginning.
     if (provedAt !== undefined && isEndedSince(account, provedAt * 1000 + 999)) return undefined
     parts.mayContinue(ctx, token)
     return { accountId: sub, claims: async () => claimsOf(account), hasPhone: hasPhone(account) }
@@ -144,7 +144,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         if (!session.loginTs) return fixedSeconds.anonymousSession
         const now = epochSeconds(clock)
         const limits = policies.sessionLimits(session.authorizations, ctx.oidc.client)
-        // Where a client with a longer limit has left the session meanwhile, what it was given stays.
+        // A client with a longer limit may have prolonged the session meanwhile; that stays.
         return Math.max(sessionSeconds(limits, now - session.loginTs), (session.exp ?? 0) - now)
       },
     },
@@ -197,8 +197,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
 }
 
 /**
- * Letters of a device's own name for itself that its code is kept with, for a page that asks whether it is the right
- * one.
+ * How many letters of a device's own name are kept with its code, for the page that asks whether it is the right
+ * device.
  */
 const longestUserAgent = 200
 

@@ -5,7 +5,7 @@ import { errors } from './library/faults.ts'
 import type { SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 
-/** A login whose tokens wait for an answer of the person. */
+/** A login whose tokens are refused until the person has answered. */
 export interface WaitingLogin {
   readonly clientId: string
   readonly jkt?: string | undefined

@@ -7,12 +7,12 @@ interface Dependencies {
   readonly clock: Clock
 }
 
-/** A login by the session or the grant it is kept beside. */
+/** Names a login by the session or the grant it belongs to. */
 export type KeptLogin = { readonly sessionUid: string } | { readonly grantId: string }
 
 /**
- * Lets one login count from now: that of whoever has themselves just changed the password or taken a way in away there.
- * Everything else that was proved before is over, and they would have to log in again for the next change.
+ * Lets one login count from now: the login of somebody who has just changed their password or removed a way in. Every
+ * other proof from before is over, and without this they would have to log in again for their next change.
  */
 export async function renewSignIn({ database, clock }: Dependencies, login: KeptLogin): Promise<void> {
   const { Session, Grant } = durableModels

@@ -29,9 +29,9 @@ export const longestParams: Readonly<Record<string, number>> = {
   ui_locales: 128,
 }
 
-/** Of all parameters that are kept while a person logs in. */
+/** Bytes of all parameters together that are kept while a person logs in. */
 export const longestRequest = 3072
-/** What is checked once and then forgotten. */
+/** Parameters that are checked once and then forgotten. */
 const notKept: ReadonlySet<string> = new Set(['id_token_hint', 'request_uri'])
 
 type Params = Readonly<Record<string, unknown>>
@@ -60,14 +60,14 @@ export function refuseTooLong(params: Params): void {
   if (name !== undefined) throw requestTooLong(name)
 }
 
-/** What is answered where there is no room. */
+/** The error for a parameter that is too long. */
 export function requestTooLong(name: string): errors.InvalidRequest {
   return new errors.InvalidRequest(name === 'request' ? 'the request is too long' : `${name} is too long`)
 }
 
 /**
- * The same for the library, which asks when it has put together what was pushed and what was sent, and knows where the
- * answer goes; scopes that nobody knows are gone by then. A `state` that is too long is not sent back.
+ * Throws the same for the library, which asks when it has joined the pushed and the sent parameters and knows where the
+ * answer goes; it has dropped unknown scopes by then. A `state` that is too long is not sent back.
  */
 export function boundedRequest({ oidc }: KoaContextWithOIDC): void {
   const { params = {} } = oidc

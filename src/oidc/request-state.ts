@@ -12,7 +12,7 @@ export interface RequestState {
   leadsTo?: string
   /** What the authorization request under way asks for. */
   uiLocales?: string
-  /** What the protocol library failed with, when it was no refusal. */
+  /** The error of the protocol library, where it failed instead of refusing. */
   failure?: unknown
   locale?: Locale
 }

@@ -17,7 +17,7 @@ interface Dependencies {
   /** Clients that this product itself needs, whatever is registered. */
   readonly ownClients: readonly Record<string, unknown>[]
   readonly ownResources: readonly ResourceSeed[]
-  /** What every provider must carry: middleware in front of the library, listeners. */
+  /** Adds to every new provider what it must have: middleware in front of the library, listeners. */
   readonly equip: (provider: Provider) => void
   /** What is to be done about keys by themselves, and when, in milliseconds since the epoch. */
   readonly keyLife: { dueAtMs(keys: Keys): number; advance(): Promise<void> }

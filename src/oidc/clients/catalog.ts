@@ -58,7 +58,9 @@ export async function loadCatalog(knex: Queryable): Promise<Catalog> {
   }
 }
 
-/** What a version before this one, or somebody with psql, has stored may not fit; say which row. */
+/**
+ * An older version of this program, or somebody with psql, may have stored what does not fit; the error names the row.
+ */
 function stored<Schema extends z.ZodType>(schema: Schema, written: unknown, name: string): z.output<Schema> {
   const { data, error } = schema.safeParse(written)
   if (!error) return data

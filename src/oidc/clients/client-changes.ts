@@ -69,7 +69,7 @@ export async function applySeeds(
       plan.filter(isForgotten).map(({ id }) => id),
       change,
     )
-    // A secret that is taken back would only be shown in vain.
+    // A dry run takes its secrets back, so nobody is shown them.
     return { result: { plan, secrets: isDryRun ? new Map() : secrets }, isChanged: hasChanges(plan), isDryRun }
   })
 }
@@ -87,8 +87,7 @@ export async function removeClient(id: string, dependencies: ChangeDependencies)
 }
 
 /**
- * Gives a client a secret made here; the one before stops working. Undefined when there is no such client or it has no
- * secret.
+ * Gives a client a new secret; the old one stops working. Undefined when there is no such client or it has no secret.
  */
 export async function rotateSecret(id: string, dependencies: ChangeDependencies): Promise<Secret | undefined> {
   return changeCatalog(dependencies, async ({ trx, catalog, sealer, clock, writeAudit }) => {
@@ -199,9 +198,10 @@ async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, writeA
 }
 
 /**
- * Grants, codes and tokens go with their client, as does what sessions hold of it and what it was still to be told.
- * SECURITY: they go again when a client is created, because a running server may have issued some in the seconds before
- * it noticed the removal, and another client of the same name must neither inherit them nor be told who signs out.
+ * Deletes the grants, codes and tokens of a client, what sessions hold of it, and the notices that wait for it.
+ * SECURITY: they are deleted once more when a client is created, because a running server may have issued some in the
+ * seconds before it noticed the removal. Another client of the same name must neither inherit them nor be told who
+ * signs out.
  */
 async function forget(clientIds: readonly string[], { trx }: Change): Promise<number> {
   if (clientIds.length === 0) return 0

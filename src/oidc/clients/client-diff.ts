@@ -1,7 +1,7 @@
 import { formatDuration } from '../../base/duration.ts'
 import { type ClientSeed, type ResourceSeed, scopesOf } from './client-schema.ts'
 
-/** One field that differs. The values of a secret are left out: that it changed is all that may be told. */
+/** One field that differs. The values of a secret are left out: only that it has changed may be shown. */
 export interface FieldChange {
   readonly field: string
   readonly from?: unknown

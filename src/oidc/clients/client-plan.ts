@@ -20,7 +20,7 @@ export interface PlanOptions {
   readonly sealer: Sealer
 }
 
-/** The way from what is registered to what the files say: resources first, each kind in the order of the files. */
+/** The steps that make what is registered equal to the files: resources first, each kind in the order of the files. */
 export function planChanges(
   catalog: Catalog,
   { resources, clients }: Seeds,

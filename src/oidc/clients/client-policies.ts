@@ -17,18 +17,18 @@ interface IntrospectedToken {
 export interface ClientPolicies {
   isFirstParty(client: Client): boolean
   lifetimes(client: { readonly clientId: string } | undefined): Lifetimes
-  /** The session limits of every client a browser session is for; those of `client` with them. */
+  /** The session limits of every client that a browser session serves, and those of `client`. */
   sessionLimits(authorizations: object | undefined, client?: { readonly clientId: string }): readonly Sliding[]
-  /** How long an access token for this resource lives for this client; without one, a token for userinfo. */
+  /** How long an access token of this client for this resource lives; without a resource, one for userinfo. */
   accessLimit(resource: string | undefined, client: { readonly clientId: string } | undefined): Sliding
   /**
-   * How long, in seconds, the longest access token lives that nobody is asked about: it outlives whatever it was issued
-   * from.
+   * Seconds that the longest JWT access token lives. Resources do not ask the server about a JWT, so it outlives
+   * whatever it was issued from.
    */
   readonly longestJwtSeconds: number
   /**
-   * The claims about the person that a token for this resource carries. SECURITY: a client can read its tokens, so for
-   * one that is not ours only what the person agreed to, and never `identities`.
+   * The claims about the person that a token for this resource carries. SECURITY: a client can read its own tokens. So
+   * a client that is not ours gets only what the person agreed to, and never `identities`.
    */
   tokenClaims(resource: string, client: Client, grantedScopes: ReadonlySet<string>): readonly ProfileClaim[]
   defaultResource(client: Client): string | undefined
@@ -37,10 +37,10 @@ export interface ClientPolicies {
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
   /**
-   * True when the client may look into a token (RFC 7662 §4): its own, or an opaque access token of others whose
-   * resource names it. SECURITY: nobody may who is not named. Neither being ours nor having a secret makes a client an
-   * API; a token for userinfo has no resource that could name anybody, a refresh token is its client's own business,
-   * and when a resource is gone, nobody knows who might.
+   * True when the client may look into a token (RFC 7662 §4): its own, or an opaque access token whose resource names
+   * this client. SECURITY: nobody else may. Being ours or having a secret does not make a client an API. A token for
+   * userinfo has no resource, a refresh token is its client's own business, and where a resource was removed, nobody
+   * knows who may look.
    */
   mayIntrospect(client: Client, token: IntrospectedToken): boolean
 }
@@ -76,7 +76,7 @@ export function clientPolicies({
     longestJwtSeconds: Math.max(0, ...jwtLives),
     sessionLimits(authorizations, client) {
       const ids = new Set([...Object.keys(authorizations ?? {}), ...(client ? [client.clientId] : [])])
-      // Whoever is signed in to no app yet, or to none any more, still has a session.
+      // A browser session that serves no app (not yet, or no longer) still has a limit.
       if (ids.size === 0) return [defaults.session]
       return [...ids].map((clientId) => lifetimes({ clientId }).session)
     },

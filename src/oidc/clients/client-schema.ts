@@ -16,7 +16,10 @@ const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope token')
 const httpsOrLoopback = z.url().refine(isHttpsOrLoopback, 'must be https')
 
-/** What the access tokens of an API are like. A JWT is verified without asking, so nobody could tell that it slid. */
+/**
+ * What the access tokens of an API are like. Resources verify a JWT without asking the server, so a JWT cannot slide:
+ * nobody would learn its new end.
+ */
 const accessTokenSchema = z
   .strictObject({
     format: z.enum(['jwt', 'opaque']).default('jwt'),
@@ -105,7 +108,7 @@ export function introspectors({ resource, access_token: token }: ResourceSeed): 
   return token.introspected_by ?? [resource]
 }
 
-/** Metadata of ours that the library carries for us. */
+/** Metadata of ours that the library keeps with a client and hands back. */
 export const extraProperties = [
   'first_party',
   'default_resource',
@@ -116,12 +119,12 @@ export const extraProperties = [
   'attestation',
 ] as const
 
-/** Whether nobody on the way can read what is sent to an address. */
+/** Whether nobody between two machines can read what is sent to an address. */
 export function isHttpsOrLoopback(address: string): boolean {
   return /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)/i.test(address)
 }
 
-/** Whether this client lets nobody in without a phone number. */
+/** Whether every account needs a phone number to log in at this client. */
 export function requiresPhone(client: object): boolean {
   return (client as { readonly require_phone?: unknown }).require_phone === true
 }
@@ -136,13 +139,14 @@ export function needsSecret(client: Pick<ClientSeed, 'token_endpoint_auth_method
   return client.token_endpoint_auth_method.startsWith('client_secret')
 }
 
-/** Whether a client says itself what a field of its policy is, `refresh.idle`. */
+/** Whether a client sets a field of its lifetimes itself, for example `refresh.idle`. */
 export function setsLifetime({ lifetimes }: Pick<ClientSeed, 'lifetimes'>, field: string): boolean {
   return lifetimes?.[field.split('.')[0] as keyof typeof lifetimes] !== undefined
 }
 
 /**
- * Whose tokens a client's are, for its lifetimes. One that names no scopes may ask with `offline_access` and without.
+ * What kind of tokens a client holds; its lifetimes depend on it. A client that names no scopes may ask with
+ * `offline_access` and without.
  */
 export function holderOf(
   client: Pick<ClientSeed, 'grant_types' | 'redirect_uris' | 'scope' | 'application_type'>,

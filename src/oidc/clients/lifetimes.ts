@@ -7,7 +7,8 @@ const sliding = z.strictObject({
 })
 
 /**
- * Life of opaque access tokens that slide. They are not rotated, so a stolen one lives to `max`: there is always one.
+ * How long opaque access tokens live that slide. They are not rotated, so a thief could use a stolen one until `max`:
+ * that limit cannot be left out.
  */
 export const slidingAccess = z.strictObject({
   idle: duration.describe('Ends after this long without an introspection or userinfo request.'),
@@ -51,7 +52,7 @@ export const fixedSeconds = {
   deviceCode: 600,
   anonymousSession: 600,
   idToken: 3600,
-  /** In which a rotated refresh token still brings its holder the one successor it got. */
+  /** Seconds after its rotation in which a refresh token still brings its holder the same successor. */
   rotationGrace: 30,
 } as const
 
@@ -64,22 +65,21 @@ export function lifetimesOf(own: z.output<typeof lifetimesSchema> | undefined, d
   }
 }
 
-/** An access token's life as one that slides; a fixed one has reached its limit from the start. */
+/** The life of an access token as one that slides; a fixed life is one whose idle limit equals its absolute limit. */
 export function accessLimit(access: number | Sliding): Sliding {
   return typeof access === 'number' ? { idle: access, max: access } : access
 }
 
-/** Something of a policy that would end first by accident. */
+/** Two limits that do not fit together: something would end earlier than its setting says. */
 export interface LifetimeProblem {
-  /** The fields that do not go together, `refresh.idle`; a change of either would mend it. */
+  /** The settings that contradict each other, for example `refresh.idle`; changing any of them repairs it. */
   readonly fields: readonly [string, ...string[]]
   readonly message: string
 }
 
 /**
- * Whose tokens they are: a machine's, which has neither session nor refresh token; an app's that may be without
- * `offline_access`, so that its tokens end with the browser session; an app's that asks for it and outlives the
- * session.
+ * Who holds tokens: a machine has neither session nor refresh token; an app without `offline_access` has tokens that
+ * end with the browser session; an app with `offline_access` has tokens that outlive it.
  */
 export type TokenHolder = 'machine' | 'session' | 'offline'
 
@@ -104,8 +104,9 @@ export function lifetimeProblems(lifetimes: Lifetimes, holder: TokenHolder): Lif
 }
 
 /**
- * Why access tokens with this life do not fit a client: whoever refreshes when one has ended must find a refresh token
- * that has not, and what slides must not be cut short by the session or the family of refresh tokens.
+ * Why access tokens with this life do not fit a client. A client that refreshes when its access token has ended must
+ * find a refresh token that is still alive, and a sliding token must not be cut short by the session or by the family
+ * of refresh tokens.
  */
 export function accessProblems(
   access: Sliding,
@@ -144,21 +145,21 @@ export function remainingSeconds(limit: Sliding, ageSeconds: number): number {
 }
 
 /**
- * Seconds until a browser session ends that is used now and was begun `ageSeconds` ago. Several clients share one: it
- * is kept as long as the one that keeps it longest says. Each asks for a login at its own absolute limit all the same.
+ * Seconds until a browser session ends that is used now and began `ageSeconds` ago. Several clients share one session:
+ * it lives as long as the most generous of their limits. Each client still asks for a login at its own absolute limit.
  */
 export function sessionSeconds(limits: readonly Sliding[], ageSeconds: number): number {
   return Math.max(...limits.map((limit) => remainingSeconds(limit, ageSeconds)), 1)
 }
 
-/** Seconds until a session that was begun `ageSeconds` ago ends however much it is used. */
+/** Seconds until a session that began `ageSeconds` ago ends, however often it is used. */
 export function sessionMaxSeconds(limits: readonly Sliding[], ageSeconds: number): number {
   return Math.max(...limits.map((limit) => maxSeconds(limit) - ageSeconds), 1)
 }
 
 /**
- * How many seconds an expiry must gain to be written again: a minute, or a hundredth of a short life. So much earlier
- * than its idle limit something may end.
+ * How many seconds later an end must become before it is written again: a minute, or a hundredth of a short life. So
+ * something may end that much earlier than its idle limit says.
  */
 export function worthwhileGain(lifeSeconds: number): number {
   return Math.max(1, Math.min(60, Math.floor(lifeSeconds / 100)))

@@ -59,7 +59,7 @@ export function catalogProblems(
   return found
 }
 
-/** What is registered and in no file, and stays. */
+/** What is registered, stands in no file, and stays. */
 interface Others {
   readonly clients: readonly StoredClient[]
   readonly resources: readonly StoredResource[]
@@ -76,7 +76,7 @@ function othersOf({ resources, clients }: Pick<Seeds, 'resources' | 'clients'>, 
   }
 }
 
-/** Who shall introspect a resource's tokens has to be there, and to authenticate. */
+/** A client that is to introspect the tokens of a resource has to exist and to authenticate. */
 function askerProblems({ resources, clients }: Pick<Seeds, 'resources' | 'clients'>, others: Others): SeedProblem[] {
   const known = new Map([...others.clients, ...clients].map(({ seed }) => [seed.client_id, seed]))
   const atClients = clients.flatMap(({ seed, problem }) =>
@@ -105,7 +105,7 @@ function askerProblems({ resources, clients }: Pick<Seeds, 'resources' | 'client
 /** What is wrong between one client and one resource whose tokens it may get. */
 interface PairProblem {
   readonly message: string
-  /** Field of the client's policy that would mend it; undefined: only the resource can. */
+  /** The field of the client that would repair it; undefined where only the resource can. */
   readonly clientField: string | undefined
   readonly resourceField: string
 }
@@ -131,7 +131,7 @@ function problemsBetween(client: ClientSeed, resource: ResourceSeed, defaults: L
   return found
 }
 
-/** Told at the resource where the files have it, else at the client. */
+/** The problems are reported at the resource where a file has it, else at the client. */
 function pairProblems(
   { resources, clients }: Pick<Seeds, 'resources' | 'clients'>,
   others: Others,
@@ -156,7 +156,8 @@ function pairProblems(
 }
 
 /**
- * What of everything registered would end first by accident under these defaults; the server does not start with it.
+ * Which lifetimes of everything registered contradict each other under these defaults; the server does not start with
+ * any.
  */
 export function registeredProblems({ clients, resources }: Catalog, defaults: Lifetimes): string[] {
   return [...clients.values()].flatMap(({ seed }) => {
@@ -169,7 +170,7 @@ export function registeredProblems({ clients, resources }: Catalog, defaults: Li
   })
 }
 
-/** A scope may not disappear under a client that no file mentions: nobody would notice until its logins fail. */
+/** A file may not remove a scope that a client outside the files uses: nobody would notice until its logins fail. */
 function lostScopes(
   resources: Seeds['resources'],
   {

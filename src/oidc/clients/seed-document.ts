@@ -45,7 +45,7 @@ export function readDocument(
   return { document: { file, values, problem }, problems: [] }
 }
 
-/** PostgreSQL cannot store NUL, and nobody can read the others. */
+/** PostgreSQL cannot store NUL, and people cannot see the other control characters. */
 function* unstorablePaths(value: unknown, path: Path = []): Generator<Path> {
   if (typeof value === 'string' && /(?![\t\n\r])[\p{Cc}\p{Cs}]/u.test(value)) yield path
   if (typeof value !== 'object' || value === null) return

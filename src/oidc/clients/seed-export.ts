@@ -12,9 +12,8 @@ export function inOrder(written: Written): Written {
 }
 
 /**
- * Everything registered as a file for `clients apply`. In place of a secret stands `{ generate: true }`, which keeps
- * the one that is there, so that applied where it came from the file changes nothing, and elsewhere it makes secrets of
- * that place's own.
+ * Everything registered as a file for `clients apply`. In place of a secret it says `{ generate: true }`, which keeps a
+ * secret that is there. So the file changes nothing where it came from, and makes new secrets elsewhere.
  */
 export function exportDocument({ resources, clients }: Catalog): {
   readonly resources: readonly Written[]
@@ -28,7 +27,7 @@ export function exportDocument({ resources, clients }: Catalog): {
   }
 }
 
-/** The same as YAML with a word on the secrets. */
+/** The same as YAML, with a comment about the secrets. */
 export function exportText(catalog: Catalog): string {
   const document = new Document(exportDocument(catalog))
   document.commentBefore = ' Written by menshen clients export, for menshen clients apply.'

@@ -121,7 +121,7 @@ function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, default
   if (seed.client_id.startsWith('usr_')) found.push(problem(['client_id'], 'begins with usr_, as the ids of users do'))
   const policy = lifetimesOf(seed.lifetimes, defaults)
   for (const { fields, message } of lifetimeProblems(policy, holderOf(seed))) {
-    // Left to the configuration are limits that this client does not set.
+    // Limits that the client does not set are the configuration's to repair.
     const field = fields.find((each) => setsLifetime(seed, each))
     if (field) found.push(problem(['lifetimes', ...field.split('.')], message))
   }

@@ -5,7 +5,7 @@ import type { Path } from '../../base/yaml-document.ts'
 import { type ClientSeed, needsSecret } from './client-schema.ts'
 import type { SeedProblem } from './seed-document.ts'
 
-/** What a file wants done about the secret of a client. `generate`: made when the client has none, otherwise kept. */
+/** What a file says about the secret of a client. `generate`: one is made when the client has none. */
 export type SecretWish =
   | { readonly kind: 'none' }
   | { readonly kind: 'generate' }

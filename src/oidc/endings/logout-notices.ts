@@ -27,16 +27,16 @@ interface Notice {
 
 /** Seconds before the second attempt, the third …; after the last one it is given up. */
 const pausesSeconds = [10, 60, 600, 3600]
-/** Seconds in which nobody else tries what a process has taken, should that process die over it. */
+/** Seconds for which a process reserves the notices it has taken; should it die, another one tries after that. */
 const leaseSeconds = 60
 const batch = 20
 
 const senders = new WeakMap<Provider, SendLogout>()
 
 /**
- * Back-channel logout tokens wait in the database instead of being sent while a person waits: a client that is away is
- * tried again for more than an hour, whoever ended the session and whichever process was stopped since. A notice is
- * written with what ends the session, or neither is.
+ * Logout tokens (OIDC Back-Channel Logout) are not sent while a person waits. They wait in the database as notices: a
+ * client that is away is tried again for more than an hour, whoever ended the session and whichever process was stopped
+ * since. A notice is written in the same statement as the ending.
  */
 export function queueLogouts(provider: Provider, units: UnitOfWork): void {
   const send = holdLogouts(provider, (notice) => units.current()?.leaveNotice(notice))

@@ -7,7 +7,7 @@ import { endedDetail, signInDetail } from './endings.ts'
 
 const { Session, Grant, RefreshToken, DeviceCode } = durableModels
 
-/** How long what has expired is kept, by the older clock. */
+/** How long expired rows are kept, by the older clock. */
 interface Kept {
   readonly clock: Clock
   readonly keptSeconds: number
@@ -26,8 +26,8 @@ export async function sweepRecords({ knex }: Pick<Database, 'knex'>, { clock, ke
 }
 
 /**
- * Deletes sessions and device codes of nobody that have ended. SECURITY: any stranger makes them, and nobody misses
- * them.
+ * Deletes ended sessions and device codes that belong to no user. SECURITY: any stranger can make them, and nobody
+ * misses them.
  */
 export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, { clock, keptSeconds }: Kept): Promise<void> {
   await deleteInBatches(async (limit) => {
@@ -38,8 +38,8 @@ export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, { clock, 
 }
 
 /**
- * Which rows leave a line when they run out: sessions somebody was signed in to, and the last family of refresh tokens
- * of a grant. One that an app left behind for another of the same grant ends nothing.
+ * Which rows leave a line in the audit when they run out: sessions that somebody was signed in to, and the last family
+ * of refresh tokens of a grant. A family that an app has replaced by another of the same grant ends nothing.
  */
 export function leavesLine(row: string): string {
   return `((${row}.model = ${Session} and cast(${row}.payload as jsonb) -> 'loginTs' is not null)

@@ -10,7 +10,7 @@ import { limitReached, sessionLimitsOf } from './why.ts'
 
 /** One ending, for support. */
 export interface EndingLine {
-  /** When it ended; of what is alive: when it is going to, if nobody uses it. */
+  /** When it ended; for something that is alive, when it is going to end if nobody uses it. */
   readonly at: Date
   /**
    * The audit event, or the one that the sweep will write; `….alive`, `token.used` and `token.expired` are in no audit.
@@ -21,7 +21,7 @@ export interface EndingLine {
   readonly id: string | null
   readonly clientIds: readonly string[]
   readonly reason: string
-  /** Of the limit, where it was one. */
+  /** Length of the limit, where a limit ended it. */
   readonly limitSeconds?: number
   readonly device: string | null
   readonly ip: string | null

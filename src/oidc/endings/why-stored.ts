@@ -12,7 +12,7 @@ interface Stored {
   readonly consumed_at: Date | null
   readonly has_ended: boolean
   readonly id: string | null
-  /** Of a token that ends with it; one for offline use only began there. */
+  /** The session that a token ends with; a token for offline use only began there. */
   readonly session_uid: string | null
   readonly grant_id: string | null
   readonly user_id: string | null
@@ -25,8 +25,8 @@ const { Session, Grant, AuthorizationCode, RefreshToken, DeviceCode } = durableM
 const bearers = Object.values(durableModels).filter((model) => model !== Grant)
 
 /**
- * What has become of a token, a session or a grant: why it ended, or that it is alive, or that it was replaced. Empty
- * when it is neither stored nor noted where something ended: then nobody can tell it from one that never was.
+ * What has become of a token, a session or a grant: why it ended, that it is alive, or that it was replaced. Empty when
+ * no row and no line of the audit mentions it: then nobody can tell it from one that never existed.
  */
 export async function whatBecameOf(dependencies: WhyDependencies, thing: Thing): Promise<readonly EndingLine[]> {
   const stored = await find(dependencies, thing)
@@ -47,7 +47,7 @@ function ownLine(stored: Stored, others: readonly EndingLine[], nowMs: number): 
     return lineOf({ ...stored, at: consumed_at }, isCode ? 'exchanged' : 'rotated')
   }
   if (!has_ended) return lineOf(stored, 'alive')
-  // What it hung on has a line that says more: when that ended it, or which limit the family reached.
+  // The session or grant has a line that says more: what ended it, or which limit the family reached.
   const isTold = at.getTime() > nowMs || (grant_id !== null && others.some(({ id }) => id === grant_id))
   return isTold ? undefined : lineOf(stored, 'expired')
 }

@@ -12,7 +12,7 @@ import type { EndReason } from './endings.ts'
 /** Why somebody has to log in: what ended their session or the grant of an app, or which limit it reached. */
 export interface Why {
   readonly reason: EndReason | 'idle' | 'max'
-  /** Of the limit; there is one with `idle` and `max`. */
+  /** Length of the limit, where the reason is `idle` or `max`. */
   readonly seconds?: number
   /** Seconds since the epoch. */
   readonly at: number
@@ -22,11 +22,11 @@ export interface Why {
 interface RunOut {
   readonly loginAt: number
   readonly endedAt: number
-  /** Those that applied, one for each client, at least one. */
+  /** The limits that applied, one for each client, at least one. */
   readonly limits: readonly Sliding[]
 }
 
-/** By how many seconds an expiry may lie before its limit: what is not worth a write is not written. */
+/** By how many seconds something may end before its limit, because a small gain is not written. */
 const slack = 61
 
 /**
@@ -40,9 +40,9 @@ export function limitReached({ loginAt, endedAt, limits }: RunOut): Why {
   }))
   const atMax = ends.find(({ left }) => Math.abs(left) <= slack)
   if (atMax) return { reason: 'max', at: endedAt, seconds: atMax.max }
-  // Those that had reached their own before were not what kept it.
+  // A limit that was reached earlier did not keep the session alive.
   const kept = ends.filter(({ left }) => left > 0)
-  // Past every limit of today: theirs was longer then.
+  // It lived longer than every limit of today, so the limits were longer then.
   if (kept.length === 0) return { reason: 'max', at: endedAt, seconds: Math.max(...ends.map(({ max }) => max)) }
   return { reason: 'idle', at: endedAt, seconds: Math.max(...kept.map(({ idle }) => idle)) }
 }
@@ -92,7 +92,7 @@ export function whyAsked({ database, units, policies, clock, cookie }: Dependenc
     if (session.past(max)) return { reason: 'max', seconds: max, at: (session.loginTs ?? 0) + max }
     // The session lives, but the app has lost its tokens and wants the person to log in again.
     if (!ctx.oidc.promptPending('login')) return undefined
-    // As it was read: the library has given it another grant by now.
+    // The session as it was read: the library has given it another grant by now.
     const asRead = units.current()?.sessions.byCookie(session.uid)?.payload
     const authorizations = asRead?.['authorizations'] as typeof session.authorizations
     const grantId = authorizations?.[client.clientId]?.grantId

@@ -3,9 +3,10 @@ import type { Provider } from 'oidc-provider'
 import { isSameSecret } from '../../base/same-secret.ts'
 
 /**
- * Signs cookies with the first key and accepts what any of them signed. Of a signature by an older key koa would ask
- * the place of that key, and replace the signature by one that lasts only until the browser is closed, which would end
- * the session then: here every key is the first. A cookie gets its new signature when it is set again.
+ * Signs cookies with the first key and accepts signatures by any of them. For a signature by an older key, koa would
+ * ask for the position of that key and replace the signature by one that lasts only until the browser is closed. That
+ * would end the session, so every key answers as if it were the first. A cookie gets its new signature when it is set
+ * again.
  */
 export function cookieSigner(keys: readonly string[]): Provider['keys'] {
   const [first, ...older] = keys.map((key) => createSecretKey(Buffer.from(key)))

@@ -39,19 +39,16 @@ export const keyOptions = z.strictObject({
     ),
 })
 
-/** What decides about the life of keys. */
+/** The settings and facts that decide how long keys live. */
 export interface KeyRules {
   readonly options: z.output<typeof keyOptions>
   readonly lifetimes: Lifetimes
 }
 
-/** Seconds for which whoever fetched the keys or the metadata may keep them. */
+/** Seconds for which others may keep the keys or the metadata after fetching them. */
 export const jwksCacheSeconds = 300
 
-/**
- * Seconds after which a process that has heard nothing of the database speaks for it no longer: it publishes no keys
- * and signs nothing.
- */
+/** Seconds after which a process that could not ask the database stops: it publishes no keys and signs nothing. */
 export const silenceSeconds = 3600
 
 /**
@@ -61,10 +58,10 @@ export const silenceSeconds = 3600
  */
 export const signsAfterSeconds = silenceSeconds + 2 * jwksCacheSeconds
 
-/** Longer than this no browser keeps a cookie (RFC 6265bis §5.5). */
+/** No browser keeps a cookie longer than this (RFC 6265bis §5.5). */
 const cookieLimitSeconds = 400 * day
 
-/** What happens to a key by itself. */
+/** A change in the life of a key that no operator asks for. */
 export interface KeyStep {
   readonly step: 'publish_successor' | 'stop_signing' | 'sign' | 'remove'
   readonly at: Date
@@ -90,18 +87,16 @@ export function nextStep(key: KeyInfo, keys: readonly KeyInfo[], { options }: Ke
   }
 }
 
-/**
- * When something is to be done about any of the keys, in milliseconds since the epoch; `Infinity` when nothing ever is.
- */
+/** When the next step of any key is due, in milliseconds since the epoch; `Infinity` when there is none. */
 export function dueAtMs(keys: readonly KeyInfo[], rules: KeyRules): number {
   return Math.min(...keys.map((key) => nextStep(key, keys, rules)?.at.getTime() ?? Number.POSITIVE_INFINITY))
 }
 
 /**
- * Seconds a key must stay after the next one took over: a process that has not heard of it signs with the old key for a
- * while, and what was signed last is valid as long as what is registered says. A session that lives by its tokens alone
- * does not get its cookie again before its absolute limit, and until then an app may hint at the login it had at the
- * beginning (`id_token_hint`).
+ * Seconds a key must stay after the next one has taken over. A process that has not heard of it signs with the old key
+ * for a while, and what it signed last is valid as long as clients and resources say. A session that is used through
+ * its tokens alone gets no new cookie before its absolute limit, and until then an app may send the ID token of its
+ * first login (`id_token_hint`).
  */
 export function keepSeconds(use: KeyUse, { clients, resources }: Catalog, { options, lifetimes }: KeyRules): number {
   const policies = [lifetimes, ...[...clients.values()].map(({ seed }) => lifetimesOf(seed.lifetimes, lifetimes))]

@@ -31,7 +31,7 @@ interface Change extends Pick<KeyChangeDependencies, 'sealer'> {
 }
 
 const lockName = 'menshen:keys'
-/** Much longer than an RSA key takes. */
+/** Much longer than making an RSA key takes. */
 const idleSeconds = 10
 
 /** Makes the first keys where there are none. Of several processes that start at once, one does. */
@@ -76,7 +76,7 @@ export function beginRotation(use: KeyUse, { rules: _, ...dependencies }: WithRu
   })
 }
 
-/** What has become of a key that was to go: taken away at once, or not before `successor` signs in its place. */
+/** What has become of a key that an operator retires: it is gone, or it goes when `successor` signs in its place. */
 export interface Retired {
   readonly key: KeyInfo
   readonly removed: boolean
@@ -136,7 +136,7 @@ async function changeKeys<Result>(
   })
 }
 
-/** A key would be published from, or sign from, a moment that no server agrees on. */
+/** Server and database disagree about the time, so a key would be published or sign from a wrong moment. */
 function apart(apartMs: number): Error {
   const seconds = Math.round(Math.abs(apartMs) / 1000)
   return new Error(
@@ -153,7 +153,7 @@ async function insert(
   state: 'next' | 'current',
   { trx, sealer, at, writeAudit }: Change,
 ): Promise<void> {
-  // Under a master key that is not the servers' they could not open the new one, nor read anything else again.
+  // Fails where this command has another master key than the servers: they could not open the new key.
   await loadKeys({ database: { knex: trx }, sealer })
   const { id, use, alg, text } = await newKey(kind)
   const row = { id, use, alg, state, secret: sealer.seal(text, keyContext(id)), created_at: at }

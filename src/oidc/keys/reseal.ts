@@ -4,7 +4,7 @@ import { secretContext } from '../clients/catalog.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { keyContext } from './signing-keys.ts'
 
-/** One column whose values the master key seals and that outlive a login under way. */
+/** One column whose values are sealed by the master key and live longer than a login. */
 interface Place {
   readonly name: string
   readonly table: string
@@ -110,7 +110,7 @@ export async function reseal({ knex, sealer }: Dependencies): Promise<Resealed[]
   return all
 }
 
-/** How many stored values another master key than the current one has sealed. */
+/** How many stored values are sealed by another master key than the current one. */
 export async function countStale({ knex, sealer }: Dependencies): Promise<number> {
   const counts = await Promise.all(
     places.map((place) => stale(place, sealer, knex).count<{ count: number }[]>('* as count')),
