@@ -26,7 +26,7 @@ export async function up(knex: Knex): Promise<void> {
   )
   await knex.raw(`create index oidc_records_user_id_idx on oidc_records (user_id) where user_id is not null`)
   await knex.raw(`create index oidc_records_expires_at_idx on oidc_records (expires_at)`)
-  await knex.raw(`comment on column oidc_records.model is 'number of the model in src/oidc/records/records.ts'`)
+  await knex.raw(`comment on column oidc_records.model is 'number of the model in src/oidc/records.ts'`)
   await knex.raw(
     `comment on column oidc_records.successor is 'refresh token that replaced this one, readable with this one only'`,
   )
