@@ -9,7 +9,8 @@ export function accountLabel({ user, identities }: Account): string {
 }
 
 /**
- * What its owner recognises an account by and a stranger cannot use: the same, with nickname and user name masked too.
+ * What the owner of an account recognises it by and a stranger cannot use: like `accountLabel`, with nickname and user
+ * name masked too.
  */
 export function maskedLabel({ user, identities }: Account): string {
   const own = identities.find(({ provider }) => provider === 'phone' || provider === 'email') ?? identities[0]

@@ -39,13 +39,13 @@ export function pendingOf(method: string, proved: Proved): Pending {
 /** A phone number that is another account's, or that nobody has and the holder may add. */
 export interface Contested {
   readonly phone: string
-  /** Where there was a fresh one. */
+  /** The proof of the number, where it is still fresh. */
   readonly proof?: Proved
-  /** Whose it is, where what waits may join that account if the person says so. */
+  /** The account that has the number; what waits may join it if the person says so. */
   readonly owner?: UserId
 }
 
-/** The moment of a proof alone. */
+/** Copies the moment of a proof and nothing else. */
 export function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
   return { provedAt, begunAt }
 }
@@ -57,7 +57,7 @@ export interface AttemptMemory {
   readonly asks: Readonly<Record<string, Ask>>
   readonly states: Readonly<Record<string, unknown>>
   readonly pending?: Pending | undefined
-  /** Somebody who is in but for a phone number, or for an answer to the question whether something becomes theirs. */
+  /** The person whose login is complete but for a phone number, or for the answer whether something becomes theirs. */
   readonly holder?: Arrived | undefined
   /** A phone number that decides how to go on. */
   readonly contested?: Contested | undefined
@@ -71,8 +71,8 @@ export function isBindingAsked({ choices }: AttemptMemory): boolean {
 }
 
 /**
- * Without that question, for whoever proves something instead of an answer. A number that was to be added is proved
- * again; what waited for a login waits for this one.
+ * The same memory without that question, for a person who proves something instead of answering. A number that was to
+ * be added is proved again; an identity that waited for a login waits for this one.
  */
 export function withoutQuestion(memory: AttemptMemory): AttemptMemory {
   if (!isBindingAsked(memory)) return memory
@@ -90,7 +90,10 @@ interface Dependencies extends Pick<Sealing, 'seal' | 'open'> {
   readonly store: EphemeralStore
 }
 
-/** Records of attempts. SECURITY: sealed, because they hold phone numbers, password hashes and proved identities. */
+/**
+ * Keeps the memories of attempts. SECURITY: sealed, because they hold phone numbers, password hashes and proved
+ * identities.
+ */
 export class AttemptMemories {
   readonly #deps: Dependencies
 
@@ -102,7 +105,7 @@ export class AttemptMemories {
     return this.#read(await this.#deps.store.get<string>(key(attemptId)))
   }
 
-  /** The same, and it is gone: of several callers one gets it. */
+  /** Reads and deletes a memory at once: of several callers only one gets it. */
   async take(attemptId: string): Promise<AttemptMemory> {
     return this.#read(await this.#deps.store.take<string>(key(attemptId)))
   }

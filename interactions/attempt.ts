@@ -18,7 +18,7 @@ type Dependencies = SettlementDependencies & {
   readonly limits: Pick<Limits<'vendor.ip'>, 'take'>
 }
 
-/** Methods whose states are kept at once: somebody who looks at them all leaves no more than who takes one. */
+/** Methods that keep a state at once: looking at all of them stores no more than using a few. */
 const mostStates = 3
 
 /**
@@ -62,7 +62,7 @@ export class LoginAttempts {
     await this.#deps.memories.save(attemptId, without(memory, method))
   }
 
-  /** Takes what was entered. Throws an `AppError`; what is kept of the attempt then stays as it was. */
+  /** Takes what was entered. When it throws an `AppError`, the memory of the attempt stays as it was. */
   async advance(request: AdvanceRequest): Promise<Outcome> {
     return this.#recorded(request, async () => {
       const before = await this.#deps.memories.load(request.attemptId)
@@ -101,7 +101,7 @@ export class LoginAttempts {
     const memory = await memories.load(request.attemptId)
     const { contested } = memory
     const pending = this.#pending(memory)
-    // The answer may come again with a second try of the method that came with it.
+    // The same answer may be sent again, when the person tries its method a second time.
     const isRepeated = choice === 'existing' && pending !== undefined && memory.choices === undefined
     if (!isRepeated && !memory.choices?.includes(choice)) throw new AppError('request.invalid')
     const known = await this.#holder(request.attemptId, memory)
@@ -166,8 +166,7 @@ export class LoginAttempts {
   }
 
   /**
-   * What could not let anybody in sends nothing either; what adds something to a proof that waits is a part of that
-   * one. Throws `login.insufficient`.
+   * Refuses a method that cannot reach the demand, before it sends anything; one that adds to a waiting proof passes.
    */
   #requireUseful({ demand, method }: AdvanceRequest, waiting: Arrived | Pending | undefined): void {
     const acrs = this.#deps.methods.get(method)?.acrs
@@ -214,9 +213,9 @@ export class LoginAttempts {
   }
 
   /**
-   * Who is in but for an answer. Throws `user.locked` when that account was locked or deleted since. SECURITY: and
-   * `attempt.expired` when what let them in no longer would: everything was ended, the password changed, the identity
-   * taken away. The attempt then begins again.
+   * The person whose login waits for an answer. Throws `user.locked` when their account was locked or deleted since.
+   * SECURITY: throws `attempt.expired` when their proof no longer counts: everything was ended, the password was
+   * changed, the identity was removed. The attempt then begins again.
    */
   async #holder(attemptId: string, memory: AttemptMemory): Promise<AttemptMemory['holder']> {
     const { directory, memories, options } = this.#deps
@@ -267,13 +266,13 @@ export class LoginAttempts {
   }
 }
 
-/** What is kept for each method, those that were used last. */
+/** What is kept of each method: only the methods that were used last. */
 function latest<T>(kept: Readonly<Record<string, T>>, id: string, value: T): Record<string, T> {
   const { [id]: _, ...others } = kept
   return Object.fromEntries([...Object.entries(others).slice(1 - mostStates), [id, value] as const])
 }
 
-/** Without what waits for an answer that did not come: a choice, or a phone number where the client demands one. */
+/** The memory without what waits for a choice, or a phone number, that the person did not give. */
 function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): AttemptMemory {
   const isAnswered = !memory.choices && (!demand.requiresPhone || provesPhone.includes(method))
   return isAnswered ? memory : { ...memory, pending: undefined }

@@ -18,7 +18,7 @@ export type OwnRequest = Omit<AdvanceRequest, 'userId' | 'expectedUserId' | 'dem
 }
 
 interface Dependencies {
-  /** Attempts over methods that no login has. */
+  /** Attempts with methods that no login uses. */
   readonly attempts: LoginAttempts
   readonly methods: LoginMethods
   readonly directory: AccountDirectory
@@ -67,7 +67,7 @@ export class Bindings {
     let isNew = false
     let claim = outcome.identity
     try {
-      // Whose they are is looked at first, so that of two none is bound when one is somebody else's.
+      // Owners are looked up first, so that of two identities none is bound when one belongs to somebody else.
       for (claim of claims) await this.#refuseTaken(userId, claim)
       for (claim of claims) {
         const bound = await directory.bind(userId, claim, { ip })
@@ -92,8 +92,9 @@ export class Bindings {
   }
 
   /**
-   * Takes a way in away and, in the same transaction, every login that was made with it, wherever that is: who came by
-   * it may be why it goes. Throws `identity.last` for the last one and `request.not_found` for another's.
+   * Removes a way in and, in the same transaction, ends every login that was made with it, on any device: somebody who
+   * came by it may be the reason. Throws `identity.last` for the last one and `request.not_found` for another
+   * account's.
    */
   async remove(
     { userId, ...where }: Pick<OwnRequest, 'userId' | 'ip' | 'requestId' | 'clientId'>,

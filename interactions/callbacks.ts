@@ -29,7 +29,7 @@ interface Dependencies extends Sealing {
   readonly store: EphemeralStore
 }
 
-/** That an answer has come, for which attempt, and where it led once that is known. */
+/** Notes that an answer has come, for which attempt, and the page it led to once that is known. */
 interface Seen {
   readonly by: string
   readonly location?: string
@@ -38,7 +38,7 @@ interface Seen {
 const lifetimeSeconds = 600
 /** Characters of an answer, names included: codes of some vendors have 2000, Apple sends an ID token beside it. */
 const longestAnswer = 4096
-/** Milliseconds between the looks at an answer that somebody else is at work on: soon at first, five seconds in all. */
+/** Milliseconds between looks at an answer that another request is working on: soon at first, five seconds in all. */
 const pausesMs = [100, 200, 400, 800, 1500, 2000]
 
 /**
@@ -48,7 +48,7 @@ const pausesMs = [100, 200, 400, 800, 1500, 2000]
  */
 export class Callbacks {
   readonly #deps: Dependencies
-  /** One for each answer that is waited for here, however many requests do. */
+  /** One wait for each answer, however many requests wait for it. */
   readonly #waiting = new Map<string, Promise<Seen | undefined>>()
 
   constructor(dependencies: Dependencies) {

@@ -13,9 +13,9 @@ interface Dependencies {
 }
 
 /**
- * SECURITY: whichever page or app a method was named by, what it proved together with what waits is held against the
- * request before anything is made of it. A reset is more than a login: it goes through, and lets nobody in who has to
- * prove something else. Throws `login.insufficient`.
+ * SECURITY: holds what was proved, together with what waits, against the demand of the request before anything is
+ * stored. It does not matter by which page or app the method was chosen. A reset of the password is more than a login:
+ * the reset is done, but it lets nobody in who has to prove something else. Throws `login.insufficient`.
  */
 export function requireEnough(
   { demand }: AdvanceRequest,
@@ -29,8 +29,8 @@ export function requireEnough(
 }
 
 /**
- * The account that was proved, with nothing left to ask. A login that waited for an answer longer than the request
- * allows it to be old lets nobody in, and what was made of it stays.
+ * Ends an attempt with the account that was proved. When the login waited for an answer longer than the request allows,
+ * nobody is let in, and what the login has changed stays changed.
  */
 export async function finishLogin(
   { audit, memories }: Dependencies,

@@ -104,7 +104,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     leave(ctx, `${identitiesPath}?done=${isNew ? 'bound' : 'known'}`)
   }
 
-  /** What went wrong: on a page of its own when it is somebody else's, else on the list. */
+  /** Shows what went wrong: on a page of its own when the identity is somebody else's, otherwise above the list. */
   async function showError(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
     if (error.code === 'identity.taken') {
       const provider = String(error.params['provider'])

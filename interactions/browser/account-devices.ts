@@ -22,9 +22,9 @@ interface Dependencies {
     readonly forget: SessionLife['forget']
     readonly device: DeviceCookie
     readonly nowSeconds: () => number
-    /** What a person knows an app by; its id when it is gone. */
+    /** The name by which a person knows an app; its id when the app was removed. */
     readonly clientName: (clientId: string) => Promise<string>
-    /** How long a token may still work that nobody is asked about. */
+    /** How long an issued JWT may still work, because APIs do not ask about it. */
     readonly delaySeconds: () => number
   }
 }
@@ -36,8 +36,8 @@ export const devicesPath = '/account/devices'
 const notices: ReadonlySet<unknown> = new Set(['one', 'others', 'gone'])
 
 /**
- * Where one is signed in, and a way to sign out there. No fresh login is asked for: it only takes access away, and
- * somebody who has lost a phone must not be slowed down; the form token of this very session is.
+ * Lists where a person is signed in, and signs them out there. No fresh login is needed: the page only takes access
+ * away, and somebody who has lost a phone must not be slowed down. The form token of this very session is needed.
  */
 export function devicePages({ session, renderer, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
@@ -101,7 +101,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     }
     if (fields['choice'] === 'others') {
       await options.end(userId, { kind: 'others', sessionUid, withApps: false }, ending)
-      // It was forgotten with the others, and is the one that stays.
+      // This browser was forgotten with all others, but it is the one that stays.
       await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
       await session.renew(visitor)
       return leave(ctx, `${devicesPath}?done=others`)
@@ -114,7 +114,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
   return { show, submit }
 }
 
-/** What an item of the list stands for. That it is the visitor's own is seen to where it ends. */
+/** What is to be ended for an item of the list. Whether it belongs to the visitor is checked where it is ended. */
 function scopeOf(value: string): EndingScope | undefined {
   const [, kind, id = ''] = /^(session|grant):([\w-]{1,100})$/.exec(value) ?? []
   return kind === 'session' || kind === 'grant' ? endingOf({ kind, id }) : undefined

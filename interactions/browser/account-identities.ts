@@ -82,7 +82,7 @@ export function identityPages({ session, renderer, directory, passwords, options
     )
   }
 
-  /** The list with what went wrong on top. */
+  /** The list, with what went wrong above it. */
   function drawRefusal(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
     return draw(ctx, visitor, { ...renderer.pageError(ctx, error), field: undefined, status: error.status })
   }
@@ -90,7 +90,7 @@ export function identityPages({ session, renderer, directory, passwords, options
   function connections(ctx: Context) {
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const items = offeredConnections(methods, visit)
-    // What one connection of a provider can do here need not be asked for elsewhere.
+    // When one connection of a provider works here, the others need not be offered.
     const isHere = new Set(items.flatMap((item) => (item.isHere ? item.provider : [])))
     return items.filter((item) => item.isHere || !isHere.has(item.provider))
   }
@@ -133,7 +133,8 @@ export function identityPages({ session, renderer, directory, passwords, options
       return drawRefusal(ctx, visitor, error)
     }
     await session.renew(visitor)
-    // Every device was forgotten with it; this browser stays one, unless it came by what was removed.
+    // Every device was forgotten with it; this browser becomes known again, unless its login came by the removed
+    // identity.
     if (visitor.by?.includes(identityId) === false) {
       await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
     }

@@ -24,8 +24,8 @@ interface Dependencies {
 }
 
 /**
- * The page to set or change the password. With the old one go the other logins made with it; all others when the person
- * says so.
+ * The page to set or change the password. Every other login that was made with the old password ends, and if the person
+ * says so, all other logins.
  */
 export function passwordPages({ session, renderer, passwords, audit, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
@@ -80,7 +80,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
       await session.renew(visitor)
       return leave(ctx, '/account?done=password')
     }
-    // What was taken from the apps of this browser must not outlive the password either.
+    // Tokens that apps of this browser hold must not outlive the old password either.
     const others = { kind: 'others', sessionUid, withApps: true } as const
     const scope = isAlone ? others : ({ kind: 'by', by: 'password', sessionUid } as const)
     await options.end(userId, scope, { reason: 'password_changed', ip, requestId })
@@ -92,7 +92,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
   return { show, submit }
 }
 
-/** Whoever is signed in is told that the current password is wrong, not that the account may be. */
+/** Somebody who is signed in is told that the current password is wrong, not that the account may be. */
 function aboutTheCurrent(error: AppError): AppError {
   if (error.code !== 'password.wrong') return error
   return new AppError('password.mismatch', { field: 'password', cause: error })

@@ -17,7 +17,7 @@ export const accountClientId = 'menshen-account'
 const returnPath = '/account/return'
 /** Seconds a login counts as fresh enough to change what an account is and who gets in. */
 const freshSeconds = 600
-/** Our own pages, and nothing a browser could take for another host. */
+/** Paths of the account pages, and nothing that a browser could take for another host. */
 const ownPath = /^\/account(?:\/[\w-]+)*(?:\?[\w.=&-]*)?$/
 
 /** The account pages as a client of this server, as the library takes clients. */
@@ -51,7 +51,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly nowSeconds: () => number
   readonly formToken: (sessionUid: string) => string
-  /** Told of every page, because a visit keeps the session alive. */
+  /** Called for every page, because a visit keeps the session alive. */
   readonly touch: SessionLife['touch']
   /** Who signed in to the session this request has read, and where. */
   readonly about: () => string | undefined
@@ -69,7 +69,10 @@ export interface AccountSession {
   sender(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
   /** The same for a form that only takes access away, and asks for no fresh login. */
   owner(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
-  /** Goes on as fresh, after a change that makes every other login less. Who was not fresh before is not so now. */
+  /**
+   * Keeps the login of the visitor fresh after a change that ends the freshness of every other login. A login that was
+   * not fresh does not become it.
+   */
   renew(visitor: SignedIn): Promise<void>
   /** What goes into the field `form_token`. */
   token(visitor: SignedIn): string

@@ -6,7 +6,7 @@ interface Dependencies {
   readonly secure: boolean
 }
 
-/** How somebody goes on whose interaction is over. */
+/** How a person can go on whose interaction is over. */
 export interface WayOn {
   /** Begins the login once more. */
   readonly retryHref?: string | undefined
@@ -63,10 +63,10 @@ export function authorizationHref(
   return `/auth?${query}`
 }
 
-/** SECURITY: whoever goes on may be another person than the one the hints are about. */
+/** SECURITY: the person who goes on may be another one than the hints name. */
 const leftOut: ReadonlySet<string> = new Set(['offline', 'request', 'request_uri', 'login_hint', 'id_token_hint'])
 
-/** What a client pushed past the browser does not go through it now, nor what a device began. */
+/** A request that a client pushed (PAR) or a device began never went through the browser, and does not now. */
 function isRepeatable(kept: Interaction): boolean {
   return kept.deviceCode === undefined && (kept as { parJti?: unknown }).parJti === undefined
 }

@@ -1,9 +1,9 @@
 import type { Context } from 'koa'
 import { type Device, type DeviceUse, type KnownDevices, knownDeviceMs } from '../../src/accounts/known-devices.ts'
 
-/** By what a browser is known again to the accounts that somebody logged in to with it. */
+/** Makes a browser known to the accounts that have logged in with it. */
 export interface DeviceCookie {
-  /** The browser of this request; one that is not known to anything when it brings no cookie of ours. */
+  /** The browser of this request; without a cookie of ours, a device that no account knows. */
   read(ctx: Context): Device
   /**
    * After a login: the browser is known to that account from now on. It stays so when the person signs out, because

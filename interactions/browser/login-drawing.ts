@@ -28,7 +28,7 @@ export interface LoginPageOptions {
   readonly nowMs: () => number
 }
 
-/** Whoever signed out or gave a token back need not be told. */
+/** Only these reasons are told: somebody who signed out, or whose app gave a token back, knows why. */
 const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'idle',
   'max',
@@ -47,7 +47,7 @@ export interface Shown {
   readonly input?: Input
   /** Provider of an identity that waits to be bound by this login. */
   readonly binding?: string | undefined
-  /** Somebody who is in but for a phone number. */
+  /** The login is complete but for a phone number. */
   readonly needsPhone?: boolean
 }
 
@@ -67,7 +67,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       .map((method) => method.id)
   }
 
-  /** What the page opens with: what the request names, or the first there is. */
+  /** The method that the page opens with: the one that the request names, or the first on offer. */
   function entry(ctx: Context, interaction: Interaction): string | undefined {
     const asked = text(interaction.params['method'])
     if (asked !== undefined && isAllowed(ctx, methods.get(asked))) return asked
@@ -173,7 +173,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     }
   }
 
-  /** The reason was looked up for the holder of the ended session's cookie, when this request began. */
+  /** The reason was looked up when this request began, for the holder of the ended session's cookie. */
   function endedView(ctx: Context, { prompt }: Interaction): Views['login']['ended'] {
     const why = prompt.details['ended'] as Why | undefined
     if (!why || !toldReasons.has(why.reason)) return undefined

@@ -28,7 +28,7 @@ interface Dependencies {
   readonly options: LoginPageOptions & { readonly secure: boolean }
 }
 
-/** What the login result becomes for the library. */
+/** The result of a login, as the library takes it. */
 export interface LoginResult {
   readonly login: {
     readonly accountId: string
@@ -43,7 +43,7 @@ export interface LoginResult {
 /** What a page may ask in the field `choice`. */
 const choices = ['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding'] as const
 
-/** Failures of others that a person can do something about: they are told on the page they came from. */
+/** Failures of vendors about which a person can do something: they are shown on the page where they happened. */
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
@@ -107,7 +107,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     }
   }
 
-  /** What cannot be bound by now is told beside what is left to answer. */
+  /** When the identity can no longer be bound, the page says so beside the answers that are left. */
   async function choose(ctx: Context, interaction: Interaction, choice: (typeof choices)[number]) {
     try {
       return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice))
@@ -217,7 +217,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     renderer.render(ctx, 'bind-identity', view, { ...page, languageLinks: ctx.method === 'GET' })
   }
 
-  /** A request that began in a session which is over goes on without it; the library would refuse it as another's. */
+  /**
+   * A request that began in a session which is over goes on without that session; otherwise the library would refuse it
+   * as somebody else's.
+   */
   async function leaveSession(interaction: Interaction): Promise<void> {
     delete interaction.session
     await interaction.save(interaction.exp - epochSeconds(options.nowMs))
@@ -236,7 +239,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   return { show, submit, receive }
 }
 
-/** What a person is told where it happened. Throws again what is ours to repair. */
+/** The error to show on the page where it happened. Throws everything that only we can repair. */
 export function shown(thrown: unknown): AppError {
   const error = asAppError(thrown)
   if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown

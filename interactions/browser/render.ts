@@ -43,7 +43,10 @@ const openerPolicy = (path: string) => (popupPath.test(path) ? 'unsafe-none' : '
 
 const languageCookie = 'menshen_lang'
 const languageCookieMs = 365 * 86_400_000
-/** A language chosen a moment ago wins over the one an app asks for; later the app knows better. */
+/**
+ * The choice of a moment ago wins over the language that an app asks for; from the next request of the app on, the app
+ * knows it.
+ */
 const freshChoiceCookie = 'menshen_lang_now'
 const freshChoiceMs = 3_600_000
 

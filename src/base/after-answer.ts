@@ -5,20 +5,20 @@ import type { ServerResponse } from 'node:http'
 type Job = () => Promise<void>
 
 /**
- * Work that begins when the answer to its request has left, and some random time later. SECURITY: what is done for a
- * known number only must not be felt by whoever waits for the answer, or sends the next request at once.
+ * Work that begins some random time after the answer to its request has left. SECURITY: some work is done for known
+ * numbers only; nobody may notice it by waiting for the answer or by sending the next request at once.
  */
 export interface AfterAnswer {
   /** Runs a request, whose jobs wait for this response. */
   during<T>(response: ServerResponse, request: () => Promise<T>): Promise<T>
-  /** Leaves a job for later. Its failures, and that there is no room for it, are reported; nobody waits for it. */
+  /** Leaves a job for later. Nobody waits for it; its failure, or that there is no room for it, is reported. */
   do(job: Job): void
   /** Begins what waits, and resolves when all is done. */
   close(): Promise<void>
 }
 
 interface Options {
-  /** Told what a job failed with. */
+  /** Called with what a job failed with. */
   readonly report: (error: unknown) => void
   /** Longest pause between the answer and the job. */
   readonly pauseMs?: number

@@ -1,8 +1,11 @@
 import { AppError } from './errors.ts'
 
-/** Works under way before the next calls wait for company. More would only make the other side switch between them. */
+/**
+ * How many shared calls run before the next parts wait to share one. With more, the other side would only switch
+ * between them.
+ */
 const mostUnderWay = 2
-/** Calls that share a work. A time limit hits all of them, and a longer list gains nothing more. */
+/** How many parts share one call. A time limit fails all of them, and a longer list gains nothing more. */
 const mostParts = 200
 
 interface Group<Part, Outcome> {
@@ -67,5 +70,5 @@ export function inGroups<Part, Outcome>(
   }
 }
 
-/** Says to each part of a group that the fault may be another's. */
+/** Tells each part of a group that another part may have caused the failure. */
 class SharedFailure extends Error {}

@@ -82,7 +82,7 @@ export function httpClient({ timeoutMs, maxBytes = 65_536, allowInsecure = false
   }
 }
 
-/** A failure in words of ours, so that it may be told. */
+/** A failure in our own words, which may be shown. */
 class Unanswered extends Error {}
 
 async function readText(response: Response, maxBytes: number): Promise<string> {

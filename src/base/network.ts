@@ -16,7 +16,7 @@ export interface Network {
  */
 export function networksOf(ip: string): readonly Network[] {
   const bytes = bytesOf(ip)
-  // SECURITY: what cannot be read shares one name, so that no spelling is a way around a limit.
+  // SECURITY: all unreadable addresses share one name, so that no spelling avoids a limit.
   if (bytes === undefined) return [{ name: 'unknown', width: 'address' }]
   if (bytes.length === 4) {
     return [

@@ -9,7 +9,7 @@ export interface SchemaProblem {
 }
 
 interface Fitted<Output> {
-  /** What the schema made of the values without the broken ones; undefined when too little is left. */
+  /** The parsed values without the broken ones; undefined when too little is left. */
   readonly data: Output | undefined
   /** The values that `data` was made from. */
   readonly fitting: unknown
@@ -49,7 +49,7 @@ type Issue = z.core.$ZodIssue
 
 function problemsOf(issue: Issue, values: unknown, keysAt: (path: Path) => readonly string[]): SchemaProblem[] {
   const { path } = issue
-  // Of a list that may also be a word, the item that is wrong is named.
+  // Where a list or a word is allowed, the wrong item of the list is named.
   const inside = issue.code === 'invalid_union' ? issue.errors.find((branch) => branch.some(isInside)) : undefined
   if (inside) return inside.flatMap((each) => problemsOf({ ...each, path: [...path, ...each.path] }, values, keysAt))
   if (issue.code !== 'unrecognized_keys') return [{ path, message: messageOf(issue, valueAt(values, path)) }]
@@ -108,7 +108,7 @@ function valueAt(values: unknown, path: Path): unknown {
   }, values)
 }
 
-/** A copy without the values that have a problem; of a list with a broken item the whole list goes. */
+/** A copy without the values that have a problem; a list with a broken item is left out whole. */
 function without(values: unknown, problems: readonly SchemaProblem[]): unknown {
   if (!isMapping(values)) return values
   return Object.fromEntries(

@@ -6,7 +6,7 @@ export type Path = readonly PropertyKey[]
 /** A YAML text that was understood. */
 export interface YamlDocument {
   readonly values: unknown
-  /** The line on which the value of a path begins; for what is not there, the line of the thing that should hold it. */
+  /** The line on which the value of a path begins; for a missing value, the line of what should hold it. */
   lineOf(path: Path): number
 }
 

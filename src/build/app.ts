@@ -72,7 +72,7 @@ const writeReadiness = {
   text: `insert into readiness (id, written_at) values (1, now()) on conflict (id) do update set written_at = excluded.written_at`,
   values: [],
 }
-/** How long a client waits at most to be told of a logout, while it is there. */
+/** How long a client that answers waits at most until it is told of a logout. */
 const noticesMs = 1000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
@@ -126,7 +126,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
         await runtime.refresh()
       },
       clock: async () => {
-        // A database that is away is named by its own check.
+        // When the database is away, its own check says so.
         await time.measure().catch(() => {})
         time.check()
       },
@@ -137,8 +137,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   })
 
   /**
-   * In front of the library, in this order. What a person finds at the root: the demo in the sandbox, else the own
-   * account.
+   * The middleware in front of the library, in this order. At the root a person finds the demo in the sandbox,
+   * otherwise their own account.
    */
   const front: readonly Middleware[] = [
     (ctx, next) => logins.background.during(ctx.res, next),

@@ -37,12 +37,12 @@ import type { Logins } from './logins.ts'
 export interface Pages {
   readonly renderer: Renderer
   readonly routes: Middleware
-  /** The same sentences for answers that are no page. */
+  /** The same sentences, for answers that are not pages. */
   readonly words: Words & {
     readonly locale: (ctx: Context) => Locale
     readonly agreementTitle: (id: string, visit: Visit) => string
   }
-  /** Told of every interaction that begins, so that its page leads on when it is over. */
+  /** Called for every interaction that begins, so that its page can lead on when the interaction is over. */
   remember(ctx: KoaContextWithOIDC): void
 }
 

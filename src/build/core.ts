@@ -21,7 +21,7 @@ import { redisStore } from '../store/redis.ts'
 import { type Sealer, sealer } from '../store/seal.ts'
 import { tableStore } from '../store/tables.ts'
 
-/** What the server and every command that touches stored things begin with. */
+/** What the server and every command that reads or writes stored things start with. */
 export interface Core {
   readonly config: Config
   readonly clock: Clock
@@ -126,7 +126,7 @@ export async function ownSecretKey(dataDir: string): Promise<Secret> {
   return new Secret((await readFile(path, 'utf8')).trim())
 }
 
-/** So long a device that polls is told that its code has expired, and not that there is none. */
+/** How long a polling device is told that its code has expired, instead of that there is none. */
 const toldExpiredSeconds = 60
 /** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
 const keptAfterExpirySeconds = 86_400

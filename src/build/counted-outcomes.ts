@@ -3,7 +3,7 @@ import type { MailSender } from '../mail/mail-sender.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Metrics } from '../ops/metrics.ts'
 
-/** The audit of logins, which counts them as it goes: what ended how, by which method, and who is new. */
+/** An audit that also counts logins and registrations: by method, outcome and provider. */
 export function countedAudit(audit: Audit, { logins, registrations }: Metrics): Audit {
   return {
     write(event) {

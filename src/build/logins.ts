@@ -135,7 +135,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
   })
   const connections = connectionsOf(config, own)
   const upstreams = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
-  // Who registered by phone has no password: without a login by SMS that account would have no way in.
+  // An account that was registered by phone has no password: without a login by SMS it would have no way in.
   const phone = config.login.methods.includes('sms') ? config.registration.phone : 'closed'
   const registration = { ...config.registration, phone }
   const vendors = config.one_tap.length > 0 ? config.one_tap : (own?.oneTap ?? [])

@@ -25,7 +25,7 @@ import type { Logins } from './logins.ts'
 export interface Native {
   readonly challenge: Challenge
   readonly routes: Middleware
-  /** Goes around the library. */
+  /** Middleware around the library. */
   readonly tokenAnswers: Middleware
 }
 
@@ -39,7 +39,7 @@ interface Dependencies {
 }
 
 const captchaTimeoutMs = 5000
-/** Days an app may come back with its `auth_session` to prove more. */
+/** How long an app may come back with its `auth_session` to prove more. */
 const keptMs = 30 * 86_400_000
 
 /** Builds the second front end of the login attempts. */

@@ -26,9 +26,9 @@ export function readArguments(command: Command, words: readonly string[]): Read 
 }
 
 /**
- * The words in an order in which nothing can be mistaken: options with their values, then `--`, then the rest. Ids of
- * sessions, grants, keys and requests are base64url, so one in 64 begins with `-`; it is typed as it was printed.
- * Throws what is wrong.
+ * Brings the words into an order in which nothing can be mistaken: options with their values, then `--`, then the rest.
+ * Ids of sessions, grants, keys and requests are base64url, so one in 64 begins with `-`; people type it as it was
+ * printed. Throws a sentence that says what is wrong.
  */
 function optionsFirst(words: readonly string[], options: Options): string[] {
   const found: string[] = []
@@ -65,7 +65,7 @@ function isOption(word: string, options: Options): boolean {
   return dashes === '--' && !idPattern.test(word)
 }
 
-/** As long as the shortest id that is printed, of a request; no option has a capital or a digit. */
+/** An id is at least as long as the id of a request, the shortest one; no option has a capital letter or a digit. */
 const idPattern = /^(?=.*[A-Z0-9])[\w-]{12,}$/
 
 function noOption(word: string, names: readonly string[]): string {

@@ -54,14 +54,14 @@ async function work(core: Core, context: CommandContext, isDryRun: boolean): Pro
         hasSms: config.login.methods.includes('sms'),
       }),
     ])
-  // Before the lock is waited for.
+  // Checked once before waiting for the lock.
   check(await loadCatalog(database.knex))
   return applySeeds(seeds, { prune, check, isDryRun }, { database, sealer, clock, log, operator: operatorOf(context) })
 }
 
 /**
- * The keys the server signs with. They are opened, so that under a wrong master key nothing is sealed that the server
- * could not open; a database without keys gets its first ones, but not by a dry run.
+ * The keys the server signs with. They are opened, so that nothing is sealed under a wrong master key that the server
+ * could not open. A database without keys gets its first ones, except in a dry run.
  */
 async function keysFor(core: Core, isDryRun: boolean): Promise<Keys> {
   if (!isDryRun) await ensureKeys(core)
@@ -85,7 +85,7 @@ function report({ plan, secrets }: Applied, { args, flags, stdout, stderr }: Com
   stderr.write(isDryRun ? 'dry run: nothing was written\n' : 'applied; running servers follow within seconds\n')
 }
 
-/** In the order of the files. */
+/** Prints the problems in the order of the files. */
 function reportProblems(problems: readonly SeedProblem[], { args, flags, stdout, stderr }: CommandContext): void {
   const sorted = problems.toSorted(
     (a, b) => args.indexOf(a.file) - args.indexOf(b.file) || (a.line ?? 0) - (b.line ?? 0),

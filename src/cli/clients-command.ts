@@ -36,7 +36,7 @@ export async function list(context: CommandContext): Promise<number> {
   return 0
 }
 
-/** `clients show`: what is registered, and what follows from it where it says nothing. */
+/** `clients show`: what is registered, and the values that follow where it says nothing. */
 export async function show(context: CommandContext): Promise<number> {
   return withCore(context, async ({ config, database }) => {
     const { client, refusal } = find(await loadCatalog(database.knex), context)
@@ -90,8 +90,10 @@ export async function rotateSecret(context: CommandContext): Promise<number> {
     if (!secret) return refuse(context, `${id} was changed at this moment; try again`)
     if (flags['json'] === true) printJson(stdout, { client_id: id, client_secret: secret.reveal() })
     else stdout.write(`${secret.reveal()}\n`)
-    stderr.write('shown this once; the one before stops working within seconds\n')
-    stderr.write('if a file for clients apply gives this client a secret, change it there too, or it comes back\n')
+    stderr.write('this secret is shown only now; the earlier one stops working within seconds\n')
+    stderr.write(
+      'if a file for clients apply sets the secret of this client, change it there too, or the earlier one comes back\n',
+    )
     return 0
   })
 }

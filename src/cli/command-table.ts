@@ -143,15 +143,14 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'connections accept',
-    summary:
-      'Say that the people of a connection are those its identities are filed for, though its server, team or apps are others now.',
+    summary: 'Confirm that a connection still brings the same people, although its server, team or apps have changed.',
     usage: '<connection>',
     args: one,
     options: {
       from: {
         type: 'string',
         value: 'PROVIDER',
-        summary: 'What is filed under this name belongs to the connection too: bring it along.',
+        summary: 'Identities that are filed under this other name belong to the connection too: move them.',
       },
       'dry-run': dryRun,
     },
@@ -170,10 +169,10 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'keys rotate',
-    summary: 'Publish successors of the keys for tokens; running servers let them sign when everybody can know them.',
+    summary: 'Publish successors of the keys for tokens; running servers sign with them once everybody can know them.',
     usage: '',
     args: none,
-    options: { cookies: { type: 'boolean', summary: 'The keys for cookies instead. Nobody is signed out.' } },
+    options: { cookies: { type: 'boolean', summary: 'Rotate the keys for cookies instead. Nobody is signed out.' } },
     module: './keys-command.ts',
     action: 'rotate',
   },
@@ -183,14 +182,14 @@ export const commands: readonly Command[] = [
     usage: '<key>',
     args: one,
     options: {
-      now: { type: 'boolean', summary: 'It was stolen: take it away at once; what it signed is valid no more.' },
+      now: { type: 'boolean', summary: 'Remove it at once, because it was stolen; what it signed is no longer valid.' },
     },
     module: './keys-command.ts',
     action: 'retire',
   },
   {
     name: 'keys reseal',
-    summary: 'Seal everything stored under the current master key, so that the one before is needed no more.',
+    summary: 'Seal everything stored under the current master key, so that no earlier one is needed any more.',
     usage: '',
     args: none,
     options: {},
@@ -242,7 +241,7 @@ export const commands: readonly Command[] = [
     usage: user,
     args: one,
     options: {
-      session: { type: 'string', value: 'ID', summary: 'Only this one of users sessions.' },
+      session: { type: 'string', value: 'ID', summary: 'Only this one, by its id in users sessions.' },
       'dry-run': dryRun,
     },
     module: './user-sessions-command.ts',

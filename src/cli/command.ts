@@ -40,7 +40,7 @@ export interface CommandContext {
   readonly stdout: Output
   /** Talk: progress, warnings, errors. */
   readonly stderr: Output
-  /** For what must not stand on the command line. */
+  /** Standard input, for secrets that must not appear on the command line. */
   readonly stdin?: AsyncIterable<unknown> | undefined
   readonly env: Env
   readonly cwd: string

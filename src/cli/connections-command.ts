@@ -55,7 +55,7 @@ export async function accept(context: CommandContext): Promise<number> {
   const [connection = ''] = args
   const from = typeof flags['from'] === 'string' ? flags['from'] : undefined
   if (from !== undefined && /^(phone|email|username)$/.test(from)) {
-    return refuse(context, `${from} is no connection's: whoever has it proves it to this server itself`)
+    return refuse(context, `${from} belongs to no connection: people prove such identities to this server directly`)
   }
   return withCore(context, async (core) => {
     const namespaces = namespacesIn(core.config)
@@ -98,7 +98,7 @@ function consequences({ provider, issuer, identities, moved, left }: Accepted, {
     ...(from === undefined ? [] : [`${moved} identities of ${from} are filed under ${provider} now`]),
     ...(left > 0 ? [`${left} stay under ${from}: their subjects are somebody's under ${provider} already`] : []),
     `${identities} identities are filed under it: whoever has the same subject at ${issuer} gets into the same account`,
-    `right where the same people moved to a new address; if it is another server, team or account, ${remedy} instead`,
-    'restart every server that has other settings: until then it takes in the people of before',
+    `this is right if the same people have moved to a new address; if it is another server, team or account, ${remedy} instead`,
+    'restart every server that has other settings: until then it takes in the people of the earlier issuer',
   ]
 }

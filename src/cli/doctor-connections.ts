@@ -95,7 +95,7 @@ function shapeFindings(options: ConnectionOptions, { name }: Look): Finding[] {
           ? [
               warn(
                 name,
-                'snsapi_base tells no unionid: who came by QR code gets a second account inside WeChat',
+                'snsapi_base gives no unionid: a person who logged in by QR code gets a second account inside WeChat',
                 'set official_account.scope to snsapi_userinfo',
               ),
             ]

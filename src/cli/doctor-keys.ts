@@ -95,7 +95,7 @@ async function checkClients(database: Database, sealer: Sealer): Promise<Finding
       ...checkIntrospectors(catalog),
     ]
   } catch (error) {
-    return [fail('clients', reasonOf(error), 'mend or remove that row, then run: menshen clients apply')]
+    return [fail('clients', reasonOf(error), 'correct or remove that row, then run: menshen clients apply')]
   }
 }
 

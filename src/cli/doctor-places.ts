@@ -53,7 +53,7 @@ export function diskFinding(bytes: number, place: string): Finding {
 
 const addresses = ['authorization_endpoint', 'token_endpoint', 'userinfo_endpoint', 'jwks_uri'] as const
 const proxyAdvice =
-  'the proxy must pass Host and X-Forwarded-Proto, and its address must be in server.trusted_proxies; or mend ISSUER'
+  'the proxy must pass Host and X-Forwarded-Proto, and its address must be in server.trusted_proxies; or correct ISSUER'
 
 /** Asks for our own discovery the way a client does, through every proxy in between. */
 async function checkIssuer({ issuer }: Config, keyIds: readonly string[] | undefined): Promise<Finding[]> {

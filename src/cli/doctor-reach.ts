@@ -7,7 +7,7 @@ const timeoutMs = 3000
 
 /** What one look at a vendor needs. */
 export interface Look {
-  /** Of the settings, in the report. */
+  /** The name of the settings, as the report shows it. */
   readonly name: string
   readonly allowInsecure: boolean
 }
@@ -23,7 +23,7 @@ export function refusesPlain(url: URL, { name, allowInsecure }: Look): Finding |
   return fail(name, `${url.origin} is not https`, 'the server does not start with it: give the https address')
 }
 
-/** Whether something answers there, without a word said. */
+/** Whether something answers at an address; nothing is sent to it. */
 export async function checkReach(url: URL, look: Look): Promise<Finding> {
   const { name } = look
   const refused = refusesPlain(url, look)
@@ -36,7 +36,7 @@ export async function checkReach(url: URL, look: Look): Promise<Finding> {
   }
 }
 
-/** Somebody who does not answer. */
+/** The finding for an address that does not answer. */
 export function unreachable(name: string, detail: string): Finding {
   const advice = 'nobody can log in with it: check DNS, the firewall for outgoing connections, and the certificate'
   return fail(name, detail, advice)
@@ -55,7 +55,7 @@ function reach({ protocol, hostname, port }: URL): Promise<void> {
       if (error) reject(error)
       else resolve()
     }
-    // Over the handshake too, which a socket's own timeout begins anew with every byte.
+    // The time includes the handshake; a socket's own timeout would start again with every byte.
     const timer = setTimeout(() => end(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs)
     socket.once(isTls ? 'secureConnect' : 'connect', () => end())
     socket.once('error', end)

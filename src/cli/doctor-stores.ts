@@ -26,7 +26,7 @@ const skewToWarnMs = 1000
 /** The library accepts assertions and proofs this much out of step. */
 const skewToFailMs = 5000
 
-/** The database and everything in it, from the outside in: where one thing fails, what rests on it is not asked. */
+/** Checks the database and what depends on it; where one check fails, those that depend on it are left out. */
 export async function checkStores(config: Config): Promise<Stores> {
   if (!config.database.url && !existsSync(join(config.data_dir, 'postgres'))) {
     const finding = warn('database', `there is none in ${config.data_dir} yet`, 'start the server once: menshen serve')
@@ -116,7 +116,7 @@ async function checkSchema(database: Database): Promise<Finding> {
   return ok('schema', `${applied.length} migrations, none missing`)
 }
 
-/** Nothing to say about tables in a database that is away. */
+/** Checks the short-lived store; says nothing about its tables when the database is away. */
 async function checkEphemeral({ redis }: Config, database: Database | undefined): Promise<Finding[]> {
   if (!redis.url && !database) return []
   const name = redis.url ? 'redis' : 'ephemeral'

@@ -48,12 +48,12 @@ export async function rotate(context: CommandContext): Promise<number> {
     }
     const first = steps.flatMap(({ at }) => at ?? []).toSorted((a, b) => a.getTime() - b.getTime())[0]
     if (!hasBegun) stderr.write(`a rotation is already under way; the next key signs at ${first?.toISOString()}\n`)
-    stderr.write('running servers need no restart; until then the keys of now sign\n')
+    stderr.write('running servers need no restart; until then the present keys sign\n')
     return 0
   })
 }
 
-/** `keys retire`: without harm in time, or at once with what that costs. */
+/** `keys retire`: replaces a key in a way that breaks nothing, or at once with `--now`, and says what that costs. */
 export async function retire(context: CommandContext): Promise<number> {
   const { flags, args, stdout, stderr } = context
   const id = args[0] ?? ''
@@ -65,7 +65,7 @@ export async function retire(context: CommandContext): Promise<number> {
     if (!removed && !successor) {
       return refuse(
         context,
-        `${id} signs nothing any more and goes at ${key.removeAt?.toISOString()}, or now with --now`,
+        `${id} no longer signs and is removed at ${key.removeAt?.toISOString()}, or now with --now`,
       )
     }
     if (flags['json'] === true) {
@@ -76,7 +76,7 @@ export async function retire(context: CommandContext): Promise<number> {
   })
 }
 
-/** `keys reseal`: after it the master key of before opens nothing that is needed. */
+/** `keys reseal`: seals everything under the current master key, so that earlier ones are no longer needed. */
 export async function reseal(context: CommandContext): Promise<number> {
   const { flags, stdout, stderr } = context
   return withCore(context, async (core) => {
@@ -89,7 +89,9 @@ export async function reseal(context: CommandContext): Promise<number> {
     }
     const shut = done.reduce((sum, each) => sum + each.shut, 0)
     if (shut > 0) return refuse(context, `${shut} values need a master key that is not in previous_secret_keys`)
-    stderr.write('when every server seals with this master key, the ones of before may leave previous_secret_keys\n')
+    stderr.write(
+      'once every server seals with this master key, you may remove the earlier ones from previous_secret_keys\n',
+    )
     return 0
   })
 }
@@ -105,7 +107,7 @@ function consequences({ key, removed, successor }: Retired, core: Core): string[
     'the tokens it signed are refused by an API as soon as that reads the keys again: ' +
       `most within ${formatDuration(jwksCacheSeconds)}; its ID tokens no longer serve as id_token_hint`,
     ...(successor ? ['an API that has not read the keys since may refuse new tokens until it does'] : []),
-    `a server that has lost the database is not ready, and goes on for ${formatDuration(silenceSeconds)} at most: stop it`,
+    `a server that has lost the database is not ready, and still goes on for ${formatDuration(silenceSeconds)} at most: stop it`,
   ]
 }
 

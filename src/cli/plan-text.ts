@@ -9,8 +9,8 @@ interface Mode {
 }
 
 /**
- * A plan for a person: a line for each client and resource, below it a line for each field that changes. What no file
- * names is listed before it is decided about; afterwards it is counted, for nothing has happened to it.
+ * A plan as text for people: a line for each client and resource, and below it a line for each field that changes. What
+ * no file names is listed in a dry run; afterwards it is only counted, because nothing has happened to it.
  */
 export function planText(plan: readonly PlanItem[], { isDryRun, fileCount }: Mode): string {
   const leftovers = plan.filter(({ action }) => action === 'leftover')

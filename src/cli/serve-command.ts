@@ -32,7 +32,7 @@ export async function serve(context: CommandContext): Promise<number> {
     } else announce(loaded, { port, metrics }, context)
     return await stopped
   } finally {
-    // Also where the port is taken: what is open would keep the process alive.
+    // Also when the port is taken: what is open would keep the process alive.
     await app.close()
     // The channel to the process above would keep a worker alive, and that one waits for its end.
     process.channel?.unref()

@@ -23,7 +23,7 @@ export function untilStopped(log: Log): Promise<number> {
     if (cluster.isWorker) process.on('disconnect', stop)
     // Rejections nobody handled arrive here too.
     process.on('uncaughtException', (error) => {
-      log.fatal({ err: error }, 'an error nobody caught: the process stops')
+      log.fatal({ err: error }, 'an error that nothing has caught: the process stops')
       resolve(1)
     })
   })

@@ -21,8 +21,8 @@ export async function withUser(
 }
 
 /**
- * The user of this name, where it may be the name of something else; a sentence when there is none, if it can only be a
- * user's.
+ * Finds a user by a name that may also name something else; answers a sentence when there is no such user and the name
+ * can only be a user's.
  */
 export async function userNamed(core: Core, typed: string): Promise<Account | string | undefined> {
   const named = read(typed)

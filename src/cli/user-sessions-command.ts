@@ -69,7 +69,7 @@ export async function revoke(context: CommandContext): Promise<number> {
     } else if (isDryRun) {
       stdout.write(count > 0 ? `would sign ${user.id} out of ${count}\n` : 'no changes\n')
     } else {
-      const delay = 'JWT access tokens that are out live some minutes more'
+      const delay = 'JWT access tokens that were issued live some minutes more'
       stdout.write(isDone ? `signed ${user.id} out; ${ended.records} records ended (${delay})\n` : 'no changes\n')
     }
     return isDryRun && count > 0 ? 3 : 0

@@ -52,7 +52,7 @@ export async function show(context: CommandContext): Promise<number> {
   })
 }
 
-/** `users lock`: nobody new gets in first, then everybody who is in is put out. */
+/** `users lock`: first nobody new gets in, then every session and token ends. */
 export async function lock(context: CommandContext): Promise<number> {
   return withUser(context, async ({ user }, core) => {
     const { audit } = core
@@ -73,7 +73,7 @@ export async function lock(context: CommandContext): Promise<number> {
     const operator = operatorOf(context)
     const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', operator })
     await audit.write({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
-    const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that are out live some minutes more)`
+    const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that were issued live some minutes more)`
     return answer(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)
   })
 }

@@ -17,7 +17,7 @@ import { userNamed } from './user-named.ts'
 
 const longestToken = 10_000
 
-/** `users why`: what ended sessions and grants, for support; of what has not ended, that it is alive. */
+/** `users why`: why sessions and grants ended, for support; those that have not ended are shown as alive. */
 export async function why(context: CommandContext): Promise<number> {
   const [what = ''] = context.args
   const token = what === '-' ? await typedToken(context) : undefined
@@ -64,7 +64,7 @@ async function whyToken(asked: Asked, token: string): Promise<number> {
   if (!claims) {
     const found = await whatBecameOf(asked.dependencies, { token })
     if (found.length > 0) return printEndings(asked, found)
-    return refuse(context, 'not stored: it was ended or expired, or was never ours; ask by user, client or time')
+    return refuse(context, 'not stored: it has ended or expired, or was never ours; ask by user, client or time')
   }
   const { sub, client_id: clientId, iat, exp } = claims
   const at = (seconds: unknown) => (typeof seconds === 'number' ? new Date(seconds * 1000) : undefined)
@@ -81,7 +81,7 @@ async function whyToken(asked: Asked, token: string): Promise<number> {
   return whyUser(asked, account.user.id, wantedClient(context) ?? text(clientId))
 }
 
-/** What a JWT says; undefined when it is none. Nothing is made of it but a question. */
+/** The claims of a JWT, unverified; undefined for anything else. They are used only to ask a question. */
 function claimsOf(token: string): Record<string, unknown> | undefined {
   try {
     return decodeJwt(token)
@@ -113,7 +113,7 @@ function printEndings(
 ): number {
   const { flags, stdout } = context
   const lines = all.filter(({ clientIds }) => wanted === undefined || clientIds.includes(wanted))
-  // What a client had that is registered no more is told all the same.
+  // Endings of a client that is no longer registered are shown all the same.
   if (wanted !== undefined && lines.length === 0 && !catalog.clients.has(wanted) && !isOwnClient(wanted))
     return refuse(context, noClient(wanted, catalog.clients.keys()))
   if (flags['json'] === true) printJson(stdout, lines.map(asJson))
@@ -159,7 +159,7 @@ const sentences: Readonly<Record<string, string>> = {
   device: 'its owner ended it in the list of devices',
   password_changed: 'the password was changed, and all others signed out',
   password_reset: 'the password was reset',
-  identity_removed: 'an identity it had come by was removed',
+  identity_removed: 'an identity that this login was made with was removed',
   logout: 'its owner signed out',
   app: 'the app gave its token back',
   reused: 'a code or refresh token came a second time',

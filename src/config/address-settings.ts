@@ -1,9 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 
-/**
- * `server.trusted_proxies`. The sandbox has no proxy in front of it unless somebody says so; everybody else has to say.
- */
+/** `server.trusted_proxies`. In the sandbox no proxy is the default; everywhere else it has to be set. */
 export function trustedProxies(sandbox: boolean) {
   const list = z
     .array(z.string().refine(isNetwork, 'expected an address, or a network such as 10.0.0.0/8 that is no wider'))
@@ -22,8 +20,8 @@ export function isOrigin(text: string): boolean {
 }
 
 /**
- * SECURITY: nothing wider than the widest private networks, because whoever trusts everybody lets everybody choose an
- * address.
+ * SECURITY: nothing wider than the widest private networks: who trusts every address lets every visitor choose their
+ * own.
  */
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/')

@@ -69,7 +69,7 @@ export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInpu
   }
 }
 
-/** Broken values do not matter here: they are problems of their own. */
+/** Broken values are ignored here: they are reported as problems of their own. */
 function modeOf(values: Tree, production: boolean, isTerminal: boolean): Mode {
   const sandbox = typeof values['sandbox'] === 'boolean' ? values['sandbox'] : !production
   const server = values['server']

@@ -6,9 +6,9 @@ import type { Problem } from './sources.ts'
 
 /** One thing that is not fit for production. */
 export interface Unfit {
-  /** What is the case, for a person who has not read the manual. */
+  /** What is the case, in words for a person who has not read the manual. */
   readonly line: string
-  /** The setting that mends it. */
+  /** The setting that repairs it. */
   readonly setting: string
   readonly refusedInProduction: boolean
 }
@@ -36,7 +36,7 @@ const rows: readonly Row[] = [
   },
   {
     holds: ({ server }) => server.trusted_proxies === undefined,
-    line: 'nobody says whether a proxy stands in front: behind one, all visitors would share its address and its limits. List its addresses, or say none',
+    line: 'it is not set whether a proxy stands in front: behind one, all visitors would share its address and its limits. List its addresses, or say none',
     setting: 'server.trusted_proxies',
     refusedInProduction: true,
   },
@@ -101,7 +101,7 @@ const clashes: readonly Contradiction[] = [
   {
     holds: ({ secret_key, previous_secret_keys }) => previous_secret_keys.length > 0 && secret_key === undefined,
     path: 'secret_key',
-    message: 'is missing while previous_secret_keys has some',
+    message: 'is missing, although previous_secret_keys has keys',
   },
   {
     holds: ({ server, ops }) => server.port !== 0 && ops.metrics.endsWith(`:${server.port}`),

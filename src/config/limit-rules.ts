@@ -73,7 +73,7 @@ function messageRules<Channel extends 'sms' | 'mail'>(
     number: { windows: times(2, hour), error },
     number_day: { windows: times(2, longer), error },
     late: { windows: [{ max: 1, seconds: 3600 }], error },
-    // So that whoever wants every late message of a number needs six networks.
+    // So that somebody who wants all late messages of one number needs six networks.
     late_pair: { windows: [{ max: 4, seconds: day }], perNetwork: 'widest', error },
     known: { windows: per_number, error },
     known_all: { windows: times(3, per_number), error },

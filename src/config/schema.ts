@@ -78,7 +78,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
   return z.strictObject({
     issuer: issuer
       .prefault(`http://localhost:${port}`)
-      .describe('Address the world knows this server by; the `iss` of every token. Production needs https.'),
+      .describe('The address by which the world knows this server; the `iss` of every token. Production needs https.'),
     sandbox: z
       .boolean()
       .default(!production)
@@ -100,7 +100,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
         workers: z
           .union([z.int().min(1).max(256), z.literal('auto')])
           .default(1)
-          .describe('Processes on this machine; `auto` for one a core.'),
+          .describe('Processes on this machine; `auto`: one for each core.'),
         trusted_proxies: trustedProxies(sandbox),
         shutdown_seconds: z
           .int()
@@ -120,7 +120,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
     previous_secret_keys: z
       .array(key)
       .prefault([])
-      .describe('Master keys of before: they still open what they sealed.'),
+      .describe('Earlier master keys: they still open what they sealed, and seal nothing new.'),
     database: z
       .strictObject({
         url: url(/^postgres(ql)?:$/, 'expected a postgres:// address')
@@ -144,7 +144,7 @@ export function configSchema({ production, sandbox, port, isTerminal }: Mode) {
       .describe('Where values with a short life live.'),
     log: z
       .strictObject({
-        level: z.enum(logLevels).default('info').describe('Least important line that is written.'),
+        level: z.enum(logLevels).default('info').describe('The least important level that is written.'),
         format: z
           .enum(['json', 'pretty'])
           .default(!production && isTerminal ? 'pretty' : 'json')

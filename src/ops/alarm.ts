@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Log } from './log.ts'
 
-/** Parts of a budget at which somebody is told, the largest first. */
+/** Shares of a budget at which the log says something, the largest first. */
 const marks = [0.8, 0.5] as const
 const askEveryMs = 60_000
 
@@ -10,13 +10,13 @@ interface Dependencies {
   readonly store: Pick<EphemeralStore, 'add'>
   readonly clock: Clock
   readonly log: Pick<Log, 'warn' | 'error'>
-  /** Told of every look, for the metric. */
+  /** Called with every measurement, for the metric. */
   readonly gauge: (limit: string, share: number) => void
-  /** Seconds for which one line is enough, of all processes together. */
+  /** Seconds in which all processes together write one line. */
   readonly quietSeconds: number
 }
 
-/** Says that a budget is half used, and that four fifths are, before it is used up and people are refused. */
+/** Logs when a budget is half used and when four fifths are, before it is used up and people are refused. */
 export function budgetAlarm({
   store,
   clock,

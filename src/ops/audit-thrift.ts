@@ -2,7 +2,7 @@ import { networkOf } from '../base/network.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Audit, AuditEvent, AuditEventName } from './audit.ts'
 
-/** Refusals of a login that cost a stranger nothing, so that they come as often as somebody cares to send them. */
+/** Refusals of a login that cost a stranger nothing: they may come as often as somebody sends requests. */
 const repeatable = new Set<unknown>([
   'request.too_many',
   'otp.too_soon',
@@ -10,7 +10,7 @@ const repeatable = new Set<unknown>([
   'password.locked',
   'registration.closed',
 ])
-/** What happens to nobody's account and can be had again and again by the same request. */
+/** Events that change no account and that the same request can cause again and again. */
 const repeatedEvents: ReadonlySet<AuditEventName> = new Set([
   'upstream.failed',
   'identity.conflicted',
@@ -26,7 +26,7 @@ interface Dependencies {
 }
 
 /**
- * An audit that keeps such an event once a minute: of each network, kind and client, and of each account it is about.
+ * An audit that writes such an event once a minute for each network, kind and client, and for each account it concerns.
  * SECURITY: otherwise a limit would turn a flood of requests into a flood of rows that are kept for months.
  */
 export function thriftyAudit(audit: Audit, { store, mac }: Dependencies): Audit {
@@ -35,7 +35,7 @@ export function thriftyAudit(audit: Audit, { store, mac }: Dependencies): Audit 
     const comesAgain = repeatedEvents.has(event) || (event === 'login.failed' && repeatable.has(error))
     if (!comesAgain) return false
     const key = JSON.stringify([event, error, method, reason, grant, action, userId, clientId, networkOf(ip)])
-    // A store that cannot say is no reason to lose the record, nor to answer the visitor with another error.
+    // When the store cannot answer, the event is written: a row too many is better than a lost one or another error.
     return !(await store.add(`audited:${mac(key)}`, 1, pauseSeconds).catch(() => true))
   }
 

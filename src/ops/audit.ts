@@ -52,11 +52,11 @@ export interface AuditEvent {
   readonly userId?: UserId | undefined
   readonly clientId?: string | undefined
   readonly identityProvider?: string | undefined
-  /** Address of the person, already freed of what untrusted proxies claim; absent when an operator acts. */
+  /** Address of the person, without what untrusted proxies claim; absent when an operator acts. */
   readonly ip?: string | undefined
   readonly requestId?: string | undefined
   /**
-   * Small facts: method, outcome, error code. Texts are scrubbed; never give a phone number, OTP or token all the same.
+   * Small facts: method, outcome, error code. Texts are scrubbed; even so, never pass a phone number, code or token.
    */
   readonly detail?: Readonly<Record<string, unknown>> | undefined
 }
@@ -75,7 +75,7 @@ interface AuditDeps {
   readonly database: { readonly knex: Knex }
   readonly clock: Clock
   readonly log: Pick<Log, 'error'>
-  /** Told of every attempt, for the counters. */
+  /** Called for every event, for the counters. */
   readonly onRecord?: (event: AuditEventName, outcome: 'stored' | 'failed') => void
 }
 

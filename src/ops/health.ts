@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors.ts'
 
 /**
- * Resolves when the part answers. What it throws as an `AppError` is named to the prober: code, and `params.reason` if
+ * Resolves when the part answers. An `AppError` it throws is named to the prober: its code, and `params.reason` if
  * given.
  */
 export type HealthCheck = () => Promise<void>
@@ -23,9 +23,9 @@ export interface Health {
 interface HealthDeps {
   readonly checks: Readonly<Record<string, HealthCheck>>
   readonly timeoutMs: number
-  /** What a check has said counts so long, because checks write and anybody may ask. */
+  /** How long the answer of a check is used again, because checks write and anybody may ask. */
   readonly sharedMs?: number
-  /** Told what a check failed with; the prober is not, because addresses and versions are none of its business. */
+  /** Called with the failure of a check; the prober does not see it, because it may name addresses and versions. */
   readonly onFailure?: (name: string, error: unknown) => void
 }
 

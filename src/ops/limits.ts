@@ -10,7 +10,7 @@ export interface LimitRule {
    * around it has a multiple of them. `widest`: only the widest network is counted, with the windows as they are.
    */
   readonly perNetwork?: 'growing' | 'widest'
-  /** What a caller over the limit is told; `request.too_many` when absent. */
+  /** The error for a caller over the limit; `request.too_many` when absent. */
   readonly error?: ErrorCode
 }
 
@@ -20,12 +20,12 @@ export type LimitKey = string | { readonly ip: string; readonly of: string }
 /** One event of a limit: it is counted, or with `look` only asked whether there is room for it. */
 export type LimitEvent<Name extends string> = readonly [name: Name, key: LimitKey, how?: 'look']
 
-/** What came of it. */
+/** The answer of the limits to some events. */
 export interface Verdict {
   readonly isTaken: boolean
   /** The limits that had no room, the one with the longest wait first. */
   readonly refusedBy: readonly string[]
-  /** Seconds until the same can be taken (again): what a person is told to wait. */
+  /** Seconds until the same events can be taken; people are told to wait that long. */
   readonly waitSeconds: number
   /** What each window of each limit says. */
   readonly counts: readonly (Count & { readonly name: string; readonly max: number })[]
@@ -48,7 +48,7 @@ export interface Limits<Name extends string> {
   giveBack(events: readonly LimitEvent<Name>[]): Promise<void>
 }
 
-/** How many times the windows of a single address a wider network has. */
+/** By how much the windows of a wider network are larger than those of a single address. */
 export type NetworkFactors = Readonly<Record<Exclude<NetworkWidth, 'address'>, number>>
 
 interface LimitsDeps<Name extends string> {
@@ -94,7 +94,7 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
 
   async function count(events: readonly LimitEvent<Name>[], amount: 1 | -1): Promise<Verdict> {
     const all = events.flatMap((event) => countersOf(event, amount))
-    // What two events have in common is counted once.
+    // A counter that two events share is counted once.
     const counters = [...new Map(all.map((each) => [each.key, each])).values()]
     if (counters.length === 0) return { isTaken: true, refusedBy: [], waitSeconds: 0, counts: [] }
     try {

@@ -112,7 +112,7 @@ describe('clients rotate-secret', () => {
     const { status, stdout, stderr } = await shell.run('clients', 'rotate-secret', 'backend')
     expect(status).toBe(0)
     expect(stdout).toMatch(/^[\w-]{43}\n$/)
-    expect(stderr).toContain('shown this once')
+    expect(stderr).toContain('shown only now')
     expect(await secretOf('backend')).toBe(stdout.trim())
     expect(stdout.trim()).not.toBe(before)
     expect(await shell.run('clients', 'apply', 'seed.yaml')).toMatchObject({ stdout: 'no changes\n' })

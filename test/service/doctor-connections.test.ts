@@ -183,7 +183,7 @@ test('ids that look mistyped, and a scope that makes second accounts, are warnin
   ])
   const lines = told(checks)
   expect(lines).toContain('warn connection wechat: appid gh_1 is not wx and 16 characters')
-  expect(lines).toContainEqual(expect.stringMatching(/^warn connection wechat: snsapi_base tells no unionid/))
+  expect(lines).toContainEqual(expect.stringMatching(/^warn connection wechat: snsapi_base gives no unionid/))
   expect(lines).toContain('warn connection weibo: id key is not all digits')
   expect(lines).toContain('warn connection qq: id app is not all digits')
   expect(lines).toContain('warn connection empty: appid gh_2 is not wx and 16 characters')

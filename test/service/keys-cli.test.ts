@@ -174,7 +174,7 @@ describe('keys retire', () => {
       .update({ state: 'previous', remove_at: new Date(madeAt) })
     const refused = await shell.run('keys', 'retire', key?.id ?? '')
     expect(refused.status).toBe(1)
-    expect(refused.stderr).toContain('goes at 2026-11-20T10:00:00.000Z, or now with --now')
+    expect(refused.stderr).toContain('is removed at 2026-11-20T10:00:00.000Z, or now with --now')
     expect((await shell.run('keys', 'retire', key?.id ?? '', '--now')).status).toBe(0)
     expect(await find('previous')).toEqual([])
     expect(await find('current')).toHaveLength(1)

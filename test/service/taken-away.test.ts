@@ -90,7 +90,7 @@ describe('an identity that is removed', () => {
     expect(own.map(({ event }) => event).sort()).toEqual(['grant.revoked', 'session.ended'])
     expect((await thief.follow(await thief.get('/account'))).text).toContain('您当时登录所用的账号已被解绑')
     const why = await runCommand(['users', 'why', userId], { env: world.env, cwd: '/' })
-    expect(why.stdout).toContain('an identity it had come by was removed')
+    expect(why.stdout).toContain('an identity that this login was made with was removed')
   })
 
   test('ends the very browser that removes it, which is told so before and after', async () => {

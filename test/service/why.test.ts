@@ -337,7 +337,7 @@ describe('users why', () => {
     expect(await ask('A'.repeat(43))).toEqual({
       status: 1,
       stdout: '',
-      stderr: 'error: not stored: it was ended or expired, or was never ours; ask by user, client or time\n',
+      stderr: 'error: not stored: it has ended or expired, or was never ours; ask by user, client or time\n',
     })
     expect(await cli('users', 'why', phone)).toEqual({
       status: 0,

@@ -209,7 +209,7 @@ brand: 7
       expect.stringContaining('agreements[0].url'),
     ],
     ['DATABASE_URL_FILE', '/does/not/exist', 'database.url: the file it names cannot be read (env DATABASE_URL_FILE)'],
-    ['MENSHEN_PREVIOUS_SECRET_KEYS', `[${secretKey}]`, expect.stringContaining('secret_key: is missing while')],
+    ['MENSHEN_PREVIOUS_SECRET_KEYS', `[${secretKey}]`, expect.stringContaining('secret_key: is missing, although')],
     ['MENSHEN_MAIL__FROM', 'a@example.com', expect.stringMatching(/^mail\.url: is missing/)],
   ])('%s=%s is one problem that says so', (name, value, expected) => {
     expect(problems({ [name]: value })).toEqual([expected])
@@ -297,7 +297,7 @@ describe('settings that are each valid but do not go together', () => {
       { MENSHEN_SANDBOX: 'false' },
     ],
     [
-      'secret_key: is missing while previous_secret_keys has some (not set; as a variable: MENSHEN_SECRET_KEY)',
+      'secret_key: is missing, although previous_secret_keys has keys (not set; as a variable: MENSHEN_SECRET_KEY)',
       'a secret_key',
       { MENSHEN_PREVIOUS_SECRET_KEYS: `[${secretKey}]` },
       { MENSHEN_SECRET_KEY: secretKey.replace('AAEC', 'BBEC') },
