@@ -145,7 +145,7 @@ test('a password change signs nobody out unless the box is ticked, and says so',
   expect(page.text).not.toContain('checked')
   expect((await savesPassword(here, { new_password: password })).text).toContain('其他设备和应用仍保持登录')
   const changed = await savesPassword(here, { password, new_password: another })
-  expect(changed.text).toContain('其他设备和应用仍保持登录')
+  expect(changed.text).toContain('其他地方曾用密码登录的，都已退出登录')
   expect((await there.get('/account')).status).toBe(200)
   expect((await refresh(tokens['refresh_token'])).status).toBe(200)
 })

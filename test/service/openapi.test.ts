@@ -119,13 +119,16 @@ test('every endpoint that is described is served, and every one that is served d
 
 /** What the code asks a form for, by name. */
 function readNames(): string[] {
-  const folder = new URL('interactions/methods/', root)
-  const ofApps = readdirSync(folder).filter((name) =>
-    /^(sms|otp|code-step|password|one-tap|app-login|apple|qq|weibo|wechat)/.test(name),
+  const ofApps = ['interactions/methods/', 'interactions/upstreams/'].flatMap((folder) =>
+    readdirSync(new URL(folder, root))
+      .filter((name) => /^(sms|otp|code-step|password|one-tap|app-login|apple|qq|weibo|wechat)/.test(name))
+      .map((name) => new URL(`${folder}${name}`, root)),
   )
   const files = [
-    ...ofApps.map((name) => new URL(name, folder)),
-    ...['challenge.ts', 'gate.ts', 'routes.ts', 'steps.ts'].map((name) => new URL(`interactions/native/${name}`, root)),
+    ...ofApps,
+    ...['challenge.ts', 'gate.ts', 'native-routes.ts', 'steps.ts'].map(
+      (name) => new URL(`interactions/native/${name}`, root),
+    ),
   ]
   const asked = /\b(?:fields|input|credential|given|response|request)\??\.?\['(\w+)'\]|\brequired\(\w+, '(\w+)'\)/g
   return files.flatMap((file) => {
