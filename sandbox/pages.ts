@@ -33,9 +33,12 @@ const languages = [
   { locale: 'en', label: 'English' },
 ] as const
 
-/** Answers a page as strict as those of the login: same policy, never kept. */
-export function answerPage(ctx: Context, page: Html, status = 200): void {
-  ctx.set('content-security-policy', contentSecurityPolicy)
+/**
+ * Answers a page as strict as those of the login: same policy, never kept. Browsers hold a redirect after a form against
+ * its policy too, so a page says to which origin its forms may lead on.
+ */
+export function answerPage(ctx: Context, page: Html, status = 200, leadsTo = ''): void {
+  ctx.set('content-security-policy', `${contentSecurityPolicy} ${leadsTo}`.trimEnd())
   ctx.set('cache-control', 'no-store')
   ctx.set('x-frame-options', 'DENY')
   ctx.set('cross-origin-opener-policy', 'same-origin')

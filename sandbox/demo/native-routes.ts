@@ -50,7 +50,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
       }),
       signedIn: await installation?.client.tokens(),
     }
-    answerPage(ctx, nativePage(page, view))
+    answerPage(ctx, nativePage(page, view), 200, vendors?.oneTap.page.url)
   }
 
   /** Several processes share neither this page's memory nor what the simulators have handed out. */
