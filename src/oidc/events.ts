@@ -9,6 +9,7 @@ import { isNetworkError } from '../store/unavailable.ts'
 import type { EndReason } from './endings/endings.ts'
 import { currentContext, paramsOf } from './library/context.ts'
 import { type errors, isBodyTooLarge, isSecondUse, privateReason } from './library/faults.ts'
+import { authorizationsIn } from './library/payload.ts'
 import { grantSource } from './records/grant-source.ts'
 import { recordId } from './records/records.ts'
 import type { SignIn } from './records/sign-in.ts'
@@ -194,7 +195,7 @@ async function tokenOf(ctx: KoaContextWithOIDC, unit: Unit | undefined): Promise
 /** The client of a grant: at a logout it may be any app's, while the request belongs to one app or none. */
 function clientOf(grantId: string, { oidc }: KoaContextWithOIDC, unit: Unit | undefined): string | undefined {
   const session = oidc.session && unit?.sessions.byCookie(oidc.session.uid)?.payload
-  const held = Object.entries((session?.['authorizations'] ?? {}) as Record<string, { grantId?: string }>)
+  const held = Object.entries(authorizationsIn(session))
   return held.find(([, each]) => each.grantId === grantId)?.[0] ?? oidc.client?.clientId
 }
 

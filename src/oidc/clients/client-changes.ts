@@ -7,6 +7,7 @@ import type { Log } from '../../ops/log.ts'
 import type { Database } from '../../store/postgres.ts'
 import type { Sealer } from '../../store/seal.ts'
 import { errorCode } from '../../store/unavailable.ts'
+import { authorizationsSql, memberTextSql, payloadSql, withoutAuthorizationSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { bumpCatalogVersion, type Catalog, loadCatalog, secretContext } from './catalog.ts'
 import { hasChanges, type PlanItem, planChanges } from './client-plan.ts'
@@ -208,12 +209,12 @@ async function forget(clientIds: readonly string[], { trx }: Change): Promise<nu
   await trx('logout_notices').whereIn('client_id', clientIds).delete()
   for (const id of clientIds) {
     await trx.raw(
-      `update oidc_records set payload = (payload::jsonb #- array['authorizations', :id])::text
-       where model = :model and jsonb_exists(payload::jsonb -> 'authorizations', :id)`,
+      `update oidc_records r set payload = cast(${withoutAuthorizationSql(payloadSql('r'), ':id')} as text)
+       where model = :model and jsonb_exists(${authorizationsSql(payloadSql('r'))}, :id)`,
       { id, model: durableModels.Session },
     )
   }
   return trx('oidc_records')
-    .whereRaw("payload::jsonb ->> 'clientId' = any(?)", [clientIds as string[]])
+    .whereRaw(`${memberTextSql(payloadSql('oidc_records'), 'clientId')} = any(?)`, [clientIds as string[]])
     .delete()
 }

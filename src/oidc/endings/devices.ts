@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { UserId } from '../../base/ids.ts'
 import type { Database } from '../../store/postgres.ts'
 import { clientsThatStay } from '../clients/browser-clients.ts'
+import { isBoundSql, isSignedInSql, memberNumberSql, memberSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import type { SignIn } from '../records/sign-in.ts'
 import { type EndingScope, heldGrantsText } from './endings.ts'
@@ -82,25 +83,25 @@ export async function listAlarms(
 }
 
 const { Session, Grant, RefreshToken, AccessToken } = durableModels
-const number = (row: string, name: string) => `cast(cast(${row}.payload as jsonb) ->> '${name}' as float8)`
-const use = (row: string) => `coalesce(cast(extract(epoch from ${row}.used_at) as float8), ${number(row, 'iat')})`
+const use = (row: string) =>
+  `coalesce(cast(extract(epoch from ${row}.used_at) as float8), ${memberNumberSql(payloadSql(row), 'iat')})`
 
 const listText = `
   with ${heldGrantsText('session.user_id = :userId and session.expires_at > :now')}, listed as (
-    select 'session' as kind, s.uid as id, s.about, ${number('s', 'loginTs')} as created, ${use('s')} as used, s.expires_at,
+    select 'session' as kind, s.uid as id, s.about, ${memberNumberSql(payloadSql('s'), 'loginTs')} as created, ${use('s')} as used, s.expires_at,
       (select jsonb_agg(client_id order by client_id) from held where uid = s.uid and ends_with_session) as clients
     from oidc_records s
     where s.model = ${Session} and s.user_id = :userId and s.expires_at > :now
-      and cast(s.payload as jsonb) -> 'loginTs' is not null
+      and ${isSignedInSql(payloadSql('s'))}
     union all
-    select 'grant', g.id, g.about, ${number('g', 'iat')}, ${use('t')}, t.expires_at,
-      jsonb_build_array(cast(g.payload as jsonb) -> 'clientId')
+    select 'grant', g.id, g.about, ${memberNumberSql(payloadSql('g'), 'iat')}, ${use('t')}, t.expires_at,
+      jsonb_build_array(${memberSql(payloadSql('g'), 'clientId')})
     from oidc_records g
     cross join lateral (
       select * from oidc_records token
       where token.grant_id = g.id and token.model in (${RefreshToken}, ${AccessToken})
         and token.consumed_at is null and token.expires_at > :now
-        and not cast(token.payload as jsonb) @> '{"expiresWithSession": true}'
+        and not ${isBoundSql(payloadSql('token'))}
       order by token.model, token.expires_at desc limit 1
     ) t
     where g.model = ${Grant} and g.user_id = :userId and g.expires_at > :now

@@ -5,6 +5,15 @@ import { storedIp } from '../../ops/audit.ts'
 import { olderMs } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
 import { clientsThatStay } from '../clients/browser-clients.ts'
+import {
+  authorizationsSql,
+  isBoundSql,
+  isSignedInSql,
+  memberSql,
+  memberTextSql,
+  payloadSql,
+  persistsSql,
+} from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from '../records/last-tokens.ts'
 import type { CameBy } from '../records/sign-in.ts'
@@ -154,7 +163,7 @@ const { Session, Grant, RefreshToken, AccessToken } = durableModels
 
 /** What a session's own row and the tokens bound to it look like. */
 const isSession = `((r.model = ${Session} and r.uid = :uid)
-  or (r.session_uid = :uid and cast(r.payload as jsonb) @> '{"expiresWithSession": true}'))`
+  or (r.session_uid = :uid and ${isBoundSql(payloadSql('r'))}))`
 const heldGrants = `(select grant_id from held where uid = :uid and ends_with_session)`
 
 /** What was noted before logins said what they came by may have come by anything. */
@@ -195,20 +204,22 @@ function condition(scope: EndingScope): string {
   }
 }
 
+const heldGrantId = memberTextSql('entry.value', 'grantId')
+
 /**
  * The grants of browser sessions, as a query named `held`. A grant stays when its session ends if it was given for
  * offline use to one of `clientsThatStay`, which are the parameter `staying`. `whose` is SQL.
  */
 export function heldGrantsText(whose: string): string {
   return `held as (
-    select session.uid, entry.key as client_id, entry.value ->> 'grantId' as grant_id, entry.value ->> 'sid' as sid,
+    select session.uid, entry.key as client_id, ${heldGrantId} as grant_id, ${memberTextSql('entry.value', 'sid')} as sid,
       client.metadata ->> 'backchannel_logout_uri' as told_at,
-      not (coalesce(cast(entry.value ->> 'persistsLogout' as boolean), false) and entry.key = any(:staying))
+      not (${persistsSql('entry.value')} and entry.key = any(:staying))
         as ends_with_session
     from oidc_records session
-    cross join jsonb_each(coalesce(cast(session.payload as jsonb) -> 'authorizations', '{}')) entry
+    cross join jsonb_each(${authorizationsSql(payloadSql('session'))}) entry
     left join clients client on client.client_id = entry.key
-    where session.model = ${Session} and ${whose} and entry.value ->> 'grantId' is not null
+    where session.model = ${Session} and ${whose} and ${heldGrantId} is not null
   )`
 }
 
@@ -220,11 +231,11 @@ function endText(scope: EndingScope): string {
     ), recorded as (
       insert into audit_events (at, event, user_id, client_id, ip, request_id, detail)
       select least(expires_at, :at), case model when ${Session} then 'session.ended' else 'grant.revoked' end, user_id,
-        cast(payload as jsonb) ->> 'clientId', cast(:ip as inet), :requestId,
+        ${memberTextSql(payloadSql('gone'), 'clientId')}, cast(:ip as inet), :requestId,
         jsonb_strip_nulls(jsonb_build_object('reason', case when expires_at > :at then :reason else 'expired' end,
           'operator', cast(:operator as text), 'tokens', last.tokens)) || ${endedDetail('gone')}
       from gone left join (${lastTokensText('gone', [RefreshToken, AccessToken])}) last on last.grant_id = gone.id
-      where model = ${Grant} or (model = ${Session} and cast(payload as jsonb) -> 'loginTs' is not null)
+      where model = ${Grant} or (model = ${Session} and ${isSignedInSql(payloadSql('gone'))})
     ), told as (
       insert into logout_notices (client_id, user_id, sid, created_at, due_at)
       select held.client_id, gone.user_id, held.sid, :at, :at
@@ -240,17 +251,18 @@ function endText(scope: EndingScope): string {
 export function endedDetail(row: string): string {
   return `jsonb_strip_nulls(case ${row}.model
     when ${Session} then jsonb_build_object('session', ${row}.uid, 'key', ${row}.id,
-      'login_at', cast(${row}.payload as jsonb) -> 'loginTs',
-      'clients', (select jsonb_agg(client) from jsonb_object_keys(coalesce(cast(${row}.payload as jsonb) -> 'authorizations', '{}')) client))
+      'login_at', ${memberSql(payloadSql(row), 'loginTs')},
+      'clients', (select jsonb_agg(client) from jsonb_object_keys(${authorizationsSql(payloadSql(row))}) client))
     else jsonb_build_object('grant', coalesce(${row}.grant_id, ${row}.id),
-      'login_at', ${familySinceText(`cast(${row}.payload as jsonb)`)}) end
+      'login_at', ${familySinceText(payloadSql(row))}) end
     || ${signInDetail(row)})`
 }
 
 /** `familySince` of a refresh token, and when a grant was made, as SQL. */
 function familySinceText(payload: string): string {
-  return `case when ${payload} -> 'sessionUid' is null then least(${payload} -> 'iiat', ${payload} -> 'authTime', ${payload} -> 'iat')
-    else coalesce(${payload} -> 'iiat', ${payload} -> 'iat') end`
+  const [iat, iiat] = [memberSql(payload, 'iat'), memberSql(payload, 'iiat')]
+  return `case when ${memberSql(payload, 'sessionUid')} is null then least(${iiat}, ${memberSql(payload, 'authTime')}, ${iat})
+    else coalesce(${iiat}, ${iat}) end`
 }
 
 /** The part of it that says where somebody had signed in, and how. */

@@ -1,5 +1,6 @@
 import type { Provider } from 'oidc-provider'
 import { endsWithBrowser } from '../clients/browser-clients.ts'
+import { authorizationsIn } from '../library/payload.ts'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
 
 /**
@@ -13,9 +14,7 @@ export function endWebGrants(provider: Provider, clients: readonly Record<string
     const { session, params, client } = ctx.oidc
     if (!unit || !session) return
     // As it was read: the library has taken the app that is left out of the session already.
-    const authorizations = (unit.sessions.byCookie(session.uid)?.payload['authorizations'] ?? {}) as NonNullable<
-      typeof session.authorizations
-    >
+    const authorizations = authorizationsIn(unit.sessions.byCookie(session.uid)?.payload)
     for (const [clientId, { grantId, persistsLogout }] of Object.entries(authorizations)) {
       const isLeft = params?.['logout'] !== undefined || clientId === client?.clientId
       if (!isLeft || !ids.has(clientId) || !grantId || !persistsLogout) continue

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { deleteInBatches } from '../../store/batches.ts'
 import { olderMsText, olderValues } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
+import { isBoundSql, isSignedInSql, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { endedDetail, signInDetail } from './endings.ts'
 
@@ -42,9 +43,9 @@ export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, { clock, 
  * of refresh tokens of a grant. A family that an app has replaced by another of the same grant ends nothing.
  */
 export function leavesLine(row: string): string {
-  return `((${row}.model = ${Session} and cast(${row}.payload as jsonb) -> 'loginTs' is not null)
+  return `((${row}.model = ${Session} and ${isSignedInSql(payloadSql(row))})
     or (${row}.model = ${RefreshToken} and ${row}.consumed_at is null
-      and not cast(${row}.payload as jsonb) @> '{"expiresWithSession": true}'
+      and not ${isBoundSql(payloadSql(row))}
       and not exists (select 1 from oidc_records later where later.model = ${RefreshToken} and later.grant_id = ${row}.grant_id
         and later.consumed_at is null and later.expires_at > ${row}.expires_at)))`
 }
@@ -55,7 +56,7 @@ export function leavesLine(row: string): string {
  */
 export function runOutLine(row: string): string {
   return `${row}.expires_at as at, case ${row}.model when ${Session} then 'session.ended' else 'grant.expired' end as event,
-    ${row}.user_id, cast(${row}.payload as jsonb) ->> 'clientId' as client_id,
+    ${row}.user_id, ${memberTextSql(payloadSql(row), 'clientId')} as client_id,
     jsonb_strip_nulls(jsonb_build_object('reason', 'expired',
       'tokens', case ${row}.model when ${RefreshToken} then jsonb_build_array(${row}.id) end)) || ${endedDetail(row)}
       || coalesce((select ${signInDetail('g')} from oidc_records g where g.model = ${Grant} and g.id = ${row}.grant_id), '{}') as detail`

@@ -1,3 +1,4 @@
+import { authorizationsSql, isBoundSql, memberSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { recordId } from '../records/records.ts'
 import type { SignIn } from '../records/sign-in.ts'
@@ -76,14 +77,14 @@ function lineOf(stored: Stored, reason: 'alive' | 'rotated' | 'exchanged' | 'exp
  */
 const findText = (where: string) => `
   select r.model, r.consumed_at, coalesce(r.uid, r.grant_id, case r.model when ${Grant} then r.id end) as id, r.grant_id,
-    case when payload.json @> '{"expiresWithSession": true}' then r.session_uid end as session_uid,
+    case when ${isBoundSql('payload.json')} then r.session_uid end as session_uid,
     r.user_id, coalesce(r.about, g.about) as about, times.at,
     times.at <= :now or (r.grant_id is not null and (g.expires_at is null or g.expires_at <= :now))
-      or (payload.json @> '{"expiresWithSession": true}' and (s.expires_at is null or s.expires_at <= :now)) as has_ended,
-    case r.model when ${Session} then (select coalesce(jsonb_agg(name), '[]') from jsonb_object_keys(coalesce(payload.json -> 'authorizations', '{}')) name)
-      else jsonb_build_array(payload.json -> 'clientId') end as clients
+      or (${isBoundSql('payload.json')} and (s.expires_at is null or s.expires_at <= :now)) as has_ended,
+    case r.model when ${Session} then (select coalesce(jsonb_agg(name), '[]') from jsonb_object_keys(${authorizationsSql('payload.json')}) name)
+      else jsonb_build_array(${memberSql('payload.json', 'clientId')}) end as clients
   from oidc_records r
-  cross join lateral (select cast(r.payload as jsonb) as json) payload
+  cross join lateral (select ${payloadSql('r')} as json) payload
   left join oidc_records g on g.model = ${Grant} and g.id = r.grant_id
   left join oidc_records s on s.uid = r.session_uid
   cross join lateral (select coalesce((select max(t.expires_at) from oidc_records t where r.model = ${Grant} and t.grant_id = r.id

@@ -4,6 +4,7 @@ import type { Database } from '../../store/postgres.ts'
 import type { ClientPolicies } from '../clients/client-policies.ts'
 import { maxSeconds, type Sliding } from '../clients/lifetimes.ts'
 import { signedCookie } from '../library/cookies.ts'
+import { authorizationsIn } from '../library/payload.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { recordId } from '../records/records.ts'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
@@ -70,9 +71,9 @@ export function whyAsked({ database, units, policies, clock, cookie }: Dependenc
   async function ofSession(value: string): Promise<Why | undefined> {
     const kept: Payload | undefined = await units.current()?.find('Session', value)
     if (kept) {
-      const { accountId, loginTs, authorizations, exp } = kept
+      const { accountId, loginTs, exp } = kept
       if (typeof accountId !== 'string' || Number(exp) > epochSeconds(clock)) return undefined
-      const limits = sessionLimitsOf(policies, Object.keys(authorizations ?? {}))
+      const limits = sessionLimitsOf(policies, Object.keys(authorizationsIn(kept)))
       return limitReached({ loginAt: Number(loginTs), endedAt: Number(exp), limits })
     }
     const ended = await lastEnding(database, { key: recordId('Session', value) })
@@ -94,8 +95,7 @@ export function whyAsked({ database, units, policies, clock, cookie }: Dependenc
     if (!ctx.oidc.promptPending('login')) return undefined
     // The session as it was read: the library has given it another grant by now.
     const asRead = units.current()?.sessions.byCookie(session.uid)?.payload
-    const authorizations = asRead?.['authorizations'] as typeof session.authorizations
-    const grantId = authorizations?.[client.clientId]?.grantId
+    const grantId = authorizationsIn(asRead)[client.clientId]?.grantId
     if (grantId === undefined || (await units.current()?.find('Grant', grantId))) return undefined
     const ended = await lastEnding(database, { grant: grantId })
     return ended?.reason === 'expired' ? undefined : (ended as Why | undefined)

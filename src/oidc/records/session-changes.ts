@@ -1,4 +1,5 @@
 import { worthwhileGain } from '../clients/lifetimes.ts'
+import { authorizationsIn } from '../library/payload.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { type SessionChange, usedPrecisionSeconds } from './records.ts'
 
@@ -53,6 +54,5 @@ export function sessionChange(
 
 /** The `authorizations` of a session, by client, in a form that can be compared. */
 function entries(payload: Payload): Map<string, string> {
-  const authorizations = (payload['authorizations'] ?? {}) as Record<string, unknown>
-  return new Map(Object.entries(authorizations).map(([client, value]) => [client, canonical(value)]))
+  return new Map(Object.entries(authorizationsIn(payload)).map(([client, value]) => [client, canonical(value)]))
 }
