@@ -1,6 +1,8 @@
 import type { Context } from 'koa'
 import type { Client, Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider'
 
+import { wasPushed } from '../../src/oidc/library/models.ts'
+
 interface Dependencies {
   readonly provider: () => Provider
   readonly secure: boolean
@@ -68,12 +70,12 @@ const leftOut: ReadonlySet<string> = new Set(['offline', 'request', 'request_uri
 
 /** A request that a client pushed (PAR) or a device began never went through the browser, and does not now. */
 function isRepeatable(kept: Interaction): boolean {
-  return kept.deviceCode === undefined && (kept as { parJti?: unknown }).parJti === undefined
+  return kept.deviceCode === undefined && !wasPushed(kept)
 }
 
 /** OIDC Core §4: where a client begins a login that somebody else asks for. */
 function initiation(client: Client, issuer: string): string | undefined {
-  const { initiateLoginUri } = client as { readonly initiateLoginUri?: string }
+  const { initiateLoginUri } = client
   if (initiateLoginUri === undefined) return undefined
   const address = new URL(initiateLoginUri)
   address.searchParams.set('iss', issuer)

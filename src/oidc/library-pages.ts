@@ -2,7 +2,8 @@ import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
 import type { ErrorCode } from '../base/errors.ts'
-import { isFormOver, isInteractionOver, type UserCodeFault, userCodeFault } from './library/faults.ts'
+import { leaveSessionUntouched } from './library/context.ts'
+import { isFormOver, isInteractionOver, typedUserCode, type UserCodeFault, userCodeFault } from './library/faults.ts'
 import { partsOfForm } from './library/forms.ts'
 
 /** Draws a page for the visitor of `ctx`: language, headers and layout are the renderer's business. */
@@ -57,7 +58,7 @@ export function libraryPages({
 
     error: drawError,
 
-    async deviceCode(ctx: KoaContextWithOIDC, form: string, out?: ErrorOut, error?: Error & { userCode?: string }) {
+    async deviceCode(ctx: KoaContextWithOIDC, form: string, out?: ErrorOut, error?: Error) {
       const { action, xsrf } = partsOfForm(form)
       const status = error ? 400 : 200
       const fault = userCodeFault(error)
@@ -73,13 +74,13 @@ export function libraryPages({
       if (out && error && !shown) {
         // The library has put a new form token into a session that may not exist, and would keep it: here nobody gets
         // that form.
-        Object.assign(ctx.oidc.session ?? {}, { touched: false })
+        leaveSessionUntouched(ctx)
         return drawError(ctx, out, error)
       }
       render(
         ctx,
         'device-code',
-        { action, xsrf, userCode: error?.userCode, error: shown },
+        { action, xsrf, userCode: typedUserCode(error), error: shown },
         { status, languageLinks: !error },
       )
     },

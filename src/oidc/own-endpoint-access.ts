@@ -51,9 +51,9 @@ export async function ownAccess(
   const token = value === '' ? undefined : await AccessToken.find(value)
   if (!token || token.isExpired || token.aud !== undefined || !token.grantId)
     throw new errors.InvalidToken('not active')
-  const wantsKey = token['jkt'] !== undefined
+  const wantsKey = token.jkt !== undefined
   if (wantsKey !== (scheme.toLowerCase() === 'dpop')) throw new errors.InvalidToken('wrong scheme for this token')
-  if (wantsKey && (await key(value)) !== token['jkt']) throw new errors.InvalidToken('bound to another key')
+  if (wantsKey && (await key(value)) !== token.jkt) throw new errors.InvalidToken('bound to another key')
   const { accountId, clientId = '', grantId } = token
   const [grant, client] = await Promise.all([Grant.find(grantId), Client.find(clientId)])
   if (!grant || grant.isExpired || grant.accountId !== accountId) throw new errors.InvalidToken('grant not found')
@@ -65,8 +65,8 @@ export async function ownAccess(
   if (!scopes.includes(scope) || !grant.getOIDCScope().split(' ').includes(scope)) {
     throw new errors.InsufficientScope('access token missing requested scope', scope)
   }
-  const authTime = Number((token['extra'] as { auth_time?: unknown } | undefined)?.auth_time ?? 0)
+  const authTime = Number(token.extra?.['auth_time'] ?? 0)
   const about = units.current()?.about(grantId)
   const came = { by: cameByOf(about), begunAt: begunAtOf(about) }
-  return { account, clientId, grantId, authTime, key: token['jkt'] as string | undefined, ...came }
+  return { account, clientId, grantId, authTime, key: token.jkt, ...came }
 }

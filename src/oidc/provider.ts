@@ -170,8 +170,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         charset: 'base-20',
         mask: '****-****',
         deviceInfo: (ctx) => ({ ip: ctx.ip, ua: ctx.get('user-agent').slice(0, longestUserAgent) }),
-        userCodeInputSource: pages.deviceCode as never,
-        userCodeConfirmSource: pages.deviceConfirm as never,
+        userCodeInputSource: pages.deviceCode,
+        userCodeConfirmSource: pages.deviceConfirm,
         successSource: pages.deviceDone,
       },
       resourceIndicators: {

@@ -2,7 +2,13 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { exportJWK, SignJWT, UnsecuredJWT } from 'jose'
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { currentContext, exchangedIn, libraryContext, rotatedIn } from '../../src/oidc/library/context.ts'
+import {
+  currentContext,
+  exchangedIn,
+  leaveSessionUntouched,
+  libraryContext,
+  rotatedIn,
+} from '../../src/oidc/library/context.ts'
 import { prolongCookie, resumedUid } from '../../src/oidc/library/cookies.ts'
 import {
   clientFault,
@@ -11,6 +17,7 @@ import {
   isInteractionOver,
   privateReason,
   secondUse,
+  typedUserCode,
   userCodeFault,
 } from '../../src/oidc/library/faults.ts'
 import { partsOfForm, partsOfFormPost } from '../../src/oidc/library/forms.ts'
@@ -21,6 +28,7 @@ import {
   pushRequest,
   sessionOf,
   validateClient,
+  wasPushed,
 } from '../../src/oidc/library/models.ts'
 import { basePolicy } from '../../src/oidc/library/prompts.ts'
 import {
@@ -172,13 +180,24 @@ describe('its errors', () => {
     expect(isFormOver(text)).toBe(true)
   })
 
+  test('a device form without its session would leave one, and fail, unless that is left untouched', async () => {
+    expect(await library.send('/device', { xsrf: 'x' })).toMatchObject({ status: 500 })
+    library.provider.on('code_verification.error', leaveSessionUntouched)
+    library.newBrowser()
+    library.log.length = 0
+    expect(await library.send('/device', { xsrf: 'x' })).toMatchObject({ status: 400 })
+    expect(happened(/^upsert Session/)).toEqual([])
+  })
+
   test('what is wrong with a typed code is told by the name of its error, with the form again', async () => {
     const { userCode, form } = await device()
     const fault = async (typed: Record<string, string>) => {
       const { body } = await library.send('/device')
       const answer = await library.send('/device', { xsrf: partsOfForm(body).xsrf, ...typed })
       expect(partsOfForm(answer.body).action).toBe(form.action)
-      return userCodeFault(find('user code refused').values?.[0] as Error)
+      const error = find('user code refused').values?.[0] as Error
+      expect(typedUserCode(error) ?? '').toBe(typed['abort'] ? '' : typed['user_code'])
+      return userCodeFault(error)
     }
     expect(await fault({ user_code: '' })).toBe('required')
     expect(await fault({ user_code: 'BBBB-BBBB' })).toBe('unknown')
@@ -353,6 +372,9 @@ describe('what it stores', () => {
     expect(answer.get('code')).toBeTruthy()
     expect(library.log.map(({ what }) => what)).toContain('consume PushedAuthorizationRequest')
     expect(find('upsert Interaction').payload).toMatchObject({ parJti: id })
+    const [ctx] = find('event interaction.started').values as [KoaContextWithOIDC]
+    const { Interaction: kept } = ctx.oidc.entities
+    expect(kept && wasPushed(kept)).toBe(true)
   })
 
   test('a code of ours is redeemed, and what comes of it hangs on no session', async () => {

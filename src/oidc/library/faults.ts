@@ -61,6 +61,11 @@ export function userCodeFault(error: Error | undefined): UserCodeFault | undefin
   return error && userCodeFaults[error.name]
 }
 
+/** The code that a person typed, to be shown again with what is wrong with it. */
+export function typedUserCode(error: Error | undefined): string | undefined {
+  return (error as { readonly userCode?: string } | undefined)?.userCode
+}
+
 /** What the library refuses about the metadata of a client. */
 export interface ClientFault {
   /** The member its text begins with, which mostly is the one that is wrong; empty where the text begins otherwise. */

@@ -4,6 +4,7 @@ import {
   type Client,
   type ClientMetadata,
   type Grant,
+  type Interaction,
   Provider,
   type Session,
 } from 'oidc-provider'
@@ -101,4 +102,9 @@ export async function pushRequest(
  */
 export function answerInteraction(provider: Provider, ctx: Context, result: object): Promise<string> {
   return provider.interactionResult(ctx.req, ctx.res, { ...result })
+}
+
+/** Whether the request of an interaction was pushed past the browser (RFC 9126). */
+export function wasPushed(interaction: Interaction): boolean {
+  return (interaction as { readonly parJti?: string }).parJti !== undefined
 }
