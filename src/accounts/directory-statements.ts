@@ -1,33 +1,40 @@
+import { param, sql, statement } from '../store/statement.ts'
 import { accountJson } from './account-json.ts'
 
+const userId = param.text('userId')
+const provider = param.text('provider')
+const subjects = param.texts('subjects')
+const ip = param.text('ip')
+const at = param.time('at')
+
 /** Claimed subjects with their places. Inserts go in the order of the subjects, so that two of them cannot wait for each other. */
-const given = (parameter: string) =>
-  `select subject, (place - 1)::smallint as position from unnest(${parameter}::text[]) with ordinality as claimed (subject, place)`
+const given = sql`select subject, (place - 1)::smallint as position
+      from unnest(${subjects}) with ordinality as claimed (subject, place)`
 
-/** Parameter: user id. */
-export const findAccount = {
-  name: 'accounts_find',
-  text: `select ${accountJson('$1')} as account`,
-}
+/** A whole account. */
+export const findAccount = statement(
+  'accounts_find',
+  sql`select ${accountJson('wanted.id')} as account from (select ${userId} as id) as wanted`,
+)
 
-/** The users some subjects belong to. Parameters: provider, subjects. */
-export const findOwners = {
-  name: 'accounts_find_owners',
-  text: `
+/** The users that subjects of a provider lead to. */
+export const findOwners = statement(
+  'accounts_find_owners',
+  sql`
     select distinct i.user_id
     from identity_subjects s join identities i on i.id = s.identity_id
-    where s.provider = $1 and s.subject = any($2::text[])`,
-}
+    where s.provider = ${provider} and s.subject = any(${subjects})`,
+)
 
-/** Parameters: provider, subjects, time, IP. Writes only when all subjects that are known lead to one user. */
-export const useIdentity = {
-  name: 'accounts_use_identity',
-  text: `
-    with given as (${given('$2')}),
+/** Writes only when all subjects that are known lead to one user. */
+export const useIdentity = statement(
+  'accounts_use_identity',
+  sql`
+    with given as (${given}),
     found as (
       select given.subject, given.position, i.id as identity_id, i.user_id
       from given
-      join identity_subjects s on s.provider = $1 and s.subject = given.subject
+      join identity_subjects s on s.provider = ${provider} and s.subject = given.subject
       join identities i on i.id = s.identity_id
     ),
     owner as (
@@ -37,13 +44,13 @@ export const useIdentity = {
     ),
     used as (
       update identities
-      set last_used_at = $3::timestamptz, last_used_ip = $4, verified_at = coalesce(verified_at, $3::timestamptz)
+      set last_used_at = ${at}, last_used_ip = ${ip}, verified_at = coalesce(verified_at, ${at})
       from owner where identities.id = owner.identity_id
       returning identities.id
     ),
     attached as (
       insert into identity_subjects (provider, subject, identity_id, position, created_at)
-      select $1, given.subject, owner.identity_id, given.position, $3::timestamptz
+      select ${provider}, given.subject, owner.identity_id, given.position, ${at}
       from given, owner
       where given.subject not in (select subject from found)
       order by given.subject
@@ -55,49 +62,50 @@ export const useIdentity = {
       (select id from used) as used_id,
       (select count(*) from attached) as attached,
       ${accountJson('(select user_id from owner)')} as account`,
-}
+)
 
-/**
- * Parameters: user id, nickname, picture, time, ids and providers of the identities, IP, their subjects (identity, subject,
- * position), password hash or null.
- */
-export const createUser = {
-  name: 'accounts_create_user',
-  text: `
+const passwordHash = param.textOrNull('passwordHash')
+
+/** The user with identities, the subjects that lead to each, and a password unless that is null. */
+export const createUser = statement(
+  'accounts_create_user',
+  sql`
     with created_user as (
       insert into users (id, nickname, picture, status, created_at, updated_at)
-      values ($1, $2, $3, 'active', $4::timestamptz, $4::timestamptz)
+      values (${userId}, ${param.textOrNull('nickname')}, ${param.textOrNull('picture')}, 'active', ${at}, ${at})
       returning id
     ),
     created_identities as (
       insert into identities
         (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip)
-      select given.id, created_user.id, given.provider, $4::timestamptz, $4::timestamptz, $7, $4::timestamptz, $7
-      from created_user, unnest($5::text[], $6::text[]) as given (id, provider)
+      select given.id, created_user.id, given.provider, ${at}, ${at}, ${ip}, ${at}, ${ip}
+      from created_user, unnest(${param.texts('identityIds')}, ${param.texts('providers')}) as given (id, provider)
       returning id, provider
     ),
     recorded as (
       insert into identity_subjects (provider, subject, identity_id, position, created_at)
-      select created_identities.provider, given.subject, given.id, given.position, $4::timestamptz
-      from unnest($8::text[], $9::text[], $10::smallint[]) as given (id, subject, position)
+      select created_identities.provider, given.subject, given.id, given.position, ${at}
+      from unnest(${param.texts('subjectIdentityIds')}, ${subjects}, ${param.smallints('positions')})
+        as given (id, subject, position)
       join created_identities on created_identities.id = given.id
       order by created_identities.provider, given.subject
     )
     insert into passwords (user_id, hash, updated_at)
-    select id, $11, $4::timestamptz from created_user where $11::text is not null`,
-}
+    select id, ${passwordHash}, ${at} from created_user where ${passwordHash} is not null`,
+)
 
 /**
- * SQL of when proofs of a user end whose status an operator changes: by the clock of the database, because theirs may be anything. One
- * that is ahead would keep the user out for as long after, and one that is behind would bring back what was ended.
+ * SQL of when proofs of a user end whose status an operator changes: by the clock of the database, because theirs may be
+ * anything. One that is ahead would keep the user out for as long after, and one that is behind would bring back what
+ * was ended.
  */
 export const proofsEndNow = 'greatest(proofs_ended_at, now())'
 
-/** Parameter: user id. */
-export const lastUses = {
-  name: 'accounts_last_uses',
-  text: 'select id, last_used_ip from identities where user_id = $1',
-}
+/** Where each identity of a user was used last. */
+export const lastUses = statement(
+  'accounts_last_uses',
+  sql`select id, last_used_ip from identities where user_id = ${userId}`,
+)
 
 /** For knex. Held to the end of the transaction: whatever adds or removes ways to log in takes it first. */
 export const lockUser = `select id from users where id = :userId and status <> 'deleted' for no key update`

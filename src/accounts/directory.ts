@@ -89,8 +89,8 @@ export class AccountDirectory {
     const { provider, subjects } = checked(claim)
     return retryOnConflict(async () => {
       const usedAt = new Date(this.#clock())
-      const values = [provider, subjects, usedAt, use.ip]
-      const { rows } = await this.#database.commitQuery<UsedRow>({ ...useIdentity, values })
+      const filled = useIdentity.with({ provider, subjects, at: usedAt, ip: use.ip })
+      const { rows } = await this.#database.commitQuery<UsedRow>(filled)
       const { users = [], identity_id: identityId, used_id, attached = 0, account } = rows[0] ?? {}
       if (users.length === 0) return { kind: 'unknown' }
       if (users.length > 1) return { kind: 'conflict', users }
@@ -119,17 +119,17 @@ export class AccountDirectory {
       const rows = identities.flatMap(({ id, subjects }) =>
         subjects.map((subject, position) => ({ id, subject, position })),
       )
-      const values = [
-        userId,
-        profile.nickname ?? null,
-        profile.picture ?? null,
-        createdAt,
-        ...[identities.map(({ id }) => id), identities.map((each) => each.provider), use.ip],
-        ...[rows.map(({ id }) => id), rows.map(({ subject }) => subject), rows.map(({ position }) => position)],
-        options.passwordHash ?? null,
-      ]
+      const filled = createUser.with({
+        ...{ userId, nickname: profile.nickname ?? null, picture: profile.picture ?? null, at: createdAt, ip: use.ip },
+        identityIds: identities.map(({ id }) => id),
+        providers: identities.map((each) => each.provider),
+        subjectIdentityIds: rows.map(({ id }) => id),
+        subjects: rows.map(({ subject }) => subject),
+        positions: rows.map(({ position }) => position),
+        passwordHash: options.passwordHash ?? null,
+      })
       try {
-        await this.#database.commitQuery({ ...createUser, values })
+        await this.#database.commitQuery(filled)
       } catch (error) {
         if (!isUniqueViolation(error)) throw error
         if (options.mustBeNew) throw taken(provider)
@@ -174,10 +174,7 @@ export class AccountDirectory {
   }
 
   async #owners({ provider, subjects }: { provider: string; subjects: readonly string[] }): Promise<UserId[]> {
-    const { rows } = await this.#database.readQuery<{ user_id: UserId }>({
-      ...findOwners,
-      values: [provider, subjects],
-    })
+    const { rows } = await this.#database.readQuery<{ user_id: UserId }>(findOwners.with({ provider, subjects }))
     return rows.map((row) => row.user_id)
   }
 
@@ -237,10 +234,8 @@ export class AccountDirectory {
 
   /** The address each identity of a user was last used from. */
   async lastUses(userId: UserId): Promise<ReadonlyMap<IdentityId, string>> {
-    const { rows } = await this.#database.readQuery<{ id: IdentityId; last_used_ip: string }>({
-      ...lastUses,
-      values: [userId],
-    })
+    const filled = lastUses.with({ userId })
+    const { rows } = await this.#database.readQuery<{ id: IdentityId; last_used_ip: string }>(filled)
     return new Map(rows.map((row) => [row.id, row.last_used_ip]))
   }
 
@@ -255,7 +250,7 @@ export class AccountDirectory {
 
   /** The account, whatever its status; deleted users have no identities and no profile. */
   async find(userId: UserId): Promise<Account | undefined> {
-    const { rows } = await this.#database.readQuery<{ account: string | null }>({ ...findAccount, values: [userId] })
+    const { rows } = await this.#database.readQuery<{ account: string | null }>(findAccount.with({ userId }))
     const text = rows[0]?.account
     return text ? accountFromJson(text) : undefined
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
+import { param, sql, statement } from '../store/statement.ts'
 
 /**
  * What a browser or an app shows of itself before anybody knows who sits there. It lets nobody in: it only says to which accounts
@@ -64,38 +65,43 @@ const forgottenColumn = `coalesce(floor(extract(epoch from devices_forgotten_at)
  * Columns of a query about a user `u`. A device that was there before everything was signed out elsewhere is compared with the time
  * of that, and not with a clock: of two processes with two clocks neither lets one of them slip through.
  */
-export const deviceStandingColumns = (key: string, usedAfter: string) =>
-  `${forgottenColumn.replace('devices_', 'u.devices_')} as devices_forgotten, ${key}::text is not null and exists (
-      select from known_devices d where d.user_id = u.id and d.key = ${key} and d.used_at > ${usedAfter}::timestamptz
+export const deviceStandingColumns = sql`${forgottenColumn.replace('devices_', 'u.devices_')} as devices_forgotten,
+    ${param.textOrNull('deviceKey')} is not null and exists (
+      select from known_devices d where d.user_id = u.id and d.key = ${param.textOrNull('deviceKey')}
+        and d.used_at > ${param.time('oldestUse')}
     ) as is_key_known`
 
-const readForgotten = {
-  name: 'known_devices_forgotten',
-  text: `select ${forgottenColumn} as forgotten from users where id = $1 and status <> 'deleted'`,
-}
+const userId = param.text('userId')
+
+const readForgotten = statement(
+  'known_devices_forgotten',
+  sql`select ${forgottenColumn} as forgotten from users where id = ${userId} and status <> 'deleted'`,
+)
+
+const key = param.text('key')
 
 /**
- * Parameters: user id, key, time of use, when the login was proved, the oldest use that still counts. The user is locked, so that a
- * login that was proved before devices were forgotten adds none afterwards. The use is noted once a day; of too many keys the
- * one that was used longest ago goes.
+ * The user is locked, so that a login that was proved before devices were forgotten adds none afterwards. The use is noted once a
+ * day; of too many keys the one that was used longest ago goes.
  */
-const rememberKey = {
-  name: 'known_devices_remember',
-  text: `
+const rememberKey = statement(
+  'known_devices_remember',
+  sql`
     with owner as (
       select id from users
-      where id = $1 and status <> 'deleted' and coalesce(date_trunc('milliseconds', devices_forgotten_at) <= $4::timestamptz, true)
+      where id = ${userId} and status <> 'deleted'
+        and coalesce(date_trunc('milliseconds', devices_forgotten_at) <= ${param.time('provedAt')}, true)
       for share
     ),
     used as (
-      insert into known_devices (user_id, key, used_at) select id, $2, $3::timestamptz from owner
+      insert into known_devices (user_id, key, used_at) select id, ${key}, ${param.time('usedAt')} from owner
       on conflict (user_id, key) do update set used_at = excluded.used_at
       where known_devices.used_at < excluded.used_at - interval '1 day'
     )
-    delete from known_devices where user_id = $1 and key <> $2 and (used_at <= $5::timestamptz or key in (
-      select key from known_devices where user_id = $1 and key <> $2 order by used_at desc offset ${maxKeys - 1}
+    delete from known_devices where user_id = ${userId} and key <> ${key} and (used_at <= ${param.time('oldestUse')} or key in (
+      select key from known_devices where user_id = ${userId} and key <> ${key} order by used_at desc offset ${maxKeys - 1}
     ))`,
-}
+)
 
 /** The last use of a device that is not known any more, in milliseconds since the epoch. */
 export function oldestKnownUse(nowMs: number): number {
@@ -154,7 +160,7 @@ export class KnownDevices {
    */
   async rememberBrowser(device: Device, { userId, authTime }: DeviceUse): Promise<string | undefined> {
     const { database, clock, seal } = this.#deps
-    const { rows } = await database.readQuery<{ forgotten: number }>({ ...readForgotten, values: [userId] })
+    const { rows } = await database.readQuery<{ forgotten: number }>(readForgotten.with({ userId }))
     const forgottenAt = rows[0]?.forgotten
     if (forgottenAt === undefined || forgottenAt > endOf(authTime)) return undefined
     const before = device.marks.find((each) => each.userId === userId && each.forgottenAt === forgottenAt)
@@ -169,8 +175,9 @@ export class KnownDevices {
     if (key === undefined) return
     const { database, clock } = this.#deps
     const nowMs = clock()
-    const times = [new Date(nowMs), new Date(endOf(authTime)), new Date(oldestKnownUse(nowMs))]
-    await database.commitQuery({ ...rememberKey, values: [userId, key, ...times] })
+    const times = { usedAt: new Date(nowMs), provedAt: new Date(endOf(authTime)) }
+    const values = { userId, key, ...times, oldestUse: new Date(oldestKnownUse(nowMs)) }
+    await database.commitQuery(rememberKey.with(values))
   }
 }
 

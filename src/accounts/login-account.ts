@@ -1,5 +1,6 @@
 import type { UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
+import { param, sql, statement } from '../store/statement.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { type Device, deviceStandingColumns, knownDeviceName, oldestKnownUse } from './known-devices.ts'
 import type { UserStatus } from './user.ts'
@@ -21,17 +22,16 @@ interface LoginRow {
   readonly is_key_known: boolean
 }
 
-/** Parameters: provider, subject, key of the app that asks, the oldest use by which it is still known. */
-const findByIdentifier = {
-  name: 'accounts_find_by_identifier',
-  text: `
-    select u.id, u.status, p.hash, ${deviceStandingColumns('$3', '$4')}
+const findByIdentifier = statement(
+  'accounts_find_by_identifier',
+  sql`
+    select u.id, u.status, p.hash, ${deviceStandingColumns}
     from identity_subjects s
     join identities i on i.id = s.identity_id and i.verified_at is not null
     join users u on u.id = i.user_id
     left join passwords p on p.user_id = u.id
-    where s.provider = $1 and s.subject = $2`,
-}
+    where s.provider = ${param.text('provider')} and s.subject = ${param.text('subject')}`,
+)
 
 /** The user a proved identifier belongs to, as the directory answers it. */
 export async function findLogin(
@@ -39,8 +39,8 @@ export async function findLogin(
   { provider, subject }: ParsedIdentifier,
   device: Device,
 ): Promise<LoginAccount | undefined> {
-  const values = [provider, subject, device.key ?? null, new Date(oldestKnownUse(nowMs))]
-  const { rows } = await database.readQuery<LoginRow>({ ...findByIdentifier, values })
+  const values = { provider, subject, deviceKey: device.key ?? null, oldestUse: new Date(oldestKnownUse(nowMs)) }
+  const { rows } = await database.readQuery<LoginRow>(findByIdentifier.with(values))
   const [row] = rows
   if (!row) return undefined
   const standing = { userId: row.id, forgottenAt: row.devices_forgotten, isKeyKnown: row.is_key_known }

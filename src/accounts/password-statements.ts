@@ -1,34 +1,42 @@
-/** Parameters: user id. */
-export const findPasswordHash = {
-  name: 'passwords_find',
-  text: 'select hash from passwords where user_id = $1',
-}
+import { param, sql, statement } from '../store/statement.ts'
+
+const userId = param.text('userId')
+/** The hash that was verified. */
+const verified = param.text('verified')
+/** The hash that takes its place. */
+const hash = param.text('hash')
+
+/** The hash of a user's password. */
+export const findPasswordHash = statement('passwords_find', sql`select hash from passwords where user_id = ${userId}`)
+
+const begunAt = param.time('begunAt')
+const at = param.time('at')
 
 /**
- * Parameters: user id, hash, time, and when the proof of whoever chose it began. No row when that was ended since. Locks the
- * user, so that a deletion at the same moment leaves no password behind.
+ * Keeps the password somebody chose whose proof began at `begunAt`. No row when that was ended since. Locks the user,
+ * so that a deletion at the same moment leaves no password behind.
  */
-export const storePasswordHash = {
-  name: 'passwords_store',
-  text: `
+export const storePasswordHash = statement(
+  'passwords_store',
+  sql`
     with owner as (
       select id from users
-      where id = $1 and status <> 'deleted' and (proofs_ended_at is null or proofs_ended_at <= $4)
+      where id = ${userId} and status <> 'deleted' and (proofs_ended_at is null or proofs_ended_at <= ${begunAt})
       for no key update
     )
-    insert into passwords (user_id, hash, updated_at) select id, $2, $3::timestamptz from owner
+    insert into passwords (user_id, hash, updated_at) select id, ${hash}, ${at} from owner
     on conflict (user_id) do update set hash = excluded.hash, updated_at = excluded.updated_at
-    where passwords.updated_at <= $4`,
-}
+    where passwords.updated_at <= ${begunAt}`,
+)
 
-/** Parameters: user id, the hash that was verified, its replacement, time. No row when another change was faster. */
-export const changePasswordHash = {
-  name: 'passwords_change',
-  text: 'update passwords set hash = $3, updated_at = $4::timestamptz where user_id = $1 and hash = $2',
-}
+/** No row when another change was faster. */
+export const changePasswordHash = statement(
+  'passwords_change',
+  sql`update passwords set hash = ${hash}, updated_at = ${at} where user_id = ${userId} and hash = ${verified}`,
+)
 
-/** Parameters: user id, the hash that was verified, the same password at today's cost. */
-export const strengthenPasswordHash = {
-  name: 'passwords_strengthen',
-  text: 'update passwords set hash = $3 where user_id = $1 and hash = $2',
-}
+/** Keeps the same password, hashed at today's cost. */
+export const strengthenPasswordHash = statement(
+  'passwords_strengthen',
+  sql`update passwords set hash = ${hash} where user_id = ${userId} and hash = ${verified}`,
+)

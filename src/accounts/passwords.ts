@@ -94,8 +94,8 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
   }
 
   async function keep(userId: UserId, hash: string, { begunAt }: Pick<ProofMoment, 'begunAt'>): Promise<void> {
-    const values = [userId, hash, new Date(clock()), new Date(begunAt)]
-    const { rowCount } = await database.commitQuery({ ...storePasswordHash, values })
+    const times = { at: new Date(clock()), begunAt: new Date(begunAt) }
+    const { rowCount } = await database.commitQuery(storePasswordHash.with({ userId, hash, ...times }))
     if (!rowCount) throw new AppError('attempt.expired')
     await lock.forget(userId)
   }
@@ -110,8 +110,8 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
   async function rehash(userId: UserId, hash: string, password: string): Promise<void> {
     if (!hasher.needsRehash(hash)) return
     try {
-      const values = [userId, hash, await hasher.hash(password)]
-      await database.commitQuery({ ...strengthenPasswordHash, values })
+      const values = { userId, verified: hash, hash: await hasher.hash(password) }
+      await database.commitQuery(strengthenPasswordHash.with(values))
     } catch (error) {
       if (!(error instanceof AppError)) throw error
     }
@@ -148,19 +148,19 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
       const guarded = { who: userId, userId, knownDevice: 'signed in', ip: undefined }
       const hash = await lock
         .guard(guarded, async () => {
-          const { rows } = await database.readQuery<{ hash: string }>({ ...findPasswordHash, values: [userId] })
+          const { rows } = await database.readQuery<{ hash: string }>(findPasswordHash.with({ userId }))
           return (await matches(rows[0]?.hash, current, 'known')) ? rows[0]?.hash : undefined
         })
         .catch((error: unknown) => {
           throw error instanceof TriesUsedUp ? mismatch() : error
         })
       if (hash === undefined) throw mismatch()
-      const values = [userId, hash, await hasher.hash(next), new Date(clock())]
-      const { rowCount } = await database.commitQuery({ ...changePasswordHash, values })
+      const values = { userId, verified: hash, hash: await hasher.hash(next), at: new Date(clock()) }
+      const { rowCount } = await database.commitQuery(changePasswordHash.with(values))
       if (!rowCount) throw mismatch()
     },
     async has(userId) {
-      const { rows } = await database.readQuery({ ...findPasswordHash, values: [userId] })
+      const { rows } = await database.readQuery(findPasswordHash.with({ userId }))
       return rows.length > 0
     },
   }

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
 import { durableModels } from '../../src/oidc/library/stored-models.ts'
-import { recordGroups } from '../../src/oidc/records/record-groups.ts'
+import { type Changes, recordStore } from '../../src/oidc/records/record-store.ts'
 import type { RecordRow } from '../../src/oidc/records/records.ts'
 import type { Database } from '../../src/store/postgres.ts'
+import { noChanges } from '../support/changes.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 
 let own: TestDatabase
@@ -18,11 +19,11 @@ function row(id: string, more: Partial<RecordRow> = {}): RecordRow {
   return { model: 'ClientCredentials', id, payload: '{}', ...nobody, expiresAt: 2_000_000_000, ...more }
 }
 
-/** The groups of the real database, and how many statements they took. */
+/** The records of the real database, and how many statements they took. */
 function counted(queries: Partial<Pick<Database, 'readQuery' | 'commitQuery'>> = {}) {
   let statements = 0
   const { readQuery, commitQuery } = { ...own.database, ...queries }
-  const groups = recordGroups({
+  const { read, write } = recordStore({
     database: {
       readQuery: (statement) => {
         statements += 1
@@ -34,7 +35,14 @@ function counted(queries: Partial<Pick<Database, 'readQuery' | 'commitQuery'>> =
       },
     },
   })
-  return { ...groups, statements: () => statements }
+  return {
+    read,
+    insert: (rows: readonly RecordRow[]) => write({ ...noChanges, rows }),
+    async consume(changes: Pick<Changes, 'consumed' | 'rows' | 'at'>) {
+      return (await write({ ...noChanges, ...changes })).isAllowed
+    },
+    statements: () => statements,
+  }
 }
 
 async function stored(prefix: string): Promise<string[]> {

@@ -3,6 +3,7 @@ import type { Knex } from 'knex'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RecordRow } from '../../src/oidc/records/records.ts'
 import { insertValues, lookUps, slideValues, statements } from '../../src/oidc/records/statements.ts'
+import type { NamedStatement } from '../../src/store/statement.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 
 let own: TestDatabase
@@ -45,43 +46,51 @@ function newRow(): RecordRow {
   return { model: 'AccessToken', id, payload: '{}', ...nobody, expiresAt: 2_000_000_000 }
 }
 
+const consumed = { consumedModel: 4, consumedId: 'r7', successor: 'x' }
+
 /** Every statement with parameters a quiet server would send: lists of one or none. */
-const calls: Record<
-  string,
-  () => { readonly name: string; readonly text: string; readonly values: readonly unknown[] }
-> = {
-  ...Object.fromEntries(
-    Object.entries(lookUps).map(([name, statement]) => [name, () => ({ ...statement, values: [['a7']] })]),
-  ),
-  use: () => ({ ...statements.use, values: [4, 'r7'] }),
-  endGrant: () => ({ ...statements.endGrant, values: ['g7'] }),
-  slide: () => ({
-    ...statements.slide,
-    values: [1, ...slideValues([{ model: 'AccessToken', id: 'a7', expiresAt: 2_000_000_000 }])],
-  }),
-  insert: () => ({ ...statements.insert, values: insertValues([newRow()]) }),
-  consume: () => ({ ...statements.consume, values: [...insertValues([newRow()]), 1, 4, 'r7', 'x'] }),
-  consumeMany: () => ({
-    ...statements.consumeMany,
-    values: [...insertValues([newRow()]), [1], [4], ['r8'], ['x'], [1]],
-  }),
-  commit: () => ({
-    ...statements.commit,
-    values: [
+const calls: Record<string, () => NamedStatement> = {
+  ...Object.fromEntries(Object.entries(lookUps).map(([name, lookUp]) => [name, () => lookUp.with({ keys: ['a7'] })])),
+  use: () => statements.use.with({ model: 4, id: 'r7' }),
+  endGrant: () => statements.endGrant.with({ grantId: 'g7' }),
+  slide: () =>
+    statements.slide.with({ at: 1, ...slideValues([{ model: 'AccessToken', id: 'a7', expiresAt: 2_000_000_000 }]) }),
+  insert: () => statements.insert.with(insertValues([newRow()])),
+  consume: () => statements.consume.with({ ...insertValues([newRow()]), at: 1, ...consumed }),
+  consumeMany: () =>
+    statements.consumeMany.with({
       ...insertValues([newRow()]),
-      1,
-      null,
-      null,
-      null,
-      ...Array.from({ length: 13 }, () => []),
-      ['u7'],
-      [],
-      [],
-      [],
-      ['i7'],
-      1,
-    ],
-  }),
+      parts: [1],
+      consumedModels: [4],
+      consumedIds: ['r8'],
+      successors: ['x'],
+      times: [1],
+    }),
+  commit: () =>
+    statements.commit.with({
+      ...insertValues([newRow()]),
+      at: 1,
+      consumedModel: null,
+      consumedId: null,
+      successor: null,
+      deletedModels: [],
+      deletedIds: [],
+      revokedGrants: [],
+      changedUids: [],
+      changedIds: [],
+      changedPayloads: [],
+      removedAuthorizations: [],
+      changedAuthorizations: [],
+      changedExpiries: [],
+      changedAbouts: [],
+      ...slideValues([]),
+      requiredUids: ['u7'],
+      noticeClients: [],
+      noticeUsers: [],
+      noticeSids: [],
+      neededIdentities: ['i7'],
+      unendedSince: 1,
+    }),
 }
 
 test('every statement of the hot path is looked at here', () => {

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { durableModels } from '../../src/oidc/library/stored-models.ts'
-import { recordGroups } from '../../src/oidc/records/record-groups.ts'
-import { write } from '../../src/oidc/records/writes.ts'
+import { recordStore } from '../../src/oidc/records/record-store.ts'
+import { noChanges } from '../support/changes.ts'
 import { createDatabase, untilLocked } from '../support/database.ts'
 
 const { database, drop } = await createDatabase()
@@ -16,30 +16,20 @@ test('of two that wait for each other the one that is undone writes all the same
   await knex('oidc_records').insert(ids.map((id) => ({ model, id, payload: '{}', expires_at: at })))
   const later = Math.floor(at.getTime() / 1000) + 3600
   const slides = ids.map((id) => ({ model: 'AccessToken' as const, id, expiresAt: later }))
-  const nothing = {
-    rows: [],
-    consumed: undefined,
-    deletes: [],
-    revokedGrants: [],
-    sessions: [],
-    notices: [],
-    required: [],
-    needed: { identities: [], unendedSince: undefined },
-  }
   const gate = await knex.transaction()
   const other = await knex.transaction()
   try {
     await other.raw("set local deadlock_timeout = '10min'")
     await other('oidc_records').where({ id: 'c' }).update({ payload: '{"other":1}' })
     await gate('oidc_records').where({ id: 'b' }).forUpdate()
-    const written = write({ database, groups: recordGroups({ database }) }, { ...nothing, at: later, slides })
+    const written = recordStore({ database }).write({ ...noChanges, at: later, slides })
     await untilLocked(knex)
     const otherWrites = other('oidc_records').where({ id: 'a' }).update({ payload: '{"other":1}' })
     const othersEnd = otherWrites.then(() => other.commit())
     await untilLocked(knex, 2)
     await gate.commit()
     const [wrote] = await Promise.all([written, othersEnd])
-    expect(wrote).toBe(true)
+    expect(wrote.isAllowed).toBe(true)
   } finally {
     await Promise.all([gate, other].filter((each) => !each.isCompleted()).map((each) => each.rollback()))
   }

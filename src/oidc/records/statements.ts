@@ -1,4 +1,5 @@
 import { accountJson } from '../../accounts/account-json.ts'
+import { param, type Sql, sql, statement } from '../../store/statement.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from './last-tokens.ts'
 import { type RecordRow, type Slide, usedPrecisionSeconds } from './records.ts'
@@ -15,126 +16,102 @@ const lastTokens = lastTokensText('gone', [durableModels.RefreshToken, durableMo
 
 const seconds = (column: string) => `extract(epoch from ${column})::float8`
 
-const related = `
+const related = sql`
   t.model, t.payload, ${seconds('t.expires_at')} as expires, extract(epoch from t.consumed_at)::int as consumed,
   t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires, g.about as grant_about,
-  t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires, ${seconds('s.used_at')} as session_used,
-  t.user_id, ${accountJson('t.user_id')} as account
+  t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires,
+  ${seconds('s.used_at')} as session_used, t.user_id, ${accountJson('t.user_id')} as account
   from oidc_records t
   left join oidc_records g on g.model = ${durableModels.Grant} and g.id = t.grant_id
   left join oidc_records s on s.uid = t.session_uid`
 
-/**
- * A parameter that is a list, so that PostgreSQL does not look at its length: it finds any short list cheaper than the plan for all of
- * them, and would plan every execution anew. One in each `unnest` is enough.
- */
-const list = (parameter: number) => `array(select unnest($${parameter}::text[]))`
-
-const sessionColumns = `t.payload, ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id,
+const sessionColumns = sql`t.payload, ${seconds('t.expires_at')} as expires,
+  ${seconds('t.used_at')} as used, t.uid, t.user_id,
   ${accountJson('t.user_id')} as account, t.about from oidc_records t`
 
-/** How rows are looked up on the protocol's hot path, many values at once, by the name each statement is prepared under. */
+const keys = param.textList('keys')
+
+/** How rows are looked up on the protocol's hot path, many values at once. */
 export const lookUps = {
   /** A bearer value of any token model with its grant, session and account: one read for a whole token request. */
-  token: {
-    name: 'oidc_token',
-    text: `select t.id as key, ${related} where t.model in (${tokenModels}) and t.id = any(${list(1)})`,
-  },
-  deviceCode: {
-    name: 'oidc_device_code',
-    text: `select t.id as key, ${related} where t.model = ${durableModels.DeviceCode} and t.id = any(${list(1)})`,
-  },
-  userCode: {
-    name: 'oidc_user_code',
-    text: `select t.user_code as key, ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = any(${list(1)})`,
-  },
-  session: {
-    name: 'oidc_session',
-    text: `select t.id as key, ${sessionColumns} where t.model = ${durableModels.Session} and t.id = any(${list(1)})`,
-  },
-  sessionByUid: {
-    name: 'oidc_session_by_uid',
-    text: `select t.uid as key, ${sessionColumns} where t.uid = any(${list(1)})`,
-  },
-  grant: {
-    name: 'oidc_grant',
-    text: `select t.id as key, t.payload, ${seconds('t.expires_at')} as expires from oidc_records t where t.model = ${durableModels.Grant} and t.id = any(${list(1)})`,
-  },
+  token: statement(
+    'oidc_token',
+    sql`select t.id as key, ${related} where t.model in (${tokenModels}) and t.id = any(${keys})`,
+  ),
+  deviceCode: statement(
+    'oidc_device_code',
+    sql`select t.id as key, ${related} where t.model = ${durableModels.DeviceCode} and t.id = any(${keys})`,
+  ),
+  userCode: statement(
+    'oidc_user_code',
+    sql`select t.user_code as key, ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = any(${keys})`,
+  ),
+  session: statement(
+    'oidc_session',
+    sql`select t.id as key, ${sessionColumns} where t.model = ${durableModels.Session} and t.id = any(${keys})`,
+  ),
+  sessionByUid: statement(
+    'oidc_session_by_uid',
+    sql`select t.uid as key, ${sessionColumns} where t.uid = any(${keys})`,
+  ),
+  grant: statement(
+    'oidc_grant',
+    sql`select t.id as key, t.payload, ${seconds('t.expires_at')} as expires from oidc_records t
+      where t.model = ${durableModels.Grant} and t.id = any(${keys})`,
+  ),
 } as const
 
-/** A way to find a record. */
+/** The name of a way to look rows up. */
 export type LookUp = keyof typeof lookUps
 
-/** Every other statement of the hot path. */
-export const statements = {
-  /** What became of a code or refresh token. */
-  use: {
-    name: 'oidc_use',
-    text: 'select extract(epoch from consumed_at)::int as consumed, successor, grant_id from oidc_records where model = $1 and id = $2',
-  },
-  /** Answers the last tokens of the grant. */
-  endGrant: {
-    name: 'oidc_end_grant',
-    text: `with gone as (
-      delete from oidc_records where grant_id = $1 or (model = ${durableModels.Grant} and id = $1) returning ${goneColumns}
-    ) ${lastTokens}`,
-  },
-  slide: { name: 'oidc_slide', text: slideText({ at: 1, first: 2 }, '') },
-  insert: { name: 'oidc_insert', text: `${insertText('')} ${onConflict()}` },
-  /** What replaces a value is inserted only if that was still unused. */
-  consume: { name: 'oidc_consume', text: consumeText() },
-  consumeMany: { name: 'oidc_consume_many', text: consumeManyText() },
-  /** A whole request in one statement: nothing is inserted unless the value to consume was still unused. */
-  commit: { name: 'oidc_commit', text: commitText() },
-} as const
+/** Rows of an insert as a list of arguments of `unnest`, one for each of `rowNames`. */
+const givenRows = sql`${param.smallints('models')}, ${param.textList('ids')}, ${param.texts('payloads')},
+  ${param.textsOrNull('grantIds')}, ${param.textsOrNull('uids')}, ${param.textsOrNull('userCodes')},
+  ${param.textsOrNull('sessionUids')}, ${param.textsOrNull('userIds')}, ${param.floats('expiries')},
+  ${param.textsOrNull('abouts')}`
+const rowNames = 'm, i, p, g, u, c, s, a, e, b'
 
-const rowColumns = ['model', 'id', 'payload', 'grant_id', 'uid', 'user_code', 'session_uid', 'user_id'] as const
+function insertFrom<Values>(given: Sql<Values>, where = '') {
+  return sql`insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about)
+    select m, i, p, g, u, c, s, a, to_timestamp(e), b from ${given} ${where}
+    on conflict (model, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
+      user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id,
+      expires_at = excluded.expires_at, about = coalesce(excluded.about, oidc_records.about)`
+}
+
+const insertRows = (where = '') => insertFrom(sql`unnest(${givenRows}) as x(${rowNames})`, where)
+
+/** Seconds since the epoch. */
+const at = param.float('at')
 
 /** Monotonic, so that requests at the same moment need not agree: the latest end stays. */
-function slideText({ at, first }: { readonly at: number; readonly first: number }, where: string): string {
-  return `update oidc_records o set expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp($${at})
-    from unnest($${first}::smallint[], ${list(first + 1)}, $${first + 2}::float8[]) as n(model, id, expires_at)
+const slideRows = (where = '') => sql`
+    update oidc_records o set expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp(${at})
+    from unnest(${param.smallints('slidModels')}, ${param.textList('slidIds')}, ${param.floats('slidUntil')})
+      as n(model, id, expires_at)
     where o.model = n.model and o.id = n.id and (o.expires_at < to_timestamp(n.expires_at)
-      or o.model = ${durableModels.Session} and coalesce(o.used_at, '-infinity') <= to_timestamp($${at} - ${usedPrecisionSeconds})) ${where}`
-}
+      or o.model = ${durableModels.Session}
+        and coalesce(o.used_at, '-infinity') <= to_timestamp(${at} - ${usedPrecisionSeconds})) ${where}`
 
-/** With `parts`, $11 says of each row which part of a group it belongs to. */
-function insertText(where: string, parts = false): string {
-  return `insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about)
-    select m, i, p, g, u, c, s, a, to_timestamp(e), b
-    from unnest($1::smallint[], ${list(2)}, $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::float8[], $10::text[]${parts ? ', $11::int[]' : ''})
-      as x(m, i, p, g, u, c, s, a, e, b${parts ? ', part' : ''}) ${where}`
-}
-
-function onConflict(): string {
-  return `on conflict (model, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
-    user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id, expires_at = excluded.expires_at,
-    about = coalesce(excluded.about, oidc_records.about)`
-}
-
-/** The compare-and-set of `consume`. */
-function consumedText(): string {
-  return `consumed as (
-      update oidc_records set consumed_at = to_timestamp($11), successor = $14
-      where model = $12 and id = $13 and consumed_at is null returning 1
+/** The compare-and-set of `consume`; `id` is null where there is nothing to consume. */
+const consumedId = param.textOrNull('consumedId')
+const consumedValue = sql`consumed as (
+      update oidc_records set consumed_at = to_timestamp(${at}), successor = ${param.textOrNull('successor')}
+      where model = ${param.smallintOrNull('consumedModel')} and id = ${consumedId} and consumed_at is null returning 1
     )`
-}
 
-function consumeText(): string {
-  return `with ${consumedText()}, inserted as (
-      ${insertText('where exists (select 1 from consumed)')} ${onConflict()}
+const consume = sql`with ${consumedValue}, inserted as (
+      ${insertRows('where exists (select 1 from consumed)')}
     )
     select exists (select 1 from consumed) as allowed`
-}
 
 /**
- * `consume` of many requests, each by itself; answers the parts that were carried out. A value that somebody else holds a lock on is
- * left out, so that no request waits for what another is about.
+ * `consume` of many requests, each by itself; answers the parts that were carried out. A value that somebody else holds
+ * a lock on is left out, so that no request waits for what another does.
  */
-function consumeManyText(): string {
-  return `with wanted as (
-      select * from unnest($12::smallint[], ${list(13)}, $14::text[], $15::float8[]) with ordinality
-        as w(model, id, successor, at, part)
+const consumeMany = sql`with wanted as (
+      select * from unnest(${param.smallints('consumedModels')}, ${param.textList('consumedIds')},
+        ${param.textsOrNull('successors')}, ${param.floats('times')}) with ordinality as w(model, id, successor, at, part)
     ), free as (
       select o.model, o.id from oidc_records o join wanted w on w.model = o.model and w.id = o.id
       where o.consumed_at is null for no key update of o skip locked
@@ -143,82 +120,114 @@ function consumeManyText(): string {
       from wanted w join free f on f.model = w.model and f.id = w.id
       where o.model = f.model and o.id = f.id returning w.part
     ), inserted as (
-      ${insertText('where x.part in (select part from consumed)', true)} ${onConflict()}
+      ${insertFrom(
+        sql`unnest(${givenRows}, ${param.ints('parts')}) as x(${rowNames}, part)`,
+        'where x.part in (select part from consumed)',
+      )}
     )
     select part::int as part from consumed`
-}
 
-function commitText(): string {
-  return `with ${consumedText()}, present as (
-      select 1 from oidc_records where uid = any(${list(28)}) order by uid for no key update
+const required = param.textList('requiredUids')
+const identities = param.textList('neededIdentities')
+/** Milliseconds since the epoch. */
+const unendedSince = param.floatOrNull('unendedSince')
+const ifAllowed = 'exists (select 1 from allowed)'
+
+const commit = sql`with ${consumedValue}, present as (
+      select 1 from oidc_records where uid = any(${required}) order by uid for no key update
     ), owner as (
-      select id, proofs_ended_at from users where id = any(array(select user_id from identities where id = any(${list(32)})))
-      order by id for share
+      select id, proofs_ended_at from users
+      where id = any(array(select user_id from identities where id = any(${identities}))) order by id for share
     ), proved as (
-      select user_id from identities where id = any(${list(32)}) and user_id = any(array(select id from owner)) order by id for key share
+      select user_id from identities where id = any(${identities}) and user_id = any(array(select id from owner))
+      order by id for key share
     ), secret as (
-      select updated_at from passwords where $33::float8 is not null and user_id = any(array(select user_id from proved)) for share
+      select updated_at from passwords
+      where ${unendedSince} is not null and user_id = any(array(select user_id from proved)) for share
     ), allowed as (
-      select 1 where ($13::text is null or exists (select 1 from consumed))
-        and (select count(*) from proved) = cardinality($32::text[])
-        and not exists (select 1 from secret where updated_at > to_timestamp($33 / 1000))
-        and not exists (select 1 from owner where proofs_ended_at > to_timestamp($33 / 1000))
-        and (select count(*) from present) = cardinality($28::text[])
+      select 1 where (${consumedId} is null or exists (select 1 from consumed))
+        and (select count(*) from proved) = cardinality(${param.texts('neededIdentities')})
+        and not exists (select 1 from secret where updated_at > to_timestamp(${unendedSince} / 1000))
+        and not exists (select 1 from owner where proofs_ended_at > to_timestamp(${unendedSince} / 1000))
+        and (select count(*) from present) = cardinality(${param.texts('requiredUids')})
     ), deleted as (
-      delete from oidc_records where (model, id) in (select * from unnest($15::smallint[], ${list(16)})) returning ${goneColumns}
+      delete from oidc_records where (model, id) in (
+        select * from unnest(${param.smallints('deletedModels')}, ${param.textList('deletedIds')})
+      ) returning ${goneColumns}
     ), revoked as (
-      delete from oidc_records where grant_id = any(${list(17)}) returning ${goneColumns}
+      delete from oidc_records where grant_id = any(${param.textList('revokedGrants')}) returning ${goneColumns}
     ), gone as (select * from deleted union all select * from revoked), sessions as (
       update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId',
-        expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp($11),
+        expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp(${at}),
         about = coalesce(n.about, o.about),
         payload = (n.payload || jsonb_build_object('authorizations',
           (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
-      from unnest(${list(18)}, $19::text[], $20::jsonb[], $21::jsonb[], $22::jsonb[], $23::float8[], $24::text[])
+      from unnest(${param.textList('changedUids')}, ${param.texts('changedIds')}, ${param.jsons('changedPayloads')},
+          ${param.jsons('removedAuthorizations')}, ${param.jsons('changedAuthorizations')}, ${param.floats('changedExpiries')},
+          ${param.textsOrNull('changedAbouts')})
         as n(uid, id, payload, removed, changed, expires_at, about)
-      where o.uid = n.uid and exists (select 1 from allowed)
+      where o.uid = n.uid and ${ifAllowed}
     ), slid as (
-      ${slideText({ at: 11, first: 25 }, 'and exists (select 1 from allowed)')}
+      ${slideRows(`and ${ifAllowed}`)}
     ), inserted as (
-      ${insertText('where exists (select 1 from allowed)')} ${onConflict()}
+      ${insertRows(`where ${ifAllowed}`)}
     ), told as (
       insert into logout_notices (client_id, user_id, sid, created_at, due_at)
-      select client, person, session, to_timestamp($11), to_timestamp($11)
-      from unnest(${list(29)}, $30::text[], $31::text[]) as n(client, person, session)
+      select client, person, session, to_timestamp(${at}), to_timestamp(${at})
+      from unnest(${param.textList('noticeClients')}, ${param.texts('noticeUsers')}, ${param.texts('noticeSids')})
+        as n(client, person, session)
     )
-    select exists (select 1 from allowed) as allowed,
-      (select jsonb_object_agg(grant_id, tokens) from (${lastTokens}) ended) as ended`
-}
+    select ${ifAllowed} as allowed, (select jsonb_object_agg(grant_id, tokens) from (${lastTokens}) ended) as ended`
 
-/** Slides as the three array parameters of their update, in one order everywhere, so that two requests cannot lock crosswise. */
-export function slideValues(slides: readonly Slide[]): unknown[] {
+const grantId = param.text('grantId')
+
+/** Every other statement of the hot path. */
+export const statements = {
+  /** What became of a code or refresh token. */
+  use: statement(
+    'oidc_use',
+    sql`select extract(epoch from consumed_at)::int as consumed, successor, grant_id from oidc_records
+      where model = ${param.smallint('model')} and id = ${param.text('id')}`,
+  ),
+  /** Answers the last tokens of the grant. */
+  endGrant: statement(
+    'oidc_end_grant',
+    sql`with gone as (
+      delete from oidc_records where grant_id = ${grantId} or (model = ${durableModels.Grant} and id = ${grantId})
+      returning ${goneColumns}
+    ) ${lastTokens}`,
+  ),
+  slide: statement('oidc_slide', slideRows()),
+  insert: statement('oidc_insert', insertRows()),
+  /** What replaces a value is inserted only if that was still unused. */
+  consume: statement('oidc_consume', consume),
+  consumeMany: statement('oidc_consume_many', consumeMany),
+  /** A whole request in one statement: nothing is inserted unless the value to consume was still unused. */
+  commit: statement('oidc_commit', commit),
+} as const
+
+/** Slides as the values of their update, in one order everywhere, so that two requests cannot lock crosswise. */
+export function slideValues(slides: readonly Slide[]) {
   const inOrder = slides.toSorted((a, b) => durableModels[a.model] - durableModels[b.model] || (a.id < b.id ? -1 : 1))
-  return [
-    inOrder.map(({ model }) => durableModels[model]),
-    inOrder.map(({ id }) => id),
-    inOrder.map(({ expiresAt }) => expiresAt),
-  ]
+  return {
+    slidModels: inOrder.map(({ model }) => durableModels[model]),
+    slidIds: inOrder.map(({ id }) => id),
+    slidUntil: inOrder.map(({ expiresAt }) => expiresAt),
+  }
 }
 
-/** Rows as the ten array parameters of an insert. */
-export function insertValues(rows: readonly RecordRow[]): unknown[] {
-  const columns: unknown[][] = [...rowColumns.map(() => []), [], []]
-  for (const row of rows) {
-    const values = [
-      durableModels[row.model],
-      row.id,
-      row.payload,
-      row.grantId,
-      row.uid,
-      row.userCode,
-      row.sessionUid,
-      row.userId,
-      row.expiresAt,
-      row.about ?? null,
-    ]
-    values.forEach((value, index) => {
-      columns[index]?.push(value)
-    })
+/** Rows as the values of their insert. */
+export function insertValues(rows: readonly RecordRow[]) {
+  return {
+    models: rows.map(({ model }) => durableModels[model]),
+    ids: rows.map(({ id }) => id),
+    payloads: rows.map(({ payload }) => payload),
+    grantIds: rows.map((row) => row.grantId),
+    uids: rows.map(({ uid }) => uid),
+    userCodes: rows.map(({ userCode }) => userCode),
+    sessionUids: rows.map(({ sessionUid }) => sessionUid),
+    userIds: rows.map(({ userId }) => userId),
+    expiries: rows.map(({ expiresAt }) => expiresAt),
+    abouts: rows.map(({ about }) => about ?? null),
   }
-  return columns
 }

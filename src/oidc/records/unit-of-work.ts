@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { recordGroups } from './record-groups.ts'
-import { Unit, type UnitDependencies } from './unit.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Database } from '../../store/postgres.ts'
+import { recordStore } from './record-store.ts'
+import { Unit } from './unit.ts'
 
 /** Gives each request a unit of its own. */
 export interface UnitOfWork {
@@ -12,14 +14,19 @@ export interface UnitOfWork {
   resume(unit: Unit, work: () => Promise<void>): Promise<void>
 }
 
+interface Dependencies {
+  readonly database: Database
+  readonly clock: Clock
+}
+
 /** Where the adapter finds the unit of the request it is called in. */
-export function unitOfWork(dependencies: Omit<UnitDependencies, 'groups'>): UnitOfWork {
-  const groups = recordGroups(dependencies)
+export function unitOfWork({ database, clock }: Dependencies): UnitOfWork {
+  const records = recordStore({ database })
   const storage = new AsyncLocalStorage<Unit>()
   return {
     current: () => storage.getStore(),
     async run(work) {
-      const unit = new Unit({ ...dependencies, groups })
+      const unit = new Unit({ clock, records })
       await storage.run(unit, () => work(unit))
       return unit.flush()
     },

@@ -1,11 +1,10 @@
 import { accountFromJson } from '../../accounts/account-json.ts'
 import type { Account } from '../../accounts/user.ts'
 import { type Clock, epochSeconds } from '../../base/clock.ts'
-import type { Database } from '../../store/postgres.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import { GrantEndings } from './last-tokens.ts'
 import { ReadSessions } from './read-sessions.ts'
-import type { Groups } from './record-groups.ts'
+import { type Changes, isNothing, type RecordStore } from './record-store.ts'
 import {
   type LogoutNotice,
   payloadOf,
@@ -17,15 +16,13 @@ import {
 } from './records.ts'
 import { isUnchanged, sessionChange } from './session-changes.ts'
 import { joinedSignIn, neededBy, type SignIn, withSignIns } from './sign-in.ts'
-import { type LookUp, statements } from './statements.ts'
+import type { LookUp } from './statements.ts'
 import { hideSuccessor, type Use } from './successor.ts'
-import { write } from './writes.ts'
 
-/** What a unit works with. */
+/** What a unit needs. */
 export interface UnitDependencies {
-  readonly database: Database
   readonly clock: Clock
-  readonly groups: Groups
+  readonly records: RecordStore
 }
 
 /**
@@ -33,9 +30,8 @@ export interface UnitDependencies {
  * compare-and-set of `consume`, before the reply: either the value was consumed and what replaces it exists, or neither.
  */
 export class Unit {
-  readonly #database: Database
   readonly #clock: Clock
-  readonly #groups: Groups
+  readonly #records: RecordStore
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #tokens = new Map<string, Promise<StoredRow | undefined>>()
   readonly #accounts = new Map<string, Account | undefined>()
@@ -54,10 +50,9 @@ export class Unit {
   #successor: string | undefined
   roundTrips = 0
 
-  constructor(dependencies: UnitDependencies) {
-    this.#database = dependencies.database
-    this.#clock = dependencies.clock
-    this.#groups = dependencies.groups
+  constructor({ clock, records }: UnitDependencies) {
+    this.#clock = clock
+    this.#records = records
   }
 
   /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
@@ -171,11 +166,9 @@ export class Unit {
   }
 
   /** Whether and when a code or refresh token was used and, hidden, what replaced it; undefined when there is no such thing. */
-  async useOf(model: DurableModel, value: string): Promise<Use | undefined> {
+  useOf(model: DurableModel, value: string): Promise<Use | undefined> {
     this.roundTrips += 1
-    const values = [durableModels[model], recordId(model, value)]
-    const { rows } = await this.#database.readQuery<Use>({ ...statements.use, values })
-    return rows[0]
+    return this.#records.useOf(model, recordId(model, value))
   }
 
   /** After a lost race: what does not depend on the lost value is written after all. */
@@ -196,9 +189,7 @@ export class Unit {
   /** Ends a grant and everything issued from it, at once. */
   async endGrant(grantId: string): Promise<void> {
     this.roundTrips += 1
-    const statement = { ...statements.endGrant, values: [grantId] }
-    const { rows } = await this.#database.commitQuery<{ tokens: readonly string[] }>(statement)
-    await this.grantEndings.announce({ [grantId]: rows[0]?.tokens ?? [] })
+    await this.grantEndings.announce(await this.#records.endGrant(grantId))
   }
 
   revokeGrant(grantId: string): void {
@@ -215,13 +206,20 @@ export class Unit {
    * from, or an identity a login was made with, is gone since it was read: then nothing is added or changed, but what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
-    if (this.#isNothing()) return true
+    const changes = this.#changes()
+    if (isNothing(changes)) return true
+    this.roundTrips += 1
+    const { isAllowed, ended } = await this.#records.write(changes)
+    if (ended) await this.grantEndings.announce(ended)
+    return isAllowed
+  }
+
+  #changes(): Changes {
     const { model, id } = this.#consumed ?? {}
-    const at = epochSeconds(this.#clock)
     const rows = withSignIns([...this.#inserts.values()], this.#sessions.values(), this.sessions, this.#signIns)
-    const writes = {
+    return {
       rows,
-      at,
+      at: epochSeconds(this.#clock),
       consumed: model && id ? { model, id, successor: this.#successor ?? null } : undefined,
       deletes: [...this.#deletes.values()],
       revokedGrants: [...this.#revokedGrants],
@@ -231,15 +229,7 @@ export class Unit {
       // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
       needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#logins),
-      endings: this.grantEndings,
     }
-    this.roundTrips += 1
-    return write({ database: this.#database, groups: this.#groups }, writes)
-  }
-
-  #isNothing(): boolean {
-    if (this.#consumed || this.#slides.length + this.#notices.length > 0) return false
-    return [this.#inserts, this.#deletes, this.#revokedGrants, this.#sessions].every(({ size }) => size === 0)
   }
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
@@ -296,6 +286,6 @@ export class Unit {
 
   #read(by: LookUp, value: string): Promise<StoredRow | undefined> {
     this.roundTrips += 1
-    return this.#groups.read(by, value)
+    return this.#records.read(by, value)
   }
 }
