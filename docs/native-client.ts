@@ -153,6 +153,16 @@ const constants = `
   .split(/\s+/)
   .map((word) => Number.parseInt(word, 16))
 
+/** The members of a JSON object; undefined where the text is none. */
+export function membersOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** FIPS 180-4 §6.2, of ASCII text. */
 export function sha256(text: string): Uint8Array {
   const blocks = Math.ceil((text.length + 9) / 64)
@@ -624,15 +634,6 @@ function claimsAfter({ claims = {} }: Saved, scope: string, granted: Granted): M
 function refuseOther({ claims: own }: Saved, claims: Members): void {
   const sub = own?.['sub']
   if (sub !== undefined && claims['sub'] !== sub) throw new NativeError({ error: 'invalid_id_token' })
-}
-
-function membersOf(text: string): Members | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Members) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function textOf(value: unknown): string | undefined {

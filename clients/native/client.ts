@@ -1,4 +1,4 @@
-import { base64url, formEncoded, jwtClaims, queryOf, sha256 } from './encoding.ts'
+import { base64url, formEncoded, jwtClaims, membersOf, queryOf, sha256 } from './encoding.ts'
 import { type Begun, Keeper, Queue, type Saved } from './storage.ts'
 import type { WireAnswer } from './transports.ts'
 import {
@@ -293,15 +293,6 @@ function claimsAfter({ claims = {} }: Saved, scope: string, granted: Granted): M
 function refuseOther({ claims: own }: Saved, claims: Members): void {
   const sub = own?.['sub']
   if (sub !== undefined && claims['sub'] !== sub) throw new NativeError({ error: 'invalid_id_token' })
-}
-
-function membersOf(text: string): Members | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text)
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Members) : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function textOf(value: unknown): string | undefined {

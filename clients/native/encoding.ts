@@ -66,6 +66,16 @@ const constants = `
   .split(/\s+/)
   .map((word) => Number.parseInt(word, 16))
 
+/** The members of a JSON object; undefined where the text is none. */
+export function membersOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Readonly<Record<string, unknown>>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** FIPS 180-4 §6.2, of ASCII text. */
 export function sha256(text: string): Uint8Array {
   const blocks = Math.ceil((text.length + 9) / 64)
