@@ -4,7 +4,8 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
-import { nothingDemanded } from '../../src/oidc/demand.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import { nothingDemanded, requestedSubject } from '../../src/oidc/demand.ts'
 import { deviceName, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import { identityLabel, maskedLabel } from '../account-labels.ts'
@@ -145,7 +146,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     const askedAt = epochSeconds(options.nowMs)
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const clientId = text(params['client_id'])
-    return { attemptId: uid, ip, requestId, visit, clientId, demand, askedAt, device: device.read(ctx) }
+    // Nobody else's login ends a request for one account; without this it would be asked for again and again.
+    const expectedUserId = requestedSubject({ claims: text(params['claims']) }) as UserId | undefined
+    const common = { attemptId: uid, ip, requestId, visit, clientId, demand, askedAt, expectedUserId }
+    return { ...common, device: device.read(ctx) }
   }
 
   async function answer(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {

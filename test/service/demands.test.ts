@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
-import { exchange, loginByPassword, loginBySms, reachLogin, startLogin } from '../support/login.ts'
+import { exchange, loginByPassword, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock, walkTo } from '../support/time.ts'
@@ -380,4 +380,22 @@ describe('a login that is finished and not followed back', () => {
     const scope = ['openid', 'profile']
     expect((await visitor.follow(await visitor.post(page.url, { choice: 'allow', scope }))).location).toContain('code=')
   })
+})
+
+test('a request for one account is answered by nobody else, who is told so and signed in nowhere', async () => {
+  const phone = newPhone()
+  const first = await loginBySms(world, world.visitor(), start(), phone)
+  const sub = subjectOf(await exchange(world, 'plain', redirectUri, first.location))
+  const wanted = start({ claims: JSON.stringify({ id_token: { sub: { value: sub } } }) })
+  const visitor = world.visitor()
+  const page = await reachLogin(visitor, wanted)
+  const before = await table('users').count()
+  const other = newPhone()
+  await visitor.post(page.url, { method: 'sms', phone: other, agreement: 'on' })
+  const refused = await visitor.post(page.url, { method: 'sms', otp: await world.otp(`+86${other}`) })
+  expect(refused.status).toBe(403)
+  expect(refused.text).toContain('login.other_user')
+  expect(await table('users').count()).toEqual(before)
+  expect((await visitor.get('/account')).status).toBe(303)
+  expect((await loginBySms(world, visitor, wanted, phone)).location).toContain('code=')
 })
