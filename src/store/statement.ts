@@ -61,6 +61,7 @@ export const param = {
   ints: kind<readonly number[]>('int[]'),
   bigints: kind<readonly number[]>('bigint[]'),
   floats: kind<readonly number[]>('float8[]'),
+  floatsOrNull: kind<readonly (number | null)[]>('float8[]'),
   jsons: kind<readonly string[]>('jsonb[]'),
   /**
    * A list that PostgreSQL does not look at the length of: it finds any short list cheaper than the plan for all of

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => own.drop())
 
 function row(id: string, more: Partial<RecordRow> = {}): RecordRow {
-  const nobody = { grantId: null, uid: null, userCode: null, sessionUid: null, userId: null }
+  const nobody = { grantId: null, uid: null, userCode: null, sessionUid: null, userId: null, since: null }
   return { model: 'ClientCredentials', id, payload: '{}', ...nobody, expiresAt: 2_000_000_000, ...more }
 }
 

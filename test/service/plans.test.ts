@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => own.drop())
 
 function newRow(): RecordRow {
-  const nobody = { grantId: null, uid: null, userCode: null, sessionUid: null, userId: null }
+  const nobody = { grantId: null, uid: null, userCode: null, sessionUid: null, userId: null, since: null }
   const id = randomBytes(16).toString('base64url')
   return { model: 'AccessToken', id, payload: '{}', ...nobody, expiresAt: 2_000_000_000 }
 }

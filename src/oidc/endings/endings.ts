@@ -9,6 +9,7 @@ import {
   authorizationsSql,
   isBoundSql,
   isSignedInSql,
+  memberNumberSql,
   memberSql,
   memberTextSql,
   payloadSql,
@@ -254,15 +255,17 @@ export function endedDetail(row: string): string {
       'login_at', ${memberSql(payloadSql(row), 'loginTs')},
       'clients', (select jsonb_agg(client) from jsonb_object_keys(${authorizationsSql(payloadSql(row))}) client))
     else jsonb_build_object('grant', coalesce(${row}.grant_id, ${row}.id),
-      'login_at', ${familySinceText(payloadSql(row))}) end
+      'login_at', ${livesSinceText(row)}) end
     || ${signInDetail(row)})`
 }
 
-/** `familySince` of a refresh token, and when a grant was made, as SQL. */
-function familySinceText(payload: string): string {
-  const [iat, iiat] = [memberSql(payload, 'iat'), memberSql(payload, 'iiat')]
-  return `case when ${memberSql(payload, 'sessionUid')} is null then least(${iiat}, ${memberSql(payload, 'authTime')}, ${iat})
-    else coalesce(${iiat}, ${iat}) end`
+/**
+ * `livesSince` in seconds, as SQL. A server of the version before writes rows without it during an upgrade: they count
+ * from when they were made, until a refresh replaces them.
+ */
+function livesSinceText(row: string): string {
+  const made = `to_timestamp(${memberNumberSql(payloadSql(row), 'iat')})`
+  return `cast(extract(epoch from coalesce(${row}.since, ${made})) as bigint)`
 }
 
 /** The part of it that says where somebody had signed in, and how. */

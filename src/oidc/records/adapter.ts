@@ -6,7 +6,7 @@ import { currentContext } from '../library/context.ts'
 import { errors } from '../library/faults.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import type { Browsers } from './browsers.ts'
-import { familyBehind } from './family-life.ts'
+import { familyBehind, livesSince } from './family-life.ts'
 import { type RecordRow, recordId } from './records.ts'
 import { withGrace } from './rotation.ts'
 import type { Unit } from './unit.ts'
@@ -74,11 +74,11 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
 
   function row(value: string, payload: Payload, expiresIn: number): RecordRow {
     const { jti, userCode, ...rest } = payload
-    const since = model === 'AccessToken' ? familyBehind(currentContext()) : undefined
+    const family = model === 'AccessToken' ? familyBehind(currentContext()) : undefined
     const sealed = () => sealer.seal(JSON.stringify({ jti, userCode }), 'DeviceCode')
     const kept = {
       ...rest,
-      ...(since === undefined ? {} : { familySince: since }),
+      ...(family === undefined ? {} : { familySince: family }),
       ...(model === 'DeviceCode' ? { sealed: sealed() } : {}),
     }
     return {
@@ -91,6 +91,7 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
       sessionUid: text(payload['sessionUid']),
       userId: text(payload['accountId']),
       expiresAt: typeof payload['exp'] === 'number' ? payload['exp'] : epochSeconds(clock) + expiresIn,
+      since: livesSince(model, payload),
       ...(model === 'Session' ? describedLogin() : {}),
     }
   }

@@ -2,6 +2,7 @@ import type { KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
 import type { ClientPolicies } from '../clients/client-policies.ts'
 import { maxSeconds, remainingSeconds } from '../clients/lifetimes.ts'
 import { rotatedIn } from '../library/context.ts'
+import type { DurableModel, Payload } from '../library/stored-models.ts'
 
 interface Dependencies {
   readonly policies: Pick<ClientPolicies, 'lifetimes'>
@@ -9,13 +10,23 @@ interface Dependencies {
 }
 
 type Client = Parameters<ClientPolicies['lifetimes']>[0]
+type FamilyTimes = Partial<Pick<RefreshToken, 'iiat' | 'authTime' | 'sessionUid'>>
 
 /**
  * Since when a family of refresh tokens lives, in seconds since the epoch. One that began without a browser counts from
  * its login: an answer to a new document begins a family, and no new limit.
  */
-export function familySince({ iiat = 0, authTime = iiat, sessionUid }: RefreshToken): number {
+export function familySince({ iiat = 0, authTime = iiat, sessionUid }: FamilyTimes): number {
   return sessionUid === undefined ? Math.min(iiat, authTime) : iiat
+}
+
+/**
+ * Since when that lives whose end the audit notes with the time of its login: a grant, or the family of a refresh
+ * token. Null for the rest. It is stored in a column, because statements that end many rows note it.
+ */
+export function livesSince(model: DurableModel, payload: Payload): number | null {
+  if (model === 'RefreshToken') return familySince(payload as FamilyTimes)
+  return model === 'Grant' && typeof payload['iat'] === 'number' ? payload['iat'] : null
 }
 
 /**

@@ -12,6 +12,8 @@ export interface RecordRow {
   readonly sessionUid: string | null
   readonly userId: string | null
   readonly expiresAt: number
+  /** Of grants and refresh tokens: since when they live, see `livesSince`. Seconds since the epoch. */
+  readonly since: number | null
   /** Who signed in where, JSON; for grants and sessions. */
   readonly about?: string
 }

@@ -68,15 +68,17 @@ export type LookUp = keyof typeof lookUps
 const givenRows = sql`${param.smallints('models')}, ${param.textList('ids')}, ${param.texts('payloads')},
   ${param.textsOrNull('grantIds')}, ${param.textsOrNull('uids')}, ${param.textsOrNull('userCodes')},
   ${param.textsOrNull('sessionUids')}, ${param.textsOrNull('userIds')}, ${param.floats('expiries')},
-  ${param.textsOrNull('abouts')}`
-const rowNames = 'm, i, p, g, u, c, s, a, e, b'
+  ${param.textsOrNull('abouts')},
+  ${param.floatsOrNull('sinces')}`
+const rowNames = 'm, i, p, g, u, c, s, a, e, b, l'
 
 function insertFrom<Values>(given: Sql<Values>, where = '') {
-  return sql`insert into oidc_records (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about)
-    select m, i, p, g, u, c, s, a, to_timestamp(e), b from ${given} ${where}
+  return sql`insert into oidc_records
+      (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about, since)
+    select m, i, p, g, u, c, s, a, to_timestamp(e), b, to_timestamp(l) from ${given} ${where}
     on conflict (model, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
       user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id,
-      expires_at = excluded.expires_at, about = coalesce(excluded.about, oidc_records.about)`
+      expires_at = excluded.expires_at, about = coalesce(excluded.about, oidc_records.about), since = excluded.since`
 }
 
 const insertRows = (where = '') => insertFrom(sql`unnest(${givenRows}) as x(${rowNames})`, where)
@@ -229,5 +231,6 @@ export function insertValues(rows: readonly RecordRow[]) {
     userIds: rows.map(({ userId }) => userId),
     expiries: rows.map(({ expiresAt }) => expiresAt),
     abouts: rows.map(({ about }) => about ?? null),
+    sinces: rows.map(({ since }) => since),
   }
 }
