@@ -3,7 +3,7 @@ import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
 import { listDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
-import { durableModels } from '../oidc/library/stored-models.ts'
+import { countRecords, countRefreshTokens } from '../oidc/endings/record-counts.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
@@ -58,7 +58,7 @@ export async function lock(context: CommandContext): Promise<number> {
     const { audit } = core
     const { flags } = context
     if (user.status === 'deleted') return refuse(context, `${user.id} is deleted; nothing is left to lock`)
-    const count = await recordsOf(user.id, core)
+    const count = await countRecords(core.database, user.id)
     const isNeeded = user.status !== 'locked' || count > 0
     if (flags['dry-run'] === true || !isNeeded) {
       const text = isNeeded ? `would lock ${user.id} and end ${count} sessions, grants and tokens` : 'no changes'
@@ -114,24 +114,10 @@ function gone(context: CommandContext): number {
 
 /** `sessions` counts what `users sessions` lists. */
 async function countsOf({ user: { id } }: Account, { database, clock }: Core) {
-  const { knex } = database
   const [devices, refreshTokens, password] = await Promise.all([
     listDevices({ database, clock }, id),
-    knex('oidc_records')
-      .where({ user_id: id, model: durableModels.RefreshToken })
-      .where('expires_at', '>', new Date(clock()))
-      .whereNull('consumed_at')
-      .count('* as count'),
-    knex('passwords').where({ user_id: id }).first('user_id'),
+    countRefreshTokens({ database, clock }, id),
+    database.knex('passwords').where({ user_id: id }).first('user_id'),
   ])
-  return {
-    has_password: password !== undefined,
-    sessions: devices.length,
-    refresh_tokens: Number(refreshTokens[0]?.['count'] ?? 0),
-  }
-}
-
-async function recordsOf(userId: string, { database: { knex } }: Core): Promise<number> {
-  const [row] = await knex('oidc_records').where({ user_id: userId }).count('* as count')
-  return Number(row?.['count'] ?? 0)
+  return { has_password: password !== undefined, sessions: devices.length, refresh_tokens: refreshTokens }
 }
