@@ -32,6 +32,7 @@ beforeAll(async () => {
     .insert([
       registered('web', { first_party: true, redirect_uris, backchannel_logout_uri: 'https://app.example.com/out' }),
       registered('native', { first_party: true, application_type: 'native', redirect_uris }),
+      registered('online', { first_party: true, application_type: 'native', redirect_uris }),
       registered('tv', { first_party: true }),
       registered('third', { redirect_uris }),
     ])
@@ -117,7 +118,8 @@ describe('an ending', () => {
           ['tv', `${name}-tv-${u}`, true],
           ['third', `${name}-third-${u}`, true],
           ['gone', `${name}-gone-${u}`, true],
-          ['native2', `${name}-online-${u}`],
+          // Not for offline use, whoever's it is.
+          ['online', `${name}-online-${u}`],
         ),
       ),
       ...['web', 'native', 'tv', 'third', 'gone', 'online'].flatMap((client) => [

@@ -240,7 +240,7 @@ function endText(scope: EndingScope): string {
     ), told as (
       insert into logout_notices (client_id, user_id, sid, created_at, due_at)
       select held.client_id, gone.user_id, held.sid, :at, :at
-      from gone join held on held.uid = gone.uid where gone.model = ${Session} and gone.expires_at > :at and held.told_at is not null
+      from gone join held on held.uid = gone.uid where gone.expires_at > :at and held.told_at is not null
     )
     select model, count(*) from gone group by model`
 }
