@@ -163,6 +163,8 @@ describe('the protocol library', () => {
 })
 
 describe('what no file does', () => {
+  const payloadSql = 'src/oidc/library/payload.ts'
+
   test.each([
     ['replaces a module in a test', sources, /\bvi\.(doM|m)ock\b/, []],
     ['leaves a test out', sources, /\b(test|it|describe)\.(skip|only|todo|skipIf|runIf|fails)\b/, []],
@@ -175,6 +177,7 @@ describe('what no file does', () => {
     ],
     ['reads the environment', [...product, ...sources.filter(inSandbox)], /\bprocess\.env\b/, ['src/config/config.ts']],
     ['builds an authorization server of its own', product, /\bnew Provider\(/, ['src/oidc/provider.ts']],
+    ['reads what the library has stored in SQL of its own', product, /\bpayload(?:::jsonb| as jsonb\))/, [payloadSql]],
     ['compares secrets in a way of its own', sources, /\btimingSafeEqual\b/, ['src/base/same-secret.ts']],
     ['draws lots that can be guessed', product, /\bMath\.random\b/, []],
     ['leaves work for later', sources, /\b(TO[D]O|FIX[M]E|XX[X])\b/, []],

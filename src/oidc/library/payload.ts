@@ -32,6 +32,11 @@ export function authorizationsIn(session: Payload | undefined): Readonly<Record<
   return (session?.['authorizations'] ?? {}) as Members['authorizations']
 }
 
+/** The name of a member, for SQL that writes one; no other name compiles. */
+export function memberName(name: keyof Members): string {
+  return name
+}
+
 /** The payload of a row of `oidc_records`, as SQL of `jsonb`. */
 export function payloadSql(row: string): string {
   return `cast(${row}.payload as jsonb)`
@@ -57,11 +62,9 @@ export function isSignedInSql(payload: string): string {
   return `(${memberSql(payload, 'loginTs')} is not null)`
 }
 
-const bound: keyof Members = 'expiresWithSession'
-
 /** Whether a token is worth nothing without the session it began in, as SQL. */
 export function isBoundSql(payload: string): string {
-  return `(${payload} @> '{"${bound}": true}')`
+  return `(${payload} @> '{"${memberName('expiresWithSession')}": true}')`
 }
 
 /** What a session holds of its clients, as SQL of a JSON object by their ids. */
@@ -71,8 +74,7 @@ export function authorizationsSql(payload: string): string {
 
 /** The payload of a session without what it holds of a client, as SQL; `clientId` is SQL of text. */
 export function withoutAuthorizationSql(payload: string, clientId: string): string {
-  const name: keyof Members = 'authorizations'
-  return `(${payload} #- array['${name}', ${clientId}])`
+  return `(${payload} #- array['${memberName('authorizations')}', ${clientId}])`
 }
 
 /** Whether what a session holds of a client was given for offline use, as SQL; `held` is SQL of one member of those. */

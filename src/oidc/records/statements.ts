@@ -1,5 +1,6 @@
 import { accountJson } from '../../accounts/account-json.ts'
 import { param, type Sql, sql, statement } from '../../store/statement.ts'
+import { authorizationsSql, memberName, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from './last-tokens.ts'
 import { type RecordRow, type Slide, usedPrecisionSeconds } from './records.ts'
@@ -159,11 +160,11 @@ const commit = sql`with ${consumedValue}, present as (
     ), revoked as (
       delete from oidc_records where grant_id = any(${param.textList('revokedGrants')}) returning ${goneColumns}
     ), gone as (select * from deleted union all select * from revoked), sessions as (
-      update oidc_records o set id = n.id, user_id = n.payload ->> 'accountId',
+      update oidc_records o set id = n.id, user_id = ${memberTextSql('n.payload', 'accountId')},
         expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp(${at}),
         about = coalesce(n.about, o.about),
-        payload = (n.payload || jsonb_build_object('authorizations',
-          (coalesce(o.payload::jsonb -> 'authorizations', '{}') - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
+        payload = (n.payload || jsonb_build_object('${memberName('authorizations')}',
+          (${authorizationsSql(payloadSql('o'))} - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
       from unnest(${param.textList('changedUids')}, ${param.texts('changedIds')}, ${param.jsons('changedPayloads')},
           ${param.jsons('removedAuthorizations')}, ${param.jsons('changedAuthorizations')}, ${param.floats('changedExpiries')},
           ${param.textsOrNull('changedAbouts')})
