@@ -55,9 +55,8 @@ export const scripts = {
           local step = counter.max > 60 and math.floor(span / 60) or 1
           local at, found = math.ceil(now / step) * step, nil
           for _, entry in ipairs(entries) do
-            if entry.at == at then found = entry end
+            if counter.amount > 0 and entry.at == at or counter.amount < 0 and entry.events > 0 then found = entry end
           end
-          if counter.amount < 0 then found = entries[#entries] end
           if not found then
             found = { at = at, events = 0 }
             table.insert(entries, found)

@@ -174,6 +174,19 @@ for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
       expect((await store.count([counter])).isCounted).toBe(true)
     })
 
+    test('what was taken at several times is all given back', async () => {
+      for (const counter of [perMinute('returned twice', 3), { key: 'returned large', max: 100, seconds: 600 }]) {
+        for (const seconds of [1, 20, 0]) {
+          await store.count([counter])
+          walk(seconds)
+        }
+        for (const left of [2, 1, 0]) {
+          await store.count([{ ...counter, amount: -1 }])
+          expect(await used(counter)).toEqual([left])
+        }
+      }
+    })
+
     test('a large window never admits more than its maximum in any stretch of its length, and names the real wait', async () => {
       const counter = { key: 'large', max: 100, seconds: 600 }
       const admitted: number[] = []
