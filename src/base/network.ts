@@ -31,11 +31,6 @@ export function networksOf(ip: string): readonly Network[] {
   ]
 }
 
-/** What is counted as one place requests come from: the narrowest of its networks. */
-export function networkOf(ip: string): string {
-  return (networksOf(ip)[0] as Network).name
-}
-
 /** Four groups of an IPv6 address of which only the first bytes count. */
 function prefix(bytes: readonly number[], count: number): string {
   const kept = bytes.slice(0, 8).map((byte, index) => (index < count ? byte : 0))

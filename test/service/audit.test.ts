@@ -1,8 +1,10 @@
 import { afterAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { UserId } from '../../src/base/ids.ts'
 import { type AuditEvent, audit } from '../../src/ops/audit.ts'
+import { thriftyAudit } from '../../src/ops/audit-thrift.ts'
 import { createLog } from '../../src/ops/log.ts'
 import { openDatabase } from '../../src/store/postgres.ts'
+import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase } from '../support/database.ts'
 import { openWorld } from '../support/world.ts'
 
@@ -85,6 +87,23 @@ test.each([
   const { rows } = await stored(event)
   expect(rows).toHaveLength(1)
   expect(lines).toEqual([])
+})
+
+test.each([
+  ['/48', (n: number) => `2001:db8:7:${n.toString(16)}::1`],
+  ['/24', (n: number) => `203.0.113.${n}`],
+])('of what a stranger can repeat one line a minute is kept, from however many addresses of a %s', async (_, ip) => {
+  const clock = () => at
+  const thrifty = thriftyAudit(audit({ database, clock, log, onRecord: () => {} }), {
+    store: tableStore({ database, clock }),
+    mac: (text) => text,
+  })
+  const refused = (n: number, error: string) =>
+    thrifty.record({ event: 'login.failed', ip: ip(n), clientId: 'web', detail: { method: 'sms', error } })
+  for (let n = 1; n <= 20; n++) await refused(n, 'request.too_many')
+  expect(await database.knex('audit_events').pluck('ip')).toEqual([ip(1)])
+  for (let n = 1; n <= 3; n++) await refused(n, 'password.wrong')
+  expect(await database.knex('audit_events')).toHaveLength(4)
 })
 
 test('a table that is away breaks no login: the event goes to the log instead', async () => {
