@@ -1,5 +1,5 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
-import { isFresh, isUnended } from '../src/accounts/proof.ts'
+import { isFresh, isUnended, requireUnmoved } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { type Clock, epochSeconds } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
@@ -68,7 +68,10 @@ export class Bindings {
     let claim = outcome.identity
     try {
       // Owners are looked up first, so that of two identities none is bound when one belongs to somebody else.
-      for (claim of claims) await this.#refuseTaken(userId, claim)
+      for (claim of claims) {
+        const owner = await this.#ownOrNobodys(userId, claim)
+        if (claim === outcome.identity) requireUnmoved(outcome, owner)
+      }
       for (claim of claims) {
         const bound = await directory.bind(userId, claim, { ip })
         if (bound.isNew) await audit.write({ event: 'identity.bound', ...audited(claim), detail: { method } })
@@ -85,9 +88,9 @@ export class Bindings {
     return { kind: 'bound', isNew }
   }
 
-  async #refuseTaken(userId: UserId, claim: IdentityClaim): Promise<void> {
+  async #ownOrNobodys(userId: UserId, claim: IdentityClaim): Promise<UserId | undefined> {
     const owner = await this.#deps.directory.ownerOf(claim)
-    if (owner === undefined || owner === userId) return
+    if (owner === undefined || owner === userId) return owner
     throw new AppError('identity.taken', { params: { provider: claim.provider } })
   }
 

@@ -1,5 +1,5 @@
 import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
-import { requireStanding } from '../src/accounts/proof.ts'
+import { requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
@@ -76,6 +76,7 @@ export class OwnerSearch {
         return { account, isNew: false }
       return this.#bindPhone(request, { account, step, also }, memory)
     }
+    requireUnmoved(step, undefined)
     const owner = also && (await directory.ownerOf(also))
     if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, memory)
     if (step.registration === 'never') throw new AppError('registration.closed')

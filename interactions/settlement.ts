@@ -1,6 +1,6 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
-import { isFresh, isUnended, requireStanding } from '../src/accounts/proof.ts'
+import { isFresh, isUnended, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import { type Account, hasPhone, type IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
@@ -156,6 +156,7 @@ export class Settlement {
     const { provider, subjects } = step.identity
     if (provider !== 'phone') throw new AppError('phone.required', { field: 'phone' })
     const owner = await this.#deps.directory.ownerOf(step.identity)
+    requireUnmoved(step, owner)
     const holding = { ...memory, pending: undefined, contested: { phone: subjects[0], proof: step } }
     if (owner === undefined) return this.#questions.binding(request, holding)
     if (owner === holder.userId) return this.bindWaiting(request, holding)

@@ -1,5 +1,6 @@
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import type { Step, StepRequest } from './method.ts'
 import { maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget } from './otp.ts'
 
@@ -9,6 +10,8 @@ export interface CodeState {
   readonly resendAt: number
   /** When the last code was sent, in milliseconds since the epoch. */
   readonly sentAt: number
+  /** Whose the number or address was then. */
+  readonly ownerThen?: UserId | undefined
 }
 
 interface CodeStep<State extends CodeState> {
@@ -20,11 +23,13 @@ interface CodeStep<State extends CodeState> {
 
 /** Sends the first code and asks for it. */
 export async function sendCode<State extends CodeState>(
-  step: Omit<CodeStep<State>, 'state'> & { readonly state: Omit<State, 'resendAt' | 'sentAt'> & { target: OtpTarget } },
+  step: Omit<CodeStep<State>, 'state'> & {
+    readonly state: Omit<State, 'resendAt' | 'sentAt' | 'ownerThen'> & { target: OtpTarget }
+  },
 ): Promise<Step<State>> {
   const { codes, request, purpose } = step
   const { attemptId, ip, visit, nowMs, device } = request
-  const resendAt = await codes.issue({
+  const issued = await codes.issue({
     attemptId,
     ip,
     locale: visit.locale,
@@ -32,7 +37,7 @@ export async function sendCode<State extends CodeState>(
     target: step.state.target,
     device,
   })
-  return askCode({ ...step.state, resendAt, sentAt: nowMs } as State, purpose)
+  return askCode({ ...step.state, ...issued, sentAt: nowMs } as State, purpose)
 }
 
 /** Takes what came back: another code is sent, or the code is checked and `undefined` says that it was right. */
@@ -55,8 +60,11 @@ function askCode<State extends CodeState>(state: State, purpose: OtpPurpose): St
 }
 
 /** When a code proved a number or an address that came back right in this step. */
-export function provedByCode({ nowMs }: Pick<StepRequest<unknown>, 'nowMs'>, { sentAt }: CodeState): ProofMoment {
-  return { provedAt: nowMs, begunAt: sentAt }
+export function provedByCode(
+  { nowMs }: Pick<StepRequest<unknown>, 'nowMs'>,
+  { sentAt, ownerThen }: CodeState,
+): ProofMoment {
+  return { provedAt: nowMs, begunAt: sentAt, ownerThen }
 }
 
 /** How a person proved that a number or an address is theirs. */

@@ -5,6 +5,7 @@ import type { AfterAnswer } from '../../src/base/after-answer.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import { maskEmail, maskPhone } from '../../src/base/mask.ts'
 import { callingCode, type PhoneNumber } from '../../src/base/phone.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
@@ -30,6 +31,14 @@ interface IssueRequest {
   readonly device: Device | undefined
 }
 
+/** What is known of a code that was sent. */
+interface Sent {
+  /** When the next may be asked for, in milliseconds since the epoch. */
+  readonly resendAt: number
+  /** Whose the number or address was. */
+  readonly ownerThen: UserId | undefined
+}
+
 interface VerifyRequest {
   readonly attemptId: string
   readonly purpose: OtpPurpose
@@ -40,12 +49,11 @@ interface VerifyRequest {
 /** One-time codes of six digits, bound to the attempt, the purpose and the number or address they were sent to. */
 export interface OtpCodes {
   /**
-   * Sends a code; it replaces the one before. Answers when the next may be asked for, in milliseconds since the epoch.
-   * A code to reset a password is sent to nobody who has no account, and the answer does not tell. Throws
-   * `otp.too_soon`, `request.too_many`, `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what
-   * the sender throws.
+   * Sends a code; it replaces the one before. A code to reset a password is sent to nobody who has no account, and what a
+   * stranger sees of the answer does not tell. Throws `otp.too_soon`, `request.too_many`, `phone.country_unsupported`,
+   * `server.unavailable` (limits fail closed) and what the sender throws.
    */
-  issue(request: IssueRequest): Promise<number>
+  issue(request: IssueRequest): Promise<Sent>
   /**
    * Uses the code up: of several callers one succeeds. Throws `otp.required`, `otp.wrong`, `otp.expired`,
    * `otp.tries_used`.
@@ -58,11 +66,11 @@ interface Dependencies {
   readonly sms: SmsSender
   readonly mail: MailSender | undefined
   readonly budget: MessageBudget
-  /** The active account a number or address belongs to, and whether the device has logged in to it before. */
+  /** The account a number or address belongs to, and whether the device has logged in to it before. */
   readonly ownerOf: (
     target: OtpTarget,
     device: Device | undefined,
-  ) => Promise<Pick<LoginAccount, 'knownDevice'> | undefined>
+  ) => Promise<Pick<LoginAccount, 'userId' | 'status' | 'knownDevice'> | undefined>
   readonly background: Pick<AfterAnswer, 'do'>
   readonly clock: Clock
   readonly options: {
@@ -90,19 +98,26 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     `otp:${purpose}:${mac(attemptId)}`
   const targetOf = (target: OtpTarget) => `${target.channel}:${target.to}`
 
-  async function take({ target, purpose, ip, device }: IssueRequest): Promise<Grant> {
+  async function take({
+    target,
+    purpose,
+    ip,
+    device,
+  }: IssueRequest): Promise<{ grant: Grant; ownerThen: UserId | undefined }> {
     const isSms = target.channel === 'sms'
     if (isSms && !countries.includes(callingCode(target.to)))
       throw new AppError('phone.country_unsupported', { field: 'phone' })
     const owner = await ownerOf(target, device)
-    return budget.take({
+    const isActive = owner?.status === 'active'
+    const grant = await budget.take({
       channel: isSms ? 'sms' : 'mail',
       to: isSms ? target.to : mailboxOf(target.to),
       ip,
       isReset: purpose === 'reset',
-      hasAccount: owner !== undefined,
-      knownDevice: owner?.knownDevice,
+      hasAccount: isActive,
+      knownDevice: isActive ? owner.knownDevice : undefined,
     })
+    return { grant, ownerThen: owner?.userId }
   }
 
   async function deliver({ target, purpose, locale }: IssueRequest, otp: string): Promise<void> {
@@ -114,7 +129,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
 
   return {
     async issue(request) {
-      const grant = await take(request)
+      const { grant, ownerThen } = await take(request)
       const otp = String(randomInt(1_000_000)).padStart(6, '0')
       const id = randomBytes(12).toString('base64url')
       const issued: Issued = { id, target: targetOf(request.target), mac: mac(`otp:${id}:${otp}`) }
@@ -126,7 +141,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
           await send()
         })
       }
-      return clock() + Math.max(resendSeconds, grant.waitSeconds) * 1000
+      return { resendAt: clock() + Math.max(resendSeconds, grant.waitSeconds) * 1000, ownerThen }
 
       async function send(): Promise<void> {
         try {

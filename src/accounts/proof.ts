@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
+import type { UserId } from '../base/ids.ts'
 import type { Account, IdentityClaim, User } from './user.ts'
 
 /** When something was proved: a proof is a moment and never a mere yes. Both in milliseconds since the epoch. */
@@ -10,6 +11,8 @@ export interface ProofMoment {
    * When it began: a code was sent, somebody left for an upstream. What ended proofs since then has ended this one too.
    */
   readonly begunAt: number
+  /** Whose the number or address was when a code was sent to it; undefined: nobody's, or there was no code. */
+  readonly ownerThen?: UserId | undefined
 }
 
 const provedMs = 600_000
@@ -36,6 +39,19 @@ export function isUnended({ proofsEndedAt, signedOutAt }: User, { begunAt }: Pic
   return begunAt >= Math.max(proofsEndedAt?.getTime() ?? 0, signedOutAt?.getTime() ?? 0)
 }
 
+/** Whether a number or address belongs to whom it belonged to when the code was sent; what nobody had may have found an owner. */
+function isUnmoved({ ownerThen }: Pick<ProofMoment, 'ownerThen'>, owner: UserId | undefined): boolean {
+  return ownerThen === undefined || ownerThen === owner
+}
+
+/**
+ * Throws `attempt.expired` for a code that was sent to somebody whose number or address it was, and is no more. SECURITY: whoever saw it then
+ * could be given the number now.
+ */
+export function requireUnmoved(moment: Pick<ProofMoment, 'ownerThen'>, owner: UserId | undefined): void {
+  if (!isUnmoved(moment, owner)) throw new AppError('attempt.expired')
+}
+
 /**
  * Whether a proof of an identity lets its owner into this account. SECURITY: the only place that decides it, for what
  * was proved just now as for what has waited. An identity that came to the account after the proof began may have been
@@ -43,7 +59,7 @@ export function isUnended({ proofsEndedAt, signedOutAt }: User, { begunAt }: Pic
  * one makes the account; and of one person at an upstream, whoever of two browsers answers first whether to make one.
  */
 function stands({ user, identities }: Account, moment: ProofMoment, claim: IdentityClaim): boolean {
-  if (!isUnended(user, moment)) return false
+  if (!isUnended(user, moment) || !isUnmoved(moment, user.id)) return false
   const own = identities.find(
     ({ provider, subjects }) => provider === claim.provider && subjects.includes(claim.subjects[0]),
   )

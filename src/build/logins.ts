@@ -120,11 +120,8 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     sms: own && senders.length === 0 ? own.sms : buildSmsSender(senders, { http, clock, log, onOutcome }),
     mail: config.mail ? countedMail(smtpMail(config.mail), metrics) : own?.mail,
     budget,
-    ownerOf: async ({ channel, to }, device) => {
-      const identifier = { provider: channel === 'sms' ? 'phone' : 'email', subject: to } as const
-      const found = await directory.findByIdentifier(identifier, device)
-      return found?.status === 'active' ? found : undefined
-    },
+    ownerOf: ({ channel, to }, device) =>
+      directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to }, device),
     background,
     clock,
     options: { countries, mac: (text) => sealer.mac('otp', text) },

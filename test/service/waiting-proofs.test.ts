@@ -121,6 +121,12 @@ const events = {
     const claim = { provider: 'phone', subjects: [`+86${own.phone}`], profile: {} } as const
     await world.app.core.directory.bind(other.userId, claim, { ip: '203.0.113.1' })
   },
+  'the number was given to a new account': async (own) => {
+    await takeAway(own, 'phone')
+    const claim = { provider: 'phone', subjects: [`+86${own.phone}`], profile: {} } as const
+    await world.app.core.directory.register(claim, { ip: '203.0.113.1' })
+  },
+  'the number was given up': (own) => takeAway(own, 'phone'),
 } as const satisfies Record<string, (own: Owner) => Promise<void>>
 
 /** What an intruder left waiting; answers whether going on with it gets in, or gets something into the account. */
@@ -278,11 +284,9 @@ const inApps = {
   },
 } as const satisfies Record<string, Waiting>
 
-/** A session waits for consent, which its owner ends or does not; a code for a number that was given up makes an account of its own. */
+/** A session waits for consent, which its owner ends or does not. */
 const isMeant = (waiting: string, event: string) =>
-  waiting === 'a login that waits for consent'
-    ? endsSessions.has(event)
-    : !(waiting === 'a code for a login that was seen' && event === 'the account was deleted')
+  waiting !== 'a login that waits for consent' || endsSessions.has(event)
 const endsSessions: ReadonlySet<string> = new Set([
   'the password was reset',
   'its owner signed out everywhere',
