@@ -80,6 +80,25 @@ export function withoutQuestion(memory: AttemptMemory): AttemptMemory {
   return { ...memory, ...left, choices: undefined }
 }
 
+/** Without what a method was in the middle of. */
+export function withoutMethod(memory: AttemptMemory, method: string): AttemptMemory {
+  const { [method]: _, ...asks } = memory.asks
+  const { [method]: __, ...states } = memory.states
+  return { ...memory, asks, states, method: undefined }
+}
+
+/** Methods whose states are kept at once: somebody who looks at them all leaves no more than who takes one. */
+export function mostStates({ isLong }: { readonly isLong?: boolean }): number {
+  return isLong ? 1 : 2
+}
+
+/** What is kept for so many methods at most, those that were used last. */
+export function latest<T>(kept: Readonly<Record<string, T>>, most: number, [id, value]: readonly [string, T]) {
+  const { [id]: _, ...others } = kept
+  const before = Object.entries(others).slice(Math.max(0, Object.keys(others).length + 1 - most))
+  return Object.fromEntries([...before, [id, value] as const]) as Record<string, T>
+}
+
 /** The memory of an attempt that has not begun. */
 export const nothingYet: AttemptMemory = { agreed: [], method: undefined, asks: {}, states: {} }
 const attemptSeconds = 3600

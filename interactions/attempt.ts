@@ -4,7 +4,15 @@ import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
-import { type Arrived, type AttemptMemory, type Pending, withoutQuestion } from './attempt-memory.ts'
+import {
+  type Arrived,
+  type AttemptMemory,
+  latest,
+  mostStates,
+  type Pending,
+  withoutMethod,
+  withoutQuestion,
+} from './attempt-memory.ts'
 import { finishLogin } from './finish-login.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
@@ -17,9 +25,6 @@ type Dependencies = SettlementDependencies & {
   readonly methods: LoginMethods
   readonly limits: Pick<Limits<'vendor.ip'>, 'take'>
 }
-
-/** Methods that keep a state at once: looking at all of them stores no more than using a few. */
-const mostStates = 3
 
 /**
  * A person on the way in: one attempt from its first step to a signed-in user, whoever renders it. Methods prove
@@ -59,7 +64,7 @@ export class LoginAttempts {
   /** Forgets what a method was in the middle of: the person wants another number. */
   async restart(attemptId: string, method: string): Promise<void> {
     const memory = await this.#deps.memories.load(attemptId)
-    await this.#deps.memories.save(attemptId, without(memory, method))
+    await this.#save(attemptId, memory, withoutMethod(memory, method))
   }
 
   /** Takes what was entered. When it throws an `AppError`, the memory of the attempt stays as it was. */
@@ -75,7 +80,7 @@ export class LoginAttempts {
       return this.#settlement.settle(request, step, memory).catch(async (error: unknown) => {
         // What was proved is over, and its method begins again.
         if (error instanceof AppError && error.code === 'attempt.expired') {
-          await this.#deps.memories.save(request.attemptId, without(memory, request.method))
+          await this.#save(request.attemptId, memory, withoutMethod(memory, request.method))
         }
         throw error
       })
@@ -193,15 +198,24 @@ export class LoginAttempts {
       state: memory.states[id],
     })
     if (step.kind === 'proved') return step
-    await this.#deps.memories.save(attemptId, {
-      ...memory,
-      method: id,
-      asks: step.kind === 'ask' ? latest(memory.asks, id, step.ask) : memory.asks,
-      states: latest(memory.states, id, step.state),
-    })
+    const most = mostStates(request)
+    const asks = step.kind === 'ask' ? latest(memory.asks, most, [id, step.ask]) : memory.asks
+    const states = latest(memory.states, most, [id, step.state])
+    await this.#save(attemptId, memory, { ...memory, method: id, asks, states })
     return step.kind === 'ask'
       ? { kind: 'ask', method: id, ask: step.ask, fields: step.fields }
       : { kind: 'redirect', to: step.to }
+  }
+
+  /**
+   * SECURITY: what a method kept elsewhere goes with its state, or one attempt would leave as much as somebody cares to
+   * press buttons.
+   */
+  async #save(attemptId: string, before: AttemptMemory, after: AttemptMemory): Promise<void> {
+    const { methods, memories } = this.#deps
+    const gone = Object.entries(before.states).filter(([id]) => !(id in after.states))
+    const forgotten = gone.map(([id, state]) => methods.get(id)?.forget?.(state, attemptId))
+    await Promise.all([memories.save(attemptId, after), ...forgotten])
   }
 
   /** Nothing is sent, made or looked up for a person who has not agreed in this very attempt. */
@@ -266,22 +280,10 @@ export class LoginAttempts {
   }
 }
 
-/** What is kept of each method: only the methods that were used last. */
-function latest<T>(kept: Readonly<Record<string, T>>, id: string, value: T): Record<string, T> {
-  const { [id]: _, ...others } = kept
-  return Object.fromEntries([...Object.entries(others).slice(1 - mostStates), [id, value] as const])
-}
-
 /** The memory without what waits for a choice, or a phone number, that the person did not give. */
 function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): AttemptMemory {
   const isAnswered = !memory.choices && (!demand.requiresPhone || provesPhone.includes(method))
   return isAnswered ? memory : { ...memory, pending: undefined }
-}
-
-function without(memory: AttemptMemory, method: string): AttemptMemory {
-  const { [method]: _, ...asks } = memory.asks
-  const { [method]: __, ...states } = memory.states
-  return { ...memory, asks, states, method: undefined }
 }
 
 const refusalsWorthKeeping = new Set<string>([

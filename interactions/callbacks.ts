@@ -17,6 +17,8 @@ interface Expected {
 export interface Kept {
   readonly attemptId: string
   readonly connection: string
+  /** Under which it is asked for. */
+  readonly handle: string
   readonly response: Readonly<Record<string, string>>
 }
 
@@ -57,7 +59,7 @@ export class Callbacks {
 
   /**
    * Makes a state known for ten minutes, in the place of the one this attempt had for this connection before. SECURITY:
-   * else every press of a button would leave another.
+   * else every press of a button would leave another, and every answer to one.
    */
   async expect(
     state: string,
@@ -68,8 +70,17 @@ export class Callbacks {
     const expected: Expected = { connection, attemptId, handle: randomBytes(18).toString('base64url') }
     await Promise.all([
       store.set(this.#stateKey(state), seal(JSON.stringify(expected)), lifetimeSeconds),
-      before === undefined ? undefined : store.delete(this.#stateKey(before)),
+      before === undefined ? undefined : this.forget(before),
     ])
+  }
+
+  /** Forgets a state, that an answer came for it, and what that led to. */
+  async forget(state: string): Promise<void> {
+    const { store, open } = this.#deps
+    const sealed = await store.take<string>(this.#stateKey(state))
+    if (sealed === undefined) return
+    const { attemptId, handle } = JSON.parse(open(sealed)) as Expected
+    await Promise.all([this.#seenKey(handle), this.#endingKey(attemptId, handle)].map((key) => store.delete(key)))
   }
 
   /**
@@ -87,24 +98,26 @@ export class Callbacks {
     const expected = sealed === undefined ? undefined : (JSON.parse(open(sealed)) as Expected)
     if (expected?.connection !== connection) throw new AppError('attempt.expired')
     const { attemptId, handle } = expected
-    const kept = JSON.stringify({ attemptId, connection, response } satisfies Kept)
+    const kept = JSON.stringify({ attemptId, connection, handle, response } satisfies Kept)
     // SECURITY: whoever brings it has proved nothing yet.
     if (JSON.stringify(response).length > longestAnswer) throw new AppError('request.too_large')
     // SECURITY: the mark outlives the answer, so that a state brings one answer even after that was taken.
     const seen: Seen = { by: this.#deps.mac(attemptId) }
     const isFirst = await store.add(this.#seenKey(handle), seen, lifetimeSeconds)
-    if (isFirst) await store.set(this.#responseKey(handle), seal(kept, { packsFrom: 1000 }), lifetimeSeconds)
+    // One of each attempt, the last: nobody comes back from two upstreams at once, and each may be longer than a login.
+    if (isFirst) await store.set(this.#responseKey(attemptId), seal(kept, { packsFrom: 1000 }), lifetimeSeconds)
     return { attemptId, handle }
   }
 
   /** The answer, for one caller, once, and only for the attempt it belongs to. */
   async take(attemptId: string, handle: string): Promise<Kept | undefined> {
     const { store, open } = this.#deps
-    const key = this.#responseKey(handle)
-    const peeked = await store.get<string>(key)
-    if (peeked === undefined || (JSON.parse(open(peeked)) as Kept).attemptId !== attemptId) return undefined
-    const taken = await store.take<string>(key)
-    return taken === undefined ? undefined : (JSON.parse(open(taken)) as Kept)
+    const key = this.#responseKey(attemptId)
+    const read = (sealed: string | undefined) => {
+      const kept = sealed === undefined ? undefined : (JSON.parse(open(sealed)) as Kept)
+      return kept?.handle === handle ? kept : undefined
+    }
+    return read(await store.get<string>(key)) && read(await store.take<string>(key))
   }
 
   /** Notes where the answer led, for the second time the same callback comes. */
@@ -150,7 +163,7 @@ export class Callbacks {
   }
 
   #endingKey(attemptId: string, handle: string): string {
-    return `${this.#responseKey(handle)}:ending:${attemptId}`
+    return `ending:${this.#deps.mac(`${handle} ${attemptId}`)}`
   }
 
   #stateKey(state: string): string {
@@ -158,10 +171,10 @@ export class Callbacks {
   }
 
   #seenKey(handle: string): string {
-    return `${this.#responseKey(handle)}:seen`
+    return `seen:${this.#deps.mac(handle)}`
   }
 
-  #responseKey(handle: string): string {
-    return `response:${this.#deps.mac(handle)}`
+  #responseKey(attemptId: string): string {
+    return `response:${this.#deps.mac(attemptId)}`
   }
 }

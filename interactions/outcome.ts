@@ -72,6 +72,8 @@ export type Outcome =
 
 /** One step of an attempt, as a page or app hands it over. */
 export interface AdvanceRequest {
+  /** Whether the authorization request takes up most of the room that a login has: one method is kept at a time then. */
+  readonly isLong?: boolean
   readonly attemptId: string
   readonly method: string
   readonly ip: string

@@ -41,6 +41,9 @@ export interface LoginResult {
   }
 }
 
+/** Letters of the parameters of a request beside which there is room for one method at a time. */
+const longRequest = 1000
+
 /** What a page may ask in the field `choice`. */
 const choices = ['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding'] as const
 
@@ -148,8 +151,9 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     const clientId = text(params['client_id'])
     // Nobody else's login ends a request for one account; without this it would be asked for again and again.
     const expectedUserId = requestedSubject({ claims: text(params['claims']) }) as UserId | undefined
-    const common = { attemptId: uid, ip, requestId, visit, clientId, demand, askedAt, expectedUserId }
-    return { ...common, device: device.read(ctx) }
+    const isLong = JSON.stringify(params).length > longRequest
+    const asked = { clientId, demand, askedAt, expectedUserId, isLong }
+    return { attemptId: uid, ip, requestId, visit, ...asked, device: device.read(ctx) }
   }
 
   async function answer(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {

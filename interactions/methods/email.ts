@@ -13,6 +13,7 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
     entry: 'login',
     acrs: ['urn:menshen:acr:possession'],
     fields: ['identifier'],
+    forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'bind' }),
     async step(request) {
       const { input, state } = request
       if (input['identifier'] !== undefined) {

@@ -14,6 +14,8 @@ export interface ExpectedCallbacks {
     expected: { readonly connection: string; readonly attemptId: string },
     before?: string,
   ): Promise<void>
+  /** Forgets a state, and what came back for it. */
+  forget(state: string): Promise<void>
 }
 
 interface Dependencies {
@@ -49,6 +51,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
     acrs: ['urn:menshen:acr:federated'],
     connection: connector,
     asksVendor: true,
+    forget: ({ state }) => callbacks.forget(state),
     async step({ attemptId, input, state: left, visit, nowMs }) {
       if (input['state'] === undefined) {
         const started = await start(attemptId, visit, left?.state)

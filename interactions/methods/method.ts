@@ -73,6 +73,8 @@ export interface LoginMethod<State = unknown> {
   readonly connection?: Connector
   /** Whether a step may ask somebody outside, who counts the questions and may want to be paid for them. */
   readonly asksVendor?: true
+  /** Forgets what was kept elsewhere for a state that is given up. */
+  forget?(state: State, attemptId: string): Promise<void>
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */
   step(request: StepRequest<State>): Promise<Step<State>>
 }

@@ -49,9 +49,9 @@ interface VerifyRequest {
 /** One-time codes of six digits, bound to the attempt, the purpose and the number or address they were sent to. */
 export interface OtpCodes {
   /**
-   * Sends a code; it replaces the one before. A code to reset a password is sent to nobody who has no account, and what a
-   * stranger sees of the answer does not tell. Throws `otp.too_soon`, `request.too_many`, `phone.country_unsupported`,
-   * `server.unavailable` (limits fail closed) and what the sender throws.
+   * Sends a code; it replaces the one before. A code to reset a password is sent to nobody who has no account, and what
+   * a stranger sees of the answer does not tell. Throws `otp.too_soon`, `request.too_many`,
+   * `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what the sender throws.
    */
   issue(request: IssueRequest): Promise<Sent>
   /**
@@ -59,6 +59,8 @@ export interface OtpCodes {
    * `otp.tries_used`.
    */
   verify(request: VerifyRequest): Promise<void>
+  /** The code that was sent for this purpose, if any, does no longer. */
+  forget(of: Pick<VerifyRequest, 'attemptId' | 'purpose'>): Promise<void>
 }
 
 interface Dependencies {
@@ -172,6 +174,8 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       const taken = await store.take<Issued>(key)
       if (taken?.id !== issued.id) throw new AppError('otp.expired', { field: 'otp' })
     },
+
+    forget: (of) => store.delete(keyOf(of)),
   }
 }
 

@@ -76,6 +76,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     id: 'register',
     entry: 'register',
     acrs: registrationAcrs(rules),
+    forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'register' }),
     async step(request) {
       const { input, state } = request
       if (input['phone'] !== undefined || input['identifier'] !== undefined) return begin(request)

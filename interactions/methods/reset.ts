@@ -27,6 +27,7 @@ export function resetMethod({ codes, passwords }: Dependencies): LoginMethod<Res
     entry: 'reset',
     // It lets in by the code; with the new password the person can log in where only that will do.
     acrs: ['urn:menshen:acr:possession', 'urn:menshen:acr:knowledge'],
+    forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'reset' }),
     async step(request) {
       const { input, state } = request
       if (input['identifier'] !== undefined) {

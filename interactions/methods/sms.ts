@@ -17,6 +17,7 @@ export function smsMethod({ codes, registration, purpose }: Dependencies): Login
     entry: 'login',
     acrs: ['urn:menshen:acr:possession'],
     fields: ['phone'],
+    forget: (_, attemptId) => codes.forget({ attemptId, purpose }),
     async step(request) {
       const { input, state } = request
       if (input['phone'] !== undefined) {

@@ -39,14 +39,14 @@ export function isUnended({ proofsEndedAt, signedOutAt }: User, { begunAt }: Pic
   return begunAt >= Math.max(proofsEndedAt?.getTime() ?? 0, signedOutAt?.getTime() ?? 0)
 }
 
-/** Whether a number or address belongs to whom it belonged to when the code was sent; what nobody had may have found an owner. */
+/** Whether a number or address is whose it was when the code was sent; what nobody had may have found an owner. */
 function isUnmoved({ ownerThen }: Pick<ProofMoment, 'ownerThen'>, owner: UserId | undefined): boolean {
   return ownerThen === undefined || ownerThen === owner
 }
 
 /**
- * Throws `attempt.expired` for a code that was sent to somebody whose number or address it was, and is no more. SECURITY: whoever saw it then
- * could be given the number now.
+ * Throws `attempt.expired` for a code that was sent to somebody whose number or address it was, and is no more.
+ * SECURITY: whoever saw it then could be given the number now.
  */
 export function requireUnmoved(moment: Pick<ProofMoment, 'ownerThen'>, owner: UserId | undefined): void {
   if (!isUnmoved(moment, owner)) throw new AppError('attempt.expired')

@@ -99,7 +99,7 @@ test.each([
     mac: (text) => text,
   })
   const refused = (n: number, error: string) =>
-    thrifty.record({ event: 'login.failed', ip: ip(n), clientId: 'web', detail: { method: 'sms', error } })
+    thrifty.write({ event: 'login.failed', ip: ip(n), clientId: 'web', detail: { method: 'sms', error } })
   for (let n = 1; n <= 20; n++) await refused(n, 'request.too_many')
   expect(await database.knex('audit_events').pluck('ip')).toEqual([ip(1)])
   for (let n = 1; n <= 3; n++) await refused(n, 'password.wrong')

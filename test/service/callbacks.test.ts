@@ -91,6 +91,23 @@ describe.each(['redis', 'tables'] as const)('an answer of an upstream, kept in %
     expect((await callbacks.receive('github', { state: 'second' })).attemptId).toBe('four')
   })
 
+  test('what came for the press before is forgotten, and of two answers to one attempt the last is kept', async () => {
+    const expected = (connection: string) => ({ connection, attemptId: 'six' })
+    await callbacks.expect('a', expected('github'))
+    const { handle } = await callbacks.receive('github', { state: 'a', code: 'x' })
+    await callbacks.end('six', handle, { kind: 'failed', method: 'github', code: 'upstream.cancelled', params: {} })
+    await callbacks.expect('b', expected('github'), 'a')
+    expect(await callbacks.ending('six', handle)).toBeUndefined()
+    await callbacks.expect('c', expected('weibo'))
+    const later = await callbacks.receive('github', { state: 'b', code: 'y' })
+    const last = await callbacks.receive('weibo', { state: 'c', code: 'z' })
+    expect(await callbacks.take('six', handle)).toBeUndefined()
+    expect(await callbacks.take('six', later.handle)).toBeUndefined()
+    expect(await callbacks.take('seven', last.handle)).toBeUndefined()
+    expect((await callbacks.take('six', last.handle))?.response['code']).toBe('z')
+    expect(await callbacks.take('six', last.handle)).toBeUndefined()
+  })
+
   test('more than any vendor sends is not kept', async () => {
     await callbacks.expect('long', { connection: 'apple', attemptId: 'five' })
     const response = { state: 'long', code: 'c'.repeat(3000), id_token: 't'.repeat(3000) }

@@ -228,6 +228,68 @@ describe.each(['redis', 'tables'] as const)('what a stranger leaves behind, shor
     expect(total(plain)).toBeLessThan(2300)
   })
 
+  test('a login that is given up takes up no more than 4 KB, whatever was tried one after the other', async () => {
+    let phones = 13_800_139_000
+    const code = () => ({ phone: String(++phones) })
+    const ways = {
+      sms: code,
+      reset: () => ({ identifier: String(++phones) }),
+      register: code,
+      github: () => ({}),
+      wechat: () => ({}),
+      apple: () => ({}),
+    } as const
+    const names = Object.keys(ways) as (keyof typeof ways)[]
+    for (const order of [
+      names,
+      names.toReversed(),
+      ['sms', 'github'],
+      ['github', 'sms'],
+      ['apple', 'reset'],
+    ] as const) {
+      for (const state of [random(40), random(600), random(2048)]) {
+        const visitor = world.visitor()
+        const stored = await left(async () => {
+          const page = await visitor.follow(await visitor.get(startLogin(world, 'web', redirectUri, { state })))
+          for (const method of order) {
+            const answer = await visitor.post(page.url, { method, agreement: 'on', ...ways[method]() })
+            expect({ method, status: answer.status }).toEqual({ method, status: 303 })
+          }
+        })
+        const parts = [...stored].map(([place, { bytes }]) => `${place} ${bytes}`)
+        expect({ order, parts, fits: total(stored) <= 4096 }).toEqual({ order, parts, fits: true })
+      }
+    }
+  })
+
+  test('buttons of vendors that are pressed and answered again and again leave no more than the last of them', async () => {
+    const visitor = world.visitor()
+    const connections = ['github', 'wechat', 'qq', 'weibo', 'apple']
+    let page: Answer | undefined
+    const press = async (connection: string) => {
+      const { location } = await visitor.post(page?.url ?? '', { method: connection, agreement: 'on' })
+      return new URL(location ?? 'x:').searchParams.get('state') ?? ''
+    }
+    const pressed = await left(async () => {
+      page = await visitor.follow(await visitor.get(startLogin(world, 'web', redirectUri, { state: random(2048) })))
+      for (const connection of [...connections, ...connections]) expect(await press(connection)).not.toBe('')
+      for (const _ of connections) {
+        await press('github')
+        await visitor.get(`${page.url.pathname}?method=github&restart=1`)
+      }
+    })
+    expect([...pressed]).toHaveLength(2)
+    expect(total(pressed)).toBeLessThanOrEqual(4096)
+    const answered = await left(async () => {
+      for (const connection of [...connections, ...connections]) {
+        const query = new URLSearchParams({ state: await press(connection), code: random(3900) })
+        const { location } = await visitor.get(`/callback/${connection}?${query}`)
+        expect(location).toContain('/callback?handle=')
+      }
+    })
+    expect(total(answered)).toBeLessThanOrEqual(8192)
+  })
+
   test('an auth_session without its key, or with other parameters, leaves no mark however often it is sent', async () => {
     const path = '/authorize-challenge'
     const { redirect_uri: _, ...params } = request('ios')
