@@ -32,6 +32,55 @@ const known =
     .split(' ')
     .map(decodeURIComponent)
 
+/** Every cookie of ours, with and without the prefix that it has under https. */
+const cookieNames =
+  'menshen_browser_x menshen_browser_0a1b2c menshen_device menshen_client menshen_last menshen_lang menshen_session menshen_interaction menshen_resume'
+    .split(' ')
+    .flatMap((name) => [name, `__Host-${name}`, `${name}.sig`])
+
+const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+/** What looks like a DPoP proof or an attestation until it is read. */
+const jwts = fc
+  .record({
+    typ: fc.constantFrom(
+      'dpop+jwt',
+      'oauth-client-attestation+jwt',
+      'oauth-client-attestation-pop+jwt',
+      'JWT',
+      1,
+      null,
+    ),
+    alg: fc.constantFrom('ES256', 'RS256', 'EdDSA', 'none', 'HS256', '__proto__', 7),
+    jwk: fc.constantFrom<unknown>(
+      undefined,
+      null,
+      {},
+      [],
+      'x',
+      { kty: 'EC' },
+      { kty: 'EC', crv: 'P-256', x: 'é', y: 1 },
+      { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' },
+      { kty: 'RSA', n: 'AQAB', e: 'AQAB' },
+      { kty: 'OKP', crv: 'Ed25519', x: '' },
+      { kty: 'oct', k: 'AA' },
+    ),
+    more: fc.constantFrom<object>({}, { crit: ['b64'], b64: false }, { kid: ['x'] }, { x5c: [1] }, { jku: '//x' }),
+    payload: fc.constantFrom<unknown>(
+      {},
+      null,
+      [],
+      'x',
+      { jti: 1, iat: 'x', htm: [], htu: '//' },
+      { iss: {}, sub: null, aud: 1, exp: 1e99, iat: -1, jti: {}, cnf: { jwk: null } },
+      { cnf: { jwk: { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' } }, sub: 'ios', exp: 9_999_999_999 },
+    ),
+    signature: fc.constantFrom('AA', '', 'é', 'A'.repeat(86)),
+  })
+  .map(
+    ({ typ, alg, jwk, more, payload, signature }) =>
+      `${base64({ typ, alg, jwk, ...more })}.${base64(payload)}.${encodeURIComponent(signature)}`,
+  )
+
 const encode = (text: string) => encodeURIComponent(text.toWellFormed())
 
 /** Requests to every route, half of them nearly right: the wrong ones are stopped at the first look, which is soon fuzzed enough. */
@@ -72,7 +121,15 @@ export function requests(routes: readonly Route[], living: Living, right: Right)
     },
   )
   const tokens = [...(living.get('access_token') ?? []), ...(living.get('token') ?? []), 'x', 'a.b.c', 'é']
-  const header = (choices: readonly string[]) => fc.option(fc.constantFrom(...choices), { nil: undefined, freq: 4 })
+  const some = (values: fc.Arbitrary<string>) => fc.option(values, { nil: undefined, freq: 4 })
+  const header = (choices: readonly string[]) => some(fc.constantFrom(...choices))
+  const cookieValue = fc.oneof(
+    hostile.map(encode),
+    fc.constantFrom('', '%', '%zz', 'x'.repeat(22), 'x'.repeat(1600), '"', '=='),
+  )
+  const cookies = fc
+    .array(fc.tuple(fc.constantFrom(...cookieNames), cookieValue), { minLength: 1, maxLength: 12 })
+    .map((all) => all.map(([name, value]) => `${name}=${value}`).join('; '))
   const headers = fc
     .record({
       accept: fc.constantFrom('text/html', 'application/json', '*/*', '', ';q=0,,', 'text/*;q=0.1'),
@@ -83,14 +140,17 @@ export function requests(routes: readonly Route[], living: Living, right: Right)
         `Basic ${Buffer.from('é:\0').toString('base64')}`,
         'Bearer',
       ]),
-      dpop: header([...(living.get('dpop') ?? []), 'a.b.c', 'eyJhbGciOiJub25lIn0.e30.']),
+      dpop: fc.oneof(header([...(living.get('dpop') ?? []), 'a.b.c', 'eyJhbGciOiJub25lIn0.e30.']), some(jwts)),
       origin: header(['null', 'https://app.example.com', 'https://evil.example', `HTTP://P${'HTTP://P'.repeat(100)}`]),
       'sec-fetch-site': header(['same-origin', 'same-origin', 'cross-site', 'none', 'x']),
       'accept-language': header(['en', 'zh-CN,zh;q=0.9', '*', ';;;q=0', 'x'.repeat(500)]),
-      'oauth-client-attestation': header(['a.b.c', 'x']),
-      'oauth-client-attestation-pop': header(['a.b.c', 'x']),
+      'oauth-client-attestation': some(fc.oneof(fc.constantFrom('a.b.c', 'x'), jwts)),
+      'oauth-client-attestation-pop': some(fc.oneof(fc.constantFrom('a.b.c', 'x'), jwts)),
       'user-agent': header(['MicroMessenger/8', '', 'é'.repeat(300), 'Version/1 '.repeat(50)].map(encode)),
-      cookie: header(['menshen_session=x', 'menshen_lang=xx; menshen_lang_now=%', '__Host-x=;;;=', 'a="b']),
+      cookie: fc.oneof(
+        header(['menshen_session=x', 'menshen_lang=xx; menshen_lang_now=%', '__Host-x=;;;=', 'a="b']),
+        some(cookies),
+      ),
     })
     .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
   const segments = fc.oneof(
