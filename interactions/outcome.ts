@@ -72,7 +72,7 @@ export type Outcome =
 
 /** One step of an attempt, as a page or app hands it over. */
 export interface AdvanceRequest {
-  /** Whether the authorization request takes up most of the room that a login has: one method is kept at a time then. */
+  /** Whether the authorization request takes up most of the room of a login: then one method is kept at a time. */
   readonly isLong?: boolean
   readonly attemptId: string
   readonly method: string
