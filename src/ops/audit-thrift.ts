@@ -1,4 +1,4 @@
-import { networksOf } from '../base/network.ts'
+import { type NetworkWidth, networksOf } from '../base/network.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Audit, AuditEvent, AuditEventName } from './audit.ts'
 
@@ -19,25 +19,35 @@ const repeatedEvents: ReadonlySet<AuditEventName> = new Set([
   'token.reused',
 ])
 const pauseSeconds = 60
+/** Such lines of one kind a minute: of an address, and of all addresses of a network together. */
+const most: Readonly<Record<NetworkWidth, number>> = { address: 1, ipv6_56: 4, ipv4_24: 16, ipv6_48: 16 }
 
 interface Dependencies {
-  readonly store: Pick<EphemeralStore, 'add'>
+  readonly store: Pick<EphemeralStore, 'count'>
   readonly mac: (text: string) => string
 }
 
 /**
  * An audit that writes such an event once a minute for each network, kind and client, and for each account it concerns.
  * SECURITY: otherwise a limit would turn a flood of requests into a flood of rows that are kept for months.
- * The widest network counts, because who has one has 65 536 of the narrowest.
+ * The networks around count too, because who has a /48 has 65 536 of the narrowest.
  */
 export function thriftyAudit(audit: Audit, { store, mac }: Dependencies): Audit {
   async function isRepeated({ event, ip = '', clientId, userId, detail = {} }: AuditEvent): Promise<boolean> {
     const { error, method, reason, grant, action } = detail
     const comesAgain = repeatedEvents.has(event) || (event === 'login.failed' && repeatable.has(error))
     if (!comesAgain) return false
-    const key = JSON.stringify([event, error, method, reason, grant, action, userId, clientId, networksOf(ip).at(-1)?.name])
-    // When the store cannot answer, the event is written: a row too many is better than a lost one or another error.
-    return !(await store.add(`audited:${mac(key)}`, 1, pauseSeconds).catch(() => true))
+    const counters = networksOf(ip).map(({ name, width }) => ({
+      key: `audited:${mac(JSON.stringify([event, error, method, reason, grant, action, userId, clientId, name]))}`,
+      max: most[width],
+      seconds: pauseSeconds,
+    }))
+    try {
+      return !(await store.count(counters)).isCounted
+    } catch {
+      // When the store cannot answer, the event is written: a row too many is better than a lost one or another error.
+      return false
+    }
   }
 
   return {
