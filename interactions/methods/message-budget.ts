@@ -64,9 +64,8 @@ const totals = ['sms.open', 'sms.total', 'mail.open', 'mail.total'] as const
 /**
  * What a message is taken from. The network comes with every decision, so that whoever is over their own limit takes
  * nothing from a number. A number has twice what one network may take of it, so that no network shuts its owner out;
- * and when the day of a number is used up by many, one an hour still goes through, so that no crowd shuts its owner out
- * for a day. A device that has logged in to the account before has an allowance of its own, which strangers do not
- * reach.
+ * and when the day of a number is used up by many, one an hour still goes through, to whoever asks first. A device that
+ * has logged in to the account before has an allowance of its own, which strangers do not reach.
  *
  * SECURITY: resets are counted apart from logins, and for every number alike, sent or not. Were they one, a login
  * refused after a reset would tell that the reset was sent, and so that there is an account.
