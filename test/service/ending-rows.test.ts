@@ -449,6 +449,7 @@ describe('what became of something', () => {
       refresh(recordId('RefreshToken', `used-${u}`), `app-${u}`, { consumed_at: new Date(nowMs - 5000) }),
       { model: 'AuthorizationCode', id: recordId('RefreshToken', `code-${u}`), consumed_at: new Date(nowMs) },
       { model: 'ClientCredentials', id: recordId('RefreshToken', `machine-${u}`) },
+      { model: 'AccessToken', id: recordId('RefreshToken', `over-${u}`), grant_id: `app-${u}`, expires: now - 1 },
     )
     const eventsOf = async (token: string) => (await ask({ token: `${token}-${u}` })).map(({ event }) => event)
     expect(await eventsOf('bound')).toEqual(['token.alive'])
@@ -458,6 +459,7 @@ describe('what became of something', () => {
     expect(await eventsOf('bound-over')).toEqual(['session.ended'])
     expect(await eventsOf('ungranted')).toEqual([])
     expect(await eventsOf('past')).toEqual([])
+    expect(await eventsOf('over')).toEqual(['token.expired'])
     expect(await eventsOf('used')).toEqual(['token.used'])
     expect(await eventsOf('code')).toEqual(['token.used'])
     expect(await ask({ token: `bound-${u}` })).toMatchObject([{ id: `app-${u}`, device: 'phone' }])
