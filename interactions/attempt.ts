@@ -171,7 +171,8 @@ export class LoginAttempts {
   }
 
   /**
-   * Refuses a method that cannot reach the demand, before it sends anything; one that adds to a waiting proof passes.
+   * Throws `login.insufficient` for a method that cannot reach the demand, before it sends anything. A method that adds
+   * to a proof that waits passes.
    */
   #requireUseful({ demand, method }: AdvanceRequest, waiting: Arrived | Pending | undefined): void {
     const acrs = this.#deps.methods.get(method)?.acrs

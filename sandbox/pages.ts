@@ -34,8 +34,8 @@ const languages = [
 ] as const
 
 /**
- * Answers a page as strict as those of the login: same policy, never kept. Browsers hold a redirect after a form against
- * its policy too, so a page says to which origin its forms may lead on.
+ * Answers a page as strict as those of the login: same policy, never kept. Browsers hold a redirect after a form
+ * against its policy too, so a page says to which origin its forms may lead on.
  */
 export function answerPage(ctx: Context, page: Html, status = 200, leadsTo = ''): void {
   ctx.set('content-security-policy', `${contentSecurityPolicy} ${leadsTo}`.trimEnd())

@@ -47,6 +47,8 @@ interface Source {
 
 const sources = [...productFolders, copied, ...outerFolders].flatMap(filesBelow).map(read)
 const product = sources.filter(({ path }) => productFolders.includes(firstPart(path)))
+/** Migrations stay as they were applied; tests and measurements explain themselves by their names. */
+const explained = sources.filter(({ path }) => !['migrations', 'test', 'bench'].includes(firstPart(path)))
 
 function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -194,6 +196,16 @@ describe('what no file does', () => {
   test('no two files of the product have one name', () => {
     const names = product.map(({ path }) => basename(path))
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+  })
+
+  test('every export has a sentence of purpose', () => {
+    const silent = explained.flatMap(({ path, text }) => {
+      const lines = text.split('\n')
+      const isSilent = (line: string, index: number) =>
+        /^export (?!\{|type \{)/.test(line) && !/\*\/$|^\/\//.test(lines[index - 1] ?? '')
+      return lines.filter(isSilent).map((line) => `${path}: ${line}`)
+    })
+    expect(silent).toEqual([])
   })
 
   test('no file is longer than 300 lines', () => {

@@ -32,7 +32,10 @@ export interface ChallengeRequest {
   readonly attested: (client: Client) => Promise<string | undefined>
 }
 
-/** A request whose client, key and app have been checked; when that was, in milliseconds and, as `askedAt`, seconds since the epoch. */
+/**
+ * A request whose client, key and app have been checked; when that was, in milliseconds and, as `askedAt`, seconds
+ * since the epoch.
+ */
 type CheckedRequest = ChallengeRequest & {
   readonly isGenuine: boolean
   readonly nowMs: number

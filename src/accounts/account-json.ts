@@ -22,8 +22,9 @@ interface IdentityRow {
 }
 
 /**
- * SQL of a scalar subquery that yields a whole account as JSON text, null when there is no such user, so that a query about
- * something else can carry the account along. SECURITY: the argument is SQL (a column or a placeholder), never a value.
+ * SQL of a scalar subquery that yields a whole account as JSON text, null when there is no such user, so that a query
+ * about something else can carry the account along. SECURITY: the argument is SQL (a column or a placeholder), never a
+ * value.
  */
 export function accountJson(userIdExpression: string): string {
   return `(

@@ -53,7 +53,9 @@ export interface NativeLogin {
   readonly jkt?: string | undefined
   /** What the person will know this login by in a list of devices. */
   readonly about: SignIn
-  /** Where it goes on from a login that stands: since when nothing may have ended it, in milliseconds since the epoch. */
+  /**
+   * Where it goes on from a login that stands: since when nothing may have ended it, in milliseconds since the epoch.
+   */
   readonly unendedSince?: number | undefined
 }
 

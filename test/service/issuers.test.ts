@@ -254,7 +254,7 @@ describe('connections accept', () => {
 
   test.each([
     [['nobody'], 'there is no connection "nobody"; menshen connections list shows all'],
-    [['corp', '--from', 'phone'], 'phone is no connection'],
+    [['corp', '--from', 'phone'], 'phone belongs to no connection'],
     [['corp', '--from', 'oidc:corp'], 'is what corp is filed under already'],
   ])('refuses %j', async (argv, reason) => {
     const { status, stderr } = await accept([oidc(here)], ...argv)

@@ -30,8 +30,8 @@ export function paramsOf(ctx: KoaContextWithOIDC | undefined): Readonly<Record<s
 }
 
 /**
- * Has the library forget what it has changed in the session of a request, and write none. It keeps one for a form that was
- * posted without a session, and puts a new token for forms into it.
+ * Has the library forget what it has changed in the session of a request, and write none. It keeps one for a form that
+ * was posted without a session, and puts a new token for forms into it.
  */
 export function leaveSessionUntouched({ oidc }: KoaContextWithOIDC): void {
   Object.assign(oidc.session ?? {}, { touched: false })
