@@ -17,7 +17,7 @@ interface Dependencies {
   readonly registration: { readonly upstream: 'ask' | 'auto' | 'closed'; readonly phone: 'auto' | 'closed' }
 }
 
-/** What each begins with. */
+/** The fields that each method starts with. */
 const begins: Readonly<Record<AppMethod, readonly string[]>> = {
   wechat_app: ['upstream_code'],
   wechat_mini_program: ['upstream_code'],
@@ -26,7 +26,7 @@ const begins: Readonly<Record<AppMethod, readonly string[]>> = {
   apple: ['identity_token', 'upstream_code', 'raw_nonce'],
 }
 
-/** What apps bring that is good for one login. */
+/** Fields whose values are good for one login only. */
 const codes = ['upstream_code', 'phone_code'] as const
 
 /**
@@ -75,7 +75,9 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
     if (isFirst.includes(false)) throw upstreamError('upstream.code_invalid', { vendorCode: 'used_here' })
   }
 
-  /** A proved number gets an account where numbers do; otherwise the upstream's rule decides. */
+  /**
+   * When a phone number was proved, accounts are made by the rule for numbers; otherwise by the rule of the upstream.
+   */
   function registrationFor(phone: Identification['phone']): Registration {
     if (phone !== undefined && registration.phone === 'auto') return 'allowed'
     return ({ ask: 'ask', auto: 'allowed', closed: 'never' } as const)[registration.upstream]

@@ -13,8 +13,8 @@ export interface MessageRequest {
   readonly to: string
   readonly ip: string
   /**
-   * Asked for by somebody who need not have an account, and must not learn whether they have: nothing is sent to a
-   * stranger.
+   * True for a message that resets a password: the person who asks need not have an account and must not learn whether
+   * they have, so strangers are sent nothing.
    */
   readonly isReset: boolean
   readonly hasAccount: boolean
@@ -38,7 +38,7 @@ export interface Grant {
    * since.
    */
   takeTotal(): Promise<void>
-  /** Nothing left the house: gives back what the message took of its number and of the total. */
+  /** Called when no message was sent: gives back what it took of its number and of the total. */
   giveBack(): Promise<void>
 }
 
@@ -55,7 +55,7 @@ export interface MessageBudget {
 
 interface Dependencies {
   readonly limits: Limits<MessageLimit>
-  /** Told how much of a total is used after each look at it. */
+  /** Called after each measurement with the used share of a total. */
   readonly onUsed: (limit: MessageLimit, share: number) => void
 }
 
@@ -83,8 +83,8 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
   }
 
   /**
-   * Takes these, and a place in the day's total. Where the part for numbers without an account is used up, nobody can
-   * tell.
+   * Takes these events and one of the day's total. When the part for numbers without an account is used up, the answer
+   * does not show it.
    */
   async function spend(request: MessageRequest, own: readonly Event[]): Promise<Verdict & { delivery: Delivery }> {
     const { channel, isReset, hasAccount, knownDevice } = request
@@ -153,8 +153,8 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
   }
 
   /**
-   * What is told must be what has to be waited: when the day is over, the message that is let through late may come
-   * first.
+   * The wait that people are told must be long enough: when the day is used up, the message that is let through late
+   * may come first.
    */
   async function nextSeconds({ counts }: Verdict, late: readonly Event[] | undefined): Promise<number> {
     const wait = Math.max(0, ...counts.filter(({ name }) => !name.endsWith('.open')).map((each) => each.waitSeconds))

@@ -137,7 +137,7 @@ function byId(methods: readonly LoginMethod[]): LoginMethods {
   return new Map(methods.map((method) => [method.id, method]))
 }
 
-/** What a method remembers is its own business; to everybody else it is a value to hand back. */
+/** Only the method knows what it remembers; for everybody else it is a value to hand back. */
 function erase<State>(method: LoginMethod<State>): LoginMethod {
   return method as unknown as LoginMethod
 }

@@ -13,7 +13,7 @@ export interface StepRequest<State> {
   readonly ip: string
   readonly visit: Visit
   readonly input: Input
-  /** What the person does it with. */
+  /** The browser or app that the person uses. */
   readonly device?: Device | undefined
   /** When this step began, in milliseconds since the epoch. */
   readonly nowMs: number

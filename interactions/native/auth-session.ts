@@ -9,7 +9,7 @@ import type { Sealing } from '../../src/store/seal.ts'
 /** Somebody whose login needs no further proof, only an answer. */
 export interface ProvedLogin {
   readonly userId: UserId
-  /** Its grant, which the next one takes the place of. */
+  /** Its grant; the next grant takes its place. */
   readonly grantId: string
   readonly method: string
   readonly amr: readonly string[]
@@ -61,12 +61,12 @@ export class AuthSessions {
     this.#deps = dependencies
   }
 
-  /** What it stands for, without using it up. */
+  /** Reads a session without using it up. */
   async find(token: string): Promise<AuthSession | undefined> {
     return this.#read(await this.#deps.store.get<string>(this.#key(token)))
   }
 
-  /** Uses it up: one caller succeeds. */
+  /** Uses the session up: of several callers one gets it. */
   async take(token: string): Promise<AuthSession | undefined> {
     return this.#read(await this.#deps.store.take<string>(this.#key(token)))
   }

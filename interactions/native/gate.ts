@@ -37,7 +37,7 @@ export class Gate {
     await this.#limits.take('native.ip', ip)
   }
 
-  /** And for its key, where it has one. */
+  /** A login also counts for its key, where it has one. */
   async know(jkt: string | undefined): Promise<void> {
     if (jkt !== undefined) await this.#limits.take('native.device', jkt)
   }

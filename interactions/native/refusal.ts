@@ -15,7 +15,7 @@ export interface Refusal {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** What only another login mends. */
+/** Errors that only a new login can repair. */
 const signInAgain: ReadonlySet<string> = new Set(['invalid_token', 'insufficient_user_authentication'])
 
 /**

@@ -2,7 +2,7 @@ import { type AuthorizationParams, authorizationParams } from '../../src/oidc/co
 import { errors } from '../../src/oidc/library/faults.ts'
 import type { Input } from '../methods/method.ts'
 
-/** What each request may say anew. */
+/** Parameters that may differ from one request of a login to the next. */
 const hints: ReadonlySet<string> = new Set(['response_type', 'login_hint', 'ui_locales'])
 
 /**

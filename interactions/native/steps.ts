@@ -106,7 +106,7 @@ function isOneOf<Option extends Choice>(options: readonly Option[]) {
   return (choice: Choice): choice is Option => (options as readonly Choice[]).includes(choice)
 }
 
-/** The method a request means that names none: what it brings tells. */
+/** The method of a request that names none; the fields it brings decide. */
 export function impliedMethod(input: Readonly<Record<string, string>>): string | undefined {
   if (input['carrier_token'] !== undefined) return 'one_tap'
   if (input['phone'] !== undefined) return 'sms'
@@ -114,7 +114,7 @@ export function impliedMethod(input: Readonly<Record<string, string>>): string |
   return undefined
 }
 
-/** What a failed one-click login is followed by: SMS, in the same session. */
+/** Whether a one-click login failed at the carrier; the app then offers SMS in the same session. */
 export function isCarrierFailure(error: unknown): boolean {
   return error instanceof AppError && error.code.startsWith('one_tap.')
 }

@@ -10,8 +10,8 @@ interface Waiting {
 }
 
 /**
- * `known`: somebody whose device has logged in to the account before. They have places of their own, in front of
- * everybody else's, so that no crowd of strangers fills the queue for them.
+ * Who waits for a hash. `known`: the device has logged in to the account before. Such guests have places of their own
+ * in front of all others, so that no crowd of strangers fills the queue for them.
  */
 export type Guest = 'known' | 'anybody'
 

@@ -7,7 +7,7 @@ export interface ParsedIdentifier {
   readonly subject: string
 }
 
-// Every pattern reads a text once: what follows a part cannot be a part of it.
+// Each pattern reads a text only once: no part of it can match in two ways.
 const phoneLike = /^[\s()+.-]*\d[\d\s()+.-]*$/
 const emailShape = /^[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*@[^@]+$/u
 const domainShape = /^(?:[\p{L}\p{N}](?:-*[\p{L}\p{N}])*\.)+[\p{L}\p{N}](?:-*[\p{L}\p{N}])+$/u
@@ -38,8 +38,8 @@ export function parseIdentifier(text: string, country?: string): ParsedIdentifie
 }
 
 /**
- * The same for somebody who registers: names that seem to speak for the operator are refused. Throws `username.invalid`
- * too.
+ * Reads the identifier of a person who registers: names that seem to speak for the operator are refused. Throws
+ * `username.invalid` too.
  */
 export function parseNewIdentifier(text: string, country?: string): ParsedIdentifier {
   const identifier = parseIdentifier(text, country)
@@ -49,7 +49,7 @@ export function parseNewIdentifier(text: string, country?: string): ParsedIdenti
   return identifier
 }
 
-/** One letter may become eighteen of them in NFKC. */
+/** Refuses long texts before NFKC, in which one letter may become eighteen. */
 function shortEnough(text: string): string {
   return text.length > typedLength ? '' : text
 }

@@ -1,6 +1,6 @@
 import { issuerText, mayBeOneAccount, type Namespace } from './namespace.ts'
 
-/** What the database remembers of a name; null where it remembers nothing. */
+/** What the database remembers of a provider name; null where it remembers nothing. */
 export interface Known {
   readonly issuer: string | null
   /** Every app of the account so far. */
@@ -25,7 +25,7 @@ interface Judgement {
   readonly moves: readonly { readonly from: string; readonly to: Namespace }[]
 }
 
-/** What stand-ins of the sandbox are remembered as: no host is called so. */
+/** The issuer under which stand-ins of the sandbox are remembered; no host has this name. */
 const standIn = '(sandbox)'
 
 /** One for each name, with the apps of all its connections. */
@@ -67,7 +67,7 @@ function judgeOne(
     const all = [...new Set([...apps, ...namespace.apps])].sort()
     return all.length === apps.length ? {} : { note: { provider, issuer, apps: all } }
   }
-  // Nobody has come by the stand-in.
+  // Nobody has logged in through the stand-in.
   if (known.issuer === standIn && !known.isUsed) return { note: namespace }
   const before = known.issuer === standIn ? 'a stand-in of the sandbox' : issuerText({ issuer: known.issuer, apps })
   return {
@@ -82,7 +82,10 @@ function judgeOne(
   }
 }
 
-/** Names under which identities wait that a version before did not tell apart, and what becomes of them. */
+/**
+ * Provider names of an earlier version that did not tell servers apart, and what becomes of the identities filed under
+ * them.
+ */
 function formerNames(
   namespaces: readonly Namespace[],
   known: ReadonlyMap<string, Known>,

@@ -42,7 +42,7 @@ async function readKnown(knex: Knex, names: readonly string[]): Promise<Map<stri
   return new Map(rows.map((row) => [row.provider, row]))
 }
 
-/** What an operator has to decide about before a server with these connections may run. Changes nothing. */
+/** The problems that an operator has to decide before a server with these connections may run. Changes nothing. */
 export async function issuerProblems(knex: Knex, namespaces: readonly Namespace[]): Promise<readonly IssuerProblem[]> {
   const all = merged(namespaces)
   return judge(all, await readKnown(knex, namesOf(all))).problems
@@ -72,7 +72,7 @@ export async function rememberIssuers(
   })
 }
 
-/** What has become of a name an operator has decided about. */
+/** What was changed when an operator decided about a provider name. */
 export interface Accepted {
   readonly provider: string
   readonly issuer: string
@@ -138,7 +138,7 @@ export async function acceptIssuer(
   )
 }
 
-/** Every name anything is remembered of or filed under, for people to look at. */
+/** Every provider name that is remembered or that identities are filed under, for people to look at. */
 export async function listIssuers(knex: Knex): Promise<
   readonly {
     readonly provider: string

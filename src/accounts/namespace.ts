@@ -17,11 +17,11 @@ export interface Namespace {
   readonly isStandIn: boolean
   /** What it was filed under by versions that did not tell servers apart. */
   readonly formerly: string | undefined
-  /** What an operator does to give another issuer a name of its own. */
+  /** What an operator has to do so that another issuer gets a name of its own. */
   readonly remedy: string
 }
 
-/** Whether apps can be of one account; where there are none, nothing speaks against it. */
+/** Whether two lists of apps can belong to one account at the vendor; an empty list fits every other. */
 export function mayBeOneAccount(some: readonly string[], others: readonly string[]): boolean {
   return some.length === 0 || others.length === 0 || some.some((app) => others.includes(app))
 }

@@ -15,7 +15,8 @@ export interface LockRules {
   /** Seconds after which tries and locks are forgotten. */
   readonly forget_after: number
   /**
-   * Wrong tries in a row after which a password does no longer, from a known device, or from all unknown ones together.
+   * How many wrong tries in a row are allowed, from one known device or from all unknown ones together; after that no
+   * password is accepted from there.
    */
   readonly in_a_row: number
 }
@@ -26,7 +27,7 @@ export interface Guarded {
   readonly who: string
   /** Whose it is; undefined for a name nobody has. */
   readonly userId: UserId | undefined
-  /** Under what this device has logged in to that account before. */
+  /** The name under which the tries of this known device are counted; undefined for an unknown device. */
   readonly knownDevice: string | undefined
   readonly ip: string | undefined
 }
@@ -41,11 +42,11 @@ export interface PasswordLock {
    * password that does no longer, right or wrong.
    */
   guard<Result>(guarded: Guarded, attempt: () => Promise<Result | undefined>): Promise<Result | undefined>
-  /** The password is another now: what was guessed of the last one counts no more. */
+  /** Forgets all wrong tries, because the password has changed. */
   forget(userId: UserId): Promise<void>
 }
 
-/** Too many wrong passwords in a row from unknown devices: from those no password does any more, for a time. */
+/** Too many wrong passwords came in a row from unknown devices: for a time no password is accepted from those. */
 export class TriesUsedUp extends Error {
   override readonly name = 'TriesUsedUp'
 }
@@ -57,9 +58,9 @@ interface Dependencies {
   readonly rules: LockRules
 }
 
-/** Seconds that wrong tries in a row are counted, from the first of them. */
+/** Seconds for which wrong tries in a row are counted, from the first of them. */
 const rowSeconds = 30 * 86_400
-/** Counters for all the names together that nobody has. */
+/** How many counters all names without an account share. */
 const nobodys = 4096
 
 /**
@@ -77,7 +78,7 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
     if (seconds > 0) throw new AppError('password.locked', { params: { retryAfterSeconds: seconds } })
   }
 
-  /** Undefined while tries are free, otherwise the number of locks there were before the one this call has won. */
+  /** Undefined while tries are free, otherwise how many locks there were before the one that this call has won. */
   async function enter(key: string): Promise<number | undefined> {
     const tries = await store.increment(`${key}:tries`, rules.forget_after)
     if (tries < rules.tries) return undefined
@@ -88,7 +89,7 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
     throw new AppError('password.locked', { params: { retryAfterSeconds: 1 } })
   }
 
-  /** Only what goes wrong counts for a network, so that a whole office can log in from one. */
+  /** Only wrong tries count for a network, so that a whole office can log in from one. */
   async function countAgainst(address: string | undefined): Promise<void> {
     if (address !== undefined) await limits.tryAll([['password.ip', address]])
   }
@@ -97,7 +98,7 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
   async function potOf({ who, userId, knownDevice, ip }: Guarded) {
     if (userId !== undefined && knownDevice !== undefined) {
       const key = `password:device:${digest(`${userId} ${knownDevice}`)}`
-      // A device that somebody guesses with for too long is no better than an unknown one.
+      // A known device with too many wrong tries is treated as an unknown one.
       const used = await store.get<number>(`${key}:row`)
       if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], address: undefined }
     }
@@ -115,11 +116,11 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
           address === undefined ? undefined : limits.takeAll([['password.ip', address, 'look']]),
           refuseUntil(`${key}:lock`),
         ])
-        // The network first: whoever is over its limit learns nothing of the name.
+        // The network is checked first: whoever is over its limit learns nothing about the name.
         for (const each of [ofNetwork, ofName]) if (each.status === 'rejected') throw each.reason
         locks = await enter(key)
       } catch (error) {
-        // Whoever waits for a lock to end, to be the first, uses up the tries of their network.
+        // Somebody who waits for a lock to end, in order to be the first, uses up the tries of their network.
         if (error instanceof AppError && error.code === 'password.locked') await countAgainst(address)
         throw error
       }
@@ -150,7 +151,7 @@ function rowOf(userId: UserId): string {
   return `password:row:${userId}`
 }
 
-/** A name nobody has costs the store the same work, and a stranger who makes names up leaves no more than these. */
+/** A name without an account costs the store the same work, and invented names leave no more than these counters. */
 function nobodysRow(who: string): string {
   return `password:row:nobody:${Buffer.from(digest(who), 'base64url').readUInt16BE() % nobodys}`
 }

@@ -16,9 +16,9 @@ export interface ProofMoment {
 }
 
 const provedMs = 600_000
-/** How much later the one of two first logins at once may have made the account that the other is let into. */
+/** How much later the account may have been made than the proof was shown, where two first logins come at once. */
 const atOnceMs = 1000
-/** What may be another person's a moment later. The subject of an upstream stays one person's. */
+/** Identities that may belong to another person a moment later. The subject of an upstream stays one person's. */
 const changesHands: ReadonlySet<string> = new Set(['phone', 'email', 'username'])
 
 /** The moment of a proof that began and ended within one step. */
@@ -32,8 +32,8 @@ export function isFresh({ provedAt }: Pick<ProofMoment, 'provedAt'>, clock: Cloc
 }
 
 /**
- * Whether what began at a moment was left alone since: no password was set, reset or changed, nobody signed out
- * everywhere, no way in was taken away, the account was not locked. What has no moment was not.
+ * Whether nothing has ended a proof since it began: no password was set, reset or changed, nobody signed out
+ * everywhere, no way in was removed, the account was not locked. A proof without a moment counts as ended.
  */
 export function isUnended({ proofsEndedAt, signedOutAt }: User, { begunAt }: Pick<ProofMoment, 'begunAt'>): boolean {
   return begunAt >= Math.max(proofsEndedAt?.getTime() ?? 0, signedOutAt?.getTime() ?? 0)

@@ -1,8 +1,9 @@
 import type { Account, Identity } from './user.ts'
 
 /**
- * Whether somebody gets in without it: a user name is a way in only beside a password, an unproved identity never. What
- * a page read may have changed since, so `AccountDirectory.unbind` asks again under the lock of the user.
+ * Whether the account can still log in without this identity: a user name is a way in only beside a password, an
+ * unproved identity never. What a page read may have changed since, so `AccountDirectory.unbind` asks again under the
+ * lock of the user.
  */
 export function isSpare({ identities }: Account, { id }: Identity, hasPassword: boolean): boolean {
   return identities.some(

@@ -17,7 +17,7 @@ export interface User {
   readonly createdAt: Date
   /** When everything of this user was ended last. */
   readonly signedOutAt?: Date
-  /** What was proved before this, and is not a session yet, lets nobody in any more. */
+  /** A proof from before this moment that is not a session yet no longer lets anybody in. */
   readonly proofsEndedAt?: Date
 }
 
@@ -31,7 +31,7 @@ export interface Identity {
   readonly lastUsedAt: Date
 }
 
-/** A user with the identities. What claims are made from. */
+/** A user with all its identities; claims are made from it. */
 export interface Account {
   readonly user: User
   readonly identities: readonly Identity[]
@@ -45,14 +45,14 @@ export function isEndedSince({ user }: Account, provedAt: number): boolean {
   return provedAt < (user.signedOutAt?.getTime() ?? 0)
 }
 
-/** Whether a phone number of theirs was ever proved. */
+/** Whether the account has a proved phone number. */
 export function hasPhone({ identities }: Account): boolean {
   return identities.some(({ provider, verifiedAt }) => provider === 'phone' && verifiedAt !== undefined)
 }
 
 /**
- * One person's standing at one provider, proved just now. Provider `phone`: subject is E.164; `email`: lower case;
- * `username`: lower case.
+ * A claim to one identity that was proved just now. Provider `phone`: the subject is E.164; `email` and `username`:
+ * lower case.
  */
 export interface IdentityClaim {
   readonly provider: string

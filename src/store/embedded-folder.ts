@@ -50,7 +50,8 @@ async function binariesFor(folder: string): Promise<Binaries> {
 }
 
 /**
- * Made beside its place and renamed, so that a data folder is complete or absent, whoever dies and whoever is first.
+ * Makes the folder beside its place and renames it, so that a data folder is complete or absent, whichever process dies
+ * or is first.
  */
 async function create(cluster: Cluster, dataDir: string): Promise<void> {
   const scratch = await mkdtemp(join(dataDir, '.first-'))

@@ -155,12 +155,12 @@ async function isServerAlive({ cluster }: EmbeddedFolder): Promise<boolean> {
   }
 }
 
-/** Nobody listens: it was never started, or it was killed. */
+/** True when nobody listens: it was never started, or it was killed. */
 function isStartable(error: unknown): boolean {
   return ['ENOENT', 'ECONNREFUSED'].includes(errorCode(error) ?? '')
 }
 
-/** It is coming up, going down, or was stopped while we waited for the lock. */
+/** True while PostgreSQL starts or stops, or was stopped while we waited for the lock. */
 function isPassing(error: unknown): boolean {
   const code = errorCode(error)
   if (code === undefined) return error instanceof Error && error.message.startsWith('Connection terminated')

@@ -10,7 +10,7 @@ export interface Window {
  */
 export interface Counter extends Window {
   readonly key: string
-  /** 1 counts an event (what is meant when absent), 0 asks only whether there is room for one, -1 gives one back. */
+  /** 1 (the default) counts an event, 0 only asks whether there is room for one, -1 gives one back. */
   readonly amount?: 1 | 0 | -1
 }
 

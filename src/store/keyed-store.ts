@@ -1,8 +1,8 @@
 import type { EphemeralStore } from './ephemeral.ts'
 
 /**
- * The same store under keys of the caller's making, so that what a key is about (a phone number) cannot be read from
- * the store.
+ * The same store, with each key replaced by one that the caller computes, so that nobody can read from the store what a
+ * key stands for (a phone number).
  */
 export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string): EphemeralStore {
   return {

@@ -10,9 +10,9 @@ import type { Database } from './postgres.ts'
 export interface MigrationStatus {
   readonly applied: readonly string[]
   readonly pending: readonly string[]
-  /** In the database but not in this code: the schema is newer than the program. */
+  /** Migrations that the database has and this code does not know: the schema is newer than the program. */
   readonly unknown: readonly string[]
-  /** Applied from a file whose text was different. */
+  /** Migrations whose file has changed since it was applied. */
   readonly changed: readonly string[]
 }
 

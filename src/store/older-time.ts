@@ -13,18 +13,21 @@ export function olderMsText(clock: string, ahead: string): string {
   return `least(cast(${clock} as float8), cast(extract(epoch from clock_timestamp()) as float8) * 1000 + cast(${ahead} as float8))`
 }
 
-/** What this process says about the time: its clock, and by how much that was walked ahead on purpose. */
+/** The time of this process without what it was moved ahead on purpose. */
 export function olderValues(clock: Clock): readonly [clockMs: number, aheadMs: number] {
   return [clock(), aheadMs(clock)]
 }
 
-/** The same moment, asked for, and by how much the process is ahead of the database; negative where it is behind. */
+/**
+ * Asks the database for the older of the two clocks, and by how much the process is ahead of the database; negative
+ * where it is behind.
+ */
 export async function olderMs(
   { knex }: { readonly knex: Knex },
   clock: Clock,
 ): Promise<{ readonly atMs: number; readonly apartMs: number }> {
   const started = performance.now()
-  // Both at one moment: the clock may be walked while the database answers.
+  // Both are read at one moment, because the clock may be moved while the database answers.
   const [before, ahead] = olderValues(clock)
   const { rows } = await knex.raw<{ rows: [{ now: number }] }>(
     'select cast(extract(epoch from clock_timestamp()) as float8) * 1000 as now',

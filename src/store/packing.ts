@@ -50,7 +50,7 @@ const dictionary = Buffer.from(
   ].join(','),
 )
 
-/** Longer than anything that is kept. SECURITY: few bytes can unpack to very many. */
+/** The most characters a packed value may have. SECURITY: few bytes can unpack to very many. */
 const longestUnpacked = 1_000_000
 
 /** The same text in fewer bytes. */

@@ -3,8 +3,8 @@ import { errorCode, unavailable } from './unavailable.ts'
 const tries = 5
 
 /**
- * Runs an attempt again while somebody else is faster: a row recorded, a row removed, a deadlock broken, or `undefined`
- * answered. Throws `server.unavailable` after five.
+ * Runs a change again when somebody else was faster: a row was inserted or removed, a deadlock was broken, or the
+ * change answered `undefined`. Throws `server.unavailable` after five tries.
  */
 export async function retryOnConflict<T>(attempt: () => Promise<T | undefined>): Promise<T> {
   for (let tried = 0; tried < tries; tried++) {

@@ -11,7 +11,7 @@ interface Options {
   readonly clock: Clock
 }
 
-/** The store in PostgreSQL has to be swept by somebody. */
+/** The store in PostgreSQL; expired values stay in it until somebody sweeps. */
 export interface TableStore extends EphemeralStore {
   /** Deletes what has expired, in batches small enough not to be noticed; answers how many rows. */
   sweep(): Promise<number>
