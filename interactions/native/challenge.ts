@@ -32,10 +32,7 @@ export interface ChallengeRequest {
   readonly attested: (client: Client) => Promise<string | undefined>
 }
 
-/**
- * A request whose client, key and app have been checked; when that was, in milliseconds and, as `askedAt`, seconds
- * since the epoch.
- */
+/** A request whose client, key and app were checked at `nowMs` (milliseconds) and `askedAt` (seconds). */
 type CheckedRequest = ChallengeRequest & {
   readonly isGenuine: boolean
   readonly nowMs: number
@@ -82,8 +79,7 @@ const ownFields = new Set<string>([
 ])
 
 /**
- * The authorization challenge endpoint: the second renderer of a login attempt, beside the pages. It knows envelopes,
- * sessions and codes, and no method.
+ * The authorization challenge endpoint draws a login attempt as JSON. It knows envelopes, sessions, codes, no method.
  */
 export class Challenge {
   readonly #deps: Dependencies
