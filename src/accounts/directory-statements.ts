@@ -7,7 +7,10 @@ const subjects = param.texts('subjects')
 const ip = param.text('ip')
 const at = param.time('at')
 
-/** Claimed subjects with their places. Inserts go in the order of the subjects, so that two of them cannot wait for each other. */
+/**
+ * Claimed subjects with their places. Inserts go in the order of the subjects, so that two of them cannot wait for each
+ * other.
+ */
 const given = sql`select subject, (place - 1)::smallint as position
       from unnest(${subjects}) with ordinality as claimed (subject, place)`
 
@@ -95,9 +98,9 @@ export const createUser = statement(
 )
 
 /**
- * SQL of when proofs of a user end whose status an operator changes: by the clock of the database, because theirs may be
- * anything. One that is ahead would keep the user out for as long after, and one that is behind would bring back what
- * was ended.
+ * SQL of when proofs of a user end whose status an operator changes: by the clock of the database, because theirs may
+ * be anything. One that is ahead would keep the user out for as long after, and one that is behind would bring back
+ * what was ended.
  */
 export const proofsEndNow = 'greatest(proofs_ended_at, now())'
 

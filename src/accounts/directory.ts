@@ -66,9 +66,10 @@ interface UsedRow {
 }
 
 /**
- * The only place that creates, finds and links users. Matching is by (provider, subject) alone, never by nickname, e-mail or
- * anything else of a profile. Every method is one transaction. Locked users are answered with their status, for the caller to
- * refuse; a deleted user has no identities left, so what led to it is unknown and free for anybody who proves it.
+ * The only place that creates, finds and links users. Matching is by (provider, subject) alone, never by nickname,
+ * e-mail or anything else of a profile. Every method is one transaction. Locked users are answered with their status,
+ * for the caller to refuse; a deleted user has no identities left, so what led to it is unknown and free for anybody
+ * who proves it.
  */
 export class AccountDirectory {
   readonly #database: Database
@@ -82,8 +83,8 @@ export class AccountDirectory {
   }
 
   /**
-   * Whose identity this is, by any of its subjects. Known: subjects seen for the first time become aliases, and the use is
-   * noted, in the same statement. Nothing is written otherwise.
+   * Whose identity this is, by any of its subjects. Known: subjects seen for the first time become aliases, and the use
+   * is noted, in the same statement. Nothing is written otherwise.
    */
   async resolve(claim: IdentityClaim, use: IdentityUse): Promise<Resolution> {
     const { provider, subjects } = checked(claim)
@@ -103,9 +104,9 @@ export class AccountDirectory {
   }
 
   /**
-   * Makes a user with this identity. Of several callers with one identity the first makes the user and the others are answered
-   * that account. Throws `identity.taken` when the subjects belong to several users, or to anybody if it must be new, and when
-   * the second identity is somebody's and the first is nobody's.
+   * Makes a user with this identity. Of several callers with one identity the first makes the user and the others are
+   * answered that account. Throws `identity.taken` when the subjects belong to several users, or to anybody if it must
+   * be new, and when the second identity is somebody's and the first is nobody's.
    */
   async register(claim: IdentityClaim, use: IdentityUse, options: RegisterOptions = {}): Promise<Account> {
     const claims = [claim, ...(options.also ? [options.also] : [])].map(checked)
@@ -144,8 +145,9 @@ export class AccountDirectory {
   }
 
   /**
-   * Adds an identity to a user. Throws `identity.taken` when any subject is somebody else's (nothing of theirs changes),
-   * `identity.limit` when the user has as many of this provider as may be, `login.required` when the user was deleted.
+   * Adds an identity to a user. Throws `identity.taken` when any subject is somebody else's (nothing of theirs
+   * changes), `identity.limit` when the user has as many of this provider as may be, `login.required` when the user was
+   * deleted.
    */
   async bind(userId: UserId, claim: IdentityClaim, use: IdentityUse): Promise<Binding> {
     const { provider, subjects } = checked(claim)
@@ -207,9 +209,9 @@ export class AccountDirectory {
   }
 
   /**
-   * Removes an identity. Throws `identity.last` when no usable way in would be left (a user name is one only beside a password,
-   * an unproved identity never), `request.not_found` when it is not this user's. Two calls cannot remove each other's last way.
-   * `alongside` is done in the same transaction, when the identity is gone.
+   * Removes an identity. Throws `identity.last` when no usable way in would be left (a user name is one only beside a
+   * password, an unproved identity never), `request.not_found` when it is not this user's. Two calls cannot remove each
+   * other's last way. `alongside` is done in the same transaction, when the identity is gone.
    */
   async unbind(
     userId: UserId,
@@ -256,8 +258,8 @@ export class AccountDirectory {
   }
 
   /**
-   * The user a proved identifier belongs to, with the hash to check a password against, and whether the device that asks has
-   * logged in to that account before. One query.
+   * The user a proved identifier belongs to, with the hash to check a password against, and whether the device that
+   * asks has logged in to that account before. One query.
    */
   async findByIdentifier(
     identifier: ParsedIdentifier,
@@ -267,8 +269,9 @@ export class AccountDirectory {
   }
 
   /**
-   * Locks, unlocks or deletes a user. Deletion is final: it erases the profile and the password and frees the identities, and
-   * the row stays so that its id is never given again. False when there is no such user or it is deleted.
+   * Locks, unlocks or deletes a user. Deletion is final: it erases the profile and the password and frees the
+   * identities, and the row stays so that its id is never given again. False when there is no such user or it is
+   * deleted.
    */
   async setStatus(userId: UserId, status: UserStatus): Promise<boolean> {
     const at = new Date(this.#clock())

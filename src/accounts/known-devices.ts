@@ -5,8 +5,8 @@ import type { Database } from '../store/postgres.ts'
 import { param, sql, statement } from '../store/statement.ts'
 
 /**
- * What a browser or an app shows of itself before anybody knows who sits there. It lets nobody in: it only says to which accounts
- * somebody has logged in with it before, and so whose tries it uses.
+ * What a browser or an app shows of itself before anybody knows who sits there. It lets nobody in: it only says to
+ * which accounts somebody has logged in with it before, and so whose tries it uses.
  */
 export interface Device {
   /** A browser's, from its cookie. */
@@ -62,8 +62,8 @@ const maxCookieLength = 1500
 const forgottenColumn = `coalesce(floor(extract(epoch from devices_forgotten_at) * 1000), 0)::float8`
 
 /**
- * Columns of a query about a user `u`. A device that was there before everything was signed out elsewhere is compared with the time
- * of that, and not with a clock: of two processes with two clocks neither lets one of them slip through.
+ * Columns of a query about a user `u`. A device that was there before everything was signed out elsewhere is compared
+ * with the time of that, and not with a clock: of two processes with two clocks neither lets one of them slip through.
  */
 export const deviceStandingColumns = sql`${forgottenColumn.replace('devices_', 'u.devices_')} as devices_forgotten,
     ${param.textOrNull('deviceKey')} is not null and exists (
@@ -81,8 +81,8 @@ const readForgotten = statement(
 const key = param.text('key')
 
 /**
- * The user is locked, so that a login that was proved before devices were forgotten adds none afterwards. The use is noted once a
- * day; of too many keys the one that was used longest ago goes.
+ * The user is locked, so that a login that was proved before devices were forgotten adds none afterwards. The use is
+ * noted once a day; of too many keys the one that was used longest ago goes.
  */
 const rememberKey = statement(
   'known_devices_remember',
@@ -109,8 +109,8 @@ export function oldestKnownUse(nowMs: number): number {
 }
 
 /**
- * What the tries of a device at an account are counted under; undefined when it never logged in to it, too long ago, or when
- * everything was signed out elsewhere since.
+ * What the tries of a device at an account are counted under; undefined when it never logged in to it, too long ago, or
+ * when everything was signed out elsewhere since.
  */
 export function knownDeviceName(
   device: Device,
@@ -138,7 +138,10 @@ export class KnownDevices {
     this.#deps = dependencies
   }
 
-  /** The browser that sent a cookie. What is not of our making, too long or sealed under a key that is gone says nothing. */
+  /**
+   * The browser that sent a cookie. What is not of our making, too long or sealed under a key that is gone says
+   * nothing.
+   */
   browser(cookie: string | undefined): Device {
     if (cookie === undefined || cookie === '' || cookie.length > maxCookieLength) return unknownDevice
     try {
@@ -155,8 +158,8 @@ export class KnownDevices {
   }
 
   /**
-   * After a login with it a browser is known to the account: answers its new cookie, or undefined when there is nothing to keep. A
-   * browser that was known keeps its name, so that logging in again brings it no further tries.
+   * After a login with it a browser is known to the account: answers its new cookie, or undefined when there is nothing
+   * to keep. A browser that was known keeps its name, so that logging in again brings it no further tries.
    */
   async rememberBrowser(device: Device, { userId, authTime }: DeviceUse): Promise<string | undefined> {
     const { database, clock, seal } = this.#deps

@@ -45,27 +45,34 @@ export interface PasswordTry {
 /** The one password of a user, valid with every identifier that user has proved. */
 export interface Passwords {
   /**
-   * Throws `password.too_short`, `password.too_long` or `password.common` when this may not become somebody's password. The
-   * context words are what an attacker would try first: the user's names and addresses.
+   * Throws `password.too_short`, `password.too_long` or `password.common` when this may not become somebody's password.
+   * The context words are what an attacker would try first: the user's names and addresses.
    */
   check(password: string, contextWords?: readonly string[]): void
-  /** Checks and hashes a password, to be given to `AccountDirectory.register` or `store`. Throws as `check` does, `password.busy`. */
+  /**
+   * Checks and hashes a password, to be given to `AccountDirectory.register` or `store`. Throws as `check` does,
+   * `password.busy`.
+   */
   prepare(password: string, contextWords?: readonly string[]): Promise<string>
   /**
-   * Keeps a prepared hash as the user's password, whatever it was, for who proved an identity of theirs. Throws `attempt.expired` when
-   * the user was deleted, or that proof was ended meanwhile: of several who choose one at once, one does.
+   * Keeps a prepared hash as the user's password, whatever it was, for who proved an identity of theirs. Throws
+   * `attempt.expired` when the user was deleted, or that proof was ended meanwhile: of several who choose one at once,
+   * one does.
    */
   store(userId: UserId, hash: string, proof: Pick<ProofMoment, 'begunAt'>): Promise<void>
   /**
-   * Who the password belongs to. SECURITY: nobody by that name, somebody without a password and a wrong password are one answer,
-   * `password.wrong`, after the same work: one query and one derivation. So is, with the cause `TriesUsedUp`, a password that does
-   * not do from this device any more. Throws `password.locked`, `request.too_many` and
-   * `password.busy` without deriving anything, and `user.locked` to who knows the password of a locked user.
+   * Who the password belongs to. SECURITY: nobody by that name, somebody without a password and a wrong password are
+   * one answer, `password.wrong`, after the same work: one query and one derivation. So is, with the cause
+   * `TriesUsedUp`, a password that does not do from this device any more. Throws `password.locked`, `request.too_many`
+   * and `password.busy` without deriving anything, and `user.locked` to who knows the password of a locked user.
    */
   verify(attempt: PasswordTry): Promise<UserId>
   /** Checks a password against the user's own names too and makes it the user's. Throws as `prepare` and `store` do. */
   set(userId: UserId, password: string, proof: Pick<ProofMoment, 'begunAt'>): Promise<void>
-  /** `set` for who knows the current one; wrong ones are counted and lock as in `verify`. Throws `password.wrong` for those. */
+  /**
+   * `set` for who knows the current one; wrong ones are counted and lock as in `verify`. Throws `password.wrong` for
+   * those.
+   */
   change(userId: UserId, current: string, next: string): Promise<void>
   has(userId: UserId): Promise<boolean>
 }

@@ -8,7 +8,9 @@ import { Unit } from './unit.ts'
 export interface UnitOfWork {
   /** The unit of the running request; outside one, a unit whose writes the caller must flush. */
   current(): Unit | undefined
-  /** Runs `work` with a unit of its own and flushes it; answers false when the flush lost the race for a consumed value. */
+  /**
+   * Runs `work` with a unit of its own and flushes it; answers false when the flush lost the race for a consumed value.
+   */
   run(work: (unit: Unit) => Promise<void>): Promise<boolean>
   /** Runs `work` with a unit that was flushed, for what is left to settle. */
   resume(unit: Unit, work: () => Promise<void>): Promise<void>

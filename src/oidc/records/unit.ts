@@ -27,7 +27,8 @@ export interface UnitDependencies {
 
 /**
  * One request's reads and writes. Reads are joined and remembered; writes wait and leave as one statement with the
- * compare-and-set of `consume`, before the reply: either the value was consumed and what replaces it exists, or neither.
+ * compare-and-set of `consume`, before the reply: either the value was consumed and what replaces it exists, or
+ * neither.
  */
 export class Unit {
   readonly #clock: Clock
@@ -55,7 +56,7 @@ export class Unit {
     this.#records = records
   }
 
-  /** The account of a user this request has already read, so that no second query asks for it; undefined when not read. */
+  /** The account of a user that this request has already read; undefined when it has not. */
   account(userId: string): Account | undefined {
     return this.#accounts.get(userId)
   }
@@ -106,8 +107,8 @@ export class Unit {
   }
 
   /**
-   * Notes who signed in where, beside a grant that is being saved; it goes before what the session around it says. Nothing may have ended
-   * it since its proof began, or since `unendedSince`.
+   * Notes who signed in where, beside a grant that is being saved; it goes before what the session around it says.
+   * Nothing may have ended it since its proof began, or since `unendedSince`.
    */
   describe(grantId: string, about: Partial<SignIn>, unendedSince = about.begunAt): void {
     this.#signIns.set(grantId, about)
@@ -115,8 +116,9 @@ export class Unit {
   }
 
   /**
-   * Keeps a session. A session that was read in this request is changed in place and only its own `authorizations` entries are
-   * merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not brought back.
+   * Keeps a session. A session that was read in this request is changed in place and only its own `authorizations`
+   * entries are merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not
+   * brought back.
    */
   saveSession(row: RecordRow, payload: Payload): void {
     const loaded = row.uid === null ? undefined : this.sessions.byCookie(row.uid)
@@ -165,7 +167,7 @@ export class Unit {
     if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
   }
 
-  /** Whether and when a code or refresh token was used and, hidden, what replaced it; undefined when there is no such thing. */
+  /** When a code or refresh token was used and, hidden, what replaced it; undefined when there is none. */
   useOf(model: DurableModel, value: string): Promise<Use | undefined> {
     this.roundTrips += 1
     return this.#records.useOf(model, recordId(model, value))
@@ -202,8 +204,9 @@ export class Unit {
   }
 
   /**
-   * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a grant is made
-   * from, or an identity a login was made with, is gone since it was read: then nothing is added or changed, but what this request ended stays ended.
+   * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a
+   * grant is made from, or an identity a login was made with, is gone since it was read: then nothing is added or
+   * changed, but what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
     const changes = this.#changes()
@@ -226,7 +229,7 @@ export class Unit {
       sessions: [...this.#sessions.values()],
       slides: this.#slides,
       notices: this.#notices,
-      // SECURITY: else a session that is revoked while a request has it in hand would leave a grant behind, and its tokens.
+      // SECURITY: else a session that is revoked meanwhile would leave a grant behind, and its tokens.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
       needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#logins),
     }
@@ -239,7 +242,10 @@ export class Unit {
     return read
   }
 
-  /** One read serves every token model, because introspection and revocation ask them one after the other for the same value. */
+  /**
+   * One read serves every token model, because introspection and revocation ask them one after the other for the same
+   * value.
+   */
   async #readToken(model: DurableModel, id: string): Promise<Payload | undefined> {
     const read = this.#tokens.get(id) ?? this.#read('token', id)
     this.#tokens.set(id, read)
