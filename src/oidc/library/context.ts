@@ -19,11 +19,6 @@ export function libraryContext(ctx: Context): KoaContextWithOIDC | undefined {
   return (asked.oidc as OIDCContext | undefined) && asked
 }
 
-/** What the library calls the endpoint that a request has come to; undefined where the library is not asked. */
-export function libraryRoute(ctx: Context): string | undefined {
-  return libraryContext(ctx)?.oidc.route
-}
-
 /** The parameters of a request that the endpoint knows; none before the library has read them. */
 export function paramsOf(ctx: KoaContextWithOIDC | undefined): Readonly<Record<string, unknown>> {
   return ctx?.oidc?.params ?? {}
