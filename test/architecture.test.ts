@@ -182,6 +182,12 @@ describe('what no file does', () => {
     ['reads the environment', [...product, ...sources.filter(inSandbox)], /\bprocess\.env\b/, ['src/config/config.ts']],
     ['builds an authorization server of its own', product, /\bnew Provider\(/, ['src/oidc/provider.ts']],
     ['reads what the library has stored in SQL of its own', living, /\bpayload(?:::jsonb| as jsonb\))/, [payloadSql]],
+    [
+      'spells the path of an endpoint',
+      product.filter(({ path }) => !/^(views|interactions\/upstreams)\//.test(path)),
+      /^(?!\s*\/?\*).*['`](\$\{\w*issuer\})?\/(auth|token|device|jwks|session\/end|authorize-challenge|interaction|callback|account|identities|livez|readyz|\.well-known)(?=[/?'`])(?!\/keys)/,
+      ['src/base/paths.ts', 'src/store/packing.ts'],
+    ],
     ['compares secrets in a way of its own', sources, /\btimingSafeEqual\b/, ['src/base/same-secret.ts']],
     ['draws lots that can be guessed', product, /\bMath\.random\b/, []],
     ['leaves work for later', sources, /\b(TO[D]O|FIX[M]E|XX[X])\b/, []],

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
+import { paths } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Country } from '../../views/views.ts'
 import type { Bindings } from '../binding.ts'
@@ -108,7 +109,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
   async function showError(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
     if (error.code === 'identity.taken') {
       const provider = String(error.params['provider'])
-      const view = { provider, backHref: identitiesPath, logoutHref: '/session/end' }
+      const view = { provider, backHref: identitiesPath, logoutHref: paths.endSession }
       renderer.render(ctx, 'account-taken', view, { status: error.status, languageLinks: ctx.method === 'GET' })
       return
     }

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { UserId } from '../../src/base/ids.ts'
 import { maskIp } from '../../src/base/mask.ts'
+import { paths } from '../../src/base/paths.ts'
 import { type Alarm, type Device, endingOf } from '../../src/oidc/endings/devices.ts'
 import type { EndingScope, EndRecords } from '../../src/oidc/endings/endings.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
@@ -30,7 +31,7 @@ interface Dependencies {
 }
 
 /** The page that lists where one is signed in. */
-export const devicesPath = '/account/devices'
+export const devicesPath = `${paths.account}/devices`
 
 /** What `?done=` may say: a sentence each. */
 const notices: ReadonlySet<unknown> = new Set(['one', 'others', 'gone'])
@@ -56,8 +57,8 @@ export function devicePages({ session, renderer, options }: Dependencies) {
         devices: [...items.filter(isHere), ...items.filter((item) => !isHere(item))],
         alarms: await Promise.all(alarms.map(alarmOf)),
         formToken: session.token(visitor),
-        backHref: '/account',
-        logoutHref: '/session/end',
+        backHref: paths.account,
+        logoutHref: paths.endSession,
         delay: renderer.translate(ctx, spanSeconds > 0 ? 'devices.delay' : 'devices.delay_none', { spanSeconds }),
         notice: notices.has(done) ? renderer.translate(ctx, `devices.done_${done}`) : undefined,
       },
@@ -96,7 +97,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       options.forget(ctx)
       const words = ['title', 'body', 'next'].map((word) => renderer.translate(ctx, `devices.all_${word}`))
       const [title = '', body = '', nextLabel] = words
-      renderer.render(ctx, 'message', { title, body, nextHref: '/account', nextLabel })
+      renderer.render(ctx, 'message', { title, body, nextHref: paths.account, nextLabel })
       return
     }
     if (fields['choice'] === 'others') {

@@ -6,6 +6,7 @@ import type { Account, Identity } from '../../src/accounts/user.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { type IdentityId, isId } from '../../src/base/ids.ts'
 import { maskIp } from '../../src/base/mask.ts'
+import { paths } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { PageError, Views } from '../../views/views.ts'
 import { identityLabel } from '../account-labels.ts'
@@ -32,7 +33,7 @@ interface Dependencies {
 }
 
 /** The page that lists the ways in of an account. */
-export const identitiesPath = '/account/identities'
+export const identitiesPath = `${paths.account}/identities`
 const unbindPath = `${identitiesPath}/unbind`
 
 /** Ways in that a code proves: the last part of their page's path, the method behind it, what they are filed under. */
@@ -74,7 +75,7 @@ export function identityPages({ session, renderer, directory, passwords, options
           .map(({ kind }) => ({ kind, href: `${identitiesPath}/${kind}?restart=1`, isFull: isFull(kind) })),
         connections: connections(ctx).map((item) => ({ ...item, isFull: isFull(item.provider) })),
         formToken: session.token(visitor),
-        backHref: '/account',
+        backHref: paths.account,
         notice: notices.has(done) && !error ? renderer.translate(ctx, `identities.done_${done}`) : undefined,
         error,
       },

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
+import { paths } from '../../src/base/paths.ts'
 import type { EndRecords } from '../../src/oidc/endings/endings.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
@@ -58,7 +59,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
     const { fields } = await readForm(ctx)
     const visitor = await session.sender(ctx, fields)
     if (!visitor) return
-    if (fields['choice'] === 'skip') return leave(ctx, '/account')
+    if (fields['choice'] === 'skip') return leave(ctx, paths.account)
     const userId = visitor.account.user.id
     const { ip, requestId } = ctx.state as RequestState
     const hadPassword = await passwords.has(userId)
@@ -78,7 +79,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
     const isAlone = fields['sign_out_others'] !== undefined
     if (!hadPassword && !isAlone) {
       await session.renew(visitor)
-      return leave(ctx, '/account?done=password')
+      return leave(ctx, `${paths.account}?done=password`)
     }
     // Tokens that apps of this browser hold must not outlive the old password either.
     const others = { kind: 'others', sessionUid, withApps: true } as const
@@ -86,7 +87,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
     await options.end(userId, scope, { reason: 'password_changed', ip, requestId })
     await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
     await session.renew(visitor)
-    leave(ctx, `/account?done=${isAlone ? 'password_alone' : 'password_changed'}`)
+    leave(ctx, `${paths.account}?done=${isAlone ? 'password_alone' : 'password_changed'}`)
   }
 
   return { show, submit }

@@ -6,6 +6,7 @@ import { isUnended } from '../../src/accounts/proof.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
+import { paths } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import { sessionOf } from '../../src/oidc/library/models.ts'
 import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
@@ -14,7 +15,7 @@ import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */
 export const accountClientId = 'menshen-account'
-const returnPath = '/account/return'
+const returnPath = `${paths.account}/return`
 /** Seconds a login counts as fresh enough to change what an account is and who gets in. */
 const freshSeconds = 600
 /** Paths of the account pages, and nothing that a browser could take for another host. */
@@ -25,7 +26,7 @@ export function accountClient(issuer: string): Record<string, unknown> {
   return {
     client_id: accountClientId,
     client_name: 'Menshen',
-    client_uri: `${issuer}/account`,
+    client_uri: `${issuer}${paths.account}`,
     first_party: true,
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code'],
@@ -119,7 +120,7 @@ export function accountSession({
       code_challenge_method: 'S256',
       ...(again ? { prompt: 'login' } : {}),
     })
-    leave(ctx, `/auth?${query}`)
+    leave(ctx, `${paths.authorization}?${query}`)
   }
 
   async function fresh(ctx: Context, path = hereOf(ctx)): Promise<SignedIn | undefined> {
@@ -151,12 +152,12 @@ export function accountSession({
     token: ({ sessionUid }) => formToken(sessionUid),
     comeBack(ctx) {
       const { state, error } = ctx.query
-      leave(ctx, typeof state === 'string' && ownPath.test(state) && error === undefined ? state : '/account')
+      leave(ctx, typeof state === 'string' && ownPath.test(state) && error === undefined ? state : paths.account)
     },
   }
 }
 
 function hereOf(ctx: Context): string {
   const here = `${ctx.path}${ctx.method === 'GET' ? ctx.search : ''}`
-  return ownPath.test(here) ? here : '/account'
+  return ownPath.test(here) ? here : paths.account
 }

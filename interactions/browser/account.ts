@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { displayable, nicknameLength } from '../../src/accounts/profile.ts'
+import { paths } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { PageError } from '../../views/views.ts'
@@ -26,7 +27,7 @@ const notices: ReadonlySet<unknown> = new Set(['password', 'password_changed', '
 /** The first page about one's own account, and its profile. */
 export function accountPages({ session, renderer, directory, passwords, audit }: Dependencies) {
   async function home(ctx: Context): Promise<void> {
-    const visitor = await session.visitor(ctx, '/account')
+    const visitor = await session.visitor(ctx, paths.account)
     if (!visitor) return
     const { user, identities } = visitor.account
     const { done } = ctx.query
@@ -39,11 +40,11 @@ export function accountPages({ session, renderer, directory, passwords, audit }:
         userId: user.id,
         identities: identities.map((identity) => ({ label: identityLabel(identity), provider: identity.provider })),
         hasPassword: await passwords.has(user.id),
-        profileHref: '/account/profile',
-        identitiesHref: '/account/identities',
-        passwordHref: '/account/password',
+        profileHref: `${paths.account}/profile`,
+        identitiesHref: `${paths.account}/identities`,
+        passwordHref: `${paths.account}/password`,
         devicesHref: devicesPath,
-        logoutHref: '/session/end',
+        logoutHref: paths.endSession,
         notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,
       },
       { languageLinks: true },
@@ -76,7 +77,7 @@ export function accountPages({ session, renderer, directory, passwords, audit }:
       const { ip, requestId } = ctx.state as RequestState
       await audit.write({ event: 'profile.changed', userId: id, ip, requestId, detail: { fields: ['nickname'] } })
     }
-    leave(ctx, '/account?done=profile')
+    leave(ctx, `${paths.account}?done=profile`)
   }
 
   return { home, profilePage, submitProfile }

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Client, Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { paths } from '../../src/base/paths.ts'
 
 import { wasPushed } from '../../src/oidc/library/models.ts'
 
@@ -35,7 +36,7 @@ export function beginningAgain({ provider, secure }: Dependencies) {
         httpOnly: true,
         sameSite: 'lax',
         secure,
-        path: `/interaction/${begun.uid}`,
+        path: `${paths.interaction}/${begun.uid}`,
         signed: false,
       })
     },
@@ -62,7 +63,7 @@ export function authorizationHref(
     if (leftOut.has(name)) continue
     for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) query.append(name, String(each))
   }
-  return `/auth?${query}`
+  return `${paths.authorization}?${query}`
 }
 
 /** SECURITY: the person who goes on may be another one than the hints name. */

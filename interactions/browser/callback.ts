@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
+import { paths } from '../../src/base/paths.ts'
 import type { Callbacks, Ending, Kept } from '../callbacks.ts'
 import { readForm } from '../form.ts'
 import { identitiesPath } from './account-identities.ts'
@@ -17,7 +18,7 @@ export function receiveCallback(callbacks: Callbacks) {
   return async (ctx: Context): Promise<void> => {
     const response = ctx.method === 'POST' ? (await readForm(ctx)).fields : singleValues(ctx.query)
     const { attemptId, handle } = await callbacks.receive(String(ctx['params'].connection), response)
-    const page = attemptId.startsWith(bindingPrefix) ? identitiesPath : `/interaction/${attemptId}`
+    const page = attemptId.startsWith(bindingPrefix) ? identitiesPath : `${paths.interaction}/${attemptId}`
     leave(ctx, `${page}/callback?handle=${handle}`)
   }
 }

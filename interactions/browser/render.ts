@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { asciiText } from '../../src/base/ascii.ts'
 import { type AppError, asAppError } from '../../src/base/errors.ts'
 import type { I18n, Locale } from '../../src/base/i18n.ts'
+import { paths } from '../../src/base/paths.ts'
 import type { RenderPage, Translate } from '../../src/oidc/library-pages.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ViewEngine } from '../../views/engine.ts'
@@ -106,7 +107,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       requestId: state(ctx).requestId,
       sandbox,
       languagePath: options.languageLinks ? `${ctx.path}${withoutLang(ctx.search)}` : undefined,
-      assetPath: '/assets',
+      assetPath: paths.assets,
     })
   }
 

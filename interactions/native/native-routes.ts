@@ -3,6 +3,7 @@ import type { Context, Middleware } from 'koa'
 import type { Client } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
+import { paths } from '../../src/base/paths.ts'
 import { challengePath } from '../../src/oidc/code-issuer.ts'
 import { errors } from '../../src/oidc/library/faults.ts'
 import { waitingLogin } from '../../src/oidc/reconfirm-agreements.ts'
@@ -32,7 +33,7 @@ interface Dependencies {
   readonly words: Words & { readonly locale: (ctx: Context) => Locale }
 }
 
-const openapiPath = '/openapi.json'
+const openapiPath = paths.openapi
 
 /** The endpoints for apps of ours that draw their own screens. Every route says who may call it. */
 export function nativeRoutes({ issuer, challenge, identities, proofs, words }: Dependencies): Router {
@@ -122,17 +123,17 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
   })
   router.get(
     'identities',
-    '/identities',
+    paths.identities,
     own((ctx) => identities.list(ctx)),
   )
   router.post(
     'identities_bind',
-    '/identities',
+    paths.identities,
     own((ctx, fields) => identities.bind(ctx, fields, visitOf(ctx))),
   )
   router.delete(
     'identities_unbind',
-    '/identities/:identity',
+    `${paths.identities}/:identity`,
     own((ctx) => identities.unbind(ctx)),
   )
   router.get('openapi', openapiPath, (ctx: Context) => {

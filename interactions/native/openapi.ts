@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { paths } from '../../src/base/paths.ts'
 import { bound, identityList, refusal, step, success } from './answers.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -112,7 +113,7 @@ export function openapi(issuer: string): Json {
     },
     servers: [{ url: issuer }],
     paths: {
-      '/authorize-challenge': {
+      [paths.challenge]: {
         post: {
           summary: 'One step of a login; ends in an authorization code.',
           parameters: [dpop, ...attestation],
@@ -124,7 +125,7 @@ export function openapi(issuer: string): Json {
           },
         },
       },
-      '/identities': {
+      [paths.identities]: {
         get: {
           summary: 'The ways in of the person the access token speaks for.',
           security,
@@ -139,7 +140,7 @@ export function openapi(issuer: string): Json {
           responses: { '200': json('It is bound.', 'Bound'), ...own, ...posted },
         },
       },
-      '/identities/{identity}': {
+      [`${paths.identities}/{identity}`]: {
         delete: {
           summary: 'Removes a way in, but never the last one.',
           security,

@@ -8,6 +8,7 @@ import { assets } from '../../views/engine.ts'
 import { rememberIssuers } from '../accounts/issuers.ts'
 import { documentVersion } from '../base/document.ts'
 import { AppError } from '../base/errors.ts'
+import { paths } from '../base/paths.ts'
 import { slowClientGuessing } from '../http/client-guessing.ts'
 import { libraryAnswers } from '../http/library-answers.ts'
 import { listenAddress } from '../http/listen-address.ts'
@@ -144,7 +145,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     (ctx, next) => logins.background.during(ctx.res, next),
     requestContext({ renderer: pages.renderer, log, metrics, secure }),
     assetBytes(assets()),
-    probes({ health, home: sandbox ? '/sandbox' : '/account' }),
+    probes({ health, home: sandbox ? paths.sandbox : paths.account }),
   ]
   const behindMetadata: readonly Middleware[] = [
     slowClientGuessing({ clock, factors: config.limits.networks }),

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { HttpClient, HttpResponse } from '../base/http.ts'
 import { isLoopback } from '../base/network.ts'
+import { paths } from '../base/paths.ts'
 import type { Config } from '../config/config.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkReach, doctorHttp, type Look, refusesPlain, unreachable } from './doctor-reach.ts'
@@ -45,7 +46,7 @@ const outgoing = 'the address this server goes out by'
 
 /** What must be entered where. A kind without a row is told its callback address. */
 function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField[] {
-  const callback = `${issuer}/callback/${options.id}`
+  const callback = `${issuer}${paths.callback}/${options.id}`
   const { hostname: host } = new URL(issuer)
   switch (options.type) {
     case 'wechat':
@@ -129,7 +130,7 @@ function shapeFindings(options: ConnectionOptions, { name }: Look): Finding[] {
 async function upstreamFindings(options: ConnectionOptions, look: ConnectionLook): Promise<Finding[]> {
   if (options.type === 'apple') return checkDocument(new URL('/auth/keys', options.issuer), look, hasKeys)
   if (options.type === 'oidc') {
-    const url = `${options.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+    const url = `${options.issuer.replace(/\/$/, '')}${paths.discovery}`
     return checkDocument(new URL(url), look, (document) => hasIssuer(document, options.issuer))
   }
   const found = await Promise.all(serverAddresses(options).map((address) => checkReach(new URL(address), look)))

@@ -3,6 +3,7 @@ import { stat, statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { type HttpClient, httpClient } from '../base/http.ts'
+import { paths } from '../base/paths.ts'
 import type { Config } from '../config/config.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 
@@ -58,7 +59,7 @@ const proxyAdvice =
 /** Asks for our own discovery the way a client does, through every proxy in between. */
 async function checkIssuer({ issuer }: Config, keyIds: readonly string[] | undefined): Promise<Finding[]> {
   const http = httpClient({ timeoutMs, allowInsecure: issuer.startsWith('http:') })
-  const url = `${issuer}/.well-known/openid-configuration`
+  const url = `${issuer}${paths.discovery}`
   let text: string
   try {
     const response = await http.request(url)
@@ -90,7 +91,7 @@ async function checkPublishedKeys(
   { issuer, keyIds }: { readonly issuer: string; readonly keyIds: readonly string[] },
 ): Promise<Finding[]> {
   try {
-    const { text } = await http.request(`${issuer}/jwks`)
+    const { text } = await http.request(`${issuer}${paths.jwks}`)
     const { keys } = JSON.parse(text) as { keys: readonly { kid: string }[] }
     if (keys.some(({ kid }) => keyIds.includes(kid))) return []
     const detail = `${issuer} is served from another database: none of its keys is in this one`
@@ -118,7 +119,7 @@ function discoveryFinding(text: string, issuer: string): Finding {
 
 async function checkReadiness(http: HttpClient, issuer: string): Promise<Finding> {
   try {
-    const { status, text } = await http.request(`${issuer}/readyz`)
+    const { status, text } = await http.request(`${issuer}${paths.readyz}`)
     return status === 200 ? ok('server', 'is ready') : fail('server', `is not ready: ${text}`, 'see the server log')
   } catch (error) {
     return warn('server', `/readyz: ${reasonOf(error)}`, 'see the server log')

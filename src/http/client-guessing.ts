@@ -2,6 +2,7 @@ import type { Middleware } from 'koa'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import { type Network, networksOf } from '../base/network.ts'
+import { paths, plainPath } from '../base/paths.ts'
 import type { RequestState } from '../oidc/request-state.ts'
 import type { NetworkFactors } from '../ops/limits.ts'
 
@@ -18,7 +19,13 @@ const maxNetworks = 30_000
  * Where clients authenticate. What people post is none of this file's business: many can share an address with a broken
  * client.
  */
-const clientPaths = /^\/(token(\/introspection|\/revocation)?|request|device\/auth)\/?$/i
+const clientPaths: ReadonlySet<string> = new Set([
+  paths.token,
+  paths.introspection,
+  paths.revocation,
+  paths.push,
+  paths.deviceAuthorization,
+])
 
 /**
  * Slows down who tries client secrets: after 30 failed client authentications in a minute a network is answered 429
@@ -46,7 +53,7 @@ export function slowClientGuessing({ clock, factors }: Dependencies): Middleware
   }
 
   return async (ctx, next) => {
-    if (ctx.method !== 'POST' || !clientPaths.test(ctx.path)) return next()
+    if (ctx.method !== 'POST' || !clientPaths.has(plainPath(ctx.path))) return next()
     const networks = networksOf((ctx.state as RequestState).ip)
     const waitMs = Math.max(...networks.map(remainingMs))
     if (waitMs > 0) {

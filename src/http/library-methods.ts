@@ -1,25 +1,26 @@
+import { paths, plainPath } from '../base/paths.ts'
 /**
  * What the endpoints of the library understand: to a method it does not know it says no more than that there is
  * nothing.
  */
 export const libraryMethods: ReadonlyMap<string, string> = new Map([
-  ['/auth', 'GET'],
-  ['/me', 'GET, POST'],
-  ['/token', 'POST'],
-  ['/token/introspection', 'POST'],
-  ['/token/revocation', 'POST'],
-  ['/request', 'POST'],
-  ['/jwks', 'GET'],
-  ['/.well-known/openid-configuration', 'GET'],
-  ['/.well-known/oauth-authorization-server', 'GET'],
-  ['/device', 'GET, POST'],
-  ['/device/auth', 'POST'],
-  ['/session/end', 'GET'],
-  ['/session/end/confirm', 'POST'],
-  ['/session/end/success', 'GET'],
+  [paths.authorization, 'GET'],
+  [paths.userinfo, 'GET, POST'],
+  [paths.token, 'POST'],
+  [paths.introspection, 'POST'],
+  [paths.revocation, 'POST'],
+  [paths.push, 'POST'],
+  [paths.jwks, 'GET'],
+  [paths.discovery, 'GET'],
+  [paths.oauthMetadata, 'GET'],
+  [paths.device, 'GET, POST'],
+  [paths.deviceAuthorization, 'POST'],
+  [paths.endSession, 'GET'],
+  [`${paths.endSession}/confirm`, 'POST'],
+  [`${paths.endSession}/success`, 'GET'],
 ])
 
-/** The header `Allow` for a path of the library, which it reads without regard to case and a slash at the end. */
+/** The header `Allow` for a path of the library. */
 export function allowedByLibrary(path: string): string | undefined {
-  return libraryMethods.get(path.toLowerCase().replace(/(?<=.)\/$/, ''))
+  return libraryMethods.get(plainPath(path))
 }

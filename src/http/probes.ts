@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa'
+import { paths } from '../base/paths.ts'
 import type { Health } from '../ops/health.ts'
 
 interface Dependencies {
@@ -12,11 +13,11 @@ export function probes({ health, home }: Dependencies): Middleware {
   return async (ctx, next) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
     switch (ctx.path) {
-      case '/livez':
+      case paths.livez:
         ctx['_matchedRouteName'] = 'livez'
         ctx.body = { status: 'ok' }
         break
-      case '/readyz': {
+      case paths.readyz: {
         ctx['_matchedRouteName'] = 'readyz'
         const { ok, checks } = await health.ready()
         ctx.status = ok ? 200 : 503

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
+import { paths } from '../base/paths.ts'
 import { jwksCacheSeconds } from '../oidc/keys/key-life.ts'
 
 interface Bytes {
@@ -8,7 +9,7 @@ interface Bytes {
   readonly etag: string
 }
 
-const metadataPaths = new Set(['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/jwks'])
+const metadataPaths = new Set<string>([paths.discovery, paths.oauthMetadata, paths.jwks])
 const briefly = { 'cache-control': 'public, max-age=300' }
 const forEver = { 'cache-control': 'public, max-age=31536000, immutable' }
 const untilKeysChange = {
@@ -43,7 +44,7 @@ export function metadataBytes(): Middleware {
       bytes = { body, type: ctx.response.get('content-type'), etag: etagOf(body) }
       cache.set(ctx.path, bytes)
     }
-    ctx['_matchedRouteName'] = ctx.path === '/jwks' ? 'jwks' : 'discovery'
+    ctx['_matchedRouteName'] = ctx.path === paths.jwks ? 'jwks' : 'discovery'
     answer(ctx, bytes, untilKeysChange)
   }
 }

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { AppError } from '../base/errors.ts'
+import { paths, plainPath } from '../base/paths.ts'
 import { currentContext } from '../oidc/library/context.ts'
 import type { Payload } from '../oidc/library/stored-models.ts'
 import type { Adapter } from '../oidc/records/adapter.ts'
@@ -48,10 +49,10 @@ export function slowStrangers(dependencies: Dependencies): Middleware {
 
 /** The library reads paths without regard to case and a slash at the end, and answers HEAD as GET. */
 function pageOf({ path, method }: Context): keyof typeof strangerWrites | undefined {
-  const plain = path.toLowerCase().replace(/\/$/, '')
-  if (plain === '/device') return 'code_verification'
-  if (plain === '/session/end') return 'end_session'
-  return plain.startsWith('/device/') && (method === 'GET' || method === 'HEAD') ? 'device_resume' : undefined
+  const plain = plainPath(path)
+  if (plain === paths.device) return 'code_verification'
+  if (plain === paths.endSession) return 'end_session'
+  return plain.startsWith(`${paths.device}/`) && (method === 'GET' || method === 'HEAD') ? 'device_resume' : undefined
 }
 
 /** What an interaction may have when it is stored, in characters of what is sealed. */

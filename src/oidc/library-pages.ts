@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
 import type { ErrorCode } from '../base/errors.ts'
+import { paths } from '../base/paths.ts'
 import { leaveSessionUntouched } from './library/context.ts'
 import { isFormOver, isInteractionOver, typedUserCode, type UserCodeFault, userCodeFault } from './library/faults.ts'
 import { partsOfForm } from './library/forms.ts'
@@ -121,8 +122,8 @@ function errorKey(oauth: string, error: Error): ErrorCode {
 
 /** Where a person gets a fresh form when theirs is too old, by the route that drew it. */
 const formPages: Readonly<Record<string, string>> = {
-  code_verification: '/device',
-  end_session_confirm: '/session/end',
+  code_verification: paths.device,
+  end_session_confirm: paths.endSession,
 }
 
 /** The sentence about a typed code; any other failure there does not concern the code. */

@@ -11,6 +11,7 @@ import type { AccountDirectory } from '../accounts/directory.ts'
 import { hasPhone, isEndedSince } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { isId } from '../base/ids.ts'
+import { paths } from '../base/paths.ts'
 import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import { claimsByScope, claimsOf } from './clients/claims.ts'
@@ -124,7 +125,19 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, units, clock }),
-    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy: prompts(lifetimesIn, why) },
+    routes: {
+      authorization: paths.authorization,
+      code_verification: paths.device,
+      device_authorization: paths.deviceAuthorization,
+      end_session: paths.endSession,
+      introspection: paths.introspection,
+      jwks: paths.jwks,
+      pushed_authorization_request: paths.push,
+      revocation: paths.revocation,
+      token: paths.token,
+      userinfo: paths.userinfo,
+    },
+    interactions: { url: (_, { uid }) => `${paths.interaction}/${uid}`, policy: prompts(lifetimesIn, why) },
     renderError: pages.error,
     discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
     fetch: outboundFetch(parts.privateAddresses),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { paths as endpoints } from '../../src/base/paths.ts'
 import { authorizationParams } from '../../src/oidc/code-issuer.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -100,8 +101,9 @@ test('every endpoint that is described is served, and every one that is served d
     Object.keys(operations).map((method) => `${method} ${path}`),
   )
   const routes = readFileSync(new URL('interactions/native/native-routes.ts', root), 'utf8')
-  const served = [...routes.matchAll(/router\.(get|post|delete)\(\s*'\w+',\s*'([^']+)'/g)].map(
-    ([, method, path = '']) => `${method} ${path.replace(/:(\w+)/, '{$1}')}`,
+  const named = /router\.(get|post|delete)\(\s*'\w+',\s*(?:`\$\{)?paths\.(\w+)\}?([^`,]*)/g
+  const served = [...routes.matchAll(named)].map(
+    ([, method, name, rest = '']) => `${method} ${endpoints[name as 'identities']}${rest.replace(/:(\w+)/, '{$1}')}`,
   )
   expect(described.sort()).toEqual([...served, 'post /authorize-challenge'].sort())
   for (const each of described) {
