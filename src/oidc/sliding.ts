@@ -63,8 +63,9 @@ interface Around {
 }
 
 /**
- * Past what a token does not slide, in seconds since the epoch: its own app's `session.max`, when it is bound to the
- * session; the limit of the family it was refreshed with; its grant. It would promise what ends with those.
+ * The moments, in seconds since the epoch, beyond which a token does not slide: the `session.max` of its own app, when
+ * the token is bound to a session; the limit of its family of refresh tokens; the end of its grant. A token that went
+ * further would promise what has ended by then.
  */
 async function endsOf(
   { kind, jti, clientId = '' }: AccessToken | ClientCredentials,

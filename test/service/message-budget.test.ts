@@ -92,7 +92,7 @@ describe.each([
     expect((await ask()).code).toBe('taken')
   })
 
-  test('a crowd of 100 addresses that never stops keeps the owner out for an hour at most, who is told how long', async () => {
+  test('an owner who asks before a crowd of 100 addresses in their turn waits for an hour at most, and is told how long', async () => {
     const { ask } = open()
     let refused = 0
     for (let step = 0; step < 100; step++) {

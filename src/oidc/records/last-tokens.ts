@@ -1,4 +1,4 @@
-/** Digests of tokens by the grant they hung on. */
+/** The digests of the last tokens of each grant that ended, by the id of the grant. */
 export type LastTokens = Readonly<Record<string, readonly string[]>>
 
 /** As many as the audit keeps of a grant. */

@@ -10,8 +10,8 @@ export type CameBy = IdentityId | 'password'
 export interface SignIn {
   readonly method: string
   /**
-   * Everything this login was made with. SECURITY: whatever of it is taken away takes the login along. Logins of before
-   * this was noted do not say it; they end with anything.
+   * Everything this login was made with. SECURITY: whatever of it is taken away takes the login along. A login that is
+   * older than this note does not say what it was made with, and ends with whatever is taken away.
    */
   readonly by: readonly CameBy[] | undefined
   /** When it was finished, in milliseconds since the epoch. */
