@@ -207,12 +207,18 @@ function commitValues({ rows, at, consumed, deletes, revokedGrants, sessions, ..
   }
 }
 
-/** Of two statements that wait for each other PostgreSQL undoes one, whole; that one is tried once more. */
+const mostRetries = 2
+
+/**
+ * Of two statements that wait for each other PostgreSQL undoes one, whole. That one is tried again: twice, because it may take its
+ * first row before the other one has woken, and then meets it once more.
+ */
 async function undeadlocked<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (errorCode(error) !== '40P01') throw error
-    return work()
+  for (let retries = 0; ; retries++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (errorCode(error) !== '40P01' || retries === mostRetries) throw error
+    }
   }
 }
