@@ -12,7 +12,7 @@ import { withGrace } from './rotation.ts'
 import type { Unit } from './unit.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
-/** Models that may be lost at the price of starting a login or a request again. */
+/** Models whose rows may get lost: the only harm is that a login or a request has to be started again. */
 const ephemeralModels = ['Interaction', 'PushedAuthorizationRequest', 'ReplayDetection'] as const
 type EphemeralModel = (typeof ephemeralModels)[number]
 
@@ -37,8 +37,8 @@ export interface Adapter {
 }
 
 /**
- * Where each model of the library lives. Clients are not here: the provider is built with them. A model that is neither
- * durable nor ephemeral belongs to a feature that is off.
+ * Says where each model of the library is stored. Clients are not stored here, because the provider is built with them.
+ * A model that is neither durable nor ephemeral belongs to a feature that is off.
  */
 export function adapterFactory(dependencies: AdapterDependencies): (model: string) => Adapter {
   return (model) => {
@@ -51,7 +51,7 @@ export function adapterFactory(dependencies: AdapterDependencies): (model: strin
 }
 
 function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDependencies): Adapter {
-  /** Outside a request (a command, a test) each call is a request of its own. */
+  /** Outside a request (in a command or a test) each call counts as a request of its own. */
   async function within<T>(work: (unit: Unit) => T | Promise<T>): Promise<T> {
     const running = units.current()
     if (running) return work(running)
@@ -63,7 +63,10 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
     return answer as T
   }
 
-  /** The digest cannot be turned back, so the value asked for is put back into what was found. */
+  /**
+   * A digest cannot be turned back into its value, so the value that was asked for is put into the payload that was
+   * found.
+   */
   const withId = (payload: Payload | undefined, jti: string) => payload && { ...payload, jti }
 
   function openDeviceCode(payload: Payload | undefined): Payload | undefined {
@@ -123,7 +126,7 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
 /** DPoP proofs and client assertions are refused for at least this long after they were seen once. */
 const replayMarkSeconds = 660
 
-/** Characters from which packing is worth the work; what clients mostly send is shorter. */
+/** Packing is worth the work from this many characters on; most of what clients send is shorter. */
 const packsFrom = 1200
 
 function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependencies): Adapter {
@@ -143,14 +146,15 @@ function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependenci
     },
     find: async (value) => {
       if (model === 'ReplayDetection') {
-        // SECURITY: the look-up is the mark. Of two equal proofs at once only one finds nothing.
+        // SECURITY: this look-up also sets the mark. When two equal proofs come at once, only one of them finds no
+        // mark.
         const first = await store.add(key(value), 1, replayMarkSeconds)
         return first ? undefined : { jti: value, exp: epochSeconds(clock) + replayMarkSeconds }
       }
       const sealed = await store.get<string>(key(value))
       if (sealed === undefined) return undefined
       const { browser, ...payload } = JSON.parse(sealer.open(sealed, model)) as Payload
-      // SECURITY: here, where every route, ours and the library's, has its interaction from.
+      // SECURITY: the check is here because every route, ours and the library's, reads its interaction here.
       return model !== 'Interaction' || browsers.holds(browser) ? payload : undefined
     },
     findByUid: async () => undefined,
@@ -181,15 +185,15 @@ function absentAdapter(model: string): Adapter {
   }
 }
 
-/** Who signed in where, when the running request brings the result of a login to its session. */
+/** Who signed in and where, if the running request brings the result of a login to its session. */
 function describedLogin(): { readonly about?: string } {
   const login = currentContext()?.oidc?.result?.login as { readonly about?: unknown } | undefined
   return login?.about === undefined ? {} : { about: JSON.stringify(login.about) }
 }
 
 /**
- * Throws `invalid_request` for what a client sent that no query could read again; an interaction too, before anybody
- * has logged in.
+ * The JSON that is stored. Throws `invalid_request` if a client sent something that no query could read again. This
+ * also applies to an interaction, so that the refusal comes before anybody has logged in.
  */
 function stored(payload: Payload): string {
   const json = JSON.stringify(payload)

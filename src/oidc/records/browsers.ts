@@ -9,17 +9,17 @@ interface Dependencies {
 }
 
 /**
- * Ties interactions to the browser they began in. SECURITY: the library's own cookies of an interaction have a path, so
- * they cannot be `__Host-` cookies: a sibling domain, or whoever answers one plain request, could write those of their
- * own interaction into somebody's browser, who would then finish what another began. The cookie here can be written by
- * nobody but this host.
+ * Ties each interaction to the browser it began in. SECURITY: the library's own cookies of an interaction have a path,
+ * so they cannot be `__Host-` cookies. A sibling domain, or anybody who can answer one plain-http request, could write
+ * the cookies of their own interaction into somebody else's browser, and that person would then finish a login which
+ * the attacker began. The cookie set here can be written by this host alone.
  */
 export interface Browsers {
-  /** Serves a request with the browser it comes from at hand. */
+  /** Serves a request and makes known, while it runs, which browser it comes from. */
   readonly middleware: Middleware
   /**
-   * What an interaction of this request is kept with: the tie of the one that was found, else that of this browser,
-   * whose cookie lives for another hour. Undefined outside a request.
+   * The tie that an interaction of this request is stored with. It is the tie of the interaction that was found, or
+   * else the tie of this browser, whose cookie then lives for another hour. Undefined outside a request.
    */
   tie(): string | undefined
   /** Whether this request comes from the browser that an interaction is tied to. */
@@ -41,12 +41,13 @@ interface Visiting {
 const secretBytes = 16
 const wellFormed = /^[\w-]{22}$/
 /**
- * SECURITY: a space and no other white space. Browsers let a sibling domain set a cookie whose name begins with some
- * other kind, because it is not called `__Host-` then.
+ * SECURITY: only a space is accepted, no other white space. A sibling domain can set a cookie whose name begins with
+ * another kind of white space: browsers do not treat that name as beginning with `__Host-`.
  */
 const separator = /; */
 /**
- * A browser has several where its first requests came at once, because each was answered with a cookie of its own name.
+ * A browser has several of these cookies if its first requests came at once, because each request was answered with a
+ * cookie that has a name of its own.
  */
 const mostCookies = 8
 

@@ -13,16 +13,17 @@ type Client = Parameters<ClientPolicies['lifetimes']>[0]
 type FamilyTimes = Partial<Pick<RefreshToken, 'iiat' | 'authTime' | 'sessionUid'>>
 
 /**
- * Since when a family of refresh tokens lives, in seconds since the epoch. One that began without a browser counts from
- * its login: an answer to a new document begins a family, and no new limit.
+ * The moment since which a family of refresh tokens lives, in seconds since the epoch. A family that began without a
+ * browser counts from the login: when a person answers a new document, a new family begins, but no new time limit.
  */
 export function familySince({ iiat = 0, authTime = iiat, sessionUid }: FamilyTimes): number {
   return sessionUid === undefined ? Math.min(iiat, authTime) : iiat
 }
 
 /**
- * Since when that lives whose end the audit notes with the time of its login: a grant, or the family of a refresh
- * token. Null for the rest. It is stored in a column, because statements that end many rows note it.
+ * The moment since which a grant, or the family of a refresh token, lives. The audit notes the end of these together
+ * with the time of their login. Null for every other model. It is stored in a column, because statements that end many
+ * rows have to note it.
  */
 export function livesSince(model: DurableModel, payload: Payload): number | null {
   if (model === 'RefreshToken') return familySince(payload as FamilyTimes)
@@ -30,8 +31,8 @@ export function livesSince(model: DurableModel, payload: Payload): number | null
 }
 
 /**
- * The same of the family that a request goes on with, or begins: an access token is made before the first refresh token
- * is.
+ * Since when the family lives that a request continues or begins. It is asked of the request, because the access token
+ * is made before the first refresh token.
  */
 export function familyBehind(ctx: KoaContextWithOIDC | undefined): number | undefined {
   const { RefreshToken: token, AuthorizationCode: code } = ctx?.oidc?.entities ?? {}
@@ -40,14 +41,17 @@ export function familyBehind(ctx: KoaContextWithOIDC | undefined): number | unde
 }
 
 /**
- * How long a family of refresh tokens and what comes of it last. A limit that has become shorter ends nothing at once:
- * such a family runs to the expiry it had, and rotates all the same, so that reuse is noticed.
+ * How long a family of refresh tokens lasts, and the tokens that come from it. If the limit has been made shorter, no
+ * family ends at once: a family over the new limit runs to the expiry it already had. It still rotates its tokens, so
+ * that reuse is noticed.
  */
 export function familyLife({ policies, nowSeconds }: Dependencies) {
   const limitOf = (client: Client) => policies.lifetimes(client).refresh
 
   return {
-    /** Every client rotates on every use, until so little is left that a successor would be stillborn. */
+    /**
+     * Every client rotates its token on every use, until so little time is left that a successor would be dead at once.
+     */
     rotates(token: RefreshToken, client: Client): boolean {
       const left = remainingSeconds(limitOf(client), nowSeconds() - familySince(token))
       return Math.max(left, (token.exp ?? 0) - nowSeconds()) > 1
@@ -58,7 +62,10 @@ export function familyLife({ policies, nowSeconds }: Dependencies) {
       return left > 1 ? left : Math.max(left, (rotatedIn(ctx)?.exp ?? 0) - nowSeconds())
     },
 
-    /** Seconds an access token lives that would live `seconds` by itself: it ends with its family. */
+    /**
+     * How many seconds an access token lives that would live `seconds` on its own: it ends with its family at the
+     * latest.
+     */
     accessSeconds(ctx: KoaContextWithOIDC | undefined, seconds: number, client: Client): number {
       const since = familyBehind(ctx)
       if (since === undefined) return seconds

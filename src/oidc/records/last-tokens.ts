@@ -1,12 +1,12 @@
 /** The digests of the last tokens of each grant that ended, by the id of the grant. */
 export type LastTokens = Readonly<Record<string, readonly string[]>>
 
-/** As many as the audit keeps of a grant. */
+/** The audit keeps this many tokens of a grant. */
 const most = 5
 
 /**
- * The last tokens of each grant among the rows of `gone`, the live ones first, as SQL of a query. The audit keeps their
- * digests, so that whoever has one at hand can ask what ended it.
+ * SQL of a query: the last tokens of each grant among the rows of `gone`, with the live ones first. The audit keeps
+ * their digests, so that somebody who has one of these tokens can ask what ended it.
  */
 export function lastTokensText(gone: string, models: readonly number[]): string {
   return `select grant_id, jsonb_agg(id order by place) as tokens from (
@@ -17,12 +17,13 @@ export function lastTokensText(gone: string, models: readonly number[]): string 
 
 type Listener = (tokens: readonly string[]) => Promise<void>
 
-/** Who is told when grants that a request ends have ended. */
+/** Keeps those who want to be told when grants that a request ends have ended. */
 export class GrantEndings {
   readonly #listeners = new Map<string, Listener>()
 
   /**
-   * Calls back once, with the digests of the last tokens of the grant. The request is not answered before that is done.
+   * Calls `listener` once, with the digests of the last tokens of the grant. The request is answered only after the
+   * listener is done.
    */
   when(grantId: string, listener: Listener): void {
     this.#listeners.set(grantId, listener)

@@ -1,14 +1,14 @@
 import type { Payload } from '../library/stored-models.ts'
 
 interface ReadSession {
-  /** What it is stored under, where that was read. */
+  /** The id it is stored under, if that was read. */
   readonly id: string | undefined
-  /** When it was last used, to the hour, in seconds since the epoch; null: not since it was made. */
+  /** When it was last used, to the hour, in seconds since the epoch; null if it was not used since it was made. */
   readonly used: number | null
   readonly payload: Payload
-  /** Who signed in where, JSON. */
+  /** Who signed in and where, as JSON. */
   readonly about?: string | null | undefined
-  /** The browser of this request brought its cookie. */
+  /** Whether the browser of this request brought the cookie of this session. */
   readonly byCookie: boolean
 }
 
@@ -20,7 +20,7 @@ export class ReadSessions {
     if (!this.#sessions.get(uid)?.byCookie) this.#sessions.set(uid, session)
   }
 
-  /** The one of this browser, as it was read. */
+  /** Keeps the session of this browser, as it was read. */
   byCookie(
     uid: string,
   ): { readonly id: string; readonly payload: Payload; readonly about: string | null | undefined } | undefined {
@@ -32,18 +32,18 @@ export class ReadSessions {
     return this.#sessions.get(uid)?.id
   }
 
-  /** When it was last used, to the hour, in seconds since the epoch. */
+  /** When the session was last used, to the hour, in seconds since the epoch. */
   useOf(uid: string): number {
     const { used, payload } = this.#sessions.get(uid) ?? {}
     return used ?? Number(payload?.['iat'] ?? 0)
   }
 
-  /** Those of this browser that somebody is signed in to. */
+  /** The sessions of this browser in which somebody is signed in. */
   uidsWithLogin(): string[] {
     return this.#here().map(([uid]) => uid)
   }
 
-  /** Who signed in to this browser, and where, JSON. */
+  /** Who signed in to this browser, and where, as JSON. */
   about(): string | undefined {
     return this.#here().find(([, { about }]) => about)?.[1].about ?? undefined
   }

@@ -13,24 +13,27 @@ export interface Changes {
   readonly rows: readonly RecordRow[]
   /** Seconds since the epoch. */
   readonly at: number
-  /** What must still be unused for rows and sessions to be written. */
+  /** The value that must still be unused, or else no rows and sessions are written. */
   readonly consumed: Consumed | undefined
   readonly deletes: readonly (readonly [DurableModel, string])[]
   readonly revokedGrants: readonly string[]
   readonly sessions: readonly SessionChange[]
   readonly slides: readonly Slide[]
-  /** Clients to be told of a logout, whatever else is allowed: what the request ends, it ends. */
+  /**
+   * Clients that must be told of a logout. They are told even if the rest is not allowed, because what the request ends
+   * stays ended.
+   */
   readonly notices: readonly LogoutNotice[]
-  /** Sessions, by `uid`, that must still be there for rows and sessions to be written. */
+  /** Sessions, by `uid`, that must still exist, or else no rows and sessions are written. */
   readonly required: readonly string[]
   /**
-   * The same of what a login was made with. SECURITY: else a login that is finished while that is taken away would
-   * outlive it.
+   * The same for what a login was made with. SECURITY: without this, a login that is finished while that is being taken
+   * away would outlive it.
    */
   readonly needed: LoginNeeds
 }
 
-/** The value that must still be unused, and hidden, what replaces it. */
+/** The value that must still be unused, and its successor, which is hidden. */
 interface Consumed {
   readonly model: DurableModel
   readonly id: string
@@ -40,27 +43,27 @@ interface Consumed {
 /** What became of the changes of a request. */
 export interface Written {
   /**
-   * False when the value to consume had been consumed by somebody else, or a required session or what a login was
-   * made with is gone. Then no row is inserted and no session changed or prolonged, but what the request deletes or
-   * revokes goes all the same.
+   * False if somebody else had already consumed the value, or if a required session or something that a login was
+   * made with is gone. Then no row is inserted and no session is changed or prolonged, but everything that the request
+   * deletes or revokes is still deleted or revoked.
    */
   readonly isAllowed: boolean
-  /** The last tokens of the grants that ended, by grant; undefined when the statement that was sent ends none. */
+  /** The last tokens of the grants that ended, by grant; undefined if the statement that was sent ends no grants. */
   readonly ended?: LastTokens
 }
 
 /**
- * The one way from the requests of the protocol to their rows. What most requests ask of the database is asked
- * together: under load PostgreSQL is woken once for several of them.
+ * The only way by which requests of the protocol reach their rows. The questions that most requests ask are sent to the
+ * database together, so that under load PostgreSQL is woken once for several requests.
  */
 export interface RecordStore {
   /** Finds the row of a value in one of the ways rows are looked up. */
   read(by: LookUp, value: string): Promise<StoredRow | undefined>
-  /** Carries out the changes of a request with the smallest statement that does; resolves when that is committed. */
+  /** Carries out the changes of a request with the smallest statement that can do it; resolves after the commit. */
   write(changes: Changes): Promise<Written>
   /** What became of a code or refresh token; undefined when there is no such thing. */
   useOf(model: DurableModel, id: string): Promise<Use | undefined>
-  /** Ends a grant and everything issued from it; answers the digests of its last tokens. */
+  /** Ends a grant and everything issued from it; returns the digests of its last tokens. */
   endGrant(grantId: string): Promise<LastTokens>
 }
 
@@ -71,7 +74,7 @@ export function isNothing(changes: Changes): boolean {
   )
 }
 
-/** Whether only `commit` carries the changes out: whatever is more than rows, a value to consume, or slides. */
+/** Whether the changes need `commit`. They need it if there is more than rows, a value to consume and slides. */
 function needsCommit({ deletes, revokedGrants, sessions, notices, required, needed }: Changes): boolean {
   const more = [deletes, revokedGrants, sessions, notices, required, needed.identities]
   return more.some(({ length }) => length > 0)
@@ -120,7 +123,8 @@ export function recordStore({
   async function consume(consumption: Consumption): Promise<boolean> {
     const { consumed, rows, at } = consumption
     if (areFresh(rows) && (await consumeTogether(consumption))) return true
-    // It was used already, or somebody is about to: only a statement that waits for them knows.
+    // The value was used already, or another request is about to use it: only a statement that waits for that one can
+    // tell.
     const filled = statements.consume.with({ ...insertValues(rows), at, ...consumedValues(consumed) })
     const { rows: answer } = await database.commitQuery<{ allowed: boolean }>(filled)
     return answer[0]?.allowed ?? false
@@ -171,7 +175,10 @@ const freshModels: ReadonlySet<DurableModel> = new Set([
   'RefreshToken',
 ])
 
-/** Their ids are digests of fresh random values: no two inserts meet in a row, so none waits for another's lock. */
+/**
+ * The ids of such rows are digests of fresh random values. So two inserts never write the same row, and none waits for
+ * another's lock.
+ */
 function areFresh(rows: readonly RecordRow[]): boolean {
   return rows.every(({ model }) => freshModels.has(model))
 }
@@ -210,8 +217,8 @@ function commitValues({ rows, at, consumed, deletes, revokedGrants, sessions, ..
 const mostRetries = 2
 
 /**
- * Of two statements that wait for each other PostgreSQL undoes one, whole. That one is tried again: twice, because it may take its
- * first row before the other one has woken, and then meets it once more.
+ * When two statements wait for each other, PostgreSQL undoes all of one of them. That one is tried again, up to twice:
+ * it may take its first row before the other statement has woken up, and then the two meet once more.
  */
 async function undeadlocked<T>(work: () => Promise<T>): Promise<T> {
   for (let retries = 0; ; retries++) {

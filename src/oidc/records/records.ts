@@ -12,15 +12,15 @@ export interface RecordRow {
   readonly sessionUid: string | null
   readonly userId: string | null
   readonly expiresAt: number
-  /** Of grants and refresh tokens: since when they live, see `livesSince`. Seconds since the epoch. */
+  /** Only for grants and refresh tokens: since when they live, in seconds since the epoch. See `livesSince`. */
   readonly since: number | null
-  /** Who signed in where, JSON; for grants and sessions. */
+  /** Only for grants and sessions: who signed in and where, as JSON. */
   readonly about?: string
 }
 
 /** A row as the statements read it, with its grant and session. Times are seconds since the epoch. */
 export interface StoredRow {
-  /** What it was looked up by. */
+  /** The value it was looked up by. */
   readonly key: string
   readonly model: number
   readonly payload: string
@@ -39,12 +39,13 @@ export interface StoredRow {
   readonly uid: string | null
   readonly user_id: string | null
   readonly account: string | null
-  /** Of a session that was read by itself. */
+  /** Only for a session that was read by itself. */
   readonly about?: string | null
 }
 
 /**
- * A row that lives on until `expiresAt`, in seconds since the epoch, because it was used; never shorter than before.
+ * A row that was used and therefore lives until `expiresAt`, in seconds since the epoch. It never makes the life of a
+ * row shorter.
  */
 export interface Slide {
   readonly model: DurableModel
@@ -52,7 +53,7 @@ export interface Slide {
   readonly expiresAt: number
 }
 
-/** The payload of a row. The column says when it ends: use moves that, not the text. */
+/** The payload of a row. When it ends is taken from the column, because use changes the column and not the text. */
 export function payloadOf(text: string, expires: number): Payload {
   return { ...(JSON.parse(text) as Payload), exp: expires }
 }
@@ -64,7 +65,10 @@ export interface LogoutNotice {
   readonly sid: string
 }
 
-/** A session as it was read in this request and as it leaves it: only the difference of `authorizations` is written. */
+/**
+ * A session as it was read in this request and as the request leaves it. Of `authorizations` only the difference is
+ * written.
+ */
 export interface SessionChange {
   readonly uid: string
   readonly id: string
@@ -76,12 +80,15 @@ export interface SessionChange {
 }
 
 /**
- * What a value is stored under. Bearer values are stored as digests, so that a reader of the database cannot use them;
- * they carry 256 bits of their own, so a plain hash is enough.
+ * The id a value is stored under. Bearer values are stored as digests, so that somebody who reads the database cannot
+ * use them. They contain 256 random bits, so a plain hash is enough.
  */
 export function recordId(model: DurableModel, value: string): string {
   return model === 'Grant' ? value : digest(value)
 }
 
-/** How old the noted use of a session may be before it is noted again, where the session gains nothing by it. */
+/**
+ * How old the noted use of a session may be before it is noted again, if the new use does not make the session last
+ * longer.
+ */
 export const usedPrecisionSeconds = 3600

@@ -7,8 +7,8 @@ import { revealSuccessor, type Use } from './successor.ts'
 import type { Unit } from './unit.ts'
 
 /**
- * Lets a refresh with a token that was rotated a moment ago go on as if it were unused, up to the write, which it
- * loses; `answerLostRefresh` then decides. Elsewhere, and later, a used token is a used token.
+ * Lets a refresh go on with a token that was rotated a moment ago, as if the token were unused. It then loses the race
+ * when it is written, and `answerLostRefresh` decides. On other routes, and later, a used token counts as used.
  */
 export function withGrace(
   payload: Payload | undefined,
@@ -22,17 +22,18 @@ export function withGrace(
 }
 
 /**
- * A token request lost the race for what it exchanges: another used that first. A refresh may be a second tab or a lost
- * answer: while nobody has used the successor, and for up to 30 s, it gets that same successor, so that a family never
- * forks. Everything else is a second use, whether it is seen when the value is read or when it is written: something
- * stolen is in play, and the whole family ends, with what the first one got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+ * A token request lost the race for the value it exchanges: another request used that value first. A refresh may come
+ * from a second tab, or because an answer was lost. So for up to 30 s, and while nobody has used the successor, it gets
+ * that same successor, and a family never forks. Everything else is a second use, whether it is noticed when the value
+ * is read or when it is written. Then somebody may have stolen the value, and the whole family ends, with the tokens
+ * that the first request got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
  */
 export async function answerLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, nowSeconds: number): Promise<void> {
   const source = grantSource(ctx)
   const used = source && (await unit.useOf(source.model, source.value))
   if (source?.model === 'RefreshToken' && (await repeat(ctx, unit, { used, value: source.value, nowSeconds }))) return
   refuse(ctx)
-  // The family was ended between the read and the write: nobody used anything twice.
+  // The family was ended between the read and the write, so nobody used anything twice.
   if (!source || !used?.grant_id || used.consumed === null) return
   const error = new errors.InvalidGrant(source.reused)
   ctx.oidc.provider.emit('grant.error', ctx, error)
@@ -40,7 +41,7 @@ export async function answerLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
   await unit.endGrant(used.grant_id)
 }
 
-/** Answers the successor that the winner got, where that may be; false where it is a second use. */
+/** Answers with the successor that the winner got, if that is allowed; returns false if this is a second use. */
 async function repeat(
   ctx: KoaContextWithOIDC,
   unit: Unit,

@@ -3,10 +3,7 @@ import { authorizationsIn } from '../library/payload.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { type SessionChange, usedPrecisionSeconds } from './records.ts'
 
-/**
- * Whether what the library wants kept of a session says nothing that is not kept already, or too little to be worth a
- * write.
- */
+/** Whether a session that the library wants to keep says nothing new, or too little to be worth a write. */
 export function isUnchanged(
   before: Payload,
   after: Payload,
@@ -20,7 +17,7 @@ export function isUnchanged(
   return canonical(restBefore) === canonical(restAfter)
 }
 
-/** JSON with sorted keys: the database hands a merged session back in an order of its own. */
+/** JSON with sorted keys, because the database returns a merged session with its keys in another order. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     inner !== null && typeof inner === 'object' && !Array.isArray(inner)
@@ -30,8 +27,8 @@ function canonical(value: unknown): string {
 }
 
 /**
- * What a request changed in a session it had read: of `authorizations` only its own entries, so that parallel requests
- * merge.
+ * What a request changed in a session it had read. Of `authorizations` it contains only the entries of this request, so
+ * that parallel requests can be merged.
  */
 export function sessionChange(
   before: Payload,

@@ -6,21 +6,21 @@ import type { RecordRow, SessionChange } from './records.ts'
 /** Something a person had to have to get in: one of their identities, or the password. */
 export type CameBy = IdentityId | 'password'
 
-/** Where and how somebody signed in, kept beside the grant or the session it made. */
+/** Where and how somebody signed in. It is stored with the grant or the session that the login made. */
 export interface SignIn {
   readonly method: string
   /**
-   * Everything this login was made with. SECURITY: whatever of it is taken away takes the login along. A login that is
-   * older than this note does not say what it was made with, and ends with whatever is taken away.
+   * Everything this login was made with. SECURITY: when any of it is taken away, the login ends too. A login that is
+   * older than this field does not say what it was made with, so it ends when anything is taken away.
    */
   readonly by: readonly CameBy[] | undefined
-  /** When it was finished, in milliseconds since the epoch. */
+  /** When the login was finished, in milliseconds since the epoch. */
   readonly at: number
   readonly device?: string | undefined
   readonly ip: string
   /**
-   * When its proof began, in milliseconds since the epoch: what has ended proofs since makes it no fresh login any
-   * more.
+   * When the proof of this login began, in milliseconds since the epoch. If something has ended proofs since then, this
+   * login no longer counts as fresh.
    */
   readonly begunAt?: number | undefined
   /** `id@version` of what was agreed to. */
@@ -28,14 +28,14 @@ export interface SignIn {
 }
 
 /**
- * When the proof of a login began, as it stands beside its session or grant; the beginning of time where that does not
- * say it.
+ * When the proof of a login began, as it is stored with its session or grant. If that does not say it, the answer is
+ * the beginning of time.
  */
 export function begunAtOf(about: string | null | undefined): number {
   return about ? ((JSON.parse(about) as Partial<SignIn>).begunAt ?? 0) : 0
 }
 
-/** In this order: what runs inside another browser, or pretends to be one, is named first. */
+/** The order matters: browsers that run inside another browser, or pretend to be one, come first. */
 const browsers: readonly (readonly [RegExp, string])[] = [
   [/MicroMessenger\//, 'WeChat'],
   [/\bQQ\//, 'QQ'],
@@ -69,12 +69,12 @@ const systems: readonly (readonly [RegExp, string])[] = [
   [/Linux/, 'Linux'],
 ]
 
-/** As much of a header as is looked at. */
+/** How many characters of the header are looked at. */
 const longest = 500
 
 /**
- * What a person knows a browser by, the same in every language: `Edge · Windows`. Undefined when it says nothing we
- * know.
+ * The name by which a person knows a browser, the same in every language: `Edge · Windows`. Undefined if the header
+ * contains no name that we know.
  */
 export function deviceName(userAgent: string): string | undefined {
   const said = userAgent.slice(0, longest)
@@ -83,8 +83,8 @@ export function deviceName(userAgent: string): string | undefined {
 }
 
 /**
- * Rows on their way into the table: a grant says who signed in where, as noted for it, else as the browser session
- * around it says.
+ * Completes rows on their way into the table: a grant says who signed in and where, as it was noted for the grant, or
+ * else as its browser session says.
  */
 export function withSignIns(
   rows: readonly RecordRow[],
@@ -104,8 +104,8 @@ export function withSignIns(
 }
 
 /**
- * Who signed in where, when somebody logs in to a session that was read: whoever has logged in to it more than once
- * came by all of it.
+ * Who signed in and where, when somebody logs in to a session that was read. If the same person has logged in to it
+ * more than once, the result names everything that these logins were made with.
  */
 export function joinedSignIn(
   before: { readonly payload: Payload; readonly about: string | null | undefined },
@@ -113,12 +113,12 @@ export function joinedSignIn(
 ): string | undefined {
   if (!about || !before.about || before.payload['accountId'] !== payload['accountId']) return about
   const [old, now]: Partial<SignIn>[] = [JSON.parse(before.about), JSON.parse(about)]
-  // What does not say what it came by goes on not saying it.
+  // If the older login does not say what it was made with, the joined one does not say it either.
   const { by: _, ...rest } = now as SignIn
   return JSON.stringify(old?.by ? { ...rest, by: [...new Set([...old.by, ...(now?.by ?? [])])] } : rest)
 }
 
-/** What a login came by, as it stands beside its session or grant; undefined when that does not say it. */
+/** What a login was made with, as it is stored with its session or grant; undefined if that does not say it. */
 export function cameByOf(about: string | undefined): SignIn['by'] {
   return about === undefined ? undefined : (JSON.parse(about) as Partial<SignIn>).by
 }
@@ -126,12 +126,13 @@ export function cameByOf(about: string | undefined): SignIn['by'] {
 /** What must still be there when a login is written. */
 export interface LoginNeeds {
   readonly identities: readonly IdentityId[]
-  /** Since when nothing may have ended what was proved, in milliseconds since the epoch. */
+  /** Nothing may have ended the proof since this moment, in milliseconds since the epoch. */
   readonly unendedSince: number | undefined
 }
 
 /**
- * What the logins that a request writes came by: what is written beside their sessions, and what was noted for grants.
+ * What the logins that a request writes were made with. It is read from what is stored with their sessions and from
+ * what was noted for grants.
  */
 export function neededBy(
   sessions: readonly { readonly about?: string | undefined }[],

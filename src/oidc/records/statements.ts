@@ -87,7 +87,7 @@ const insertRows = (where = '') => insertFrom(sql`unnest(${givenRows}) as x(${ro
 /** Seconds since the epoch. */
 const at = param.float('at')
 
-/** Monotonic, so that requests at the same moment need not agree: the latest end stays. */
+/** The latest end always stays, so requests at the same moment may come in any order. */
 const slideRows = (where = '') => sql`
     update oidc_records o set expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp(${at})
     from unnest(${param.smallints('slidModels')}, ${param.textList('slidIds')}, ${param.floats('slidUntil')})
@@ -96,7 +96,7 @@ const slideRows = (where = '') => sql`
       or o.model = ${durableModels.Session}
         and coalesce(o.used_at, '-infinity') <= to_timestamp(${at} - ${usedPrecisionSeconds})) ${where}`
 
-/** The compare-and-set of `consume`; `id` is null where there is nothing to consume. */
+/** For the compare-and-set of `consume`; `id` is null if there is nothing to consume. */
 const consumedId = param.textOrNull('consumedId')
 const consumedValue = sql`consumed as (
       update oidc_records set consumed_at = to_timestamp(${at}), successor = ${param.textOrNull('successor')}
@@ -109,8 +109,8 @@ const consume = sql`with ${consumedValue}, inserted as (
     select exists (select 1 from consumed) as allowed`
 
 /**
- * `consume` of many requests, each by itself; answers the parts that were carried out. A value that somebody else holds
- * a lock on is left out, so that no request waits for what another does.
+ * `consume` of many requests in one statement, each judged by itself; returns the parts that were carried out. A value
+ * that another transaction has locked is skipped, so that no request waits for another one.
  */
 const consumeMany = sql`with wanted as (
       select * from unnest(${param.smallints('consumedModels')}, ${param.textList('consumedIds')},
@@ -202,14 +202,17 @@ export const statements = {
   ),
   slide: statement('oidc_slide', slideRows()),
   insert: statement('oidc_insert', insertRows()),
-  /** What replaces a value is inserted only if that was still unused. */
+  /** Inserts the rows that replace a value, but only if that value was still unused. */
   consume: statement('oidc_consume', consume),
   consumeMany: statement('oidc_consume_many', consumeMany),
   /** A whole request in one statement: nothing is inserted unless the value to consume was still unused. */
   commit: statement('oidc_commit', commit),
 } as const
 
-/** Slides as the values of their update, in one order everywhere, so that two requests cannot lock crosswise. */
+/**
+ * Slides as the values of their update. They are always in the same order, so that two requests cannot lock each other
+ * out.
+ */
 export function slideValues(slides: readonly Slide[]) {
   const inOrder = slides.toSorted((a, b) => durableModels[a.model] - durableModels[b.model] || (a.id < b.id ? -1 : 1))
   return {

@@ -4,8 +4,8 @@ const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
 
 /**
- * The successor of a refresh token, for nobody but a holder of the old one: the key comes from the old token's value,
- * of which the database has only a digest.
+ * Hides the successor of a refresh token so that only a holder of the old token can read it. The key comes from the
+ * value of the old token, and the database has only a digest of that value.
  */
 export function hideSuccessor(oldToken: string, successor: string): string {
   const nonce = randomBytes(nonceBytes)
@@ -15,7 +15,7 @@ export function hideSuccessor(oldToken: string, successor: string): string {
   )
 }
 
-/** The successor that `hideSuccessor` hid. Throws when the token is another. */
+/** The successor that `hideSuccessor` hid. Throws if the token is not the old one. */
 export function revealSuccessor(oldToken: string, hidden: string): string {
   const bytes = Buffer.from(hidden, 'base64url')
   const decipher = createDecipheriv(algorithm, keyOf(oldToken), bytes.subarray(0, nonceBytes))
@@ -27,7 +27,9 @@ function keyOf(token: string): Buffer {
   return Buffer.from(hkdfSync('sha256', token, '', 'menshen refresh successor', 32))
 }
 
-/** What became of a code or refresh token. `consumed` in seconds since the epoch, null while it is unused. */
+/**
+ * What became of a code or refresh token. `consumed` is in seconds since the epoch, and null while the token is unused.
+ */
 export interface Use {
   readonly consumed: number | null
   readonly successor: string | null

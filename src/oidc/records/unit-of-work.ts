@@ -9,10 +9,10 @@ export interface UnitOfWork {
   /** The unit of the running request; outside one, a unit whose writes the caller must flush. */
   current(): Unit | undefined
   /**
-   * Runs `work` with a unit of its own and flushes it; answers false when the flush lost the race for a consumed value.
+   * Runs `work` with a unit of its own and flushes it; returns false if the flush lost the race for a consumed value.
    */
   run(work: (unit: Unit) => Promise<void>): Promise<boolean>
-  /** Runs `work` with a unit that was flushed, for what is left to settle. */
+  /** Runs `work` with a unit that has been flushed already, for what still has to be done. */
   resume(unit: Unit, work: () => Promise<void>): Promise<void>
 }
 

@@ -26,9 +26,9 @@ export interface UnitDependencies {
 }
 
 /**
- * One request's reads and writes. Reads are joined and remembered; writes wait and leave as one statement with the
- * compare-and-set of `consume`, before the reply: either the value was consumed and what replaces it exists, or
- * neither.
+ * The reads and writes of one request. Reads are joined and remembered. Writes are collected and sent before the reply
+ * as one statement, together with the compare-and-set of `consume`: either the value was consumed and what replaces it
+ * exists, or neither happened.
  */
 export class Unit {
   readonly #clock: Clock
@@ -61,7 +61,7 @@ export class Unit {
     return this.#accounts.get(userId)
   }
 
-  /** What was noted beside the grant of a token this request has read. */
+  /** What was noted with the grant of a token that this request has read. */
   about(grantId: string): string | undefined {
     return this.#abouts.get(grantId)
   }
@@ -107,8 +107,8 @@ export class Unit {
   }
 
   /**
-   * Notes who signed in where, beside a grant that is being saved; it goes before what the session around it says.
-   * Nothing may have ended it since its proof began, or since `unendedSince`.
+   * Notes who signed in and where, for a grant that is being saved; this takes precedence over what its session says.
+   * Nothing may have ended the login since its proof began, or since `unendedSince`.
    */
   describe(grantId: string, about: Partial<SignIn>, unendedSince = about.begunAt): void {
     this.#signIns.set(grantId, about)
@@ -116,8 +116,8 @@ export class Unit {
   }
 
   /**
-   * Keeps a session. A session that was read in this request is changed in place and only its own `authorizations`
-   * entries are merged, so that two parallel sign-ons keep both entries; one that was destroyed meanwhile is not
+   * Keeps a session. A session that was read in this request is changed in place, and only its own `authorizations`
+   * entries are merged, so that two parallel sign-ons keep both entries. A session that was destroyed meanwhile is not
    * brought back.
    */
   saveSession(row: RecordRow, payload: Payload): void {
@@ -147,12 +147,12 @@ export class Unit {
     }
   }
 
-  /** Lets something live until `expiresAt`, seconds since the epoch, if it would end before. */
+  /** Makes something live until `expiresAt`, in seconds since the epoch, if it would end earlier. */
   slide(model: DurableModel, value: string, expiresAt: number): void {
     this.#slides.push({ model, id: recordId(model, value), expiresAt })
   }
 
-  /** The same for the session a token read in this request is bound to. */
+  /** Does the same for the session that a token read in this request is bound to. */
   slideSession(uid: string, expiresAt: number): void {
     const id = this.sessions.idOf(uid)
     if (id !== undefined) this.#slides.push({ model: 'Session', id, expiresAt })
@@ -162,25 +162,27 @@ export class Unit {
     this.#consumed = { model, value, id: recordId(model, value) }
   }
 
-  /** Notes what replaces the consumed refresh token, for whoever presents the old one again. */
+  /** Notes what replaces the consumed refresh token, for anybody who presents the old token again. */
   replaceWith(successor: string): void {
     if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
   }
 
-  /** When a code or refresh token was used and, hidden, what replaced it; undefined when there is none. */
+  /**
+   * When a code or refresh token was used and what replaced it, which is hidden; undefined if there is no such token.
+   */
   useOf(model: DurableModel, value: string): Promise<Use | undefined> {
     this.roundTrips += 1
     return this.#records.useOf(model, recordId(model, value))
   }
 
-  /** After a lost race: what does not depend on the lost value is written after all. */
+  /** After a lost race: writes everything that does not depend on the lost value. */
   async flushWithout(model: DurableModel): Promise<void> {
     this.#consumed = undefined
     for (const [key, row] of this.#inserts) if (row.model === model) this.#inserts.delete(key)
     await this.flush()
   }
 
-  /** A request that was refused uses nothing up and issues nothing; what it ended stays ended. */
+  /** For a request that was refused: it consumes nothing and issues nothing, but what it ended stays ended. */
   abandon(): void {
     this.#consumed = undefined
     this.#successor = undefined
@@ -198,15 +200,15 @@ export class Unit {
     this.#revokedGrants.add(grantId)
   }
 
-  /** Has a client told of a logout, once this request has ended what it ends. */
+  /** Notes that a client is to be told of a logout, once this request has ended what it ends. */
   leaveNotice(notice: LogoutNotice): void {
     this.#notices.push(notice)
   }
 
   /**
-   * Writes everything at once; false when the value to consume had been consumed by somebody else, or the session a
-   * grant is made from, or an identity a login was made with, is gone since it was read: then nothing is added or
-   * changed, but what this request ended stays ended.
+   * Writes everything at once. Returns false if somebody else had consumed the value, or if the session that a grant is
+   * made from, or an identity a login was made with, is gone since it was read. Then nothing is added or changed, but
+   * what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
     const changes = this.#changes()
@@ -229,7 +231,7 @@ export class Unit {
       sessions: [...this.#sessions.values()],
       slides: this.#slides,
       notices: this.#notices,
-      // SECURITY: else a session that is revoked meanwhile would leave a grant behind, and its tokens.
+      // SECURITY: otherwise a session that is revoked meanwhile would leave a grant and its tokens behind.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
       needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#logins),
     }
@@ -237,14 +239,14 @@ export class Unit {
 
   #remember(model: DurableModel, id: string, read: Promise<Payload | undefined>): Promise<Payload | undefined> {
     this.#reads.set(`${model}:${id}`, read)
-    // A read that fails is told to whoever asks for it; nobody may ask, and that must not end the process.
+    // Whoever asks for this read is told if it fails. If nobody asks, the failure must not end the process.
     read.catch(() => {})
     return read
   }
 
   /**
-   * One read serves every token model, because introspection and revocation ask them one after the other for the same
-   * value.
+   * One read serves every token model, because introspection and revocation ask for the same value in one model after
+   * the other.
    */
   async #readToken(model: DurableModel, id: string): Promise<Payload | undefined> {
     const read = this.#tokens.get(id) ?? this.#read('token', id)
