@@ -77,7 +77,7 @@ test('after keys reseal the new master key alone opens everything, and a second 
     { place: 'upstream credentials', resealed: people, shut: 0 },
     { place: 'device codes', resealed: 1, shut: 0 },
   ])
-  expect(stderr).toContain('may leave previous_secret_keys')
+  expect(stderr).toContain('you may remove the earlier ones from previous_secret_keys')
   await expectAllUnder(after)
   const again = await shell.runWith(withBoth, 'keys', 'reseal')
   expect(again.stdout).toMatch(/^upstream credentials +0 +0$/m)
