@@ -7,7 +7,7 @@ import type { Secret } from '../../src/base/secret.ts'
 import { type ConnectorDependencies, parseAnswer, parseJson, type Unfit, upstreamError } from './connector.ts'
 import { call, form, type VendorCodes } from './upstream-call.ts'
 
-/** The developer account that signs, and whose tokens they are. */
+/** The developer account that signs the client secrets, and to which the tokens belong. */
 interface Team {
   readonly team_id: string
   readonly key_id: string
@@ -33,35 +33,38 @@ const idToken = z.object({
 
 /** What an ID token must fit. */
 interface Expected {
-  /** Ids of ours, one of which it must be made for. */
+  /** Our client ids; the token must be made for one of them. */
   readonly audience: readonly string[]
   readonly nonce: string
   readonly code: string
   readonly unfit: Unfit
-  /** Absent: the token came without one. */
+  /** Absent if the ID token came without an access token. */
   readonly accessToken?: string
 }
 
-/** What Apple's token endpoint and Apple's ID tokens are to us. */
+/** What we need of Apple's token endpoint and of Apple's ID tokens. */
 export interface AppleTokens {
   /**
-   * Redeems a code with the id that got it. Only codes of the web have a `redirectUri`. Throws `upstream.code_invalid`,
-   * `upstream.misconfigured` or `upstream.refused`.
+   * Redeems a code with the client id for which it was issued. Only codes of the web have a `redirectUri`. Throws
+   * `upstream.code_invalid`, `upstream.misconfigured` or `upstream.refused`.
    */
   exchange(request: {
     readonly clientId: string
     readonly code: string
     readonly redirectUri?: string
   }): Promise<z.output<typeof tokenAnswer>>
-  /** OIDC Core §3.1.3.7: who, and by which id of ours. Throws `unfit` naming the claim that does not fit. */
+  /**
+   * Checks as OIDC Core §3.1.3.7 says: returns who logged in, and for which client id of ours. Throws `unfit`, which
+   * names the claim that does not fit.
+   */
   verify(token: string, expected: Expected): Promise<{ readonly sub: string; readonly clientId: string }>
 }
 
 const skewSeconds = 60
 
 /**
- * SECURITY: the client secret is made for one request, for the id that got the code; signatures are checked with
- * Apple's keys.
+ * SECURITY: each client secret is made for one request and for the client id for which the code was issued; signatures
+ * are checked with Apple's keys.
  */
 export function appleTokens(team: Team, dependencies: ConnectorDependencies): AppleTokens {
   const { http, clock } = dependencies
@@ -117,7 +120,7 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
 
 const clientSecretSeconds = 300
 
-/** RFC 7523 §2.2, made for one request. */
+/** A client secret as RFC 7523 §2.2 defines it, made for one request. */
 async function clientSecret(team: Team, clientId: string, now: number): Promise<string> {
   return new SignJWT()
     .setProtectedHeader({ alg: 'ES256', kid: team.key_id })
@@ -133,7 +136,7 @@ function es256Key(pem: Secret): KeyObject {
   return createPrivateKey(pem.reveal())
 }
 
-/** Whether it is a key Apple's client secrets can be signed with. */
+/** Whether Apple's client secrets can be signed with this key. */
 export function isEs256(pem: Secret): boolean {
   try {
     return es256Key(pem).asymmetricKeyDetails?.namedCurve === 'prime256v1'
@@ -145,7 +148,7 @@ export function isEs256(pem: Secret): boolean {
 const keysMs = 3_600_000
 const refetchPauseMs = 60_000
 
-/** Apple's keys, kept for an hour; an unknown `kid` has them fetched again, at most once a minute. */
+/** Apple's keys, kept for an hour. An unknown `kid` makes us fetch them again, at most once a minute. */
 function publicKeys(url: URL, { http, clock }: Pick<ConnectorDependencies, 'http' | 'clock'>): JWTVerifyGetKey {
   let kept: { readonly keys: LocalJWKSet; readonly fetchedAt: number } | undefined
 
@@ -170,7 +173,7 @@ function publicKeys(url: URL, { http, clock }: Pick<ConnectorDependencies, 'http
   }
 }
 
-// SECURITY: the error itself holds the claims, so it goes no further.
+// SECURITY: the error itself contains the claims, so only its code is passed on.
 function joseCode(error: unknown): string {
   if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
     return `id_token:${error.claim}`
@@ -178,7 +181,7 @@ function joseCode(error: unknown): string {
   return error instanceof errors.JOSEError ? error.code : 'id_token_unverifiable'
 }
 
-/** OIDC Core §3.1.3.6, for RS256. */
+/** The hash of OIDC Core §3.1.3.6, for RS256. */
 function leftHalf(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
 }

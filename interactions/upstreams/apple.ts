@@ -70,8 +70,8 @@ export const apple = connectorKind({
     }
 
     /**
-     * SECURITY: what an app brings is a bearer token; the code beside it is redeemed for the same person, and only
-     * once.
+     * SECURITY: an app brings an ID token, which is a bearer token. So the code that comes with it is redeemed too: it
+     * must belong to the same person and works only once.
      */
     async function native(given: UpstreamResponse): Promise<Identification> {
       const { bundle_ids: audience } = options
@@ -116,7 +116,7 @@ export const apple = connectorKind({
   },
 })
 
-/** Every team gets subjects of its own. */
+/** Every team has subjects of its own. */
 function appleNamespace({ id, account, team_id, issuer: address }: z.output<typeof appleOptions>, where: Where) {
   const issuer = `${serverOf(address)} team ${team_id}`
   return namespace(
@@ -132,7 +132,10 @@ function identification(provider: string, { subject, refreshToken }: Redeemed, p
   }
 }
 
-/** The name in the form of the very first consent. SECURITY: unsigned, so only something to be called by. */
+/**
+ * The name in the form that Apple posts at the very first consent. SECURITY: nobody signed it, so it is only a name to
+ * call the person by.
+ */
 function firstTimeProfile(user = ''): Profile {
   try {
     const { firstName, lastName } = firstConsent.parse(JSON.parse(user)).name

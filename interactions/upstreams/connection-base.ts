@@ -3,7 +3,7 @@ import { z } from 'zod'
 const shortName = /^[a-z][a-z0-9-]{0,30}$/
 const reserved = new Set(['sms', 'password', 'register', 'reset', 'email'])
 
-/** Tells several accounts at one vendor apart, whose subjects are not of one kind. */
+/** The setting that tells several accounts at one vendor apart, because each account has subjects of its own. */
 export function vendorAccount(kind: string) {
   return z
     .string()
@@ -14,7 +14,10 @@ export function vendorAccount(kind: string) {
     )
 }
 
-/** Settings every connection has. `id` is part of the callback address, so vendors' consoles know it. */
+/**
+ * Settings that every connection has. `id` is part of the callback address, so it is also entered in the vendor's
+ * console.
+ */
 export function connectionBase(defaultId: string) {
   return {
     id: z

@@ -35,21 +35,19 @@ function kindOf({ type }: ConnectionOptions): AnyKind {
 }
 
 /**
- * Whose people each connection brings, and what they are filed under: the configuration, the start, the doctor and
- * commands ask here.
+ * Which people each connection brings, and under which name they are stored. The configuration, the start, the doctor
+ * and commands ask this function.
  */
 export function namespacesOf(connections: readonly ConnectionOptions[], where: Where): Namespace[] {
   return connections.map((options) => kindOf(options).namespace(options, where))
 }
 
-/** Connections that would share a name space although their people are not the same, by their place in the list. */
+/** Connections that would share a name space although they bring different people, by their position in the list. */
 export function namespaceClashes(connections: readonly ConnectionOptions[], where: Where): ReturnType<typeof clashes> {
   return clashes(namespacesOf(connections, where))
 }
 
-/**
- * The connectors of the configuration, in its order. Throws when the address of an upstream is not https and must be.
- */
+/** The connectors of the configuration, in its order. Throws if the address of an upstream must be https and is not. */
 export function buildConnectors(
   connections: readonly ConnectionOptions[],
   dependencies: ConnectorDependencies,

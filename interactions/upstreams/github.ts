@@ -66,7 +66,7 @@ export const github = connectorKind({
     }
 
     async function user(accessToken: string) {
-      // An Enterprise Server has its API below a path.
+      // The API of an Enterprise Server is below a path.
       const { status, text } = await http.request(`${options.api_url.replace(/\/+$/, '')}/user`, {
         headers: {
           authorization: `Bearer ${accessToken}`,
@@ -124,8 +124,8 @@ export const github = connectorKind({
 })
 
 /**
- * SECURITY: ids are small numbers that every server counts for itself, so the name says which server it is. A stand-in
- * is told by its connection, because its port changes.
+ * SECURITY: ids are small numbers, and every server counts them from the start, so the name says which server it is. A
+ * stand-in is named after its connection, because its port changes.
  */
 function githubNamespace({ id, web_url }: Pick<GithubOptions, 'id' | 'web_url'>, where: Where) {
   const server = serverOf(web_url)
@@ -148,9 +148,12 @@ function serverOf(address: string): string {
   return host === 'www.github.com' ? 'github.com' : host
 }
 
-/** An Enterprise Server has its API at its own host, the others at `api.` before it. */
+/**
+ * Whether both addresses belong to one server. An Enterprise Server has its API on its own host; other servers have it
+ * on the same host name with `api.` in front.
+ */
 function isOneServer({ web_url, api_url }: { readonly web_url: string; readonly api_url: string }): boolean {
-  // What is no address at all is a problem of its own.
+  // If a text is not an address at all, another check reports it.
   if (!URL.canParse(web_url) || !URL.canParse(api_url)) return true
   const [web, api] = [serverOf(web_url), serverOf(api_url)]
   return api === web || api === `api.${web}`

@@ -2,17 +2,18 @@ import { issuerText, mayBeOneAccount, type Namespace } from '../../src/accounts/
 import { isLoopback } from '../../src/base/network.ts'
 import type { ConnectorDependencies } from './connector.ts'
 
-/** What decides about name spaces besides the settings: only the sandbox has stand-ins. */
+/** What name spaces depend on besides the settings: stand-ins exist only in the sandbox. */
 export type Where = Pick<ConnectorDependencies, 'allowInsecure'>
 
 /**
- * The host of an address, with its port where that is not the usual one, whatever its letters and the dot at its end.
+ * The host of an address, with the port if it is not the usual one. Upper and lower case, and a dot at the end of the
+ * name, make no difference.
  */
 export function hostOf(address: string): string {
   return new URL(address).host.replace(/\.(?=$|:)/, '')
 }
 
-/** A server as its address names it: several may be behind one host. */
+/** The server that an address names, with its path, because several servers may be behind one host. */
 export function serverOf(address: string): string {
   return `${hostOf(address)}${new URL(address).pathname.replace(/\/+$/, '')}`
 }
@@ -22,7 +23,7 @@ interface Facts {
   readonly provider: string
   /** Address of the server that says who somebody is. */
   readonly address: string
-  /** Who that is, where the address alone does not say it. */
+  /** Who says it, if the address alone does not tell. */
   readonly issuer?: string
   readonly account?: string | undefined
   readonly apps?: readonly string[]
@@ -31,8 +32,8 @@ interface Facts {
 }
 
 /**
- * The name space of a connection. An account that is named has one of its own; `main` names the one that nobody had to
- * name.
+ * The name space of a connection. An account with a name has a name space of its own; the name `main` stands for the
+ * account that needed no name.
  */
 export function namespace(facts: Facts, where: Where): Namespace {
   const { id, provider, address, issuer = serverOf(address), account, apps = [], formerly, remedy } = facts
@@ -48,17 +49,17 @@ export function namespace(facts: Facts, where: Where): Namespace {
   }
 }
 
-/** Says that an account is the one that a connection without `account` has. */
+/** This name says that an account is the same one that a connection without `account` has. */
 export const mainAccount = 'main'
 
-/** SECURITY: in production an address of this machine is an address like any other. */
+/** SECURITY: in production an address on this machine is treated like any other address. */
 export function isStandIn(address: string, { allowInsecure }: Where): boolean {
   return allowInsecure && isLoopback(new URL(address).hostname)
 }
 
 /**
- * Connections that would file people of two issuers under one name, each with what mends it; `index` is the later
- * one's.
+ * Connections that would store people of two issuers under one name, each with advice how to repair it; `index` is the
+ * position of the later connection.
  */
 export function clashes(namespaces: readonly Namespace[]): { readonly index: number; readonly message: string }[] {
   return namespaces.flatMap((own, index) => {

@@ -69,14 +69,14 @@ export function aliyunOneTap(
     async confirm(credential, phone) {
       const query = { AccessCode: required(credential, 'carrier_token'), PhoneNumber: nationalNumber(phone) }
       const { VerifyResult: verdict } = (await ask(verifyAnswer, 'VerifyMobile', query)).GateVerifyResultDTO
-      // SECURITY: nothing but PASS is a proof; UNKNOWN is what the carrier cannot tell.
+      // SECURITY: only PASS is a proof; UNKNOWN means that the carrier cannot tell.
       if (verdict === 'PASS') return
       throw upstreamError(verdict === 'REJECT' ? 'one_tap.other_number' : 'one_tap.failed', { vendorCode: verdict })
     },
   }
 }
 
-/** Without the prefixes `isv.` and `biz.`, which come and go. */
+/** The codes are listed without the prefixes `isv.` and `biz.`, because the vendor does not always send these. */
 const codes: OneTapCodes = new Map([
   ['TOKEN_INVALID', 'one_tap.expired'],
   ['PARAMETERS_MISMATCH', 'one_tap.other_number'],

@@ -27,12 +27,13 @@ const result = z.object({
   phoneNumber: z.unknown().optional(),
   success: z.boolean().optional(),
 })
-/** Two shapes are in use: the result itself, and the result as the `data` of an answer in an answer. */
+/** Two shapes are in use: the result itself, or an answer whose `data` is the result. */
 const answer = z.union([z.object({ data: result }).transform(({ data }) => data), result])
 
 /**
- * univerify (doc.dcloud.net.cn, as of 2026-11-20), through a cloud function of the operator, which alone may ask
- * DCloud. How a function that throws answers is not documented: every answer without a code is the function's trouble.
+ * univerify (doc.dcloud.net.cn, as of 2026-11-20), through a cloud function of the operator, because only such a
+ * function may ask DCloud. It is not documented what a function answers when it throws, so every answer without a code
+ * counts as a failure of the function.
  */
 export function univerify(options: z.output<typeof univerifyOptions>, { http, clock }: Dependencies): OneTapVendor {
   return {
@@ -71,8 +72,8 @@ export function univerify(options: z.output<typeof univerifyOptions>, { http, cl
 type Values = Readonly<Record<string, string>>
 
 /**
- * Hex HMAC-SHA256 over `name=value`, sorted by name, joined by `&`. DCloud's sample signs values as they are; SECURITY:
- * unless they are encoded, a `&` within one could pass for the next.
+ * Hex HMAC-SHA256 over `name=value`, sorted by name, joined by `&`. DCloud's sample signs values as they are. SECURITY:
+ * if values are not encoded, a `&` inside a value could look like the beginning of the next one.
  */
 export function univerifySign(key: Secret, values: Values, encode = (value: string) => value): string {
   const text = Object.entries(values)

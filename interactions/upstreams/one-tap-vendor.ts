@@ -5,20 +5,24 @@ import { parseJson, UpstreamAnswer, type UpstreamResponse, upstreamError } from 
 import { call } from './upstream-call.ts'
 
 /**
- * What the codes of a one-tap vendor become. One that is not named is the vendor's own trouble: `one_tap.unavailable`.
+ * Our code for each code of a one-tap vendor. A code that is not listed means trouble at the vendor:
+ * `one_tap.unavailable`.
  */
 export type OneTapCodes = ReadonlyMap<string, Extract<ErrorCode, `one_tap.${string}`>>
 
-/** A vendor that asks the carrier whose SIM a phone is online with. */
+/** A vendor that asks the carrier which SIM a phone is using to be online. */
 export interface OneTapVendor {
   readonly vendor: string
   /** The number of the SIM. Throws `one_tap.…` with an `UpstreamAnswer` as cause, and `request.invalid`. */
   number(credential: UpstreamResponse): Promise<PhoneNumber>
-  /** Throws the same, and `one_tap.other_number`, unless the carrier says that the SIM has this mainland number. */
+  /**
+   * Throws the same errors, and also `one_tap.other_number`, unless the carrier says that the SIM has this mainland
+   * number.
+   */
   confirm?(credential: UpstreamResponse, phone: PhoneNumber): Promise<void>
 }
 
-/** What a vendor answers, JSON whatever its status. Throws `one_tap.unavailable` where there is nothing of the kind. */
+/** The JSON that a vendor answers, whatever the status is. Throws `one_tap.unavailable` if the answer is not JSON. */
 export async function askOneTap(
   http: HttpClient,
   url: URL,
@@ -32,7 +36,7 @@ export async function askOneTap(
   }
 }
 
-/** Something that is not of the shape the vendor promises. */
+/** The error for an answer that does not have the shape the vendor promises. */
 export function unexpectedShape(): AppError {
   return upstreamError('one_tap.unavailable', { vendorCode: 'unexpected_shape' })
 }
@@ -43,8 +47,8 @@ function unavailable({ cause }: AppError): AppError {
 }
 
 /**
- * The number in an answer that says it went well. Carriers know mainland numbers only. Throws `one_tap.failed` for any
- * other.
+ * The number in an answer that reports success. Carriers know only mainland numbers, so any other number throws
+ * `one_tap.failed`.
  */
 export function mainlandNumber(text: unknown): PhoneNumber {
   if (typeof text === 'string' && /^1[3-9]\d{9}$/.test(text)) return parsePhone(text, '86')

@@ -42,7 +42,7 @@ const toleranceSeconds = 60
 
 /**
  * Any OpenID provider (OIDC Core 1.0, RFC 9700), through openid-client. SECURITY: signatures of ID tokens are checked
- * although they come over TLS; issuer, audience, nonce, state, PKCE and the `iss` of RFC 9207 are the library's work.
+ * although the tokens come over TLS. The library checks issuer, audience, nonce, state, PKCE and the `iss` of RFC 9207.
  */
 export const oidc = connectorKind({
   options: oidcOptions,
@@ -101,7 +101,7 @@ function oidcNamespace({ id, name, issuer: address }: OidcOptions, where: Where)
   return namespace({ id, provider: `oidc:${name}`, address, issuer, remedy: 'give it another `name`' }, where)
 }
 
-/** The provider's metadata, kept for an hour; a failure is not kept. Throws `upstream.*`. */
+/** The provider's metadata, kept for an hour. A failure is not kept. Throws `upstream.*`. */
 function discovered(options: OidcOptions, { http, clock, allowInsecure }: ConnectorDependencies) {
   let kept: { readonly config: client.Configuration; readonly fetchedAt: number } | undefined
 
@@ -120,7 +120,8 @@ function discovered(options: OidcOptions, { http, clock, allowInsecure }: Connec
         },
       )
       .catch(refuse)
-    // SECURITY: the library lets some vendors' issuers be templates for any tenant.
+    // SECURITY: for some vendors the library accepts an issuer that is a template for any tenant, so it is compared
+    // here.
     if (new URL(config.serverMetadata().issuer).href !== new URL(options.issuer).href) {
       throw upstreamError('upstream.misconfigured', { vendorCode: 'issuer_mismatch' })
     }
@@ -136,7 +137,9 @@ function authentication({ client_secret, token_endpoint_auth_method }: OidcOptio
   return method(client_secret.reveal())
 }
 
-/** One way out for this connector too: size, time, redirects and https are looked after there. */
+/**
+ * Makes this connector use the same HTTP client as the others, which limits size, time and redirects and demands https.
+ */
 function fetchThrough(http: HttpClient): client.CustomFetch {
   return async (url, { method, headers, body }) => {
     const answer = await call(http, new URL(url), {
@@ -149,8 +152,8 @@ function fetchThrough(http: HttpClient): client.CustomFetch {
 }
 
 /**
- * What the provider says about this person where the ID token holds no name. For display only, so a failure leaves it
- * empty.
+ * What the provider says about this person, if the ID token contains no name. It is only for display, so after a
+ * failure it is empty.
  */
 async function userinfo(config: client.Configuration, accessToken: string, sub: string): Promise<Named> {
   if (config.serverMetadata().userinfo_endpoint === undefined) return {}
@@ -161,7 +164,7 @@ async function userinfo(config: client.Configuration, accessToken: string, sub: 
   })
 }
 
-/** Standard claims, which nothing has checked yet. */
+/** Standard claims that nothing has checked yet. */
 type Named = Readonly<Record<string, unknown>>
 
 function nameOf(claims: Named): string {
@@ -174,7 +177,7 @@ function profile(claims: Named): Profile {
   return displayable({ nickname: nameOf(claims), picture: typeof picture === 'string' ? picture : '' })
 }
 
-/** SECURITY: the library's errors hold answers and claims; only their codes go on. */
+/** SECURITY: the library's errors contain answers and claims, so only their codes are passed on. */
 function refuse(error: unknown): never {
   if (error instanceof AppError) throw error
   if (error instanceof Error && error.cause instanceof AppError) throw error.cause
@@ -192,7 +195,7 @@ function codeOf(error: unknown): string {
   return error instanceof client.ClientError ? (error.code ?? error.name) : 'unexpected'
 }
 
-/** What was discovered, or what userinfo says, is about another issuer or person. */
+/** The library throws this if the metadata is about another issuer, or userinfo is about another person. */
 const comparisonFailed = 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
 
 const codes: VendorCodes = new Map([

@@ -52,8 +52,8 @@ interface Answer {
 }
 
 /**
- * QQ in browsers and apps (wiki.connect.qq.com, as of 2026-11-20). An openid belongs to one app, a unionid to all apps
- * of a developer who was granted it.
+ * QQ in browsers and apps (wiki.connect.qq.com, as of 2026-11-20). An openid belongs to one app. A unionid belongs to
+ * all apps of a developer to whom QQ has granted unionids.
  */
 export const qq = connectorKind({
   options: qqOptions,
@@ -61,7 +61,8 @@ export const qq = connectorKind({
   build(options, { http, allowInsecure }) {
     const { provider } = qqNamespace(options, { allowInsecure })
 
-    // SECURITY: the address holds the app key or a token, as the vendor wants it; the client never tells a query.
+    // SECURITY: the vendor demands the app key or a token in the address; the errors of our HTTP client never contain a
+    // query.
     async function get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
       const { status, text } = await call(http, withQuery(path, options.graph_url, query))
       const values = parseQq(text)
@@ -82,13 +83,13 @@ export const qq = connectorKind({
       return parsed(tokenAnswer, answer).access_token
     }
 
-    /** Whose token it is. Throws `unfit` for a token of another app. */
+    /** Asks to whom a token belongs. Throws `unfit` for a token of another app. */
     async function me(accessToken: string, appid: string, unfit: Unfit) {
       const query = { access_token: accessToken, fmt: 'json' }
       const withUnionid = await get('/oauth2.0/me', { ...query, unionid: '1' })
       const answer = withUnionid.error === unionidNotGranted ? await get('/oauth2.0/me', query) : withUnionid
       const found = parsed(meAnswer, answer)
-      // SECURITY: a token of another app must not tell who is here.
+      // SECURITY: a token that was made for another app must not log anybody in here.
       if (found.client_id !== appid) throw upstreamError(unfit, { vendorCode: 'client_id_mismatch' })
       return found
     }
@@ -111,7 +112,8 @@ export const qq = connectorKind({
       return {
         identity: {
           provider,
-          // A unionid carries its kind: a bare fallback to the openid would make a second account once it is granted.
+          // The subject says that it is a unionid, and the openid stays beside it. If we only replaced one by the
+          // other, the person would get a second account once unionids are granted.
           subjects: unionid ? [`unionid:${unionid}`, alias] : [alias],
           profile: await profile(accessToken, appid, openid),
         },
@@ -119,8 +121,8 @@ export const qq = connectorKind({
     }
 
     /**
-     * QQ's SDK gives an app a token and no code. SECURITY: good only where it was made for that app, and for whom it
-     * names.
+     * QQ's SDK gives an app a token and no code. SECURITY: the token is accepted only for the app it was made for, and
+     * only for the person it names.
      */
     function byToken(appid: string) {
       return async (given: UpstreamResponse): Promise<Identification> => {
@@ -158,7 +160,7 @@ export const qq = connectorKind({
   },
 })
 
-/** Unionids are of one developer account, openids of one app, which they carry. */
+/** A unionid belongs to one developer account. An openid belongs to one app, and its subject contains that app's id. */
 function qqNamespace({ id, account, client_id, mobile_app, graph_url: address }: QqOptions, where: Where) {
   const apps = [client_id, ...(mobile_app ? [mobile_app.appid] : [])]
   const remedy = 'give it an `account` of its own, or `account: main` if both are of one developer account'
@@ -166,8 +168,8 @@ function qqNamespace({ id, account, client_id, mobile_app, graph_url: address }:
 }
 
 /**
- * What is in an answer of QQ: JSON, JSON wrapped in a function call, or a form, and not always the one that was asked
- * for. Throws `upstream.refused`.
+ * The content of an answer of QQ. It is JSON, JSON inside a function call, or a form, and QQ does not always use the
+ * format that we asked for. Throws `upstream.refused`.
  */
 export function parseQq(text: string): unknown {
   const bare = text
@@ -182,7 +184,7 @@ function parsed<Schema extends z.ZodType>(schema: Schema, { error, values }: Ans
   throw upstreamError(codes.get(error) ?? 'upstream.refused', { vendorCode: error })
 }
 
-/** The app may not ask for unionids; the vendor then tells nothing at all. */
+/** QQ has not allowed this app to ask for unionids. Then an answer to such a question contains nothing else either. */
 const unionidNotGranted = '100048'
 
 const codes: VendorCodes = new Map([

@@ -7,8 +7,8 @@ interface Dependencies extends Sealing {
 }
 
 /**
- * Texts shared by every process through the store. SECURITY: sealed there, because whoever has such a token calls as we
- * do.
+ * Texts that every process shares through the store. SECURITY: they are stored sealed, because anybody who has such a
+ * token can call the vendor as we do.
  */
 export function sharedTexts({ store, mac, seal, open }: Dependencies): SharedTexts {
   const underWay = new Map<string, Promise<string>>()

@@ -2,12 +2,12 @@ import type { ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../src/base/http.ts'
 import { upstreamError } from './connector.ts'
 
-/** What a vendor's own codes become; one that is not named becomes `upstream.refused`. */
+/** Our code for each code of a vendor; a code that is not listed becomes `upstream.refused`. */
 export type VendorCodes = ReadonlyMap<string, Extract<ErrorCode, `upstream.${string}`>>
 
 /**
- * One call, made once. Throws `upstream.busy` for status 429 and above 499; every other answer is the caller's to
- * judge.
+ * Makes one call, and makes it only once. Throws `upstream.busy` for status 429 and above 499; the caller judges every
+ * other answer.
  */
 export async function call(http: HttpClient, url: URL, request?: HttpRequest): Promise<HttpResponse> {
   const answer = await http.request(url, request)
@@ -25,7 +25,8 @@ export function withQuery(path: string, base: string, query: Readonly<Record<str
 }
 
 /**
- * SECURITY: secrets, codes and tokens go to the addresses of a vendor. Throws where one of its settings is not https.
+ * SECURITY: secrets, codes and tokens are sent to the addresses of a vendor, so these must be https. Throws if one of
+ * the settings is an address that is not.
  */
 export function requireHttps(whose: string, options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
@@ -44,7 +45,9 @@ export function form(fields: Readonly<Record<string, string>>): HttpRequest {
   }
 }
 
-/** The picture by https: some vendors still hand out http, which no page of ours may load. */
+/**
+ * The address of a picture, changed to https: some vendors still give http addresses, which our pages must not load.
+ */
 export function overHttps(picture: string): string {
   return picture.replace(/^http:/i, 'https:')
 }

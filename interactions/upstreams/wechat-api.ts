@@ -13,8 +13,8 @@ export interface WechatAnswer {
 }
 
 /**
- * One call. Failures have status 200 and an `errcode`. SECURITY: the address holds a secret or a token, as the vendor
- * wants it; the client never tells a query.
+ * Makes one call. WeChat answers failures with status 200 and an `errcode`. SECURITY: the vendor demands a secret or a
+ * token in the address; the errors of our HTTP client never contain a query.
  */
 export async function askWechat(http: HttpClient, url: URL, request?: HttpRequest): Promise<WechatAnswer> {
   const { status, text } = await call(http, url, request)
@@ -24,7 +24,7 @@ export async function askWechat(http: HttpClient, url: URL, request?: HttpReques
   return { errcode, requestId: /\brid: ?([\w-]+)/.exec(errmsg)?.[1], json }
 }
 
-/** What a good answer holds. Throws what its `errcode` stands for. */
+/** The content of a good answer. Throws the error that its `errcode` stands for. */
 export function parsed<Schema extends z.ZodType>(
   schema: Schema,
   { errcode, requestId, json }: WechatAnswer,
@@ -35,18 +35,18 @@ export function parsed<Schema extends z.ZodType>(
 }
 
 /**
- * Subjects of a person: the unionid first, where WeChat tells it. It carries its kind, because a bare fallback to the
- * openid would make a second account once the unionid is known.
+ * The subjects of a person: the unionid first, if WeChat tells it. It says that it is a unionid, and the openid stays
+ * beside it. If we only replaced one by the other, the person would get a second account once the unionid is known.
  */
 export function wechatSubjects(appid: string, openid: string, unionid?: string): readonly [string, ...string[]] {
   const alias = `openid:${appid}:${openid}`
   return unionid ? [`unionid:${unionid}`, alias] : [alias]
 }
 
-/** The scope of the token does not reach that far: `snsapi_base`, or an account that is not verified. */
+/** The scope of the token does not allow this call: it is `snsapi_base`, or the app's account is not verified. */
 export const apiUnauthorized = '48001'
 
-/** What the codes of calls with a person's token stand for. */
+/** Our codes for the codes of calls that are made with a person's token. */
 export const userCodes: VendorCodes = new Map([
   ['-1', 'upstream.busy'],
   ['45009', 'upstream.busy'],
@@ -68,7 +68,10 @@ export const userCodes: VendorCodes = new Map([
   ['50002', 'upstream.account_restricted'],
 ])
 
-/** The same for calls with the app secret. There is no person's token yet, so these two speak of the secret. */
+/**
+ * The same for calls that are made with the app secret. There is no person's token yet, so these two codes mean that
+ * the secret is wrong.
+ */
 export const exchangeCodes: VendorCodes = new Map([
   ...userCodes,
   ['40001', 'upstream.misconfigured'],

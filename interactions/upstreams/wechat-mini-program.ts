@@ -13,16 +13,16 @@ import { type VendorCodes, withQuery } from './upstream-call.ts'
 import { askWechat, exchangeCodes, parsed, type WechatAnswer, wechatSubjects } from './wechat-api.ts'
 
 interface MiniProgram {
-  /** What its identities are filed under. */
+  /** The name that its identities are stored under. */
   readonly provider: string
   readonly appid: string
   readonly secret: Secret
   readonly apiUrl: string
-  /** Whether a number opens the account it belongs to without a code, if the person says that it is theirs. */
+  /** Whether a number opens the account it belongs to without a code, if the person says that the account is theirs. */
   readonly joinByPhone: boolean
 }
 
-// SECURITY: `session_key` is not read, so it goes no further than the answer.
+// SECURITY: `session_key` is not read, so nothing behind this point can get it.
 const sessionAnswer = z.object({ openid: z.string().min(1), unionid: z.string().default('') })
 const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().int().positive() })
 const phoneAnswer = z.object({
@@ -38,18 +38,19 @@ const marginSeconds = 300
 const watermarkMs = 300_000
 
 /**
- * Redeems the code of `wx.login`, and the one of a `getPhoneNumber` button where it comes along; a phone code that is
- * refused fails the whole, because both codes are used up. SECURITY: WeChat is told who logs in and refuses the phone
- * code of anybody else; without that, a stolen phone code would tell that its owner's number is the thief's.
+ * Redeems the code of `wx.login`, and the code of a `getPhoneNumber` button if that comes too. If the phone code is
+ * refused, the whole login fails, because both codes are used up. SECURITY: we tell WeChat who logs in, and WeChat
+ * refuses the phone code of anybody else. Without that, a thief could bring a stolen phone code, and we would believe
+ * that the owner's number is the thief's.
  */
 export function wechatMiniProgram(
   { provider, appid, secret, apiUrl, joinByPhone }: MiniProgram,
   { http, clock, shared }: ConnectorDependencies,
 ): (credential: UpstreamResponse) => Promise<Identification> {
-  // SECURITY: the token of one server never goes to another.
+  // SECURITY: the name contains the server, so the token of one server never goes to another.
   const tokenName = `wechat stable_token ${new URL(apiUrl).origin} ${appid}`
 
-  /** The token of the API. The vendor gives the same one to everybody who asks while it is good. */
+  /** Fetches the token of the API. While it is valid, the vendor gives the same token to everybody who asks. */
   async function fetchToken() {
     const request = post({ grant_type: 'client_credential', appid, secret: secret.reveal(), force_refresh: false })
     const answer = await askWechat(http, new URL('/cgi-bin/stable_token', apiUrl), request)
@@ -57,7 +58,7 @@ export function wechatMiniProgram(
     return { text, ttlSeconds: Math.max(seconds - marginSeconds, 1) }
   }
 
-  /** A call with that token, once more with a fresh one where the vendor no longer takes the kept one. */
+  /** Makes a call with that token. If the vendor no longer accepts it, makes the call once more with a fresh token. */
   async function askWithToken(path: string, body: Readonly<Record<string, unknown>>): Promise<WechatAnswer> {
     const ask = (token: string) => askWechat(http, withQuery(path, apiUrl, { access_token: token }), post(body))
     const token = await shared.get(tokenName, fetchToken)
@@ -70,7 +71,8 @@ export function wechatMiniProgram(
   async function phoneOf(code: string, openid: string): Promise<PhoneNumber> {
     const answer = await askWithToken('/wxa/business/getuserphonenumber', { code, openid })
     const { purePhoneNumber, countryCode, watermark } = parsed(phoneAnswer, answer, phoneCodes).phone_info
-    // SECURITY: a number told to another app, or long ago, is not this person's proof.
+    // SECURITY: a number that was given to another app, or long ago, does not prove that it is this person's number
+    // now.
     if (watermark.appid !== appid) throw upstreamError('upstream.refused', { vendorCode: 'watermark_appid' })
     if (!(Math.abs(clock() - watermark.timestamp * 1000) <= watermarkMs)) {
       throw upstreamError('upstream.code_invalid', { vendorCode: 'watermark_timestamp' })
@@ -101,7 +103,8 @@ function post(body: Readonly<Record<string, unknown>>): HttpRequest {
 
 const tokenEnded: ReadonlySet<string> = new Set(['40001', '40014', '42001'])
 
-// The first: a phone code of somebody else. The second comes after a fresh token, and speaks of WeChat.
+// The first means that the phone code belongs to somebody else. The second comes although the token is fresh, so the
+// trouble is at WeChat.
 const phoneCodes: VendorCodes = new Map([
   ...exchangeCodes,
   ['40003', 'upstream.code_invalid'],

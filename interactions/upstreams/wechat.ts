@@ -79,7 +79,7 @@ const userAnswer = z.object({
 /**
  * WeChat in browsers, apps and mini programs (developers.weixin.qq.com/doc/oplatform, /doc/service/api/webdev and
  * /miniprogram, as of 2026-11-20). An openid belongs to one app, a unionid to all apps of one Open Platform account.
- * SECURITY: only a code is ever taken: WeChat's tokens do not say for which app they were made.
+ * SECURITY: only codes are accepted, because WeChat's tokens do not say for which app they were made.
  */
 export const wechat = connectorKind({
   options: wechatOptions,
@@ -95,12 +95,13 @@ export const wechat = connectorKind({
       return found
     }
 
-    /** Who gave a code to this app. */
+    /** Redeems a code for this app: whose code is it? */
     async function redeemed({ appid, secret: appSecret }: App, code: string): Promise<Identification> {
       const query = { appid, secret: appSecret.reveal(), code, grant_type: 'authorization_code' }
       const exchange = withQuery('/sns/oauth2/access_token', options.api_url, query)
       const token = parsed(tokenAnswer, await askWechat(http, exchange), exchangeCodes)
-      // SECURITY: a snapshot visitor's openid and unionid are made up: nothing may be found or made with them.
+      // SECURITY: WeChat invents the openid and unionid of a snapshot visitor, so no account may be found or made with
+      // them.
       if (token.is_snapshotuser !== 0) throw upstreamError('upstream.snapshot', { vendorCode: 'is_snapshotuser' })
       const { access_token: accessToken, openid, scope } = token
       const isTelling = scope.split(',').some((each) => each === 'snsapi_login' || each === 'snsapi_userinfo')
@@ -130,7 +131,7 @@ export const wechat = connectorKind({
       availability(visit) {
         if (!website && !officialAccount) return 'hidden'
         if (isInsideWechat(visit)) return officialAccount ? 'here' : 'elsewhere'
-        // A phone cannot scan what it shows itself.
+        // A phone cannot scan a QR code that is on its own screen.
         return website && !isPhone(visit) ? 'here' : 'elsewhere'
       },
       places: [...(officialAccount ? ['own_app' as const] : []), ...(website ? ['computer' as const] : [])],
@@ -139,7 +140,7 @@ export const wechat = connectorKind({
       async authorizationUrl({ redirectUri, state, variant }, { locale }) {
         const { appid } = appOf(variant)
         const isPage = variant === 'official_account'
-        // WeChat compares the link with a pattern: the parameters keep this order.
+        // WeChat compares the link with a pattern, so the parameters must keep this order.
         const url = withQuery(isPage ? '/connect/oauth2/authorize' : '/connect/qrconnect', options.open_url, {
           appid,
           redirect_uri: redirectUri,
@@ -173,8 +174,8 @@ export const wechat = connectorKind({
 })
 
 /**
- * Unionids are of one Open Platform account, openids of one app, which they carry. WeChat has several addresses for one
- * API.
+ * A unionid belongs to one Open Platform account. An openid belongs to one app, and its subject contains that app's id.
+ * WeChat has several addresses for one API.
  */
 function wechatNamespace({ id, account, api_url: address, ...options }: WechatOptions, where: Where) {
   const { website, official_account, mobile_app, mini_program } = options

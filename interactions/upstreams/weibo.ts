@@ -31,8 +31,8 @@ const userAnswer = z.object({
 })
 
 /**
- * Weibo in browsers and apps (open.weibo.com, as of 2026-11-20). Failures have an `error` or an `error_code`, whatever
- * the status. The uid is the same for every app and may be longer than a JavaScript number can tell.
+ * Weibo in browsers and apps (open.weibo.com, as of 2026-11-20). A failure has an `error` or an `error_code`, whatever
+ * the status is. The uid is the same for every app, and it may be too long for a JavaScript number.
  */
 export const weibo = connectorKind({
   options: weiboOptions,
@@ -51,7 +51,7 @@ export const weibo = connectorKind({
       return parsed(tokenAnswer, await call(http, new URL('/oauth2/access_token', options.api_url), request))
     }
 
-    /** SECURITY: a token is good only where it was made for our App Key, and for whom it names. */
+    /** SECURITY: a token is accepted only if it was made for our App Key, and only for the person it names. */
     async function checkToken(accessToken: string, subject: string): Promise<void> {
       const request = form({ access_token: accessToken })
       const info = parsed(infoAnswer, await call(http, new URL('/oauth2/get_token_info', options.api_url), request))
@@ -68,7 +68,7 @@ export const weibo = connectorKind({
       return { identity: { provider, subjects: [found.uid], profile: await profile(found) } }
     }
 
-    /** For display only, so a failure leaves it empty. */
+    /** It is only for display, so after a failure it is empty. */
     async function profile({ access_token, uid }: z.output<typeof tokenAnswer>): Promise<Profile> {
       try {
         const answer = await call(http, withQuery('/2/users/show.json', options.api_url, { access_token, uid }))
@@ -111,12 +111,12 @@ export const weibo = connectorKind({
   },
 })
 
-/** Every app has the same uids, so only the server matters. */
+/** A person has the same uid in every app, so only the server matters. */
 function weiboNamespace({ id, api_url: address }: z.output<typeof weiboOptions>, where: Where) {
   return namespace({ id, provider: 'weibo', address, remedy: 'give both the same `api_url`' }, where)
 }
 
-/** The JSON of an answer with every whole number as its own text, digit by digit. Throws `upstream.refused`. */
+/** The JSON of an answer, with every whole number as a text of exactly its digits. Throws `upstream.refused`. */
 export function parseExactly(text: string): unknown {
   try {
     return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) =>
@@ -137,7 +137,7 @@ function parsed<Schema extends z.ZodType>(
   return parseAnswer(schema, values)
 }
 
-/** Throws what the `error` or `error_code` of an answer or a redirect stands for. */
+/** Throws the error that the `error` or `error_code` of an answer or a redirect stands for. */
 function refuseError(values: unknown): void {
   const { error, error_code: code } = parseAnswer(refusal, values)
   const vendorCode = code ?? error
