@@ -1,6 +1,9 @@
-import { afterAll, expect, test } from 'vitest'
-import { durableModels } from '../../src/oidc/library/stored-models.ts'
-import { recordStore } from '../../src/oidc/records/record-store.ts'
+import { randomBytes } from 'node:crypto'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { IdentityId } from '../../src/base/ids.ts'
+import { type DurableModel, durableModels } from '../../src/oidc/library/stored-models.ts'
+import { type Changes, recordStore } from '../../src/oidc/records/record-store.ts'
+import type { RecordRow } from '../../src/oidc/records/records.ts'
 import { noChanges } from '../support/changes.ts'
 import { createDatabase, untilLocked } from '../support/database.ts'
 
@@ -39,4 +42,206 @@ test('of two that wait for each other the one that is undone writes all the same
     ['b', '{}', later],
     ['c', '{"other":1}', later],
   ])
+})
+
+// What each clause of the statements that write does to single rows.
+const store = recordStore({ database })
+const now = Math.floor(Date.now() / 1000)
+const unique = () => randomBytes(6).toString('hex')
+const empty = { payload: '{}', grantId: null, uid: null, userCode: null, sessionUid: null, userId: null, since: null }
+const row = (model: DurableModel, id: string, more: Partial<RecordRow> = {}): RecordRow => ({
+  ...empty,
+  ...{ model, id, expiresAt: now + 600 },
+  ...more,
+})
+const write = (changes: Partial<Changes>) => store.write({ ...noChanges, at: now, ...changes })
+const put = (...rows: readonly RecordRow[]) => write({ rows })
+const find = (model: DurableModel, id: string) =>
+  database.knex('oidc_records').where({ model: durableModels[model], id }).first()
+const end = async (model: DurableModel, id: string) => (await find(model, id))?.expires_at.getTime() / 1000
+const used = async (model: DurableModel, id: string) => ((await find(model, id))?.used_at ?? null)?.getTime() / 1000
+const consuming = (model: DurableModel, id: string) => ({ consumed: { model, id, successor: null } })
+
+describe('a row that is written again', () => {
+  test('has the new values, and no longer the old since', async () => {
+    const id = unique()
+    const others = { grantId: `g-${id}`, sessionUid: `s-${id}`, userId: `u-${id}`, userCode: `c-${id}` }
+    await put(row('Grant', id, { payload: '{"a":1}', since: now - 500 }))
+    await put(row('Grant', id, { payload: '{"a":2}', ...others, since: now - 60, expiresAt: now + 900 }))
+    expect(await find('Grant', id)).toMatchObject({
+      payload: '{"a":2}',
+      grant_id: `g-${id}`,
+      session_uid: `s-${id}`,
+      user_id: `u-${id}`,
+      user_code: `c-${id}`,
+      since: new Date((now - 60) * 1000),
+      expires_at: new Date((now + 900) * 1000),
+    })
+  })
+
+  test('keeps what it says of the login unless that is said anew', async () => {
+    const id = unique()
+    await put(row('Grant', id, { about: '{"n":1}' }))
+    await put(row('Grant', id))
+    expect((await find('Grant', id)).about).toBe('{"n":1}')
+    await put(row('Grant', id, { about: '{"n":2}' }))
+    expect((await find('Grant', id)).about).toBe('{"n":2}')
+  })
+})
+
+describe('a slide', () => {
+  test('reaches the row of its model only', async () => {
+    const id = unique()
+    await put(row('AccessToken', id), row('RefreshToken', id))
+    await write({ slides: [{ model: 'AccessToken', id, expiresAt: now + 900 }] })
+    expect([await end('AccessToken', id), await end('RefreshToken', id)]).toEqual([now + 900, now + 600])
+  })
+
+  test('notes the use of a session that gains nothing once an hour, and of nothing else', async () => {
+    const id = unique()
+    await put(row('Session', id), row('AccessToken', id))
+    const slideAt = (at: number) =>
+      write({ at, slides: (['Session', 'AccessToken'] as const).map((model) => ({ model, id, expiresAt: now + 60 })) })
+    await slideAt(now)
+    await slideAt(now + 3599)
+    expect(await used('Session', id)).toBe(now)
+    await slideAt(now + 3600)
+    expect(await used('Session', id)).toBe(now + 3600)
+    expect((await find('AccessToken', id)).used_at).toBe(null)
+    expect([await end('Session', id), await end('AccessToken', id)]).toEqual([now + 600, now + 600])
+  })
+})
+
+describe('what consumes', () => {
+  // Codes and tokens are consumed many together; what issues anything else is by itself.
+  test.each(['AccessToken', 'Grant'] as const)('and issues %s does so once, of its own model', async (issued) => {
+    const id = unique()
+    await put(row('RefreshToken', id), row('AuthorizationCode', id))
+    const issue = (n: number) => write({ ...consuming('RefreshToken', id), rows: [row(issued, `${n}-${id}`)] })
+    expect(await issue(1)).toEqual({ isAllowed: true })
+    expect(await issue(2)).toEqual({ isAllowed: false })
+    expect([await find(issued, `1-${id}`), await find(issued, `2-${id}`)]).toEqual([expect.anything(), undefined])
+    expect((await find('AuthorizationCode', id)).consumed_at).toBe(null)
+    expect(await store.useOf('AuthorizationCode', id)).toMatchObject({ consumed: null })
+    expect(await store.useOf('RefreshToken', id)).toMatchObject({ consumed: now })
+  })
+
+  test('together gives each its own: who lost issues nothing', async () => {
+    const [one, two] = [unique(), unique()]
+    await put(row('RefreshToken', one), row('AuthorizationCode', two), row('RefreshToken', two))
+    await write(consuming('RefreshToken', two))
+    const wrote = await Promise.all([
+      write({ ...consuming('RefreshToken', one), rows: [row('AccessToken', `1-${one}`)] }),
+      write({ ...consuming('RefreshToken', two), rows: [row('AccessToken', `2-${one}`)] }),
+      write({ ...consuming('AuthorizationCode', two), rows: [row('AccessToken', `3-${one}`)] }),
+    ])
+    expect(wrote.map(({ isAllowed }) => isAllowed)).toEqual([true, false, true])
+    const issued = await Promise.all([1, 2, 3].map((n) => find('AccessToken', `${n}-${one}`)))
+    expect(issued.map((each) => each !== undefined)).toEqual([true, false, true])
+  })
+})
+
+describe('a login', () => {
+  const atMs = now * 1000
+
+  /** Somebody with an identity and a password of then. */
+  async function person({ ended, changed }: { readonly ended?: number; readonly changed?: number } = {}) {
+    const u = unique()
+    const [user, identity] = [`usr_${u}`, `idn_${u}` as IdentityId]
+    const { knex } = database
+    const times = { created_at: new Date(atMs), updated_at: new Date(atMs) }
+    await knex('users').insert({
+      id: user,
+      status: 'active',
+      ...times,
+      proofs_ended_at: ended ? new Date(ended) : null,
+    })
+    const ip = { created_ip: '', last_used_ip: '', created_at: new Date(atMs), last_used_at: new Date(atMs) }
+    await knex('identities').insert({ id: identity, user_id: user, provider: 'phone', ...ip })
+    if (changed) await knex('passwords').insert({ user_id: user, hash: 'x', updated_at: new Date(changed) })
+    return identity
+  }
+
+  async function isLetIn(identities: readonly IdentityId[], unendedSince?: number) {
+    const id = unique()
+    const { isAllowed } = await write({ rows: [row('Session', id)], needed: { identities, unendedSince } })
+    expect((await find('Session', id)) !== undefined).toBe(isAllowed)
+    return isAllowed
+  }
+
+  test('needs every identity it was made with', async () => {
+    const identity = await person()
+    expect(await isLetIn([identity])).toBe(true)
+    expect(await isLetIn([identity, 'idn_gone' as IdentityId])).toBe(false)
+  })
+
+  test('ends with a password that was chosen, or proofs that were ended, after it began', async () => {
+    const [changed, ended] = [await person({ changed: atMs }), await person({ ended: atMs })]
+    for (const identity of [changed, ended]) {
+      expect(await isLetIn([identity], atMs - 1)).toBe(false)
+      expect(await isLetIn([identity], atMs)).toBe(true)
+      expect(await isLetIn([identity])).toBe(true)
+    }
+  })
+})
+
+describe('a request that is not allowed', () => {
+  test('inserts, slides and changes nothing, and ends what it ends', async () => {
+    const id = unique()
+    const [uid, gone] = [`uid-${id}`, `gone-${id}`]
+    await put(
+      row('Session', id, { uid }),
+      row('AccessToken', id),
+      row('Grant', gone),
+      row('RefreshToken', gone, { grantId: id }),
+    )
+    const session = {
+      uid,
+      id,
+      payload: '{"a":1}',
+      removedAuthorizations: [],
+      changedAuthorizations: '{}',
+      expiresAt: now + 900,
+    }
+    const wrote = await write({
+      required: ['nowhere'],
+      rows: [row('AccessToken', `new-${id}`)],
+      slides: [{ model: 'AccessToken', id, expiresAt: now + 900 }],
+      sessions: [session],
+      deletes: [['Grant', gone]],
+      revokedGrants: [id],
+    })
+    expect(wrote).toEqual({ isAllowed: false, ended: { [id]: [gone] } })
+    expect(await find('AccessToken', `new-${id}`)).toBeUndefined()
+    expect(await end('AccessToken', id)).toBe(now + 600)
+    expect(await find('Session', id)).toMatchObject({ payload: '{}', expires_at: new Date((now + 600) * 1000) })
+    expect([await find('Grant', gone), await find('RefreshToken', gone)]).toEqual([undefined, undefined])
+    expect(await write({ required: [uid], rows: [row('AccessToken', `new-${id}`)] })).toMatchObject({ isAllowed: true })
+  })
+
+  test('says the last tokens of what it deletes', async () => {
+    const id = unique()
+    await put(row('RefreshToken', id, { grantId: id }))
+    expect(await write({ deletes: [['RefreshToken', id]] })).toEqual({ isAllowed: true, ended: { [id]: [id] } })
+  })
+})
+
+test('a session that changes ends no sooner, notes its use, and says of its login what was said last', async () => {
+  const id = unique()
+  const uid = `uid-${id}`
+  await put(row('Session', id, { uid, about: '{"n":1}' }))
+  const change = { uid, id, payload: '{}', removedAuthorizations: [], changedAuthorizations: '{}', expiresAt: now + 60 }
+  await write({ sessions: [change] })
+  expect([await end('Session', id), await used('Session', id)]).toEqual([now + 600, now])
+  expect((await find('Session', id)).about).toBe('{"n":1}')
+  await write({ sessions: [{ ...change, about: '{"n":2}' }] })
+  expect((await find('Session', id)).about).toBe('{"n":2}')
+})
+
+test('a grant ends with what came of it, and no other row of its name', async () => {
+  const id = unique()
+  await put(row('Grant', id), row('RefreshToken', `t-${id}`, { grantId: id }), row('Session', id))
+  expect(await store.endGrant(id)).toEqual({ [id]: [`t-${id}`] })
+  expect([await find('Grant', id), await find('RefreshToken', `t-${id}`)]).toEqual([undefined, undefined])
+  expect(await find('Session', id)).toBeDefined()
 })
