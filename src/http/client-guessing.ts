@@ -16,8 +16,8 @@ const windowMs = 60_000
 const maxNetworks = 30_000
 
 /**
- * Where clients authenticate. What people post is none of this file's business: many can share an address with a broken
- * client.
+ * The paths where clients authenticate. What people post is not limited here, because many people can share an address
+ * with a broken client.
  */
 const clientPaths: ReadonlySet<string> = new Set([
   paths.token,
@@ -28,10 +28,10 @@ const clientPaths: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Slows down who tries client secrets: after 30 failed client authentications in a minute a network is answered 429
- * there until a minute has passed; wider networks have a multiple of that. Kept in the process, because the hot path
- * must not wait for a store to learn that all is well; with several processes a network gets that many tries in each,
- * and requests that are under way together are all answered.
+ * Slows down somebody who guesses client secrets. After 30 failed client authentications in a minute, a network is
+ * answered 429 on these paths until the minute has passed; wider networks may have a multiple of that. The counts are
+ * kept in the process, because the hot path must not wait for a store only to learn that all is well. So with several
+ * processes a network gets that many tries in each, and requests that are under way at the same time are all answered.
  */
 export function slowClientGuessing({ clock, factors }: Dependencies): Middleware {
   const failures = new Map<string, { count: number; readonly until: number }>()
@@ -48,7 +48,8 @@ export function slowClientGuessing({ clock, factors }: Dependencies): Middleware
     const known = failures.get(name) ?? { count: 0, until: clock() + windowMs }
     known.count += 1
     failures.set(name, known)
-    // SECURITY: the oldest goes and not all, or a flood of new networks would set everybody's count back to nothing.
+    // SECURITY: only the oldest network is forgotten. If all were, a flood of new networks would set everybody's count
+    // to 0.
     if (failures.size > maxNetworks) failures.delete(failures.keys().next().value as string)
   }
 

@@ -26,8 +26,9 @@ interface Dependencies {
 }
 
 /**
- * Where a request goes on after a prompt. Its parameters are kept with the interaction, so what the address says is
- * nothing; the library takes it for the request where there is no interaction, and stumbles over what is missing in it.
+ * The paths where a request goes on after a prompt. Its parameters are stored with the interaction, so the query of the
+ * address means nothing. If there is no interaction, the library takes the query for the request and fails on what is
+ * missing in it.
  */
 const resumed = /^\/(auth|device)\/[^/]+\/?$/i
 
@@ -35,13 +36,14 @@ const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Seconds between two polls of a device, RFC 8628 §3.2. */
 const pollSeconds = 5
 /**
- * How soon a poll is too soon: a device that keeps the interval must not be slowed down by the jitter of the network.
+ * A poll counts as too early within this time. A device that keeps the interval must not be slowed down because the
+ * network is uneven.
  */
 const tooSoonSeconds = 4
 
 /**
- * Around the library: writes leave before the reply, and answers are completed where the library leaves something to be
- * wished.
+ * Runs around the library: makes sure that writes are committed before the reply, and completes answers in which the
+ * library leaves something out.
  */
 export function libraryAnswers({
   units,
@@ -59,8 +61,8 @@ export function libraryAnswers({
     const won = await units.run(async (begun) => {
       unit = begun
       await next()
-      // What fails in the middle leaves nothing behind, and is answered like every failure of ours: 503 when a store is
-      // away.
+      // A request that fails halfway writes nothing, and is answered like every failure of ours: 503 if a store is
+      // down.
       const { failure } = ctx.state as RequestState
       if (failure !== undefined) throw failure
       const asked = libraryContext(ctx)
@@ -68,7 +70,7 @@ export function libraryAnswers({
       const nowSeconds = epochSeconds(clock)
       if (asked?.oidc.route) await slideUsed(asked, { unit: begun, policies: policies(), nowSeconds })
     })
-    // The session, or what the login was made with, was ended by somebody while this request had it in hand.
+    // While this request was running, somebody ended the session, or what the login was made with.
     const asked = libraryContext(ctx)
     if (!won && asked?.oidc.route !== 'token') throw new AppError('attempt.expired')
     const flushed = unit
@@ -85,7 +87,7 @@ export function libraryAnswers({
     if (ctx.response.is('html') && typeof ctx.body === 'string') redrawFormPost(ctx, ctx.body)
   }
 
-  /** The library lets a device poll as often as it likes; RFC 8628 §3.5 wants `slow_down`. */
+  /** The library lets a device poll as often as it likes, but RFC 8628 §3.5 demands `slow_down`. */
   async function slowDown(ctx: Context, params: Readonly<Record<string, unknown>> | undefined): Promise<void> {
     if (params?.['grant_type'] !== deviceGrant || typeof params['device_code'] !== 'string') return
     if ((ctx.body as { error?: string } | undefined)?.error !== 'authorization_pending') return
@@ -93,7 +95,10 @@ export function libraryAnswers({
     if (!inTime) ctx.body = { error: 'slow_down', error_description: 'the device polls too often' }
   }
 
-  /** The library's page that posts a form on by script, drawn as ours: it works without script and under our policy. */
+  /**
+   * Replaces the library's page that posts a form by script with a page of ours, which works without script and under
+   * our policy.
+   */
   function redrawFormPost(ctx: Context, html: string): void {
     const posted = partsOfFormPost(html)
     if (!posted) return

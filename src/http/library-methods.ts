@@ -1,6 +1,6 @@
 import { paths, plainPath } from '../base/paths.ts'
 /**
- * What the endpoints of the library understand: to a method it does not know it says no more than that there is
+ * The methods that each endpoint of the library understands. To other methods the library only answers that there is
  * nothing.
  */
 export const libraryMethods: ReadonlyMap<string, string> = new Map([

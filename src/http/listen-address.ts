@@ -5,9 +5,9 @@ import type { Config } from '../config/schema.ts'
 type Resolve = (host: string) => Promise<{ readonly address: string }>
 
 /**
- * The address the public listener takes. SECURITY: a sandbox that is not exposed listens at what its name stands for
- * and at nothing else, because whoever answers names could make `localhost` an address others reach. Throws when it
- * does.
+ * The address on which the public listener listens. SECURITY: a sandbox that is not exposed listens only on the address
+ * that its host name stands for. Whoever answers name look-ups could give `localhost` an address that others can reach;
+ * then this function throws.
  */
 export async function listenAddress(
   { sandbox, sandbox_exposed, server }: Config,

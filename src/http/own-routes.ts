@@ -3,9 +3,9 @@ import type { Middleware } from 'koa'
 import { AppError } from '../base/errors.ts'
 
 /**
- * A router behind a look at the first segment of the path. Most requests are the library's, and trying every route of
- * ours costs a tenth of the cheap ones. A path of ours with a method it does not know is answered 405 (RFC 9110
- * §15.5.6). Throws when a route could begin with anything.
+ * Looks at the first segment of the path before it asks the router. Most requests are for the library, and trying every
+ * route of ours would cost a tenth of a cheap request. A path of ours with a method it does not know is answered 405
+ * (RFC 9110 §15.5.6). Throws if the first segment of a route is not fixed.
  */
 export function ownRoutes(router: Router): Middleware {
   const segments = new Set(router.stack.map(({ path }) => firstSegment(String(path))))
@@ -23,7 +23,7 @@ export function ownRoutes(router: Router): Middleware {
   }
 }
 
-/** In lower case, as the router does not look at the case. */
+/** In lower case, because the router ignores case. */
 function firstSegment(path: string): string {
   const end = path.indexOf('/', 1)
   return path.slice(1, end === -1 ? undefined : end).toLowerCase()

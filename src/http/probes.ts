@@ -4,11 +4,11 @@ import type { Health } from '../ops/health.ts'
 
 interface Dependencies {
   readonly health: Health
-  /** Where a person who types the bare address is led. */
+  /** Where a person is sent who enters only the host name. */
   readonly home: string
 }
 
-/** `/livez` says that the process can answer, `/readyz` whether it should be sent requests and what is amiss if not. */
+/** `/livez` says that the process can answer; `/readyz` says whether it should get requests and, if not, why. */
 export function probes({ health, home }: Dependencies): Middleware {
   return async (ctx, next) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()

@@ -17,7 +17,7 @@ interface Dependencies {
 
 const routeOf = (ctx: Context): string => String(ctx['_matchedRouteName'] ?? 'other')
 
-/** The outermost middleware: names the request, answers what went wrong, writes the one log line, counts. */
+/** The outermost middleware. It gives the request an id, answers errors, writes the one log line and counts. */
 export function requestContext({ renderer, log, metrics, secure }: Dependencies): Middleware {
   const nextId = requestIds()
 
@@ -61,8 +61,7 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
 const idBytes = 9
 
 /**
- * Random ids from a supply that is filled for many at once, because asking for few random bytes costs as much as for
- * many.
+ * Gives random ids from a supply that is filled for many ids at once, because a few random bytes cost as much as many.
  */
 function requestIds(): () => string {
   const supply = Buffer.alloc(idBytes * 256)
@@ -77,7 +76,7 @@ function requestIds(): () => string {
   }
 }
 
-/** Nobody has answered: there is nothing, or not by this method (RFC 9110 §15.5.6). */
+/** The error if nobody has answered: there is nothing here, or not for this method (RFC 9110 §15.5.6). */
 function notRouted(ctx: Context): AppError {
   const allow = allowedByLibrary(ctx.path)
   if (allow === undefined) return new AppError('request.not_found')
@@ -86,10 +85,10 @@ function notRouted(ctx: Context): AppError {
 }
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
-/** The one place where something is removed by its address. */
+/** The only paths for which DELETE is allowed. */
 const removable = /^\/identities\/[^/]+$/
 
-/** What no route can make sense of and some would stumble over. */
+/** Refuses addresses and methods that no route can use and that would make some routes fail. */
 function refuseMalformed(ctx: Context): void {
   const isRemoval = ctx.method === 'DELETE' && removable.test(ctx.path)
   if (!methods.has(ctx.method) && !isRemoval) throw new AppError('request.method_not_allowed')

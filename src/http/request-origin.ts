@@ -4,7 +4,10 @@ import { addressOf } from '../base/address.ts'
 import { maskIpInLog } from '../base/mask.ts'
 import type { Log } from '../ops/log.ts'
 
-/** Addresses of proxies that may name the visitor; `none`: visitors connect directly; undefined: nobody has said. */
+/**
+ * Addresses of proxies that may name the visitor. `none`: visitors connect directly. Undefined: the operator did not
+ * say.
+ */
 export type TrustedProxies = readonly string[] | 'none' | undefined
 
 interface Dependencies {
@@ -13,14 +16,14 @@ interface Dependencies {
   readonly log: Pick<Log, 'warn'>
 }
 
-/** What proxies say about the visitor; only the first of them is ever read. */
+/** The headers in which proxies name the visitor; only the first of them is ever believed. */
 const forwarding = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 
 /**
- * Frees a request of what strangers may claim about it. SECURITY: host and scheme are always those of the issuer, so no
- * header can change an address we print or whether cookies are secure; `X-Forwarded-For` counts only as far as trusted
- * proxies wrote it. `Forwarded` and `X-Real-IP` are never believed: a proxy that does not know them passes on what the
- * visitor made up.
+ * Removes from a request what strangers may claim about it. SECURITY: host and scheme are always those of the issuer,
+ * so no header can change an address that we print, or whether cookies are secure. `X-Forwarded-For` counts only as far
+ * as trusted proxies wrote it. `Forwarded` and `X-Real-IP` are never believed, because a proxy that does not know them
+ * passes on what the visitor invented.
  */
 export function requestOrigin({ issuer, trustedProxies, log }: Dependencies): (request: IncomingMessage) => void {
   const { host, protocol } = new URL(issuer)
@@ -82,7 +85,8 @@ const sentences = {
 } as const
 
 /**
- * One line of each kind for as long as the process lives, because strangers can cause the first as often as they like.
+ * Writes one line of each kind while the process lives, because strangers can cause the first kind as often as they
+ * like.
  */
 function warnOnce(log: Pick<Log, 'warn'>) {
   const told = new Set<keyof typeof sentences>()

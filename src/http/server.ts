@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
 interface Dependencies {
-  /** Asked anew for every request, because the provider may have been replaced. */
+  /** It is asked again for every request, because the provider may have been replaced. */
   readonly handler: () => (request: IncomingMessage, response: import('node:http').ServerResponse) => unknown
   readonly clean: (request: IncomingMessage) => void
 }
@@ -11,14 +11,17 @@ interface Dependencies {
 export interface HttpListener {
   readonly server: Server
   listen(options: { readonly port: number; readonly host: string }): Promise<AddressInfo>
-  /** Takes no new connections, lets requests in flight finish for so long, then cuts what is left. */
+  /** Takes no new connections, lets running requests finish for this long, then cuts the connections that are left. */
   stop(withinSeconds: number): Promise<void>
 }
 
-/** The public listener. Headers and bodies that crawl are cut off, so that one client cannot hold a place for ever. */
+/**
+ * The public listener. It cuts off headers and bodies that come too slowly, so that no client can hold a place for
+ * ever.
+ */
 export function httpListener({ handler, clean }: Dependencies): HttpListener {
   const times = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 65_000 }
-  // Node looks for late ones at this interval only, by default every 30 seconds.
+  // Node looks for late requests only at this interval; its default is 30 seconds.
   const limits = { ...times, connectionsCheckingInterval: 5000, maxHeaderSize: 16_384 }
   let isStopping = false
   const server = createServer(limits, (request, response) => {
@@ -46,8 +49,8 @@ export function httpListener({ handler, clean }: Dependencies): HttpListener {
     async stop(withinSeconds) {
       isStopping = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      // A connection is not closed by itself when the request it carried is done: whoever opened it may want it for
-      // another.
+      // A connection does not close by itself when its request is done, because the client may want it for another
+      // request.
       const sweeper = setInterval(() => server.closeIdleConnections(), 50)
       const timer = setTimeout(() => server.closeAllConnections(), withinSeconds * 1000)
       await closed

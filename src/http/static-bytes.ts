@@ -17,7 +17,7 @@ const untilKeysChange = {
   'access-control-allow-origin': '*',
 }
 
-/** Style, script and logo, from memory. Their addresses carry a hash, so they may be kept for ever. */
+/** Style, script and logo, from memory. Their addresses contain a hash, so browsers may keep them for ever. */
 export function assetBytes(assets: ReadonlyMap<string, Bytes>): Middleware {
   return (ctx, next) => {
     const found = ctx.method === 'GET' || ctx.method === 'HEAD' ? assets.get(ctx.path) : undefined
@@ -29,8 +29,8 @@ export function assetBytes(assets: ReadonlyMap<string, Bytes>): Middleware {
 }
 
 /**
- * Discovery and keys as bytes that are made once for a provider, several times cheaper than the library's own answer. A
- * provider built for changed keys brings a middleware of its own.
+ * Answers discovery and keys with bytes that are made once for each provider; this is several times cheaper than the
+ * library's own answer. A provider that is built for changed keys has a middleware of its own.
  */
 export function metadataBytes(): Middleware {
   const cache = new Map<string, Bytes>()
@@ -49,7 +49,7 @@ export function metadataBytes(): Middleware {
   }
 }
 
-/** Written past koa, whose own way of answering costs more than everything else such a request needs. */
+/** Writes the answer without koa, whose own way costs more than everything else that such a request needs. */
 function answer(ctx: Context, { body, type, etag }: Bytes, headers: Readonly<Record<string, string>>): void {
   ctx.respond = false
   if (ctx.req.headers['if-none-match'] === etag) {

@@ -25,8 +25,8 @@ async function take({ limits }: Dependencies, { limit }: StrangerWrite, ctx: Con
 }
 
 /**
- * The limits of pages whose every visit may leave something. SECURITY: each visit without a cookie is a row in the
- * database, and each code typed at `/device` a guess at somebody's device (RFC 8628 §5.1).
+ * Applies the limits of pages that may store something on every visit. SECURITY: each visit without a cookie makes a
+ * row in the database, and each code typed at `/device` may be a guess at somebody else's device (RFC 8628 §5.1).
  */
 export function slowStrangers(dependencies: Dependencies): Middleware {
   return async (ctx, next) => {
@@ -40,14 +40,14 @@ export function slowStrangers(dependencies: Dependencies): Middleware {
     try {
       await take(dependencies, row, ctx)
     } catch (error) {
-      // Whoever wants to leave is let out, whatever the store of the counters says.
+      // A person who wants to log out always can, even if the store of the counters is down.
       if (row.limit === 'logout.ip' && error instanceof AppError && error.code === 'server.unavailable') return
       throw error
     }
   }
 }
 
-/** The library reads paths without regard to case and a slash at the end, and answers HEAD as GET. */
+/** The library ignores case and a slash at the end of a path, and answers HEAD like GET. */
 function pageOf({ path, method }: Context): keyof typeof strangerWrites | undefined {
   const plain = plainPath(path)
   if (plain === paths.device) return 'code_verification'
@@ -55,15 +55,15 @@ function pageOf({ path, method }: Context): keyof typeof strangerWrites | undefi
   return plain.startsWith(`${paths.device}/`) && (method === 'GET' || method === 'HEAD') ? 'device_resume' : undefined
 }
 
-/** What an interaction may have when it is stored, in characters of what is sealed. */
+/** How long a stored interaction may be, in characters of the packed text that is sealed. */
 const longestInteraction = 2880
-/** Of these many nobody needs to know how well they pack. */
+/** With at most this many bytes it always fits, so nobody needs to try how well it packs. */
 const surelyFits = 1200
 
 /**
- * Places of the library in which a stranger takes up no more than a row of `strangerWrites` says. SECURITY: the limit
- * is asked where something is written, whatever the path was spelled like and whichever way led there; a refusal writes
- * nothing.
+ * Places of the library in which a stranger uses no more space than a row of `strangerWrites` says. SECURITY: the limit
+ * is checked where something is written, so it does not matter how the path was spelled or which way led there. A
+ * refused request writes nothing.
  */
 export function boundedPlaces(
   placeOf: (model: string) => Adapter,
@@ -71,7 +71,7 @@ export function boundedPlaces(
 ): (model: string) => Adapter {
   const counted = new WeakSet<KoaContextWithOIDC>()
 
-  /** Takes the limit of the running request, once. */
+  /** Takes the limit of the running request, and only once. */
   async function admit(): Promise<boolean> {
     const ctx = currentContext()
     const row = ctx && rowOf(ctx.oidc.route)
@@ -126,7 +126,10 @@ export function boundedPlaces(
   }
 }
 
-/** It was checked when the request came, and nothing looks at it again; it is the longest of all parameters. */
+/**
+ * Leaves out `id_token_hint`: it was checked when the request came, nothing reads it later, and it is the longest
+ * parameter.
+ */
 function withoutHint(payload: Payload): Payload {
   const { params, prompt } = payload as { params?: Payload; prompt?: { details?: Payload } }
   if (params?.['id_token_hint'] === undefined) return payload
@@ -142,14 +145,14 @@ function refuseLarge(payload: Payload): void {
 }
 
 /**
- * A session of nobody that has no form open is worth nothing. SECURITY: the library keeps one for every request that
- * comes with a cookie whose session is over, at every route.
+ * Whether a session is worth storing. It is not if nobody is signed in and no form is open. SECURITY: the library
+ * stores a session for every request, at every route, that comes with the cookie of a session that has ended.
  */
 function isSomething({ accountId, state }: Payload): boolean {
   return accountId !== undefined || state !== undefined
 }
 
-/** What an app sends to the logout page to get it back; one that is longer than at a login is not given back. */
+/** Leaves out the `state` that an app sends to the logout page to get it back, if it is longer than a login allows. */
 function withoutLongState(payload: Payload): Payload {
   const { state: form } = payload as { state?: { state?: unknown } }
   const given = form?.state

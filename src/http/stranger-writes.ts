@@ -3,24 +3,30 @@ import type { rules } from '../config/limit-rules.ts'
 /** The name of a limit. */
 export type LimitName = keyof ReturnType<typeof rules>
 
-/** What a request of somebody who is not logged in may leave behind in the stores. */
+/** What a request may leave in the stores if nobody is logged in. */
 export interface StrangerWrite {
   readonly writes: string
-  /** At most so many bytes of one request, keys, sealing and indexes included; a counter of its limit comes on top. */
+  /**
+   * One request leaves at most this many bytes, including keys, sealing and indexes. The counter of its limit is not
+   * included.
+   */
   readonly bytes: number
-  /** After so many seconds all of it has ended; a sweep may take another minute. */
+  /** After this many seconds all of it has ended; the sweep that deletes it may take another minute. */
   readonly seconds: number
-  /** What bounds how often; or the route whose write this one needs, and of which it is a part or takes the place. */
+  /**
+   * What limits how often this happens. Or the route whose write this one needs, because it is a part of that write or
+   * replaces it.
+   */
   readonly limit: LimitName | { readonly within: string }
   /**
-   * When the limit is taken: for every `request`; for every request that `write`s; for those whose client proves
-   * nothing (`public_write`), because a backend speaks for all its users from one address; or by the `part` that serves
-   * the route, which knows better.
+   * When the limit is taken. `request`: for every request. `write`: for every request that writes. `public_write`: for
+   * writes whose client proves nothing, because a backend speaks for all its users from one address. `part`: by the
+   * part that serves the route, which knows better when.
    */
   readonly taken: 'request' | 'write' | 'public_write' | 'part'
   /**
-   * Whether it may leave a line in the audit, which is kept for `ops.audit_retention`; of one kind a minute and
-   * network.
+   * Whether it may leave a line in the audit, which is kept for `ops.audit_retention`. Each network can cause one line
+   * of each kind in a minute.
    */
   readonly audited?: true
 }
@@ -32,10 +38,10 @@ const login = { bytes: 4096, seconds: hour }
 const partOfLogin = { limit: { within: 'authorization' }, taken: 'part' } as const
 
 /**
- * Every route, ours and the library's, by the name its router gives it, and what a stranger can have written there;
- * `nothing` where a request without a login leaves nothing. The limits are taken from this table
- * (`stranger-limits.ts`), and a test has a stranger try every route of a running server on real stores: it fails for a
- * route that is not here, and for one that leaves more, or for longer.
+ * Every route, ours and the library's, by the name its router gives it, and what a stranger can make it store;
+ * `nothing` if a request without a login stores nothing. The limits are taken from this table (`stranger-limits.ts`). A
+ * test plays a stranger who tries every route of a running server on real stores. It fails if a route is not in this
+ * table, or if a route stores more, or for longer, than the table says.
  */
 export const strangerWrites = {
   authorization: { writes: 'a login under way', ...login, limit: 'auth.ip', taken: 'write' },
