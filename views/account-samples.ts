@@ -42,7 +42,7 @@ const addable = {
   backHref: '/account',
 } as const
 
-/** The pages of the account centre as they can look. */
+/** The pages of the account centre, in all the ways they can look. */
 export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] } = {
   account: [
     {

@@ -1,4 +1,4 @@
-/** The first page about one's own account. */
+/** The start page of the account centre. */
 export interface AccountView {
   readonly accountLabel: string
   readonly nickname?: string | undefined
@@ -11,11 +11,11 @@ export interface AccountView {
   readonly passwordHref: string
   readonly devicesHref: string
   readonly logoutHref: string
-  /** One translated sentence about what was just done. */
+  /** One translated sentence that says what was just done. */
   readonly notice?: string | undefined
 }
 
-/** One way in, in the list of them. */
+/** One way to log in, as the list of them shows it. */
 export interface IdentityItem {
   readonly label: string
   readonly provider: string
@@ -23,9 +23,9 @@ export interface IdentityItem {
   readonly lastUsedAt: Date
   /** Masked. */
   readonly lastUsedIp?: string | undefined
-  /** False: an import claimed it and nobody has logged in with it. */
+  /** False: an import says that it belongs to this account, but nobody has logged in with it yet. */
   readonly isProved: boolean
-  /** Absent for the last way in. */
+  /** Absent for the last way to log in. */
   readonly unbindHref?: string | undefined
 }
 
@@ -34,29 +34,29 @@ export interface AccountUnbindView {
   readonly identityId: string
   readonly provider: string
   readonly label: string
-  /** Whether this very browser was signed in with it, and will be signed out. */
+  /** Whether the browser that shows this page was signed in with it, and so will be signed out. */
   readonly endsHere: boolean
   readonly formToken: string
   readonly backHref: string
 }
 
-/** What was proved belongs to somebody else. Nothing of that account is shown. */
+/** The identity that was proved belongs to somebody else. Nothing of that account is shown. */
 export interface AccountTakenView {
   readonly provider: string
   readonly backHref: string
   readonly logoutHref: string
 }
 
-/** Somewhere somebody is signed in. */
+/** A place where the person is signed in. */
 export interface DeviceItem {
-  /** The value of the field `device` that signs out there; absent for this very browser. */
+  /** The value of the field `device` that signs out there; absent for the browser that shows this page. */
   readonly value?: string | undefined
   readonly kind: 'session' | 'grant'
   /** Names of the apps. */
   readonly clients: readonly string[]
-  /** Browser and system, or what the app calls the device. */
+  /** Browser and system, or the name that the app gives the device. */
   readonly name?: string | undefined
-  /** `sms`, `password`, `one_tap`, `register`, `reset`, or the provider it was done with. */
+  /** `sms`, `password`, `one_tap`, `register`, `reset`, or the provider that the person logged in with. */
   readonly method?: string | undefined
   /** Masked. */
   readonly ip?: string | undefined
@@ -69,7 +69,7 @@ export interface AlarmItem {
   readonly at: Date
   /** Name of the app. */
   readonly client?: string | undefined
-  /** Masked: where the second use came from. */
+  /** The address, masked, from which the second use came. */
   readonly ip?: string | undefined
 }
 
@@ -80,7 +80,7 @@ export interface DevicesView {
   readonly formToken: string
   readonly backHref: string
   readonly logoutHref: string
-  /** What may still work for a moment after all is ended: one translated sentence. */
+  /** One translated sentence: what may still work for a moment after everything has ended. */
   readonly delay: string
   readonly notice?: string | undefined
 }

@@ -3,7 +3,7 @@ import type { Views } from './views.ts'
 
 type ChoicePage = 'choose' | 'conflict' | 'bind-identity'
 
-/** Of the pages that ask whose something is. */
+/** Samples of the pages that ask to whom something belongs. */
 export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } = {
   choose: [
     { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },

@@ -4,7 +4,7 @@ import { extname, join } from 'node:path'
 import { Eta } from 'eta'
 import type { PageContext, PageError, PageLocale, ViewName, Views } from './views.ts'
 
-/** Where the templates, locales and assets lie. */
+/** The folder of the templates, locales and assets. */
 export const viewsFolder: string = import.meta.dirname
 
 /** A stylesheet, script or picture, ready to be sent. */
@@ -14,12 +14,12 @@ export interface Asset {
   readonly etag: string
 }
 
-/** Gives a sentence in a language. */
+/** Gives the sentence of a key in a language. */
 export type Translate = (locale: PageLocale, key: string, params?: Readonly<Record<string, string | number>>) => string
 
 /** Draws pages from templates and serves the files they need. */
 export interface ViewEngine {
-  /** One whole page. Everything in `data` is escaped; links other than http(s) and our own paths lead nowhere. */
+  /** Draws one whole page. Everything in `data` is escaped; links other than http(s) and our own paths lead nowhere. */
   render<K extends ViewName>(name: K, data: Views[K], page: PageContext): string
 }
 
@@ -34,7 +34,7 @@ const assetTypes: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-/** What the asset folder holds, by file name: `menshen.css`. Reads the disk; call it once at the start. */
+/** The files of the asset folder by name, such as `menshen.css`. It reads the disk, so call it once at the start. */
 export function assets(folder: string = viewsFolder): Map<string, Asset> {
   const names = readdirSync(join(folder, 'assets')).filter((name) => assetTypes[extname(name)] !== undefined)
   return new Map(
@@ -49,11 +49,11 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
 interface EngineOptions {
   readonly folder: string
   readonly translate: Translate
-  /** What the operator calls providers that have no sentence of their own: `oidc:corp`, `github:ghe.example.com`. */
+  /** The operator's names for providers that have no sentence of their own: `oidc:corp`, `github:ghe.example.com`. */
   readonly providerLabels?: ReadonlyMap<string, string>
 }
 
-/** Compiles every template at once, so that a broken one stops the start and no request reads the disk. */
+/** Compiles every template at once, so that a broken template stops the start and no request reads the disk. */
 export function viewEngine({ folder, translate, providerLabels = new Map() }: EngineOptions): ViewEngine {
   const namedProviders = providersWithName(folder)
   const eta = new Eta({ escapeFunction: escapeHtml, functionHeader: 'const { t, data, page, error, url } = it' })
@@ -87,7 +87,7 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
   }
 }
 
-/** Those with a `provider.<id>` sentence; the tests see to it that both languages have the same ones. */
+/** Providers that have a `provider.<id>` sentence; the tests make sure that both languages have the same ones. */
 function providersWithName(folder: string): ReadonlySet<string> {
   const sentences: object = JSON.parse(readFileSync(join(folder, 'locales', 'en.json'), 'utf8'))
   const prefix = 'provider.'
@@ -96,8 +96,8 @@ function providersWithName(folder: string): ReadonlySet<string> {
 }
 
 /**
- * SECURITY: the only way data reaches a page. A value nobody gave is a bug and stops the page rather than printing
- * `undefined`.
+ * SECURITY: this is the only way by which data reaches a page. A value that nobody gave is a bug; it stops the page, so
+ * that the page does not show `undefined`.
  */
 function escapeHtml(value: unknown): string {
   if (value === undefined || value === null) throw new Error('a template printed a value that is not there')
@@ -110,7 +110,7 @@ function safeUrl(href: string): string {
   return /^https?:\/\//i.test(href) ? href : '#'
 }
 
-/** Direction overrides inside a client's name could reorder the sentence around it ("continue to …"). */
+/** Removes direction overrides: inside a client's name they could reorder the sentence around it ("continue to …"). */
 function withoutBidi(value: string | number): string | number {
   return typeof value === 'number' ? value : value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
 }

@@ -20,7 +20,7 @@ export interface DeviceConfirmView {
   readonly device: { readonly ip?: string | undefined; readonly userAgent?: string | undefined }
 }
 
-/** The page after a device was let in, or refused. */
+/** The page after a device was allowed, or refused. */
 export interface DeviceDoneView {
   readonly clientName?: string | undefined
 }
@@ -30,7 +30,10 @@ export interface TermsView {
   readonly kind: 'terms' | 'privacy'
 }
 
-/** Posts the given fields on to `action`, by itself where JavaScript runs, by the button where it does not. */
+/**
+ * Posts the given fields to `action`. With JavaScript the page does it alone; without it, the person presses the
+ * button.
+ */
 export interface ContinueView {
   readonly action: string
   readonly fields: readonly { readonly name: string; readonly value: string }[]

@@ -15,7 +15,7 @@ export const agreements: readonly Agreement[] = [
   { id: 'privacy', title: '隐私政策', url: 'https://example.com/privacy?lang=zh&v=2' },
 ]
 
-/** A name that has to be broken. */
+/** A name so long that it has to be broken into lines. */
 export const longName = '中华人民共和国超长名称测试应用之二十四节气农事与茶叶交易平台国际版 International Edition'
 /** A request id for the samples. */
 export const requestId = '01JXW8C7Q2M6T4'

@@ -31,7 +31,9 @@ const consent: ConsentView = {
   offlineAccess: false,
 }
 
-/** Every page as it can look: the plain case, refusals, long names. Tests and the screenshot script render them all. */
+/**
+ * Every page in all the ways it can look: normal, refused, with long names. Tests and the screenshot script render all.
+ */
 export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   login: [
     login,

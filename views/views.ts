@@ -9,27 +9,27 @@ import type {
   TermsView,
 } from './plain-views.ts'
 
-/** The languages the pages are written in; the same values as `Locale`, which this folder must not import. */
+/** The languages of the pages. They are the values of `Locale`, which this folder must not import. */
 export type PageLocale = 'zh-CN' | 'en'
 
 /** What surrounds every page, whatever it shows. */
 export interface PageContext {
   readonly locale: PageLocale
   readonly brand: { readonly name: string; readonly supportUrl?: string | undefined }
-  /** Name of the app the person is on the way to. */
+  /** Name of the app that the person wants to log in to. */
   readonly clientName?: string | undefined
   readonly requestId: string
   readonly sandbox: boolean
   /**
-   * Path (with query, if any) the language links lead to, `lang` added. Absent: a page that only answers a POST
-   * elsewhere, so no links.
+   * Path (with query, if any) that the language links lead to; they add `lang`. Absent if the page only answers a POST
+   * to another address; then there are no links.
    */
   readonly languagePath?: string | undefined
   /** Folder of the assets as the browser sees it: `/assets`. */
   readonly assetPath: string
 }
 
-/** A refusal on the page that caused it. `message` is translated; `field` is the name of the input. */
+/** A refusal, shown on the page that caused it. `message` is translated; `field` is the name of the input. */
 export interface PageError {
   readonly code: string
   readonly message: string
@@ -43,34 +43,36 @@ export interface Country {
   readonly name: string
 }
 
-/** A document that has to be agreed to. */
+/** A document that the person must agree to. */
 export interface Agreement {
   readonly id: string
   readonly title: string
   readonly url: string
 }
 
-/** What was typed, to be shown again. Never a password, never a code. */
+/** What the person typed, to be shown again. It never contains a password or a code. */
 export interface TypedValues {
   readonly phone?: string | undefined
   readonly country?: string | undefined
   readonly identifier?: string | undefined
-  /** The box was ticked in the form that comes back; on a first sight it never is. */
+  /** Whether the box was ticked in the form that comes back. When the page is shown first, it never is. */
   readonly agreed?: boolean
 }
 
-/** An upstream on the login page. `isHere` is false where it can only work in another browser. */
+/** An upstream on the login page. `isHere` is false if it can work only in another browser. */
 export interface ConnectionItem {
   readonly id: string
   readonly provider: string
   readonly label?: string | undefined
   readonly isHere: boolean
-  /** Where it works, if not everywhere. */
+  /** Where it works, if it does not work everywhere. */
   readonly places?: readonly ('own_app' | 'computer')[] | undefined
   readonly isLast: boolean
 }
 
-/** Posts `choice=new`; or else a link leads to the login page, after which the person is asked whether to bind it. */
+/**
+ * Posts `choice=new`. Or a link leads to the login page, and after the login the person is asked whether to bind it.
+ */
 export interface ChooseView {
   readonly provider: string
   readonly nickname?: string | undefined
@@ -78,7 +80,7 @@ export interface ChooseView {
   readonly existingMethod: string
 }
 
-/** One person, several accounts: nothing has changed, and here they are. */
+/** One person has several accounts. Nothing has changed, and the page shows the accounts. */
 export interface ConflictView {
   readonly provider: string
   readonly accounts: readonly { readonly label: string; readonly createdAt: Date; readonly lastUsedAt: Date }[]
@@ -87,43 +89,49 @@ export interface ConflictView {
 }
 
 /**
- * Posts `choice=without_binding`, which comes first, or `choice=bind`. Two proofs of one attempt may be two people's.
+ * Posts `choice=without_binding`, which comes first, or `choice=bind`. It asks because two proofs of one attempt may
+ * come from two people.
  */
 export interface BindIdentityView {
-  /** What waits: an upstream's identity, or the phone number that was asked for. */
+  /** What is to be bound: an upstream's identity, or the phone number that was asked for. */
   readonly identity: { readonly provider: string; readonly label: string; readonly nickname?: string | undefined }
   readonly account: { readonly label: string; readonly nickname?: string | undefined }
-  /** Whether it still can be: what failed once is only left. */
+  /** Whether it can still be bound. After a failure the person can only leave it. */
   readonly canBind: boolean
   readonly error?: PageError | undefined
 }
 
 /** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; or else `choice=cancel`. */
 export interface LoginView {
-  /** `sms` or `password`; the id of a connection only where `agreementMissing` asks before it is used. */
+  /**
+   * `sms` or `password`. It is the id of a connection only if `agreementMissing` asks before the connection is used.
+   */
   readonly method: string
   readonly values: TypedValues
   readonly countries: readonly Country[]
   readonly agreements: readonly Agreement[]
   readonly error?: PageError | undefined
-  /** The form came without the tick: ask once more, in the one question "agree and continue?". */
+  /** The form came without the tick, so the page asks the one question "agree and continue?". */
   readonly agreementMissing: boolean
   readonly loginHint?: string | undefined
-  /** `prompt=login` or `max_age`: the person is known and must prove it again. */
+  /** `prompt=login` or `max_age`: we know the person, who must prove it again. */
   readonly reauthenticate: boolean
   readonly canRegister: boolean
   readonly cancelAllowed: boolean
-  /** Ids of the methods on offer; `sms` and `password` become tabs. None: only connections reach what is asked for. */
+  /**
+   * Ids of the methods on offer; `sms` and `password` become tabs. None: only connections lead to what the request
+   * asks.
+   */
   readonly offeredMethods: readonly string[]
-  /** Other ways in, each a button that posts its id as `method`. */
+  /** Other ways to log in. Each is a button that posts its id as `method`. */
   readonly connections: readonly ConnectionItem[]
-  /** Provider of an identity that waits: after the login the person is asked whether it is to be bound. */
+  /** Provider of the identity that is to be bound: after the login the person is asked whether to bind it. */
   readonly binding?: string | undefined
-  /** Nobody gets in without a phone number: it is all that is asked for. */
+  /** Nobody can log in without a phone number, so the page asks for nothing else. */
   readonly needsPhone?: boolean
   /** Why the person is no longer signed in, in one translated sentence, and since when. */
   readonly ended?: { readonly message: string; readonly at: Date } | undefined
-  /** The submit button waits this long where JavaScript runs; the server refuses in any case. */
+  /** With JavaScript the submit button waits this many seconds; the server refuses in any case. */
   readonly retryAfterSeconds?: number | undefined
 }
 
@@ -147,17 +155,17 @@ export interface PasswordNewView {
   readonly purpose: 'reset' | 'set' | 'change'
   readonly method?: string | undefined
   readonly minLength: number
-  /** For the password manager, in a hidden field it can read. */
+  /** The password manager reads it from a hidden field. */
   readonly username?: string | undefined
   readonly needsCurrent: boolean
   readonly error?: PageError | undefined
   readonly formToken?: string | undefined
   readonly canSkip: boolean
-  /** Offers a box, never ticked beforehand: `sign_out_others`. */
+  /** Offers the box `sign_out_others`, which is never ticked beforehand. */
   readonly canSignOutOthers?: boolean
 }
 
-/** What a new account is made with. */
+/** What a new account can be made with. */
 export type RegisterKind = 'phone' | 'email' | 'username'
 
 /** Posts `method=register`, `kind`, `agreement` and `phone` + `country`, or `identifier` + `new_password`. */
@@ -183,18 +191,22 @@ export interface ScopeItem {
   readonly name: string
   readonly title: string
   readonly description: string
-  /** Shown as part of the request; only the others have a checkbox, never ticked beforehand. */
+  /**
+   * Required scopes are shown as part of the request. Only the others have a checkbox, which is never ticked
+   * beforehand.
+   */
   readonly required: boolean
 }
 
 /**
- * Posts `choice` = `allow`, `deny` or `switch`, and one `scope` for each ticked optional scope: the scope's name, or
- * `<resource> <scope>` (one space) for the scope of a resource, because two resources may use one name.
+ * Posts `choice` = `allow`, `deny` or `switch`, and one `scope` for each optional scope that is ticked. Its value is
+ * the name of the scope, or `<resource> <scope>` (one space) for the scope of a resource, because two resources may use
+ * one name.
  */
 export interface ConsentView {
   readonly client: {
     readonly name: string
-    /** Never loaded: a foreign image would tell its server who logs in. The first letter of the name is shown. */
+    /** It is never loaded, because its server would learn who logs in. The page shows the first letter of the name. */
     readonly logoUri?: string | undefined
     readonly policyUri?: string | undefined
     readonly tosUri?: string | undefined
@@ -205,7 +217,7 @@ export interface ConsentView {
   readonly resources: readonly { readonly resource: string; readonly scopes: readonly ScopeItem[] }[]
   /** Masked label of the signed-in account. */
   readonly account: string
-  /** Whether another account can be chosen: not for a device, whose request cannot be made again here. */
+  /** Whether the person can choose another account. Not for a device, because its request cannot be made again here. */
   readonly canSwitch: boolean
   readonly offlineAccess: boolean
 }
@@ -241,7 +253,7 @@ export interface AccountProfileView {
 /** Each button of an upstream posts its id as `method`, and `form_token`. */
 export interface IdentitiesView {
   readonly identities: readonly IdentityItem[]
-  /** Ways in that a code proves, each a page. `isFull`: no more of this provider can be bound. */
+  /** Ways to log in that a code proves; each has a page. `isFull`: no more of this provider can be bound. */
   readonly codeWays: readonly { readonly kind: 'phone' | 'email'; readonly href: string; readonly isFull: boolean }[]
   readonly connections: readonly (Omit<ConnectionItem, 'isLast'> & { readonly isFull: boolean })[]
   readonly formToken: string
