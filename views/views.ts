@@ -70,9 +70,7 @@ export interface ConnectionItem {
   readonly isLast: boolean
 }
 
-/**
- * Posts `choice=new`. Or a link leads to the login page, and after the login the person is asked whether to bind it.
- */
+/** Posts `choice=new`. Or a link leads to the login page; after the login the person is asked whether to bind it. */
 export interface ChooseView {
   readonly provider: string
   readonly nickname?: string | undefined
@@ -103,9 +101,7 @@ export interface BindIdentityView {
 
 /** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; or else `choice=cancel`. */
 export interface LoginView {
-  /**
-   * `sms` or `password`. It is the id of a connection only if `agreementMissing` asks before the connection is used.
-   */
+  /** `sms` or `password`. The id of a connection only if `agreementMissing` asks before it is used. */
   readonly method: string
   readonly values: TypedValues
   readonly countries: readonly Country[]
@@ -118,10 +114,7 @@ export interface LoginView {
   readonly reauthenticate: boolean
   readonly canRegister: boolean
   readonly cancelAllowed: boolean
-  /**
-   * Ids of the methods on offer; `sms` and `password` become tabs. None: only connections lead to what the request
-   * asks.
-   */
+  /** Ids of the methods on offer; `sms` and `password` become tabs. None: only connections can be used. */
   readonly offeredMethods: readonly string[]
   /** Other ways to log in. Each is a button that posts its id as `method`. */
   readonly connections: readonly ConnectionItem[]
@@ -191,10 +184,7 @@ export interface ScopeItem {
   readonly name: string
   readonly title: string
   readonly description: string
-  /**
-   * Required scopes are shown as part of the request. Only the others have a checkbox, which is never ticked
-   * beforehand.
-   */
+  /** Required scopes are only shown. The others have a checkbox, which is never ticked beforehand. */
   readonly required: boolean
 }
 
