@@ -11,9 +11,9 @@ export function clockShiftMs(): number {
 }
 
 /**
- * Lets this process, libraries included, believe that it is this much later: `new Date()`, `Date()` and `Date.now()`
- * move, timers and the databases do not. Shifts add up. SECURITY: sandbox and tests only; a clock ahead issues tokens
- * that end late.
+ * Makes this process, libraries included, believe that it is this much later: `new Date()`, `Date()` and `Date.now()`
+ * move, but timers and the databases do not. Shifts add up. SECURITY: only for the sandbox and tests, because a clock
+ * that is ahead issues tokens that end late.
  */
 export function advanceClock(byMs: number): void {
   shiftMs += byMs
@@ -26,7 +26,7 @@ export function advanceClock(byMs: number): void {
   })
 }
 
-/** Back to the time of the machine. */
+/** Sets the time of this process back to the time of the machine. */
 export function resetClock(): void {
   shiftMs = 0
   RealDate.now = realNow

@@ -6,7 +6,7 @@ import { startUniverify, type UniverifySimulator } from './simulators/univerify.
 
 /** The carriers, and the vendors through which an app and its server reach them. */
 export interface OneTap {
-  /** Issues tokens without a page. */
+  /** It issues tokens without a page. */
   readonly carrier: Carrier
   readonly page: CarrierPageSimulator
   readonly univerify: {
@@ -26,7 +26,7 @@ export interface OneTap {
   close(): Promise<void>
 }
 
-/** The settings that lead a server to them, as an operator would write them down. */
+/** The settings that lead a server to these vendors, as an operator would write them. */
 export function oneTapSettings({ univerify, aliyun }: Pick<OneTap, 'univerify' | 'aliyun'>) {
   const { functionUrl: function_url, secret, mode: protocol } = univerify
   const { accessKeyId: access_key_id, accessKeySecret: access_key_secret, endpoint } = aliyun

@@ -26,7 +26,7 @@ interface OutboxDeps {
   readonly clock: Clock
 }
 
-/** Numbers that misbehave on purpose, so that each failure can be seen in the sandbox. */
+/** Numbers that fail on purpose, so that each failure can be seen in the sandbox. */
 export const specialNumbers: Readonly<Record<'rateLimited' | 'neverDelivered' | 'late', string>> = {
   rateLimited: '+8613800000001',
   neverDelivered: '+8613800000002',
@@ -37,7 +37,7 @@ const lateBySeconds = 20
 const listedAtMost = 200
 const tailBytes = 512 * 1024
 
-/** A line of the file; `listed_from` holds back a late message. */
+/** A line of the file; `listed_from` says from when on a late message is listed. */
 interface Line extends OutboxEntry {
   readonly listed_from?: string
 }
@@ -87,7 +87,7 @@ export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
   }
 }
 
-/** A line cut by the start of the tail or by a crash is no entry. */
+/** A line that was cut off, by a crash or because reading began in the middle of it, is not an entry. */
 function parseLine(text: string): Line[] {
   try {
     return [JSON.parse(text) as Line]

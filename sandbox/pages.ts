@@ -17,7 +17,7 @@ export interface Visit {
 
 interface Shown {
   readonly title: string
-  /** File under /sandbox that the page works with, and what it is told. */
+  /** File under /sandbox that runs on the page, and the data it gets. */
   readonly script: string
   readonly data?: object
   readonly head?: Html
@@ -34,8 +34,8 @@ const languages = [
 ] as const
 
 /**
- * Answers a page as strict as those of the login: same policy, never kept. Browsers hold a redirect after a form
- * against its policy too, so a page says to which origin its forms may lead on.
+ * Answers with a page as strict as those of the login: it has the same policy and is never cached. Browsers apply the
+ * policy also to a redirect after a form, so a page says to which origin its forms may lead.
  */
 export function answerPage(ctx: Context, page: Html, status = 200, leadsTo = ''): void {
   ctx.set('content-security-policy', `${contentSecurityPolicy} ${leadsTo}`.trimEnd())
@@ -49,7 +49,7 @@ export function answerPage(ctx: Context, page: Html, status = 200, leadsTo = '')
   ctx.body = page.text
 }
 
-/** A whole page in the dress of the login pages. */
+/** A whole page that looks like the login pages. */
 export function shell({ locale, say, brand, path }: Visit, { title, script, data, head, wide, body }: Shown): Html {
   const separator = path.includes('?') ? '&' : '?'
   return html`<!doctype html>
@@ -107,7 +107,7 @@ interface OutboxView {
 
 const templates: readonly string[] = ['login_code', 'register_code', 'reset_code', 'bind_code']
 
-/** What would have been sent, newest first, with the code where thumb and eye find it. */
+/** The messages that would have been sent, newest first, with the code where it is easy to see and to tap. */
 export function outboxPage(visit: Visit, { entries, to }: OutboxView): Html {
   const { say, locale, path } = visit
   const named = (template: string) => (templates.includes(template) ? say(`outbox.${template}`) : template)
@@ -136,7 +136,7 @@ ${entries.length === 0 && html`<p class="panel">${say(to === undefined ? 'outbox
     title: say('outbox.title'),
     script: 'outbox.js',
     data: { newest: entries[0]?.at ?? '', texts: { 'js.copied': say('js.copied') } },
-    // With script the page looks for itself whether something has come, and stays as it is when nothing has.
+    // With script, the page itself looks for new messages, and it does not change if there are none.
     head: html`<noscript><meta http-equiv="refresh" content="10"></noscript>`,
     body,
   })

@@ -10,18 +10,21 @@ import { oneTapSettings } from './one-tap.ts'
 import { outbox, specialNumbers } from './outbox.ts'
 import { startUpstreams } from './upstreams.ts'
 
-/** Where a person sits in front of it; output that is kept in a file must not fill with codes. */
+/**
+ * Writes only where a person sits in front of a terminal, because output that is kept in a file must not contain codes.
+ */
 const terminal = { write: (text: string) => process.stderr.isTTY && process.stderr.write(text) }
 
 export { sandboxClock as clock } from './clock.ts'
 
-/** Everything that makes the server usable offline by somebody who tries it. Never part of the image. */
+/** Everything that lets somebody try the server offline. It is never part of the image. */
 export async function openSandbox({ config, clock, sealer }: Core): Promise<Sandbox> {
   const { issuer } = config
   const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
   const connections = upstreams?.connections ?? []
   const messages = outbox({ dataDir: config.data_dir, clock })
-  // The master key makes it: the same in every process and after every start, another one on every machine.
+  // The secret comes from the master key: it is the same in every process and after every start, and another on every
+  // machine.
   const backendSecret = sealer.mac('sandbox', 'sandbox-backend')
   return {
     sms: printed(messages.smsSender(), consoleSms({ stream: terminal })),
@@ -49,8 +52,8 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
 }
 
 /**
- * Keeps each message and prints it beside the server's log, where a newcomer looks first. What never arrives or arrives
- * late is not printed: only the outbox knows when it comes.
+ * Keeps each message and prints it beside the server's log, where a newcomer looks first. Messages that never arrive or
+ * arrive late are not printed, because only the outbox knows when they come.
  */
 export function printed(kept: SmsSender, console: SmsSender): SmsSender {
   return {

@@ -15,7 +15,7 @@ import { startWeibo, type WeiboSimulator } from './simulators/weibo.ts'
 /** All simulated vendors, and the settings that lead to them. */
 export interface Upstreams {
   readonly connections: readonly ConnectionOptions[]
-  /** The environment that leads another process to the same ones, secrets legible. */
+  /** The environment that leads another process to the same simulators, with the secrets in plain text. */
   readonly env: Readonly<Record<string, string>>
   /** Where there are simulators: what apps on phones and their server need beyond the connections. */
   readonly native: NativeUpstreams | undefined
@@ -23,8 +23,9 @@ export interface Upstreams {
 }
 
 /**
- * What a login in an app needs: the simulators, which stand for the vendors' SDKs by what they issue, and how they know
- * the app. What is not said here is that of the connection: addresses, and for Apple the team and its key.
+ * What a login in an app needs: the simulators, which issue what the vendors' SDKs would give, and the ids by which
+ * they know the app. What is not listed here is the same as in the connection: addresses, and for Apple the team and
+ * its key.
  */
 export interface NativeUpstreams {
   readonly wechat: {
@@ -44,7 +45,7 @@ interface WechatKey {
   readonly secret: string
 }
 
-/** A connection as an operator would write it down. */
+/** The settings of a connection, as an operator would write them. */
 type Settings = Readonly<Record<string, unknown>>
 
 interface Where {
@@ -59,9 +60,9 @@ interface Started {
 }
 
 /**
- * Every upstream, simulated on a free port of this machine, and the connections that lead there. What they hand out is
- * known to this process alone, so several processes behind one address must share one set. None for an issuer that
- * other machines reach: their browsers would look for the simulators at home.
+ * Every upstream, simulated on a free port of this machine, and the connections that lead there. Only this process
+ * knows what they have issued, so several processes behind one address must share one set. There are none for an issuer
+ * that other machines reach, because their browsers would look for the simulators on their own machine.
  */
 export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | 'clock'>): Promise<Upstreams> {
   if (!isLoopback(new URL(issuer).hostname)) {
@@ -101,9 +102,7 @@ export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | '
   }
 }
 
-/**
- * One Open Platform account with all kinds of app, and an app of somebody else whose codes are good for nothing here.
- */
+/** One Open Platform account with all kinds of app, and an app of somebody else, whose codes do not work here. */
 async function wechat({ issuer, clock }: Where) {
   const callbackHost = new URL(issuer).hostname
   const openPlatform = 'sandbox'
@@ -184,7 +183,7 @@ async function github({ clock, callback }: Where): Promise<Started> {
   return { simulator, settings: { type: 'github', client_id, client_secret, web_url: url, api_url: url } }
 }
 
-/** On another site than the issuer, as Apple is: its answer is a form posted across. */
+/** It runs on another site than the issuer, as Apple does: its answer is a form that is posted across sites. */
 async function apple({ issuer, clock, callback }: Where) {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const [client_id, team_id, key_id] = ['sandbox.menshen.web', 'SANDBOX001', 'SANDBOXKEY']
@@ -223,7 +222,7 @@ async function oidc({ clock, callback }: Where): Promise<Started> {
   const [client_id, client_secret] = ['sandbox', 'sandbox-oidc']
   const simulator = await startOidc({
     clock,
-    // An ES256 key is made at once; an RSA key would hold up the first login.
+    // An ES256 key is made at once; making an RSA key would delay the first login.
     alg: 'ES256',
     clients: [
       {

@@ -11,8 +11,8 @@ export function demoResources(issuer: string): readonly ResourceSeed[] {
 }
 
 /**
- * One client of each kind, as the library takes them: an app of ours in a browser and one on phones, one of somebody
- * else, a backend, a television.
+ * One client of each kind, as the library takes them: our own app in a browser and on phones, an app of somebody else,
+ * a backend, a television.
  */
 export function demoClients(issuer: string, backendSecret: string): readonly Record<string, unknown>[] {
   const inBrowser = {
@@ -41,7 +41,7 @@ export function demoClients(issuer: string, backendSecret: string): readonly Rec
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
-      // Nothing on this machine opens it: what an app sends to the browser ends there.
+      // Nothing on this machine opens this address: when the app's browser is sent there, the journey ends.
       redirect_uris: ['app.menshen.sandbox:/callback'],
       default_resource: demoResource(issuer),
       scope: 'openid offline_access profile phone identities',

@@ -1,4 +1,4 @@
-/** Text that is HTML already; whatever else goes into a page is escaped. */
+/** Text that is already HTML; everything else that goes into a page is escaped. */
 export class Html {
   readonly text: string
 
@@ -10,8 +10,8 @@ export class Html {
 type Piece = Html | string | number | undefined | false | readonly Piece[]
 
 /**
- * `html\`<p>${text}</p>\``: SECURITY: every value is escaped unless it came from here. Absent values and `false` leave
- * nothing.
+ * Used as `html\`<p>${text}</p>\``. SECURITY: every value is escaped unless it was made here. Absent values and `false`
+ * print nothing.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly Piece[]): Html {
   return new Html(strings.map((part, index) => part + (index < values.length ? written(values[index]) : '')).join(''))

@@ -3,7 +3,7 @@ import { NativeClient } from '../../clients/native/client.ts'
 import { fetchTransport, type WireAnswer, type WireRequest } from '../../clients/native/transports.ts'
 import { type ApiRequest, type Challenge, type LoginAnswer, NativeError } from '../../clients/native/types.ts'
 
-/** A request of the app and what came back, fit to be shown. */
+/** A request of the app and its answer, in a form that may be shown. */
 export interface Exchange {
   readonly request: string
   readonly headers: Readonly<Record<string, string>>
@@ -12,7 +12,7 @@ export interface Exchange {
   readonly answer: string
 }
 
-/** A way in of the person who is signed in, as the app endpoints list it. */
+/** A way to log in of the person who is signed in, as the app endpoints list it. */
 export interface OwnIdentity {
   readonly id: string
   readonly provider: string
@@ -25,24 +25,24 @@ type Form = Readonly<Record<string, string>>
 const keptExchanges = 40
 const keptInstallations = 200
 const hidden = '••••••'
-/** Tokens are shown decoded; here their ends do. */
+/** Tokens are shown decoded elsewhere; here only their beginning and end are shown. */
 const longestShown = 120
 
-/** An app on somebody's phone: keeps what an app keeps, and what a person at this page wants to see of it. */
+/** An app on somebody's phone. It keeps what an app keeps, and what a person at this page wants to see of it. */
 export class Installation {
   readonly client: NativeClient
   /** Newest first. */
   readonly exchanges: Exchange[] = []
-  /** What the server said last, where it wants something. */
+  /** The server's last answer, if it asks for something. */
   challenge: Challenge | undefined
   /** Whether the steps are those of adding a way in. */
   isBinding = false
   identities: readonly OwnIdentity[] | undefined
   /** Key of a sentence about what happened last. */
   notice: string | undefined
-  /** The carrier's page that is open: whoever comes back from it must bring this. */
+  /** The page of the carrier that is open: a person who comes back from it must bring this state. */
   atCarrier: { readonly state: string; readonly vendor: 'univerify' | 'aliyun'; readonly form: Form } | undefined
-  /** What was sent last, without the answers to steps: what a step asks to be sent again. */
+  /** What was sent last, without the answers to steps. Some steps ask for it to be sent again. */
   #sent: Form = {}
   readonly #issuer: string
 
@@ -77,12 +77,12 @@ export class Installation {
     await this.#advance(form)
   }
 
-  /** Answers a step: with what it asks for alone, or with what was sent before and that. */
+  /** Answers a step: only with what the step asks for, or with that and what was sent before. */
   async goOn(form: Form, isAgain: boolean): Promise<void> {
     await this.#advance(isAgain ? { ...this.#sent, ...form } : form)
   }
 
-  /** Leaves what was begun; whoever is signed in stays so. */
+  /** Cancels what was begun; a person who is signed in stays signed in. */
   async leave(): Promise<void> {
     await this.client.restart()
     this.challenge = undefined
@@ -155,7 +155,10 @@ function hasAnswer(error: unknown): boolean {
   return error instanceof NativeError && (error.status ?? 0) < 500
 }
 
-/** The apps of everybody at this page, in this process; the one that was used longest ago makes room. */
+/**
+ * The apps of everybody at this page, in this process. When there are too many, the one not used for longest is
+ * dropped.
+ */
 export class Installations {
   readonly #issuer: string
   readonly #byKey = new Map<string, Installation>()
@@ -187,7 +190,7 @@ function identitiesOf({ text }: WireAnswer): readonly OwnIdentity[] {
   return (JSON.parse(text) as { readonly identities: readonly OwnIdentity[] }).identities
 }
 
-/** SECURITY: the screen of a sandbox may be shared; a password or a token in use is not for it. */
+/** SECURITY: the screen of a sandbox may be shared, so it must not show a password or a token in use. */
 function shown({ url, method, headers, body = '' }: WireRequest, { status, text }: WireAnswer): Exchange {
   const { authorization, ...others } = headers
   const form = [...new URLSearchParams(body)].map(([name, value]) => {

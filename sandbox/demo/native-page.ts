@@ -9,7 +9,7 @@ import { carrierOf } from '../simulators/carrier.ts'
 import { type Html, html } from './html.ts'
 import type { Exchange, OwnIdentity } from './native-installations.ts'
 
-/** A way in as the app offers it: what is asked on its screen before the request. */
+/** A way to log in, as the app offers it: what its screen asks for before the request. */
 interface Way {
   readonly id: string
   readonly method: string
@@ -32,7 +32,7 @@ export const ways: readonly Way[] = [
 
 /** What the page of the demo app shows. */
 export interface NativeView {
-  /** Why not everything is here: vendors out of reach, or this very page. */
+  /** Why something is missing: the vendors cannot be reached, or this page itself cannot be used. */
   readonly lacks?: 'vendors' | 'page' | undefined
   readonly way: string
   readonly purpose: 'login' | 'bind'
@@ -54,7 +54,7 @@ function providerName(say: Visit['say'], provider: string): string {
   return [say(`native.provider_${kind}`), ...(which === undefined ? [] : [`(${which})`])].join(' ')
 }
 
-/** An app on a phone: its screen, and below it every request it has sent. Works without script. */
+/** An app on a phone: its screen, and below it every request it has sent. It works without script. */
 export function nativePage(visit: Visit, view: NativeView): Html {
   const { say } = visit
   const body = html`<main class="demo-main">
@@ -73,7 +73,7 @@ function screen(visit: Visit, view: NativeView): Html {
   const { challenge, notice, signedIn } = view
   const parsed = stepSchema.safeParse(challenge)
   const step = parsed.success ? parsed.data : undefined
-  // A refusal has words for people; documents, a captcha and a login that is too old explain themselves.
+  // A refusal has a text for people, but documents, a captcha and a login that is too old explain themselves.
   const explains = step?.step === 'agreement' || step?.step === 'captcha' || wantsFreshLogin(challenge)
   const message = explains ? undefined : (challenge?.message ?? (challenge && !step ? challenge.error : undefined))
   return html`<section class="step screen" aria-labelledby="screen">
@@ -229,7 +229,7 @@ function tokens({ say }: Visit, { accessToken, claims }: NonNullable<NativeView[
 </section>`
 }
 
-/** The rest is folded: on a phone a few fill many screens. */
+/** The other exchanges are folded, because on a phone a few of them fill many screens. */
 const openExchanges = 4
 
 function log({ say }: Visit, { exchanges }: NativeView): Html {

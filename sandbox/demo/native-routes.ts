@@ -19,7 +19,7 @@ interface Dependencies {
   readonly config: Pick<Config, 'issuer' | 'agreements'>
   readonly renderer: Pick<Renderer, 'switchLanguage'>
   readonly visit: (ctx: Context, path: string) => Visit
-  /** The vendors' phones; undefined where they are simulated elsewhere, or are real. */
+  /** The vendors' phones; undefined if they are simulated elsewhere, or are real. */
   readonly vendors: NativeUpstreams | undefined
 }
 
@@ -28,7 +28,7 @@ type Form = Readonly<Record<string, string>>
 const path = '/sandbox/native'
 const cookie = 'menshen_sandbox_app'
 
-/** The app on a phone, and what its vendors' SDKs would give it for those who call the endpoint by hand. */
+/** The app on a phone, and what its vendors' SDKs would give it, for people who call the endpoint by hand. */
 export function nativeAppRoutes(router: Router, { config, renderer, visit, vendors }: Dependencies): void {
   const { issuer, agreements } = config
   const installations = new Installations(issuer)
@@ -53,7 +53,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
     answerPage(ctx, nativePage(page, view), 200, vendors?.oneTap.page.url)
   }
 
-  /** Several processes share neither this page's memory nor what the simulators have handed out. */
+  /** Several processes do not share this page's memory, nor what the simulators have issued. */
   function lacks(): NativeView['lacks'] {
     if (cluster.isWorker) return 'page'
     return vendors ? undefined : 'vendors'
@@ -154,12 +154,12 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
     back(ctx)
   }
 
-  /** Where the carrier's page leads: what comes along is used once, and does not stay in the address. */
+  /** The carrier's page leads here. What it brings is used once and does not stay in the address. */
   router.get('sandbox_native_carrier', `${path}/carrier`, async (ctx: Context) => {
     const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))
     const { atCarrier, isBinding } = installation ?? {}
     const { state, access_token, openid, token } = ctx.query as Form
-    // SECURITY: nobody else can slip their token into this app.
+    // SECURITY: this check keeps other people from putting their token into this app.
     if (!installation || !atCarrier || state !== atCarrier.state) throw new AppError('request.invalid')
     installation.atCarrier = undefined
     const carrierToken = access_token ?? token
@@ -186,7 +186,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
   })
 }
 
-/** What is there. */
+/** Only the fields that have a value. */
 function given(form: Readonly<Record<string, string | undefined>>): Form {
   return Object.fromEntries(Object.entries(form).flatMap(([name, value]) => (value ? [[name, value]] : [])))
 }

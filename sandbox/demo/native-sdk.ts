@@ -2,12 +2,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { upstreamPeople } from '../people.ts'
 import type { NativeUpstreams } from '../upstreams.ts'
 
-/** What an app hands to the challenge endpoint for one way in. */
+/** What an app sends to the challenge endpoint for one way to log in. */
 export type Credential = Readonly<Record<string, string>>
 
 const wechat = 'wechat_mini_program'
 
-/** What the vendors' SDKs on a phone give an app, by what the simulators issue. */
+/** What the vendors' SDKs on a phone would give an app; the simulators issue it. */
 export const sdkKinds = {
   univerify({ oneTap }, { phone }) {
     const { access_token: carrier_token, openid } = oneTap.carrier.issueUniverify(phone)
@@ -52,10 +52,10 @@ export const sdkKinds = {
   (vendors: NativeUpstreams, person: { readonly id: string; readonly phone: string }) => Credential
 >
 
-/** A vendor whose SDK the demo app plays. */
+/** A vendor whose SDK the demo app imitates. */
 export type SdkKind = keyof typeof sdkKinds
 
-/** As if this person had agreed on the phone. Undefined for a kind or a person there is not. */
+/** What the SDK gives if this person has agreed on the phone. Undefined if the kind or the person does not exist. */
 export function sdkCredential(vendors: NativeUpstreams, kind: string, personId: string): Credential | undefined {
   const person = upstreamPeople.find(({ id }) => id === personId)
   return person && Object.hasOwn(sdkKinds, kind) ? sdkKinds[kind as SdkKind](vendors, person) : undefined

@@ -32,7 +32,7 @@ const steps: readonly { readonly id: string; readonly buttons: readonly string[]
   { id: 'end', buttons: ['revoke', 'logout'] },
 ]
 
-/** The demo client: a static page and a script, as a single-page app is. Everything it does, it shows. */
+/** The demo client: a static page and a script, like a single-page app. It shows everything that it does. */
 export function demoPage(visit: Visit, { issuer, resource, backendSecret, hasUpstreams, texts }: DemoView): Html {
   const { say } = visit
   const body = html`<main class="demo-main">
@@ -99,7 +99,7 @@ function choice(name: string, values: readonly string[], none: string): Html {
 <select id="s-${name}" name="${name}"><option value="">${none}</option>${values.map((value) => html`<option>${value}</option>`)}</select></div>`
 }
 
-/** What the browser inside WeChat calls itself on a phone. */
+/** The user agent of the browser inside WeChat on a phone. */
 const insideWechat =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50'
 

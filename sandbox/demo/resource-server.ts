@@ -30,8 +30,8 @@ const orders = [
 ]
 
 /**
- * An API as a team behind this server would write it: it trusts nothing but the issuer's published keys. This is the
- * part to copy into a backend.
+ * An API as a team behind this server would write it. It trusts only the published keys of the issuer. This is the part
+ * to copy into a backend.
  */
 export function resourceServer({ issuer, resource, clock }: Dependencies) {
   const jwks = createRemoteJWKSet(new URL(`${issuer}/jwks`))
@@ -50,8 +50,8 @@ export function resourceServer({ issuer, resource, clock }: Dependencies) {
         algorithms: ['ES256'],
         requiredClaims: ['exp', 'sub', 'client_id', 'iat', 'jti'],
       })
-      // SECURITY: a token bound to a key proves nothing without a proof of that key, RFC 9449 §7.1; this API takes no
-      // proofs.
+      // SECURITY: a token bound to a key proves nothing without a proof of that key, RFC 9449 §7.1, and this API
+      // accepts no proofs.
       if (payload['cnf'] !== undefined)
         return { refusal: invalidToken('the token is bound to a key and no bearer token') }
       return { claims: payload }
@@ -76,7 +76,7 @@ export function resourceServer({ issuer, resource, clock }: Dependencies) {
     }
   }
 
-  /** Things with consequences want a person who has just shown the phone: RFC 9470. */
+  /** Actions with consequences need a person who has just proved that they have the phone: RFC 9470. */
   function freshPossession(claims: JWTPayload): Refusal | undefined {
     if (claims['acr'] !== adminAcr) return stronger('a code sent to the phone is needed', { acr_values: adminAcr })
     const age = epochSeconds(clock) - Number(claims['auth_time'])
@@ -127,7 +127,8 @@ const claimReasons: Readonly<Record<string, string>> = {
 }
 
 /**
- * Why a token was refused, in a sentence for the developer of the client. What is not the token's fault is thrown on.
+ * Why a token was refused, in a sentence for the developer of the client. An error that is not caused by the token is
+ * thrown again.
  */
 function reason(thrown: unknown): string {
   if (thrown instanceof errors.JWTExpired || thrown instanceof errors.JWTClaimValidationFailed) {

@@ -54,7 +54,7 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
       if (!renderer.switchLanguage(ctx)) answerPage(ctx, draw(ctx))
     })
 
-  // A callback carries a code: nothing on the page may repeat its address.
+  // The address of a callback contains a code, so nothing on the page may repeat the address.
   const demo = (ctx: Context) =>
     demoPage(visit(ctx, '/sandbox'), { issuer, resource, backendSecret, hasUpstreams, texts: scriptTexts(ctx) })
   page('sandbox_demo', '/sandbox', demo)
@@ -136,7 +136,7 @@ function readTexts(locale: Locale): Record<string, string> {
   >
 }
 
-/** A browser names HTML; whoever names nothing is a program. */
+/** A browser asks for HTML; a client that asks for nothing is a program. */
 function prefersJson(ctx: Context): boolean {
   return ctx.accepts('json', 'html') === 'json'
 }

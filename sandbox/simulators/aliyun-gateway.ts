@@ -27,7 +27,7 @@ export class AliyunGateway {
     this.#options = options
   }
 
-  /** The refusal of a call that the product never gets to see. */
+  /** The refusal of a call that does not reach the product. */
   check(request: ReceivedRequest): Answer | undefined {
     const refused = this.#refusal(request)
     if (refused === undefined) return undefined

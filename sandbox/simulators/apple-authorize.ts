@@ -47,7 +47,7 @@ export function findClient(
   return undefined
 }
 
-/** Judges the query of an authorization request; Apple answers whatever is wrong with it on a page of its own. */
+/** Judges the query of an authorization request. If anything is wrong with it, Apple answers on a page of its own. */
 export function readAppleAsk(query: string, { teams, allowLoopback }: Known): AppleAsk | Refused {
   const fields = singleFields(query)
   if (fields === undefined) return refused('invalid_request', 'a parameter comes twice')

@@ -27,7 +27,7 @@ export type AppleMisbehaviour =
   /** The platform could not carry the nonce and says so. */
   | 'nonce_unsupported'
   | 'unpublished_key'
-  /** An unpublished key under the kid of a published one. */
+  /** Signed by an unpublished key under the kid of a published one. */
   | 'false_signature'
 
 /** A person's consent to one request. */
@@ -156,7 +156,7 @@ export class AppleTokens {
   }
 }
 
-/** The same person is somebody else to each team, and the same to all applications of one. */
+/** A person has one subject for all applications of a team, and another subject for each other team. */
 export function appleSubject(teamId: string, personId: string): string {
   const hash = createHash('sha256').update(`${teamId} ${personId}`).digest('hex')
   return `001999.${hash.slice(0, 32)}.1200`

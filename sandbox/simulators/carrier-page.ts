@@ -99,7 +99,7 @@ function read(rawQuery: string, returnOrigins: readonly string[]): Asked | keyof
   return returnOrigins.includes(URL.parse(returnTo)?.origin ?? '') ? { vendor, phone, returnTo } : 'return_to'
 }
 
-/** The agreement is not ticked beforehand: the law wants the person to do it. */
+/** The agreement is not ticked beforehand, because the law wants the person to tick it. */
 function page(
   request: ReceivedRequest,
   asked: Asked & { readonly appName: string; readonly isUnticked: boolean },

@@ -7,7 +7,7 @@ interface Entry<T> {
   isUsed: boolean
 }
 
-/** What became of a value handed out: `used` wins over `expired`. */
+/** What became of a value that was issued: `used` takes precedence over `expired`. */
 export interface Found<T> {
   readonly about: T
   readonly state: 'live' | 'used' | 'expired'
@@ -15,7 +15,7 @@ export interface Found<T> {
   readonly secondsLeft: number
 }
 
-/** Codes or tokens a vendor has handed out, each with what it stands for. */
+/** Codes or tokens that a vendor has issued, each with what it stands for. */
 export class Issued<T> {
   readonly #entries = new Map<string, Entry<T>>()
   readonly #clock: Clock
@@ -29,7 +29,9 @@ export class Issued<T> {
     this.#ttlSeconds = options.ttlSeconds
   }
 
-  /** The text is the same for the same clock and the same calls, and another one after every start of a sandbox. */
+  /**
+   * Issues a text. It is the same for the same clock and the same calls, and different after every start of a sandbox.
+   */
   issue(about: T): string {
     const now = this.#clock()
     this.#serial += 1
@@ -57,17 +59,17 @@ export class Issued<T> {
     if (entry !== undefined) entry.expiresAt = this.#clock() + this.#ttlSeconds * 1000
   }
 
-  /** Ends the life of all there are. */
+  /** Ends the life of all texts. */
   expireAll(): void {
     for (const entry of this.#entries.values()) entry.expiresAt = this.#clock()
   }
 
-  /** Nothing of before is found again. */
+  /** After this, nothing that was issued before is found. */
   forgetAll(): void {
     this.#entries.clear()
   }
 
-  /** Uses up whatever fits. */
+  /** Uses up everything that fits. */
   useAll(fits: (about: T) => boolean): void {
     for (const entry of this.#entries.values()) if (fits(entry.about)) entry.isUsed = true
   }

@@ -110,7 +110,7 @@ export function tokens(qq: QqState, grant: QqGrant) {
   }
 }
 
-/** A token of any app passes: it is for the caller to compare `client_id`. */
+/** A token of any app is accepted: the caller must compare `client_id`. */
 function me({ query, qq, refuse }: Call): Outcome {
   const grant = holder(query, qq)
   if (typeof grant === 'number') return grant

@@ -18,7 +18,9 @@ const reasons = {
   form: { 'zh-CN': '请选择一个账号', en: 'Choose an account' },
 } as const
 
-/** Who is wrongly asked stays here with a number; who refuses goes back with the state and `usercancel=1`. */
+/**
+ * If the request is wrong, the page shows a number. A person who refuses goes back with the state and `usercancel=1`.
+ */
 export function qqAuthorize(request: ReceivedRequest, qq: QqState): Answer {
   const query = new URLSearchParams(request.rawQuery)
   const refuse = (code: keyof typeof reasons) =>

@@ -12,7 +12,7 @@ interface SigningKey {
   readonly jwk: JsonWebKey
 }
 
-/** Making an RSA key takes a while, so simulators of one process that have the same name have the same keys. */
+/** Making an RSA key takes a while, so simulators in one process that have the same name share their keys. */
 const made = new Map<string, SigningKey>()
 
 /** The keys a vendor signs its tokens with, some of them published. */
@@ -44,13 +44,13 @@ export class SigningKeys {
     return this.#signed(claims, key.kid, key)
   }
 
-  /** Signed by a key that is nowhere published. */
+  /** Signs with a key that is not published anywhere. */
   signUnpublished(claims: Claims): string {
     const key = this.#key('unpublished')
     return this.#signed(claims, key.kid, key)
   }
 
-  /** Signed by a key that is nowhere published, under the name of one that is. */
+  /** Signs with a key that is not published anywhere, under the name of one that is. */
   signFalsely(claims: Claims): string {
     return this.#signed(claims, this.#published(this.#count - 1).kid, this.#key('unpublished'))
   }

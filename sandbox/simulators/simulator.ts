@@ -13,7 +13,7 @@ export interface ReceivedRequest {
   readonly body: string
 }
 
-/** Trouble for one request. */
+/** A failure for one request. */
 export type Fault = Trouble & {
   /**
    * Waits for a request for this path. Without it any request takes the fault, unless a person's browser visits the

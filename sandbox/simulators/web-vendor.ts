@@ -16,9 +16,9 @@ interface WebVendorOptions {
   readonly port?: number | undefined
   /** What `url` calls this machine. `localhost` and `127.0.0.1` are different sites to a browser. */
   readonly hostname?: string | undefined
-  /** Where people go. */
+  /** The pages that people visit. */
   readonly pages: Routes
-  /** Where servers go. */
+  /** The calls that servers make. */
   readonly calls: Routes
 }
 
@@ -38,7 +38,7 @@ export async function startWebVendor(options: WebVendorOptions): Promise<Simulat
   return { ...simulator, url: simulator.url.replace('127.0.0.1', hostname) }
 }
 
-/** An answer nobody may keep. */
+/** An answer that nobody may cache. */
 export function jsonAnswer(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
   return { status, headers: { 'cache-control': 'no-store', ...headers }, body }
 }
@@ -48,7 +48,7 @@ export function documentAnswer(content: () => unknown): Handle {
   return (_, refuse) => (refuse === undefined ? jsonAnswer(200, content()) : jsonAnswer(400, { error: refuse.code }))
 }
 
-/** Sends the browser on, with a GET whatever came before. */
+/** Sends the browser to another address, always with a GET. */
 export function redirectAnswer(location: string): Answer {
   return { status: 303, headers: { location, 'cache-control': 'no-store' }, body: '' }
 }
@@ -85,7 +85,7 @@ export function withParams(address: string, params: Readonly<Record<string, stri
   return url.href
 }
 
-/** The life of what ends only when somebody ends it. */
+/** The life of something that ends only when somebody ends it. */
 export const foreverSeconds = Number.POSITIVE_INFINITY
 
 /** What a code or token stands for while it is good. */

@@ -152,7 +152,7 @@ function renew({ query, wechat, refuse }: Call): Outcome {
   }
 }
 
-/** The grant behind a token and the openid that goes with it. Nobody asks for which app: a token of any app passes. */
+/** The grant behind a token and its openid. Nobody asks for which app, so a token of any app is accepted. */
 function holder({ query, wechat }: Call): number | WechatGrant {
   const absent = missing(query, { access_token: 41001, openid: 41009 })
   if (absent !== undefined) return absent

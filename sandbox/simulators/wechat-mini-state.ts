@@ -33,7 +33,7 @@ const tokenSeconds = 7200
 const renewalSeconds = 300
 const forcedAtMost = { max: 20, seconds: 86_400 }
 const forcedOnce = { max: 1, seconds: 30 }
-/** Stores must have room for tokens this long: a stable token repeats its id until it is. */
+/** Stores must have room for tokens this long, so a stable token repeats its id until it is this long. */
 const tokenRepeats = 16
 
 /** What WeChat keeps for mini programs: session keys, phone codes, stable tokens. */

@@ -28,7 +28,7 @@ interface PageQuery {
   readonly state: string | undefined
 }
 
-/** The QR page for desktops. A refusal comes back with the state alone. */
+/** The QR page for desktops. After a refusal only the state comes back. */
 export function qrconnect(request: ReceivedRequest, wechat: WechatState): Answer {
   const asked = checkQuery(request, wechat, { kind: 'website', scopes: ['snsapi_login'] })
   return typeof asked === 'string' ? refuse(request, asked) : decide(request, wechat, asked)

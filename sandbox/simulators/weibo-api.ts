@@ -97,7 +97,7 @@ function tokenInfo({ params, weibo, refuse }: Call): Outcome {
   return withNumbers({ uid: written(weibo.uid(person)), appkey: written(appKey) }, rest)
 }
 
-/** A body that begins with members whose values are JSON already: no double holds all ids. */
+/** A JSON body that begins with members whose values are JSON already, because a double cannot hold every id. */
 function withNumbers(raw: Readonly<Record<string, string>>, rest: object): string {
   const members = Object.entries(raw).map(([name, value]) => `"${name}":${value}`)
   return `{${members.join(',')},${JSON.stringify(rest).slice(1)}`
