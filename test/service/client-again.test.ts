@@ -53,4 +53,26 @@ test('a client of a name that was somebody else’s inherits nothing: no grant, 
   await shell.write('seed.yaml', seed('Another shop'))
   expect(await shell.run('clients', 'apply', 'seed.yaml')).toMatchObject({ status: 0 })
   expect(await left()).toEqual(onlyTheOther)
+
+  await knex('oidc_records').delete()
+  await knex('logout_notices').delete()
+  await serve()
+  await shell.write('seed.yaml', seed('Another name'))
+  expect(await shell.run('clients', 'apply', 'seed.yaml')).toMatchObject({ status: 0 })
+  expect((await left()).records.map(({ id }) => id)).toEqual(['one', 'session'])
+
+  // Every other row is as it was, down to its version.
+  const others = [
+    row(durableModels.Session, 'elsewhere', { authorizations: { other: entry('three') } }),
+    row(durableModels.DeviceCode, 'no-session', { authorizations: { shop: entry('four') } }),
+  ]
+  await knex('oidc_records').insert(others)
+  const versions = () =>
+    knex.select(knex.raw('id, xmin::text')).from('oidc_records').whereIn('id', ['elsewhere', 'no-session'])
+  const before = await versions()
+  await shell.write('seed.yaml', 'clients: []\n')
+  expect(await shell.run('clients', 'apply', 'seed.yaml', '--prune')).toMatchObject({ status: 0 })
+  expect(await versions()).toEqual(before)
+  await knex('oidc_records').whereIn('id', ['elsewhere', 'no-session']).delete()
+  expect(await left()).toEqual(onlyTheOther)
 })

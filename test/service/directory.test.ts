@@ -152,6 +152,36 @@ describe('resolving', () => {
     expect(third.kind === 'known' && third.account).toEqual(account)
   })
 
+  test('what another provider calls somebody leads to nobody else', async () => {
+    const [name, elsewhere] = [claim('github', 'same'), claim('google', 'same')]
+    const { user } = await directory.register(name, use)
+    expect(await directory.resolve(elsewhere, use)).toMatchObject({ kind: 'unknown' })
+    const other = await directory.register(elsewhere, use)
+    expect(await directory.resolve(name, use)).toMatchObject({ kind: 'known', account: { user: { id: user.id } } })
+    expect(await directory.resolve(elsewhere, use)).toMatchObject({ account: { user: { id: other.user.id } } })
+  })
+
+  test('of two identities of one user the one that was named first is the one used', async () => {
+    const { user } = await directory.register(claim('wechat', 'openid:web:nine'), use)
+    await directory.bind(user.id, claim('wechat', 'openid:app:nine'), use)
+    const alone = await directory.resolve(claim('wechat', 'openid:app:nine'), use)
+    const both = await directory.resolve(claim('wechat', 'openid:app:nine', 'openid:web:nine'), use)
+    expect(both).toMatchObject({ kind: 'known', identityId: alone.kind === 'known' && alone.identityId })
+  })
+
+  test('use says since when an identity is verified only where nothing said so', async () => {
+    const { user } = await directory.register(phone(40), use)
+    const verified = async () =>
+      (await home.database.knex('identities').where({ user_id: user.id }).first()).verified_at
+    const first = await verified()
+    now += 1000
+    await directory.resolve(phone(40), use)
+    expect(await verified()).toEqual(first)
+    await home.database.knex('identities').where({ user_id: user.id }).update({ verified_at: null })
+    await directory.resolve(phone(40), use)
+    expect(await verified()).toEqual(new Date(now))
+  })
+
   test('subjects of two users are a conflict that changes nothing', async () => {
     const first = await directory.register(claim('wechat', 'openid:web:two'), use)
     const second = await directory.register(claim('wechat', 'openid:app:two'), use)
