@@ -2,22 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import type { AuthorizationParams } from '../../src/oidc/code-issuer.ts'
-import type { SignIn } from '../../src/oidc/records/sign-in.ts'
+import type { ProvedLogin } from '../../src/oidc/reconfirm-agreements.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import type { Sealing } from '../../src/store/seal.ts'
-
-/** Somebody whose login needs no further proof, only an answer. */
-export interface ProvedLogin {
-  readonly userId: UserId
-  /** Its grant; the next grant takes its place. */
-  readonly grantId: string
-  readonly method: string
-  readonly amr: readonly string[]
-  readonly by: SignIn['by']
-  /** Seconds since the epoch. */
-  readonly authTime: number
-  readonly begunAt: number | undefined
-}
 
 /** What an `auth_session` stands for between two requests of one app. */
 export interface AuthSession {

@@ -4,7 +4,6 @@ import type { Client } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
 import { paths } from '../../src/base/paths.ts'
-import { challengePath } from '../../src/oidc/code-issuer.ts'
 import { errors } from '../../src/oidc/library/faults.ts'
 import { waitingLogin } from '../../src/oidc/reconfirm-agreements.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
@@ -117,7 +116,7 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
       await handler(ctx, fields)
     }, ownStatus)
 
-  router.all('authorization_challenge', challengePath, async (ctx: Context) => {
+  router.all('authorization_challenge', paths.challenge, async (ctx: Context) => {
     if (ctx.method !== 'POST') throw methodNotAllowed(ctx, 'POST')
     await inJson(challengeEndpoint, ({ status }) => challengeStatus(status))(ctx)
   })

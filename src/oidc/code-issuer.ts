@@ -2,7 +2,6 @@ import { UnsecuredJWT } from 'jose'
 import type { Client, Provider } from 'oidc-provider'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
-import { paths } from '../base/paths.ts'
 import { isJsonb } from '../store/jsonb.ts'
 import { isReleasable } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
@@ -69,9 +68,6 @@ interface Dependencies {
   /** Every `acr` that a way in of apps or pages reaches. */
   readonly reachable: ReadonlySet<Acr>
 }
-
-/** The endpoint at which our own apps log people in on their own screens. */
-export const challengePath = paths.challenge
 
 const pushedSeconds = 60
 /** RFC 7636 §4.2: an S256 challenge is 32 bytes in base64url. */

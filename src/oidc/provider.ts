@@ -18,7 +18,6 @@ import { claimsByScope, claimsOf } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
 import { fixedSeconds, grantSeconds, sessionSeconds } from './clients/lifetimes.ts'
-import { challengePath } from './code-issuer.ts'
 import { type Acr, acrValues, refuseUnmeetable } from './demand.ts'
 import { endWebGrants } from './endings/logout.ts'
 import { whyAsked } from './endings/why.ts'
@@ -139,7 +138,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     },
     interactions: { url: (_, { uid }) => `${paths.interaction}/${uid}`, policy: prompts(lifetimesIn, why) },
     renderError: pages.error,
-    discovery: { authorization_challenge_endpoint: `${issuer}${challengePath}` },
+    discovery: { authorization_challenge_endpoint: `${issuer}${paths.challenge}` },
     fetch: outboundFetch(parts.privateAddresses),
 
     rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities.RefreshToken as RefreshToken, ctx.oidc.client),

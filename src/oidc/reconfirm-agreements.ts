@@ -5,11 +5,10 @@ import { errors } from './library/faults.ts'
 import type { SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 
-/** A login whose tokens are refused until the person has answered. */
-export interface WaitingLogin {
-  readonly clientId: string
-  readonly jkt?: string | undefined
+/** Somebody whose login needs no further proof, only an answer. */
+export interface ProvedLogin {
   readonly userId: UserId
+  /** Its grant; the next grant takes its place. */
   readonly grantId: string
   readonly method: string
   readonly amr: readonly string[]
@@ -17,6 +16,12 @@ export interface WaitingLogin {
   /** Seconds since the epoch. */
   readonly authTime: number
   readonly begunAt: number | undefined
+}
+
+/** A login whose tokens are refused until the person has answered. */
+export interface WaitingLogin extends ProvedLogin {
+  readonly clientId: string
+  readonly jkt?: string | undefined
 }
 
 interface Dependencies {

@@ -15,7 +15,7 @@ interface Dependencies {
   readonly clock: Clock
 }
 
-interface WaitingLogin {
+interface FinishedLogin {
   readonly accountId?: string
   /** When it was proved, in seconds since the epoch. */
   readonly ts?: number
@@ -39,7 +39,7 @@ export function dropEndedLogins({ provider, directory, clock }: Dependencies): M
   return async (ctx, next) => {
     const uid = resumed.test(ctx.path) ? resumedUid(ctx, provider()) : undefined
     const interaction = uid === undefined ? undefined : await provider().Interaction.find(uid)
-    const login = (interaction?.result as { login?: WaitingLogin } | undefined)?.login
+    const login = (interaction?.result as { login?: FinishedLogin } | undefined)?.login
     if (interaction && login && !(await isStanding(login))) {
       delete interaction.result
       await interaction.save(interaction.exp - epochSeconds(clock))
@@ -51,12 +51,12 @@ export function dropEndedLogins({ provider, directory, clock }: Dependencies): M
     await next()
   }
 
-  async function isStanding({ accountId, about }: WaitingLogin): Promise<boolean> {
+  async function isStanding({ accountId, about }: FinishedLogin): Promise<boolean> {
     const account = isId('usr', accountId) ? await directory.find(accountId) : undefined
     return account?.user.status === 'active' && isUnended(account.user, { begunAt: about?.begunAt ?? 0 })
   }
 
-  async function isStale({ ts = 0 }: WaitingLogin, { params, result }: Interaction): Promise<boolean> {
+  async function isStale({ ts = 0 }: FinishedLogin, { params, result }: Interaction): Promise<boolean> {
     if (!isFresh({ provedAt: ts * 1000 }, clock)) return true
     // Who reads what they are asked to agree to does not let a login wait.
     if (result?.consent) return false
