@@ -53,8 +53,7 @@ interface Redeemed {
 export const apple = connectorKind({
   options: appleOptions,
   namespace: appleNamespace,
-  build(options, dependencies) {
-    const { provider } = appleNamespace(options, dependencies)
+  build(options, dependencies, provider) {
     const tokens = appleTokens(options, dependencies)
 
     async function redeem(request: Parameters<AppleTokens['exchange']>[0], nonce: string): Promise<Redeemed> {
@@ -85,11 +84,7 @@ export const apple = connectorKind({
     }
 
     return {
-      id: options.id,
-      provider,
-      label: options.label,
       availability: (visit) => (isInsideWechat(visit) ? 'hidden' : 'here'),
-      variant: () => 'web',
       async authorizationUrl({ redirectUri, state, nonce }: Authorization) {
         return withQuery('/auth/authorize', options.issuer, {
           client_id: options.client_id,

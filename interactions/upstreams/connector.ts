@@ -136,9 +136,39 @@ export interface ConnectorKind<Schema extends z.ZodObject> {
   build(options: z.output<Schema>, dependencies: ConnectorDependencies): Connector
 }
 
-/** Ties a schema to its builder, so that the registry needs one line for it. */
-export function connectorKind<Schema extends z.ZodObject>(kind: ConnectorKind<Schema>): ConnectorKind<Schema> {
-  return kind
+/** Settings that every connection has: see `connectionBase`. */
+type AnyOptions = z.ZodObject & z.ZodType<{ readonly id: string; readonly label?: string | undefined }>
+
+/** What the settings and the name space say of a connector. */
+type FromSettings = 'id' | 'provider' | 'label'
+
+/** What most connectors have in common. */
+type Usual = 'availability' | 'variant'
+
+/** One kind of upstream as its file describes it; `connectorKind` adds what the others have too. */
+interface ConnectorParts<Schema extends AnyOptions> extends Pick<ConnectorKind<Schema>, 'options' | 'namespace'> {
+  /** `provider` is the name that its identities are stored under. */
+  build(
+    options: z.output<Schema>,
+    dependencies: ConnectorDependencies,
+    provider: string,
+  ): Omit<Connector, FromSettings | Usual> & Partial<Pick<Connector, Usual>>
+}
+
+/**
+ * Ties a schema to its builder, so that the registry needs one line for it. A connector that does not say otherwise is
+ * offered to every visitor and has one channel, the web.
+ */
+export function connectorKind<Schema extends AnyOptions>(parts: ConnectorParts<Schema>): ConnectorKind<Schema> {
+  return {
+    ...parts,
+    build(options, dependencies) {
+      const { provider } = parts.namespace(options, dependencies)
+      const { id, label } = options
+      const usual: Pick<Connector, Usual> = { availability: () => 'here', variant: () => 'web' }
+      return { id, provider, label, ...usual, ...parts.build(options, dependencies, provider) }
+    },
+  }
 }
 
 /** What the vendor said, for audit and log. It never contains the vendor's free text, a code or a token. */

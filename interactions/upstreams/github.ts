@@ -45,9 +45,7 @@ const userAnswer = z.object({
 export const github = connectorKind({
   options: githubOptions,
   namespace: githubNamespace,
-  build(options, { http, allowInsecure }) {
-    const { provider } = githubNamespace(options, { allowInsecure })
-
+  build(options, { http }, provider) {
     async function token(code: string, redirectUri: string, codeVerifier: string): Promise<string> {
       const request = form({
         client_id: options.client_id,
@@ -82,11 +80,6 @@ export const github = connectorKind({
     }
 
     return {
-      id: options.id,
-      provider,
-      label: options.label,
-      availability: () => 'here',
-      variant: () => 'web',
       async authorizationUrl({ redirectUri, state, codeVerifier }) {
         const url = new URL('/login/oauth/authorize', options.web_url)
         url.search = new URLSearchParams({

@@ -47,16 +47,10 @@ const toleranceSeconds = 60
 export const oidc = connectorKind({
   options: oidcOptions,
   namespace: oidcNamespace,
-  build(options, dependencies) {
-    const { provider } = oidcNamespace(options, dependencies)
+  build(options, dependencies, provider) {
     const configuration = discovered(options, dependencies)
 
     return {
-      id: options.id,
-      provider,
-      label: options.label,
-      availability: () => 'here',
-      variant: () => 'web',
       async authorizationUrl({ redirectUri, state, nonce, codeVerifier }, { locale }) {
         return client.buildAuthorizationUrl(await configuration(), {
           redirect_uri: redirectUri,

@@ -58,9 +58,7 @@ interface Answer {
 export const qq = connectorKind({
   options: qqOptions,
   namespace: qqNamespace,
-  build(options, { http, allowInsecure }) {
-    const { provider } = qqNamespace(options, { allowInsecure })
-
+  build(options, { http }, provider) {
     // SECURITY: the vendor demands the app key or a token in the address; the errors of our HTTP client never contain a
     // query.
     async function get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
@@ -134,11 +132,6 @@ export const qq = connectorKind({
     }
 
     return {
-      id: options.id,
-      provider,
-      label: options.label,
-      availability: () => 'here',
-      variant: () => 'web',
       async authorizationUrl({ redirectUri, state }) {
         return withQuery('/oauth2.0/authorize', options.graph_url, {
           response_type: 'code',

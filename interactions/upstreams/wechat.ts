@@ -84,8 +84,7 @@ const userAnswer = z.object({
 export const wechat = connectorKind({
   options: wechatOptions,
   namespace: wechatNamespace,
-  build(options, dependencies) {
-    const { provider } = wechatNamespace(options, dependencies)
+  build(options, dependencies, provider) {
     const { http } = dependencies
     const { website, official_account: officialAccount, mobile_app: mobileApp, mini_program: miniProgram } = options
 
@@ -125,9 +124,6 @@ export const wechat = connectorKind({
     }
 
     return {
-      id: options.id,
-      provider,
-      label: options.label,
       availability(visit) {
         if (!website && !officialAccount) return 'hidden'
         if (isInsideWechat(visit)) return officialAccount ? 'here' : 'elsewhere'

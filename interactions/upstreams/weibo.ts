@@ -37,9 +37,7 @@ const userAnswer = z.object({
 export const weibo = connectorKind({
   options: weiboOptions,
   namespace: weiboNamespace,
-  build(options, { http, allowInsecure }) {
-    const { provider } = weiboNamespace(options, { allowInsecure })
-
+  build(options, { http }, provider) {
     async function token(code: string, redirectUri: string): Promise<z.output<typeof tokenAnswer>> {
       const request = form({
         client_id: options.client_id,
@@ -82,11 +80,6 @@ export const weibo = connectorKind({
     }
 
     return {
-      id: options.id,
-      provider,
-      label: options.label,
-      availability: () => 'here',
-      variant: () => 'web',
       async authorizationUrl({ redirectUri, state }) {
         return withQuery('/oauth2/authorize', options.api_url, {
           client_id: options.client_id,
