@@ -99,7 +99,11 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
     if (counters.length === 0) return { isTaken: true, refusedBy: [], waitSeconds: 0, counts: [] }
     try {
       const { isCounted, counts: said } = await store.count(counters)
-      const counts = counters.map(({ name, max }, index) => ({ name, max, ...(said[index] as Count) }))
+      const counts = counters.map(({ name, max, seconds }, index) => {
+        const { used, waitSeconds } = said[index] as Count
+        // A request that read the clock earlier may be counted later: even then nobody waits longer than the window.
+        return { name, max, used, waitSeconds: Math.min(waitSeconds, seconds) }
+      })
       const full = counts
         .filter(({ waitSeconds }) => waitSeconds > 0)
         .toSorted((one, other) => other.waitSeconds - one.waitSeconds)

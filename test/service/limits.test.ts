@@ -92,6 +92,13 @@ describe.each([
     await limit.take('day', key('all'))
   })
 
+  test('a request that read the clock earlier, and is counted later, waits no longer than the window', async () => {
+    const limit = over(store)
+    await limit.take('number', key('n'))
+    now -= 1500
+    await expect(limit.take('number', key('n'))).rejects.toMatchObject({ params: { retryAfterSeconds: 60 } })
+  })
+
   test('a rule without windows never refuses', async () => {
     for (let times = 0; times < 5; times++) await over(store).take('unlimited', key('x'))
   })
