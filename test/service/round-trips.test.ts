@@ -118,7 +118,7 @@ describe('waits for a store in one request', () => {
     expect(waits()).toBe(1)
   })
 
-  test('two exchanges of one code at once: 2 each, and 4 to end what came of it', async () => {
+  test('two exchanges of one code at once: 2 each, 1 to decide, and 5 to end what came of it', async () => {
     const code = new URL((await authorize()).location as string).searchParams.get('code') as string
     const form = {
       grant_type: 'authorization_code',
@@ -130,7 +130,8 @@ describe('waits for a store in one request', () => {
     waits()
     const answers = await Promise.all([token(world, form), token(world, form)])
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400])
-    // What became of the code, the ending, and its two lines in the audit.
-    expect(waits()).toBeLessThanOrEqual(8)
+    // To end it: what became of the code, the ending, whether the audit has room, and its two lines. The first two
+    // steps of both may share statements or not, as they happen to arrive.
+    expect(waits()).toBeLessThanOrEqual(10)
   })
 })
