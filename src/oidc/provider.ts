@@ -1,20 +1,11 @@
-import type {
-  AccessToken,
-  Account,
-  ClientCredentials,
-  ClientMetadata,
-  Configuration,
-  KoaContextWithOIDC,
-  RefreshToken,
-} from 'oidc-provider'
+import type { ClientMetadata, Configuration, KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
-import { hasPhone, isEndedSince } from '../accounts/user.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
-import { isId } from '../base/ids.ts'
 import { paths } from '../base/paths.ts'
 import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
-import { claimsByScope, claimsOf } from './clients/claims.ts'
+import { accountFinder } from './account-finder.ts'
+import { claimsByScope } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
 import { fixedSeconds, grantSeconds, sessionSeconds } from './clients/lifetimes.ts'
@@ -24,7 +15,7 @@ import { whyAsked } from './endings/why.ts'
 import { existingGrant } from './grants.ts'
 import { cookieSigner } from './keys/cookie-signer.ts'
 import type { Keys } from './keys/signing-keys.ts'
-import { exchangedIn, paramsOf } from './library/context.ts'
+import { paramsOf } from './library/context.ts'
 import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
 import { Provider } from './library/models.ts'
 import type { libraryPages } from './library-pages.ts'
@@ -35,6 +26,7 @@ import type { Adapter } from './records/adapter.ts'
 import { familyLife } from './records/family-life.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 import { boundedRequest } from './request-size.ts'
+import { tokenClaims } from './token-claims.ts'
 
 /** What a provider is built from that stays when clients and keys change. */
 export interface ProviderParts {
@@ -63,32 +55,14 @@ export interface ProviderSettings {
 
 /** The authorization server of the library with our rules. The only place that constructs it. */
 export function buildProvider(parts: ProviderParts, { clients, policies, keys }: ProviderSettings): Provider {
-  const { issuer, adapter, units, directory, pages, sealer, clock } = parts
+  const { issuer, adapter, units, pages, clock } = parts
   const secure = issuer.startsWith('https:')
-  const lifetimesIn = (ctx: KoaContextWithOIDC | undefined) => policies.lifetimes(ctx?.oidc?.client)
-
-  /**
-   * Locked and deleted users are found by nobody, so their sessions and tokens stop at the next use. SECURITY: nor is a
-   * user by a login from before everything of theirs was ended: who knew a password that was reset may have its proof
-   * still in hand.
-   */
-  async function findAccount(ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> {
-    if (!isId('usr', sub)) return undefined
-    const account = units.current()?.account(sub) ?? (await directory.find(sub))
-    if (account?.user.status !== 'active') return undefined
-    const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
-    // A token names the second only; the login may have been at its very beginning.
-    if (provedAt !== undefined && isEndedSince(account, provedAt * 1000 + 999)) return undefined
-    parts.mayContinue(ctx, token)
-    return { accountId: sub, claims: async () => claimsOf(account), hasPhone: hasPhone(account) }
-  }
-
   const family = familyLife({ policies, nowSeconds: () => epochSeconds(clock) })
   const why = whyAsked({ ...parts, policies, cookie: sessionCookieNames(secure).session })
 
   const configuration: Configuration = {
     adapter,
-    findAccount,
+    findAccount: accountFinder(parts),
     clients: clients as unknown as ClientMetadata[],
     jwks: { keys: [...keys.signing] } as NonNullable<Configuration['jwks']>,
     acrValues,
@@ -124,81 +98,18 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, units, clock }),
-    routes: {
-      authorization: paths.authorization,
-      code_verification: paths.device,
-      device_authorization: paths.deviceAuthorization,
-      end_session: paths.endSession,
-      introspection: paths.introspection,
-      jwks: paths.jwks,
-      pushed_authorization_request: paths.push,
-      revocation: paths.revocation,
-      token: paths.token,
-      userinfo: paths.userinfo,
+    routes,
+    interactions: {
+      url: (_, { uid }) => `${paths.interaction}/${uid}`,
+      policy: prompts((ctx) => lifetimesIn(ctx, policies), why),
     },
-    interactions: { url: (_, { uid }) => `${paths.interaction}/${uid}`, policy: prompts(lifetimesIn, why) },
     renderError: pages.error,
     discovery: { authorization_challenge_endpoint: `${issuer}${paths.challenge}` },
     fetch: outboundFetch(parts.privateAddresses),
 
     rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities.RefreshToken as RefreshToken, ctx.oidc.client),
-    ttl: {
-      AuthorizationCode: fixedSeconds.code,
-      Interaction: fixedSeconds.interaction,
-      DeviceCode: fixedSeconds.deviceCode,
-      IdToken: fixedSeconds.idToken,
-      AccessToken: (ctx, token, client) =>
-        family.accessSeconds(ctx, policies.accessLimit(token.resourceServer?.identifier(), client).idle, client),
-      ClientCredentials: (_, token, client) => policies.accessLimit(token.resourceServer?.identifier(), client).idle,
-      RefreshToken: (ctx, token, client) => family.refreshSeconds(ctx, token, client),
-      Grant: (ctx) => grantSeconds(lifetimesIn(ctx)),
-      Session: (ctx, session) => {
-        if (!session.loginTs) return fixedSeconds.anonymousSession
-        const now = epochSeconds(clock)
-        const limits = policies.sessionLimits(session.authorizations, ctx.oidc.client)
-        // A client with a longer limit may have prolonged the session meanwhile; that stays.
-        return Math.max(sessionSeconds(limits, now - session.loginTs), (session.exp ?? 0) - now)
-      },
-    },
-    features: {
-      devInteractions: { enabled: false },
-      userinfo: { enabled: true },
-      claimsParameter: { enabled: true },
-      clientCredentials: { enabled: true },
-      pushedAuthorizationRequests: { enabled: true },
-      backchannelLogout: { enabled: true },
-      dPoP: { enabled: true, nonceSecret: sealer.derive('dpop_nonce') },
-      introspection: {
-        enabled: true,
-        allowedPolicy: (_, client, token) => policies.mayIntrospect(client, token),
-      },
-      revocation: {
-        enabled: true,
-        allowedPolicy: (_, client, token) => token.clientId === client.clientId,
-      },
-      rpInitiatedLogout: { enabled: true, logoutSource: pages.logout, postLogoutSuccessSource: pages.logoutDone },
-      deviceFlow: {
-        enabled: true,
-        charset: 'base-20',
-        mask: '****-****',
-        deviceInfo: (ctx) => ({ ip: ctx.ip, ua: ctx.get('user-agent').slice(0, longestUserAgent) }),
-        userCodeInputSource: pages.deviceCode,
-        userCodeConfirmSource: pages.deviceConfirm,
-        successSource: pages.deviceDone,
-      },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: (_, client, oneOf) => {
-          const own = policies.defaultResource(client)
-          if (!oneOf) return own as string
-          return own && oneOf.includes(own) ? own : (oneOf as unknown as string)
-        },
-        getResourceServerInfo: (_, resource, client) => policies.resourceServer(resource, client),
-        // A refresh that names only scopes of the protocol asks for a token for userinfo; any other gets the granted
-        // resource.
-        useGrantedResource: (ctx) => !asksForProtocolOnly(ctx),
-      },
-    },
+    ttl: secondsToLive({ policies, family, clock }),
+    features: featuresOf(parts, policies),
   }
 
   const provider = new Provider(issuer, configuration)
@@ -206,6 +117,105 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   provider.keys = cookieSigner(keys.cookies)
   endWebGrants(provider, clients, units)
   return provider
+}
+
+/** The library's endpoints, under our names for their paths. */
+const routes: Configuration['routes'] = {
+  authorization: paths.authorization,
+  code_verification: paths.device,
+  device_authorization: paths.deviceAuthorization,
+  end_session: paths.endSession,
+  introspection: paths.introspection,
+  jwks: paths.jwks,
+  pushed_authorization_request: paths.push,
+  revocation: paths.revocation,
+  token: paths.token,
+  userinfo: paths.userinfo,
+}
+
+/** What decides how long things live. */
+interface LifetimeRules {
+  readonly policies: ClientPolicies
+  readonly family: ReturnType<typeof familyLife>
+  readonly clock: Clock
+}
+
+/** The lifetimes of the client that asks, or the general ones if no client asks. */
+function lifetimesIn(ctx: KoaContextWithOIDC | undefined, policies: ClientPolicies) {
+  return policies.lifetimes(ctx?.oidc?.client)
+}
+
+/** How long each thing lives that the library makes, in seconds. */
+function secondsToLive({ policies, family, clock }: LifetimeRules): NonNullable<Configuration['ttl']> {
+  return {
+    AuthorizationCode: fixedSeconds.code,
+    Interaction: fixedSeconds.interaction,
+    DeviceCode: fixedSeconds.deviceCode,
+    IdToken: fixedSeconds.idToken,
+    AccessToken: (ctx, token, client) =>
+      family.accessSeconds(ctx, policies.accessLimit(token.resourceServer?.identifier(), client).idle, client),
+    ClientCredentials: (_, token, client) => policies.accessLimit(token.resourceServer?.identifier(), client).idle,
+    RefreshToken: (ctx, token, client) => family.refreshSeconds(ctx, token, client),
+    Grant: (ctx) => grantSeconds(lifetimesIn(ctx, policies)),
+    Session: (ctx, session) => {
+      if (!session.loginTs) return fixedSeconds.anonymousSession
+      const now = epochSeconds(clock)
+      const limits = policies.sessionLimits(session.authorizations, ctx.oidc.client)
+      // A client with a longer limit may have prolonged the session meanwhile; that stays.
+      return Math.max(sessionSeconds(limits, now - session.loginTs), (session.exp ?? 0) - now)
+    },
+  }
+}
+
+/** What is switched on beyond the core, and who may use it. */
+function featuresOf(
+  { pages, sealer }: ProviderParts,
+  policies: ClientPolicies,
+): NonNullable<Configuration['features']> {
+  return {
+    devInteractions: { enabled: false },
+    userinfo: { enabled: true },
+    claimsParameter: { enabled: true },
+    clientCredentials: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
+    backchannelLogout: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: sealer.derive('dpop_nonce') },
+    introspection: {
+      enabled: true,
+      allowedPolicy: (_, client, token) => policies.mayIntrospect(client, token),
+    },
+    revocation: {
+      enabled: true,
+      allowedPolicy: (_, client, token) => token.clientId === client.clientId,
+    },
+    rpInitiatedLogout: { enabled: true, logoutSource: pages.logout, postLogoutSuccessSource: pages.logoutDone },
+    deviceFlow: {
+      enabled: true,
+      charset: 'base-20',
+      mask: '****-****',
+      deviceInfo: (ctx) => ({ ip: ctx.ip, ua: ctx.get('user-agent').slice(0, longestUserAgent) }),
+      userCodeInputSource: pages.deviceCode,
+      userCodeConfirmSource: pages.deviceConfirm,
+      successSource: pages.deviceDone,
+    },
+    resourceIndicators: resourceIndicators(policies),
+  }
+}
+
+/** For which API a token is made: RFC 8707. */
+function resourceIndicators(policies: ClientPolicies): NonNullable<Configuration['features']>['resourceIndicators'] {
+  return {
+    enabled: true,
+    defaultResource: (_, client, oneOf) => {
+      const own = policies.defaultResource(client)
+      if (!oneOf) return own as string
+      return own && oneOf.includes(own) ? own : (oneOf as unknown as string)
+    },
+    getResourceServerInfo: (_, resource, client) => policies.resourceServer(resource, client),
+    // A refresh that names only scopes of the protocol asks for a token for userinfo; any other gets the granted
+    // resource.
+    useGrantedResource: (ctx) => !asksForProtocolOnly(ctx),
+  }
 }
 
 /**
@@ -227,26 +237,6 @@ function outboundFetch(privateAddresses: boolean): NonNullable<Configuration['fe
       ...(privateAddresses ? {} : { dispatcher }),
     } as RequestInit)
   }
-}
-
-/** How the person logged in, and what the resource's registration wants to know about them. */
-async function tokenClaims(
-  ctx: KoaContextWithOIDC,
-  token: AccessToken | ClientCredentials,
-  policies: ClientPolicies,
-): Promise<Record<string, unknown> | undefined> {
-  const { client, account, grant } = ctx.oidc
-  const resource = token.resourceServer?.identifier()
-  if (!client || !account || !grant || resource === undefined) return loginClaims(ctx)
-  const wanted = policies.tokenClaims(resource, client, new Set(grant.getOIDCScope().split(' ')))
-  if (wanted.length === 0) return loginClaims(ctx)
-  const known = await account.claims('userinfo', '', {}, [])
-  return { ...loginClaims(ctx), ...Object.fromEntries(wanted.map((claim) => [claim, known[claim]])) }
-}
-
-function loginClaims(ctx: KoaContextWithOIDC): Record<string, unknown> | undefined {
-  const source = exchangedIn(ctx)
-  return source && { acr: source.acr, amr: source.amr, auth_time: source.authTime }
 }
 
 function asksForProtocolOnly(ctx: KoaContextWithOIDC): boolean {

@@ -1,0 +1,32 @@
+import type { Account, KoaContextWithOIDC } from 'oidc-provider'
+import type { AccountDirectory } from '../accounts/directory.ts'
+import { hasPhone, isEndedSince } from '../accounts/user.ts'
+import { isId } from '../base/ids.ts'
+import { claimsOf } from './clients/claims.ts'
+import type { reconfirm } from './reconfirm-agreements.ts'
+import type { UnitOfWork } from './records/unit-of-work.ts'
+
+interface Dependencies {
+  readonly units: UnitOfWork
+  readonly directory: AccountDirectory
+  /** Throws where a person has to do something before tokens are refreshed. */
+  readonly mayContinue: ReturnType<typeof reconfirm>
+}
+
+/**
+ * Finds the account of a session or token for the library. Locked and deleted users are found by nobody, so their
+ * sessions and tokens stop at the next use. SECURITY: nor is a user by a login from before everything of theirs was
+ * ended: who knew a password that was reset may have its proof still in hand.
+ */
+export function accountFinder({ units, directory, mayContinue }: Dependencies) {
+  return async (ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> => {
+    if (!isId('usr', sub)) return undefined
+    const account = units.current()?.account(sub) ?? (await directory.find(sub))
+    if (account?.user.status !== 'active') return undefined
+    const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
+    // A token names the second only; the login may have been at its very beginning.
+    if (provedAt !== undefined && isEndedSince(account, provedAt * 1000 + 999)) return undefined
+    mayContinue(ctx, token)
+    return { accountId: sub, claims: async () => claimsOf(account), hasPhone: hasPhone(account) }
+  }
+}
