@@ -8,7 +8,8 @@ export function trustedProxies(sandbox: boolean) {
     .min(1, 'names no proxy; say none')
   const value = z.union([list, z.literal('none')])
   return (sandbox ? value.default('none') : value.optional()).describe(
-    'Proxies that may say who the visitor is (`X-Forwarded-For`): addresses or networks; `none` when visitors connect directly.',
+    'Proxies that may say who the visitor is (`X-Forwarded-For`): addresses or networks; `none` when visitors ' +
+      'connect directly.',
   )
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { configSchema, type Mode } from './schema.ts'
+import type { Mode } from './process-options.ts'
+import { configSchema } from './schema.ts'
 import { variableOf } from './sources.ts'
 
 /** The parts of a JSON schema that our settings use. */

@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import { durationOrNone } from '../base/duration.ts'
+import { Secret } from '../base/secret.ts'
+import { logLevels } from '../ops/log.ts'
+import { isMetricsAddress, trustedProxies } from './address-settings.ts'
+
+/** What the defaults depend on. */
+export interface Mode {
+  readonly production: boolean
+  readonly sandbox: boolean
+  readonly port: number
+  /** Standard output is a terminal. */
+  readonly isTerminal: boolean
+}
+
+const url = (protocols: RegExp, expected: string) =>
+  z
+    .string()
+    .refine((text) => text.split(',').every((one) => protocols.test(URL.parse(one.trim())?.protocol ?? '')), expected)
+    .transform((text) => new Secret(text))
+    .meta({ secret: true })
+
+/** Settings of the public listener. */
+export function serverOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
+  return z.strictObject({
+    port: z.int().min(0).max(65_535).default(3000).describe('Port of the listener; 0 takes a free one.'),
+    host: z
+      .string()
+      .min(1)
+      .default(sandbox ? '127.0.0.1' : '0.0.0.0')
+      .describe('Address of the listener.'),
+    workers: z
+      .union([z.int().min(1).max(256), z.literal('auto')])
+      .default(1)
+      .describe('Processes on this machine; `auto`: one for each core.'),
+    trusted_proxies: trustedProxies(sandbox),
+    shutdown_seconds: z
+      .int()
+      .min(0)
+      .max(600)
+      .default(10)
+      .describe('How long requests in flight may finish when stopping.'),
+  })
+}
+
+/** Settings of the database. */
+export const databaseOptions = z.strictObject({
+  url: url(/^postgres(ql)?:$/, 'expected a postgres:// address')
+    .optional()
+    .describe('PostgreSQL, `postgres://user:password@host:5432/name`. Absent: the embedded one in the data folder.'),
+  pool_size: z.int().min(1).max(500).default(10).describe('Connections a process may hold.'),
+})
+
+/** Settings of Redis. */
+export const redisOptions = z.strictObject({
+  url: url(/^rediss?:$/, 'expected redis:// or rediss:// addresses')
+    .optional()
+    .describe(
+      'Redis, `redis://host:6379`, or a comma-separated list of cluster nodes. Absent: the database does its work.',
+    ),
+})
+
+/** Settings of the log. */
+export function logOptions({ production, isTerminal }: Pick<Mode, 'production' | 'isTerminal'>) {
+  return z.strictObject({
+    level: z.enum(logLevels).default('info').describe('The least important level that is written.'),
+    format: z
+      .enum(['json', 'pretty'])
+      .default(!production && isTerminal ? 'pretty' : 'json')
+      .describe('`pretty` at a terminal.'),
+  })
+}
+
+/** Settings for operators: metrics and the audit. */
+export const opsOptions = z.strictObject({
+  metrics: z
+    .string()
+    .refine(isMetricsAddress, 'expected host:port or off')
+    .default('127.0.0.1:9464')
+    .describe('Listener of `GET /metrics`, `host:port` or `off`.'),
+  audit_retention: durationOrNone
+    .prefault('184d')
+    .describe(
+      'How long audit events are kept, or `none`: for ever. The Cybersecurity Law asks for six months; with less ' +
+        'than 90d neither support nor the login page can say why somebody was logged out long ago.',
+    ),
+})
+
+/** Settings of the requests that this server makes to clients. */
+export function outboundOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
+  return z.strictObject({
+    private_addresses: z
+      .boolean()
+      .default(sandbox)
+      .describe('Whether `backchannel_logout_uri` and `jwks_uri` of clients may lead into a private network.'),
+  })
+}
