@@ -11,7 +11,8 @@ export const captchaOptions = z.strictObject({
   verify_url: z
     .url({ protocol: /^https?$/ })
     .describe(
-      'Where an answer is checked: gets the form fields `secret`, `response` and `remoteip`, answers `{"success": true}`.',
+      'Where an answer is checked: gets the form fields `secret`, `response` and `remoteip`, ' +
+        'answers `{"success": true}`.',
     ),
 })
 

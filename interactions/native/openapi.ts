@@ -20,7 +20,8 @@ const parameters: Readonly<Record<string, string>> = {
   login_hint: 'Passed on with `redirect_to_web`.',
   auth_session: 'From the last answer. Required once there is one, and each is good for one request.',
   method:
-    '`sms`, `password`, `one_tap`, `wechat_app`, `wechat_mini_program`, `qq_app`, `weibo_app`, `apple`; `register`, `reset` and other connections go on in the browser.',
+    '`sms`, `password`, `one_tap`, `wechat_app`, `wechat_mini_program`, `qq_app`, `weibo_app`, `apple`; ' +
+    '`register`, `reset` and other connections go on in the browser.',
   agreements: '`id@version` of each document agreed to, separated by spaces.',
   device_name: 'What the person knows this device by, for the list of devices.',
   captcha_token: 'Answer to the step `captcha`.',
@@ -109,7 +110,8 @@ export function openapi(issuer: string): Json {
       title: 'Menshen for apps',
       version: '1',
       description:
-        'Login on an app’s own screens, after the OAuth 2.0 for First-Party Applications draft. See docs/native-api.md.',
+        'Login on an app’s own screens, after the OAuth 2.0 for First-Party Applications draft. ' +
+        'See docs/native-api.md.',
     },
     servers: [{ url: issuer }],
     paths: {

@@ -10,7 +10,8 @@ export function vendorAccount(kind: string) {
     .regex(shortName, 'expected a short name of lower-case letters, digits and hyphens')
     .optional()
     .describe(
-      `Which ${kind} it is, where there are several: identities are filed under \`<type>:<account>\`. Absent, or \`main\`: the one they are filed under the type for.`,
+      `Which ${kind} it is, where there are several: identities are filed under \`<type>:<account>\`. Absent, or ` +
+        `\`main\`: the one they are filed under the type for.`,
     )
 }
 

@@ -46,7 +46,9 @@ export const wechatOptions = z.strictObject({
         .boolean()
         .default(false)
         .describe(
-          'Whether a number of the phone button lets a WeChat identity nobody has into the account of that number, once the person says that it is theirs. WeChat verified it at some time, not now: say `true` only with the real-time component. `false`: a code to the number decides.',
+          'Whether a number of the phone button lets a WeChat identity nobody has into the account of that ' +
+            'number, once the person says that it is theirs. WeChat verified it at some time, not now: say `true` ' +
+            'only with the real-time component. `false`: a code to the number decides.',
         ),
     })
     .optional()

@@ -7,7 +7,9 @@ export const identityLimitOptions = z
   .union([count, z.record(z.string(), count)])
   .default({})
   .describe(
-    'How many identities of one provider a user may bind: one number for all, or `{ phone: 1, github: 2, "github:ghe.example.com": 1 }`. A kind speaks for its servers and accounts that are not named. Without a number, any.',
+    'How many identities of one provider a user may bind: one number for all, or ' +
+      '`{ phone: 1, github: 2, "github:ghe.example.com": 1 }`. A kind speaks for its servers and accounts that are not named. Without a ' +
+      'number, any.',
   )
 
 /** The limit of a provider; undefined: any number. */

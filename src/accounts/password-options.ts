@@ -35,7 +35,8 @@ const lock = z
       .max(100)
       .default(100)
       .describe(
-        'Wrong tries within 30 days, without a right one, after which no password is accepted from a device that is new to the account.',
+        'Wrong tries within 30 days, without a right one, after which no password is accepted from a device that ' +
+          'is new to the account.',
       ),
     per_ip: z
       .array(
@@ -49,7 +50,8 @@ const lock = z
         { max: 150, seconds: 3600 },
       ])
       .describe(
-        'Wrong passwords, and tries while a name is locked, from one address (IPv6: one /64); `limits.networks` says how many from wider networks. Many people can share one.',
+        'Wrong passwords, and tries while a name is locked, from one address (IPv6: one /64); `limits.networks` ' +
+          'says how many from wider networks. Many people can share one.',
       ),
   })
   .refine(({ first, longest }) => first >= 1 && first <= longest && longest <= 3600, {

@@ -22,7 +22,8 @@ export const smsOptions = z.strictObject({
           { max: 10, seconds: 86_400 },
         ])
         .describe(
-          'Messages to one number or mailbox that one network (/24, /48) may ask for; all networks together may ask for twice as many, and a device that has logged in to its account before has as many of its own.',
+          'Messages to one number or mailbox that one network (/24, /48) may ask for; all networks together may ' +
+            'ask for twice as many, and a device that has logged in to its account before has as many of its own.',
         ),
       per_ip: windows
         .default([
@@ -30,7 +31,8 @@ export const smsOptions = z.strictObject({
           { max: 100, seconds: 86_400 },
         ])
         .describe(
-          'Messages asked for from one address (IPv6: one /64); `limits.networks` says how many from wider networks. Many people can share one.',
+          'Messages asked for from one address (IPv6: one /64); `limits.networks` says how many from wider ' +
+            'networks. Many people can share one.',
         ),
       ...dayLimits,
     })

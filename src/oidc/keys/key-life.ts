@@ -35,7 +35,8 @@ export const keyOptions = z.strictObject({
   keep_previous: duration
     .prefault('30d')
     .describe(
-      'How long a key stays published after it ceased to sign, for the sake of `id_token_hint`. What it signed is waited for in any case.',
+      'How long a key stays published after it ceased to sign, for the sake of `id_token_hint`. What it signed is ' +
+        'waited for in any case.',
     ),
 })
 
