@@ -1,9 +1,9 @@
-import { TriesUsedUp } from '../src/accounts/password-lock.ts'
 import { isFresh, isUnended } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
+import type { Log } from '../src/ops/log.ts'
 import {
   type Arrived,
   type AttemptMemory,
@@ -16,14 +16,15 @@ import {
 import { finishLogin } from './finish-login.ts'
 import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
-import { type AdvanceRequest, auditContext, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
+import type { AdvanceRequest, BindingQuestion, Choice, Outcome } from './outcome.ts'
 import { bindingQuestion } from './questions.ts'
+import { type Recorded, refusalRecord } from './refusal-record.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
-import { UpstreamAnswer } from './upstreams/connector.ts'
 
 type Dependencies = SettlementDependencies & {
   readonly methods: LoginMethods
   readonly limits: Pick<Limits<'vendor.ip'>, 'take'>
+  readonly log: Pick<Log, 'info' | 'warn'>
 }
 
 /**
@@ -33,10 +34,12 @@ type Dependencies = SettlementDependencies & {
 export class LoginAttempts {
   readonly #deps: Dependencies
   readonly #settlement: Settlement
+  readonly #recorded: Recorded
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies
     this.#settlement = new Settlement(dependencies)
+    this.#recorded = refusalRecord(dependencies)
   }
 
   /** The method this attempt is in the middle of, and what it asked last. Nothing is counted or sent. */
@@ -250,35 +253,6 @@ export class LoginAttempts {
   #pending({ pending }: AttemptMemory): Pending | undefined {
     return pending && isFresh(pending, this.#deps.options.clock) ? pending : undefined
   }
-
-  async #recorded<T>(request: AdvanceRequest, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (error instanceof AppError) await this.#recordRefusal(request, error)
-      throw error
-    }
-  }
-
-  async #recordRefusal(request: AdvanceRequest, error: AppError): Promise<void> {
-    const { userId, method } = request
-    const answer = error.cause instanceof UpstreamAnswer ? error.cause : undefined
-    const isUsedUp = error.cause instanceof TriesUsedUp
-    const isUpstream = /^(upstream|one_tap)\./.test(error.code)
-    if (!isUpstream && !refusalsWorthKeeping.has(error.code)) return
-    await this.#deps.audit.write({
-      event: isUpstream ? 'upstream.failed' : userId ? 'identity.refused' : 'login.failed',
-      userId,
-      ...auditContext(request),
-      detail: {
-        method,
-        error: error.code,
-        // The person is told that the password is wrong, right or not: only an operator may learn why.
-        ...(isUsedUp ? { tries_used_up: true } : {}),
-        ...(answer ? { vendor_code: answer.vendorCode, vendor_request_id: answer.vendorRequestId } : {}),
-      },
-    })
-  }
 }
 
 /** The memory without what waits for a choice, or a phone number, that the person did not give. */
@@ -286,15 +260,3 @@ function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): Att
   const isAnswered = !memory.choices && (!demand.requiresPhone || provesPhone.includes(method))
   return isAnswered ? memory : { ...memory, pending: undefined }
 }
-
-const refusalsWorthKeeping = new Set<string>([
-  'otp.wrong',
-  'otp.tries_used',
-  'otp.too_soon',
-  'password.wrong',
-  'password.locked',
-  'user.locked',
-  'identity.taken',
-  'registration.closed',
-  'request.too_many',
-])

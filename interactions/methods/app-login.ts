@@ -45,7 +45,10 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
       entry: 'login',
       acrs: ['urn:menshen:acr:federated'],
       fields: begins[id],
-      asksVendor: true,
+      asksVendor({ connection }) {
+        const connector = named(offers, connection)?.connector
+        return connector && { connection: connector.id, vendor: connector.provider }
+      },
       async step(request) {
         const { attemptId, input } = request
         const { connector, redeem } = chosen(offers, input['connection'])
@@ -84,10 +87,17 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
   }
 }
 
+type Offer = { readonly connector: Connector }
+
 /** Throws `attempt.method_unknown`, and `request.invalid` where the name is missing and there are several. */
-function chosen<Offer extends { readonly connector: Connector }>(offers: readonly Offer[], name?: string): Offer {
+function chosen<Offered extends Offer>(offers: readonly Offered[], name?: string): Offered {
   if (!name && offers.length > 1) throw new AppError('request.invalid', { field: 'connection' })
-  const found = offers.find(({ connector }) => !name || connector.id === name)
+  const found = named(offers, name)
   if (!found) throw new AppError('attempt.method_unknown')
   return found
+}
+
+/** The connection of this name; where no name was given, the only one. */
+function named<Offered extends Offer>(offers: readonly Offered[], name?: string): Offered | undefined {
+  return name ? offers.find(({ connector }) => connector.id === name) : offers.length === 1 ? offers[0] : undefined
 }

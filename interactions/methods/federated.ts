@@ -51,7 +51,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
     entry: 'login',
     acrs: ['urn:menshen:acr:federated'],
     connection: connector,
-    asksVendor: true,
+    asksVendor: () => ({ connection: connector.id, vendor: connector.provider }),
     forget: ({ state }) => callbacks.forget(state),
     async step({ attemptId, input, state: left, visit, nowMs }) {
       if (input['state'] === undefined) {

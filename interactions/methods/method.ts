@@ -60,6 +60,13 @@ export type Step<State> =
 /** The answer of a method that has proved an identity. */
 export type Proved = Extract<Step<unknown>, { kind: 'proved' }>
 
+/** Somebody outside who vouches for people, as the log and the audit name them. */
+export interface Asked {
+  /** Name of the connection; for a carrier's vendor, which has only one, that of the vendor. */
+  readonly connection: string
+  readonly vendor: string
+}
+
 /** One way for a person to prove an identity. It knows no user, no route, and not whether a page or an app asks. */
 export interface LoginMethod<State = unknown> {
   readonly id: string
@@ -71,8 +78,11 @@ export interface LoginMethod<State = unknown> {
   readonly fields?: readonly string[]
   /** The upstream behind it, when there is one: what the login page needs for its button. */
   readonly connection?: Connector
-  /** Whether a step may ask somebody outside, who counts the questions and may want to be paid for them. */
-  readonly asksVendor?: true
+  /**
+   * Whom a step with this input asks. Absent if a step asks nobody outside: who is asked counts the questions, and may
+   * want to be paid for them.
+   */
+  asksVendor?(input: Input): Asked | undefined
   /** Forgets what was kept elsewhere for a state that is given up. */
   forget?(state: State, attemptId: string): Promise<void>
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */

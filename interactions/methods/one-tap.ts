@@ -52,7 +52,10 @@ export function oneTapMethod({ vendors, spent, registration }: Dependencies): Lo
     entry: 'login',
     acrs: ['urn:menshen:acr:possession'],
     fields: ['vendor', 'carrier_token'],
-    asksVendor: true,
+    asksVendor({ vendor: name }) {
+      const found = vendors.find(({ vendor }) => vendor === name)
+      return found && { connection: found.vendor, vendor: found.vendor }
+    },
     async step(request) {
       const { input } = request
       const name = required(input, 'vendor')

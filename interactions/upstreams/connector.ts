@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { z } from 'zod'
 import type { Namespace } from '../../src/accounts/namespace.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
@@ -171,21 +172,28 @@ export function connectorKind<Schema extends AnyOptions>(parts: ConnectorParts<S
   }
 }
 
+/** What of a vendor's refusal may be kept. */
+export interface VendorFacts {
+  readonly vendorCode: string | number
+  readonly requestId?: string | undefined
+  readonly addressSeen?: string | undefined
+  readonly cause?: unknown
+}
+
 /** What the vendor said, for audit and log. It never contains the vendor's free text, a code or a token. */
 export class UpstreamAnswer extends Error {
   override readonly name = 'UpstreamAnswer'
   readonly vendorCode: string
   readonly vendorRequestId: string | undefined
+  /** The address of ours that the vendor does not let in, if it says so. */
+  readonly addressSeen: string | undefined
 
-  constructor({
-    vendorCode,
-    requestId,
-    cause,
-  }: { vendorCode: string | number; requestId?: string | undefined; cause?: unknown }) {
+  constructor({ vendorCode, requestId, addressSeen, cause }: VendorFacts) {
     const code = /^[\w.:-]{1,80}$/.test(String(vendorCode)) ? String(vendorCode) : 'unrecognised'
     super(`the upstream answered ${code}`, cause === undefined ? undefined : { cause })
     this.vendorCode = code
-    this.vendorRequestId = requestId !== undefined && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined
+    this.vendorRequestId = requestId !== undefined && /^[\w:-]{1,64}$/.test(requestId) ? requestId : undefined
+    this.addressSeen = addressSeen !== undefined && isIP(addressSeen) !== 0 ? addressSeen : undefined
   }
 }
 
@@ -198,7 +206,7 @@ export type Unfit = 'upstream.refused' | 'upstream.code_invalid'
 /** Turns the refusal of an upstream, or of a carrier, into one of our codes. */
 export function upstreamError(
   code: Extract<ErrorCode, `upstream.${string}` | `one_tap.${string}`>,
-  answer: { readonly vendorCode: string | number; readonly requestId?: string | undefined; readonly cause?: unknown },
+  answer: VendorFacts,
 ): AppError {
   return new AppError(code, { cause: new UpstreamAnswer(answer) })
 }

@@ -9,6 +9,7 @@ const outcome = z.object({ errcode: z.coerce.string().default('0'), errmsg: z.st
 export interface WechatAnswer {
   readonly errcode: string
   readonly requestId: string | undefined
+  readonly addressSeen: string | undefined
   readonly json: unknown
 }
 
@@ -21,17 +22,20 @@ export async function askWechat(http: HttpClient, url: URL, request?: HttpReques
   const json = parseJson(text)
   const { errcode, errmsg } = parseAnswer(outcome, json)
   if (errcode === '0' && status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-  return { errcode, requestId: /\brid: ?([\w-]+)/.exec(errmsg)?.[1], json }
+  const requestId = /\brid: ?([\w-]+)/.exec(errmsg)?.[1]
+  // `invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist`
+  const addressSeen = /\bip:? ?([\da-f.:]+)/i.exec(errmsg)?.[1]
+  return { errcode, requestId, addressSeen, json }
 }
 
 /** The content of a good answer. Throws the error that its `errcode` stands for. */
 export function parsed<Schema extends z.ZodType>(
   schema: Schema,
-  { errcode, requestId, json }: WechatAnswer,
+  { errcode, requestId, addressSeen, json }: WechatAnswer,
   codes: VendorCodes,
 ): z.output<Schema> {
   if (errcode === '0') return parseAnswer(schema, json)
-  throw upstreamError(codes.get(errcode) ?? 'upstream.refused', { vendorCode: errcode, requestId })
+  throw upstreamError(codes.get(errcode) ?? 'upstream.refused', { vendorCode: errcode, requestId, addressSeen })
 }
 
 /**

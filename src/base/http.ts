@@ -41,10 +41,14 @@ export type UpstreamFailureKind = 'unreachable' | 'unclear'
 export class UpstreamFailure extends Error {
   override readonly name = 'UpstreamFailure'
   readonly kind: UpstreamFailureKind
+  readonly where: string
+  readonly reason: string
 
   constructor(kind: UpstreamFailureKind, where: string, reason: string) {
     super(`${where}: ${kind}, ${reason}`)
     this.kind = kind
+    this.where = where
+    this.reason = reason
   }
 }
 

@@ -164,6 +164,7 @@ export function buildLogins(core: Core, own: StandIns | undefined, metrics: Metr
     }),
     audit,
     limits,
+    log,
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),

@@ -9,7 +9,8 @@ import { excerpt, scrub, scrubValue } from './scrub.ts'
 export const auditEvents = {
   'login.succeeded': 'Somebody has logged in; `method`, `amr`, `agreements`.',
   'login.failed': 'A proof was refused; `method`, `error`.',
-  'upstream.failed': 'An upstream answered with an error, or not at all; `method`, `error`.',
+  'upstream.failed':
+    'An upstream answered with an error, or not at all; `method`, `connection`, `error`, `vendor_code`.',
   'identity.conflicted':
     'What was proved belongs to one account and what waits to another: the person has to choose; `users`.',
   'session.ended': 'The session of a browser is over; `reason`.',
