@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../src/base/clock.ts'
+import { type Oddity, writtenOddly } from './oddities.ts'
 
 /** One request as it arrived, secrets included, so that tests can see what was sent and how often. */
 export interface ReceivedRequest {
@@ -62,6 +63,8 @@ export interface Simulator {
   readonly requests: readonly ReceivedRequest[]
   /** Each request takes the first fault meant for it off this list. */
   readonly faults: Fault[]
+  /** How answers to servers look while it is in here. */
+  readonly oddities: Set<Oddity>
   close(): Promise<void>
 }
 
@@ -80,6 +83,7 @@ const maxRequestBytes = 64 * 1024
 export async function startSimulator({ clock, port = 0, pages = [], handle }: SimulatorOptions): Promise<Simulator> {
   const requests: ReceivedRequest[] = []
   const faults: Fault[] = []
+  const oddities = new Set<Oddity>()
   const closing = new AbortController()
 
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -94,15 +98,15 @@ export async function startSimulator({ clock, port = 0, pages = [], handle }: Si
     }
     if (fault?.kind === 'too_many_requests') return outgoing.writeHead(429).end('Too Many Requests')
 
-    const answer = handle(request, fault?.kind === 'refuse' ? fault : undefined)
+    const plain = handle(request, fault?.kind === 'refuse' ? fault : undefined)
     if (fault?.kind === 'reset_after_accept') return incoming.socket.destroy()
     if (fault?.kind === 'html_instead') {
       return outgoing
         .writeHead(200, { 'content-type': 'text/html' })
         .end('<html><body>Service maintenance</body></html>')
     }
-    const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
-    const body = Buffer.from(fault?.kind === 'byte_order_mark' ? `\uFEFF${text}` : text)
+    const own: readonly Oddity[] = fault?.kind === 'byte_order_mark' ? ['byte_order_mark'] : []
+    const { body, ...answer } = writtenOddly(plain, pages.includes(request.path) ? own : [...own, ...oddities])
     const half = body.length >> 1
     outgoing.writeHead(answer.status, {
       'content-type': 'application/json;charset=utf-8',
@@ -132,6 +136,7 @@ export async function startSimulator({ clock, port = 0, pages = [], handle }: Si
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     faults,
+    oddities,
     close: () =>
       new Promise((resolve) => {
         closing.abort()
