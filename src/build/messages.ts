@@ -1,0 +1,72 @@
+import { messageBudget } from '../../interactions/methods/message-budget.ts'
+import { type OtpCodes, otpCodes } from '../../interactions/methods/otp.ts'
+import { type AfterAnswer, afterAnswer } from '../base/after-answer.ts'
+import { httpClient } from '../base/http.ts'
+import type { MailSender } from '../mail/mail-sender.ts'
+import { smtpMail } from '../mail/smtp.ts'
+import { budgetAlarm } from '../ops/alarm.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { SmsSender } from '../sms/sms-sender.ts'
+import { buildSmsSender } from '../sms/sms-senders.ts'
+import type { Core } from './core.ts'
+import { countedMail } from './counted-outcomes.ts'
+
+/** What stands in for senders where none is configured. */
+export interface MessageStandIns {
+  readonly sms: SmsSender
+  readonly mail: MailSender
+}
+
+/** One-time codes, and what sends them. */
+export interface Messages {
+  readonly codes: OtpCodes
+  /** What there is a sender for. */
+  readonly channels: readonly ('sms' | 'email')[]
+  /** What is sent after an answer. */
+  readonly background: AfterAnswer
+  /** Looks how many messages of the day are used. */
+  readonly measure: () => Promise<void>
+}
+
+const senderTimeoutMs = 5000
+
+interface Dependencies {
+  readonly limits: Parameters<typeof messageBudget>[0]['limits']
+  readonly metrics: Metrics
+}
+
+/** Builds the one-time codes with their senders, their budget and its alarm. */
+export function buildMessages(
+  { config, log, clock, store, sealer, directory }: Core,
+  standIns: MessageStandIns | undefined,
+  { limits, metrics }: Dependencies,
+): Messages {
+  const { senders, countries } = config.sms
+  const http = httpClient({ timeoutMs: senderTimeoutMs, allowInsecure: config.sandbox })
+  const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
+  const alarm = budgetAlarm({
+    store,
+    clock,
+    log,
+    gauge: (limit, share) => metrics.limitUsed.set({ limit }, share),
+    quietSeconds: 86_400,
+  })
+  const budget = messageBudget({ limits, onUsed: alarm })
+  const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
+  const codes = otpCodes({
+    store,
+    sms: standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, { http, clock, log, onOutcome }),
+    mail: config.mail ? countedMail(smtpMail(config.mail), metrics) : standIns?.mail,
+    budget,
+    ownerOf: ({ channel, to }, device) =>
+      directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to }, device),
+    background,
+    clock,
+    options: { countries, mac: (text) => sealer.mac('otp', text) },
+  })
+  const channels = [
+    ...(standIns || senders.length > 0 ? (['sms'] as const) : []),
+    ...(standIns || config.mail ? (['email'] as const) : []),
+  ]
+  return { codes, channels, background, measure: budget.measure }
+}
