@@ -12,11 +12,12 @@ export function rules({
   login,
   native_login,
   password,
-}: Pick<Config, 'sms' | 'limits' | 'login' | 'native_login' | 'password'>) {
+  sandbox,
+}: Pick<Config, 'sms' | 'limits' | 'login' | 'native_login' | 'password' | 'sandbox'>) {
   const begun = login.limits.per_network
   return {
-    ...messageRules('sms', sms.limits),
-    ...messageRules('mail', { ...sms.limits, ...limits.mail }),
+    ...messageRules('sms', sms.limits, sandbox),
+    ...messageRules('mail', { ...sms.limits, ...limits.mail }, sandbox),
     'password.ip': { windows: password.lock.per_ip, perNetwork: 'growing' },
     'register.ip': {
       windows: [
@@ -60,6 +61,7 @@ export function rules({
 function messageRules<Channel extends 'sms' | 'mail'>(
   channel: Channel,
   { per_number, per_ip, per_day_total, reserved_percent }: Config['sms']['limits'],
+  isFreeHere: boolean,
 ) {
   const error = 'otp.too_soon'
   const hour = per_number.filter(({ seconds }) => seconds <= 3600)
@@ -68,7 +70,7 @@ function messageRules<Channel extends 'sms' | 'mail'>(
     windows.map(({ max, seconds }) => ({ max: factor * max, seconds }))
   const ofDay = (max: number) => ({ windows: [{ max, seconds: day }], error: 'server.unavailable' }) as const
   const named: Readonly<Record<string, LimitRule>> = {
-    ip: { windows: per_ip, perNetwork: 'growing' },
+    ip: { windows: per_ip, perNetwork: 'growing', isFreeHere },
     pair: { windows: per_number, perNetwork: 'widest', error },
     number: { windows: times(2, hour), error },
     number_day: { windows: times(2, longer), error },

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '../base/errors.ts'
-import { type NetworkWidth, networksOf } from '../base/network.ts'
+import { isLoopback, type NetworkWidth, networksOf } from '../base/network.ts'
 import type { Count, Counter, EphemeralStore, Window } from '../store/ephemeral.ts'
 
 /** One named limit: rolling windows that all have to have room. */
@@ -10,6 +10,8 @@ export interface LimitRule {
    * around it has a multiple of them. `widest`: only the widest network is counted, with the windows as they are.
    */
   readonly perNetwork?: 'growing' | 'widest'
+  /** Whether requests from this machine are not counted, because whoever sends them develops or tests an app. */
+  readonly isFreeHere?: boolean
   /** The error for a caller over the limit; `request.too_many` when absent. */
   readonly error?: ErrorCode
 }
@@ -71,6 +73,7 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
   function keysOf(rule: LimitRule, key: LimitKey): readonly { readonly text: string; readonly factor: number }[] {
     const { ip, of } = typeof key === 'string' ? { ip: key, of: '' } : key
     if (rule.perNetwork === undefined) return [{ text: of === '' ? ip : JSON.stringify(key), factor: 1 }]
+    if (rule.isFreeHere && isLoopback(ip)) return []
     const networks = networksOf(ip).map(({ name, width }) => ({
       text: of === '' ? name : JSON.stringify({ name, of }),
       factor: width === 'address' || rule.perNetwork === 'widest' ? 1 : factors[width],

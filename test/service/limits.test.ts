@@ -34,6 +34,7 @@ const rules = {
   day: { windows: [{ max: 2, seconds: 86_400 }] },
   network: { windows: [{ max: 2, seconds: 60 }], perNetwork: 'growing' },
   pair: { windows: [{ max: 2, seconds: 60 }], perNetwork: 'widest' },
+  here: { windows: [{ max: 2, seconds: 60 }], perNetwork: 'growing', isFreeHere: true },
   unlimited: { windows: [] },
 } as const
 
@@ -97,6 +98,16 @@ describe.each([
     await limit.take('number', key('n'))
     now -= 1500
     await expect(limit.take('number', key('n'))).rejects.toMatchObject({ params: { retryAfterSeconds: 60 } })
+  })
+
+  test('a rule that is free on this machine counts everybody else', async () => {
+    const limit = over(store)
+    for (const ip of ['127.0.0.1', '::1']) {
+      for (let times = 0; times < 5; times++) await limit.take('here', { ip, of: key('x') })
+    }
+    const elsewhere = { ip: '203.0.113.9', of: key('x') }
+    for (let times = 0; times < 2; times++) await limit.take('here', elsewhere)
+    await expect(limit.take('here', elsewhere)).rejects.toMatchObject({ code: 'request.too_many' })
   })
 
   test('a rule without windows never refuses', async () => {
