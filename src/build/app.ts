@@ -243,9 +243,11 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     health,
     metrics,
     async listen() {
-      if (config.ops.metrics !== 'off') {
-        metricsListener = await startMetricsListener({ address: config.ops.metrics, registry: metrics.registry })
-      }
+      metricsListener = await startMetricsListener({
+        address: config.ops.metrics,
+        registry: metrics.registry,
+        isOptional: config.sandbox,
+      })
       const { port } = await listener.listen({ port: config.server.port, host: await listenAddress(config) })
       return { port, metrics: metricsListener?.address }
     },

@@ -5,7 +5,7 @@ import type { App } from '../build/app.ts'
 import { type LoadedConfig, loadConfig } from '../config/config.ts'
 import type { Log } from '../ops/log.ts'
 import { shareMetrics } from '../ops/metrics.ts'
-import { announce } from './announce.ts'
+import { announce, announceStart } from './announce.ts'
 import type { CommandContext } from './command.ts'
 import { untilStopped } from './stop-signal.ts'
 
@@ -14,6 +14,7 @@ export async function serve(context: CommandContext): Promise<number> {
   const { env, cwd, flags, stdout } = context
   const argv = { config: flags['config'] as string | undefined }
   const loaded = loadConfig({ argv, env, cwd, isTerminal: stdout.isTTY === true })
+  if (cluster.isPrimary) announceStart(loaded, context)
   const { server } = loaded.config
   const workers = server.workers === 'auto' ? availableParallelism() : server.workers
   if (workers > 1 && cluster.isPrimary) {

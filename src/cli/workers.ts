@@ -54,10 +54,12 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
   let metrics: MetricsListener | undefined
   try {
     const ports = await Promise.all(Array.from({ length: workers }, start))
-    if (config.ops.metrics !== 'off') {
-      const all = { contentType: registry.contentType, metrics: () => registry.clusterMetrics() }
-      metrics = await startMetricsListener({ address: config.ops.metrics, registry: all })
-    }
+    const all = { contentType: registry.contentType, metrics: () => registry.clusterMetrics() }
+    metrics = await startMetricsListener({
+      address: config.ops.metrics,
+      registry: all,
+      isOptional: config.sandbox,
+    })
     announce(loaded, { port: ports[0] ?? 0, metrics: metrics?.address }, context)
     return await stopped
   } finally {

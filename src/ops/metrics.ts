@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { errorCode } from '../store/unavailable.ts'
 
 /** All metrics of the product. */
 export type Metrics = ReturnType<typeof createMetrics>
@@ -117,16 +119,23 @@ export interface MetricsListener {
 }
 
 interface MetricsListenerDeps {
-  /** `host:port`; port 0 takes a free one. */
+  /** `host:port`; port 0 takes a free one. `off`: nothing listens. */
   readonly address: string
+  /** Whether an address that another process has is a reason to go on without, as in the sandbox. */
+  readonly isOptional: boolean
   readonly registry: { readonly contentType: string; metrics(): Promise<string> }
 }
 
 /**
- * Answers `GET /metrics` on a port of its own, never on the public one. Throws when the address cannot be had, naming
- * the setting.
+ * Answers `GET /metrics` on a port of its own, never on the public one. Answers undefined when it does without one, and
+ * throws when the address cannot be had, naming the setting.
  */
-export async function startMetricsListener({ address, registry }: MetricsListenerDeps): Promise<MetricsListener> {
+export async function startMetricsListener({
+  address,
+  registry,
+  isOptional,
+}: MetricsListenerDeps): Promise<MetricsListener | undefined> {
+  if (address === 'off') return undefined
   const { host, port } = splitAddress(address)
   const server = createServer(
     { requestTimeout: 5000, headersTimeout: 5000, maxHeaderSize: 8192 },
@@ -143,10 +152,13 @@ export async function startMetricsListener({ address, registry }: MetricsListene
       }
     },
   )
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
-    server.listen(port, host, resolve)
-  })
+  try {
+    server.listen(port, host)
+    await once(server, 'listening')
+  } catch (error) {
+    if (isOptional && errorCode(error) === 'EADDRINUSE') return undefined
+    throw listenError(address, error)
+  }
   const bound = server.address() as AddressInfo
   return {
     address: `${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
@@ -164,7 +176,9 @@ function splitAddress(address: string): { host: string; port: number } {
   return { host: address.slice(0, separator).replace(/^\[|\]$/g, ''), port: Number(address.slice(separator + 1)) }
 }
 
-function listenError(address: string, error: NodeJS.ErrnoException): Error {
-  const why = error.code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be listened on (${error.code})`
-  return new Error(`ops.metrics: ${address} ${why}; set ops.metrics to another address, or to off`, { cause: error })
+function listenError(address: string, error: unknown): Error {
+  const code = errorCode(error)
+  const why = code === 'EADDRINUSE' ? 'is in use by another process' : `cannot be listened on (${code})`
+  const remedy = 'set ops.metrics (MENSHEN_OPS__METRICS) to another address, or to off'
+  return new Error(`ops.metrics: ${address} ${why}; ${remedy}`, { cause: error })
 }

@@ -35,7 +35,8 @@ test('starts in an empty folder with nothing set, and says in few lines where ev
   const first = await startServer({ cwd })
   const lines = first.stdout().trimEnd().split('\n')
   expect(lines.length).toBeLessThan(20)
-  expect(lines.slice(0, 3)).toEqual([
+  expect(lines.slice(0, 4)).toEqual([
+    'Menshen is starting with its data in ./.menshen',
     `Menshen is ready at http://localhost:${first.port}`,
     `  demo       http://localhost:${first.port}/sandbox`,
     `  SMS codes  http://localhost:${first.port}/sandbox/outbox`,
@@ -85,10 +86,22 @@ test('a second start in the same folder is refused with the process id of the fi
   const first = await startServer({ cwd })
   const { status, stdout, stderr } = await runToEnd({ cwd, env: { PORT: String(await freePort()) } })
   expect(status).toBe(1)
-  expect(stdout).toBe('')
+  expect(stdout).toBe('Menshen is starting with its data in ./.menshen\n')
   expect(stderr).toContain(String(first.pid))
   expect(stderr).not.toMatch(/\n\s+at /)
   expect((await fetch(`http://localhost:${first.port}/readyz`)).status).toBe(200)
+})
+
+test('a second server beside the first needs another port and folder only', async () => {
+  const MENSHEN_OPS__METRICS = `127.0.0.1:${await freePort()}`
+  const first = await startServer({ cwd: await emptyFolder(), env: { MENSHEN_OPS__METRICS } })
+  expect(first.stdout()).toContain(`  metrics    http://${MENSHEN_OPS__METRICS}/metrics\n`)
+  for (const WORKERS of ['1', '2']) {
+    const second = await startServer({ cwd: await emptyFolder(), env: { MENSHEN_OPS__METRICS, WORKERS } })
+    expect(second.stdout()).toContain(
+      `  metrics    none, because another process listens on ${MENSHEN_OPS__METRICS} (MENSHEN_OPS__METRICS)\n`,
+    )
+  }
 })
 
 test('a port in use is named, whether one process is asked for or several', async () => {

@@ -8,7 +8,8 @@ afterEach(async () => {
 
 async function listen(address = '127.0.0.1:0') {
   const metrics = createMetrics()
-  const listener = await startMetricsListener({ address, registry: metrics.registry })
+  const listener = await startMetricsListener({ address, registry: metrics.registry, isOptional: false })
+  if (!listener) throw new Error('nothing listens')
   open.push(listener)
   return { metrics, origin: `http://${listener.address}`, address: listener.address }
 }
@@ -36,9 +37,17 @@ test('every metric of ours is named menshen_ and has a help text', async () => {
 
 test('an address in use is refused with the setting that mends it', async () => {
   const { address } = await listen()
-  await expect(startMetricsListener({ address, registry: createMetrics().registry })).rejects.toThrow(
-    `ops.metrics: ${address} is in use by another process; set ops.metrics to another address, or to off`,
+  const again = (isOptional: boolean) =>
+    startMetricsListener({ address, registry: createMetrics().registry, isOptional })
+  await expect(again(false)).rejects.toThrow(
+    `ops.metrics: ${address} is in use by another process; set ops.metrics (MENSHEN_OPS__METRICS) to another address`,
   )
+  expect(await again(true)).toBeUndefined()
+})
+
+test('nothing listens where nobody wants it', async () => {
+  const { registry } = createMetrics()
+  expect(await startMetricsListener({ address: 'off', registry, isOptional: false })).toBeUndefined()
 })
 
 test('an IPv6 address is understood', async () => {
