@@ -9,6 +9,8 @@ import { createMetrics } from '../../src/ops/metrics.ts'
 import { loginBySms, startLogin } from '../support/login.ts'
 import { guarded } from '../support/run.ts'
 import { startServer } from '../support/server-process.ts'
+import { freePort } from '../support/services.ts'
+import { Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -107,51 +109,64 @@ describe('what the documents tell people to do', () => {
     )
   })
 
-  test('the commands of the README register the app, and its code and the backend’s bring a verified token', async () => {
+  test('the commands of the README register the app, and app and backend run as they stand there', async () => {
+    const [appPort, apiPort] = [await freePort(), await freePort()]
+    const addresses = { 3000: world.port, 8080: appPort, 8081: apiPort }
+    await writeFile(join(folder, 'seed.yaml'), onPorts(addresses, (await blockOf('README.md', 'file=seed.yaml')).text))
     await runAll('README.md', (await blocksOf('README.md')).filter(isRunnable))
     await world.app.runtime.refresh()
-    const app = await snippet('run=app', ['tokens', 'url'], {
-      returned: `await globalThis.travel(url)`,
-    })
-    const loginOf = async (url: URL) => new URL((await loginBySms(world, world.visitor(), url, phone)).location ?? '')
-    const { tokens } = await app.with({ travel: loginOf })
-    expect((tokens as { claims(): object }).claims()).toMatchObject({
-      phone_number: `+86${phone}`,
-      amr: ['sms', 'otp'],
-    })
-    const { access_token: accessToken } = tokens as { access_token: string }
+    for (const name of ['app', 'api']) await example(name, addresses)
 
-    const backend = await snippet('run=backend', ['payload'], { accessToken: 'globalThis.accessToken' })
-    const { payload } = await backend.with({ accessToken })
-    expect(payload).toMatchObject({ aud: 'https://api.example.com', client_id: 'web', scope: 'orders:read' })
-    const forged = `${accessToken.slice(0, -4)}AAAA`
-    await expect(backend.with({ accessToken: forged })).rejects.toThrow('signature verification failed')
+    const app = new Visitor(`http://localhost:${appPort}`, appPort)
+    await expect
+      .poll(() =>
+        app.get('/').then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      )
+      .toBe(302)
+    await expect
+      .poll(() =>
+        fetch(`http://localhost:${apiPort}/`).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      )
+      .toBe(401)
+    const left = await app.get('/')
+    const back = await loginBySms(world, world.visitor(), new URL(left.location ?? ''), phone)
+    const shown = JSON.parse((await app.get(back.location ?? '')).text)
+    expect(shown.person).toMatchObject({ phone_number: `+86${phone}`, amr: ['sms', 'otp'] })
+    expect(shown.orders).toEqual({ of: shown.person.sub, orders: [] })
+
+    // Another browser cannot finish what this one began, and the backend believes no token that it cannot verify.
+    const other = new Visitor(`http://localhost:${appPort}`, appPort)
+    expect((await other.get(back.location ?? '')).status).toBe(400)
+    const forged = await fetch(`http://localhost:${apiPort}/`, { headers: { authorization: 'Bearer a.b.c' } })
+    expect(forged.status).toBe(401)
   })
 
-  /** A block of the README as a module: its addresses are those of the test, and what it leaves to the reader is given. */
-  async function snippet(notes: string, exported: readonly string[], given: Readonly<Record<string, string>>) {
-    const { text } = await blockOf('README.md', notes)
-    expect(text.split('\n').filter((line) => line.trim() !== '').length).toBeLessThan(20)
-    let source = text.replaceAll('http://localhost:3000', world.issuer)
-    for (const [name, value] of Object.entries(given)) {
-      const first = new RegExp(`\\b${name}\\b(?=[,)])`)
-      expect(source).toMatch(first)
-      source = source.replace(first, `(${value})`)
-    }
+  /** A text of the README with ports of the test in the place of those it shows. */
+  function onPorts(ports: Readonly<Record<string, number>>, text: string): string {
+    return Object.entries(ports).reduce((all, [shown, port]) => all.replaceAll(`:${shown}`, `:${port}`), text)
+  }
+
+  /** Starts an example as the README shows it, on ports of the test. */
+  async function example(name: string, ports: Readonly<Record<string, number>>): Promise<void> {
+    const file = `examples/${name}.mjs`
+    const { text } = await blockOf('README.md', `file=${file}`)
+    expect(await readFile(join(root, file), 'utf8')).toBe(text)
     const inside = await mkdtemp(
       join(dirname(createRequire(import.meta.url).resolve('jose/package.json')), '../.docs-'),
     )
     onTestFinished(() => rm(inside, { recursive: true }))
-    let runs = 0
-    return {
-      async with(values: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
-        Object.assign(globalThis, values)
-        runs += 1
-        const file = join(inside, `snippet-${runs}.mjs`)
-        await writeFile(file, `${source}\nexport { ${exported.join(', ')} }\n`)
-        return import(/* @vite-ignore */ file)
-      },
-    }
+    await writeFile(
+      join(inside, `${name}.mjs`),
+      onPorts(ports, text).replace(/listen\((\d+)\)/, (_, shown) => `listen(${ports[shown]})`),
+    )
+    const child = guarded(spawn(process.execPath, [join(inside, `${name}.mjs`)], { detached: true, stdio: 'inherit' }))
+    onTestFinished(() => void child.kill())
   }
 })
 
@@ -163,8 +178,8 @@ describe('the first page', () => {
     expect(text).toMatch(/```sh run=start\nnpm ci\nnpm start\n```/)
     const env = { MENSHEN_DATA_DIR: data, NO_UPDATE_NOTIFIER: '1' }
     const server = await startServer({ cwd: root, command: ['npm', 'start'], env })
-    const shown = /```\n(Menshen is ready[\s\S]*?)```/.exec(text)?.[1] ?? ''
-    expect(server.stdout()).toContain(shown.replaceAll(':3000', `:${server.port}`))
+    const shown = /```\n(Menshen is starting[\s\S]*?)```/.exec(text)?.[1] ?? 'nothing'
+    expect(server.stdout()).toContain(shown.replaceAll(':3000', `:${server.port}`).replace('./.menshen', data))
     expect(await server.stop('SIGTERM')).toBe(0)
     await expect(fetch(`http://localhost:${server.port}/livez`)).rejects.toThrow()
   })
