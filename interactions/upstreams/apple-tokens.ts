@@ -1,9 +1,10 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
-import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify, type LocalJWKSet, SignJWT } from 'jose'
+import { errors, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Secret } from '../../src/base/secret.ts'
+import { appleKeys } from './apple-keys.ts'
 import { type ConnectorDependencies, parseAnswer, parseJson, type Unfit, upstreamError } from './connector.ts'
 import { call, form, type VendorCodes } from './upstream-call.ts'
 
@@ -68,7 +69,7 @@ const skewSeconds = 60
  */
 export function appleTokens(team: Team, dependencies: ConnectorDependencies): AppleTokens {
   const { http, clock } = dependencies
-  const keys = publicKeys(new URL('/auth/keys', team.issuer), dependencies)
+  const keys = appleKeys(new URL('/auth/keys', team.issuer), dependencies)
   return {
     async exchange({ clientId, code, redirectUri }) {
       const request = form({
@@ -92,7 +93,7 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
       const now = epochSeconds(clock)
       const verified = await jwtVerify(token, keys, {
         algorithms: ['RS256'],
-        issuer: team.issuer,
+        issuer: issuerNames(team.issuer),
         audience: [...expected.audience],
         requiredClaims: ['exp'],
         clockTolerance: skewSeconds,
@@ -116,6 +117,16 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
       return { sub: claims.sub, clientId }
     },
   }
+}
+
+const appleNames = ['https://appleid.apple.com', 'https://account.apple.com']
+
+/**
+ * What tokens may call their issuer. Apple's discovery said `account.apple.com` for some hours in June 2025. SECURITY:
+ * both are names of Apple, and the keys that must have signed come from the configured address alone.
+ */
+function issuerNames(issuer: string): string[] {
+  return appleNames.includes(issuer.replace(/\/$/, '')) ? appleNames : [issuer]
 }
 
 const clientSecretSeconds = 300
@@ -142,34 +153,6 @@ export function isEs256(pem: Secret): boolean {
     return es256Key(pem).asymmetricKeyDetails?.namedCurve === 'prime256v1'
   } catch {
     return false
-  }
-}
-
-const keysMs = 3_600_000
-const refetchPauseMs = 60_000
-
-/** Apple's keys, kept for an hour. An unknown `kid` makes us fetch them again, at most once a minute. */
-function publicKeys(url: URL, { http, clock }: Pick<ConnectorDependencies, 'http' | 'clock'>): JWTVerifyGetKey {
-  let kept: { readonly keys: LocalJWKSet; readonly fetchedAt: number } | undefined
-
-  async function fetched(): Promise<LocalJWKSet> {
-    const { status, text } = await call(http, url)
-    if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-    const keys = createLocalJWKSet(parseJson(text) as Parameters<typeof createLocalJWKSet>[0])
-    kept = { keys, fetchedAt: clock() }
-    return keys
-  }
-
-  return async (header, token) => {
-    const known = kept
-    const age = known ? clock() - known.fetchedAt : keysMs
-    if (!known || age >= keysMs) return (await fetched())(header, token)
-    try {
-      return await known.keys(header, token)
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey) || age < refetchPauseMs) throw error
-      return (await fetched())(header, token)
-    }
   }
 }
 

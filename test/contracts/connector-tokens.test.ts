@@ -4,6 +4,11 @@ import { build, clock, comeBack, refusedBy, wordOf } from './connector-bench.ts'
 import { apple, type ConnectorWorld, oidc } from './connector-worlds.ts'
 
 let world: ConnectorWorld
+const unknownKey = 'ERR_JWKS_NO_MATCHING_KEY'
+/** Afterwards no key is published that was before. */
+function rotateAll(): void {
+  for (let turn = 0; turn < 3; turn += 1) world.rotateKeys?.()
+}
 const requests = (path: string) => world.simulator.requests.filter((request) => request.path === path)
 const open = (start: typeof apple) => async () => {
   world = await start(clock)
@@ -30,7 +35,7 @@ describe('the token of Apple', () => {
     ['expired', 'id_token:exp'],
     ['wrong_nonce', 'id_token:nonce'],
     ['nonce_unsupported', 'id_token:nonce'],
-    ['unpublished_key', 'ERR_JWKS_NO_MATCHING_KEY'],
+    ['unpublished_key', unknownKey],
     ['false_signature', 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED'],
   ])('is refused for %s', async (misbehaviour, word) => {
     const refused = await refusedWhile(misbehaviour)
@@ -72,16 +77,36 @@ describe('the token of Apple', () => {
     await login()
     await login()
     expect(requests('/auth/keys')).toHaveLength(1)
-    for (let turn = 0; turn < 3; turn += 1) world.rotateKeys?.()
-    const tooSoon = await refusedBy(world, login())
-    expect(wordOf(tooSoon)).toBe('ERR_JWKS_NO_MATCHING_KEY')
-    expect(requests('/auth/keys')).toHaveLength(1)
+    for (const fetches of [2, 3]) {
+      rotateAll()
+      await login()
+      expect(requests('/auth/keys')).toHaveLength(fetches)
+    }
+    walkTo(3_601_000)
+    await login()
+    expect(requests('/auth/keys')).toHaveLength(4)
+  })
+
+  it('makes us ask for keys five times a minute at most, whatever is invented', async () => {
+    const connector = build(world.settings())
+    const login = async () => (await comeBack(world, connector)).identify()
+    await login()
+    world.misbehaviours?.add('unpublished_key')
+    for (let times = 0; times < 8; times += 1) expect(wordOf(await refusedBy(world, login()))).toBe(unknownKey)
+    expect(requests('/auth/keys')).toHaveLength(6)
     walkTo(61_000)
+    rotateAll()
+    world.misbehaviours?.clear()
     await login()
+  })
+
+  it('makes us ask for a new key once for logins that come together', async () => {
+    const connector = build(world.settings())
+    await (await comeBack(world, connector)).identify()
+    rotateAll()
+    const waiting = await Promise.all(Array.from({ length: 8 }, () => comeBack(world, connector)))
+    await Promise.all(waiting.map(({ identify }) => identify()))
     expect(requests('/auth/keys')).toHaveLength(2)
-    walkTo(61_000 + 3_601_000)
-    await login()
-    expect(requests('/auth/keys')).toHaveLength(3)
   })
 })
 

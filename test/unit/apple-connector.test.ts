@@ -148,6 +148,20 @@ describe('an ID token of Apple', () => {
     expect([refused.code, refused.cause?.vendorCode]).toEqual(['upstream.code_invalid', word])
   })
 
+  it.each(['https://appleid.apple.com', 'https://account.apple.com'])('may say that %s has issued it', async (iss) => {
+    expect((await identified({ ...good, iss })).identity.subjects).toEqual(['001999.subject.1200'])
+  })
+
+  it('is refused from an app whose code is somebody else’s', async () => {
+    const refused = await brought({}, { sub: '001999.another.1200' }).catch((error) => error)
+    expect([refused.code, refused.cause?.vendorCode]).toEqual(['upstream.code_invalid', 'sub_mismatch'])
+  })
+
+  it('is refused from an app whose code gives a token for the website', async () => {
+    const refused = await brought({}, { aud: 'com.example.web' }).catch((error) => error)
+    expect([refused.code, refused.cause?.vendorCode]).toEqual(['upstream.refused', 'id_token:aud'])
+  })
+
   it('is refused from an app whose code is somebody else’s', async () => {
     const refused = await brought({}, { sub: '001999.another.1200' }).catch((error) => error)
     expect([refused.code, refused.cause?.vendorCode]).toEqual(['upstream.code_invalid', 'sub_mismatch'])
