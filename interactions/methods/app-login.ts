@@ -52,7 +52,10 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
       async step(request) {
         const { attemptId, input } = request
         const { connector, redeem } = chosen(offers, input['connection'])
-        await mark(input, attemptId)
+        if (!(await isFirst(input, attemptId))) {
+          const code = id === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid'
+          throw upstreamError(code, { vendorCode: 'used_here' })
+        }
         const { identity, phone, isPhoneDated, credential } = await redeem(input)
         return {
           kind: 'proved',
@@ -69,13 +72,13 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
     return [method]
   })
 
-  async function mark(input: UpstreamResponse, attemptId: string): Promise<void> {
+  async function isFirst(input: UpstreamResponse, attemptId: string): Promise<boolean> {
     const token = input['upstream_token']
-    const isFirst = await Promise.all([
+    const marks = await Promise.all([
       ...codes.flatMap((name) => (input[name] ? [spent.once(name, input[name])] : [])),
       ...(token ? [spent.oncePerAttempt('upstream_token', token, attemptId)] : []),
     ])
-    if (isFirst.includes(false)) throw upstreamError('upstream.code_invalid', { vendorCode: 'used_here' })
+    return !marks.includes(false)
   }
 
   /**

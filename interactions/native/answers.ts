@@ -83,6 +83,7 @@ const common = {
   error_description: text.optional().describe('For developers, ASCII.'),
   message_key: text.optional().describe('Stable key of the sentence for people.'),
   message: text.optional().describe('That sentence in the language of `ui_locales` or Accept-Language.'),
+  parameter: text.optional().describe('The parameter that is missing or wrong.'),
   auth_session: text.optional().describe('Replaces the one that was sent. Absent: begin again without one.'),
   retry_after: seconds.optional().describe('Seconds, as in the header Retry-After.'),
 }

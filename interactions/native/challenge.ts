@@ -18,7 +18,7 @@ import type { NextStep } from './answers.ts'
 import type { AuthSession, AuthSessions } from './auth-session.ts'
 import type { Gate } from './gate.ts'
 import { paramsOf, refuseOthers } from './request-params.ts'
-import { choices, impliedMethod, isCarrierFailure, type nativeSteps } from './steps.ts'
+import { choices, impliedMethod, isCarrierFailure, isForWeb, type nativeSteps } from './steps.ts'
 
 /** A request as the route has read it. */
 export interface ChallengeRequest {
@@ -150,8 +150,7 @@ export class Challenge {
       // No screen of the app can show what the request demands.
       const isForPages = ![...this.#deps.options.methods.values()].some(({ acrs }) => mayReach(demand, acrs))
       if (isForPages) return await this.#toWeb(client, session, undefined)
-      const isForWeb = method !== undefined && !this.#deps.options.methods.has(method)
-      if (isForWeb && this.#deps.options.webMethods.has(method)) return await this.#toWeb(client, session, method)
+      if (isForWeb(this.#deps.options, method, request.fields)) return await this.#toWeb(client, session, method)
       const outcome = await this.#advance(request, client, session, method)
       if (outcome.kind === 'redirect') return await this.#toWeb(client, session, method)
       if (outcome.kind === 'done') return await this.#finish(request, client, session, outcome)
@@ -268,6 +267,7 @@ export class Challenge {
       if (question) return steps.of(question)
     }
     if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
+    if (error.code === 'upstream.code_used') return steps.login(demand)
     if (isCarrierFailure(error)) return steps.login(demand, ['one_tap'])
     return steps.awaited(await attempts.current(session.attemptId, request.fields['method']), error)
   }

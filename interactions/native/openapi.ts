@@ -40,8 +40,10 @@ const parameters: Readonly<Record<string, string>> = {
   phone_code: 'wechat_mini_program: the code of the phone number button.',
   upstream_token: 'qq_app, weibo_app: the access token of the SDK.',
   upstream_subject: 'qq_app: openid; weibo_app: uid.',
-  identity_token: 'apple.',
-  raw_nonce: 'apple: the nonce whose SHA-256 in lower-case hex was given to the SDK.',
+  identity_token: 'apple: the token of the SDK. May be left out where the server knows one app only.',
+  raw_nonce:
+    'apple: the nonce whose SHA-256 in lower-case hex was given to the SDK. Left out where the SDK takes no nonce.',
+  nickname: 'apple: the name that the SDK gives at the first consent. For display only.',
 }
 
 /** Parameters of a login method, which binding takes too. */

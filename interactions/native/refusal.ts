@@ -35,11 +35,15 @@ export function refusalOf(ctx: Context, error: unknown, words: Words): Refusal {
     return { status: statusCode, body }
   }
   const wait = Number(known.params['retryAfterSeconds'] ?? 0)
+  const { field } = known
   const body = {
     error: known.oauth,
-    error_description: asciiText(words.forDevelopers(messageKey, known.params)),
+    error_description: asciiText(
+      words.forDevelopers(messageKey, known.params) + (field === undefined ? '' : ` (parameter ${field})`),
+    ),
     message_key: messageKey,
     message,
+    ...(field === undefined ? {} : { parameter: field }),
     ...(wait > 0 ? { retry_after: wait } : {}),
   }
   return { status: known.status, body }

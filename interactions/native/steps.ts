@@ -118,3 +118,17 @@ export function impliedMethod(input: Readonly<Record<string, string>>): string |
 export function isCarrierFailure(error: unknown): boolean {
   return error instanceof AppError && error.code.startsWith('one_tap.')
 }
+
+/**
+ * Whether only a page can do what the app names. Where a connection has the name of an app method, `apple` as a rule,
+ * an app that brings nothing from an SDK means the connection: Android has no SDK of Apple's.
+ */
+export function isForWeb(
+  { methods, webMethods }: { readonly methods: LoginMethods; readonly webMethods: LoginMethods },
+  method: string | undefined,
+  given: Readonly<Record<string, string>>,
+): boolean {
+  if (method === undefined || !webMethods.has(method)) return false
+  const own = methods.get(method)
+  return !own || (own.asksVendor !== undefined && !own.fields?.some((name) => given[name] !== undefined))
+}

@@ -5,6 +5,7 @@ import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Secret } from '../../src/base/secret.ts'
 import { appleKeys } from './apple-keys.ts'
+import type { NonceRule } from './apple-nonce.ts'
 import { type ConnectorDependencies, parseAnswer, parseJson, type Unfit, upstreamError } from './connector.ts'
 import { call, form, type VendorCodes } from './upstream-call.ts'
 
@@ -26,7 +27,7 @@ const idToken = z.object({
   sub: z.string().min(1).max(255),
   aud: z.union([z.string(), z.array(z.string())]),
   iat: z.number(),
-  nonce: z.string().optional(),
+  nonce: z.string().nullish(),
   nonce_supported: z.union([z.boolean(), z.string()]).optional(),
   at_hash: z.string().optional(),
   c_hash: z.string().optional(),
@@ -36,7 +37,7 @@ const idToken = z.object({
 interface Expected {
   /** Our client ids; the token must be made for one of them. */
   readonly audience: readonly string[]
-  readonly nonce: string
+  readonly nonce: NonceRule
   readonly code: string
   readonly unfit: Unfit
   /** Absent if the ID token came without an access token. */
@@ -106,8 +107,8 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
       const clientId = expected.audience.find((id) => id === claims.aud)
       const holds = {
         iat: claims.iat <= now + skewSeconds,
-        nonce: claims.nonce === expected.nonce,
-        nonce_supported: String(claims.nonce_supported ?? true) === 'true',
+        nonce: expected.nonce.isRight(claims.nonce ?? undefined),
+        nonce_supported: expected.nonce.mayBeUnsupported || String(claims.nonce_supported ?? true) === 'true',
         at_hash:
           atHash === undefined || expected.accessToken === undefined || atHash === leftHalf(expected.accessToken),
         c_hash: cHash === undefined || cHash === leftHalf(expected.code),

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
+import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
+import { appNonce, type NonceRule, requireRawNonce, webNonce } from './apple-nonce.ts'
 import { type AppleTokens, appleTokens, isEs256 } from './apple-tokens.ts'
 import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
@@ -11,6 +12,8 @@ import {
   type Identification,
   isInsideWechat,
   required,
+  type Unfit,
+  UpstreamAnswer,
   type UpstreamResponse,
   upstreamError,
 } from './connector.ts'
@@ -40,6 +43,12 @@ const firstConsent = z.object({
   name: z.object({ firstName: z.string().catch(''), lastName: z.string().catch('') }),
 })
 
+interface Brought {
+  readonly rawNonce: string | undefined
+  readonly nonce: NonceRule
+  readonly code: string
+}
+
 interface Redeemed {
   readonly subject: string
   readonly refreshToken: string | undefined
@@ -56,31 +65,51 @@ export const apple = connectorKind({
   build(options, dependencies, provider) {
     const tokens = appleTokens(options, dependencies)
 
-    async function redeem(request: Parameters<AppleTokens['exchange']>[0], nonce: string): Promise<Redeemed> {
+    async function redeem(
+      request: Parameters<AppleTokens['exchange']>[0],
+      { nonce, unfit = 'upstream.refused' }: { readonly nonce: NonceRule; readonly unfit?: Unfit },
+    ): Promise<Redeemed> {
       const answer = await tokens.exchange(request)
       const { sub } = await tokens.verify(answer.id_token, {
         audience: [request.clientId],
         nonce,
         code: request.code,
         accessToken: answer.access_token,
-        unfit: 'upstream.refused',
+        unfit,
       })
       return { subject: sub, refreshToken: answer.refresh_token }
     }
 
     /**
-     * SECURITY: an app brings an ID token, which is a bearer token. So the code that comes with it is redeemed too: it
-     * must belong to the same person and works only once.
+     * SECURITY: an app brings an ID token, which is a bearer token and proves nothing alone. The code is the proof: it
+     * is redeemed for the same person, works once, and only for the app it was made for. If the app used a nonce, that
+     * must fit too.
      */
     async function native(given: UpstreamResponse): Promise<Identification> {
-      const { bundle_ids: audience } = options
-      const [identityToken, rawNonce] = [required(given, 'identity_token'), required(given, 'raw_nonce')]
       const code = required(given, 'upstream_code')
-      const nonce = createHash('sha256').update(rawNonce).digest('hex')
-      const brought = await tokens.verify(identityToken, { audience, nonce, code, unfit: 'upstream.code_invalid' })
-      const redeemed = await redeem({ code, clientId: brought.clientId }, nonce)
-      if (redeemed.subject !== brought.sub) throw upstreamError('upstream.code_invalid', { vendorCode: 'sub_mismatch' })
-      return identification(provider, redeemed, {})
+      const [token, rawNonce] = [given['identity_token'], given['raw_nonce']]
+      const nonce = appNonce(rawNonce)
+      const brought = token ? await verified(token, { rawNonce, nonce, code }) : undefined
+      const clientId = brought?.clientId ?? onlyApp()
+      // Where the token that was brought has the nonce, that of the answer may do without.
+      const expected = brought ? { nonce: nonce.orNone } : { nonce, unfit: 'upstream.code_invalid' as const }
+      const redeemed = await redeem({ code, clientId }, expected)
+      if (brought && redeemed.subject !== brought.sub) {
+        throw upstreamError('upstream.code_invalid', { vendorCode: 'sub_mismatch' })
+      }
+      return identification(provider, redeemed, displayable({ nickname: given['nickname'] ?? '' }))
+    }
+
+    function verified(token: string, { rawNonce, nonce, code }: Brought) {
+      requireRawNonce(token, rawNonce)
+      return tokens.verify(token, { audience: options.bundle_ids, nonce, code, unfit: 'upstream.code_invalid' })
+    }
+
+    /** The app of a code that comes without a token. Throws `request.invalid` if the token has to say which it is. */
+    function onlyApp(): string {
+      const [only, ...others] = options.bundle_ids
+      if (only === undefined || others.length > 0) throw new AppError('request.invalid', { field: 'identity_token' })
+      return only
     }
 
     return {
@@ -103,13 +132,26 @@ export const apple = connectorKind({
           })
         }
         if (!code) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
-        const redeemed = await redeem({ code, clientId: options.client_id, redirectUri }, nonce)
+        const redeemed = await redeem({ code, clientId: options.client_id, redirectUri }, { nonce: webNonce(nonce) })
         return identification(provider, redeemed, firstTimeProfile(user))
       },
-      ...(options.bundle_ids.length > 0 ? { apps: { apple: native } } : {}),
+      ...(options.bundle_ids.length > 0 ? { apps: { apple: (given) => native(given).catch(askAgain) } } : {}),
     }
   },
 })
+
+/**
+ * Some SDKs bring the same authorization again until the app signs out of them, so an app is told that from what else
+ * may be wrong.
+ */
+function askAgain(error: unknown): never {
+  const isOver = error instanceof AppError && error.code === 'upstream.code_invalid'
+  if (!isOver || !(error.cause instanceof UpstreamAnswer)) throw error
+  const { vendorCode } = error.cause
+  throw vendorCode === 'invalid_grant' || vendorCode === 'id_token:exp'
+    ? upstreamError('upstream.code_used', { vendorCode })
+    : error
+}
 
 /** Every team has subjects of its own. */
 function appleNamespace({ id, account, team_id, issuer: address }: z.output<typeof appleOptions>, where: Where) {

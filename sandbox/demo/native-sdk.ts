@@ -47,6 +47,11 @@ export const sdkKinds = {
     const { identityToken: identity_token, code } = apple.simulator.authorizeNative(id, asked)
     return { method: 'apple', identity_token, upstream_code: code, raw_nonce }
   },
+  /** As uni-app gives it, which has no parameter for a nonce. */
+  apple_without_nonce({ apple }, { id }) {
+    const { identityToken: identity_token, code } = apple.simulator.authorizeNative(id, { clientId: apple.bundleId })
+    return { method: 'apple', identity_token, upstream_code: code }
+  },
 } as const satisfies Record<
   string,
   (vendors: NativeUpstreams, person: { readonly id: string; readonly phone: string }) => Credential

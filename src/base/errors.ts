@@ -54,6 +54,7 @@ export const catalogue = {
   'upstream.refused': { status: 502, oauth: 'temporarily_unavailable' },
   'upstream.cancelled': { status: 400, oauth: 'access_denied' },
   'upstream.code_invalid': { status: 400, oauth: 'access_denied' },
+  'upstream.code_used': { status: 400, oauth: 'access_denied' },
   'upstream.busy': { status: 503, oauth: 'temporarily_unavailable' },
   'upstream.misconfigured': { status: 502, oauth: 'temporarily_unavailable' },
   'upstream.account_restricted': { status: 403, oauth: 'access_denied' },
