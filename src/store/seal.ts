@@ -77,9 +77,7 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
       }
     },
     mac(purpose, text) {
-      return createHmac('sha256', current.derive(`mac:${purpose}`))
-        .update(text)
-        .digest('base64url')
+      return createHmac('sha256', current.macKey(purpose)).update(text).digest('base64url')
     },
     derive(purpose) {
       return Buffer.from(current.derive(`derive:${purpose}`))
@@ -113,8 +111,9 @@ export function sealing(sealer: Sealer, purpose: string): Sealing {
 
 interface Ring {
   readonly id: string
-  /** An object and not bytes, which OpenSSL would import again for every value at five times the cost. */
+  /** Objects and not bytes, which OpenSSL would import again for every value at five times the cost. */
   readonly sealing: KeyObject
+  macKey(purpose: string): KeyObject
   derive(purpose: string): Buffer
 }
 
@@ -127,5 +126,12 @@ function ring(encoded: string): Ring {
     made.set(purpose, bytes)
     return bytes
   }
-  return { id: derive('key id').subarray(0, 6).toString('base64url'), sealing: createSecretKey(derive('seal')), derive }
+  const macKeys = new Map<string, KeyObject>()
+  const macKey = (purpose: string) => {
+    const key = macKeys.get(purpose) ?? createSecretKey(derive(`mac:${purpose}`))
+    macKeys.set(purpose, key)
+    return key
+  }
+  const id = derive('key id').subarray(0, 6).toString('base64url')
+  return { id, sealing: createSecretKey(derive('seal')), macKey, derive }
 }
