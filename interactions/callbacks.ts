@@ -80,7 +80,7 @@ export class Callbacks {
     const sealed = await store.take<string>(this.#stateKey(state))
     if (sealed === undefined) return
     const { attemptId, handle } = JSON.parse(open(sealed)) as Expected
-    await Promise.all([this.#seenKey(handle), this.#endingKey(attemptId, handle)].map((key) => store.delete(key)))
+    await store.delete(this.#seenKey(handle), this.#endingKey(attemptId, handle))
   }
 
   /**

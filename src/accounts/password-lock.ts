@@ -129,8 +129,7 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
         const isUsedUp = inARow > rules.in_a_row
         if (judged !== undefined && !isUsedUp) {
           const ended = locks === undefined ? [] : [`${key}:lock`]
-          const keys = [`${key}:tries`, `${key}:locks`, ...ended, row, ...others]
-          await Promise.all(keys.map((each) => store.delete(each)))
+          await store.delete(`${key}:tries`, `${key}:locks`, ...ended, row, ...others)
           return judged
         }
         if (locks !== undefined) await store.set(`${key}:locks`, locks + 1, rules.forget_after)

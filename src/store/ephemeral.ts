@@ -39,7 +39,8 @@ export interface EphemeralStore {
    * from those of the values.
    */
   count(counters: readonly Counter[]): Promise<{ readonly isCounted: boolean; readonly counts: readonly Count[] }>
-  delete(key: string): Promise<void>
+  /** Deletes what is there; in a cluster of Redis each key by itself. */
+  delete(...keys: readonly string[]): Promise<void>
   /** Throws `server.unavailable` unless the store takes a small value: one that is full or read-only still answers. */
   ping(): Promise<void>
   close(): Promise<void>

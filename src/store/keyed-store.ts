@@ -13,6 +13,6 @@ export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string
     take: (key) => store.take(keyOf(key)),
     increment: (key, ttlSeconds) => store.increment(keyOf(key), ttlSeconds),
     count: (counters) => store.count(counters.map((each) => ({ ...each, key: keyOf(each.key) }))),
-    delete: (key) => store.delete(keyOf(key)),
+    delete: (...keys) => store.delete(...keys.map(keyOf)),
   }
 }

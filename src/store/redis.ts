@@ -97,8 +97,11 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
       })
       return { isCounted: fits === 1, counts }
     },
-    async delete(key) {
-      await ask(() => redis.del(name(key)))
+    async delete(...keys) {
+      const names = keys.map(name)
+      // Keys of one command have to lie on one node.
+      if (redis instanceof Cluster) await Promise.all(names.map((each) => ask(() => redis.del(each))))
+      else await ask(() => redis.del(...names))
     },
     async ping() {
       await ask(() => redis.set(name('ping'), '', 'PX', pingMs))

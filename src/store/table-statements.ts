@@ -50,8 +50,13 @@ export const count: Statement = {
   text: 'select is_taken, used, wait_ms from take_counters($1, $2, $3, $4, $5)',
 }
 
-/** Parameter: key. */
-export const remove: Statement = { name: 'ephemeral_delete', text: 'delete from ephemeral where key = $1' }
+/** Parameter: keys. The rows are locked in one order, so that two of these cannot wait for each other. */
+export const remove: Statement = {
+  name: 'ephemeral_delete',
+  text: `delete from ephemeral where key in (
+    select key from ephemeral where key = any($1::text[]) order by key for update
+  )`,
+}
 
 /** Rows somebody is writing are left for the next sweep. */
 export const sweep: Statement = {

@@ -54,8 +54,8 @@ export function tableStore({ database, clock }: Options): TableStore {
       const counts = rows.map(({ used, wait_ms }) => ({ used, waitSeconds: waitSeconds(wait_ms) }))
       return { isCounted: rows.every(({ is_taken }) => is_taken), counts }
     },
-    async delete(key) {
-      await write(statements.remove, [key])
+    async delete(...keys) {
+      await write(statements.remove, [keys])
     },
     async sweep() {
       return deleteInBatches(async (limit) => {

@@ -62,6 +62,16 @@ for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
       expect(await store.get('taken')).toBeUndefined()
     })
 
+    test('several values are deleted at once, with keys that are not there, and no others', async () => {
+      const keys = ['several:a', 'several:b', 'several:c', 'several:d']
+      await Promise.all(keys.map((key) => store.set(key, 1, 60)))
+      await Promise.all([
+        store.delete('several:c', 'several:absent', 'several:a'),
+        other.delete('several:a', 'several:b', 'several:c'),
+      ])
+      expect(await Promise.all(keys.map((key) => store.get(key)))).toEqual([undefined, undefined, undefined, 1])
+    })
+
     test('an expired value cannot be taken', async () => {
       await store.set('late', 1, 60)
       walk(60)
