@@ -65,6 +65,18 @@ export interface AttemptMemory {
   readonly choices?: readonly Choice[] | undefined
 }
 
+/** A method that an attempt is in the middle of, and what it asked last. */
+export interface Current {
+  readonly method: string
+  readonly ask: Ask
+}
+
+/** What a method, or else the last one, asked; undefined when it is not in the middle of anything. */
+export function currentIn(memory: AttemptMemory, method = memory.method): Current | undefined {
+  const ask = method === undefined ? undefined : memory.asks[method]
+  return method !== undefined && ask ? { method, ask } : undefined
+}
+
 /** Whether the person is asked to bind what waits to the account they are in. */
 export function isBindingAsked({ choices }: AttemptMemory): boolean {
   return choices?.includes('without_binding') === true

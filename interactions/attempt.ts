@@ -1,5 +1,4 @@
 import { isFresh, isUnended } from '../src/accounts/proof.ts'
-import type { IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
@@ -7,6 +6,8 @@ import type { Log } from '../src/ops/log.ts'
 import {
   type Arrived,
   type AttemptMemory,
+  type Current,
+  currentIn,
   latest,
   mostStates,
   type Pending,
@@ -14,9 +15,9 @@ import {
   withoutQuestion,
 } from './attempt-memory.ts'
 import { finishLogin } from './finish-login.ts'
-import { type Ask, type Input, type Proved, provesPhone } from './methods/method.ts'
+import { type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
-import type { AdvanceRequest, BindingQuestion, Choice, Outcome } from './outcome.ts'
+import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
 import { bindingQuestion } from './questions.ts'
 import { type Recorded, refusalRecord } from './refusal-record.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
@@ -43,25 +44,20 @@ export class LoginAttempts {
   }
 
   /** The method this attempt is in the middle of, and what it asked last. Nothing is counted or sent. */
-  async current(attemptId: string, method?: string): Promise<{ method: string; ask: Ask } | undefined> {
-    const memory = await this.#deps.memories.load(attemptId)
-    const id = method ?? memory.method
-    const ask = id === undefined ? undefined : memory.asks[id]
-    return id !== undefined && ask ? { method: id, ask } : undefined
+  async current(attemptId: string, method?: string): Promise<Current | undefined> {
+    return currentIn(await this.#deps.memories.load(attemptId), method)
   }
 
   /**
    * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number, or
-   * the question whether one becomes part of the other.
+   * the question whether one becomes part of the other; and what `current` answers.
    */
-  async waiting(
-    attemptId: string,
-  ): Promise<{ identity?: IdentityClaim; needsPhone: boolean; question?: BindingQuestion }> {
+  async waiting(attemptId: string, method?: string) {
     const memory = await this.#deps.memories.load(attemptId)
     const identity = this.#pending(memory)?.identity
     const isIn = memory.holder !== undefined && isFresh(memory.holder, this.#deps.options.clock)
     const question = isIn ? bindingQuestion(memory) : undefined
-    return { ...(identity ? { identity } : {}), needsPhone: isIn && !question, ...(question ? { question } : {}) }
+    return { identity, needsPhone: isIn && !question, question, current: currentIn(memory, method) }
   }
 
   /** Forgets what a method was in the middle of: the person wants another number. */

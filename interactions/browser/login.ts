@@ -67,7 +67,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
       await attempts.restart(interaction.uid, named)
       return leave(ctx, `${ctx.path}?method=${encodeURIComponent(methods.has(named) ? named : '')}`)
     }
-    const { identity: pending, needsPhone, question } = await attempts.waiting(interaction.uid)
+    const { identity: pending, needsPhone, question, current } = await attempts.waiting(interaction.uid, named)
     if (question && named === undefined) return drawQuestion(ctx, question)
     const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
@@ -81,7 +81,6 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
         { error, binding: pending?.provider, needsPhone: phoneOnly },
       )
     }
-    const current = await attempts.current(interaction.uid, named)
     if (pending && named === undefined && !current && !phoneOnly) {
       const { nickname } = pending.profile
       const { provider } = pending
@@ -238,11 +237,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   /** The page the person was on, with what was typed and what is wrong. */
   async function redraw(ctx: Context, interaction: Interaction, method: LoginMethod, input: Input, error: AppError) {
     const begins = input['phone'] !== undefined || input['identifier'] !== undefined
-    const current = begins ? undefined : await attempts.current(interaction.uid, method.id)
     announceRetry(ctx, error)
-    const { identity, needsPhone } = await attempts.waiting(interaction.uid)
-    const shownWith = { error, input, binding: identity?.provider, needsPhone }
-    draw(ctx, interaction, method, current?.ask ?? { view: method.entry }, shownWith)
+    const { identity, needsPhone, current } = await attempts.waiting(interaction.uid, method.id)
+    const ask = (begins ? undefined : current?.ask) ?? { view: method.entry }
+    draw(ctx, interaction, method, ask, { error, input, binding: identity?.provider, needsPhone })
   }
 
   return { show, submit, receive }
