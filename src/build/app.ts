@@ -165,7 +165,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     }),
     native.routes,
     pages.routes,
-    dropEndedLogins({ provider: () => runtime.provider(), directory, clock }),
+    dropEndedLogins({ provider: () => runtime.provider(), directory, units, clock }),
   ]
 
   const silence: Middleware = (_, next) => {

@@ -21,7 +21,7 @@ interface Dependencies {
 export function accountFinder({ units, directory, mayContinue }: Dependencies) {
   return async (ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> => {
     if (!isId('usr', sub)) return undefined
-    const account = units.current()?.account(sub) ?? (await directory.find(sub))
+    const account = units.current()?.accounts.get(sub) ?? (await directory.find(sub))
     if (account?.user.status !== 'active') return undefined
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
     // A token names the second only; the login may have been at its very beginning.

@@ -59,7 +59,7 @@ export async function ownAccess(
   if (!grant || grant.isExpired || grant.accountId !== accountId) throw new errors.InvalidToken('grant not found')
   if (!client || !policies().isFirstParty(client)) throw new errors.InvalidToken('not for this client')
   if (!isId('usr', accountId)) throw new errors.InvalidToken('no user')
-  const account = units.current()?.account(accountId) ?? (await directory.find(accountId))
+  const account = units.current()?.accounts.get(accountId) ?? (await directory.find(accountId))
   if (account?.user.status !== 'active') throw new errors.InvalidToken('no such account')
   const scopes = token.scope?.split(' ') ?? []
   if (!scopes.includes(scope) || !grant.getOIDCScope().split(' ').includes(scope)) {

@@ -7,11 +7,13 @@ import { isId } from '../base/ids.ts'
 import { demandOf, isTooOld } from './demand.ts'
 import { resumedUid } from './library/cookies.ts'
 import type { SignIn } from './records/sign-in.ts'
+import type { UnitOfWork } from './records/unit-of-work.ts'
 
 interface Dependencies {
   /** Asked at each request, because it may have been replaced. */
   readonly provider: () => Provider
   readonly directory: Pick<AccountDirectory, 'find'>
+  readonly units: Pick<UnitOfWork, 'current'>
   readonly clock: Clock
 }
 
@@ -35,7 +37,7 @@ const followSeconds = 60
  * redirect, and beside an awaited consent it comes again. It is a proof like any other: what has ended proofs since has
  * ended it, ten minutes have, and so has the age the request allows it. The person is asked again.
  */
-export function dropEndedLogins({ provider, directory, clock }: Dependencies): Middleware {
+export function dropEndedLogins({ provider, directory, units, clock }: Dependencies): Middleware {
   return async (ctx, next) => {
     const uid = resumed.test(ctx.path) ? resumedUid(ctx, provider()) : undefined
     const interaction = uid === undefined ? undefined : await provider().Interaction.find(uid)
@@ -53,6 +55,8 @@ export function dropEndedLogins({ provider, directory, clock }: Dependencies): M
 
   async function isStanding({ accountId, about }: FinishedLogin): Promise<boolean> {
     const account = isId('usr', accountId) ? await directory.find(accountId) : undefined
+    // The library asks for the account next; what ends the login after this read is found when its writes are sent.
+    if (account) units.current()?.accounts.set(account.user.id, account)
     return account?.user.status === 'active' && isUnended(account.user, { begunAt: about?.begunAt ?? 0 })
   }
 

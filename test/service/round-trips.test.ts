@@ -1,6 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { api, backendAuth, clients, redirectUri, resources } from '../support/clients.ts'
-import { codeVerifier, exchange, introspect, loginBySms, startLogin, token } from '../support/login.ts'
+import {
+  codeVerifier,
+  exchange,
+  introspect,
+  loginByPassword,
+  loginBySms,
+  reachLogin,
+  startLogin,
+  token,
+} from '../support/login.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import type { Visitor } from '../support/visitor.ts'
 import { countWaits } from '../support/waits.ts'
@@ -107,6 +116,18 @@ describe('waits for a store in one request', () => {
     walkTo(3_600_000)
     expect((await visitor.get('/account')).status).toBe(200)
     expect(waits()).toBe(without + 1)
+  })
+
+  test('a login with a password, from the authorization request to the tokens: 25', async () => {
+    const url = startLogin(world, 'web', redirectUri, { scope: 'openid offline_access' })
+    const newcomer = world.visitor()
+    const { url: page } = await reachLogin(newcomer, url)
+    const form = { method: 'register', identifier: 'counted', new_password: 'grape-ladder-42-river', agreement: 'on' }
+    await newcomer.follow(await newcomer.post(page, form))
+    waits()
+    const { location } = await loginByPassword(world.visitor(), url, 'counted', 'grape-ladder-42-river')
+    expect((await exchange(world, 'web', redirectUri, location))['refresh_token']).toBeDefined()
+    expect(waits()).toBe(25)
   })
 
   test('client credentials: none for a JWT, 1 for an opaque token', async () => {

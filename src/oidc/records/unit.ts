@@ -35,7 +35,6 @@ export class Unit {
   readonly #records: RecordStore
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #tokens = new Map<string, Promise<StoredRow | undefined>>()
-  readonly #accounts = new Map<string, Account | undefined>()
   readonly #abouts = new Map<string, string>()
   readonly #signIns = new Map<string, Partial<SignIn>>()
   readonly #logins: Partial<SignIn>[] = []
@@ -46,6 +45,8 @@ export class Unit {
   readonly #slides: Slide[] = []
   readonly #notices: LogoutNotice[] = []
   readonly sessions = new ReadSessions()
+  /** The accounts that this request has read, by user; undefined for one that is not there. */
+  readonly accounts = new Map<string, Account | undefined>()
   readonly grantEndings = new GrantEndings()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
   #successor: string | undefined
@@ -54,11 +55,6 @@ export class Unit {
   constructor({ clock, records }: UnitDependencies) {
     this.#clock = clock
     this.#records = records
-  }
-
-  /** The account of a user that this request has already read; undefined when it has not. */
-  account(userId: string): Account | undefined {
-    return this.#accounts.get(userId)
   }
 
   /** What was noted with the grant of a token that this request has read. */
@@ -289,7 +285,7 @@ export class Unit {
   }
 
   #rememberAccount(row: StoredRow): void {
-    if (row.user_id) this.#accounts.set(row.user_id, row.account ? accountFromJson(row.account) : undefined)
+    if (row.user_id) this.accounts.set(row.user_id, row.account ? accountFromJson(row.account) : undefined)
   }
 
   #read(by: LookUp, value: string): Promise<StoredRow | undefined> {
