@@ -35,6 +35,8 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
       refuseMalformed(ctx)
       await next()
       if (ctx.status === 404 && ctx.body === undefined) throw notRouted(ctx)
+      // Nothing has no type, and a client that reads only JSON would refuse the text that koa calls it.
+      if (ctx.body === '') ctx.remove('content-type')
     } catch (thrown) {
       const error = asAppError(thrown)
       failure = error.status >= 500 ? error : undefined
