@@ -188,6 +188,12 @@ describe('what no file does', () => {
       /^(?!\s*\/?\*).*['`](\$\{\w*issuer\})?\/(auth|token|device|jwks|session\/end|authorize-challenge|interaction|callback|account|identities|livez|readyz|\.well-known)(?=[/?'`])(?!\/keys)/,
       ['src/base/paths.ts', 'src/store/packing.ts'],
     ],
+    [
+      'composes the path of a page below another',
+      product,
+      /\$\{paths\.(account|interaction|callback)\}\//,
+      ['src/base/paths.ts'],
+    ],
     ['compares secrets in a way of its own', sources, /\btimingSafeEqual\b/, ['src/base/same-secret.ts']],
     ['draws lots that can be guessed', product, /\bMath\.random\b/, []],
     ['leaves work for later', sources, /\b(TO[D]O|FIX[M]E|XX[X])\b/, []],

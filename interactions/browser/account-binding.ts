@@ -1,16 +1,17 @@
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, bindPath, paths } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Country } from '../../views/views.ts'
+import { bindingId } from '../attempt-id.ts'
 import type { Bindings } from '../binding.ts'
 import type { Callbacks } from '../callbacks.ts'
 import { readForm } from '../form.ts'
 import type { Input } from '../methods/method.ts'
-import { type codeWays, identitiesPath, type identityPages } from './account-identities.ts'
+import type { codeWays, identityPages } from './account-identities.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
-import { bindingPrefix, takeAnswer } from './callback.ts'
+import { takeAnswer } from './callback.ts'
 import { codeView } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
@@ -29,7 +30,7 @@ interface Dependencies {
     readonly nowMs: () => number
     readonly device: Pick<DeviceCookie, 'read'>
     /** A keyed digest nobody else can make. */
-    readonly bindingId: (sessionUid: string, userId: UserId) => string
+    readonly digest: (sessionUid: string, userId: UserId) => string
   }
 }
 
@@ -49,7 +50,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
-    const attemptId = bindingPrefix + options.bindingId(sessionUid, userId)
+    const attemptId = bindingId(options.digest(sessionUid, userId))
     return { attemptId, userId, method, ip, requestId, visit, input, device: options.device.read(ctx) }
   }
 
@@ -68,7 +69,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
   /** The button of an upstream. */
   async function start(ctx: Context): Promise<void> {
     const { fields } = await readForm(ctx)
-    const visitor = await session.sender(ctx, fields, identitiesPath)
+    const visitor = await session.sender(ctx, fields, accountPaths.identities)
     if (!visitor) return
     const method = methods.get(fields['method'] ?? '')
     if (!method?.connection) throw new AppError('attempt.method_unknown')
@@ -87,7 +88,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const visitor = await session.fresh(ctx)
     if (!visitor) return
     const { attemptId } = request(ctx, visitor, '', {})
-    const isBack = await takeAnswer(ctx, { callbacks, attemptId, page: identitiesPath }, async (kept) => {
+    const isBack = await takeAnswer(ctx, { callbacks, attemptId, page: accountPaths.identities }, async (kept) => {
       const { connection, response } = kept
       try {
         const outcome = await bindings.add(request(ctx, visitor, connection, response))
@@ -98,18 +99,18 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
         return { kind: 'failed', method: connection, code, params }
       }
     })
-    if (!isBack) leave(ctx, `${identitiesPath}?done=expired`)
+    if (!isBack) leave(ctx, `${accountPaths.identities}?done=expired`)
   }
 
   function showBound(ctx: Context, { isNew }: { readonly isNew: boolean }): void {
-    leave(ctx, `${identitiesPath}?done=${isNew ? 'bound' : 'known'}`)
+    leave(ctx, `${accountPaths.identities}?done=${isNew ? 'bound' : 'known'}`)
   }
 
   /** Shows what went wrong: on a page of its own when the identity is somebody else's, otherwise above the list. */
   async function showError(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
     if (error.code === 'identity.taken') {
       const provider = String(error.params['provider'])
-      const view = { provider, backHref: identitiesPath, logoutHref: paths.endSession }
+      const view = { provider, backHref: accountPaths.identities, logoutHref: paths.endSession }
       renderer.render(ctx, 'account-taken', view, { status: error.status, languageLinks: ctx.method === 'GET' })
       return
     }
@@ -147,7 +148,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
       kind: way.kind,
       values: typed(input),
       countries: options.countries(ctx),
-      backHref: identitiesPath,
+      backHref: accountPaths.identities,
       formToken,
     }
     renderer.render(ctx, 'account-bind', { ...view, error: pageError, retryAfterSeconds }, page)
@@ -156,13 +157,13 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
   const submitCode = (way: CodeWay) => async (ctx: Context) => {
     if (!methods.has(way.method)) throw new AppError('request.not_found')
     const { fields } = await readForm(ctx)
-    const visitor = await session.sender(ctx, fields, `${identitiesPath}/${way.kind}`)
+    const visitor = await session.sender(ctx, fields, bindPath(way.kind))
     if (!visitor) return
     try {
       const outcome = await bindings.add(request(ctx, visitor, way.method, fields))
       if (outcome.kind === 'bound') return showBound(ctx, outcome)
       // A reload of what follows must not post again.
-      leave(ctx, `${identitiesPath}/${way.kind}`)
+      leave(ctx, bindPath(way.kind))
     } catch (thrown) {
       const error = shown(thrown)
       if (error.code.startsWith('identity.')) return showError(ctx, visitor, error)

@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { UserId } from '../../src/base/ids.ts'
 import { maskIp } from '../../src/base/mask.ts'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, paths } from '../../src/base/paths.ts'
 import { type Alarm, type Device, endingOf } from '../../src/oidc/endings/devices.ts'
 import type { EndingScope, EndRecords } from '../../src/oidc/endings/endings.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
@@ -30,9 +30,6 @@ interface Dependencies {
   }
 }
 
-/** The page that lists where one is signed in. */
-export const devicesPath = `${paths.account}/devices`
-
 /** What `?done=` may say: a sentence each. */
 const notices: ReadonlySet<unknown> = new Set(['one', 'others', 'gone'])
 
@@ -42,7 +39,7 @@ const notices: ReadonlySet<unknown> = new Set(['one', 'others', 'gone'])
  */
 export function devicePages({ session, renderer, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
-    const visitor = await session.visitor(ctx, devicesPath)
+    const visitor = await session.visitor(ctx, accountPaths.devices)
     if (!visitor) return
     const userId = visitor.account.user.id
     const [devices, alarms] = await Promise.all([options.list(userId), options.alarms(userId)])
@@ -74,7 +71,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     const apps = clientIds.filter((clientId) => clientId !== accountClientId)
     return {
       kind,
-      value: kind === 'session' && id === visitor.sessionUid ? undefined : `${kind}:${id}`,
+      value: kind === 'session' && id === visitor.sessionUid ? undefined : formValueOf({ kind, id }),
       clients: await Promise.all(apps.map(options.clientName)),
       name: signIn.device,
       method: signIn.method?.replace(/_(app|mini_program)$/, ''),
@@ -86,7 +83,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
 
   async function submit(ctx: Context): Promise<void> {
     const { fields } = await readForm(ctx)
-    const visitor = await session.owner(ctx, fields, devicesPath)
+    const visitor = await session.owner(ctx, fields, accountPaths.devices)
     if (!visitor) return
     const { ip, requestId } = ctx.state as RequestState
     const ending = { reason: 'device', ip, requestId } as const
@@ -105,17 +102,22 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       // This browser was forgotten with all others, but it is the one that stays.
       await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
       await session.renew(visitor)
-      return leave(ctx, `${devicesPath}?done=others`)
+      return leave(ctx, `${accountPaths.devices}?done=others`)
     }
     const scope = scopeOf(fields['device'] ?? '')
     const ended = scope && (await options.end(userId, scope, ending))
-    leave(ctx, `${devicesPath}?done=${ended && ended.records > 0 ? 'one' : 'gone'}`)
+    leave(ctx, `${accountPaths.devices}?done=${ended && ended.records > 0 ? 'one' : 'gone'}`)
   }
 
   return { show, submit }
 }
 
-/** What is to be ended for an item of the list. Whether it belongs to the visitor is checked where it is ended. */
+/** How the form names an item of the list. */
+function formValueOf({ kind, id }: Pick<Device, 'kind' | 'id'>): string {
+  return `${kind}:${id}`
+}
+
+/** What is to be ended for an item the form names. Whether it belongs to the visitor is checked where it is ended. */
 function scopeOf(value: string): EndingScope | undefined {
   const [, kind, id = ''] = /^(session|grant):([\w-]{1,100})$/.exec(value) ?? []
   return kind === 'session' || kind === 'grant' ? endingOf({ kind, id }) : undefined

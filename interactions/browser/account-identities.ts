@@ -6,7 +6,7 @@ import type { Account, Identity } from '../../src/accounts/user.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { type IdentityId, isId } from '../../src/base/ids.ts'
 import { maskIp } from '../../src/base/mask.ts'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, bindPath, paths } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { PageError, Views } from '../../views/views.ts'
 import { identityLabel } from '../account-labels.ts'
@@ -31,10 +31,6 @@ interface Dependencies {
     readonly nowSeconds: () => number
   }
 }
-
-/** The page that lists the ways in of an account. */
-export const identitiesPath = `${paths.account}/identities`
-const unbindPath = `${identitiesPath}/unbind`
 
 /** Ways in that a code proves: the last part of their page's path, the method behind it, what they are filed under. */
 export const codeWays = [
@@ -68,11 +64,13 @@ export function identityPages({ session, renderer, directory, passwords, options
           lastUsedAt: identity.lastUsedAt,
           lastUsedIp: maskIp(usedFrom.get(identity.id)),
           isProved: identity.verifiedAt !== undefined,
-          unbindHref: isSpare(account, identity, hasPassword) ? `${unbindPath}?identity=${identity.id}` : undefined,
+          unbindHref: isSpare(account, identity, hasPassword)
+            ? `${accountPaths.unbind}?identity=${identity.id}`
+            : undefined,
         })),
         codeWays: codeWays
           .filter(({ method }) => methods.has(method))
-          .map(({ kind }) => ({ kind, href: `${identitiesPath}/${kind}?restart=1`, isFull: isFull(kind) })),
+          .map(({ kind }) => ({ kind, href: `${bindPath(kind)}?restart=1`, isFull: isFull(kind) })),
         connections: connections(ctx).map((item) => ({ ...item, isFull: isFull(item.provider) })),
         formToken: session.token(visitor),
         backHref: paths.account,
@@ -112,7 +110,7 @@ export function identityPages({ session, renderer, directory, passwords, options
       label: identityLabel(identity),
       endsHere: visitor.by?.includes(identityId) ?? true,
       formToken: session.token(visitor),
-      backHref: identitiesPath,
+      backHref: accountPaths.identities,
     }
     renderer.render(ctx, 'account-unbind', view, { languageLinks: true })
   }
@@ -121,7 +119,7 @@ export function identityPages({ session, renderer, directory, passwords, options
     const { fields } = await readForm(ctx)
     const identityId = fields['identity']
     if (!isId('idn', identityId)) throw new AppError('request.not_found')
-    const visitor = await session.sender(ctx, fields, `${unbindPath}?identity=${identityId}`)
+    const visitor = await session.sender(ctx, fields, `${accountPaths.unbind}?identity=${identityId}`)
     if (!visitor) return
     const userId = visitor.account.user.id
     const { ip, requestId } = ctx.state as RequestState
@@ -139,7 +137,7 @@ export function identityPages({ session, renderer, directory, passwords, options
     if (visitor.by?.includes(identityId) === false) {
       await options.device.remember(ctx, { userId, authTime: options.nowSeconds() })
     }
-    leave(ctx, `${identitiesPath}?done=unbound`)
+    leave(ctx, `${accountPaths.identities}?done=unbound`)
   }
 
   return { draw, drawRefusal, unbindPage, unbind }

@@ -1,6 +1,6 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, answerPath, bindPath, paths } from '../../src/base/paths.ts'
 import type { accountPages } from './account.ts'
 import type { bindingPages } from './account-binding.ts'
 import type { devicePages } from './account-devices.ts'
@@ -33,20 +33,20 @@ interface Wrappers {
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
   const { session, home, password, identities, binding, devices } = centre
   router.get('account', paths.account, withLanguage(home.home))
-  router.get('account_return', `${paths.account}/return`, session.comeBack)
-  router.get('account_profile', `${paths.account}/profile`, withLanguage(home.profilePage))
-  router.post('account_profile_submit', `${paths.account}/profile`, guarded(home.submitProfile))
-  router.get('account_password', `${paths.account}/password`, withLanguage(password.show))
-  router.post('account_password_submit', `${paths.account}/password`, guarded(password.submit))
-  router.get('account_devices', `${paths.account}/devices`, withLanguage(devices.show))
-  router.post('account_devices_submit', `${paths.account}/devices`, guarded(devices.submit))
-  router.get('account_identities', `${paths.account}/identities`, withLanguage(binding.show))
-  router.post('account_bind', `${paths.account}/identities`, guarded(binding.start))
-  router.get('account_bind_callback', `${paths.account}/identities/callback`, binding.comeBack)
-  router.get('account_unbind', `${paths.account}/identities/unbind`, withLanguage(identities.unbindPage))
-  router.post('account_unbind_submit', `${paths.account}/identities/unbind`, guarded(identities.unbind))
+  router.get('account_return', accountPaths.loggedIn, session.comeBack)
+  router.get('account_profile', accountPaths.profile, withLanguage(home.profilePage))
+  router.post('account_profile_submit', accountPaths.profile, guarded(home.submitProfile))
+  router.get('account_password', accountPaths.password, withLanguage(password.show))
+  router.post('account_password_submit', accountPaths.password, guarded(password.submit))
+  router.get('account_devices', accountPaths.devices, withLanguage(devices.show))
+  router.post('account_devices_submit', accountPaths.devices, guarded(devices.submit))
+  router.get('account_identities', accountPaths.identities, withLanguage(binding.show))
+  router.post('account_bind', accountPaths.identities, guarded(binding.start))
+  router.get('account_bind_callback', answerPath(accountPaths.identities), binding.comeBack)
+  router.get('account_unbind', accountPaths.unbind, withLanguage(identities.unbindPage))
+  router.post('account_unbind_submit', accountPaths.unbind, guarded(identities.unbind))
   for (const way of codeWays) {
-    const path = `${paths.account}/identities/${way.kind}`
+    const path = bindPath(way.kind)
     router.get(`account_bind_${way.kind}`, path, withLanguage(binding.codePage(way)))
     router.post(`account_bind_${way.kind}_submit`, path, guarded(binding.submitCode(way)))
   }

@@ -6,7 +6,7 @@ import { isUnended } from '../../src/accounts/proof.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, paths } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import { sessionOf } from '../../src/oidc/library/models.ts'
 import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
@@ -15,11 +15,10 @@ import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */
 export const accountClientId = 'menshen-account'
-const returnPath = `${paths.account}/return`
 /** Seconds a login counts as fresh enough to change what an account is and who gets in. */
 const freshSeconds = 600
 /** Paths of the account pages, and nothing that a browser could take for another host. */
-const ownPath = /^\/account(?:\/[\w-]+)*(?:\?[\w.=&-]*)?$/
+const ownPath = new RegExp(`^${paths.account}(?:/[\\w-]+)*(?:\\?[\\w.=&-]*)?$`)
 
 /** The account pages as a client of this server, as the library takes clients. */
 export function accountClient(issuer: string): Record<string, unknown> {
@@ -31,7 +30,7 @@ export function accountClient(issuer: string): Record<string, unknown> {
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code'],
     response_types: ['code'],
-    redirect_uris: [`${issuer}${returnPath}`],
+    redirect_uris: [`${issuer}${accountPaths.loggedIn}`],
     scope: 'openid',
   }
 }
@@ -114,7 +113,7 @@ export function accountSession({
       client_id: accountClientId,
       response_type: 'code',
       scope: 'openid',
-      redirect_uri: `${provider().issuer}${returnPath}`,
+      redirect_uri: `${provider().issuer}${accountPaths.loggedIn}`,
       state: path,
       code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
       code_challenge_method: 'S256',

@@ -2,13 +2,12 @@ import type { Context } from 'koa'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { displayable, nicknameLength } from '../../src/accounts/profile.ts'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, paths } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { PageError } from '../../views/views.ts'
 import { accountLabel, identityLabel } from '../account-labels.ts'
 import { readForm } from '../form.ts'
-import { devicesPath } from './account-devices.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { leave } from './leave.ts'
 import type { Renderer } from './render.ts'
@@ -40,10 +39,10 @@ export function accountPages({ session, renderer, directory, passwords, audit }:
         userId: user.id,
         identities: identities.map((identity) => ({ label: identityLabel(identity), provider: identity.provider })),
         hasPassword: await passwords.has(user.id),
-        profileHref: `${paths.account}/profile`,
-        identitiesHref: `${paths.account}/identities`,
-        passwordHref: `${paths.account}/password`,
-        devicesHref: devicesPath,
+        profileHref: accountPaths.profile,
+        identitiesHref: accountPaths.identities,
+        passwordHref: accountPaths.password,
+        devicesHref: accountPaths.devices,
         logoutHref: paths.endSession,
         notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,
       },

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Client, Interaction, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import { paths } from '../../src/base/paths.ts'
+import { interactionPath, paths } from '../../src/base/paths.ts'
 
 import { wasPushed } from '../../src/oidc/library/models.ts'
 
@@ -36,7 +36,7 @@ export function beginningAgain({ provider, secure }: Dependencies) {
         httpOnly: true,
         sameSite: 'lax',
         secure,
-        path: `${paths.interaction}/${begun.uid}`,
+        path: interactionPath(begun.uid),
         signed: false,
       })
     },

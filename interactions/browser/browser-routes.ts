@@ -4,7 +4,7 @@ import type { Interaction, Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
-import { paths } from '../../src/base/paths.ts'
+import { answerPath, callbackPath, interactionPath } from '../../src/base/paths.ts'
 import { demandOf } from '../../src/oidc/demand.ts'
 import { isInteractionOver } from '../../src/oidc/library/faults.ts'
 import { answerInteraction } from '../../src/oidc/library/models.ts'
@@ -132,7 +132,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
   async function comeBack(ctx: Context): Promise<void> {
     const found = await interaction(ctx)
     await clientOf(ctx, found)
-    const attempt = { callbacks, attemptId: found.uid, page: `${paths.interaction}/${found.uid}` }
+    const attempt = { callbacks, attemptId: found.uid, page: interactionPath(found.uid) }
     const isBack = await takeAnswer(ctx, attempt, async (kept) => {
       const result = await login.receive(ctx, found, kept)
       if (!result || !('login' in result)) return result
@@ -157,15 +157,15 @@ export function browserRoutes(dependencies: Dependencies): Router {
   const withLanguage = (handler: (ctx: Context) => Promise<void> | void) => (ctx: Context) =>
     renderer.switchLanguage(ctx) ? undefined : handler(ctx)
 
-  router.get('interaction', `${paths.interaction}/:uid`, orAgain(show))
+  router.get('interaction', interactionPath(':uid'), orAgain(show))
   router.post(
     'interaction_submit',
-    `${paths.interaction}/:uid`,
+    interactionPath(':uid'),
     orAgain(guarded(submit) as (ctx: Context) => Promise<void>),
   )
-  router.get('interaction_callback', `${paths.interaction}/:uid/callback`, orAgain(comeBack))
-  router.get('callback', `${paths.callback}/:connection`, receiveCallback(callbacks))
-  router.post('callback_post', `${paths.callback}/:connection`, receiveCallback(callbacks))
+  router.get('interaction_callback', answerPath(interactionPath(':uid')), orAgain(comeBack))
+  router.get('callback', callbackPath(':connection'), receiveCallback(callbacks))
+  router.post('callback_post', callbackPath(':connection'), receiveCallback(callbacks))
   accountRoutes(router, account, { guarded, withLanguage })
   return router
 }

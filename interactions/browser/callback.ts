@@ -1,13 +1,10 @@
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, answerPath, interactionPath } from '../../src/base/paths.ts'
+import { isBinding } from '../attempt-id.ts'
 import type { Callbacks, Ending, Kept } from '../callbacks.ts'
 import { readForm } from '../form.ts'
-import { identitiesPath } from './account-identities.ts'
 import { leave } from './leave.ts'
-
-/** Attempts of somebody who is signed in and binds another way in carry this in front of their id. */
-export const bindingPrefix = 'bind.'
 
 /**
  * GET or POST from an upstream. SECURITY: an answer may come across sites, so nothing is done with it here: it is kept,
@@ -18,8 +15,8 @@ export function receiveCallback(callbacks: Callbacks) {
   return async (ctx: Context): Promise<void> => {
     const response = ctx.method === 'POST' ? (await readForm(ctx)).fields : singleValues(ctx.query)
     const { attemptId, handle } = await callbacks.receive(String(ctx['params'].connection), response)
-    const page = attemptId.startsWith(bindingPrefix) ? identitiesPath : `${paths.interaction}/${attemptId}`
-    leave(ctx, `${page}/callback?handle=${handle}`)
+    const page = isBinding(attemptId) ? accountPaths.identities : interactionPath(attemptId)
+    leave(ctx, `${answerPath(page)}?handle=${handle}`)
   }
 }
 

@@ -5,7 +5,7 @@ import type { Account } from '../../src/accounts/user.ts'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import { paths } from '../../src/base/paths.ts'
+import { interactionPath } from '../../src/base/paths.ts'
 import { nothingDemanded, requestedSubject } from '../../src/oidc/demand.ts'
 import { deviceName, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
@@ -179,16 +179,16 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
         return undefined
       // A reload of what follows must not post again.
       case 'ask':
-        leave(ctx, `${paths.interaction}/${interaction.uid}?method=${encodeURIComponent(outcome.method)}`)
+        leave(ctx, `${interactionPath(interaction.uid)}?method=${encodeURIComponent(outcome.method)}`)
         return undefined
       case 'login':
         if (outcome.endedSessions) await leaveSession(interaction)
-        leave(ctx, `${paths.interaction}/${interaction.uid}`)
+        leave(ctx, interactionPath(interaction.uid))
         return undefined
       case 'choose':
       case 'bind_phone':
       case 'bind_identity':
-        leave(ctx, `${paths.interaction}/${interaction.uid}`)
+        leave(ctx, interactionPath(interaction.uid))
         return undefined
       case 'redirect':
         leave(ctx, outcome.to.href)

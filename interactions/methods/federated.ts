@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { AppError } from '../../src/base/errors.ts'
-import { paths } from '../../src/base/paths.ts'
+import { callbackPath } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { Authorization, Connector, Visit } from '../upstreams/connector.ts'
 import type { LoginMethod } from './method.ts'
@@ -75,7 +75,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
 
   async function start(attemptId: string, visit: Visit, before?: string): Promise<Authorization> {
     const authorization = {
-      redirectUri: `${issuer}${paths.callback}/${connector.id}`,
+      redirectUri: `${issuer}${callbackPath(connector.id)}`,
       state: newState(),
       nonce: randomBytes(24).toString('base64url'),
       codeVerifier: randomBytes(32).toString('base64url'),

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Client } from 'oidc-provider'
 import type { Device, KnownDevices } from '../../src/accounts/known-devices.ts'
 import { displayable } from '../../src/accounts/profile.ts'
@@ -10,6 +9,7 @@ import { acrOf, type Demand, isEnough, isTooOld, mayReach, requestedSubject } fr
 import { errors } from '../../src/oidc/library/faults.ts'
 import type { WaitingLogin } from '../../src/oidc/reconfirm-agreements.ts'
 import type { LoginAttempts } from '../attempt.ts'
+import { newAppLoginId } from '../attempt-id.ts'
 import type { Input } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { Outcome } from '../outcome.ts'
@@ -157,7 +157,7 @@ export class Challenge {
       // It was too old, or too little, for this request: the same person proves more.
       if (outcome.kind === 'login' && outcome.userId !== undefined) {
         const { userId } = outcome
-        const kept = { ...session, userId, proved: undefined, attemptId: newAttemptId() }
+        const kept = { ...session, userId, proved: undefined, attemptId: newAppLoginId() }
         return { step: this.#deps.steps.login(demand), authSession: await sessions.keep(kept) }
       }
       const { identity } = await this.#deps.attempts.waiting(session.attemptId)
@@ -279,7 +279,7 @@ export class Challenge {
   }
 
   #begin({ clientId }: Pick<Client, 'clientId'>, jkt: string | undefined): AuthSession {
-    const begun = { clientId, jkt, attemptId: newAttemptId(), agreed: [], sendsLeft: 0, uses: 0 }
+    const begun = { clientId, jkt, attemptId: newAppLoginId(), agreed: [], sendsLeft: 0, uses: 0 }
     return { ...begun, expiresAt: this.#deps.options.nowMs() + underWayMs }
   }
 
@@ -291,9 +291,4 @@ export class Challenge {
   #hasAgreed(agreed: readonly string[]): boolean {
     return this.#deps.options.agreements.every((each) => agreed.includes(documentVersion(each)))
   }
-}
-
-/** No name a page could have: an app's attempt is no browser's. */
-function newAttemptId(): string {
-  return `native.${randomBytes(18).toString('base64url')}`
 }

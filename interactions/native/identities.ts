@@ -9,6 +9,7 @@ import { errors } from '../../src/oidc/library/faults.ts'
 import type { OwnAccess } from '../../src/oidc/own-endpoint-access.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import { identityLabel } from '../account-labels.ts'
+import { appBindingId } from '../attempt-id.ts'
 import type { Bindings } from '../binding.ts'
 import type { Input } from '../methods/method.ts'
 import type { Visit } from '../upstreams/connector.ts'
@@ -28,7 +29,7 @@ interface Dependencies {
     readonly words: Words
     readonly nowMs: () => number
     /** A keyed digest nobody else can make. */
-    readonly bindingId: (grantId: string) => string
+    readonly digest: (grantId: string) => string
   }
 }
 
@@ -65,7 +66,7 @@ export class OwnIdentities {
     const { account, clientId, grantId, key, by } = await this.#fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
-    const attemptId = `bind.native.${options.bindingId(grantId)}`
+    const attemptId = appBindingId(options.digest(grantId))
     const current = await bindings.attempts.current(attemptId)
     const method = fields['method'] ?? impliedMethod(fields) ?? current?.method ?? ''
     try {

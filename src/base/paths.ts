@@ -30,6 +30,39 @@ export const paths = {
   readyz: '/readyz',
 } as const
 
+const identities = `${paths.account}/identities`
+
+/** The pages below `paths.account`. */
+export const accountPaths = {
+  /** Where a person comes back to who had to log in first. */
+  loggedIn: `${paths.account}/return`,
+  profile: `${paths.account}/profile`,
+  password: `${paths.account}/password`,
+  devices: `${paths.account}/devices`,
+  identities,
+  unbind: `${identities}/unbind`,
+} as const
+
+/** The page that adds a way in by a code to this kind of address. */
+export function bindPath(kind: 'phone' | 'email'): string {
+  return `${identities}/${kind}`
+}
+
+/** The page of a login in a browser. */
+export function interactionPath(uid: string): string {
+  return `${paths.interaction}/${uid}`
+}
+
+/** Where an upstream sends its answer. */
+export function callbackPath(connection: string): string {
+  return `${paths.callback}/${connection}`
+}
+
+/** Where the page of an attempt takes the answer of an upstream, which has arrived at `callbackPath`. */
+export function answerPath(page: string): string {
+  return `${page}/callback`
+}
+
 /** A path as the library compares it: without regard to case and to a slash at the end. */
 export function plainPath(path: string): string {
   return path.toLowerCase().replace(/(?<=.)\/$/, '')

@@ -184,7 +184,7 @@ function accountCentre(
         countries,
         nowMs: clock,
         device,
-        bindingId: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
+        digest: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
       },
     }),
   }

@@ -107,7 +107,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     renew: (grantId) => renewSignIn(core, { grantId }),
     passwords,
     steps: nativeSteps({ methods: native.bindings.methods, directory, nowMs: clock }),
-    options: { words, nowMs: clock, bindingId: (grantId) => sealer.mac('binding', `native ${grantId}`) },
+    options: { words, nowMs: clock, digest: (grantId) => sealer.mac('binding', `native ${grantId}`) },
   })
 
   const router = nativeRoutes({ issuer: config.issuer, challenge, identities, proofs, words })

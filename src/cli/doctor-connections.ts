@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { HttpClient, HttpResponse } from '../base/http.ts'
 import { isLoopback } from '../base/network.ts'
-import { paths } from '../base/paths.ts'
+import { callbackPath, paths } from '../base/paths.ts'
 import type { Config } from '../config/config.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkReach, doctorHttp, type Look, refusesPlain, unreachable } from './doctor-reach.ts'
@@ -46,7 +46,7 @@ const outgoing = 'the address this server goes out by'
 
 /** What must be entered where. A kind without a row is told its callback address. */
 function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField[] {
-  const callback = `${issuer}${paths.callback}/${options.id}`
+  const callback = `${issuer}${callbackPath(options.id)}`
   const { hostname: host } = new URL(issuer)
   switch (options.type) {
     case 'wechat':

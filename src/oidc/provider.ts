@@ -1,7 +1,7 @@
 import type { ClientMetadata, Configuration, KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
-import { paths } from '../base/paths.ts'
+import { interactionPath, paths } from '../base/paths.ts'
 import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import { accountFinder } from './account-finder.ts'
@@ -100,7 +100,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     loadExistingGrant: existingGrant({ policies, units, clock }),
     routes,
     interactions: {
-      url: (_, { uid }) => `${paths.interaction}/${uid}`,
+      url: (_, { uid }) => interactionPath(uid),
       policy: prompts((ctx) => lifetimesIn(ctx, policies), why),
     },
     renderError: pages.error,
