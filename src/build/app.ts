@@ -21,6 +21,7 @@ import { boundedPlaces, slowStrangers } from '../http/stranger-limits.ts'
 import type { ResourceSeed } from '../oidc/clients/client-schema.ts'
 import { deliverLogouts, queueLogouts } from '../oidc/endings/logout-notices.ts'
 import { listen } from '../oidc/events.ts'
+import { jwtAnswers } from '../oidc/jwt-answers.ts'
 import { dueAtMs } from '../oidc/keys/key-life.ts'
 import { advanceKeys, ensureKeys } from '../oidc/keys/key-rotation.ts'
 import { libraryPages } from '../oidc/library-pages.ts'
@@ -162,6 +163,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       clock,
       policies,
       sessions,
+      answerForJwt: jwtAnswers({ read: () => runtime.readJwt, policies, units, directory, store, clock }),
     }),
     native.routes,
     pages.routes,

@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
+import type { jwtAnswers } from '../oidc/jwt-answers.ts'
 import { libraryContext } from '../oidc/library/context.ts'
 import { partsOfFormPost } from '../oidc/library/forms.ts'
 import type { RenderPage } from '../oidc/library-pages.ts'
@@ -23,6 +24,7 @@ interface Dependencies {
   readonly clock: Clock
   readonly policies: () => ClientPolicies
   readonly sessions: Pick<SessionLife, 'stretchCookie'>
+  readonly answerForJwt: ReturnType<typeof jwtAnswers>
 }
 
 /**
@@ -54,6 +56,7 @@ export function libraryAnswers({
   clock,
   policies,
   sessions,
+  answerForJwt,
 }: Dependencies): Middleware {
   return async (ctx, next) => {
     if (resumed.test(ctx.path)) ctx.querystring = ''
@@ -67,6 +70,7 @@ export function libraryAnswers({
       if (failure !== undefined) throw failure
       const asked = libraryContext(ctx)
       if (asked?.oidc.route === 'token' && ctx.status >= 400) begun.abandon()
+      if (asked) await answerForJwt(asked, begun)
       const nowSeconds = epochSeconds(clock)
       if (asked?.oidc.route) await slideUsed(asked, { unit: begun, policies: policies(), nowSeconds })
     })

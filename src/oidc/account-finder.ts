@@ -1,6 +1,6 @@
 import type { Account, KoaContextWithOIDC } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
-import { hasPhone, isEndedSince } from '../accounts/user.ts'
+import { hasPhone, isEndedSince, type Account as OwnAccount } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
 import { claimsOf } from './clients/claims.ts'
 import type { reconfirm } from './reconfirm-agreements.ts'
@@ -14,18 +14,32 @@ interface Dependencies {
 }
 
 /**
+ * The account behind a session or token, if the login it comes from still lets somebody in: the user is active, and
+ * nothing has ended everything of theirs since. `provedAt` is when they logged in, in seconds since the epoch.
+ */
+export async function standingAccount(
+  { units, directory }: Pick<Dependencies, 'units' | 'directory'>,
+  sub: string,
+  provedAt: number | undefined,
+): Promise<OwnAccount | undefined> {
+  if (!isId('usr', sub)) return undefined
+  const account = units.current()?.accounts.get(sub) ?? (await directory.find(sub))
+  if (account?.user.status !== 'active') return undefined
+  // A token names the second only; the login may have been at its very beginning.
+  if (provedAt !== undefined && isEndedSince(account, provedAt * 1000 + 999)) return undefined
+  return account
+}
+
+/**
  * Finds the account of a session or token for the library. Locked and deleted users are found by nobody, so their
  * sessions and tokens stop at the next use. SECURITY: nor is a user by a login from before everything of theirs was
  * ended: who knew a password that was reset may have its proof still in hand.
  */
 export function accountFinder({ units, directory, mayContinue }: Dependencies) {
   return async (ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> => {
-    if (!isId('usr', sub)) return undefined
-    const account = units.current()?.accounts.get(sub) ?? (await directory.find(sub))
-    if (account?.user.status !== 'active') return undefined
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
-    // A token names the second only; the login may have been at its very beginning.
-    if (provedAt !== undefined && isEndedSince(account, provedAt * 1000 + 999)) return undefined
+    const account = await standingAccount({ units, directory }, sub, provedAt)
+    if (!account) return undefined
     mayContinue(ctx, token)
     return { accountId: sub, claims: async () => claimsOf(account), hasPhone: hasPhone(account) }
   }

@@ -8,7 +8,7 @@ import type { Metrics } from '../ops/metrics.ts'
 import { isNetworkError } from '../store/unavailable.ts'
 import type { EndReason } from './endings/endings.ts'
 import { currentContext, paramsOf } from './library/context.ts'
-import { type errors, isBodyTooLarge, isSecondUse, privateReason } from './library/faults.ts'
+import { type errors, isBodyTooLarge, isJwtFault, isSecondUse, privateReason } from './library/faults.ts'
 import { authorizationsIn } from './library/payload.ts'
 import { grantSource } from './records/grant-source.ts'
 import { recordId } from './records/records.ts'
@@ -108,6 +108,8 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
 
   const refused = (ctx: KoaContextWithOIDC, error: errors.OIDCProviderError) => {
     noteTooLarge(ctx, error)
+    // That is no refusal in the end: `jwtAnswers` says what is so.
+    if (isJwtFault(error)) return
     log.info(
       { ...requestFields(ctx), code: error.message, detail: privateReason(error) ?? error.error_description },
       'request refused',

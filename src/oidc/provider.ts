@@ -1,10 +1,17 @@
-import type { ClientMetadata, Configuration, KoaContextWithOIDC, RefreshToken } from 'oidc-provider'
+import type {
+  AccessToken,
+  ClientCredentials,
+  ClientMetadata,
+  Configuration,
+  KoaContextWithOIDC,
+  RefreshToken,
+} from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { interactionPath, paths } from '../base/paths.ts'
 import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
-import { accountFinder } from './account-finder.ts'
+import { accountFinder, standingAccount } from './account-finder.ts'
 import { claimsByScope } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
@@ -13,6 +20,7 @@ import { type Acr, acrValues, refuseUnmeetable } from './demand.ts'
 import { endWebGrants } from './endings/logout.ts'
 import { whyAsked } from './endings/why.ts'
 import { existingGrant } from './grants.ts'
+import { nameByOrigin } from './jwt-origin.ts'
 import { cookieSigner } from './keys/cookie-signer.ts'
 import type { Keys } from './keys/signing-keys.ts'
 import { paramsOf } from './library/context.ts'
@@ -96,6 +104,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         refuseUnmeetable(paramsOf(ctx), client, parts.reachable)
       },
     },
+    formats: { customizers: { jwt: nameByOrigin(parts.sealer) } },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, units, clock }),
     routes,
@@ -169,7 +178,7 @@ function secondsToLive({ policies, family, clock }: LifetimeRules): NonNullable<
 
 /** What is switched on beyond the core, and who may use it. */
 function featuresOf(
-  { pages, sealer }: ProviderParts,
+  { pages, sealer, units, directory }: ProviderParts,
   policies: ClientPolicies,
 ): NonNullable<Configuration['features']> {
   return {
@@ -182,7 +191,8 @@ function featuresOf(
     dPoP: { enabled: true, nonceSecret: sealer.derive('dpop_nonce') },
     introspection: {
       enabled: true,
-      allowedPolicy: (_, client, token) => policies.mayIntrospect(client, token),
+      allowedPolicy: async (_, client, token) =>
+        policies.mayIntrospect(client, token) && (await isHolderActive({ units, directory }, token)),
     },
     revocation: {
       enabled: true,
@@ -200,6 +210,14 @@ function featuresOf(
     },
     resourceIndicators: resourceIndicators(policies),
   }
+}
+
+/** Whether the person a token was issued for may still come in; a machine's token has none. */
+async function isHolderActive(
+  found: Pick<ProviderParts, 'units' | 'directory'>,
+  token: AccessToken | ClientCredentials | RefreshToken,
+): Promise<boolean> {
+  return !('accountId' in token) || (await standingAccount(found, token.accountId, undefined)) !== undefined
 }
 
 /** For which API a token is made: RFC 8707. */

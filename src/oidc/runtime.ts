@@ -6,6 +6,7 @@ import { type ClientPolicies, clientPolicies } from './clients/client-policies.t
 import type { ResourceSeed } from './clients/client-schema.ts'
 import type { Lifetimes } from './clients/lifetimes.ts'
 import { registeredProblems } from './clients/seed-checks.ts'
+import { jwtReader, type ReadJwt } from './jwt-origin.ts'
 import { silenceSeconds } from './keys/key-life.ts'
 import { type Keys, loadKeys } from './keys/signing-keys.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
@@ -35,6 +36,8 @@ export interface OidcRuntime {
   provider(): Provider
   policies(): ClientPolicies
   keys(): Keys
+  /** Reads a JWT that was signed by one of the keys in use. */
+  readonly readJwt: ReadJwt
   /**
    * For the request that has just come: where this process has not heard of the database for long, it asks before it
    * answers.
@@ -110,6 +113,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     provider: () => current.provider,
     policies: () => current.policies,
     keys: () => current.keys,
+    readJwt: (value) => current.readJwt(value),
     handler: () => (isSilenced() ? askFirst : current.handler),
     isSilenced,
     refresh,
@@ -144,5 +148,6 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   const provider = buildProvider(parts, { clients, policies, keys })
   equip(provider)
   const problems = registeredProblems(catalog, lifetimes)
-  return { version, policies, keys, problems, provider, handler: provider.callback() }
+  const readJwt = jwtReader({ ...parts, keys: keys.signing })
+  return { version, policies, keys, readJwt, problems, provider, handler: provider.callback() }
 }

@@ -347,12 +347,7 @@ describe('against what is registered', () => {
       '{ claims: [phone_number, nick_name] }',
       'claims[1]: expected nickname, picture, phone_number',
     ],
-    [
-      'askers for a JWT',
-      '{ introspected_by: [api] }',
-      'introspected_by: is only for format: opaque; nobody is asked about a JWT',
-    ],
-    ['no askers', '{ format: opaque, introspected_by: [] }', 'introspected_by: names nobody; leave it out instead'],
+    ['no askers', '{ introspected_by: [] }', 'introspected_by: names nobody; leave it out instead'],
   ])('access tokens with %s are refused', (_, settings, message) => {
     const text = `resources:\n  - resource: https://api.example.com\n    access_token: ${settings}\n`
     expect(problemsOf(text)).toEqual([expect.stringContaining(`seed.yaml:3: resources[0].access_token.${message}`)])

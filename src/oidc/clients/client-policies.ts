@@ -37,8 +37,8 @@ export interface ClientPolicies {
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
   /**
-   * True when the client may look into a token (RFC 7662 §4): its own, or an opaque access token whose resource names
-   * this client. SECURITY: nobody else may. Being ours or having a secret does not make a client an API. A token for
+   * True when the client may look into a token (RFC 7662 §4): its own, or an access token whose resource names this
+   * client. SECURITY: nobody else may. Being ours or having a secret does not make a client an API. A token for
    * userinfo has no resource, a refresh token is its client's own business, and where a resource was removed, nobody
    * knows who may look.
    */
@@ -114,7 +114,7 @@ export function clientPolicies({
       if (clientId === client.clientId) return true
       if (client.clientAuthMethod === 'none' || kind === 'RefreshToken' || aud === undefined) return false
       const seed = resources.get(String(aud))
-      return seed?.access_token.format === 'opaque' && introspectors(seed).includes(client.clientId)
+      return seed !== undefined && introspectors(seed).includes(client.clientId)
     },
   }
 }

@@ -33,13 +33,11 @@ const accessTokenSchema = z
      */
     introspected_by: z.array(z.string()).min(1, 'names nobody; leave it out instead').optional(),
   })
-  .superRefine(({ format, ttl, sliding, introspected_by }, { addIssue }) => {
-    const refuse = (message: string, field = 'sliding') => addIssue({ code: 'custom', path: [field], message })
+  .superRefine(({ format, ttl, sliding }, { addIssue }) => {
+    const refuse = (message: string) => addIssue({ code: 'custom', path: ['sliding'], message })
     if (sliding && format !== 'opaque') refuse('is only for format: opaque; a JWT cannot slide')
     if (sliding && ttl !== undefined) refuse('stands beside ttl; name one of them')
     if (sliding && sliding.idle > sliding.max) refuse('idle is longer than max')
-    if (introspected_by && format !== 'opaque')
-      refuse('is only for format: opaque; nobody is asked about a JWT', 'introspected_by')
   })
 
 /** One API: the audience of its access tokens and what may be asked of it. */

@@ -1,4 +1,4 @@
-import { errors } from 'oidc-provider'
+import { errors, type KoaContextWithOIDC } from 'oidc-provider'
 
 /** The errors of the protocol, which the library throws and we do. */
 export { errors }
@@ -13,6 +13,20 @@ export const secondUse = {
 /** Whether a refusal of the library, by its private reason, means that something came a second time. */
 export function isSecondUse(detail: string | undefined): boolean {
   return Object.values(secondUse).some((text) => text === detail)
+}
+
+/**
+ * Whether the library refuses a token at introspection or revocation because it is a JWT: it knows only what it has
+ * stored. It says so once the client is authenticated.
+ */
+export function isJwtFault(error: Error): boolean {
+  return error instanceof errors.UnsupportedTokenType
+}
+
+/** Whether that is what a request was answered. */
+export function isAboutJwt({ body, oidc }: Pick<KoaContextWithOIDC, 'body' | 'oidc'>): boolean {
+  const isAsked = oidc.route === 'introspection' || oidc.route === 'revocation'
+  return isAsked && (body as { readonly error?: unknown } | undefined)?.error === 'unsupported_token_type'
 }
 
 /** The reason of a refusal that the library keeps from the client; undefined where it has said everything. */

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import {
+  type AccessToken,
   type AuthorizationCode,
   type Client,
   type ClientMetadata,
@@ -52,6 +53,14 @@ export function sessionOf(provider: Provider, ctx: Context): Promise<Session> {
 /** What one client may have of one person. */
 export function newGrant(provider: Provider, of: { readonly accountId: string; readonly clientId: string }): Grant {
   return new provider.Grant(of)
+}
+
+/** An access token as what a request is about, for listeners; it is stored nowhere. */
+export function newAccessToken(
+  provider: Provider,
+  of: { readonly client: Client; readonly grantId: string; readonly accountId: string | undefined },
+): AccessToken {
+  return new provider.AccessToken(of as unknown as ConstructorParameters<typeof AccessToken>[0])
 }
 
 /** What an authorization code stands for. */

@@ -1,0 +1,95 @@
+import { createLocalJWKSet, type JWK, type JWTPayload, jwtVerify } from 'jose'
+import type { AccessToken, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider'
+import type { Clock } from '../base/clock.ts'
+import type { Sealer } from '../store/seal.ts'
+import { grantedProtocolScope } from './granted-scope.ts'
+
+/** What an access token comes from. An opaque one has it in its row; a JWT has no row and carries it, sealed. */
+export interface JwtOrigin {
+  /** Undefined for a machine, which nobody has granted anything. */
+  readonly grantId?: string | undefined
+  /** The browser session without which it is worth nothing. */
+  readonly sessionUid?: string | undefined
+  /** The scopes of the protocol that were granted with it; its claim `scope` has those of its API alone. */
+  readonly protocolScope: string
+}
+
+/** An access token of ours: signed by one of our keys, and not expired. */
+export interface OwnJwt {
+  readonly claims: JWTPayload & { readonly client_id: string; readonly exp: number; readonly iat: number }
+  readonly origin: JwtOrigin
+}
+
+/** What an origin is sealed for. */
+const context = 'access_token.jti'
+
+/** The part of a JWT that the library lets us change before it is signed. */
+interface JwtParts {
+  readonly payload: object
+}
+
+/**
+ * Names every JWT by what it comes from: `jti` is unique, because sealing never gives the same text twice, and opaque
+ * to whoever holds the token. So an API learns neither grant nor session, and nothing is stored for a JWT.
+ */
+export function nameByOrigin(sealer: Sealer) {
+  return (ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials, { payload }: JwtParts): void => {
+    const person = token.kind === 'AccessToken' ? (token as AccessToken) : undefined
+    const origin: JwtOrigin = {
+      grantId: person?.grantId,
+      sessionUid: person?.expiresWithSession ? person.sessionUid : undefined,
+      protocolScope: grantedProtocolScope(ctx),
+    }
+    Object.assign(payload, { jti: sealer.seal(JSON.stringify(origin), context) })
+  }
+}
+
+/** Reads a JWT of ours; undefined for anything else and for one that has expired. */
+export type ReadJwt = (value: string) => Promise<OwnJwt | undefined>
+
+/** Three parts of base64url, as a signed JWT has them; an opaque token has none of these dots. */
+const jwtPattern = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+/** Whether a text may be a JWT. */
+export function looksLikeJwt(value: string): boolean {
+  return jwtPattern.test(value)
+}
+
+/**
+ * Reads the JWTs that these keys have signed. SECURITY: ID tokens and logout tokens are signed by the same keys; what
+ * only an access token has is a `jti` that we sealed for this purpose.
+ */
+export function jwtReader({
+  issuer,
+  keys,
+  sealer,
+  clock,
+}: {
+  readonly issuer: string
+  readonly keys: readonly JWK[]
+  readonly sealer: Sealer
+  readonly clock: Clock
+}): ReadJwt {
+  const published = createLocalJWKSet({ keys: keys.map(publicPart) })
+  const algorithms = [...new Set(keys.map(({ alg = '' }) => alg))]
+
+  return async (value) => {
+    if (!looksLikeJwt(value)) return undefined
+    try {
+      const rules = { issuer, algorithms, currentDate: new Date(clock()) }
+      const { payload } = await jwtVerify(value, published, {
+        ...rules,
+        requiredClaims: ['exp', 'iat', 'jti', 'sub', 'aud', 'client_id'],
+      })
+      const origin = JSON.parse(sealer.open(String(payload.jti), context)) as JwtOrigin
+      return { claims: payload as OwnJwt['claims'], origin }
+    } catch {
+      return undefined
+    }
+  }
+}
+
+function publicPart({ kty, crv, x, y, n, e, kid, alg, use }: JWK): JWK {
+  const members = Object.entries({ kty, crv, x, y, n, e, kid, alg, use }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(members) as unknown as JWK
+}
