@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
+import { tellGrantedScope } from '../oidc/granted-scope.ts'
 import type { jwtAnswers } from '../oidc/jwt-answers.ts'
 import { libraryContext } from '../oidc/library/context.ts'
 import { partsOfFormPost } from '../oidc/library/forms.ts'
@@ -70,6 +71,7 @@ export function libraryAnswers({
       if (failure !== undefined) throw failure
       const asked = libraryContext(ctx)
       if (asked?.oidc.route === 'token' && ctx.status >= 400) begun.abandon()
+      if (asked?.oidc.route === 'token') tellGrantedScope(asked)
       if (asked) await answerForJwt(asked, begun)
       const nowSeconds = epochSeconds(clock)
       if (asked?.oidc.route) await slideUsed(asked, { unit: begun, policies: policies(), nowSeconds })

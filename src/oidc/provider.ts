@@ -27,6 +27,7 @@ import { paramsOf } from './library/context.ts'
 import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
 import { Provider } from './library/models.ts'
 import type { libraryPages } from './library-pages.ts'
+import { settleMachineScope } from './machine-scope.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import { prompts } from './policy.ts'
 import type { reconfirm } from './reconfirm-agreements.ts'
@@ -224,12 +225,17 @@ async function isHolderActive(
 function resourceIndicators(policies: ClientPolicies): NonNullable<Configuration['features']>['resourceIndicators'] {
   return {
     enabled: true,
-    defaultResource: (_, client, oneOf) => {
+    defaultResource: (ctx, client, oneOf) => {
       const own = policies.defaultResource(client)
+      if (own === undefined) settleMachineScope(ctx, client, undefined)
       if (!oneOf) return own as string
       return own && oneOf.includes(own) ? own : (oneOf as unknown as string)
     },
-    getResourceServerInfo: (_, resource, client) => policies.resourceServer(resource, client),
+    getResourceServerInfo: (ctx, resource, client) => {
+      const server = policies.resourceServer(resource, client)
+      settleMachineScope(ctx, client, server.scope)
+      return server
+    },
     // A refresh that names only scopes of the protocol asks for a token for userinfo; any other gets the granted
     // resource.
     useGrantedResource: (ctx) => !asksForProtocolOnly(ctx),
