@@ -177,8 +177,11 @@ function ownStatus({ status, body }: Refusal): number {
 }
 
 /** RFC 6750 §3, RFC 9449 §7.1, RFC 9470 §3. */
-function challengeOf(ctx: Context, { error, max_age: maxAge, scope }: Readonly<Record<string, unknown>>): string {
+function challengeOf(ctx: Context, body: Readonly<Record<string, unknown>>): string {
+  const { error, max_age: maxAge, scope } = body
   const scheme = /^dpop /i.test(ctx.get('authorization')) ? 'DPoP' : 'Bearer'
-  const more = Object.entries({ max_age: maxAge, scope }).filter(([, value]) => value !== undefined)
+  const description = error === 'invalid_token' ? body['error_description'] : undefined
+  const told = { error_description: description, max_age: maxAge, scope }
+  const more = Object.entries(told).filter(([, value]) => value !== undefined)
   return [`${scheme} error="${error}"`, ...more.map(([name, value]) => `${name}="${value}"`)].join(', ')
 }

@@ -31,6 +31,7 @@ import { browsers } from '../oidc/records/browsers.ts'
 import { unitOfWork } from '../oidc/records/unit-of-work.ts'
 import { type OidcRuntime, oidcRuntime } from '../oidc/runtime.ts'
 import { sessionLife } from '../oidc/session-life.ts'
+import { explainRefusals } from '../oidc/token-refusals.ts'
 import { dropEndedLogins } from '../oidc/waiting-logins.ts'
 import { health as buildHealth, type Health } from '../ops/health.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
@@ -178,6 +179,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   function equip(provider: Provider): void {
     listen(provider, { log, metrics, audit, units })
     queueLogouts(provider, units)
+    explainRefusals(provider)
     provider.on('interaction.started', pages.remember)
     for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata]) provider.use(middleware)
   }

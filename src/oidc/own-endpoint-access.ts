@@ -3,7 +3,8 @@ import type { AccountDirectory } from '../accounts/directory.ts'
 import type { Account } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
-import { errors } from './library/faults.ts'
+import { looksLikeJwt } from './jwt-origin.ts'
+import { errors, invalidToken } from './library/faults.ts'
 import { begunAtOf, cameByOf, type SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 
@@ -37,6 +38,9 @@ interface Presented {
   readonly key: (accessToken: string) => Promise<string>
 }
 
+const keyMissing = 'the access token is bound to a key: send it as DPoP, with a proof'
+const keyUnknown = 'the access token is bound to no key: send it as Bearer'
+
 /**
  * Finds out whose access token a request brings to an endpoint of ours that is no resource. The token has to be one for
  * userinfo, of a first-party client, and bound to its key where it has one (RFC 9449 §7.1). Throws `invalid_token`,
@@ -49,18 +53,23 @@ export async function ownAccess(
   const [, scheme = '', value = ''] = /^(Bearer|DPoP) ([\w.~+/-]+=*)$/i.exec(authorization) ?? []
   const { AccessToken, Grant, Client } = provider()
   const token = value === '' ? undefined : await AccessToken.find(value)
-  if (!token || token.isExpired || token.aud !== undefined || !token.grantId)
-    throw new errors.InvalidToken('not active')
+  if (looksLikeJwt(value) || token?.aud !== undefined) {
+    throw invalidToken('the access token is for an API; refresh with scopes of the protocol alone to get another')
+  }
+  if (!token || token.isExpired || !token.grantId) {
+    throw invalidToken('the access token is unknown, has expired or was revoked')
+  }
   const wantsKey = token.jkt !== undefined
-  if (wantsKey !== (scheme.toLowerCase() === 'dpop')) throw new errors.InvalidToken('wrong scheme for this token')
-  if (wantsKey && (await key(value)) !== token.jkt) throw new errors.InvalidToken('bound to another key')
+  if (wantsKey !== (scheme.toLowerCase() === 'dpop')) throw invalidToken(wantsKey ? keyMissing : keyUnknown)
+  if (wantsKey && (await key(value)) !== token.jkt) throw invalidToken('the access token is bound to another key')
   const { accountId, clientId = '', grantId } = token
   const [grant, client] = await Promise.all([Grant.find(grantId), Client.find(clientId)])
-  if (!grant || grant.isExpired || grant.accountId !== accountId) throw new errors.InvalidToken('grant not found')
-  if (!client || !policies().isFirstParty(client)) throw new errors.InvalidToken('not for this client')
-  if (!isId('usr', accountId)) throw new errors.InvalidToken('no user')
+  if (!grant || grant.isExpired || grant.accountId !== accountId)
+    throw invalidToken('the login that the access token comes from has ended')
+  if (!client || !policies().isFirstParty(client)) throw invalidToken('this endpoint is for first-party clients')
+  if (!isId('usr', accountId)) throw invalidToken('the access token is of no person')
   const account = units.current()?.accounts.get(accountId) ?? (await directory.find(accountId))
-  if (account?.user.status !== 'active') throw new errors.InvalidToken('no such account')
+  if (account?.user.status !== 'active') throw invalidToken('the login that the access token comes from has ended')
   const scopes = token.scope?.split(' ') ?? []
   if (!scopes.includes(scope) || !grant.getOIDCScope().split(' ').includes(scope)) {
     throw new errors.InsufficientScope('access token missing requested scope', scope)

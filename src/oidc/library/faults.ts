@@ -34,6 +34,37 @@ export function privateReason(error: Error): string | undefined {
   return (error as { readonly error_detail?: string }).error_detail
 }
 
+/** What the library says of every token it refuses. */
+export const unexplained = 'invalid token provided'
+
+const over = 'the access token is unknown, has expired or was revoked'
+const ended = 'the login that the access token comes from has ended'
+
+/** Why userinfo refuses a token, by the private reason of the library. */
+const userinfoFaults: Readonly<Record<string, string>> = {
+  'access token not found': over,
+  'associated client not found': ended,
+  'associated account not found': ended,
+  'grant not found': ended,
+  'grant is expired': ended,
+  'clientId mismatch': ended,
+  'accountId mismatch': ended,
+  'token audience prevents accessing the userinfo endpoint': 'the access token is for an API and not for userinfo',
+  'failed jkt verification': 'the access token is bound to a DPoP key, and this request does not prove it',
+  'access token is not sender-constrained but proof of possession was provided':
+    'the access token is bound to no key; send it as Bearer and without a proof',
+}
+
+/** Why userinfo refuses a token, in words for the client; undefined where the library has said it. */
+export function userinfoFault(error: Error): string | undefined {
+  return error instanceof errors.InvalidToken ? userinfoFaults[privateReason(error) ?? ''] : undefined
+}
+
+/** A refusal of a token that tells its holder why. */
+export function invalidToken(reason: string): errors.InvalidToken {
+  return Object.assign(new errors.InvalidToken(reason), { error_description: reason })
+}
+
 /**
  * Whether the library could not read a body because it is over the limit; it tells the client only that it is
  * unreadable.

@@ -1,0 +1,98 @@
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isAboutJwt, isJwtFault, unexplained, userinfoFault } from '../../src/oidc/library/faults.ts'
+import { newAccessToken } from '../../src/oidc/library/models.ts'
+import { type BareLibrary, bareLibrary, redemption } from '../support/bare-library.ts'
+
+/** What `src/oidc/library` takes for granted about tokens. A failure after an upgrade says what is otherwise now. */
+let library: BareLibrary
+beforeEach(async () => {
+  library = await bareLibrary()
+})
+afterEach(() => library.close())
+
+const credentials = { client_id: 'web', client_secret: 'a secret that both sides know, 32 bytes' }
+const json = { accept: 'application/json' }
+
+async function accessToken(): Promise<string> {
+  const code = (await library.authorize()).get('code')
+  return String((await library.token(redemption(code)))['access_token'])
+}
+
+describe('a JWT at introspection and revocation', () => {
+  test.each(['introspection', 'revocation'])(
+    'is refused at %s by this error once the client is known',
+    async (route) => {
+      const seen: unknown[] = []
+      library.provider.on(`${route}.error` as 'introspection.error', (ctx: KoaContextWithOIDC, error: Error) => {
+        seen.push(isJwtFault(error), isAboutJwt(ctx), ctx.oidc.client?.clientId, ctx.oidc.params?.['token'])
+      })
+      const token = 'eyJhbGciOiJFUzI1NiJ9.e30.AA'
+      await library.send(`/token/${route}`, { ...credentials, token }, json)
+      expect(seen).toEqual([true, true, 'web', token])
+      seen.length = 0
+      await library.send(`/token/${route}`, { ...credentials, client_secret: 'wrong', token }, json)
+      expect(seen.slice(0, 2)).toEqual([false, false])
+    },
+  )
+
+  test('a revocation is answered with an empty text, which koa gives a type', async () => {
+    let body: unknown
+    library.provider.use(async (ctx, next) => {
+      await next()
+      body = ctx.body
+    })
+    expect(await library.send('/token/revocation', { ...credentials, token: 'x' }, json)).toMatchObject({ status: 200 })
+    expect(body).toBe('')
+  })
+
+  test('an access token of ours is one for listeners', async () => {
+    const client = await library.provider.Client.find('web')
+    if (!client) throw new Error('the client is gone')
+    const token = newAccessToken(library.provider, { client, grantId: 'g', accountId: 'someone' })
+    expect(token).toMatchObject({ kind: 'AccessToken', grantId: 'g', accountId: 'someone', clientId: 'web' })
+  })
+})
+
+describe('the scope of a token answer', () => {
+  test('is that of the access token, and the grant knows what of it belongs to the protocol', async () => {
+    const code = (await library.authorize()).get('code')
+    const answer = await library.token(redemption(code))
+    expect(answer['scope']).toBe('openid offline_access')
+    const ctx = library.log.findLast(({ what }) => what === 'event grant.success')?.ctx
+    const { Grant: grant, AuthorizationCode: exchanged, AccessToken: token } = ctx?.oidc.entities ?? {}
+    expect(grant?.getOIDCScopeFiltered(new Set(['openid', 'phone']))).toBe('openid')
+    expect([...(exchanged?.scopes ?? [])]).toEqual(['openid', 'offline_access'])
+    expect(token?.scope).toBe('openid offline_access')
+  })
+})
+
+describe('a refusal at userinfo', () => {
+  const refusal = async (authorization: string) => {
+    const seen: { reason: string | undefined; body: unknown; challenge: string }[] = []
+    library.provider.on('userinfo.error', (ctx: KoaContextWithOIDC, error: Error) => {
+      seen.push({ reason: userinfoFault(error), body: ctx.body, challenge: ctx.response.get('www-authenticate') })
+    })
+    await library.send('/me', undefined, { ...json, authorization })
+    return seen[0]
+  }
+
+  test('has its answer by the time it is told, with this text in body and challenge', async () => {
+    const told = await refusal('Bearer unknown')
+    expect(told?.reason).toMatch(/unknown/)
+    expect(told?.body).toEqual({ error: 'invalid_token', error_description: unexplained })
+    expect(told?.challenge).toContain(`error_description="${unexplained}"`)
+  })
+
+  test.each([
+    ['for an API', { aud: 'https://api.example.com' }, /for an API/],
+    ['bound to a key', { jkt: 'another key' }, /bound to a DPoP key/],
+    ['whose grant is gone', { grantId: 'gone' }, /has ended/],
+    ['whose client is gone', { clientId: 'gone' }, /has ended/],
+    ['of somebody else than its grant', { accountId: 'another' }, /has ended/],
+  ])('of a token %s is known by its private reason', async (_, change, reason) => {
+    const value = await accessToken()
+    await library.change('AccessToken', value, change)
+    expect((await refusal(`Bearer ${value}`))?.reason).toMatch(reason)
+  })
+})
