@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { AliyunGateway } from './aliyun-gateway.ts'
 import { type Carrier, type CarrierGrant, type CarrierPurpose, carrierOf } from './carrier.ts'
+import type { IssuedKey } from './cloud-metadata.ts'
 import { derived } from './issued.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 
@@ -10,6 +11,8 @@ export interface AliyunDypnsOptions {
   readonly carrier: Carrier
   /** AccessKeyId → secret. */
   readonly accessKeys: Readonly<Record<string, string>>
+  /** What is known of a temporary key. */
+  readonly temporaryKey?: (id: string) => IssuedKey | undefined
   /** The scheme of this account; tokens of others are good for nothing. */
   readonly scheme: string
   readonly port?: number
@@ -32,7 +35,12 @@ type Outcome = string | Readonly<Record<string, unknown>>
  */
 export async function startAliyunDypns(options: AliyunDypnsOptions): Promise<AliyunDypnsSimulator> {
   const { clock, carrier, accessKeys, scheme, port } = options
-  const gateway = new AliyunGateway({ clock, accessKeys, actions: ['GetMobile', 'VerifyMobile'] })
+  const gateway = new AliyunGateway({
+    clock,
+    accessKeys,
+    temporaryKey: options.temporaryKey,
+    actions: { GetMobile: '2017-05-25', VerifyMobile: '2017-05-25' },
+  })
   let isUnknown = false
 
   /** Whose SIM a token stands for, or what is wrong with it. */

@@ -1,22 +1,25 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
+import type { IssuedKey } from './cloud-metadata.ts'
 import type { Answer, ReceivedRequest } from './simulator.ts'
 
 interface GatewayOptions {
   readonly clock: Clock
   /** AccessKeyId → secret. */
   readonly accessKeys: Readonly<Record<string, string>>
-  /** What the product of this version can be asked. */
-  readonly actions: readonly string[]
+  /** What is known of a temporary key. */
+  readonly temporaryKey?: ((id: string) => IssuedKey | undefined) | undefined
+  /** What can be asked, and the version it belongs to. */
+  readonly actions: Readonly<Record<string, '2017-05-25' | '2018-05-01'>>
 }
 
-const version = '2017-05-25'
 const toleranceMs = 15 * 60 * 1000
 const authorizationShape = /^ACS3-HMAC-SHA256 Credential=([^,\s]+),SignedHeaders=([^,\s]+),Signature=([0-9a-f]{64})$/
 
 /**
  * What stands before every product of Aliyun: the V3 signature over whatever headers are listed, one use of a nonce, a
- * request id in every answer. The HTTP statuses of its errors and the clock tolerance are not documented by the vendor.
+ * request id in every answer; a temporary key does not work without its token. The HTTP statuses of its errors and the
+ * clock tolerance are not documented by the vendor.
  */
 export class AliyunGateway {
   readonly #options: GatewayOptions
@@ -46,13 +49,15 @@ export class AliyunGateway {
 
   #refusal(request: ReceivedRequest): { status: number; code: string } | undefined {
     const { clock, accessKeys, actions } = this.#options
+    const action = String(request.headers['x-acs-action'])
     const header = (name: string) => String(request.headers[name] ?? '')
-    if (!actions.includes(header('x-acs-action'))) return { status: 404, code: 'InvalidAction.NotFound' }
-    if (header('x-acs-version') !== version) return { status: 404, code: 'InvalidVersion' }
+    if (!Object.hasOwn(actions, action)) return { status: 404, code: 'InvalidAction.NotFound' }
+    if (header('x-acs-version') !== actions[action]) return { status: 404, code: 'InvalidVersion' }
 
     const [, keyId = '', signedNames = '', signature = ''] = authorizationShape.exec(header('authorization')) ?? []
     if (keyId === '') return { status: 400, code: 'IncompleteSignature' }
-    const secret = Object.hasOwn(accessKeys, keyId) ? accessKeys[keyId] : undefined
+    const temporary = this.#options.temporaryKey?.(keyId)
+    const secret = Object.hasOwn(accessKeys, keyId) ? accessKeys[keyId] : temporary?.secret
     if (secret === undefined) return { status: 404, code: 'InvalidAccessKeyId.NotFound' }
 
     const date = header('x-acs-date')
@@ -68,6 +73,14 @@ export class AliyunGateway {
     if (header('x-acs-content-sha256') !== hash(request.body)) return mismatch
     if (expectedSignature(request, signed, secret) !== signature) return mismatch
 
+    const token = request.headers['x-acs-security-token']
+    if (temporary !== undefined && token === undefined) return { status: 400, code: 'MissingSecurityToken' }
+    if (token !== undefined && token !== temporary?.token) {
+      return { status: 400, code: 'InvalidSecurityToken.MismatchWithAccessKey' }
+    }
+    if (temporary !== undefined && temporary.expiresAt <= clock()) {
+      return { status: 400, code: 'InvalidSecurityToken.Expired' }
+    }
     if (this.#usedNonces.has(nonce)) return { status: 400, code: 'SignatureNonceUsed' }
     this.#usedNonces.add(nonce)
     return undefined

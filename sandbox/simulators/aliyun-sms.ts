@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { AliyunGateway } from './aliyun-gateway.ts'
+import type { IssuedKey } from './cloud-metadata.ts'
 import {
   type Answer,
   MessageCounter,
@@ -20,7 +21,14 @@ export interface AliyunSmsOptions {
   readonly clock: Clock
   /** AccessKeyId → secret. */
   readonly accessKeys: Readonly<Record<string, string>>
+  /** What is known of a temporary key. */
+  readonly temporaryKey?: (id: string) => IssuedKey | undefined
+  /** Signatures for all purposes. */
   readonly signNames: readonly string[]
+  /** Signatures for codes to mainland numbers alone; a template for abroad does not go with them. */
+  readonly codeSignNames?: readonly string[]
+  /** Numbers without the plus that no network has. */
+  readonly unknownNumbers?: readonly string[]
   readonly templates: Readonly<Record<string, AliyunTemplate>>
   readonly port?: number
 }
@@ -39,13 +47,15 @@ const perNumber = { max: 40, seconds: 86_400, message: '触发号码天级流控
 
 /**
  * Plays Aliyun SendSms 2017-05-25 behind the V3 signature (help.aliyun.com/document_detail/101347.htm and
- * 2881383.html). The codes of malformed requests are not documented by the vendor.
+ * 2881383.html), and SendMessageToGlobe 2018-05-01, which takes a text (alibabacloud.com/help/en/sms). Which code a
+ * mainland template gets for a number abroad, and the codes of malformed requests, are not documented by the vendor.
  */
 export async function startAliyunSms(options: AliyunSmsOptions): Promise<AliyunSmsSimulator> {
-  const { clock, accessKeys, port } = options
+  const { clock, accessKeys, temporaryKey, port } = options
   const sent: SentSms[] = []
   const counter = new MessageCounter()
-  const gateway = new AliyunGateway({ clock, accessKeys, actions: ['SendSms'] })
+  const actions = { SendSms: '2017-05-25', SendMessageToGlobe: '2018-05-01' } as const
+  const gateway = new AliyunGateway({ clock, accessKeys, temporaryKey, actions })
   const business = (Code: string, Message: string): Answer => gateway.answer({ Code, Message })
 
   const simulator = await startSimulator({
@@ -54,9 +64,16 @@ export async function startAliyunSms(options: AliyunSmsOptions): Promise<AliyunS
     handle(request, refuse) {
       const stopped = gateway.check(request)
       if (stopped !== undefined) return stopped
+      const query = new URLSearchParams(request.rawQuery)
+      if (request.headers['x-acs-action'] === 'SendMessageToGlobe') {
+        const found = refuse ?? checkText(query)
+        const code = typeof found === 'string' ? found : found?.code
+        if (code === undefined) sent.push(textOf(query, clock()))
+        const MessageId = code === undefined ? { MessageId: String(10_000 + sent.length) } : {}
+        return gateway.answer({ ResponseCode: code ?? 'OK', ResponseDescription: code ?? 'OK', ...MessageId })
+      }
       if (refuse !== undefined) return business(refuse.code, refuse.message ?? refuse.code)
 
-      const query = new URLSearchParams(request.rawQuery)
       const message = checkMessage(query, options)
       if (typeof message === 'string') return business(message, `refused: ${message}`)
 
@@ -87,8 +104,10 @@ interface Accepted {
 }
 
 /** The product's own checks: the code of the first thing wrong, or what is to be sent. */
-function checkMessage(query: URLSearchParams, { signNames, templates }: AliyunSmsOptions): string | Accepted {
-  if (!signNames.includes(query.get('SignName') ?? '')) return 'isv.SMS_SIGNATURE_ILLEGAL'
+function checkMessage(query: URLSearchParams, options: AliyunSmsOptions): string | Accepted {
+  const { signNames, codeSignNames = [], unknownNumbers = [], templates } = options
+  const sign = query.get('SignName') ?? ''
+  if (![...signNames, ...codeSignNames].includes(sign)) return 'isv.SMS_SIGNATURE_ILLEGAL'
   const code = query.get('TemplateCode') ?? ''
   const template = Object.hasOwn(templates, code) ? templates[code] : undefined
   if (template === undefined) return 'isv.SMS_TEMPLATE_ILLEGAL'
@@ -101,14 +120,34 @@ function checkMessage(query: URLSearchParams, { signNames, templates }: AliyunSm
   const typed = (query.get('PhoneNumbers') ?? '').split(',')
   if (typed.length > 1000) return 'isv.MOBILE_COUNT_OVER_LIMIT'
   const mainland = typed.map((text) => /^(?:\+|\+86|0086|86)?(1[3-9]\d{9})$/.exec(text)?.[1])
+  if (template.abroad === true && codeSignNames.includes(sign)) return 'isv.SMS_SIGNATURE_SCENE_ILLEGAL'
   if (template.abroad === true) {
-    if (mainland.some((number) => number !== undefined)) return 'isv.DOMESTIC_NUMBER_NOT_SUPPORTED'
-    return typed.every((text) => /^[1-9]\d{6,14}$/.test(text))
-      ? { numbers: typed, params }
-      : 'isv.MOBILE_NUMBER_ILLEGAL'
+    if (typed.every(isAbroad)) return { numbers: typed, params }
+    const isMainland = mainland.some((number) => number !== undefined)
+    return isMainland ? 'isv.DOMESTIC_NUMBER_NOT_SUPPORTED' : 'isv.MOBILE_NUMBER_ILLEGAL'
   }
   const numbers = mainland.flatMap((number) => (number === undefined ? [] : [`86${number}`]))
-  return numbers.length === typed.length ? { numbers, params } : 'isv.MOBILE_NUMBER_ILLEGAL'
+  if (numbers.length < typed.length && typed.every(isAbroad)) return 'isv.SMS_TEMPLATE_ILLEGAL'
+  const isKnown = numbers.length === typed.length && !numbers.some((number) => unknownNumbers.includes(number))
+  return isKnown ? { numbers, params } : 'isv.MOBILE_NUMBER_ILLEGAL'
+}
+
+/** With a country code other than that of the mainland, and without the plus; +1 numbers look like mainland ones. */
+function isAbroad(text: string): boolean {
+  return /^(1[2-9]\d\d[2-9]\d{6}|(?!86)[2-9]\d{6,14})$/.test(text)
+}
+
+/** What is wrong with a text for abroad. */
+function checkText(query: URLSearchParams): string | undefined {
+  const [to, from, text] = ['To', 'From', 'Message'].map((name) => query.get(name) ?? '')
+  if (!isAbroad(to ?? '')) return 'MOBILE_NUMBER_ILLEGAL'
+  if (text === '') return 'MissingMessage'
+  return /^([A-Za-z0-9]{0,11}|\d{12,15})$/.test(from ?? '') ? undefined : 'InvalidFrom'
+}
+
+function textOf(query: URLSearchParams, at: number): SentSms {
+  const params = { text: query.get('Message') ?? '', from: query.get('From') ?? '' }
+  return { to: `+${query.get('To')}`, template: '', params, at }
 }
 
 /** Values may be strings or numbers; anything that is not a flat JSON object is undefined. */

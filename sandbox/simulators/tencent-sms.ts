@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
+import type { IssuedKey } from './cloud-metadata.ts'
 import {
   type Answer,
   MessageCounter,
@@ -22,9 +23,18 @@ export interface TencentSmsOptions {
   /** SecretId → SecretKey. */
   readonly secretKeys: Readonly<Record<string, string>>
   readonly sdkAppIds: readonly string[]
+  /** What is known of a temporary key. */
+  readonly temporaryKey?: (id: string) => IssuedKey | undefined
+  /** Signatures for mainland numbers. */
   readonly signNames: readonly string[]
+  /** Signatures for all other numbers. */
+  readonly signNamesAbroad?: readonly string[]
+  /** Sender IDs that were granted. */
+  readonly senderIds?: readonly string[]
   /** Template id → number of its parameters. */
   readonly templates: Readonly<Record<string, number>>
+  /** The same for all numbers outside the mainland; the two kinds of template do not replace each other. */
+  readonly templatesAbroad?: Readonly<Record<string, number>>
   /** Numbers in E.164 whose owners have unsubscribed. */
   readonly blacklist?: readonly string[]
   readonly limits?: TencentLimits
@@ -61,8 +71,7 @@ export async function startTencentSms(options: TencentSmsOptions): Promise<Tence
     const now = clock()
     const content = `${e164} ${message.SignName} ${message.TemplateId} ${message.TemplateParamSet.join('\n')}`
     const day = String(e164)
-    let code = refused
-    if (code === undefined && e164 === undefined) code = 'InvalidParameterValue.IncorrectPhoneNumber'
+    let code = e164 === undefined ? 'InvalidParameterValue.IncorrectPhoneNumber' : refused
     if (code === undefined && blacklist.includes(day)) code = 'FailedOperation.PhoneNumberInBlacklist'
     if (code === undefined && counter.isFull(content, { max: 1, seconds: limits.sameContentSeconds }, now)) {
       code = 'LimitExceeded.PhoneNumberThirtySecondLimit'
@@ -84,7 +93,7 @@ export async function startTencentSms(options: TencentSmsOptions): Promise<Tence
     clock,
     port,
     handle(request, refuse) {
-      const denied = checkCall(request, { nowSeconds: Math.floor(clock() / 1000), secretKeys: options.secretKeys })
+      const denied = checkCall(request, Math.floor(clock() / 1000), options)
       if (denied !== undefined) return failure(denied)
       const message = parseMessage(request.body)
       if (message === undefined) return failure('InvalidParameter')
@@ -103,16 +112,12 @@ export async function startTencentSms(options: TencentSmsOptions): Promise<Tence
   return Object.assign(simulator, { sent })
 }
 
-interface CallState {
-  readonly nowSeconds: number
-  readonly secretKeys: Readonly<Record<string, string>>
-}
-
 const authorizationShape =
   /^TC3-HMAC-SHA256 Credential=([^/\s]+)\/(\d{4}-\d\d-\d\d)\/([^/\s]+)\/tc3_request, SignedHeaders=([^,\s]+), Signature=([0-9a-f]{64})$/
 
 /** The code of the first thing wrong with the call itself. */
-function checkCall(request: ReceivedRequest, { nowSeconds, secretKeys }: CallState): string | undefined {
+function checkCall(request: ReceivedRequest, nowSeconds: number, options: TencentSmsOptions): string | undefined {
+  const { secretKeys, temporaryKey } = options
   const header = (name: string) => String(request.headers[name] ?? '')
   if (header('x-tc-action') !== 'SendSms' || request.method !== 'POST') return 'InvalidAction'
   if (header('x-tc-version') !== '2021-01-11') return 'NoSuchVersion'
@@ -121,8 +126,11 @@ function checkCall(request: ReceivedRequest, { nowSeconds, secretKeys }: CallSta
   const parts = authorizationShape.exec(header('authorization'))
   if (parts === null) return 'AuthFailure.SignatureFailure'
   const [, secretId = '', date = '', service = '', signedNames = '', signature = ''] = parts
-  const secretKey = Object.hasOwn(secretKeys, secretId) ? secretKeys[secretId] : undefined
+  const temporary = temporaryKey?.(secretId)
+  const secretKey = Object.hasOwn(secretKeys, secretId) ? secretKeys[secretId] : temporary?.secret
   if (secretKey === undefined) return 'AuthFailure.SecretIdNotFound'
+  if (header('x-tc-token') !== (temporary?.token ?? '')) return 'AuthFailure.TokenFailure'
+  if (temporary !== undefined && temporary.expiresAt <= nowSeconds * 1000) return 'AuthFailure.TokenFailure'
 
   const timestamp = header('x-tc-timestamp')
   if (!/^\d{10}$/.test(timestamp) || Math.abs(Number(timestamp) - nowSeconds) > toleranceSeconds) {
@@ -150,16 +158,18 @@ interface TencentMessage {
   readonly TemplateId: string
   readonly TemplateParamSet: readonly string[]
   readonly PhoneNumberSet: readonly string[]
+  readonly SenderId: string
 }
 
 function parseMessage(text: string): TencentMessage | undefined {
   const isTexts = (value: unknown) => Array.isArray(value) && value.every((item) => typeof item === 'string')
   try {
-    const { SmsSdkAppId, SignName = '', TemplateId, TemplateParamSet = [], PhoneNumberSet } = JSON.parse(text)
-    const texts = [SmsSdkAppId, SignName, TemplateId].every((value) => typeof value === 'string')
+    const parsed = JSON.parse(text)
+    const { SmsSdkAppId, SignName = '', TemplateId, TemplateParamSet = [], PhoneNumberSet, SenderId = '' } = parsed
+    const texts = [SmsSdkAppId, SignName, TemplateId, SenderId].every((value) => typeof value === 'string')
     if (!texts || !isTexts(TemplateParamSet) || !isTexts(PhoneNumberSet) || PhoneNumberSet.length === 0)
       return undefined
-    return { SmsSdkAppId, SignName, TemplateId, TemplateParamSet, PhoneNumberSet }
+    return { SmsSdkAppId, SignName, TemplateId, TemplateParamSet, PhoneNumberSet, SenderId }
   } catch {
     return undefined
   }
@@ -169,11 +179,18 @@ function parseMessage(text: string): TencentMessage | undefined {
  * The signature is needed for mainland numbers only; parameters of a verification template are up to six digits each.
  */
 function checkContent(message: TencentMessage, mainland: boolean, options: TencentSmsOptions): string | undefined {
-  const unsigned = message.SignName === '' && !mainland
-  if (!unsigned && !options.signNames.includes(message.SignName))
-    return 'FailedOperation.SignatureIncorrectOrUnapproved'
-  const count = Object.hasOwn(options.templates, message.TemplateId) ? options.templates[message.TemplateId] : undefined
+  const { templates, templatesAbroad = {}, signNames, signNamesAbroad = [], senderIds = [] } = options
+  const [own, others] = mainland ? [templates, templatesAbroad] : [templatesAbroad, templates]
+  const count = Object.hasOwn(own, message.TemplateId) ? own[message.TemplateId] : undefined
+  if (count === undefined && Object.hasOwn(others, message.TemplateId)) {
+    return `UnsupportedOperation.${mainland ? 'GlobalTemplateToChineseMainlandPhone' : 'ChineseMainlandTemplateToGlobalPhone'}`
+  }
   if (count === undefined) return 'FailedOperation.TemplateIncorrectOrUnapproved'
+  const unsigned = message.SignName === '' && !mainland
+  if (!unsigned && !(mainland ? signNames : signNamesAbroad).includes(message.SignName)) {
+    return 'FailedOperation.SignatureIncorrectOrUnapproved'
+  }
+  if (message.SenderId !== '' && (mainland || !senderIds.includes(message.SenderId))) return 'InvalidParameterValue'
   const params = message.TemplateParamSet
   if (params.length !== count || params.some((value) => !/^\d+$/.test(value))) {
     return 'InvalidParameterValue.TemplateParameterFormatError'

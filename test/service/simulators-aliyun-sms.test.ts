@@ -46,7 +46,10 @@ beforeEach(async () => {
   vendor = await startAliyunSms({
     clock: () => now,
     accessKeys: { testid: 'testsecret' },
+    temporaryKey: (id) =>
+      id === 'STS.test' ? { secret: 'temporary', token: 'beside', expiresAt: start + 1000 } : undefined,
     signNames: ['阿里云短信测试', '另一个签名'],
+    codeSignNames: ['只发验证码'],
     templates: {
       SMS_154950909: { variables: ['code'] },
       SMS_2: { variables: ['code', 'minutes'] },
@@ -137,12 +140,29 @@ describe('the Aliyun simulator', () => {
     },
   )
 
+  it('takes a temporary key only with its token and only until it expires', async () => {
+    const temporary = { key: 'STS.test', secret: 'temporary' }
+    const beside = (token: string) => ({ ...temporary, extra: { 'x-acs-security-token': token } })
+    expect(await codeOf(temporary)).toBe('MissingSecurityToken')
+    expect(await codeOf(beside('other'))).toBe('InvalidSecurityToken.MismatchWithAccessKey')
+    expect(await codeOf({ extra: { 'x-acs-security-token': 'beside' } })).toBe(
+      'InvalidSecurityToken.MismatchWithAccessKey',
+    )
+    expect(await codeOf(beside('beside'))).toBe('OK')
+    now += 1000
+    expect(await codeOf(beside('beside'))).toBe('InvalidSecurityToken.Expired')
+  })
+
   it('keeps mainland and foreign numbers to their own templates', async () => {
     expect(await codeOf({ phones: '12900001234' })).toBe('isv.MOBILE_NUMBER_ILLEGAL')
-    expect(await codeOf({ phones: '85291234567' })).toBe('isv.MOBILE_NUMBER_ILLEGAL')
+    expect(await codeOf({ phones: '85291234567' })).toBe('isv.SMS_TEMPLATE_ILLEGAL')
     expect(await codeOf({ template: 'SMS_3' })).toBe('isv.DOMESTIC_NUMBER_NOT_SUPPORTED')
     expect(await codeOf({ template: 'SMS_3', phones: '+85291234567' })).toBe('isv.MOBILE_NUMBER_ILLEGAL')
     expect(await codeOf({ template: 'SMS_3', phones: '85291234567' })).toBe('OK')
+    expect(await codeOf({ template: 'SMS_3', phones: '13105551234' })).toBe('OK')
+    expect(await codeOf({ template: 'SMS_3', phones: '85261234567', sign: '只发验证码' })).toBe(
+      'isv.SMS_SIGNATURE_SCENE_ILLEGAL',
+    )
     expect(await codeOf({ phones: Array(1001).fill('13900001234').join(',') })).toBe('isv.MOBILE_COUNT_OVER_LIMIT')
   })
 

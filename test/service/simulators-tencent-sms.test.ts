@@ -79,6 +79,11 @@ beforeEach(async () => {
     clock: () => now,
     secretKeys: { AKIDtest: 'testsecret' },
     sdkAppIds: ['1400006666'],
+    temporaryKey: (id) =>
+      id === 'AKIDtemporary' ? { secret: 'temporary', token: 'beside', expiresAt: start + 1000 } : undefined,
+    signNamesAbroad: ['Tencent Cloud'],
+    senderIds: ['Tencent'],
+    templatesAbroad: { '9000001': 2 },
     signNames: ['腾讯云'],
     templates: { '1234567': 2, '7654321': 1 },
     blacklist: ['+8613900009999'],
@@ -169,8 +174,31 @@ describe('the Tencent simulator', () => {
     expect(await statusOf({ TemplateParamSet: ['1234567', '5'] })).toBe(
       'InvalidParameterValue.TemplateParameterLengthLimit',
     )
-    expect(await statusOf({ PhoneNumberSet: ['+85291234567'], SignName: '' })).toBe('Ok')
     expect(await statusOf({ PhoneNumberSet: ['12900001234'] })).toBe('InvalidParameterValue.IncorrectPhoneNumber')
+  })
+
+  it('keeps templates, signatures and sender IDs for abroad apart from those of the mainland', async () => {
+    const abroad = { PhoneNumberSet: ['+85291234567'], TemplateId: '9000001', SignName: '' }
+    expect(await statusOf({ ...abroad, TemplateId: '1234567' })).toBe(
+      'UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone',
+    )
+    expect(await statusOf({ TemplateId: '9000001' })).toBe('UnsupportedOperation.GlobalTemplateToChineseMainlandPhone')
+    expect(await statusOf({ ...abroad, SignName: '腾讯云' })).toBe('FailedOperation.SignatureIncorrectOrUnapproved')
+    expect(await statusOf({ ...abroad, SenderId: 'Unknown' })).toBe('InvalidParameterValue')
+    expect(await statusOf({ SenderId: 'Tencent' })).toBe('InvalidParameterValue')
+    expect(await statusOf({ ...abroad, SenderId: 'Tencent' })).toBe('Ok')
+    now += 60_000
+    expect(await statusOf({ ...abroad, SignName: 'Tencent Cloud' })).toBe('Ok')
+  })
+
+  it('takes a temporary key only with its token and only until it expires', async () => {
+    const temporary = { id: 'AKIDtemporary', secret: 'temporary' }
+    const beside = { ...temporary, headers: { 'x-tc-token': 'beside' } }
+    expect(await errorOf(temporary)).toBe('AuthFailure.TokenFailure')
+    expect(await errorOf({ headers: { 'x-tc-token': 'beside' } })).toBe('AuthFailure.TokenFailure')
+    expect(await errorOf(beside)).toBeUndefined()
+    now += 1000
+    expect(await errorOf(beside)).toBe('AuthFailure.TokenFailure')
   })
 
   it.each(['13900001234', '8613900001234', '008613900001234', '+8613900001234'])(
