@@ -27,10 +27,11 @@ interface OutboxDeps {
 }
 
 /** Numbers that fail on purpose, so that each failure can be seen in the sandbox. */
-export const specialNumbers: Readonly<Record<'rateLimited' | 'neverDelivered' | 'late', string>> = {
+export const specialNumbers: Readonly<Record<'rateLimited' | 'neverDelivered' | 'late' | 'answerLost', string>> = {
   rateLimited: '+8613800000001',
   neverDelivered: '+8613800000002',
   late: '+8613800000003',
+  answerLost: '+8613800000004',
 }
 
 const lateBySeconds = 20
@@ -64,13 +65,15 @@ export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
     smsSender: () => ({
       async send({ to, template, otp }) {
         if (to === specialNumbers.rateLimited) throw tooSoon('SANDBOX', undefined, 60)
-        if (to === specialNumbers.neverDelivered) return
+        if (to === specialNumbers.neverDelivered) return 'sent'
         await append({ to, channel: 'sms', template, otp }, to === specialNumbers.late ? lateBySeconds : 0)
+        return to === specialNumbers.answerLost ? 'unclear' : 'sent'
       },
     }),
     mailSender: () => ({
       async send({ to, template, otp }) {
         await append({ to, channel: 'email', template, otp })
+        return 'sent'
       },
     }),
     async list({ to } = {}) {

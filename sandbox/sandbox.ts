@@ -58,9 +58,10 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
 export function printed(kept: SmsSender, console: SmsSender): SmsSender {
   return {
     async send(message) {
-      await kept.send(message)
+      const outcome = await kept.send(message)
       const isLost = message.to === specialNumbers.neverDelivered || message.to === specialNumbers.late
       if (!isLost) await console.send(message)
+      return outcome
     },
   }
 }

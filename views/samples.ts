@@ -111,6 +111,14 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     { channel: 'sms', maskedTarget: '138****8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },
     {
       channel: 'sms',
+      maskedTarget: '138****0004',
+      purpose: 'login',
+      method: 'sms',
+      isUnclear: true,
+      resendAfterSeconds: 60,
+    },
+    {
+      channel: 'sms',
       maskedTarget: '+852 516****8000',
       purpose: 'login',
       method: 'sms',

@@ -134,6 +134,8 @@ export interface CodeView {
   readonly maskedTarget: string
   readonly purpose: 'login' | 'register' | 'reset' | 'bind'
   readonly method: string
+  /** Whether nobody knows if the code was sent. */
+  readonly isUnclear?: boolean | undefined
   readonly formToken?: string | undefined
   readonly resendAfterSeconds: number
   readonly error?: PageError | undefined

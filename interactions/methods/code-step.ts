@@ -12,6 +12,8 @@ export interface CodeState {
   readonly sentAt: number
   /** Whose the number or address was then. */
   readonly ownerThen?: UserId | undefined
+  /** Whether nobody knows if it was sent. */
+  readonly isUnclear?: boolean | undefined
 }
 
 interface CodeStep<State extends CodeState> {
@@ -24,7 +26,7 @@ interface CodeStep<State extends CodeState> {
 /** Sends the first code and asks for it. */
 export async function sendCode<State extends CodeState>(
   step: Omit<CodeStep<State>, 'state'> & {
-    readonly state: Omit<State, 'resendAt' | 'sentAt' | 'ownerThen'> & { target: OtpTarget }
+    readonly state: Omit<State, 'resendAt' | 'sentAt' | 'ownerThen' | 'isUnclear'> & { target: OtpTarget }
   },
 ): Promise<Step<State>> {
   const { codes, request, purpose } = step
@@ -50,10 +52,11 @@ export async function checkCode<State extends CodeState>(step: CodeStep<State>):
 }
 
 function askCode<State extends CodeState>(state: State, purpose: OtpPurpose): Step<State> {
-  const { target, resendAt } = state
+  const { target, resendAt, isUnclear = false } = state
+  const maskedTarget = maskTarget(target)
   return {
     kind: 'ask',
-    ask: { view: 'code', channel: target.channel, purpose, maskedTarget: maskTarget(target), resendAt },
+    ask: { view: 'code', channel: target.channel, purpose, maskedTarget, resendAt, isUnclear },
     fields: ['otp', 'resend'],
     state,
   }

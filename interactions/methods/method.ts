@@ -30,6 +30,8 @@ export type Ask =
       readonly purpose: 'login' | 'register' | 'reset' | 'bind'
       readonly maskedTarget: string
       readonly resendAt: number
+      /** Whether nobody knows if the code was sent. */
+      readonly isUnclear: boolean
     }
   | { readonly view: 'password-new'; readonly purpose: 'reset'; readonly username: string }
 

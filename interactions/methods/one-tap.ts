@@ -19,6 +19,8 @@ export type OneTapOptions = z.output<typeof oneTapOptions>
 
 interface VendorDependencies {
   readonly http: HttpClient
+  /** For the metadata service of the machine. */
+  readonly metadata: HttpClient
   readonly clock: Clock
   /** False outside the sandbox: vendors' addresses must be https. */
   readonly allowInsecure: boolean

@@ -7,7 +7,7 @@ import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { maskEmail, maskPhone } from '../../src/base/mask.ts'
-import { callingCode, type PhoneNumber } from '../../src/base/phone.ts'
+import type { PhoneNumber } from '../../src/base/phone.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { MailSender } from '../../src/mail/mail-sender.ts'
 import { mailboxOf } from '../../src/mail/mailbox.ts'
@@ -37,6 +37,8 @@ interface Sent {
   readonly resendAt: number
   /** Whose the number or address was. */
   readonly ownerThen: UserId | undefined
+  /** Whether nobody knows if it was sent: the answer was lost, and the code may arrive. */
+  readonly isUnclear: boolean
 }
 
 interface VerifyRequest {
@@ -49,8 +51,9 @@ interface VerifyRequest {
 /** One-time codes of six digits, bound to the attempt, the purpose and the number or address they were sent to. */
 export interface OtpCodes {
   /**
-   * Sends a code; it replaces the one before. A code to reset a password is sent to nobody who has no account, and what
-   * a stranger sees of the answer does not tell. Throws `otp.too_soon`, `request.too_many`,
+   * Sends a code; it replaces the one before. A code that may have been sent is good like any other and counts as
+   * sent. A code to reset a password is sent to nobody who has no account, and what a stranger sees of the answer does
+   * not tell. Throws `otp.too_soon`, `request.too_many`,
    * `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what the sender throws.
    */
   issue(request: IssueRequest): Promise<Sent>
@@ -107,7 +110,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     device,
   }: IssueRequest): Promise<{ grant: Grant; ownerThen: UserId | undefined }> {
     const isSms = target.channel === 'sms'
-    if (isSms && !countries.includes(callingCode(target.to)))
+    if (isSms && !countries.some((country) => target.to.startsWith(`+${country}`)))
       throw new AppError('phone.country_unsupported', { field: 'phone' })
     const owner = await ownerOf(target, device)
     const isActive = owner?.status === 'active'
@@ -122,7 +125,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     return { grant, ownerThen: owner?.userId }
   }
 
-  async function deliver({ target, purpose, locale }: IssueRequest, otp: string): Promise<void> {
+  async function deliver({ target, purpose, locale }: IssueRequest, otp: string): Promise<'sent' | 'unclear'> {
     const message = { template: `${purpose}_code` as const, otp, ttlMinutes: otpSeconds / 60 }
     if (target.channel === 'sms') return sms.send({ ...message, to: target.to })
     if (!mail) throw new AppError('mail.undeliverable')
@@ -136,18 +139,18 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       const id = randomBytes(12).toString('base64url')
       const issued: Issued = { id, target: targetOf(request.target), mac: mac(`otp:${id}:${otp}`) }
       await store.set(keyOf(request), issued, otpSeconds)
-      if (grant.delivery === 'awaited') await send()
+      const isUnclear = grant.delivery === 'awaited' && (await send()) === 'unclear'
       if (grant.delivery === 'background') {
         background.do(async () => {
           await grant.takeTotal()
           await send()
         })
       }
-      return { resendAt: clock() + Math.max(resendSeconds, grant.waitSeconds) * 1000, ownerThen }
+      return { resendAt: clock() + Math.max(resendSeconds, grant.waitSeconds) * 1000, ownerThen, isUnclear }
 
-      async function send(): Promise<void> {
+      async function send(): Promise<'sent' | 'unclear'> {
         try {
-          await deliver(request, otp)
+          return await deliver(request, otp)
         } catch (error) {
           if (isCertainlyNotSent(error)) await grant.giveBack()
           throw error

@@ -37,6 +37,10 @@ export const step = z.discriminatedUnion('step', [
       expires_in: seconds.describe('Seconds a code is good for from when it was sent.'),
       resend_after: seconds.describe('Seconds until `resend=1` may be sent.'),
       attempts_left: seconds.optional(),
+      delivery: z
+        .literal('unclear')
+        .optional()
+        .describe('Nobody knows whether the code was sent: it may arrive, and is good if it does. `message` says so.'),
     })
     .describe('A code is on its way: send `otp`, or `resend=1`.'),
   z

@@ -78,7 +78,7 @@ export class OwnIdentities {
       }
       const step = await this.#deps.steps.of(outcome)
       if (!step) throw new AppError('attempt.method_unknown')
-      answer(ctx, 400, { ...furtherStep, ...step })
+      answer(ctx, 400, { ...furtherStep(ctx, step, this.#deps.options.words), ...step })
     } catch (error) {
       const { status, body } = refusalOf(ctx, error, options.words)
       answer(ctx, status, { ...body, ...(await this.#stepAfter(error, attemptId, method)) })

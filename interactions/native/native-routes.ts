@@ -84,12 +84,8 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
       const body = { error: 'redirect_to_web', error_description: 'this goes on in the browser', ...result.web }
       return { status: 400, body }
     }
-    if (result.error === undefined) {
-      return {
-        status: 400,
-        body: furtherStep,
-      }
-    }
+    if ('step' in result && result.error === undefined)
+      return { status: 400, body: furtherStep(ctx, result.step, words) }
     const refusal = refusalOf(ctx, result.error, words)
     return { ...refusal, status: challengeStatus(refusal.status) }
   }

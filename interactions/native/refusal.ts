@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { asciiText } from '../../src/base/ascii.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { errors } from '../../src/oidc/library/faults.ts'
+import type { NextStep } from './answers.ts'
 
 /** Words for a sentence key: for people in the language of the request, for developers in English. */
 export interface Words {
@@ -49,11 +50,16 @@ export function refusalOf(ctx: Context, error: unknown, words: Words): Refusal {
   return { status: known.status, body }
 }
 
-/** How an answer begins that asks for more, which is no failure. */
-export const furtherStep = {
-  error: 'insufficient_authorization',
-  error_description: 'a further step is needed',
-} as const
+/** An answer that asks for more, which is no failure. It has a sentence for people where there is something to tell. */
+export function furtherStep(ctx: Context, step: NextStep, words: Words): Readonly<Record<string, unknown>> {
+  const isUnclear = step.step === 'otp' && step.delivery === 'unclear'
+  const messageKey = isUnclear ? `code.unclear_${step.channel}` : undefined
+  return {
+    error: 'insufficient_authorization',
+    error_description: 'a further step is needed',
+    ...(messageKey === undefined ? {} : { message_key: messageKey, message: words.forPeople(ctx, messageKey) }),
+  }
+}
 
 /** Answers with JSON that no cache may keep. */
 export function answer(ctx: Context, status: number, body: object): void {

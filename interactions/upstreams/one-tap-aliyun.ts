@@ -1,26 +1,26 @@
 import { z } from 'zod'
-import type { Clock } from '../../src/base/clock.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import { nationalNumber } from '../../src/base/phone.ts'
-import { secret } from '../../src/base/secret.ts'
-import { acs3Rpc } from '../../src/sms/aliyun-signature.ts'
+import { acs3Rpc, areRefusedKeys } from '../../src/sms/aliyun-signature.ts'
+import { type CloudKeys, type KeySource, KeysUnavailable } from '../../src/sms/rotating-keys.ts'
+import { aliyunKeyOptions, aliyunKeys, checkAliyunKeys, type KeyDeps } from '../../src/sms/vendor-keys.ts'
 import { required, upstreamError } from './connector.ts'
 import { askOneTap, mainlandNumber, type OneTapCodes, type OneTapVendor, unexpectedShape } from './one-tap-vendor.ts'
 
 /** Settings of Aliyun's phone number verification (PNVS). */
-export const aliyunOneTapOptions = z.strictObject({
-  vendor: z.literal('aliyun').describe('Phone number verification of Aliyun.'),
-  access_key_id: z.string().min(1).describe('Id of an access key that may call GetMobile and VerifyMobile.'),
-  access_key_secret: secret().describe('Secret of that access key.'),
-  endpoint: z
-    .url({ protocol: /^https?$/ })
-    .default('https://dypnsapi.aliyuncs.com')
-    .describe('Address of the service.'),
-})
+export const aliyunOneTapOptions = z
+  .strictObject({
+    vendor: z.literal('aliyun').describe('Phone number verification of Aliyun.'),
+    ...aliyunKeyOptions,
+    endpoint: z
+      .url({ protocol: /^https?$/ })
+      .default('https://dypnsapi.aliyuncs.com')
+      .describe('Address of the service.'),
+  })
+  .superRefine(checkAliyunKeys)
 
-interface Dependencies {
+interface Dependencies extends KeyDeps {
   readonly http: HttpClient
-  readonly clock: Clock
 }
 
 const outcome = z.object({ Code: z.string(), RequestId: z.string().optional() })
@@ -28,19 +28,19 @@ const mobileAnswer = z.object({ GetMobileResultDTO: z.object({ Mobile: z.unknown
 const verifyAnswer = z.object({ GateVerifyResultDTO: z.object({ VerifyResult: z.string() }) })
 
 /** Aliyun's one-tap login and check of a number (dypnsapi 2017-05-25, help.aliyun.com/zh/pnvs, as of 2026-11-20). */
-export function aliyunOneTap(
-  options: z.output<typeof aliyunOneTapOptions>,
-  { http, clock }: Dependencies,
-): OneTapVendor {
+export function aliyunOneTap(options: z.output<typeof aliyunOneTapOptions>, dependencies: Dependencies): OneTapVendor {
+  const { http, clock } = dependencies
+  const keys = aliyunKeys(options, dependencies)
+
   async function ask<Schema extends z.ZodType>(
     schema: Schema,
     action: string,
     query: Readonly<Record<string, string>>,
   ): Promise<z.output<Schema>> {
+    const signedWith = await current(keys)
     const { url, request } = acs3Rpc({
       endpoint: options.endpoint,
-      accessKeyId: options.access_key_id,
-      accessKeySecret: options.access_key_secret,
+      keys: signedWith,
       action,
       version: '2017-05-25',
       query,
@@ -51,6 +51,7 @@ export function aliyunOneTap(
     if (!told.success) throw unexpectedShape()
     const { Code: vendorCode, RequestId: requestId } = told.data
     if (vendorCode !== 'OK') {
+      if (areRefusedKeys(vendorCode)) keys.drop(signedWith)
       const code = codes.get(vendorCode.replace(/^(isv|biz)\./, '')) ?? 'one_tap.unavailable'
       throw upstreamError(code, { vendorCode, requestId })
     }
@@ -73,6 +74,15 @@ export function aliyunOneTap(
       if (verdict === 'PASS') return
       throw upstreamError(verdict === 'REJECT' ? 'one_tap.other_number' : 'one_tap.failed', { vendorCode: verdict })
     },
+  }
+}
+
+async function current(keys: KeySource): Promise<CloudKeys> {
+  try {
+    return await keys.current()
+  } catch (thrown) {
+    if (!(thrown instanceof KeysUnavailable)) throw thrown
+    throw upstreamError('one_tap.unavailable', { vendorCode: 'no_keys', cause: thrown })
   }
 }
 

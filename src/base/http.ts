@@ -4,7 +4,7 @@ import { AppError } from './errors.ts'
 
 /** A request to another server. */
 export interface HttpRequest {
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'POST' | 'PUT'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }

@@ -39,6 +39,12 @@ export function callingCode(phone: PhoneNumber): string {
   return parsePhoneNumber(phone)?.countryCallingCode ?? ''
 }
 
+/** The calling code that these digits begin with; `undefined` when no country has one. */
+export function callingCodeOf(digits: string): string | undefined {
+  const codes = [1, 2, 3].map((length) => digits.slice(0, length))
+  return codes.find((code) => Object.hasOwn(metadata.country_calling_codes, code))
+}
+
 /** National part of a number, for vendors that want eleven digits. */
 export function nationalNumber(phone: PhoneNumber): string {
   return parsePhoneNumber(phone)?.nationalNumber ?? phone.slice(1)

@@ -23,7 +23,7 @@ import type { Country } from '../../views/views.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import { i18n as buildI18n, type Locale } from '../base/i18n.ts'
-import { countryName } from '../base/phone.ts'
+import { callingCodeOf, countryName } from '../base/phone.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
@@ -75,7 +75,10 @@ export function buildPages(dependencies: Dependencies): Pages {
   })
 
   const countries = (ctx: Context) =>
-    config.sms.countries.map((code) => ({ callingCode: code, name: countryName(code, renderer.locale(ctx)) }))
+    [...new Set(config.sms.countries.map((digits) => callingCodeOf(digits) ?? digits))].map((code) => ({
+      callingCode: code,
+      name: countryName(code, renderer.locale(ctx)),
+    }))
   const login = loginPages({
     attempts,
     methods,

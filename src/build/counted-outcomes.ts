@@ -1,6 +1,7 @@
 import { asAppError } from '../base/errors.ts'
 import type { MailSender } from '../mail/mail-sender.ts'
 import type { Audit } from '../ops/audit.ts'
+import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 
 /** An audit that also counts logins and registrations: by method, outcome and provider. */
@@ -16,13 +17,15 @@ export function countedAudit(audit: Audit, { logins, registrations }: Metrics): 
   }
 }
 
-/** A mail server whose answers are counted. */
-export function countedMail(mail: MailSender, { mailSent }: Metrics): MailSender {
+/** A mail server whose answers are counted, and logged where they were lost. */
+export function countedMail(mail: MailSender, { mailSent }: Metrics, log: Pick<Log, 'warn'>): MailSender {
   return {
     async send(message) {
       try {
-        await mail.send(message)
-        mailSent.inc({ outcome: 'sent' })
+        const outcome = await mail.send(message)
+        mailSent.inc({ outcome })
+        if (outcome === 'unclear') log.warn('it is unclear whether the mail server took a mail')
+        return outcome
       } catch (error) {
         mailSent.inc({ outcome: asAppError(error).code })
         throw error

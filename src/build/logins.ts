@@ -26,6 +26,7 @@ import { rules } from '../config/limit-rules.ts'
 import { type EndRecords, endRecords } from '../oidc/endings/endings.ts'
 import { limits as buildLimits, type Limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
+import { metadataClient } from '../sms/vendor-keys.ts'
 import { keyedStore } from '../store/keyed-store.ts'
 import { sealing } from '../store/seal.ts'
 import type { Core } from './core.ts'
@@ -149,6 +150,7 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
   const { codes, channels } = messages
   const outside = {
     http: httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox }),
+    metadata: metadataClient(),
     clock,
     allowInsecure: config.sandbox,
   }

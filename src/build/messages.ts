@@ -8,6 +8,7 @@ import { budgetAlarm } from '../ops/alarm.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { SmsSender } from '../sms/sms-sender.ts'
 import { buildSmsSender } from '../sms/sms-senders.ts'
+import { metadataClient } from '../sms/vendor-keys.ts'
 import type { Core } from './core.ts'
 import { countedMail } from './counted-outcomes.ts'
 
@@ -44,6 +45,7 @@ export function buildMessages(
   const { senders, countries } = config.sms
   const http = httpClient({ timeoutMs: senderTimeoutMs, allowInsecure: config.sandbox })
   const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
+  const outward = { http, metadata: metadataClient(), clock, countries, log, onOutcome }
   const alarm = budgetAlarm({
     store,
     clock,
@@ -55,8 +57,8 @@ export function buildMessages(
   const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
   const codes = otpCodes({
     store,
-    sms: standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, { http, clock, log, onOutcome }),
-    mail: config.mail ? countedMail(smtpMail(config.mail), metrics) : standIns?.mail,
+    sms: standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, outward),
+    mail: config.mail ? countedMail(smtpMail(config.mail), metrics, log) : standIns?.mail,
     budget,
     ownerOf: ({ channel, to }, device) =>
       directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to }, device),

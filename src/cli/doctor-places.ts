@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { type HttpClient, httpClient } from '../base/http.ts'
 import { paths } from '../base/paths.ts'
 import type { Config } from '../config/config.ts'
+import { servedBy } from '../sms/coverage.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 
 const timeoutMs = 5000
@@ -156,9 +157,8 @@ function reach(target: { readonly host: string; readonly port: number }): Promis
 }
 
 /** Whether there is a vendor at all is told with what is not fit for production. */
-function checkSms({ login, sms: { senders } }: Config): Finding[] {
+function checkSms({ login, sms: { senders, countries } }: Config): Finding[] {
   if (senders.length === 0) return login.methods.includes('sms') ? [] : [ok('sms', 'no way to log in needs it')]
-  return [
-    ok('sms', `${senders.map(({ type }) => type).join(', then ')}; whether a message arrives only a message shows`),
-  ]
+  const named = senders.map((sender) => `${sender.type} (${servedBy(sender, countries).join(', ')})`)
+  return [ok('sms', `${named.join(', then ')}; whether a message arrives only a message shows`)]
 }

@@ -1,6 +1,7 @@
 import { namespaceClashes } from '../../interactions/upstreams/connections.ts'
 import { isLoopback } from '../base/network.ts'
 import { lifetimeProblems } from '../oidc/clients/lifetimes.ts'
+import { smsProblems } from '../sms/coverage.ts'
 import type { Config } from './schema.ts'
 import type { Problem } from './sources.ts'
 
@@ -123,6 +124,7 @@ export function contradictions(config: Config): Problem[] {
       message,
     })),
     ...clashes.filter(({ holds }) => holds(config)).map(({ path, message }) => ({ path, message })),
+    ...smsProblems(config.sms),
     ...namespaceClashes(config.connections, { allowInsecure: config.sandbox }).map(({ index, message }) => ({
       path: `connections[${index}]`,
       message,

@@ -104,7 +104,7 @@ function list(node: Node, parent = '', depth = 0, variant?: string): Row[] {
       variant,
     }
     const variable = isSection || path.includes('[]') ? undefined : variableOf(path)
-    const below = isSection ? list(child, path, depth + 1, variant) : itemRows(child, path, depth + 1)
+    const below = isSection ? list(child, path, depth + 1, variant) : itemRows(child, path, depth + 1, variant)
     return [
       {
         ...row,
@@ -117,13 +117,13 @@ function list(node: Node, parent = '', depth = 0, variant?: string): Row[] {
   })
 }
 
-function itemRows({ items }: Node, path: string, depth: number): Row[] {
+function itemRows({ items }: Node, path: string, depth: number, outer?: string): Row[] {
   if (items === undefined) return []
   const kinds = kindsOf(items)
   return kinds.flatMap((kind) => {
     const [name, { const: value } = {}] =
       Object.entries(kind.properties ?? {}).find(([, own]) => own.const !== undefined) ?? []
-    const variant = kinds.length > 1 && name !== undefined ? `${name} \`${String(value)}\`` : undefined
+    const variant = kinds.length > 1 && name !== undefined ? `${name} \`${String(value)}\`` : outer
     return list(kind, `${path}[]`, depth, variant)
   })
 }

@@ -10,7 +10,12 @@ export interface MailMessage {
   readonly locale: string
 }
 
-/** Sends one e-mail. Throws `mail.undeliverable`. */
+/**
+ * What became of a mail. `unclear`: the server was given the text and its answer was lost, so that it may arrive.
+ */
+export type MailOutcome = 'sent' | 'unclear'
+
+/** Sends one e-mail. Throws `mail.undeliverable` when nothing was sent. */
 export interface MailSender {
-  send(message: MailMessage): Promise<void>
+  send(message: MailMessage): Promise<MailOutcome>
 }

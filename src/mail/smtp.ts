@@ -27,11 +27,12 @@ const timeoutMs = 10_000
 
 /**
  * Sends plain text over SMTP, one attempt a message. Credentials go to another machine only over TLS: with `smtp://`
- * they require STARTTLS, so nobody on the way can strip it. Throws `mail.undeliverable`.
+ * they require STARTTLS, so nobody on the way can strip it. A mail whose text was on its way when the connection was
+ * lost may have been sent. Throws `mail.undeliverable`.
  */
 export function smtpMail(options: MailOptions): MailSender {
   const url = new URL(options.url.reveal())
-  const transport = createTransport({
+  const transportOptions = {
     url: url.href,
     requireTLS: url.protocol === 'smtp:' && url.username !== '' && !isLoopback(url.hostname),
     connectionTimeout: timeoutMs,
@@ -40,35 +41,54 @@ export function smtpMail(options: MailOptions): MailSender {
     dnsTimeout: timeoutMs,
     disableFileAccess: true,
     disableUrlAccess: true,
-    logger: false,
-  })
+  }
   return {
     async send(message) {
+      const conversation = watched()
       try {
-        await transport.sendMail({
+        await createTransport({ ...transportOptions, ...conversation.options }).sendMail({
           from: options.from,
           // SECURITY: an address object is taken whole; a string is a list and `a@x, b@y` would reach two people.
           to: { name: '', address: message.to },
           ...mailText(message),
           headers: { 'Auto-Submitted': 'auto-generated' },
         })
+        return 'sent'
       } catch (thrown) {
-        throw new AppError('mail.undeliverable', { cause: new SmtpFailure(thrown) })
+        const failure = new SmtpFailure(thrown)
+        if (conversation.textWasSent() && !failure.isRefusal) return 'unclear'
+        throw new AppError('mail.undeliverable', { cause: failure })
       }
     },
   }
 }
 
+/**
+ * Options that tell how far one conversation came: an error of the library names the connection alone, whether it was
+ * lost before the text of the mail or after.
+ */
+function watched() {
+  let textWasSent = false
+  const ignore = () => {}
+  const debug = ({ tnx }: { readonly tnx?: string }, line: unknown) => {
+    if (tnx === 'client' && line === 'DATA') textWasSent = true
+  }
+  const logger = { level: ignore, trace: ignore, debug, info: ignore, warn: ignore, error: ignore, fatal: ignore }
+  return { options: { logger, transactionLog: true }, textWasSent: () => textWasSent }
+}
+
 /** What went wrong, in codes only: the server's prose quotes the recipient. */
 class SmtpFailure extends Error {
   override readonly name = 'SmtpFailure'
-  /** The server said no, or was never given the text of the mail. */
-  readonly certainlyNotSent: boolean
+  /** Thrown only where the server said no, or was never given the text of the mail. */
+  readonly certainlyNotSent = true
+  /** The server said no. */
+  readonly isRefusal: boolean
 
   constructor(thrown: unknown) {
-    const { code, responseCode, command } = Object(thrown) as Readonly<Record<string, unknown>>
+    const { code, responseCode } = Object(thrown) as Readonly<Record<string, unknown>>
     super(`SMTP failed: ${[code, responseCode].filter((part) => part !== undefined).join(' ') || 'unknown'}`)
-    this.certainlyNotSent = responseCode !== undefined || (typeof command === 'string' && command !== 'DATA')
+    this.isRefusal = responseCode !== undefined
   }
 }
 

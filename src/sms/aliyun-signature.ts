@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { HttpRequest } from '../base/http.ts'
-import type { Secret } from '../base/secret.ts'
+import type { CloudKeys } from './rotating-keys.ts'
 
 interface Acs3Input {
   readonly accessKeyId: string
@@ -48,8 +48,7 @@ export function signAcs3(input: Acs3Input): Acs3Signature {
 
 interface RpcInput {
   readonly endpoint: string
-  readonly accessKeyId: string
-  readonly accessKeySecret: Secret
+  readonly keys: CloudKeys
   readonly action: string
   readonly version: string
   readonly query: Readonly<Record<string, string>>
@@ -64,6 +63,7 @@ interface RpcInput {
  */
 export function acs3Rpc(input: RpcInput): { readonly url: URL; readonly request: HttpRequest } {
   const url = new URL('/', input.endpoint)
+  const { id, secret, token } = input.keys
   const headers = {
     host: url.host,
     'x-acs-action': input.action,
@@ -71,10 +71,11 @@ export function acs3Rpc(input: RpcInput): { readonly url: URL; readonly request:
     'x-acs-date': new Date(input.nowMs).toISOString().replace(/\.\d+Z$/, 'Z'),
     'x-acs-signature-nonce': input.nonce ?? randomBytes(16).toString('hex'),
     'x-acs-version': input.version,
+    ...(token === undefined ? {} : { 'x-acs-accesskey-id': id, 'x-acs-security-token': token.reveal() }),
   }
   const { query, authorization } = signAcs3({
-    accessKeyId: input.accessKeyId,
-    accessKeySecret: input.accessKeySecret.reveal(),
+    accessKeyId: id,
+    accessKeySecret: secret.reveal(),
     method: 'POST',
     path: url.pathname,
     query: input.query,
@@ -83,6 +84,11 @@ export function acs3Rpc(input: RpcInput): { readonly url: URL; readonly request:
   })
   url.search = query
   return { url, request: { method: 'POST', headers: { ...headers, accept: 'application/json', authorization } } }
+}
+
+/** Whether Aliyun refused the keys themselves: temporary ones have ended, or are not known any more. */
+export function areRefusedKeys(code: string): boolean {
+  return /^(InvalidSecurityToken|InvalidAccessKeyId)\b/.test(code)
 }
 
 /** Hex SHA-256, as `x-acs-content-sha256` wants it. */

@@ -3,87 +3,138 @@ import type { Clock } from '../base/clock.ts'
 import type { AppError } from '../base/errors.ts'
 import type { HttpClient } from '../base/http.ts'
 import { callingCode, nationalNumber } from '../base/phone.ts'
-import { secret } from '../base/secret.ts'
-import { acs3Rpc } from './aliyun-signature.ts'
-import { numberRefused, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sms-sender.ts'
-import { askVendor, unclear } from './vendor.ts'
-
-/**
- * Settings of the Aliyun sender. Each template has one variable, `code`: verification templates take only letters and
- * digits.
- */
-export const aliyunSmsOptions = z.strictObject({
-  type: z.literal('aliyun').describe('Aliyun SendSms.'),
-  access_key_id: z.string().min(1).describe('Id of an access key that may send SMS.'),
-  access_key_secret: secret().describe('Secret of that access key.'),
-  sign_name: z.string().min(1).describe('Approved signature, without the brackets'),
-  templates: z.record(z.enum(smsTemplates), z.string().min(1)).describe('Approved template code for each purpose'),
-  endpoint: z
-    .url({ protocol: /^https?$/ })
-    .default('https://dysmsapi.aliyuncs.com')
-    .describe('Address of the service.'),
-  region: z.string().min(1).optional().describe('Sent as RegionId when set.'),
-})
-
-/** The settings of Aliyun's messages, after they were checked. */
-export type AliyunSmsOptions = z.output<typeof aliyunSmsOptions>
+import type { AliyunSmsOptions } from './aliyun-options.ts'
+import { acs3Rpc, areRefusedKeys } from './aliyun-signature.ts'
+import { chosen, levelsOf, serves } from './destinations.ts'
+import type { KeySource } from './rotating-keys.ts'
+import { numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
+import { askVendor, keysOf, unclear } from './vendor.ts'
 
 interface AliyunDeps {
   readonly http: HttpClient
   readonly clock: Clock
+  readonly keys: KeySource
+  /** Calling codes that are served. */
+  readonly countries: readonly string[]
   /** Unique for each call; tests fix it to compare signatures. */
   readonly nonce?: () => string
 }
 
+interface Call {
+  readonly endpoint: string
+  readonly action: string
+  readonly version: string
+  readonly query: Readonly<Record<string, string>>
+}
+
+const textEndpoint = 'https://dysmsapi.ap-southeast-1.aliyuncs.com'
+
 /**
- * Sends through SendSms, version 2017-05-25 (codes: help.aliyun.com/document_detail/101347.htm). Aliyun reports
- * business failures with status 200.
+ * Sends through SendSms, version 2017-05-25 (codes: help.aliyun.com/document_detail/101347.htm), and texts through
+ * SendMessageToGlobe, version 2018-05-01. Aliyun reports business failures with status 200.
  */
-export function aliyunSms(options: AliyunSmsOptions, { http, clock, nonce }: AliyunDeps): SmsSender {
+export function aliyunSms(options: AliyunSmsOptions, dependencies: AliyunDeps): SmsVendor {
+  const { http, clock, keys, countries, nonce } = dependencies
+  const levels = aliyunLevels(options, countries)
   return {
-    async send({ to, template, otp }) {
-      const { url, request } = acs3Rpc({
-        endpoint: options.endpoint,
-        accessKeyId: options.access_key_id,
-        accessKeySecret: options.access_key_secret,
-        action: 'SendSms',
-        version: '2017-05-25',
-        query: {
-          PhoneNumbers: callingCode(to) === '86' ? nationalNumber(to) : to.slice(1),
-          SignName: options.sign_name,
-          TemplateCode: options.templates[template],
-          TemplateParam: JSON.stringify({ code: otp }),
-          ...(options.region === undefined ? {} : { RegionId: options.region }),
-        },
-        nowMs: clock(),
-        nonce: nonce?.(),
-      })
+    serves: (to) => serves(levels, to.slice(1)),
+    async send(message) {
+      const call = callFor(options, levels, message)
+      const signedWith = await keysOf(keys)
+      const { url, request } = acs3Rpc({ ...call, keys: signedWith, nowMs: clock(), nonce: nonce?.() })
       const { accepted, body } = await askVendor(http, url, request)
       const answer = answerSchema.safeParse(body)
       if (!answer.success || (answer.data.Code === 'OK' && !accepted)) throw unclear('unparsable')
-      if (answer.data.Code !== 'OK') throw refusal(answer.data)
+      if (answer.data.Code === 'OK') return
+      if (areRefusedKeys(answer.data.Code)) keys.drop(signedWith)
+      throw refusal(answer.data)
     },
   }
 }
 
-const answerSchema = z.object({
-  Code: z.string(),
-  Message: z.string().optional(),
-  RequestId: z.string().optional(),
-})
+/** The settings of Aliyun by whom they are for. */
+export function aliyunLevels(options: AliyunSmsOptions, countries: readonly string[]) {
+  const { sender_id, templates } = options
+  return levelsOf(options, { sender_id, templates }, countries)
+}
 
-const numberCodes = ['isv.MOBILE_NUMBER_ILLEGAL', 'isv.MOBILE_COUNT_OVER_LIMIT']
-const limitCode = 'isv.BUSINESS_LIMIT_CONTROL'
-const vendorTroubleCode = 'isp.SYSTEM_ERROR'
+function callFor(options: AliyunSmsOptions, levels: ReturnType<typeof aliyunLevels>, message: SmsMessage): Call {
+  const { to, template, otp, ttlMinutes } = message
+  const choice = chosen(levels, to.slice(1), template)
+  if (choice === undefined) throw new TypeError('a number that is not served')
+  const { content, given } = choice
+  const region = given.region ?? options.region
+  const common = region === undefined ? {} : { RegionId: region }
+  if ('text' in content) {
+    const Message = content.text.replaceAll('{otp}', otp).replaceAll('{ttl_minutes}', String(ttlMinutes))
+    const from = given.sender_id === undefined ? {} : { From: given.sender_id }
+    return {
+      endpoint: given.endpoint ?? textEndpoint,
+      action: 'SendMessageToGlobe',
+      version: '2018-05-01',
+      query: { To: to.slice(1), Message, ...from, ...common },
+    }
+  }
+  const variables = given.variables ?? options.variables
+  const minutes = variables.ttl_minutes === undefined ? {} : { [variables.ttl_minutes]: String(ttlMinutes) }
+  return {
+    endpoint: given.endpoint ?? options.endpoint,
+    action: 'SendSms',
+    version: '2017-05-25',
+    query: {
+      PhoneNumbers: callingCode(to) === '86' ? nationalNumber(to) : to.slice(1),
+      SignName: given.sign_name ?? options.sign_name ?? '',
+      TemplateCode: content.code,
+      TemplateParam: JSON.stringify({ [variables.otp]: otp, ...minutes }),
+      ...common,
+    },
+  }
+}
+
+/** SendMessageToGlobe has names of its own for the same things. */
+const answerSchema = z
+  .object({
+    Code: z.string().optional(),
+    ResponseCode: z.string().optional(),
+    Message: z.string().optional(),
+    RequestId: z.string().optional(),
+  })
+  .transform(({ Code, ResponseCode, ...rest }) => ({ ...rest, Code: Code ?? ResponseCode }))
+  .pipe(z.object({ Code: z.string(), Message: z.string().optional(), RequestId: z.string().optional() }))
+
+const numberCodes = ['MOBILE_NUMBER_ILLEGAL', 'MOBILE_COUNT_OVER_LIMIT']
+const limitCode = 'BUSINESS_LIMIT_CONTROL'
+const vendorTroubleCode = 'SYSTEM_ERROR'
+
+const remedies: Readonly<Record<string, string>> = {
+  SMS_TEMPLATE_ILLEGAL: otherKind('template'),
+  DOMESTIC_NUMBER_NOT_SUPPORTED: otherKind('template'),
+  SMS_SIGNATURE_ILLEGAL: otherKind('signature'),
+  SMS_SIGNATURE_SCENE_ILLEGAL: 'use a signature of the scene of the template, or a general one',
+  TEMPLATE_MISSING_PARAMETERS: 'name the variables of the template in `variables`',
+  DENY_IP_RANGE: 'send from an address in the mainland: others may not send to mainland numbers',
+  RAM_PERMISSION_DENY: 'allow the key or the role to send SMS (AliyunDysmsFullAccess)',
+  MissingSecurityToken: 'set security_token beside a temporary key, or ram_role',
+}
+
+function otherKind(what: string): string {
+  return `check that the ${what} is approved and of this account; numbers in and outside the mainland need ${what}s of different kinds: see destinations`
+}
 
 /**
  * Whatever is neither the number nor the frequency is ours to mend: quota, arrears, signature, template, key or clock.
  */
 function refusal({ Code, Message, RequestId }: z.output<typeof answerSchema>): AppError {
-  if (Code === limitCode) return tooSoon(Code, RequestId, pauseSeconds(Message ?? ''))
-  if (numberCodes.includes(Code)) return numberRefused(Code, RequestId)
-  const level = Code === vendorTroubleCode ? 'warn' : 'error'
-  return undeliverable({ vendorCode: Code, requestId: RequestId, certainlyNotSent: true, level })
+  const code = Code.replace(/^is[vp]\./, '')
+  if (code === limitCode) return tooSoon(Code, RequestId, pauseSeconds(Message ?? ''))
+  if (numberCodes.includes(code)) return numberRefused(Code, RequestId)
+  return undeliverable({
+    vendorCode: Code,
+    requestId: RequestId,
+    certainlyNotSent: true,
+    level: code === vendorTroubleCode ? 'warn' : 'error',
+    remedy: remedies[code],
+  })
 }
 
 /** The only place that names the window is the prose: 触发分钟级流控, 小时级, 天级. */

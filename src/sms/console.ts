@@ -17,6 +17,7 @@ export function consoleSms({ stream }: ConsoleDeps): SmsSender {
       const rule = '─'.repeat(width + 2)
       const rows = lines.map((line) => `│ ${line.padEnd(width)} │`)
       stream.write(`${[`┌${rule}┐`, ...rows, `└${rule}┘`].join('\n')}\n`)
+      return 'sent'
     },
   }
 }

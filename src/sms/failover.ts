@@ -1,50 +1,56 @@
 import type { Logger } from 'pino'
 import { AppError, asAppError } from '../base/errors.ts'
-import { SmsRefusal, type SmsSender } from './sms-sender.ts'
+import { callingCode } from '../base/phone.ts'
+import { SmsRefusal, type SmsSender, type SmsVendor, undeliverable } from './sms-sender.ts'
 
-/** A sender and the name of its vendor. */
-export interface NamedSmsSender {
+/** A vendor and its name. */
+export interface NamedSmsVendor {
   readonly name: string
-  readonly sender: SmsSender
+  readonly vendor: SmsVendor
 }
 
 interface FailoverDeps {
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>
-  /** Told of every message handed to a vendor: `sent`, or the code of what was thrown. */
+  /** Told of every message handed to a vendor: `sent`, `unclear`, or the code of what was thrown. */
   readonly onOutcome?: ((vendor: string, outcome: string) => void) | undefined
 }
 
 /**
- * Tries vendors in order, each at most once. Goes on only when one certainly did not send for a reason of its own; an
- * unclear answer, a refused number and a vendor's frequency limit end the attempt. Throws what the last vendor asked
- * threw.
+ * Tries the vendors that serve the number in order, each at most once. Goes on only when one certainly did not send for
+ * a reason of its own; an unclear answer, a refused number and a vendor's frequency limit end the attempt. Throws what
+ * the last vendor asked threw.
  */
 export function failoverSms(
-  senders: readonly NamedSmsSender[],
+  vendors: readonly NamedSmsVendor[],
   { log, onOutcome = () => {} }: FailoverDeps,
 ): SmsSender {
   return {
     async send(message) {
-      let last = new AppError('sms.undeliverable', { cause: new Error('no SMS sender is configured') })
-      for (const { name, sender } of senders) {
+      let last = undeliverable({ vendorCode: 'no_sender', certainlyNotSent: true, level: 'error' })
+      for (const { name, vendor } of vendors.filter(({ vendor }) => vendor.serves(message.to))) {
         try {
-          await sender.send(message)
+          await vendor.send(message)
           onOutcome(name, 'sent')
-          return
+          return 'sent'
         } catch (thrown) {
-          onOutcome(name, asAppError(thrown).code)
-          if (!(thrown instanceof AppError && thrown.cause instanceof SmsRefusal)) throw thrown
-          const { vendorCode, requestId, certainlyNotSent, level } = thrown.cause
-          log[level](
+          const refusal = thrown instanceof AppError ? thrown.cause : undefined
+          const isUnclear = refusal instanceof SmsRefusal && !refusal.certainlyNotSent
+          onOutcome(name, isUnclear ? 'unclear' : asAppError(thrown).code)
+          if (!(thrown instanceof AppError && refusal instanceof SmsRefusal)) throw thrown
+          log[refusal.level](
             {
               vendor: name,
-              vendor_code: vendorCode,
-              vendor_request_id: requestId,
-              certainly_not_sent: certainlyNotSent,
+              vendor_code: refusal.vendorCode,
+              vendor_request_id: refusal.requestId,
+              certainly_not_sent: refusal.certainlyNotSent,
+              template: message.template,
+              calling_code: callingCode(message.to),
+              remedy: refusal.remedy,
             },
-            'SMS vendor did not accept a message',
+            isUnclear ? 'it is unclear whether an SMS vendor sent a message' : 'SMS vendor did not accept a message',
           )
-          if (thrown.code !== 'sms.undeliverable' || !certainlyNotSent) throw thrown
+          if (isUnclear) return 'unclear'
+          if (thrown.code !== 'sms.undeliverable') throw thrown
           last = thrown
         }
       }

@@ -9,10 +9,12 @@ export const smsOptions = z.strictObject({
     .prefault([])
     .describe('Vendors in the order they are tried. Empty in the sandbox: codes appear in the outbox.'),
   countries: z
-    .array(z.string().regex(/^[1-9]\d{0,3}$/, 'expected a calling code such as 86, in quotes'))
+    .array(z.string().regex(/^[1-9]\d{0,6}$/, 'expected a calling code such as 86, in quotes'))
     .min(1)
     .default(['86'])
-    .describe('Calling codes that are served.'),
+    .describe(
+      'Calling codes that are served, or the digits that numbers begin with (`"1809"`). Each needs a sender with templates for it.',
+    ),
   limits: z
     .strictObject({
       per_number: windows

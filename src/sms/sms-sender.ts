@@ -15,11 +15,26 @@ export interface SmsMessage {
 }
 
 /**
+ * What became of a message. `unclear`: it was handed over and the answer was lost, so that it may arrive and must not
+ * be sent once more.
+ */
+export type SmsOutcome = 'sent' | 'unclear'
+
+/**
  * Sends one message. Throws `sms.number_refused` when the number cannot be served, `otp.too_soon` when the vendor wants
- * a pause, `sms.undeliverable` when nothing was sent or it is unclear whether it was. `SmsRefusal` (a cause) tells a
- * fail-over that the vendor certainly did not send.
+ * a pause, `sms.undeliverable` when nothing was sent.
  */
 export interface SmsSender {
+  send(message: SmsMessage): Promise<SmsOutcome>
+}
+
+/**
+ * One vendor. Throws what a sender throws, with an `SmsRefusal` as cause, and `sms.undeliverable` also where it is
+ * unclear whether the message was sent.
+ */
+export interface SmsVendor {
+  /** Whether the settings have what a message to this number needs. */
+  serves(to: PhoneNumber): boolean
   send(message: SmsMessage): Promise<void>
 }
 
@@ -29,6 +44,8 @@ interface SmsRefusalFacts {
   readonly certainlyNotSent: boolean
   /** `error` wakes the operator: money, configuration or clock. */
   readonly level: 'info' | 'warn' | 'error'
+  /** What the operator can do about it. */
+  readonly remedy?: string | undefined
   readonly cause?: unknown
 }
 
@@ -39,14 +56,16 @@ export class SmsRefusal extends Error {
   readonly requestId: string | undefined
   readonly certainlyNotSent: boolean
   readonly level: SmsRefusalFacts['level']
+  readonly remedy: string | undefined
 
-  constructor({ vendorCode, requestId, certainlyNotSent, level, cause }: SmsRefusalFacts) {
+  constructor({ vendorCode, requestId, certainlyNotSent, level, remedy, cause }: SmsRefusalFacts) {
     const code = /^[A-Za-z][\w.]{0,79}$/.test(vendorCode) ? vendorCode : 'unrecognised'
     super(`the vendor answered ${code}`, cause === undefined ? undefined : { cause })
     this.vendorCode = code
     this.requestId = requestId !== undefined && /^[\w-]{1,64}$/.test(requestId) ? requestId : undefined
     this.certainlyNotSent = certainlyNotSent
     this.level = level
+    this.remedy = remedy
   }
 }
 

@@ -2,37 +2,19 @@ import { z } from 'zod'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { AppError } from '../base/errors.ts'
 import type { HttpClient } from '../base/http.ts'
-import { secret } from '../base/secret.ts'
-import { numberRefused, type SmsMessage, type SmsSender, smsTemplates, tooSoon, undeliverable } from './sms-sender.ts'
+import { chosen, isMainland, levelsOf, serves } from './destinations.ts'
+import type { KeySource } from './rotating-keys.ts'
+import { numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
+import type { TencentSmsOptions } from './tencent-options.ts'
 import { signTc3 } from './tencent-signature.ts'
-import { askVendor, unclear } from './vendor.ts'
-
-const templateOptions = z.strictObject({
-  id: z.string().min(1).describe('Approved template id'),
-  params: z.array(z.enum(['otp', 'ttl_minutes'])).describe('What the approved text takes, by position'),
-})
-
-/** Settings of the Tencent Cloud sender. */
-export const tencentSmsOptions = z.strictObject({
-  type: z.literal('tencent').describe('Tencent Cloud SendSms.'),
-  secret_id: z.string().min(1).describe('Id of an API key that may send SMS.'),
-  secret_key: secret().describe('Secret of that API key.'),
-  region: z.string().min(1).default('ap-guangzhou').describe('Region of the service.'),
-  sdk_app_id: z.string().min(1).describe('Id of the SMS application, 1400…'),
-  sign_name: z.string().min(1).describe('Approved signature, as text'),
-  templates: z.record(z.enum(smsTemplates), templateOptions).describe('Approved template for each purpose'),
-  endpoint: z
-    .url({ protocol: /^https?$/ })
-    .default('https://sms.tencentcloudapi.com')
-    .describe('Address of the service.'),
-})
-
-/** The settings of Tencent's messages, after they were checked. */
-export type TencentSmsOptions = z.output<typeof tencentSmsOptions>
+import { askVendor, keysOf, unclear } from './vendor.ts'
 
 interface TencentDeps {
   readonly http: HttpClient
   readonly clock: Clock
+  readonly keys: KeySource
+  /** Calling codes that are served. */
+  readonly countries: readonly string[]
 }
 
 const contentType = 'application/json'
@@ -41,22 +23,19 @@ const contentType = 'application/json'
  * Sends through SendSms, version 2021-01-11 (cloud.tencent.com/document/api/382/38780). Every failure comes with
  * status 200: of the whole request in `Error`, of one number in `SendStatusSet`.
  */
-export function tencentSms(options: TencentSmsOptions, { http, clock }: TencentDeps): SmsSender {
+export function tencentSms(options: TencentSmsOptions, dependencies: TencentDeps): SmsVendor {
+  const { http, clock, keys, countries } = dependencies
+  const levels = tencentLevels(options, countries)
   return {
+    serves: (to) => serves(levels, to.slice(1)),
     async send(message) {
-      const url = new URL('/', options.endpoint)
-      const template = options.templates[message.template]
-      const body = JSON.stringify({
-        SmsSdkAppId: options.sdk_app_id,
-        SignName: options.sign_name,
-        TemplateId: template.id,
-        TemplateParamSet: template.params.map((name) => paramOf(message, name)),
-        PhoneNumberSet: [message.to],
-      })
+      const { endpoint, region, body } = callFor(options, levels, message)
+      const url = new URL('/', endpoint)
+      const signedWith = await keysOf(keys)
       const timestampSeconds = epochSeconds(clock)
       const { authorization } = signTc3({
-        secretId: options.secret_id,
-        secretKey: options.secret_key.reveal(),
+        secretId: signedWith.id,
+        secretKey: signedWith.secret.reveal(),
         service: 'sms',
         timestampSeconds,
         headers: { 'content-type': contentType, host: url.hostname },
@@ -70,15 +49,41 @@ export function tencentSms(options: TencentSmsOptions, { http, clock }: TencentD
           'x-tc-action': 'SendSms',
           'x-tc-version': '2021-01-11',
           'x-tc-timestamp': String(timestampSeconds),
-          'x-tc-region': options.region,
+          'x-tc-region': region,
+          ...(signedWith.token === undefined ? {} : { 'x-tc-token': signedWith.token.reveal() }),
         },
         body,
       })
       const verdict = verdictOf(answer.body)
       if (verdict === undefined || (verdict.code === 'Ok' && !answer.accepted)) throw unclear('unparsable')
-      if (verdict.code !== 'Ok') throw refusal(verdict)
+      if (verdict.code === 'Ok') return
+      if (refusedKeys.test(verdict.code)) keys.drop(signedWith)
+      throw refusal(verdict)
     },
   }
+}
+
+/** The settings of Tencent Cloud by whom they are for. */
+export function tencentLevels(options: TencentSmsOptions, countries: readonly string[]) {
+  const { sign_name, sender_id, templates } = options
+  return levelsOf(options, { sign_name, sender_id, templates }, countries)
+}
+
+function callFor(options: TencentSmsOptions, levels: ReturnType<typeof tencentLevels>, message: SmsMessage) {
+  const choice = chosen(levels, message.to.slice(1), message.template)
+  if (choice === undefined) throw new TypeError('a number that is not served')
+  const { content, given } = choice
+  const { sign_name, sender_id, sdk_app_id, endpoint, region } = given
+  const senderId = sender_id === undefined || isMainland(message.to.slice(1)) ? {} : { SenderId: sender_id }
+  const body = JSON.stringify({
+    SmsSdkAppId: sdk_app_id ?? options.sdk_app_id,
+    ...(sign_name === undefined ? {} : { SignName: sign_name }),
+    TemplateId: content.id,
+    TemplateParamSet: content.params.map((name) => paramOf(message, name)),
+    PhoneNumberSet: [message.to],
+    ...senderId,
+  })
+  return { endpoint: endpoint ?? options.endpoint, region: region ?? options.region, body }
 }
 
 function paramOf({ otp, ttlMinutes }: SmsMessage, name: 'otp' | 'ttl_minutes'): string {
@@ -114,7 +119,22 @@ const pauses: Readonly<Record<string, number>> = {
   'LimitExceeded.PhoneNumberSameContentDailyLimit': 86_400,
 }
 const numberCodes = ['InvalidParameterValue.IncorrectPhoneNumber', 'FailedOperation.PhoneNumberInBlacklist']
+const refusedKeys = /^AuthFailure\.(TokenFailure|SecretIdNotFound|InvalidSecretId)$/
 const vendorTrouble = /^(RequestLimitExceeded|InternalError)/
+
+const otherKind =
+  'numbers in and outside the mainland need templates and signatures of different kinds: see destinations'
+const remedies: Readonly<Record<string, string>> = {
+  'UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone': `this is a template for the mainland; ${otherKind}`,
+  'UnsupportedOperation.GlobalTemplateToChineseMainlandPhone': `this is a template for abroad; ${otherKind}`,
+  'UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber': otherKind,
+  'UnsupportedOperation.UnsupportedRegion': 'open the country for the application in the console of the vendor',
+  'UnsupportedOperation.UnsuportedRegion': 'open the country for the application in the console of the vendor',
+  'FailedOperation.TemplateIncorrectOrUnapproved': `check that the template is approved and of this application; ${otherKind}`,
+  'FailedOperation.SignatureIncorrectOrUnapproved': `check that the signature is approved and of this application; ${otherKind}`,
+  'InvalidParameterValue.TemplateParameterFormatError': 'list in `params` what the template takes, in its order',
+  'AuthFailure.TokenFailure': 'the temporary key has expired or its token is missing: set token, or cam_role',
+}
 
 /**
  * Whatever is neither the number nor the frequency is ours to mend: quota, arrears, signature, template, key or clock.
@@ -124,5 +144,5 @@ function refusal({ code, requestId }: Verdict): AppError {
   if (pause !== undefined) return tooSoon(code, requestId, pause)
   if (numberCodes.includes(code)) return numberRefused(code, requestId)
   const level = vendorTrouble.test(code) ? 'warn' : 'error'
-  return undeliverable({ vendorCode: code, requestId, certainlyNotSent: true, level })
+  return undeliverable({ vendorCode: code, requestId, certainlyNotSent: true, level, remedy: remedies[code] })
 }

@@ -42,6 +42,7 @@ export async function aliyun(clock: Clock): Promise<Vendor> {
     clock,
     accessKeys: { testid: vendorSecrets.aliyun },
     signNames: ['门神 & Co'],
+    unknownNumbers: ['8613900009999'],
     templates: { SMS_login_code: { variables: ['code'] }, SMS_bind_code: { variables: ['code'] } },
   })
   return {
@@ -58,7 +59,7 @@ export async function aliyun(clock: Clock): Promise<Vendor> {
       }),
     delivered: () => simulator.sent.map(({ to, params }) => ({ to, otp: params['code'] })),
     secretOption: 'access_key_secret',
-    unserved: { ...message, to: parsePhone('91234567', '852') },
+    unserved: { ...message, to: parsePhone('13900009999') },
     codes: {
       number: ['isv.MOBILE_NUMBER_ILLEGAL', 'isv.MOBILE_COUNT_OVER_LIMIT'],
       ours: [

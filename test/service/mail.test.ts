@@ -15,6 +15,8 @@ interface Received {
 
 /** What the server answers to a command instead of its usual reply. */
 let replies: Record<string, string> = {}
+/** The command, or the moment, at which the server ends the connection without a word. */
+let hangUp: 'EHLO' | 'MAIL' | 'RCPT' | 'text' | 'DATA' | undefined
 let commands: string[] = []
 let received: Received[] = []
 let server: Server
@@ -29,6 +31,8 @@ function converse(socket: Socket): void {
   say(replies['greeting'] ?? '220 mail.test ESMTP')
   createInterface({ input: socket }).on('line', (line) => {
     if (data !== undefined) {
+      if (hangUp === 'text') return void socket.destroy()
+      if (hangUp === 'DATA' && line === '.') return void socket.destroy()
       if (line !== '.') return void data.push(line)
       received.push({ ...envelope, ...readMessage(data) })
       data = undefined
@@ -37,6 +41,7 @@ function converse(socket: Socket): void {
     commands.push(line)
     const verb = line.slice(0, 4).toUpperCase()
     const address = /<([^>]*)>/.exec(line)?.[1] ?? ''
+    if (verb === hangUp && verb !== 'DATA') return void socket.destroy()
     if (replies[verb] !== undefined) return void say(replies[verb])
     if (verb === 'EHLO') return void say('250-mail.test\r\n250-AUTH PLAIN\r\n250 8BITMIME')
     if (verb === 'AUTH') return void say('235 welcome')
@@ -76,7 +81,7 @@ const message: MailMessage = {
 const optionsFor = (url: string) => mailOptions.parse({ url, from: '"门神" <no-reply@example.cn>' })
 const senderTo = (userInfo = '') => smtpMail(optionsFor(`smtp://${userInfo}127.0.0.1:${port}`))
 
-async function refusedBy(sending: Promise<void>): Promise<AppError> {
+async function refusedBy(sending: Promise<unknown>): Promise<AppError> {
   const thrown: unknown = await sending.then(
     () => undefined,
     (error: unknown) => error,
@@ -89,6 +94,7 @@ async function refusedBy(sending: Promise<void>): Promise<AppError> {
 
 beforeEach(async () => {
   replies = {}
+  hangUp = undefined
   commands = []
   received = []
   server = createServer(converse)
@@ -165,6 +171,20 @@ describe('the SMTP sender', () => {
     server.close()
     const { cause } = await refusedBy(senderTo().send(message))
     expect(String(cause)).toMatch(/SMTP failed: E[A-Z]+$/)
+  })
+
+  it.each([
+    ['hangs up once it has the text', 'DATA'],
+    ['hangs up while it takes the text', 'text'],
+  ] as const)('tells a mail as unclear when the server %s', async (_, when) => {
+    hangUp = when
+    expect(await senderTo().send(message)).toBe('unclear')
+  })
+
+  it.each(['EHLO', 'MAIL', 'RCPT'] as const)('fails as undeliverable when the server hangs up at %s', async (when) => {
+    hangUp = when
+    const { cause } = await refusedBy(senderTo().send(message))
+    expect(cause).toMatchObject({ certainlyNotSent: true })
   })
 
   it('takes only smtp and smtps addresses, and hides them', () => {

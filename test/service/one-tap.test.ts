@@ -36,7 +36,12 @@ type Bent = {
 
 function methodOf(settings: object, { spent = kept(store).spent, timeoutMs = 10_000, registration }: Bent = {}) {
   const http = httpClient({ timeoutMs, allowInsecure: true })
-  const vendors = buildOneTapVendors([oneTapOptions.parse(settings)], { http, clock, allowInsecure: true })
+  const vendors = buildOneTapVendors([oneTapOptions.parse(settings)], {
+    http,
+    metadata: http,
+    clock,
+    allowInsecure: true,
+  })
   return oneTapMethod({ vendors, spent, registration: registration ?? 'auto' }) as Parameters<typeof login>[0]
 }
 
@@ -356,7 +361,12 @@ test.each([
 ])('$vendor is not set up outside the sandbox with an address that is not https', (settings) => {
   const http = httpClient({ timeoutMs: 1000 })
   const build = (bent: object) =>
-    buildOneTapVendors([oneTapOptions.parse({ ...settings, ...bent })], { http, clock, allowInsecure: false })
+    buildOneTapVendors([oneTapOptions.parse({ ...settings, ...bent })], {
+      http,
+      metadata: http,
+      clock,
+      allowInsecure: false,
+    })
   expect(() => build({})).toThrow(`one_tap ${settings.vendor}: `)
   const address = settings.vendor === 'univerify' ? 'function_url' : 'endpoint'
   expect(() => build({ [address]: 'https://vendor.example.com' })).not.toThrow()

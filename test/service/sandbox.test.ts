@@ -265,7 +265,12 @@ describe('what is printed', () => {
     const lines: string[] = []
     const kept: string[] = []
     const sender = printed(
-      { send: async ({ to }) => void kept.push(to) },
+      {
+        async send({ to }) {
+          kept.push(to)
+          return 'sent'
+        },
+      },
       consoleSms({ stream: { write: (text: string) => lines.push(text) } }),
     )
     await sender.send(message('13800139020'))

@@ -5,7 +5,14 @@ import { buildConnectors, connectionOptions } from '../../interactions/upstreams
 import { httpClient } from '../../src/base/http.ts'
 import { unshared } from '../support/unshared.ts'
 
-const outside = { http: httpClient({ timeoutMs: 1 }), clock: () => 0, shared: unshared, allowInsecure: false }
+const http = httpClient({ timeoutMs: 1 })
+const outside = {
+  metadata: http,
+  http,
+  clock: () => 0,
+  shared: unshared,
+  allowInsecure: false,
+}
 const app = { appid: 'wx0000000000000001', secret: 'secret' }
 const connections = [
   { type: 'wechat', website: app, mobile_app: app },

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+import { destinationKeys } from './destinations.ts'
+import { smsTemplates } from './sms-sender.ts'
+import { aliyunKeyOptions, checkAliyunKeys } from './vendor-keys.ts'
+
+const url = z.url({ protocol: /^https?$/ })
+
+const variables = z
+  .strictObject({
+    otp: z.string().min(1).default('code').describe('Variable that takes the code.'),
+    ttl_minutes: z.string().min(1).optional().describe('Variable that takes the minutes a code is good for.'),
+  })
+  .describe('Names of the variables in the approved templates.')
+
+/** What every level may say. */
+const level = {
+  sign_name: z.string().min(1).optional().describe('Approved signature, without the brackets.'),
+  sender_id: z.string().min(1).max(15).optional().describe('Sender that people see; goes with a `text` only.'),
+  variables: variables.optional(),
+  endpoint: url.optional().describe('Address of the service.'),
+  region: z.string().min(1).optional().describe('Sent as RegionId when set.'),
+}
+
+const code = z.string().min(1)
+const text = z
+  .string()
+  .refine((text) => text.includes('{otp}'), 'expected a text with {otp} where the code is to stand')
+  .describe('Sent by SendMessageToGlobe.')
+
+/** A template: its code, or an object that says more about this purpose alone. */
+const template = z.union([
+  code.transform((code) => ({ code })),
+  z.strictObject({ code, ...level }),
+  z.strictObject({ text, ...level }),
+])
+
+const destination = z.strictObject({
+  to: destinationKeys,
+  ...level,
+  templates: z
+    .partialRecord(z.enum(smsTemplates), template)
+    .optional()
+    .describe(
+      'Approved template code for each purpose. Instead of a code: `{ code, … }` with settings for that purpose alone, or `{ text: "… {otp} …", … }` for an account of Alibaba Cloud International, which sends texts (SendMessageToGlobe).',
+    ),
+})
+
+/** Settings of the Aliyun sender. */
+export const aliyunSmsOptions = z
+  .strictObject({
+    type: z.literal('aliyun').describe('Aliyun SendSms.'),
+    ...aliyunKeyOptions,
+    sign_name: level.sign_name.describe(
+      'Approved signature, without the brackets; for every destination that names no other.',
+    ),
+    sender_id: level.sender_id,
+    templates: z
+      .record(z.enum(smsTemplates), template)
+      .optional()
+      .describe(
+        'Approved template code for each purpose, for the mainland (without `86` in `sms.countries`: for all).',
+      ),
+    variables: variables.prefault({}),
+    endpoint: url.default('https://dysmsapi.aliyuncs.com').describe('Address of the service.'),
+    region: level.region,
+    destinations: z
+      .array(destination)
+      .prefault([])
+      .describe('What differs where: templates, signature, sender, address for some of the numbers.'),
+  })
+  .superRefine(checkAliyunKeys)
+
+/** The settings of Aliyun's messages, after they were checked. */
+export type AliyunSmsOptions = z.output<typeof aliyunSmsOptions>

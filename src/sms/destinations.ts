@@ -1,0 +1,100 @@
+import { z } from 'zod'
+import type { SmsTemplate } from './sms-sender.ts'
+
+const mainlandCode = '86'
+const hmtCodes = ['852', '853', '886']
+
+/** Whom a part of a sender's settings is for. */
+export const destinationKeys = z
+  .array(
+    z
+      .string()
+      .regex(
+        /^(mainland|hmt|international|[1-9]\d{0,6})$/,
+        'expected mainland, hmt, international or a calling code such as 852, in quotes',
+      ),
+  )
+  .min(1)
+  .describe(
+    'Whom it is for: `mainland`, `hmt` (Hong Kong, Macau, Taiwan), `international` (all outside the mainland), calling codes such as `"44"`, or the digits numbers begin with, such as `"1809"`. The narrowest entry wins.',
+  )
+
+type Templates<Content> = Partial<Readonly<Record<SmsTemplate, Content>>>
+
+/** A part of a sender's settings, whom it is for, and the templates it has. */
+export type Level<Content> = { readonly to: readonly string[]; readonly templates?: Templates<Content> | undefined }
+
+type ContentOf<Given extends Level<object>> = NonNullable<NonNullable<Given['templates']>[SmsTemplate]>
+
+/** What a message to one destination is sent with. */
+interface Choice<Given extends Level<object>> {
+  readonly content: ContentOf<Given>
+  /** What the levels say beside their templates, the narrowest of each. */
+  readonly given: Partial<Given>
+}
+
+interface SenderSettings<Given> {
+  readonly destinations: readonly Given[]
+}
+
+/**
+ * The levels of a sender. What stands at the sender itself is for the mainland, or, where the mainland is not served,
+ * for everybody: vendors keep the templates of the mainland and of the rest of the world apart.
+ */
+export function levelsOf<Given extends Level<unknown>>(
+  { destinations }: SenderSettings<Given>,
+  own: Omit<Given, 'to'>,
+  countries: readonly string[],
+): readonly Given[] {
+  if (own.templates === undefined) return destinations
+  const to = countries.some((country) => country.startsWith(mainlandCode)) ? ['mainland'] : ['international']
+  return [...destinations, { ...own, to } as unknown as Given]
+}
+
+/** Whether the levels say anything for numbers that begin with these digits, or for a class. */
+export function serves(levels: readonly Level<unknown>[], destination: string): boolean {
+  return chainOf(levels, destination).length > 0
+}
+
+/**
+ * The one place that decides what a message is sent with: each thing comes from the narrowest level that has it, and
+ * within one level what is said for the purpose goes before what is said for all. `undefined` when no level has a
+ * template for it.
+ */
+export function chosen<Given extends Level<object>>(
+  levels: readonly Given[],
+  destination: string,
+  template: SmsTemplate,
+): Choice<Given> | undefined {
+  const chain = chainOf(levels, destination)
+  const content = chain.map(({ templates }) => templates?.[template]).find((each) => each !== undefined)
+  if (content === undefined) return undefined
+  const parts = chain.toReversed().flatMap((level) => [level, level.templates?.[template] ?? {}].map(said))
+  return { content: content as ContentOf<Given>, given: Object.assign({}, ...parts) }
+}
+
+function said(part: object): object {
+  return Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined))
+}
+
+/** The levels for a destination, the narrowest first. */
+function chainOf<Given extends Level<unknown>>(levels: readonly Given[], destination: string): readonly Given[] {
+  return keysOf(destination).flatMap((key) => levels.filter(({ to }) => to.includes(key)))
+}
+
+/** Every name of a number (its digits, without the plus), of a calling code or of a class, the narrowest first. */
+function keysOf(destination: string): readonly string[] {
+  if (!/^\d/.test(destination)) return destination === 'hmt' ? ['hmt', 'international'] : [destination]
+  const prefixes = Array.from({ length: destination.length }, (_, index) => destination.slice(0, index + 1))
+  return [...prefixes.toReversed(), ...classesOf(destination)]
+}
+
+function classesOf(digits: string): readonly string[] {
+  if (digits.startsWith(mainlandCode)) return ['mainland']
+  return hmtCodes.some((code) => digits.startsWith(code)) ? ['hmt', 'international'] : ['international']
+}
+
+/** Whether numbers of a destination are in the mainland, whose templates and signatures no other place shares. */
+export function isMainland(destination: string): boolean {
+  return destination === 'mainland' || destination.startsWith(mainlandCode)
+}

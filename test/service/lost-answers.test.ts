@@ -1,0 +1,84 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { specialNumbers } from '../../sandbox/outbox.ts'
+import { clients, redirectUri, resources } from '../support/clients.ts'
+import { reachLogin, startLogin } from '../support/login.ts'
+import { NativeApp, nativeClients } from '../support/native-app.ts'
+import { resetClock, walkTo } from '../support/time.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+const lost = specialNumbers.answerLost
+const phone = lost.slice('+86'.length)
+/** As an operator gets them who sets nothing. */
+const env = {
+  MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1, seconds: 60 }, { max: 5, seconds: 3600 }, { max: 10, seconds: 86400 }]',
+}
+
+describe('a vendor whose answer is lost', () => {
+  let world: World
+  let walked = 0
+  /** Past every wait of the test before. */
+  function goOn() {
+    walked += 24 * 3_600_000 + 60_000
+    walkTo(walked)
+  }
+
+  beforeAll(async () => {
+    world = await openWorld({ env })
+    await world.register({ clients: [...clients, ...nativeClients] as never, resources })
+  })
+  afterEach(goOn)
+  afterAll(async () => {
+    resetClock()
+    await world.close()
+  })
+
+  async function asked() {
+    const visitor = world.visitor()
+    const page = await reachLogin(visitor, startLogin(world, 'plain', redirectUri))
+    const answer = await visitor.post(page.url, { method: 'sms', phone, agreement: 'on' })
+    return { visitor, page, answer }
+  }
+
+  test('the page asks for the code and says that the message may have been sent; the code lets in', async () => {
+    const { visitor, page, answer } = await asked()
+    expect(answer.status).toBe(303)
+    const shown = await visitor.get(answer.location ?? '')
+    expect(shown.text).toContain('验证码可能已发送至')
+    expect(shown.text).toContain('短信可能已经发出')
+    expect((await visitor.get(`${answer.location}&ui_locales=en`)).text).toContain('may have been sent')
+    const done = await visitor.post(page.url, { method: 'sms', otp: await world.otp(lost) })
+    expect(done.location).toMatch(/\/auth\//)
+  })
+
+  test('another message is asked for as late as after one that was sent', async () => {
+    const { visitor, page } = await asked()
+    const again = await visitor.post(page.url, { method: 'sms', resend: '1' })
+    expect(again.status).toBe(429)
+    expect(Number(again.headers['retry-after'])).toBeGreaterThan(30)
+    walkTo(walked + 61_000)
+    expect((await visitor.post(page.url, { method: 'sms', resend: '1' })).status).toBe(303)
+  })
+
+  test('an app is told so in words for people, and its code lets in', async () => {
+    const app = new NativeApp(world)
+    const step = await app.challenge({ method: 'sms', phone, ui_locales: 'en' })
+    expect(step.status).toBe(400)
+    expect(step.body).toMatchObject({
+      error: 'insufficient_authorization',
+      step: 'otp',
+      delivery: 'unclear',
+      resend_after: 60,
+      message_key: 'code.unclear_sms',
+      message: expect.stringContaining('may have been sent'),
+    })
+    const done = await app.challenge({ otp: await world.otp(lost) })
+    expect(done.status).toBe(200)
+  })
+
+  test('an app whose message was sent is told nothing of the kind', async () => {
+    const app = new NativeApp(world)
+    const { body } = await app.challenge({ method: 'sms', phone: '13900990099' })
+    expect(body).not.toHaveProperty('delivery')
+    expect(body).not.toHaveProperty('message')
+  })
+})

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest'
+import { ConfigError, loadConfig } from '../../src/config/config.ts'
+
+const four = (template: unknown) => ({
+  login_code: template,
+  register_code: template,
+  reset_code: template,
+  bind_code: template,
+})
+const aliyun = {
+  type: 'aliyun',
+  access_key_id: 'id',
+  access_key_secret: 'canary',
+  sign_name: '门神',
+  templates: four('SMS_1'),
+}
+const tencent = {
+  type: 'tencent',
+  secret_id: 'id',
+  secret_key: 'canary',
+  sdk_app_id: '1400006666',
+  sign_name: '门神',
+  templates: four({ id: '1001', params: ['otp'] }),
+}
+const abroad = { to: ['international'], templates: four('SMS_2') }
+
+/** What `config check` says to these senders and countries. */
+function problems(senders: readonly object[], countries: readonly string[] = ['86']): readonly string[] {
+  const env = { MENSHEN_SMS__SENDERS: JSON.stringify(senders), MENSHEN_SMS__COUNTRIES: JSON.stringify(countries) }
+  try {
+    loadConfig({ env, cwd: '/' })
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    expect(error.message).not.toContain('canary')
+    return error.problems.map(({ path, message }) => `${path}: ${message}`)
+  }
+}
+
+describe('settings as they always were', () => {
+  test.each([
+    ['the mainland', ['86']],
+    ['other countries alone', ['852', '1']],
+  ])('are taken for %s', (_, countries) => {
+    expect(problems([aliyun, tencent], countries)).toEqual([])
+  })
+
+  test('need no signature of Tencent outside the mainland', () => {
+    const { sign_name: _, ...unsigned } = tencent
+    expect(problems([unsigned], ['852'])).toEqual([])
+    expect(problems([unsigned])).toEqual([
+      'sms.senders[0].sign_name: is missing: messages to mainland need a signature',
+    ])
+  })
+})
+
+describe('a country that no sender serves', () => {
+  test('is refused with its place and the remedy', () => {
+    expect(problems([aliyun, tencent], ['86', '852'])).toEqual([
+      'sms.countries[1]: no sender serves 852: give a sender templates for it in `destinations` (to: ["852"] or [international]), or take it off the list',
+    ])
+  })
+
+  test('is served by its class, by its own entry or by another sender', () => {
+    expect(problems([{ ...aliyun, destinations: [abroad] }], ['86', '852', '1', '1809'])).toEqual([])
+    expect(problems([{ ...aliyun, destinations: [{ ...abroad, to: ['hmt'] }] }], ['86', '852', '886'])).toEqual([])
+    expect(problems([aliyun, { ...aliyun, templates: undefined, destinations: [abroad] }], ['86', '44'])).toEqual([])
+  })
+
+  test('is one that only a part of its numbers has an entry for', () => {
+    const part = { ...aliyun, destinations: [{ ...abroad, to: ['1809'] }] }
+    expect(problems([part], ['86', '1809'])).toEqual([])
+    expect(problems([part], ['86', '1'])).toEqual([expect.stringContaining('sms.countries[1]: no sender serves 1:')])
+    expect(problems([{ ...aliyun, destinations: [{ ...abroad, to: ['hmt'] }] }], ['86', '1'])).toHaveLength(1)
+  })
+
+  test('is no matter where nothing is sent', () => {
+    expect(problems([], ['86', '852'])).toEqual([])
+  })
+})
+
+describe('a destination', () => {
+  const withOnes = (...destinations: object[]) => problems([{ ...aliyun, destinations }])
+
+  test('lacks no purpose', () => {
+    const { bind_code: _, ...three } = four('SMS_2')
+    expect(withOnes({ to: ['hmt'], templates: three })).toEqual([
+      'sms.senders[0].destinations[0].templates: has no bind_code for hmt, and nothing wider has',
+    ])
+    expect(withOnes({ to: ['hmt'], templates: three }, abroad)).toEqual([])
+  })
+
+  test('does not take templates across the border', () => {
+    expect(withOnes({ to: ['852'], sign_name: 'Menshen' })).toEqual([
+      expect.stringContaining('has no login_code, register_code, reset_code, bind_code for 852'),
+    ])
+    expect(withOnes({ to: ['86'], sign_name: '门神网' })).toEqual([])
+  })
+
+  test('is named once in a sender, by a word or a code that exists', () => {
+    expect(withOnes(abroad, { ...abroad, to: ['hmt', 'international'] })).toEqual([
+      'sms.senders[0].destinations[1].to: names international twice in one sender',
+    ])
+    expect(withOnes({ ...abroad, to: ['210'] })).toEqual([
+      'sms.senders[0].destinations[0].to: names 210, which no calling code is or begins',
+    ])
+    for (const wrong of ['HMT', '+852', 'hongkong', '0044']) {
+      expect(withOnes({ ...abroad, to: [wrong] }), wrong).toEqual([
+        expect.stringContaining('expected mainland, hmt, international or a calling code such as 852'),
+      ])
+    }
+  })
+
+  test('has a signature where the vendor demands one', () => {
+    const { sign_name: _, ...unsigned } = { ...aliyun, templates: undefined, destinations: [abroad] }
+    expect(problems([unsigned], ['852'])).toEqual([
+      'sms.senders[0].destinations[0].sign_name: is missing: messages to international need a signature',
+    ])
+    const text = { ...unsigned, destinations: [{ ...abroad, templates: four({ text: 'Code {otp}' }) }] }
+    expect(problems([text], ['852'])).toEqual([])
+  })
+
+  test('has texts outside the mainland alone, and the code in each', () => {
+    expect(withOnes({ to: ['mainland'], templates: four({ text: 'Code {otp}' }) })).toEqual([
+      expect.stringContaining('SendMessageToGlobe sends nothing to the mainland'),
+    ])
+    expect(withOnes({ ...abroad, templates: four({ text: 'Code {code}' }) }).join()).toContain('{otp}')
+  })
+})
+
+test('a sender without any template is refused', () => {
+  const { templates: _, ...bare } = aliyun
+  expect(problems([bare])[0]).toBe('sms.senders[0].templates: is missing; set it, or destinations')
+})
+
+describe('keys', () => {
+  const keyless = ({ access_key_id: _, access_key_secret: __, ...rest }: typeof aliyun) => rest
+
+  test('are there, or a role in their place, and not both', () => {
+    expect(problems([keyless(aliyun)])).toEqual([
+      'sms.senders[0].access_key_id: is missing; set it, or ram_role',
+      'sms.senders[0].access_key_secret: is missing; set it, or ram_role',
+    ])
+    expect(problems([{ ...keyless(aliyun), ram_role: {} }])).toEqual([])
+    expect(problems([{ ...aliyun, ram_role: {} }])).toHaveLength(2)
+    expect(problems([{ ...tencent, cam_role: { name: 'sms' } }])).toHaveLength(2)
+    expect(problems([{ ...tencent, token: 'canary' }])).toEqual([])
+  })
+})
