@@ -5,21 +5,15 @@ import { type IdentityId, newId, type UserId } from '../base/ids.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { accountFromJson } from './account-json.ts'
-import {
-  createUser,
-  findAccount,
-  findOwners,
-  lastUses,
-  lockUser,
-  proofsEndNow,
-  useIdentity,
-} from './directory-statements.ts'
+import { createUser, findAccount, findOwners, lastUses, proofsEndNow, useIdentity } from './directory-statements.ts'
 import type { ParsedIdentifier } from './identifier.ts'
+import { type Addition, addIdentity } from './identity-addition.ts'
 import { checked } from './identity-claim.ts'
 import { removeIdentity } from './identity-removal.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginAccount } from './login-account.ts'
 import { displayable } from './profile.ts'
+import { type Gathering, gatherSubjects, type Moved } from './subject-moves.ts'
 import { type Account, type IdentityClaim, type UserStatus, withUse } from './user.ts'
 
 /** Whom the subjects of a claim belong to. */
@@ -153,7 +147,9 @@ export class AccountDirectory {
     const { provider, subjects } = checked(claim)
     return retryOnConflict(async () => {
       const identityId = newId('idn')
-      const added = await this.#add(userId, identityId, { provider, subjects, ip: use.ip })
+      const at = new Date(this.#clock())
+      const limit = this.#limitOf(provider)
+      const added = await this.#add({ userId, identityId, provider, subjects, ip: use.ip, at, limit })
       if (added === 'gone') throw new AppError('login.required')
       if (added === 'added') return { identityId, isNew: true }
       const owners = await this.#owners({ provider, subjects })
@@ -180,32 +176,32 @@ export class AccountDirectory {
     return rows.map((row) => row.user_id)
   }
 
-  /** Counts and adds under the lock of the user, so that two at once cannot pass the limit together. */
-  async #add(
-    userId: UserId,
-    identityId: IdentityId,
-    { provider, subjects, ip }: { provider: string; subjects: readonly string[]; ip: string },
-  ): Promise<'added' | 'full' | 'known' | 'gone'> {
-    const at = new Date(this.#clock())
-    const used = { verified_at: at, created_at: at, created_ip: ip, last_used_at: at, last_used_ip: ip }
-    // In the order of the subjects, so that two of them cannot wait for each other.
-    const rows = subjects
-      .map((subject, position) => ({ provider, subject, identity_id: identityId, position, created_at: at }))
-      .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
+  /** Adds it, or says that somebody has it. */
+  async #add(addition: Addition): Promise<'added' | 'full' | 'gone' | 'known'> {
     try {
-      return await this.#database.knex.transaction(async (transaction) => {
-        const { rows: owner } = await transaction.raw(lockUser, { userId })
-        if (owner.length === 0) return 'gone'
-        const held = await transaction('identities').where({ user_id: userId, provider }).select('id')
-        if (held.length >= (this.#limitOf(provider) ?? Number.POSITIVE_INFINITY)) return 'full'
-        await transaction('identities').insert({ id: identityId, user_id: userId, provider, ...used })
-        await transaction('identity_subjects').insert(rows)
-        return 'added'
-      })
+      return await this.#database.knex.transaction((transaction) => addIdentity(transaction, addition))
     } catch (error) {
       if (!isUniqueViolation(error)) throw error
       return 'known'
     }
+  }
+
+  /**
+   * Moves what one proof vouches for from some accounts of a person to another one of theirs, and answers what moved.
+   * Throws `attempt.expired` where the proof no longer stands for each of them or leads to one of them no more,
+   * `user.locked` where one is locked. `alongside` is done for all that moved, in the same transaction.
+   */
+  async gather(
+    gathering: Omit<Gathering, 'at'>,
+    alongside: (transaction: Knex.Transaction, moved: Moved) => Promise<unknown>,
+  ): Promise<readonly Moved[]> {
+    return retryOnConflict(() =>
+      this.#database.knex.transaction(async (transaction) => {
+        const moved = await gatherSubjects(transaction, { ...gathering, at: new Date(this.#clock()) })
+        for (const each of moved) await alongside(transaction, each)
+        return moved
+      }),
+    )
   }
 
   /**

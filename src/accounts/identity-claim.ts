@@ -1,5 +1,5 @@
 import { AppError } from '../base/errors.ts'
-import type { IdentityClaim } from './user.ts'
+import type { Account, IdentityClaim } from './user.ts'
 
 /**
  * What a claim is found by, each subject once. Throws `request.invalid` for text that PostgreSQL cannot store or index,
@@ -9,4 +9,11 @@ export function checked({ provider, subjects }: IdentityClaim): { provider: stri
   const fits = (text: string) => text.length > 0 && text.length <= 512 && text.isWellFormed() && !text.includes('\0')
   if (![provider, ...subjects].every(fits)) throw new AppError('request.invalid')
   return { provider, subjects: [...new Set(subjects)] }
+}
+
+/** The part of a claim that leads to this account; undefined: none of it does. */
+export function partOf(claim: IdentityClaim, { identities }: Account): IdentityClaim | undefined {
+  const own = identities.flatMap(({ provider, subjects }) => (provider === claim.provider ? subjects : []))
+  const [first, ...rest] = claim.subjects.filter((each) => own.includes(each))
+  return first === undefined ? undefined : { ...claim, subjects: [first, ...rest] }
 }

@@ -1,4 +1,4 @@
-import type { Account, Identity } from './user.ts'
+import type { Account, Identity, IdentityClaim } from './user.ts'
 
 /**
  * Whether the account can still log in without this identity: a user name is a way in only beside a password, an
@@ -6,7 +6,26 @@ import type { Account, Identity } from './user.ts'
  * lock of the user.
  */
 export function isSpare({ identities }: Account, { id }: Identity, hasPassword: boolean): boolean {
+  return isWayIn(
+    identities.filter((other) => other.id !== id),
+    hasPassword,
+  )
+}
+
+/** Whether the account can still log in once what a proof names leads to another one. */
+export function canSpare(
+  { identities }: Account,
+  { provider, subjects }: Pick<IdentityClaim, 'provider' | 'subjects'>,
+  hasPassword: boolean,
+): boolean {
+  const left = identities.filter(
+    (identity) => identity.provider !== provider || identity.subjects.some((each) => !subjects.includes(each)),
+  )
+  return isWayIn(left, hasPassword)
+}
+
+function isWayIn(identities: readonly Identity[], hasPassword: boolean): boolean {
   return identities.some(
-    (other) => other.id !== id && other.verifiedAt !== undefined && (other.provider !== 'username' || hasPassword),
+    ({ provider, verifiedAt }) => verifiedAt !== undefined && (provider !== 'username' || hasPassword),
   )
 }

@@ -1,0 +1,37 @@
+import type { Knex } from 'knex'
+import type { IdentityId, UserId } from '../base/ids.ts'
+import { lockUser } from './directory-statements.ts'
+
+/** An identity that a user gets. */
+export interface Addition {
+  readonly userId: UserId
+  readonly identityId: IdentityId
+  readonly provider: string
+  readonly subjects: readonly string[]
+  readonly ip: string
+  readonly at: Date
+  /** How many identities of this provider a user may have; undefined: any number. */
+  readonly limit: number | undefined
+}
+
+/**
+ * Counts and adds in a transaction under the lock of the user, so that two at once cannot pass the limit together.
+ * Throws a unique violation where somebody has one of the subjects.
+ */
+export async function addIdentity(
+  transaction: Knex.Transaction,
+  { userId, identityId, provider, subjects, ip, at, limit }: Addition,
+): Promise<'added' | 'full' | 'gone'> {
+  const used = { verified_at: at, created_at: at, created_ip: ip, last_used_at: at, last_used_ip: ip }
+  // In the order of the subjects, so that two of them cannot wait for each other.
+  const rows = subjects
+    .map((subject, position) => ({ provider, subject, identity_id: identityId, position, created_at: at }))
+    .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
+  const { rows: owner } = await transaction.raw(lockUser, { userId })
+  if (owner.length === 0) return 'gone'
+  const held = await transaction('identities').where({ user_id: userId, provider }).select('id')
+  if (held.length >= (limit ?? Number.POSITIVE_INFINITY)) return 'full'
+  await transaction('identities').insert({ id: identityId, user_id: userId, provider, ...used })
+  await transaction('identity_subjects').insert(rows)
+  return 'added'
+}
