@@ -18,6 +18,11 @@ export function maskedLabel({ user, identities }: Account): string {
   return maskName(user.profile.nickname ?? own?.subjects[0] ?? user.id)
 }
 
+/** When any of its identities was used last. */
+export function lastUseOf({ identities }: Account): Date {
+  return new Date(Math.max(...identities.map(({ lastUsedAt }) => lastUsedAt.getTime())))
+}
+
 /** An identity for display, by its first subject. */
 export function identityLabel({ provider, subjects }: Pick<Identity, 'provider' | 'subjects'>): string {
   return maskSubject(provider, subjects[0] ?? '')

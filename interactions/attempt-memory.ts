@@ -5,7 +5,7 @@ import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
 import type { Ask, Proved } from './methods/method.ts'
-import type { Choice } from './outcome.ts'
+import type { AccountQuestion, Choice } from './outcome.ts'
 
 /**
  * An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is.
@@ -45,6 +45,11 @@ export interface Contested {
   readonly owner?: UserId
 }
 
+/** One proof, and the accounts it leads to. */
+export interface Several extends Pick<AccountQuestion, 'accounts'> {
+  readonly proof: Pending
+}
+
 /** Copies the moment of a proof and nothing else. */
 export function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
   return { provedAt, begunAt }
@@ -61,6 +66,8 @@ export interface AttemptMemory {
   readonly holder?: Arrived | undefined
   /** A phone number that decides how to go on. */
   readonly contested?: Contested | undefined
+  /** What leads to several accounts, until the person says which of them to go on with. */
+  readonly several?: Several | undefined
   /** What may be answered next. */
   readonly choices?: readonly Choice[] | undefined
 }

@@ -18,9 +18,10 @@ import { finishLogin } from './finish-login.ts'
 import { type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
 import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
-import { bindingQuestion } from './questions.ts'
+import { type Waiting, waitingIn } from './questions.ts'
 import { type Recorded, refusalRecord } from './refusal-record.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
+import { SingleAnswers } from './single-answers.ts'
 
 type Dependencies = SettlementDependencies & {
   readonly methods: LoginMethods
@@ -36,11 +37,17 @@ export class LoginAttempts {
   readonly #deps: Dependencies
   readonly #settlement: Settlement
   readonly #recorded: Recorded
+  readonly #single: SingleAnswers
 
   constructor(dependencies: Dependencies) {
+    const { memories, options } = dependencies
     this.#deps = dependencies
     this.#settlement = new Settlement(dependencies)
     this.#recorded = refusalRecord(dependencies)
+    this.#single = new SingleAnswers({
+      ...{ memories, settlement: this.#settlement, clock: options.clock },
+      holder: (attemptId, memory) => this.#holder(attemptId, memory),
+    })
   }
 
   /** The method this attempt is in the middle of, and what it asked last. Nothing is counted or sent. */
@@ -49,15 +56,13 @@ export class LoginAttempts {
   }
 
   /**
-   * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number, or
-   * the question whether one becomes part of the other; and what `current` answers.
+   * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number,
+   * the question whether one becomes part of the other, or which of several accounts it is to be; and what `current`
+   * answers.
    */
-  async waiting(attemptId: string, method?: string) {
+  async waiting(attemptId: string, method?: string): Promise<Waiting & { readonly current: Current | undefined }> {
     const memory = await this.#deps.memories.load(attemptId)
-    const identity = this.#pending(memory)?.identity
-    const isIn = memory.holder !== undefined && isFresh(memory.holder, this.#deps.options.clock)
-    const question = isIn ? bindingQuestion(memory) : undefined
-    return { identity, needsPhone: isIn && !question, question, current: currentIn(memory, method) }
+    return { ...waitingIn(memory, this.#deps.options.clock), current: currentIn(memory, method) }
   }
 
   /** Forgets what a method was in the middle of: the person wants another number. */
@@ -96,11 +101,12 @@ export class LoginAttempts {
   }
 
   /**
-   * What the person answers where the attempt could not go on by itself. Throws `request.invalid` for what was not
-   * offered and `attempt.expired` when what was proved is over.
+   * What the person answers where the attempt could not go on by itself; `account` names one of several. Throws
+   * `request.invalid` for what was not offered and `attempt.expired` when what was proved is over.
    */
-  async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice): Promise<Outcome> {
-    if (choice === 'bind' || choice === 'without_binding') return this.#answer(request, choice)
+  async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice, account?: string): Promise<Outcome> {
+    if (choice === 'bind' || choice === 'without_binding') return this.#single.bind(request, choice)
+    if (choice === 'account') return this.#single.goOnWith(request, account)
     const { memories } = this.#deps
     const memory = await memories.load(request.attemptId)
     const { contested } = memory
@@ -137,26 +143,6 @@ export class LoginAttempts {
         })
       }
     }
-  }
-
-  /** SECURITY: of two answers that come at once, from two tabs, one counts. */
-  async #answer(
-    request: Omit<AdvanceRequest, 'method' | 'input'>,
-    choice: 'bind' | 'without_binding',
-  ): Promise<Outcome> {
-    const { memories, options } = this.#deps
-    if (!(await memories.load(request.attemptId)).choices?.includes(choice)) throw new AppError('request.invalid')
-    const memory = await memories.take(request.attemptId)
-    const holder = memory.choices?.includes(choice) ? await this.#holder(request.attemptId, memory) : undefined
-    const waiting = memory.contested?.proof ?? memory.pending
-    if (!holder || !waiting || !isFresh(waiting, options.clock)) throw new AppError('attempt.expired')
-    // A number is proved by the method its `amr` begins with.
-    const method = memory.contested?.proof?.amr[0] ?? holder.method
-    const answered = { ...request, method, input: {} }
-    const holding = { ...memory, holder, choices: undefined }
-    return choice === 'bind'
-      ? this.#settlement.bindWaiting(answered, holding)
-      : this.#settlement.leaveWaiting(answered, holding)
   }
 
   async #registerPending(
@@ -254,5 +240,5 @@ export class LoginAttempts {
 /** The memory without what waits for a choice, or a phone number, that the person did not give. */
 function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): AttemptMemory {
   const isAnswered = !memory.choices && (!demand.requiresPhone || provesPhone.includes(method))
-  return isAnswered ? memory : { ...memory, pending: undefined }
+  return isAnswered ? memory : { ...memory, pending: undefined, several: undefined }
 }

@@ -4,7 +4,6 @@ import { AppError, type ErrorCode } from '../src/base/errors.ts'
 import { isSameSecret } from '../src/base/same-secret.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
-import type { Outcome } from './outcome.ts'
 
 /** Where an answer is to be brought, and under which name it waits there. */
 interface Expected {
@@ -23,9 +22,11 @@ export interface Kept {
 }
 
 /** What a page has to tell of an answer that let nobody in. */
-export type Ending =
-  | { readonly kind: 'failed'; readonly method: string; readonly code: ErrorCode; readonly params: AppError['params'] }
-  | Extract<Outcome, { kind: 'conflict' }>
+export interface Ending {
+  readonly method: string
+  readonly code: ErrorCode
+  readonly params: AppError['params']
+}
 
 interface Dependencies extends Sealing {
   readonly store: EphemeralStore

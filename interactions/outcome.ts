@@ -21,6 +21,22 @@ export type Choice =
   /** What waits is mine, and so is the account. */
   | 'bind'
   | 'without_binding'
+  /** I go on with this one of my accounts. */
+  | 'account'
+
+/** One of several accounts that one proof leads to. */
+export interface AskedAccount {
+  readonly userId: UserId
+  /** Whether its owner can log in without what was proved. Otherwise it gives nothing away. */
+  readonly isSpare: boolean
+}
+
+/** One proof leads to several accounts of one person, who has to say which to go on with. Nothing has changed. */
+export interface AccountQuestion {
+  readonly kind: 'choose_account'
+  readonly provider: string
+  readonly accounts: readonly AskedAccount[]
+}
 
 /**
  * Somebody is in, and something waits that was proved in the same attempt, maybe by another person: is it to be part of
@@ -46,7 +62,7 @@ export type Outcome =
   | { readonly kind: 'choose'; readonly provider: string }
   /** The client lets nobody in without a phone number, or the one that was named is another's. */
   | { readonly kind: 'bind_phone'; readonly reason: 'policy' | 'conflict' }
-  /** What was proved belongs to several accounts, or to another. Nothing has changed. */
+  /** What was proved belongs to another account. Nothing has changed. */
   | {
       readonly kind: 'conflict'
       readonly provider: string
@@ -54,6 +70,7 @@ export type Outcome =
       readonly choices: readonly Choice[]
     }
   | BindingQuestion
+  | AccountQuestion
   | {
       readonly kind: 'done'
       readonly userId: UserId

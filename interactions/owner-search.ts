@@ -1,4 +1,6 @@
 import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
+import { partOf } from '../src/accounts/identity-claim.ts'
+import type { Passwords } from '../src/accounts/passwords.ts'
 import { requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
@@ -13,6 +15,7 @@ import { Questions } from './questions.ts'
 
 interface Dependencies {
   readonly directory: AccountDirectory
+  readonly passwords: Pick<Passwords, 'has'>
   readonly memories: AttemptMemories
   readonly audit: Audit
 }
@@ -24,7 +27,7 @@ export interface Found {
 }
 
 /** The outcomes by which the person is asked whose an identity is. */
-export type Asked = Extract<Outcome, { kind: 'choose' | 'conflict' | 'bind_phone' }>
+export type Asked = Extract<Outcome, { kind: 'choose' | 'choose_account' | 'conflict' | 'bind_phone' }>
 
 const tries = 3
 
@@ -63,9 +66,7 @@ export class OwnerSearch {
     const { identity, also } = step
     const found = await directory.resolve(identity, { ip: request.ip })
     const expected = request.expectedUserId
-    if (found.kind === 'conflict' && expected === undefined) {
-      return this.#questions.conflict(request, memory, { step, users: found.users, choices: ['login_existing'] })
-    }
+    if (found.kind === 'conflict') return this.#severalOf(request, step, found.users, memory)
     if (expected !== undefined && (found.kind !== 'known' || found.account.user.id !== expected)) {
       throw new AppError('login.other_user')
     }
@@ -84,6 +85,33 @@ export class OwnerSearch {
     if (step.registration === 'ask' || (lacksPhone && !step.password))
       return this.#questions.whose(request, step, memory)
     return this.#register(request, step, also ? { also } : {})
+  }
+
+  /**
+   * One proof leads to several accounts of one person. Where the request is for one of them, it is that one; otherwise
+   * the person says which. Nothing has changed.
+   */
+  async #severalOf(
+    request: AdvanceRequest,
+    step: Proved,
+    users: readonly UserId[],
+    memory: AttemptMemory,
+  ): Promise<Found | Asked> {
+    const { expectedUserId: expected } = request
+    if (expected !== undefined && !users.includes(expected)) throw new AppError('login.other_user')
+    const wanted = expected === undefined ? users : [expected]
+    const found = await Promise.all(
+      wanted.map(async (userId) => {
+        const account = await this.#deps.directory.find(userId)
+        const part = account && partOf(step.identity, account)
+        if (!part) throw new AppError('attempt.expired')
+        requireStanding(account, step, part)
+        return { account, part }
+      }),
+    )
+    const [only] = found
+    if (expected !== undefined && only) return this.#resolve(request, { ...step, identity: only.part }, memory)
+    return this.#questions.account(request, memory, { step, accounts: found.map(({ account }) => account) })
   }
 
   async #register(request: AdvanceRequest, step: Proved, options: RegisterOptions): Promise<Found> {

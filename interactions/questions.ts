@@ -1,12 +1,25 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
+import type { Passwords } from '../src/accounts/passwords.ts'
+import { isFresh } from '../src/accounts/proof.ts'
+import { canSpare } from '../src/accounts/spare-identity.ts'
+import type { Account, IdentityClaim } from '../src/accounts/user.ts'
+import type { Clock } from '../src/base/clock.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import { type Arrived, type AttemptMemories, type AttemptMemory, pendingOf } from './attempt-memory.ts'
 import type { Proved } from './methods/method.ts'
-import { type AdvanceRequest, auditContext, type BindingQuestion, type Choice, type Outcome } from './outcome.ts'
+import {
+  type AccountQuestion,
+  type AdvanceRequest,
+  auditContext,
+  type BindingQuestion,
+  type Choice,
+  type Outcome,
+} from './outcome.ts'
 
 interface Dependencies {
   readonly directory: Pick<AccountDirectory, 'find'>
+  readonly passwords: Pick<Passwords, 'has'>
   readonly memories: AttemptMemories
   readonly audit: Audit
 }
@@ -39,7 +52,27 @@ export class Questions {
     return { kind: 'bind_phone', reason: 'policy' }
   }
 
-  /** What was proved belongs to several accounts, or to another. */
+  /** What was proved leads to several accounts: which of them is it to be? */
+  async account(
+    request: AdvanceRequest,
+    memory: AttemptMemory,
+    { step, accounts: found }: { readonly step: Proved; readonly accounts: readonly Account[] },
+  ): Promise<AccountQuestion> {
+    const { identity } = step
+    const accounts = await Promise.all(
+      found.map(async (account) => {
+        const userId = account.user.id
+        return { userId, isSpare: canSpare(account, identity, await this.#deps.passwords.has(userId)) }
+      }),
+    )
+    const users = accounts.map(({ userId }) => userId)
+    await this.#conflicted(request, identity.provider, users, users[0])
+    const several = { proof: pendingOf(request.method, step), accounts }
+    await this.#keep(request, { ...memory, several, choices: ['account'] })
+    return { kind: 'choose_account', provider: identity.provider, accounts }
+  }
+
+  /** What was proved belongs to another account. */
   async conflict(
     request: AdvanceRequest,
     memory: AttemptMemory,
@@ -52,8 +85,7 @@ export class Questions {
     const { step, choices } = met
     const users = met.users.filter((each) => each !== undefined)
     const { provider } = step.identity
-    const whose = { userId: memory.holder?.userId, identityProvider: provider, detail: { users } }
-    await this.#deps.audit.write({ event: 'identity.conflicted', ...whose, ...auditContext(request) })
+    await this.#conflicted(request, provider, users, memory.holder?.userId)
     await this.#keep(request, { ...memory, choices })
     return { kind: 'conflict', provider, users, choices }
   }
@@ -70,14 +102,50 @@ export class Questions {
     return question
   }
 
+  async #conflicted(request: AdvanceRequest, identityProvider: string, users: readonly UserId[], userId?: UserId) {
+    const whose = { userId, identityProvider, detail: { users } }
+    await this.#deps.audit.write({ event: 'identity.conflicted', ...whose, ...auditContext(request) })
+  }
+
   async #keep(request: AdvanceRequest, memory: AttemptMemory): Promise<void> {
     await this.#deps.memories.save(request.attemptId, { ...memory, method: undefined })
   }
 }
 
+/** The accounts a memory waits for one of to be chosen; undefined: for none. */
+export function accountQuestion({ several, choices }: AttemptMemory): AccountQuestion | undefined {
+  if (!several || !choices?.includes('account')) return undefined
+  const { proof, accounts } = several
+  return { kind: 'choose_account', provider: proof.identity.provider, accounts }
+}
+
 /** The question a memory waits for an answer to; undefined for every other. */
-export function bindingQuestion({ holder, pending, contested, choices }: AttemptMemory): BindingQuestion | undefined {
+function bindingQuestion({ holder, pending, contested, choices }: AttemptMemory): BindingQuestion | undefined {
   const identity = (contested?.proof ?? pending)?.identity
   if (!holder || !identity || !choices?.includes('without_binding')) return undefined
   return { kind: 'bind_identity', identity, userId: holder.userId, choices }
+}
+
+/** What an attempt waits for. */
+export interface Waiting {
+  /** Nobody has it, and the person has to say whose it is. */
+  readonly identity?: IdentityClaim
+  /** The login is complete but for a phone number. */
+  readonly needsPhone: boolean
+  readonly question?: BindingQuestion
+  readonly accounts?: AccountQuestion
+}
+
+/** What a memory waits for, as far as what was proved still counts. */
+export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
+  const { pending, holder, several } = memory
+  const isIn = holder !== undefined && isFresh(holder, clock)
+  const question = isIn ? bindingQuestion(memory) : undefined
+  const accounts = several && isFresh(several.proof, clock) ? accountQuestion(memory) : undefined
+  return {
+    ...(pending && isFresh(pending, clock) ? { identity: pending.identity } : {}),
+    needsPhone: isIn && !question,
+    ...(question ? { question } : {}),
+    ...(accounts ? { accounts } : {}),
+  }
 }

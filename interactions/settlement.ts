@@ -1,18 +1,28 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
+import { partOf } from '../src/accounts/identity-claim.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import { isFresh, isUnended, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import { type Account, hasPhone, type IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
+import type { UserId } from '../src/base/ids.ts'
+import { maskSubject } from '../src/base/mask.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import { type Arrived, type AttemptMemories, type AttemptMemory, momentOf, type Pending } from './attempt-memory.ts'
+import {
+  type Arrived,
+  type AttemptMemories,
+  type AttemptMemory,
+  momentOf,
+  type Pending,
+  type Several,
+} from './attempt-memory.ts'
 import { finishLogin, requireEnough } from './finish-login.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import { cameBy, keepCredential, keepPassword } from './keep-proof.ts'
 import type { Proved } from './methods/method.ts'
 import type { AdvanceRequest, Outcome } from './outcome.ts'
-import { OwnerSearch } from './owner-search.ts'
+import { type Found, OwnerSearch } from './owner-search.ts'
 import { Questions } from './questions.ts'
 
 /** What the settlement of a proof works with. */
@@ -62,8 +72,17 @@ export class Settlement {
     requireEnough(request, step, memory, clock)
     if (holder && isFresh(holder, clock)) return this.#addToHolder(request, step, { ...memory, holder })
     const found = await this.#owners.find(request, step, memory)
-    if ('kind' in found) return found
-    const { account, isNew } = found
+    return 'kind' in found ? found : this.#letIn(request, step, found, memory)
+  }
+
+  /** Lets in whom a proof led to, and stores what it brought along. */
+  async #letIn(
+    request: AdvanceRequest,
+    step: Proved,
+    { account, isNew }: Found,
+    memory: AttemptMemory,
+  ): Promise<Outcome> {
+    const { clock } = this.#deps.options
     const userId = account.user.id
     if (account.user.status !== 'active') throw new AppError('user.locked')
     const isWaiting = await this.#isWaiting(request, account, memory)
@@ -141,6 +160,40 @@ export class Settlement {
     const by = cameBy(account, { identity, also: phoneClaim(phone), amr })
     const holder = { userId: user.id, amr, by, method, provider: identity.provider, ...common }
     return this.#arrive(request, account, { ...memory, holder, choices: undefined })
+  }
+
+  /**
+   * The person said which of the accounts that one proof leads to they go on with. What leads to the others leads there
+   * now, and what came by it ends there; an account that has no other way in keeps it. Throws `attempt.expired` or
+   * `user.locked` where one of them has changed since they were asked.
+   */
+  async goOnWith(request: AdvanceRequest, several: Several, userId: UserId, memory: AttemptMemory): Promise<Outcome> {
+    const { directory, options } = this.#deps
+    const { ip, requestId } = request
+    const { proof, accounts } = several
+    const claim = proof.identity
+    const from = accounts.flatMap((each) => (each.isSpare && each.userId !== userId ? [each.userId] : []))
+    const moved = await directory.gather({ claim, moment: proof, to: userId, from }, (transaction, each) =>
+      options.end(
+        each.from,
+        { kind: 'by', by: each.identityId },
+        { reason: 'identity_moved', ip, requestId },
+        transaction,
+      ),
+    )
+    for (const { from: left, identityId: identity, subjects } of moved) {
+      const masked = subjects.map((each) => maskSubject(claim.provider, each, { withNamespace: true }))
+      const detail = { from: left, to: userId, identity, subjects: masked, method: proof.method }
+      for (const whose of [left, userId]) await this.#audit('identity.moved', request, whose, proof, detail)
+    }
+    const chosen = await directory.find(userId)
+    const identity = chosen && partOf(claim, chosen)
+    if (!identity) throw new AppError('attempt.expired')
+    const found = await directory.resolve(identity, { ip })
+    if (found.kind !== 'known' || found.account.user.id !== userId) throw new AppError('attempt.expired')
+    requireStanding(found.account, proof, identity)
+    const step: Proved = { kind: 'proved', registration: 'never', ...proof, identity }
+    return this.#letIn(request, step, { account: found.account, isNew: false }, { ...memory, several: undefined })
   }
 
   /** Who is in, with nothing left to bind. */

@@ -1,7 +1,19 @@
 import { longName } from './sample-values.ts'
 import type { Views } from './views.ts'
 
-type ChoicePage = 'choose' | 'conflict' | 'bind-identity'
+type ChoicePage = 'choose' | 'choose-account' | 'conflict' | 'bind-identity'
+
+const mine = {
+  label: '138****8000',
+  createdAt: new Date('2025-03-01T12:34:56Z'),
+  lastUsedAt: new Date('2026-03-01T12:34:56Z'),
+}
+const other = {
+  userId: 'usr_2b',
+  label: 'ow****F2ZQ',
+  createdAt: new Date('2025-04-01T12:34:56Z'),
+  lastUsedAt: new Date('2026-02-01T12:34:56Z'),
+}
 
 /** Samples of the pages that ask to whom something belongs. */
 export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } = {
@@ -9,33 +21,33 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
     { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },
     { provider: 'oidc:corp', canRegister: false, existingMethod: 'password' },
   ],
-  conflict: [
+  'choose-account': [
     {
       provider: 'wechat',
       accounts: [
-        {
-          label: '138****8000',
-          createdAt: new Date('2025-03-01T12:34:56Z'),
-          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
-        },
-        { label: longName, createdAt: new Date('2025-04-01T12:34:56Z'), lastUsedAt: new Date('2026-02-01T12:34:56Z') },
+        { ...mine, userId: 'usr_1a', nickname: '林小雨', isSpare: true },
+        { ...other, nickname: longName, isSpare: false },
       ],
       otherMethod: 'sms',
-      phoneTaken: false,
     },
     {
-      provider: 'phone',
+      provider: 'qq',
       accounts: [
-        {
-          label: '138****8000',
-          createdAt: new Date('2025-03-01T12:34:56Z'),
-          lastUsedAt: new Date('2026-03-01T12:34:56Z'),
-        },
+        { ...mine, userId: 'usr_1a', nickname: '林小雨', isSpare: true },
+        { ...other, isSpare: true },
       ],
-      otherMethod: 'sms',
-      phoneTaken: true,
+      otherMethod: 'password',
+    },
+    {
+      provider: 'oidc:corp',
+      accounts: [
+        { ...other, isSpare: false },
+        { ...other, userId: 'usr_3c', nickname: '林小雨', isSpare: false },
+        { ...other, userId: 'usr_4d', isSpare: false },
+      ],
     },
   ],
+  conflict: [{ accounts: [mine] }],
   'bind-identity': [
     {
       identity: { provider: 'github', label: 'gh****8f42', nickname: '林小雨' },

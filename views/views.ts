@@ -1,4 +1,5 @@
 import type { AccountTakenView, AccountUnbindView, AccountView, DevicesView, IdentityItem } from './account-views.ts'
+import type { ChooseAccountView, ChooseView, ConflictView } from './choice-views.ts'
 import type {
   ContinueView,
   DeviceConfirmView,
@@ -68,22 +69,6 @@ export interface ConnectionItem {
   /** Where it works, if it does not work everywhere. */
   readonly places?: readonly ('own_app' | 'computer')[] | undefined
   readonly isLast: boolean
-}
-
-/** Posts `choice=new`. Or a link leads to the login page; after the login the person is asked whether to bind it. */
-export interface ChooseView {
-  readonly provider: string
-  readonly nickname?: string | undefined
-  readonly canRegister: boolean
-  readonly existingMethod: string
-}
-
-/** One person has several accounts. Nothing has changed, and the page shows the accounts. */
-export interface ConflictView {
-  readonly provider: string
-  readonly accounts: readonly { readonly label: string; readonly createdAt: Date; readonly lastUsedAt: Date }[]
-  readonly otherMethod: string
-  readonly phoneTaken: boolean
 }
 
 /**
@@ -274,6 +259,7 @@ export interface Views {
   readonly reset: ResetView
   readonly consent: ConsentView
   readonly choose: ChooseView
+  readonly 'choose-account': ChooseAccountView
   readonly conflict: ConflictView
   readonly 'bind-identity': BindIdentityView
   readonly logout: LogoutView

@@ -62,7 +62,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     if (done === 'expired') return showError(ctx, visitor, new AppError('attempt.expired'))
     const { attemptId } = request(ctx, visitor, '', {})
     const ending = typeof answer === 'string' ? await callbacks.ending(attemptId, answer) : undefined
-    if (ending?.kind === 'failed') return showError(ctx, visitor, new AppError(ending.code, { params: ending.params }))
+    if (ending) return showError(ctx, visitor, new AppError(ending.code, { params: ending.params }))
     await list.draw(ctx, visitor)
   }
 
@@ -96,7 +96,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
         return undefined
       } catch (thrown) {
         const { code, params } = shown(thrown)
-        return { kind: 'failed', method: connection, code, params }
+        return { method: connection, code, params }
       }
     })
     if (!isBack) leave(ctx, `${accountPaths.identities}?done=expired`)

@@ -9,12 +9,12 @@ import { interactionPath } from '../../src/base/paths.ts'
 import { nothingDemanded, requestedSubject } from '../../src/oidc/demand.ts'
 import { deviceName, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
-import { identityLabel, maskedLabel } from '../account-labels.ts'
+import { identityLabel, lastUseOf, maskedLabel } from '../account-labels.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
-import type { BindingQuestion, Outcome } from '../outcome.ts'
+import type { AccountQuestion, BindingQuestion, Outcome } from '../outcome.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { rememberMethod } from './last-method.ts'
 import { leave } from './leave.ts'
@@ -46,7 +46,7 @@ export interface LoginResult {
 const longRequest = 1000
 
 /** What a page may ask in the field `choice`. */
-const choices = ['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding'] as const
+const choices = ['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding', 'account'] as const
 
 /** Failures of vendors about which a person can do something: they are shown on the page where they happened. */
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
@@ -61,13 +61,18 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
    * way.
    */
   async function show(ctx: Context, interaction: Interaction, ending?: Ending): Promise<void> {
-    if (ending?.kind === 'conflict') return drawConflict(ctx, ending)
     const named = text(ctx.query['method'])
     if (named !== undefined && ctx.query['restart'] !== undefined) {
       await attempts.restart(interaction.uid, named)
       return leave(ctx, `${ctx.path}?method=${encodeURIComponent(methods.has(named) ? named : '')}`)
     }
-    const { identity: pending, needsPhone, question, current } = await attempts.waiting(interaction.uid, named)
+    const {
+      identity: pending,
+      needsPhone,
+      question,
+      accounts,
+      current,
+    } = await attempts.waiting(interaction.uid, named)
     if (question && named === undefined) return drawQuestion(ctx, question)
     const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
@@ -81,6 +86,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
         { error, binding: pending?.provider, needsPhone: phoneOnly },
       )
     }
+    if (accounts && named === undefined && !current) return drawAccounts(ctx, accounts)
     if (pending && named === undefined && !current && !phoneOnly) {
       const { nickname } = pending.profile
       const { provider } = pending
@@ -99,7 +105,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
     const common = attemptRequest(ctx, interaction)
     const choice = choices.find((each) => each === input['choice'])
-    if (choice) return choose(ctx, interaction, choice)
+    if (choice) return choose(ctx, interaction, choice, input['account'])
     const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
@@ -112,9 +118,14 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   }
 
   /** When the identity can no longer be bound, the page says so beside the answers that are left. */
-  async function choose(ctx: Context, interaction: Interaction, choice: (typeof choices)[number]) {
+  async function choose(
+    ctx: Context,
+    interaction: Interaction,
+    choice: (typeof choices)[number],
+    account: string | undefined,
+  ) {
     try {
-      return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice))
+      return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice, account))
     } catch (thrown) {
       const { question } = await attempts.waiting(interaction.uid)
       if (!question || !asAppError(thrown).code.startsWith('identity.')) throw thrown
@@ -135,12 +146,11 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     const request = { ...attemptRequest(ctx, interaction), method: connection, input: response }
     try {
       const outcome = await attempts.advance(request)
-      if (outcome.kind === 'conflict') return outcome
       if (outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
       return await answer(ctx, interaction, outcome)
     } catch (thrown) {
       const { code, params } = shown(thrown)
-      return { kind: 'failed', method: connection, code, params }
+      return { method: connection, code, params }
     }
   }
 
@@ -188,6 +198,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
       case 'choose':
       case 'bind_phone':
       case 'bind_identity':
+      case 'choose_account':
         leave(ctx, interactionPath(interaction.uid))
         return undefined
       case 'redirect':
@@ -196,19 +207,22 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     }
   }
 
-  async function drawConflict(
-    ctx: Context,
-    { provider, users, choices: offers }: Extract<Ending, { kind: 'conflict' }>,
-  ): Promise<void> {
+  async function drawConflict(ctx: Context, { users }: Extract<Outcome, { kind: 'conflict' }>): Promise<void> {
     const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
-    const view = {
-      provider,
-      accounts: accounts.filter((each) => each !== undefined).map(shownAccount),
-      otherMethod: offered(ctx)[0] ?? 'password',
-      phoneTaken: offers.includes('use_other_phone'),
-    }
-    const languageLinks = ctx.method === 'GET'
-    renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName, languageLinks })
+    const view = { accounts: accounts.filter((each) => each !== undefined).map(shownAccount) }
+    renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName })
+  }
+
+  async function drawAccounts(ctx: Context, { provider, accounts }: AccountQuestion): Promise<void> {
+    const found = await Promise.all(
+      accounts.map(async ({ userId, isSpare }) => {
+        const account = await directory.find(userId)
+        if (!account) throw new AppError('attempt.expired')
+        return { ...shownAccount(account), userId, nickname: account.user.profile.nickname, isSpare }
+      }),
+    )
+    const view = { provider, accounts: found, otherMethod: offered(ctx)[0] }
+    renderer.render(ctx, 'choose-account', view, { clientName: state(ctx).clientName, languageLinks: true })
   }
 
   async function drawQuestion(ctx: Context, question: BindingQuestion, error?: AppError): Promise<void> {
@@ -255,8 +269,7 @@ export function shown(thrown: unknown): AppError {
 
 /** Enough for its owner to recognise an account, and no more. */
 function shownAccount(account: Account) {
-  const lastUsedAt = new Date(Math.max(...account.identities.map((identity) => identity.lastUsedAt.getTime())))
-  return { label: maskedLabel(account), createdAt: account.user.createdAt, lastUsedAt }
+  return { label: maskedLabel(account), createdAt: account.user.createdAt, lastUsedAt: lastUseOf(account) }
 }
 
 function text(value: unknown): string | undefined {

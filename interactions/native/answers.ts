@@ -22,6 +22,9 @@ export const conflictOptions = ['login_existing', 'use_other_phone', 'without_ph
 /** What may be answered to the question whether what waits becomes part of the account that is in. */
 export const bindingOptions = ['without_binding', 'bind'] as const
 
+/** What may be answered to the question which of several accounts it is to be. */
+export const accountOptions = ['account'] as const
+
 /** What an app has to show or do next, told by `step`. */
 export const step = z.discriminatedUnion('step', [
   z
@@ -70,6 +73,27 @@ export const step = z.discriminatedUnion('step', [
     .describe('What was proved belongs to another account. Nothing has changed: send `choice`.'),
   z
     .object({
+      step: z.literal('choose_account'),
+      provider: text,
+      accounts: z.array(
+        z.object({
+          account: text.describe('Value of the parameter `account`.'),
+          label: text.describe('Masked: the phone number where there is one.'),
+          nickname: text.optional(),
+          created_at: z.iso.datetime(),
+          last_used_at: z.iso.datetime(),
+          keeps: z
+            .boolean()
+            .describe('It has no other way in: it keeps its part of the identity when another account is chosen.'),
+        }),
+      ),
+      options: z.array(z.enum(accountOptions)),
+    })
+    .describe(
+      'What was proved is one person’s and leads to several accounts: send `choice=account` and `account`. What leads to the others leads there from then on.',
+    ),
+  z
+    .object({
       step: z.literal('bind_identity'),
       identity: z
         .object({ provider: text, label: text, nickname: text.optional() })
@@ -108,7 +132,17 @@ export const refusal = z.object({
     .describe('With `redirect_to_web`: open the authorization endpoint with it in the system browser.'),
   expires_in: seconds.optional().describe('Seconds the `request_uri` is good for.'),
   step: z
-    .enum(['login', 'otp', 'captcha', 'agreement', 'bind_phone', 'choose', 'conflict', 'bind_identity'])
+    .enum([
+      'login',
+      'otp',
+      'captcha',
+      'agreement',
+      'bind_phone',
+      'choose',
+      'conflict',
+      'choose_account',
+      'bind_identity',
+    ])
     .optional(),
 })
 

@@ -75,7 +75,8 @@ const maxUses = 60
 /** Parameters that are the endpoint's own business and no method's. */
 const ownFields = new Set<string>([
   ...authorizationParams,
-  ...['client_id', 'auth_session', 'method', 'choice', 'agreement', 'agreements', 'device_name', 'captcha_token'],
+  ...['client_id', 'auth_session', 'method', 'choice', 'account', 'agreement', 'agreements'],
+  ...['device_name', 'captcha_token'],
 ])
 
 /**
@@ -208,7 +209,7 @@ export class Challenge {
     const sender = choice === 'login_existing' ? 'sms' : method
     if (sender !== undefined)
       session.sendsLeft = await gate.pass(request, session, { method: sender, attested: request.isGenuine })
-    const chosen = choice && (await attempts.choose(common, choice))
+    const chosen = choice && (await attempts.choose(common, choice, fields['account']))
     if (chosen && !(chosen.kind === 'login' && method)) return chosen
     if (method === undefined) return { kind: 'login' }
     const own = Object.entries(fields).filter(([name]) => !ownFields.has(name))

@@ -2,12 +2,12 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { type Demand, mayReach, nothingDemanded } from '../../src/oidc/demand.ts'
-import { identityLabel, maskedLabel } from '../account-labels.ts'
+import { identityLabel, lastUseOf, maskedLabel } from '../account-labels.ts'
 import { type Ask, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { otpSeconds } from '../methods/otp.ts'
-import type { Choice, Outcome } from '../outcome.ts'
-import { bindingOptions, conflictOptions, type NextStep } from './answers.ts'
+import type { AskedAccount, Choice, Outcome } from '../outcome.ts'
+import { accountOptions, bindingOptions, conflictOptions, type NextStep } from './answers.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -16,7 +16,7 @@ interface Dependencies {
 }
 
 /** What an app may answer. */
-export const choices: readonly Choice[] = ['new', 'existing', ...conflictOptions, ...bindingOptions]
+export const choices: readonly Choice[] = ['new', 'existing', ...conflictOptions, ...bindingOptions, ...accountOptions]
 
 /** The steps of an attempt in the words of the challenge endpoint. */
 export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
@@ -74,6 +74,10 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
         const options = outcome.choices.filter(isOneOf(conflictOptions))
         return { step: 'conflict', provider: outcome.provider, accounts: await labels(outcome.users), options }
       }
+      case 'choose_account': {
+        const accounts = await Promise.all(outcome.accounts.map(recognisable))
+        return { step: 'choose_account', provider: outcome.provider, accounts, options: [...accountOptions] }
+      }
       case 'bind_identity': {
         const { provider, profile } = outcome.identity
         const [account] = await named([outcome.userId])
@@ -89,6 +93,20 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
 
   async function labels(users: readonly UserId[]): Promise<{ label: string }[]> {
     return (await named(users)).map(({ label }) => ({ label }))
+  }
+
+  async function recognisable({ userId, isSpare }: AskedAccount) {
+    const account = await directory.find(userId)
+    if (!account) throw new AppError('attempt.expired')
+    const { profile, createdAt } = account.user
+    return {
+      account: userId,
+      label: maskedLabel(account),
+      ...(profile.nickname ? { nickname: profile.nickname } : {}),
+      created_at: createdAt.toISOString(),
+      last_used_at: lastUseOf(account).toISOString(),
+      keeps: !isSpare,
+    }
   }
 
   async function named(users: readonly UserId[]): Promise<{ label: string; nickname?: string }[]> {

@@ -178,6 +178,13 @@ ${back(say)}`
     case 'conflict':
       if (step.accounts.length === 0) return html`${about({}, 'unsure')}${options(step.options)}${back(say)}`
       return html`${about({ accounts: step.accounts.map(({ label }) => label).join(', ') })}${options(step.options)}${back(say)}`
+    case 'choose_account':
+      return html`${about({ provider: providerName(say, step.provider) })}${form(
+        html`<input type="hidden" name="choice" value="account"><div class="stack">${step.accounts.map(
+          (each) =>
+            html`<button class="button secondary" name="account" value="${each.account}">${named(each)}</button>`,
+        )}</div>`,
+      )}${back(say)}`
     case 'bind_identity': {
       const { identity, account } = step
       const names = {

@@ -86,8 +86,8 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
       case 'begin':
         return begin(ctx, installation, fields, uiLocales)
       case 'go_on': {
-        const { otp, resend, choice, captcha_token: captcha } = fields
-        const answered = given({ otp, resend, choice, captcha_token: captcha, ui_locales: uiLocales })
+        const { otp, resend, choice, account, captcha_token: captcha } = fields
+        const answered = given({ otp, resend, choice, account, captcha_token: captcha, ui_locales: uiLocales })
         const isAgain = captcha !== undefined || fields['agreed'] !== undefined
         await installation.goOn(fields['agreed'] ? { ...answered, agreements: agreed } : answered, isAgain)
         break

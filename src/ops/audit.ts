@@ -12,13 +12,14 @@ export const auditEvents = {
   'upstream.failed':
     'An upstream answered with an error, or not at all; `method`, `connection`, `error`, `vendor_code`.',
   'identity.conflicted':
-    'What was proved belongs to one account and what waits to another: the person has to choose; `users`.',
+    'What was proved belongs to several accounts, or to another than what waits: the person has to choose; `users`.',
   'session.ended': 'The session of a browser is over; `reason`.',
   'user.registered': 'A new account.',
   'user.locked': 'An operator has locked an account; `operator`.',
   'user.unlocked': 'An operator has unlocked an account; `operator`.',
   'identity.bound': 'An account has a new way in; `method`.',
   'identity.unbound': 'A way in was removed; `identity`.',
+  'identity.moved': 'A way in leads to another account now; `from`, `to`, `identity`, `subjects`, `method`.',
   'identity.refused': 'A way in could not be added or removed; `error`.',
   'profile.changed': 'Somebody has changed their profile; `fields`.',
   'password.set': 'An account that had no password has one.',

@@ -98,8 +98,8 @@ test.each([
     await inWechat.opens(shop.login())
     await leavesFor(inWechat, wechat)
     await answers(inWechat, guest)
-    await inWechat.sees(/^(这个身份对应多个账号|Several accounts match)$/)
-    await look('conflict', inWechat)
+    await inWechat.sees(/^(这个微信对应您的多个账号|This WeChat leads to several of your accounts)$/)
+    await look('choose-account', inWechat)
     expect(faults).toEqual([])
   },
   180_000,

@@ -95,7 +95,7 @@ describe.each(['redis', 'tables'] as const)('an answer of an upstream, kept in %
     const expected = (connection: string) => ({ connection, attemptId: 'six' })
     await callbacks.expect('a', expected('github'))
     const { handle } = await callbacks.receive('github', { state: 'a', code: 'x' })
-    await callbacks.end('six', handle, { kind: 'failed', method: 'github', code: 'upstream.cancelled', params: {} })
+    await callbacks.end('six', handle, { method: 'github', code: 'upstream.cancelled', params: {} })
     await callbacks.expect('b', expected('github'), 'a')
     expect(await callbacks.ending('six', handle)).toBeUndefined()
     await callbacks.expect('c', expected('weibo'))

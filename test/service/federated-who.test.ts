@@ -99,7 +99,7 @@ test('an app that moves to another Open Platform account keeps its users by thei
   expect(await known('wechat', 'p3')).toBe(sub)
 })
 
-test('two users of one person are a conflict that changes nothing; each way that led to one of them still does', async () => {
+test('two users of one person are asked about and nothing changes; each way that led to one of them still does', async () => {
   const byOpenid = await registered('silent', 'p4', inWechat)
   const byUnionid = await registered('wechat', 'p4')
   const stored = async () => [
@@ -108,7 +108,7 @@ test('two users of one person are a conflict that changes nothing; each way that
   ]
   const before = await stored()
   const { answer } = await through('wechat', 'p4', inWechat)
-  expect(answer.status).toBe(409)
+  expect(answer.text).toContain('这个微信对应您的多个账号')
   expect(await stored()).toEqual(before)
   expect(await table('audit_events').where({ event: 'identity.conflicted' })).toMatchObject([
     { identity_provider: 'wechat', detail: { users: [byUnionid, byOpenid] } },

@@ -1,0 +1,64 @@
+import { isFresh } from '../src/accounts/proof.ts'
+import type { Clock } from '../src/base/clock.ts'
+import { AppError } from '../src/base/errors.ts'
+import type { Arrived, AttemptMemories, AttemptMemory } from './attempt-memory.ts'
+import type { AdvanceRequest, Outcome } from './outcome.ts'
+import { accountQuestion } from './questions.ts'
+import type { Settlement } from './settlement.ts'
+
+interface Dependencies {
+  readonly memories: AttemptMemories
+  readonly settlement: Settlement
+  readonly clock: Clock
+  /** Whose login waits in a memory; throws where their proof no longer counts. */
+  readonly holder: (attemptId: string, memory: AttemptMemory) => Promise<Arrived | undefined>
+}
+
+type Answering = Omit<AdvanceRequest, 'method' | 'input'>
+
+/**
+ * Answers that change to whom something leads. SECURITY: of two that come at once, from two tabs, one counts. Each
+ * method throws `request.invalid` for what was not asked, and `attempt.expired` when what was proved is over.
+ */
+export class SingleAnswers {
+  readonly #deps: Dependencies
+
+  constructor(dependencies: Dependencies) {
+    this.#deps = dependencies
+  }
+
+  /** Whether what waits becomes part of the account they are in. */
+  async bind(request: Answering, choice: 'bind' | 'without_binding'): Promise<Outcome> {
+    const { settlement, clock, holder: holderOf } = this.#deps
+    const isAsked = ({ choices }: AttemptMemory) => choices?.includes(choice) === true
+    const memory = await this.#take(request, isAsked)
+    const holder = await holderOf(request.attemptId, memory)
+    const waiting = memory.contested?.proof ?? memory.pending
+    if (!holder || !waiting || !isFresh(waiting, clock)) throw new AppError('attempt.expired')
+    // A number is proved by the method its `amr` begins with.
+    const method = memory.contested?.proof?.amr[0] ?? holder.method
+    const answered = { ...request, method, input: {} }
+    const holding = { ...memory, holder, choices: undefined }
+    return choice === 'bind' ? settlement.bindWaiting(answered, holding) : settlement.leaveWaiting(answered, holding)
+  }
+
+  /** Which of the accounts that one proof leads to they go on with. */
+  async goOnWith(request: Answering, account: string | undefined): Promise<Outcome> {
+    const asked = (memory: AttemptMemory) =>
+      accountQuestion(memory)?.accounts.find(({ userId }) => userId === account)?.userId
+    const memory = await this.#take(request, (each) => asked(each) !== undefined)
+    const { several } = memory
+    const userId = asked(memory)
+    if (!several || !userId || !isFresh(several.proof, this.#deps.clock)) throw new AppError('attempt.expired')
+    const answered = { ...request, method: several.proof.method, input: {} }
+    return this.#deps.settlement.goOnWith(answered, several, userId, { ...memory, choices: undefined })
+  }
+
+  async #take({ attemptId }: Answering, isAsked: (memory: AttemptMemory) => boolean): Promise<AttemptMemory> {
+    const { memories } = this.#deps
+    if (!isAsked(await memories.load(attemptId))) throw new AppError('request.invalid')
+    const memory = await memories.take(attemptId)
+    if (!isAsked(memory)) throw new AppError('attempt.expired')
+    return memory
+  }
+}

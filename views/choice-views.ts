@@ -1,0 +1,32 @@
+/** Posts `choice=new`. Or a link leads to the login page; after the login the person is asked whether to bind it. */
+export interface ChooseView {
+  readonly provider: string
+  readonly nickname?: string | undefined
+  readonly canRegister: boolean
+  readonly existingMethod: string
+}
+
+/** What its owner recognises an account by. */
+interface ShownAccount {
+  readonly label: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date
+}
+
+/** The phone number belongs to another account. Posts `choice=use_other_phone` or `choice=login_existing`. */
+export interface ConflictView {
+  readonly accounts: readonly ShownAccount[]
+}
+
+/** One proof leads to several accounts of one person. Posts `choice=account` with the id of one as `account`. */
+export interface ChooseAccountView {
+  readonly provider: string
+  readonly accounts: readonly (ShownAccount & {
+    readonly userId: string
+    readonly nickname?: string | undefined
+    /** Whether its owner can log in without what was proved. Otherwise it gives nothing away. */
+    readonly isSpare: boolean
+  })[]
+  /** A way in with a form, for who wants to log in without the proof. */
+  readonly otherMethod?: string | undefined
+}
