@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { cpus, loadavg } from 'node:os'
 import { promisify } from 'node:util'
 import { hasher } from '../src/accounts/hashing.ts'
+import { cpuMicros } from './fixture.ts'
 import { argon2 } from './measure.ts'
 
 /** What the figures were measured on. */
@@ -39,9 +40,9 @@ async function es256PerSecond(): Promise<number | undefined> {
 async function hashesPerCoreSecond(count: number): Promise<number> {
   const one = hasher({ parameters: argon2.ours, workers: 1, maxQueue: count })
   await one.hash('warm')
-  const before = process.cpuUsage()
+  const before = cpuMicros()
   for (let index = 0; index < count; index++) await one.hash('correct-horse-battery-staple')
-  const { user, system } = process.cpuUsage(before)
+  const spent = cpuMicros() - before
   await one.close()
-  return (count * 1e6) / (user + system)
+  return (count * 1e6) / spent
 }

@@ -131,7 +131,7 @@ describe('imports', () => {
   })
 
   test('importing a file opens nothing, starts nothing and reads neither environment nor clock', async () => {
-    const worker = 'src/accounts/hash-worker.ts'
+    const worker = 'src/accounts/hash-child.ts'
     const files = product.map(({ path }) => path).filter((path) => path !== 'src/main.ts' && path !== worker)
     // A handle left open would keep the process from ending, and the time limit would kill it.
     const options = { cwd: root, timeout: 170_000 }

@@ -76,13 +76,18 @@ export const passwordOptions = z.strictObject({
     .default(['menshen'])
     .describe('Names of the product and its maker, which a password must not be made of.'),
   argon2: argon2.prefault({}).describe('Cost of a hash; raised costs reach a password at its next login.'),
-  workers: z.int().min(1).max(64).optional().describe('Hashing threads; by default one less than there are cores.'),
+  workers: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Hashing processes; by default one less than there are cores, shared out among the workers.'),
   max_queue: z
     .int()
     .min(1)
     .max(10_000)
     .default(64)
-    .describe('Passwords that may wait for a thread; more are answered 429.'),
+    .describe('Passwords that may wait for a hashing process; more are answered 429.'),
   lock: lock.prefault({}).describe('What happens after wrong passwords.'),
 })
 

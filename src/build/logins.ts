@@ -125,9 +125,16 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, metrics:
 }
 
 /** Passwords, and what counts and hashes them. */
-function buildPasswordParts({ config, clock, database, store, sealer, directory }: Core, limits: AllLimits) {
+function buildPasswordParts(core: Core, limits: AllLimits) {
+  const { config, clock, database, store, sealer, directory, log } = core
   const { argon2, workers, max_queue: maxQueue } = config.password
-  const hashing = hasher({ parameters: argon2, workers, maxQueue })
+  const hashing = hasher({
+    parameters: argon2,
+    workers,
+    maxQueue,
+    onFallback: (from, to, err) =>
+      log.warn({ err, from, to }, 'a binary of argon2 does not work here: go on with another'),
+  })
   const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const policy = config.password
   const passwords = buildPasswords({ database, directory, hasher: hashing, store: locks, limits, clock, policy })

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
+import { availableParallelism } from 'node:os'
 import { AggregatorRegistry } from 'prom-client'
 import { type Core, openCore } from '../build/core.ts'
 import type { LoadedConfig } from '../config/config.ts'
@@ -30,6 +31,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     ...context.env,
     DATABASE_URL: core.databaseUrl.reveal(),
     MENSHEN_OPS__METRICS: 'off',
+    MENSHEN_PASSWORD__WORKERS: String(config.password.workers ?? hashersOfEach(workers)),
     ...upstreams?.env,
   } as Record<string, string>
   let isStopping = false
@@ -69,6 +71,11 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     await upstreams?.close()
     await core.close()
   }
+}
+
+/** All workers together have one hashing process less than there are cores, but each has one. */
+function hashersOfEach(workers: number): number {
+  return Math.max(1, Math.floor((availableParallelism() - 1) / workers))
 }
 
 type StartUpstreams = (options: Pick<Core['config'], 'issuer'> & Pick<Core, 'clock'>) => Promise<{

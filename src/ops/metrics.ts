@@ -69,7 +69,7 @@ export function createMetrics() {
     }),
     hashQueue: new Gauge({
       name: 'menshen_hash_queue_jobs',
-      help: 'Passwords waiting for a hashing thread.',
+      help: 'Passwords waiting for a hashing process.',
       registers,
     }),
     signingKeyAge: new Gauge({

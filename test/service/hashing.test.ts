@@ -1,8 +1,13 @@
+import { execFile } from 'node:child_process'
 import { webcrypto } from 'node:crypto'
-import { setImmediate as nextTick } from 'node:timers/promises'
-import type { Worker } from 'node:worker_threads'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import argon2 from 'argon2'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type Hasher, type HasherOptions, hasher } from '../../src/accounts/hashing.ts'
 
 const parameters = { memory_kib: 19_456, time_cost: 2, parallelism: 1 }
@@ -21,6 +26,35 @@ afterEach(async () => {
 
 const statusOf = (result: PromiseSettledResult<unknown>) =>
   result.status === 'fulfilled' ? 'done' : (result.reason as { code: string }).code
+
+/** The processes this one has started. */
+function children(): string[] {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+/** Our sources beside a package `argon2` that was changed. */
+async function checkoutWith(change: (argon2: string) => void): Promise<string> {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const folder = await mkdtemp(join(tmpdir(), 'menshen-argon2-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const packages = join(folder, 'node_modules')
+  cpSync(join(root, 'src'), join(folder, 'src'), { recursive: true })
+  cpSync(join(root, 'node_modules/argon2'), join(packages, 'argon2'), { recursive: true })
+  for (const name of readdirSync(join(root, 'node_modules'))) {
+    if (name !== 'argon2') symlinkSync(join(root, 'node_modules', name), join(packages, name))
+  }
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  change(join(packages, 'argon2'))
+  return folder
+}
 
 describe('a hash', () => {
   test('is a PHC string that npm argon2 verifies', async () => {
@@ -72,7 +106,7 @@ describe('a hash', () => {
     ['plain'],
     [''],
     [undefined],
-  ])('that reads %s is answered with false and kills no thread', async (foreign) => {
+  ])('that reads %s is answered with false and kills no child', async (foreign) => {
     const ours = start()
     expect(await ours.verify(foreign, 'plain')).toBe(false)
     expect(foreign === undefined || ours.needsRehash(foreign)).toBe(true)
@@ -90,7 +124,7 @@ describe('a hash', () => {
   })
 })
 
-describe('the hashing threads', () => {
+describe('the hashing children', () => {
   test('refuse at once what the queue has no room for', async () => {
     const ours = start({ maxQueue: 2 })
     await ours.hash('warm')
@@ -121,19 +155,57 @@ describe('the hashing threads', () => {
   })
 
   test('are replaced when one dies, and only its own job fails', async () => {
-    const started: Worker[] = []
-    const watch = (worker: Worker) => started.push(worker)
-    process.on('worker', watch)
     const ours = start({ workers: 2 })
-    const jobs = [1, 2, 3, 4, 5].map((n) => ours.hash(`${n}`))
-    const settling = Promise.allSettled(jobs)
-    await nextTick()
-    await started[0]?.terminate()
+    await Promise.all([ours.hash('warm'), ours.hash('warm')])
+    const before = children()
+    expect(before).toHaveLength(2)
+    const settling = Promise.allSettled([1, 2, 3, 4, 5].map((n) => ours.hash(`${n}`)))
+    process.kill(Number(before[0]), 'SIGKILL')
     const settled = (await settling).map(statusOf)
-    process.off('worker', watch)
     expect(settled.filter((status) => status === 'server.unavailable')).toHaveLength(1)
     expect(settled.filter((status) => status === 'done')).toHaveLength(4)
-    expect(started).toHaveLength(3)
+    expect(children().filter((pid) => before.includes(pid))).toEqual([before[1]])
+  })
+
+  test('do not end by what a terminal sends to the whole group, but with the process that started them', async () => {
+    const script = `
+      import { hasher } from ${JSON.stringify(new URL('../../src/accounts/hashing.ts', import.meta.url).href)}
+      const ours = hasher({ parameters: ${JSON.stringify(parameters)}, workers: 1, maxQueue: 4 })
+      await ours.hash('warm')
+      const [child] = (await import('node:fs')).readFileSync('/proc/self/task/' + process.pid + '/children', 'utf8').split(' ')
+      for (const signal of ['SIGINT', 'SIGTERM']) process.kill(Number(child), signal)
+      await ours.hash('after')
+      console.log(child)
+      process.kill(process.pid, 'SIGKILL')`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]).catch(
+      (error: { stdout: string }) => error,
+    )
+    const pid = Number(stdout)
+    expect(pid).toBeGreaterThan(1)
+    await expect.poll(() => isAlive(pid)).toBe(false)
+  })
+
+  test.each([
+    ['was compiled for another machine', ['compiled>prebuilt'], false],
+    ['cannot be loaded, nor the one the package brings', ['compiled>prebuilt', 'prebuilt>node'], true],
+  ])('go on with the next binary when theirs %s', async (_, fallbacks, isWithoutPrebuilt) => {
+    const folder = await checkoutWith((argon2) => {
+      mkdirSync(join(argon2, 'build/Release'), { recursive: true })
+      writeFileSync(join(argon2, 'build/Release/argon2.node'), 'no binary')
+      if (isWithoutPrebuilt) rmSync(join(argon2, 'prebuilds'), { recursive: true })
+    })
+    const script = `
+      import { hasher } from ${JSON.stringify(join(folder, 'src/accounts/hashing.ts'))}
+      const said = []
+      const onFallback = (from, to) => said.push(from + '>' + to)
+      const ours = hasher({ parameters: ${JSON.stringify(parameters)}, workers: 2, maxQueue: 4, onFallback })
+      const hashes = await Promise.all(['a', 'b', 'c'].map((each) => ours.hash(each)))
+      await ours.close()
+      console.log(JSON.stringify({ said, hashes }))`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+    const { said, hashes } = JSON.parse(stdout) as { said: string[]; hashes: string[] }
+    expect(said).toEqual(fallbacks)
+    expect(await Promise.all(hashes.map((hash, n) => argon2.verify(hash, 'abc'[n] ?? '')))).toEqual([true, true, true])
   })
 
   test('leave token signing alone while 64 passwords are hashed', async () => {
