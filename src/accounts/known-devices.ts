@@ -66,7 +66,7 @@ const forgottenColumn = `coalesce(floor(extract(epoch from devices_forgotten_at)
  * with the time of that, and not with a clock: of two processes with two clocks neither lets one of them slip through.
  */
 export const deviceStandingColumns = sql`${forgottenColumn.replace('devices_', 'u.devices_')} as devices_forgotten,
-    ${param.textOrNull('deviceKey')} is not null and exists (
+    exists (
       select from known_devices d where d.user_id = u.id and d.key = ${param.textOrNull('deviceKey')}
         and d.used_at > ${param.time('oldestUse')}
     ) as is_key_known`
