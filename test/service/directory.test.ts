@@ -156,9 +156,29 @@ describe('resolving', () => {
     const [name, elsewhere] = [claim('github', 'same'), claim('google', 'same')]
     const { user } = await directory.register(name, use)
     expect(await directory.resolve(elsewhere, use)).toMatchObject({ kind: 'unknown' })
+    expect(await directory.ownerOf(elsewhere)).toBeUndefined()
     const other = await directory.register(elsewhere, use)
     expect(await directory.resolve(name, use)).toMatchObject({ kind: 'known', account: { user: { id: user.id } } })
     expect(await directory.resolve(elsewhere, use)).toMatchObject({ account: { user: { id: other.user.id } } })
+  })
+
+  test('an identifier leads to whom it is of its kind, and only while it is proved', async () => {
+    const [email, username] = [claim('email', 'one@example.com'), claim('username', 'one@example.com')]
+    const { user } = await directory.register(email, use)
+    const find = (provider: 'email' | 'username') =>
+      directory.findByIdentifier({ provider, subject: 'one@example.com' }).then((found) => found?.userId)
+    expect([await find('email'), await find('username')]).toEqual([user.id, undefined])
+    const other = await directory.register(username, use)
+    expect([await find('email'), await find('username')]).toEqual([user.id, other.user.id])
+    await home.database.knex('identities').where({ user_id: user.id }).update({ verified_at: null })
+    expect([await find('email'), await find('username')]).toEqual([undefined, other.user.id])
+  })
+
+  test('where somebody was last says so of their own identities only', async () => {
+    const [first, second] = [await directory.register(phone(41), use), await directory.register(phone(42), use)]
+    const ids = async ({ user }: Account) => [...(await directory.lastUses(user.id)).keys()]
+    expect(await ids(first)).toEqual([identityOf(first, 'phone')])
+    expect(await ids(second)).toEqual([identityOf(second, 'phone')])
   })
 
   test('of two identities of one user the one that was named first is the one used', async () => {
@@ -217,6 +237,14 @@ describe('resolving', () => {
 })
 
 describe('binding', () => {
+  test('what an upstream gave is kept with that identity only', async () => {
+    const { user } = await directory.register(phone(44), use)
+    const { identityId } = await directory.bind(user.id, claim('wechat', 'openid:web:credential'), use)
+    await directory.keepCredential(identityId, 'sealed')
+    const kept = await home.database.knex('identities').whereNotNull('upstream_credential').select('id')
+    expect(kept).toEqual([{ id: identityId }])
+  })
+
   test('a user may hold two identities of one provider', async () => {
     const { user } = await directory.register(phone(5), use)
     const first = await directory.bind(user.id, claim('github', '51'), use)
@@ -227,6 +255,17 @@ describe('binding', () => {
       'github',
       'phone',
     ])
+  })
+
+  test('identities are told in the order in which they came', async () => {
+    const { user } = await directory.register(phone(43), use)
+    const names = Array.from({ length: 6 }, (_, n) => `in order ${n}`)
+    for (const name of names) {
+      now += 1000
+      await directory.bind(user.id, claim('github', name), use)
+    }
+    const identities = (await directory.find(user.id))?.identities.slice(1)
+    expect(identities?.flatMap(({ subjects }) => subjects)).toEqual(names)
   })
 
   test('what is already mine is told so', async () => {
@@ -350,6 +389,8 @@ describe('the status of a user', () => {
     expect(await home.database.knex('passwords').where({ user_id: user.id })).toEqual([])
     expect(await directory.resolve(phone(15), use)).toEqual({ kind: 'unknown' })
     expect(await directory.setStatus(user.id, 'active')).toBe(false)
+    await directory.rename(user.id, '小红')
+    expect((await directory.find(user.id))?.user.profile).toEqual({})
     await expect(directory.bind(user.id, claim('github', '15'), use)).rejects.toMatchObject({ code: 'login.required' })
     const next = await directory.register(phone(15), use)
     expect(next.user.id).not.toBe(user.id)
