@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Knex } from 'knex'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { IdentityId } from '../../src/base/ids.ts'
 import { type DurableModel, durableModels } from '../../src/oidc/library/stored-models.ts'
@@ -162,6 +163,32 @@ describe('a login', () => {
     return identity
   }
 
+  /** What comes of a session that is written while another request has changed something and not committed it. */
+  async function meanwhile(
+    needed: { readonly required?: string; readonly identity?: IdentityId },
+    change: (trx: Knex.Transaction) => Promise<unknown>,
+    afterwards: (trx: Knex.Transaction) => Promise<unknown> = async () => {},
+  ): Promise<boolean> {
+    const id = unique()
+    const other = await database.knex.transaction()
+    try {
+      // Who closes a circle of waits is then the one that is undone.
+      await other.raw("set local deadlock_timeout = '10ms'")
+      await change(other)
+      const identities = needed.identity === undefined ? [] : [needed.identity]
+      const required = needed.required === undefined ? [] : [needed.required]
+      const changes = { rows: [row('Session', id)], required, needed: { identities, unendedSince: atMs } }
+      const writing = write(changes)
+      await untilLocked(database.knex)
+      await afterwards(other)
+      await other.commit()
+      expect((await find('Session', id)) !== undefined).toBe((await writing).isAllowed)
+      return (await writing).isAllowed
+    } finally {
+      if (!other.isCompleted()) await other.rollback()
+    }
+  }
+
   async function isLetIn(identities: readonly IdentityId[], unendedSince?: number) {
     const id = unique()
     const { isAllowed } = await write({ rows: [row('Session', id)], needed: { identities, unendedSince } })
@@ -182,6 +209,44 @@ describe('a login', () => {
       expect(await isLetIn([identity], atMs)).toBe(true)
       expect(await isLetIn([identity])).toBe(true)
     }
+  })
+
+  test('waits for who ends what it needs, and is not let in', async () => {
+    const uid = `uid-${unique()}`
+    await put(row('Session', uid, { uid }))
+    expect(await meanwhile({ required: uid }, (trx) => trx('oidc_records').where({ uid }).delete())).toBe(false)
+
+    const locked = await person()
+    const ended = { proofs_ended_at: new Date(atMs + 1) }
+    const users = (trx: Knex.Transaction, identity: IdentityId) =>
+      trx('users').whereIn('id', trx('identities').where({ id: identity }).select('user_id'))
+    expect(await meanwhile({ identity: locked }, (trx) => users(trx, locked).update(ended))).toBe(false)
+
+    const changed = await person({ changed: atMs })
+    const chosen = { updated_at: new Date(atMs + 1) }
+    const passwords = (trx: Knex.Transaction) =>
+      trx('passwords').whereIn('user_id', trx('identities').where({ id: changed }).select('user_id'))
+    expect(await meanwhile({ identity: changed }, (trx) => passwords(trx).update(chosen))).toBe(false)
+
+    const removed = await person()
+    const remove = (trx: Knex.Transaction) => trx('identities').where({ id: removed }).delete()
+    expect(await meanwhile({ identity: removed }, remove)).toBe(false)
+  })
+
+  test('waits for the account first, as whoever takes a way in away, so that neither is undone', async () => {
+    const identity = await person()
+    const lock = (trx: Knex.Transaction) =>
+      trx('users')
+        .whereIn('id', trx('identities').where({ id: identity }).select('user_id'))
+        .forNoKeyUpdate()
+    const remove = (trx: Knex.Transaction) => trx('identities').where({ id: identity }).delete()
+    expect(await meanwhile({ identity }, lock, remove)).toBe(false)
+  })
+
+  test('is not let in by an identity of somebody else', async () => {
+    const [mine, theirs] = [await person(), await person({ ended: atMs + 1 })]
+    expect(await isLetIn([mine], atMs)).toBe(true)
+    expect(await isLetIn([mine, theirs], atMs)).toBe(false)
   })
 })
 
