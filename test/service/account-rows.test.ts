@@ -175,17 +175,22 @@ describe('a password', () => {
   const unlimited = async () => ({ isTaken: true, refusedBy: [], waitSeconds: 0, counts: [] })
   const hashOf = async (userId: UserId) => (await knex('passwords').where({ user_id: userId }).first())?.hash
 
-  test('is set by no proof that began before proofs were ended, and by one that began then', async () => {
+  test('is set by no proof that began before proofs were ended or a password chosen, and by one that began then', async () => {
     const { userId } = await person()
-    await knex('users')
-      .where({ id: userId })
-      .update({ proofs_ended_at: new Date(now) })
-    await expect(build().store(userId, 'late', { begunAt: now - 1 })).rejects.toMatchObject({ code: 'attempt.expired' })
-    await build().store(userId, 'first', { begunAt: now })
+    const end = (endedAt: Date | null) => knex('users').where({ id: userId }).update({ proofs_ended_at: endedAt })
+    const set = (hash: string, begunAt: number) => build().store(userId, hash, { begunAt })
+    await end(new Date(now))
+    await expect(set('late', now - 1)).rejects.toMatchObject({ code: 'attempt.expired' })
+    await set('first', now)
+    await end(null)
+    await expect(set('late', now - 1)).rejects.toMatchObject({ code: 'attempt.expired' })
     expect(await hashOf(userId)).toBe('first')
-    await expect(build().store(userId, 'late', { begunAt: now - 1 })).rejects.toMatchObject({ code: 'attempt.expired' })
-    await build().store(userId, 'second', { begunAt: now })
+    const begunAt = now
+    now += 1000
+    await set('second', begunAt)
     expect(await hashOf(userId)).toBe('second')
+    // It counts from when it was set, and not from when its proof began.
+    await expect(set('late', now - 1)).rejects.toMatchObject({ code: 'attempt.expired' })
   })
 
   test('that is set waits for a deletion, and is then not kept', async () => {
@@ -200,20 +205,27 @@ describe('a password', () => {
 
   test('that is changed is told of with its moment, which ends proofs, and nobody else’s is', async () => {
     const right = 'blue kettle 蓝色'
-    const [mine, theirs] = [await person(await hashing.hash(right)), await person('x')]
+    const hash = await hashing.hash(right)
+    const [mine, theirs] = [await person(hash), await person(hash)]
     const endedAt = async ({ userId }: { readonly userId: UserId }) =>
       (await directory.find(userId))?.user.proofsEndedAt
     now += hour
     await build().change(mine.userId, right, 'green kettle 绿色')
     expect(await endedAt(mine)).toEqual(new Date(now))
     expect((await endedAt(theirs))?.getTime()).toBeLessThan(now)
-    expect(await hashOf(theirs.userId)).toBe('x')
+    expect(await hashOf(theirs.userId)).toBe(hash)
+    expect(await hashOf(mine.userId)).not.toBe(hash)
   })
 
-  test('that was chosen meanwhile is not replaced by the one that a login hashes anew', async () => {
+  test('that a login hashes anew is that of nobody else, and not one that was chosen meanwhile', async () => {
     const weak = hasher({ parameters: { memory_kib: 7168, time_cost: 5, parallelism: 1 }, workers: 1, maxQueue: 10 })
     const right = 'blue kettle 蓝色'
-    const { userId, identifier } = await person(await weak.hash(right).finally(() => weak.close()))
+    const weakHash = await weak.hash(right).finally(() => weak.close())
+    const [{ userId, identifier }, theirs] = [await person(weakHash), await person(weakHash)]
+    await build().verify({ identifier, password: right, ip: use.ip })
+    expect(await hashOf(userId)).not.toBe(weakHash)
+    expect(await hashOf(theirs.userId)).toBe(weakHash)
+    await knex('passwords').where({ user_id: userId }).update({ hash: weakHash })
     const hash: Hasher['hash'] = async (password) => {
       await knex('passwords').where({ user_id: userId }).update({ hash: 'chosen' })
       return hashing.hash(password)
