@@ -1,3 +1,4 @@
+import type { UpstreamCredential } from '../src/accounts/kept-credentials.ts'
 import type { ProofMoment } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
@@ -15,7 +16,7 @@ export interface Pending extends ProofMoment {
   readonly method: string
   readonly identity: IdentityClaim
   readonly amr: readonly string[]
-  readonly credential?: string
+  readonly credential?: UpstreamCredential
 }
 
 /** Somebody who has proved who they are. */

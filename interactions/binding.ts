@@ -1,4 +1,5 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
+import type { KeptCredentials } from '../src/accounts/kept-credentials.ts'
 import { isFresh, isUnended, requireUnmoved } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import { type Clock, epochSeconds } from '../src/base/clock.ts'
@@ -25,7 +26,7 @@ interface Dependencies {
   readonly audit: Audit
   readonly options: {
     readonly clock: Clock
-    readonly sealCredential: (credential: string) => string
+    readonly keepCredential: KeptCredentials['keep']
     readonly end: EndRecords
   }
 }

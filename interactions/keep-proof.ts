@@ -1,4 +1,4 @@
-import type { AccountDirectory } from '../src/accounts/directory.ts'
+import type { KeptCredentials } from '../src/accounts/kept-credentials.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import type { Account, Identity } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
@@ -7,8 +7,7 @@ import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { Proved } from './methods/method.ts'
 
 interface Dependencies {
-  readonly directory: Pick<AccountDirectory, 'keepCredential'>
-  readonly options: { readonly sealCredential: (credential: string) => string }
+  readonly options: { readonly keepCredential: KeptCredentials['keep'] }
 }
 
 interface PasswordDependencies {
@@ -18,13 +17,13 @@ interface PasswordDependencies {
 
 /** Keeps a credential of an upstream beside the identity it belongs to, sealed. */
 export async function keepCredential(
-  { directory, options }: Dependencies,
+  { options }: Dependencies,
   account: Account,
   step: Pick<Proved, 'identity' | 'credential'>,
 ): Promise<void> {
   const identity = account.identities.find((each) => isSameIdentity(each, step.identity))
   if (step.credential === undefined || !identity) return
-  await directory.keepCredential(identity.id, options.sealCredential(step.credential))
+  await options.keepCredential(identity.id, step.credential)
 }
 
 /**

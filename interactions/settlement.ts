@@ -1,5 +1,6 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import { partOf } from '../src/accounts/identity-claim.ts'
+import type { KeptCredentials } from '../src/accounts/kept-credentials.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import { isFresh, isUnended, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import { type Account, hasPhone, type IdentityClaim } from '../src/accounts/user.ts'
@@ -35,8 +36,8 @@ export interface SettlementDependencies {
     readonly clock: Clock
     /** What has to be agreed to before anything is sent or made: `id@version`. */
     readonly agreements: readonly string[]
-    /** Seals what an upstream gave us to keep. */
-    readonly sealCredential: (credential: string) => string
+    /** Keeps what an upstream gave us. */
+    readonly keepCredential: KeptCredentials['keep']
     readonly end: EndRecords
   }
 }

@@ -1,3 +1,4 @@
+import type { UpstreamCredential } from '../../src/accounts/kept-credentials.ts'
 import type { Device } from '../../src/accounts/known-devices.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
@@ -56,7 +57,7 @@ export type Step<State> =
       /** A password chosen on the way, hashed. `replace` also ends every session and token of the account. */
       readonly password?: { readonly hash: string; readonly replace: boolean }
       /** A credential of the upstream, to be kept sealed beside the identity. */
-      readonly credential?: string
+      readonly credential?: UpstreamCredential
     } & ProofMoment)
 
 /** The answer of a method that has proved an identity. */

@@ -60,6 +60,8 @@ export interface AppleTokens {
    * names the claim that does not fit.
    */
   verify(token: string, expected: Expected): Promise<{ readonly sub: string; readonly clientId: string }>
+  /** Ends a refresh token, and with it the person's consent to the client. Throws what `exchange` throws. */
+  revoke(clientId: string, refreshToken: string): Promise<void>
 }
 
 const skewSeconds = 60
@@ -88,6 +90,21 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
       }
       if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
       return parseAnswer(tokenAnswer, values)
+    },
+
+    async revoke(clientId, refreshToken) {
+      const request = form({
+        client_id: clientId,
+        client_secret: await clientSecret(team, clientId, epochSeconds(clock)),
+        token: refreshToken,
+        token_type_hint: 'refresh_token',
+      })
+      const { status, text } = await call(http, new URL('/auth/revoke', team.issuer), request)
+      if (status === 200) return
+      const refused = refusal.safeParse(parseJson(text)).data?.error ?? String(status)
+      // It ended before, or is not this client's.
+      if (refused === 'invalid_grant') return
+      throw upstreamError(codes.get(refused) ?? 'upstream.refused', { vendorCode: refused })
     },
 
     async verify(token, expected) {

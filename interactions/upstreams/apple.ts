@@ -51,6 +51,7 @@ interface Brought {
 
 interface Redeemed {
   readonly subject: string
+  readonly clientId: string
   readonly refreshToken: string | undefined
 }
 
@@ -77,7 +78,7 @@ export const apple = connectorKind({
         accessToken: answer.access_token,
         unfit,
       })
-      return { subject: sub, refreshToken: answer.refresh_token }
+      return { subject: sub, clientId: request.clientId, refreshToken: answer.refresh_token }
     }
 
     /**
@@ -135,6 +136,10 @@ export const apple = connectorKind({
         const redeemed = await redeem({ code, clientId: options.client_id, redirectUri }, { nonce: webNonce(nonce) })
         return identification(provider, redeemed, firstTimeProfile(user))
       },
+      keeping: {
+        clients: [options.client_id, ...options.bundle_ids],
+        revoke: ({ client, secret }) => tokens.revoke(client, secret),
+      },
       ...(options.bundle_ids.length > 0 ? { apps: { apple: (given) => native(given).catch(askAgain) } } : {}),
     }
   },
@@ -162,10 +167,14 @@ function appleNamespace({ id, account, team_id, issuer: address }: z.output<type
   )
 }
 
-function identification(provider: string, { subject, refreshToken }: Redeemed, profile: Profile): Identification {
+function identification(
+  provider: string,
+  { subject, clientId, refreshToken }: Redeemed,
+  profile: Profile,
+): Identification {
   return {
     identity: { provider, subjects: [subject], profile },
-    ...(refreshToken === undefined ? {} : { credential: refreshToken }),
+    ...(refreshToken === undefined ? {} : { credential: { client: clientId, secret: refreshToken } }),
   }
 }
 

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { z } from 'zod'
+import type { UpstreamCredential } from '../../src/accounts/kept-credentials.ts'
 import type { Namespace } from '../../src/accounts/namespace.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Clock } from '../../src/base/clock.ts'
@@ -54,9 +55,9 @@ export interface Identification {
   /** Whether that number was verified some time ago. Then it is not enough to enter an existing account. */
   readonly isPhoneDated?: boolean
   /**
-   * A credential of the upstream that a later feature needs (Apple's refresh token, to revoke it). It is stored sealed.
+   * What has to be given back to the upstream when the identity goes (Apple's refresh token). It is stored sealed.
    */
-  readonly credential?: string
+  readonly credential?: UpstreamCredential
 }
 
 /**
@@ -95,6 +96,16 @@ export interface Connector {
    * good for one login is used only once.
    */
   readonly apps?: Readonly<Partial<Record<AppMethod, (credential: UpstreamResponse) => Promise<Identification>>>>
+  /** Absent if the upstream gives nothing to keep. */
+  readonly keeping?: {
+    /** Our client ids that credentials are kept for. */
+    readonly clients: readonly string[]
+    /**
+     * Gives a credential back; one that the upstream does not know is as good as given back. Throws what `identify`
+     * throws.
+     */
+    revoke(credential: UpstreamCredential): Promise<void>
+  }
 }
 
 /** A parameter that an app must bring. Throws `request.invalid`, which names the parameter. */

@@ -10,6 +10,8 @@ const tables: Readonly<Record<string, string>> = {
   identities: 'A way in of a user, filed under its provider; `upstream_credential` is sealed.',
   identity_subjects: 'What an identity is found by: a number, an address, an openid. Unique within its provider.',
   identity_issuers: 'Whose people a provider stands for: written at the first start, changed by `connections accept`.',
+  upstream_revocations:
+    'What an upstream gave us to keep, sealed, and is to be given back since its identity has gone; goes when that is done, or given up.',
   passwords: 'The hash of the one password of a user.',
   known_devices:
     'An app that has logged in to an account, by the key it proves. Twenty a user at most; gone with signing out elsewhere.',
@@ -37,6 +39,7 @@ const looseReferences: readonly (readonly [from: string, column: string, to: str
   ['audit_events', 'user_id', 'users'],
   ['logout_notices', 'user_id', 'users'],
   ['logout_notices', 'client_id', 'clients'],
+  ['upstream_revocations', 'user_id', 'users'],
 ]
 
 interface Table {

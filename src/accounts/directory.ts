@@ -10,6 +10,7 @@ import type { ParsedIdentifier } from './identifier.ts'
 import { type Addition, addIdentity } from './identity-addition.ts'
 import { checked } from './identity-claim.ts'
 import { removeIdentity } from './identity-removal.ts'
+import { leaveRevocations } from './kept-credentials.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginAccount } from './login-account.ts'
 import { displayable } from './profile.ts'
@@ -225,11 +226,6 @@ export class AccountDirectory {
     if (outcome === 'last') throw new AppError('identity.last')
   }
 
-  /** Keeps what an upstream gave us for later, sealed already, beside the identity. */
-  async keepCredential(identityId: IdentityId, sealed: string): Promise<void> {
-    await this.#database.knex('identities').where({ id: identityId }).update({ upstream_credential: sealed })
-  }
-
   /** The address each identity of a user was last used from. */
   async lastUses(userId: UserId): Promise<ReadonlyMap<IdentityId, string>> {
     const filled = lastUses.with({ userId })
@@ -278,6 +274,7 @@ export class AccountDirectory {
         .whereNot({ status: 'deleted' })
         .update({ status, updated_at: at, proofs_ended_at: transaction.raw(proofsEndNow), ...erased })
       if (changed > 0 && status === 'deleted') {
+        await leaveRevocations(transaction, { userId, at })
         await transaction('identities').where({ user_id: userId }).delete()
         await transaction('passwords').where({ user_id: userId }).delete()
         await transaction('known_devices').where({ user_id: userId }).delete()

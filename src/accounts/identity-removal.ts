@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { IdentityId, UserId } from '../base/ids.ts'
 import { accountFromJson, accountJson } from './account-json.ts'
 import { lockUser } from './directory-statements.ts'
+import { leaveRevocations } from './kept-credentials.ts'
 import { isSpare } from './spare-identity.ts'
 
 interface WaysIn {
@@ -18,7 +19,8 @@ const waysIn = `
 
 /**
  * Removes an identity of a user in a transaction, or says why not: it is not theirs, or they would not get in without
- * it. SECURITY: it ends what was proved for the account and waits, a login or a code on its way.
+ * it. What an upstream gave us to keep for it will be given back. SECURITY: it ends what was proved for the account and
+ * waits, a login or a code on its way.
  */
 export async function removeIdentity(
   transaction: Knex.Transaction,
@@ -31,6 +33,7 @@ export async function removeIdentity(
   const identity = account?.identities.find(({ id }) => id === identityId)
   if (!account || !identity) return 'not_theirs'
   if (!isSpare(account, identity, hasPassword)) return 'last'
+  await leaveRevocations(transaction, { userId, identityId, at })
   await transaction('identities').where({ id: identityId }).delete()
   const ended = transaction.raw('greatest(proofs_ended_at, ?)', [at])
   await transaction('users').where({ id: userId }).update({ proofs_ended_at: ended })

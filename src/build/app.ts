@@ -3,6 +3,7 @@ import type { Provider } from 'oidc-provider'
 import { accountClient } from '../../interactions/browser/account-session.ts'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import { reachedBy } from '../../interactions/methods/method-registry.ts'
+import { giveBack } from '../../interactions/upstream-revocations.ts'
 import { namespacesOf } from '../../interactions/upstreams/connections.ts'
 import { assets } from '../../views/engine.ts'
 import { rememberIssuers } from '../accounts/issuers.ts'
@@ -75,7 +76,7 @@ const writeReadiness = {
   text: `insert into readiness (id, written_at) values (1, now()) on conflict (id) do update set written_at = excluded.written_at`,
   values: [],
 }
-/** How long a client that answers waits at most until it is told of a logout. */
+/** How long somebody who answers waits at most: a client to be told of a logout, an upstream for what it gets back. */
 const noticesMs = 1000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
@@ -228,6 +229,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   }
 
   const provider = () => runtime.provider()
+  const { connectors, credentials } = logins
+  const tellUpstreams = () => giveBack({ database, clock, connectors, open: credentials.open, log, metrics, audit })
   const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
   const listener = httpListener({
     handler: () => runtime.handler(),
@@ -238,6 +241,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     setInterval(() => time.isTrusted() && core.sweep().catch(reportError), sweepMs).unref(),
     setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
     setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
+    setInterval(() => time.isTrusted() && tellUpstreams().catch(reportError), noticesMs).unref(),
     setInterval(gauge, 1000).unref(),
   ]
 

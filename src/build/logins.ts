@@ -14,8 +14,10 @@ import type { RegistrationRules } from '../../interactions/methods/register.ts'
 import { spent as buildSpent } from '../../interactions/methods/spent-credentials.ts'
 import type { SettlementDependencies } from '../../interactions/settlement.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
+import type { Connector } from '../../interactions/upstreams/connector.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
+import { type KeptCredentials, keptCredentials } from '../accounts/kept-credentials.ts'
 import { KnownDevices } from '../accounts/known-devices.ts'
 import { passwords as buildPasswords, type Passwords } from '../accounts/passwords.ts'
 import type { AfterAnswer } from '../base/after-answer.ts'
@@ -58,6 +60,8 @@ export interface Logins extends Ways {
   readonly limits: AllLimits
   /** What is sent after an answer. */
   readonly background: AfterAnswer
+  readonly connectors: readonly Connector[]
+  readonly credentials: KeptCredentials
   /** Looks how many messages of the day are used. */
   readonly measure: () => Promise<void>
 }
@@ -90,6 +94,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, metrics:
   const callbacks = new Callbacks({ store, ...sealing(sealer, 'callback') })
   const end: EndRecords = (...given) => endRecords({ database, clock }, ...given)
   const registration = registrationOf(config)
+  const credentials = keptCredentials({ database, sealer })
   const tables = buildMethods(core, standIns, { limits, passwords, messages, callbacks, registration })
   const common: SettlementDependencies = {
     directory,
@@ -99,7 +104,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, metrics:
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),
-      sealCredential: (credential) => sealer.seal(credential, 'upstream_credential'),
+      keepCredential: credentials.keep,
       end,
     },
   }
@@ -111,6 +116,8 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, metrics:
   return {
     ...ways(tables.login),
     callbacks,
+    connectors: tables.connectors,
+    credentials,
     passwords,
     hashing,
     registration,
@@ -164,9 +171,10 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
   const shared = sharedTexts({ store, ...sealing(sealer, 'shared') })
   const spent = buildSpent({ store, mac: (text) => sealer.mac('spent', text) })
   const oneTap = config.one_tap.length > 0 ? config.one_tap : (standIns?.oneTap ?? [])
+  const connectors = buildConnectors(connectionsOf(config, standIns), { ...outside, shared })
   const options = {
     methods: config.login.methods,
-    connectors: buildConnectors(connectionsOf(config, standIns), { ...outside, shared }),
+    connectors,
     oneTap: buildOneTapVendors(oneTap, outside),
     callbacks,
     issuer: config.issuer,
@@ -174,6 +182,7 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
     channels,
   }
   return {
+    connectors,
     login: loginMethods({ codes, passwords, limits, options }),
     binding: bindingMethods({ codes, options }),
     native: nativeMethods({ codes, passwords, spent, options }),

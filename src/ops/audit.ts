@@ -11,6 +11,9 @@ export const auditEvents = {
   'login.failed': 'A proof was refused; `method`, `error`.',
   'upstream.failed':
     'An upstream answered with an error, or not at all; `method`, `connection`, `error`, `vendor_code`.',
+  'upstream.revoked': 'What an upstream gave us to keep was given back; `clients`.',
+  'upstream.unrevoked':
+    'What an upstream gave us to keep could not be given back, and is not tried again; `attempts`, `error`.',
   'identity.conflicted':
     'What was proved belongs to several accounts, or to another than what waits: the person has to choose; `users`.',
   'session.ended': 'The session of a browser is over; `reason`.',

@@ -92,6 +92,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    upstreamRevocations: new Counter({
+      name: 'menshen_upstream_revocations_total',
+      help: 'Attempts to give back what an upstream gave us to keep, by outcome (revoked, failed, given_up).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     auditEvents: new Counter({
       name: 'menshen_audit_events_total',
       help: 'Security events, by name and outcome (stored, failed).',

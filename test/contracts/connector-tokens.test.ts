@@ -55,7 +55,8 @@ describe('the token of Apple', () => {
     expect([first.identity.profile, second.identity.profile]).toEqual([{ nickname: '张三' }, {}])
     // By then every access token is over.
     walkTo(7_200_000)
-    expect(world.isLive?.(first.credential ?? '')).toBe(true)
+    expect(first.credential?.client).toBe('com.ours')
+    expect(world.isLive?.(first.credential?.secret ?? '')).toBe(true)
   })
 
   it.each([

@@ -440,7 +440,8 @@ describe('what QQ, Weibo and Apple say of what an app brings', () => {
   test('a code of Apple is redeemed as the app, without an address, and its refresh token kept', async () => {
     const world = await opened(appleApp)
     const { credential } = await login(methodOf(world), world.bring())
-    expect(world.simulator.isLive(credential ?? '')).toBe(true)
+    expect(credential?.client).toBe('com.example.app')
+    expect(world.simulator.isLive(credential?.secret ?? '')).toBe(true)
     const { body = '' } = world.simulator.requests.find(({ path }) => path === '/auth/token') ?? {}
     const sent = new URLSearchParams(body)
     expect([sent.get('client_id'), sent.get('redirect_uri')]).toEqual(['com.example.app', null])

@@ -46,6 +46,15 @@ beforeEach(async () => {
     upstream_credential: before.seal(`credential ${n}`, 'upstream_credential'),
   }))
   await knex.batchInsert('identities', [...rows, { ...identity, id: 'idn_none', upstream_credential: null }] as never)
+  await knex('upstream_revocations').insert({
+    id: 'r',
+    provider: 'apple',
+    subject_digest: 'd',
+    user_id: 'usr_1',
+    credential: before.seal('credential to give back', 'upstream_credential'),
+    created_at: at,
+    due_at: at,
+  })
   const sealed = before.seal('{"jti":"x"}', 'DeviceCode')
   await knex('oidc_records').insert([
     { model: durableModels.DeviceCode, id: 'd', payload: JSON.stringify({ sealed, exp: 1 }), expires_at: at },
@@ -62,19 +71,22 @@ async function expectAllUnder(master: typeof after): Promise<void> {
   for (const { id, upstream_credential } of identities) {
     expect(`idn_${master.open(upstream_credential, 'upstream_credential').slice('credential '.length)}`).toBe(id)
   }
+  const { credential } = await knex('upstream_revocations').first('credential')
+  expect(master.open(credential, 'upstream_credential')).toBe('credential to give back')
   const { payload } = await knex('oidc_records').where({ model: durableModels.DeviceCode }).first('payload')
   const { sealed, exp } = JSON.parse(payload)
   expect([master.open(sealed, 'DeviceCode'), exp]).toEqual(['{"jti":"x"}', 1])
 }
 
 test('after keys reseal the new master key alone opens everything, and a second run finds nothing', async () => {
-  expect(await countStale({ knex: shell.database.database.knex, sealer: both })).toBe(people + 5)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both })).toBe(people + 6)
   const { status, stdout, stderr } = await shell.runWith(withBoth, 'keys', 'reseal', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toEqual([
     { place: 'keys', resealed: 3, shut: 0 },
     { place: 'client secrets', resealed: 1, shut: 0 },
     { place: 'upstream credentials', resealed: people, shut: 0 },
+    { place: 'upstream revocations', resealed: 1, shut: 0 },
     { place: 'device codes', resealed: 1, shut: 0 },
   ])
   expect(stderr).toContain('you may remove the earlier ones from previous_secret_keys')
@@ -88,7 +100,7 @@ test('of four at once each value is sealed again once', async () => {
   const { knex } = shell.database.database
   const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both })))
   const sum = all.flat().reduce((total, each) => total + each.resealed, 0)
-  expect(sum).toBe(people + 5)
+  expect(sum).toBe(people + 6)
   await expectAllUnder(after)
 })
 

@@ -4,6 +4,7 @@ import { isId } from '../../base/ids.ts'
 import type { Audit } from '../../ops/audit.ts'
 import type { Log } from '../../ops/log.ts'
 import type { Metrics } from '../../ops/metrics.ts'
+import { type DueRow, type DueTable, isLastAttempt, sendDue } from '../../store/due-rows.ts'
 import type { Database } from '../../store/postgres.ts'
 import { holdLogouts, type SendLogout } from '../library/models.ts'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
@@ -17,19 +18,17 @@ interface Dependencies {
   readonly audit: Pick<Audit, 'write'>
 }
 
-interface Notice {
-  readonly id: number
+interface Notice extends DueRow {
   readonly client_id: string
   readonly user_id: string
   readonly sid: string | null
-  readonly attempts: number
 }
 
-/** Seconds before the second attempt, the third …; after the last one it is given up. */
-const pausesSeconds = [10, 60, 600, 3600]
-/** Seconds for which a process reserves the notices it has taken; should it die, another one tries after that. */
-const leaseSeconds = 60
-const batch = 20
+const notices: DueTable = {
+  table: 'logout_notices',
+  columns: ['client_id', 'user_id', 'sid'],
+  pausesSeconds: [10, 60, 600, 3600],
+}
 
 const senders = new WeakMap<Provider, SendLogout>()
 
@@ -44,39 +43,19 @@ export function queueLogouts(provider: Provider, units: UnitOfWork): void {
 }
 
 /** Sends what is due, each notice by one process. Answers how many it has tried. */
-export async function deliverLogouts(dependencies: Dependencies): Promise<number> {
-  const { database, clock } = dependencies
-  const now = clock()
-  const { rows } = await database.knex.raw<{ rows: readonly Notice[] }>(takeText, {
-    now: new Date(now),
-    until: new Date(now + leaseSeconds * 1000),
+export function deliverLogouts(dependencies: Dependencies): Promise<number> {
+  return sendDue<Notice>(dependencies, notices, async (notice) => {
+    const outcome = await send(notice, dependencies)
+    dependencies.metrics.logoutNotices.inc({ outcome })
+    return outcome === 'failed' ? 'failed' : 'over'
   })
-  await Promise.all(rows.map((notice) => deliver(notice, now, dependencies)))
-  return rows.length
-}
-
-const takeText = `
-  update logout_notices set due_at = :until, attempts = attempts + 1
-  where id in (select id from logout_notices where due_at <= :now order by due_at limit ${batch} for update skip locked)
-  returning id, client_id, user_id, sid, attempts`
-
-async function deliver(notice: Notice, startedMs: number, dependencies: Dependencies): Promise<void> {
-  const { database, metrics } = dependencies
-  const row = database.knex('logout_notices').where({ id: notice.id })
-  const outcome = await send(notice, dependencies)
-  metrics.logoutNotices.inc({ outcome })
-  if (outcome !== 'failed') {
-    await row.delete()
-    return
-  }
-  const pause = pausesSeconds[notice.attempts - 1] ?? 0
-  await row.update({ due_at: new Date(startedMs + pause * 1000) })
 }
 
 async function send(
-  { client_id, user_id, sid, attempts }: Notice,
+  notice: Notice,
   { provider, log, audit }: Dependencies,
 ): Promise<'delivered' | 'failed' | 'given_up' | 'gone'> {
+  const { client_id, user_id, sid, attempts } = notice
   const current = provider()
   const client = await current.Client.find(client_id)
   const post = senders.get(current)
@@ -87,7 +66,7 @@ async function send(
     return 'delivered'
   } catch (error) {
     log.warn({ client_id, attempts, err: error }, 'a back-channel logout was not delivered')
-    if (attempts <= pausesSeconds.length) return 'failed'
+    if (!isLastAttempt(notice, notices)) return 'failed'
     const userId = isId('usr', user_id) ? user_id : undefined
     const message = error instanceof Error ? error.message : String(error)
     await audit.write({

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { credentialContext } from '../../accounts/kept-credentials.ts'
 import type { Sealer } from '../../store/seal.ts'
 import { secretContext } from '../clients/catalog.ts'
 import { durableModels } from '../library/stored-models.ts'
@@ -39,7 +40,16 @@ const places: readonly Place[] = [
     id: 'id',
     sealed: 'upstream_credential',
     column: 'upstream_credential',
-    context: () => 'upstream_credential',
+    context: () => credentialContext,
+  },
+  {
+    ...plain,
+    name: 'upstream revocations',
+    table: 'upstream_revocations',
+    id: 'id',
+    sealed: 'credential',
+    column: 'credential',
+    context: () => credentialContext,
   },
   {
     name: 'device codes',
