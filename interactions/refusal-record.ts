@@ -71,7 +71,8 @@ interface Answer {
   readonly reason?: string
 }
 
-function answerIn({ cause }: AppError): Answer {
+/** What of a refusal a record may keep: codes and addresses, no free text. */
+export function answerIn({ cause }: AppError): Answer {
   const failure = [cause, cause instanceof UpstreamAnswer ? cause.cause : undefined].find(
     (each) => each instanceof UpstreamFailure,
   )

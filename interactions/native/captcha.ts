@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { AppError } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import { secret } from '../../src/base/secret.ts'
+import { madeUp, parseAnswer, parseJson, type Question, upstreamError } from '../upstreams/connector.ts'
 
 /** Settings of a captcha whose answers are checked by the protocol of reCAPTCHA, hCaptcha and Turnstile. */
 export const captchaOptions = z.strictObject({
@@ -19,7 +20,9 @@ export const captchaOptions = z.strictObject({
 /** The settings of the captcha, after they were checked. */
 export type CaptchaOptions = z.output<typeof captchaOptions>
 
-const verdict = z.object({ success: z.boolean() })
+const verdict = z.object({ success: z.boolean(), 'error-codes': z.array(z.string()).catch([]) })
+/** The protocol's words for a secret key that is not ours. */
+const secretCodes = ['missing-input-secret', 'invalid-input-secret', 'sitekey-secret-mismatch']
 
 /** Asks an app to show that a person is there before a message is sent. Fails closed. */
 export class Captcha {
@@ -40,17 +43,31 @@ export class Captcha {
   /** Throws `captcha.required` for a missing or wrong answer, `server.unavailable` when nobody can say. */
   async verify(answer: string | undefined, ip: string): Promise<void> {
     if (!answer) throw new AppError('captcha.required')
-    const { secret: key, verify_url: url } = this.#options
-    const form = new URLSearchParams({ secret: key.reveal(), response: answer, remoteip: ip })
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    let isHuman: boolean
-    try {
-      const { status, text } = await this.#http.request(url, { method: 'POST', headers, body: form.toString() })
-      if (status !== 200) throw new Error(`the captcha answered ${status}`)
-      isHuman = verdict.parse(JSON.parse(text)).success
-    } catch (cause) {
+    const { success: isHuman } = await this.#ask({ response: answer, remoteip: ip }).catch((cause: unknown) => {
       throw new AppError('server.unavailable', { cause })
-    }
+    })
     if (!isHuman) throw new AppError('captcha.required')
+  }
+
+  /** What `menshen doctor` asks: whether an answer that nobody gave is right. Most say so if the secret key is not. */
+  questions(): readonly Question[] {
+    const ask = async () => {
+      const { success, 'error-codes': codes } = await this.#ask({ response: madeUp() })
+      if (success) return
+      const wrong = codes.find((code) => secretCodes.includes(code))
+      throw wrong === undefined
+        ? upstreamError('upstream.code_invalid', { vendorCode: codes[0] ?? 'no_success' })
+        : upstreamError('upstream.misconfigured', { vendorCode: wrong })
+    }
+    return [{ about: 'verify_url', ask }]
+  }
+
+  async #ask(fields: Readonly<Record<string, string>>): Promise<z.output<typeof verdict>> {
+    const { secret: key, verify_url: url } = this.#options
+    const form = new URLSearchParams({ secret: key.reveal(), ...fields })
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const { status, text } = await this.#http.request(url, { method: 'POST', headers, body: form.toString() })
+    if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
+    return parseAnswer(verdict, parseJson(text))
   }
 }

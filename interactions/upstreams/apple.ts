@@ -11,6 +11,7 @@ import {
   connectorKind,
   type Identification,
   isInsideWechat,
+  madeUp,
   required,
   type Unfit,
   UpstreamAnswer,
@@ -136,6 +137,16 @@ export const apple = connectorKind({
         const redeemed = await redeem({ code, clientId: options.client_id, redirectUri }, { nonce: webNonce(nonce) })
         return identification(provider, redeemed, firstTimeProfile(user))
       },
+      questions: (callback) => [
+        {
+          about: `client_id ${options.client_id}`,
+          ask: () => tokens.exchange({ code: madeUp(), clientId: options.client_id, redirectUri: callback }),
+        },
+        ...options.bundle_ids.map((clientId) => ({
+          about: `bundle id ${clientId}`,
+          ask: () => tokens.exchange({ code: madeUp(), clientId }),
+        })),
+      ],
       keeping: {
         clients: [options.client_id, ...options.bundle_ids],
         revoke: ({ client, secret }) => tokens.revoke(client, secret),

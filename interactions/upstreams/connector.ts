@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { z } from 'zod'
 import type { UpstreamCredential } from '../../src/accounts/kept-credentials.ts'
@@ -60,6 +61,26 @@ export interface Identification {
   readonly credential?: UpstreamCredential
 }
 
+/** A question to a vendor that nobody is hurt by. */
+export interface Question {
+  /** The app or address it is about, as the settings call it: a vendor may know one of several and not the others. */
+  readonly about: string
+  /**
+   * Asks. A vendor that knows us throws `upstream.code_invalid` or its like: it dislikes what was made up, and nothing
+   * else.
+   */
+  ask(): Promise<unknown>
+  /** Whether a vendor that knows us gives an answer instead. */
+  readonly isAnswered?: boolean
+  /** Whether people can log in without an answer. */
+  readonly isOptional?: boolean
+}
+
+/** A code or token that no vendor has made. */
+export function madeUp(): string {
+  return randomBytes(16).toString('hex')
+}
+
 /**
  * An upstream that vouches for people. `federated` makes and checks state, nonce and PKCE; the callback makes sure that
  * it is used only once. A connector knows nothing of users, routes and pages.
@@ -89,6 +110,11 @@ export interface Connector {
    * never again.
    */
   identify(response: UpstreamResponse, authorization: Authorization): Promise<Identification>
+  /**
+   * What `menshen doctor` asks the vendor to find out whether ids and secrets are right: one exchange with a made-up
+   * code for each app. Nothing is used up, sent or charged. `callback` is the address that people come back to.
+   */
+  questions(callback: string): readonly Question[]
   /**
    * Redeems what the upstream's SDK gave to an app of ours. Each function has the name of the login method that brings
    * it; a method that is absent is not set up. Throws what `identify` throws, and `request.invalid` for a missing

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, parseAnswer, parseJson, upstreamError } from './connector.ts'
+import { connectorKind, madeUp, parseAnswer, parseJson, upstreamError } from './connector.ts'
 import { hostOf, isStandIn, namespace, type Where } from './namespaces.ts'
 import { call, form, type VendorCodes } from './upstream-call.ts'
 
@@ -95,6 +95,10 @@ export const github = connectorKind({
         }).toString()
         return url
       },
+      questions: (callback) => [
+        { about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback, madeUp().repeat(2)) },
+        { about: 'api_url', ask: () => user(madeUp()) },
+      ],
       async identify({ code, error }, { redirectUri, codeVerifier }) {
         if (error !== undefined) {
           throw upstreamError(error === 'access_denied' ? 'upstream.cancelled' : 'upstream.refused', {

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { HttpClient } from '../../src/base/http.ts'
-import { nationalNumber } from '../../src/base/phone.ts'
+import { nationalNumber, type PhoneNumber } from '../../src/base/phone.ts'
 import { acs3Rpc, areRefusedKeys } from '../../src/sms/aliyun-signature.ts'
 import { type CloudKeys, type KeySource, KeysUnavailable } from '../../src/sms/rotating-keys.ts'
 import { aliyunKeyOptions, aliyunKeys, checkAliyunKeys, type KeyDeps } from '../../src/sms/vendor-keys.ts'
-import { required, upstreamError } from './connector.ts'
+import { madeUp, required, type UpstreamResponse, upstreamError } from './connector.ts'
 import { askOneTap, mainlandNumber, type OneTapCodes, type OneTapVendor, unexpectedShape } from './one-tap-vendor.ts'
 
 /** Settings of Aliyun's phone number verification (PNVS). */
@@ -61,12 +61,20 @@ export function aliyunOneTap(options: z.output<typeof aliyunOneTapOptions>, depe
     return parsed.data
   }
 
+  async function number(credential: UpstreamResponse): Promise<PhoneNumber> {
+    const found = await ask(mobileAnswer, 'GetMobile', { AccessToken: required(credential, 'carrier_token') })
+    return mainlandNumber(found.GetMobileResultDTO.Mobile)
+  }
+
   return {
     vendor: 'aliyun',
-    async number(credential) {
-      const found = await ask(mobileAnswer, 'GetMobile', { AccessToken: required(credential, 'carrier_token') })
-      return mainlandNumber(found.GetMobileResultDTO.Mobile)
-    },
+    number,
+    questions: () => [
+      {
+        about: options.access_key_id ? `access key ${options.access_key_id}` : 'access key',
+        ask: () => number({ carrier_token: madeUp() }),
+      },
+    ],
     async confirm(credential, phone) {
       const query = { AccessCode: required(credential, 'carrier_token'), PhoneNumber: nationalNumber(phone) }
       const { VerifyResult: verdict } = (await ask(verifyAnswer, 'VerifyMobile', query)).GateVerifyResultDTO

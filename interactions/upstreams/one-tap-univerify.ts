@@ -2,8 +2,9 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../../src/base/clock.ts'
 import type { HttpClient, HttpRequest } from '../../src/base/http.ts'
+import type { PhoneNumber } from '../../src/base/phone.ts'
 import { type Secret, secret } from '../../src/base/secret.ts'
-import { required, upstreamError } from './connector.ts'
+import { madeUp, required, type UpstreamResponse, upstreamError } from './connector.ts'
 import { askOneTap, mainlandNumber, type OneTapCodes, type OneTapVendor, unexpectedShape } from './one-tap-vendor.ts'
 
 /** Settings of univerify: the cloud function that asks DCloud for us. */
@@ -36,21 +37,24 @@ const answer = z.union([z.object({ data: result }).transform(({ data }) => data)
  * counts as a failure of the function.
  */
 export function univerify(options: z.output<typeof univerifyOptions>, { http, clock }: Dependencies): OneTapVendor {
+  async function number(credential: UpstreamResponse): Promise<PhoneNumber> {
+    const values = { access_token: required(credential, 'carrier_token'), openid: required(credential, 'openid') }
+    const url = new URL(options.function_url)
+    const request = options.protocol === 'sample' ? sample(url, values) : hardened(values)
+    const { status, json } = await askOneTap(http, url, request)
+    if (status !== 200) throw upstreamError('one_tap.unavailable', { vendorCode: status })
+    const { success: isShaped, data: told } = answer.safeParse(json)
+    if (!isShaped) throw unexpectedShape()
+    const { code, phoneNumber, success } = told
+    if (code !== '0') throw upstreamError(codes.get(code) ?? 'one_tap.unavailable', { vendorCode: code })
+    if (success === false) throw upstreamError('one_tap.failed', { vendorCode: 'no_success' })
+    return mainlandNumber(phoneNumber)
+  }
+
   return {
     vendor: 'univerify',
-    async number(credential) {
-      const values = { access_token: required(credential, 'carrier_token'), openid: required(credential, 'openid') }
-      const url = new URL(options.function_url)
-      const request = options.protocol === 'sample' ? sample(url, values) : hardened(values)
-      const { status, json } = await askOneTap(http, url, request)
-      if (status !== 200) throw upstreamError('one_tap.unavailable', { vendorCode: status })
-      const { success: isShaped, data: told } = answer.safeParse(json)
-      if (!isShaped) throw unexpectedShape()
-      const { code, phoneNumber, success } = told
-      if (code !== '0') throw upstreamError(codes.get(code) ?? 'one_tap.unavailable', { vendorCode: code })
-      if (success === false) throw upstreamError('one_tap.failed', { vendorCode: 'no_success' })
-      return mainlandNumber(phoneNumber)
-    },
+    number,
+    questions: () => [{ about: 'function_url', ask: () => number({ carrier_token: madeUp(), openid: madeUp() }) }],
   }
 
   function sample(url: URL, values: Values): HttpRequest {

@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient, HttpRequest } from '../../src/base/http.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
-import { parseJson, UpstreamAnswer, type UpstreamResponse, upstreamError } from './connector.ts'
+import { parseJson, type Question, UpstreamAnswer, type UpstreamResponse, upstreamError } from './connector.ts'
 import { call } from './upstream-call.ts'
 
 /**
@@ -15,6 +15,8 @@ export interface OneTapVendor {
   readonly vendor: string
   /** The number of the SIM. Throws `one_tap.…` with an `UpstreamAnswer` as cause, and `request.invalid`. */
   number(credential: UpstreamResponse): Promise<PhoneNumber>
+  /** What `menshen doctor` asks it, with a token that was made up: a vendor that knows us says that it is over. */
+  questions(): readonly Question[]
   /**
    * Throws the same errors, and also `one_tap.other_number`, unless the carrier says that the SIM has this mainland
    * number.

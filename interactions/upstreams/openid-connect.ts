@@ -6,7 +6,14 @@ import { AppError } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
-import { type ConnectorDependencies, connectorKind, upstreamError } from './connector.ts'
+import {
+  type Authorization,
+  type ConnectorDependencies,
+  connectorKind,
+  madeUp,
+  type UpstreamResponse,
+  upstreamError,
+} from './connector.ts'
 import { namespace, type Where } from './namespaces.ts'
 import { call, type VendorCodes } from './upstream-call.ts'
 
@@ -50,6 +57,30 @@ export const oidc = connectorKind({
   build(options, dependencies, provider) {
     const configuration = discovered(options, dependencies)
 
+    function redeemed(
+      config: client.Configuration,
+      response: UpstreamResponse,
+      { redirectUri, state, nonce, codeVerifier }: Omit<Authorization, 'variant'>,
+    ) {
+      const url = new URL(redirectUri)
+      url.search = new URLSearchParams(response).toString()
+      const checks = {
+        expectedState: state,
+        expectedNonce: nonce,
+        pkceCodeVerifier: codeVerifier,
+        idTokenExpected: true,
+      }
+      return client.authorizationCodeGrant(config, url, checks).catch(refuse)
+    }
+
+    /** Brings a made-up code to the token endpoint that the provider's own document names. */
+    async function knowsUs(redirectUri: string): Promise<void> {
+      const config = await configuration()
+      const [code, state, nonce] = [madeUp(), madeUp(), madeUp()]
+      const response = { code, state, iss: config.serverMetadata().issuer }
+      await redeemed(config, response, { redirectUri, state, nonce, codeVerifier: madeUp().repeat(2) })
+    }
+
     return {
       async authorizationUrl({ redirectUri, state, nonce, codeVerifier }, { locale }) {
         return client.buildAuthorizationUrl(await configuration(), {
@@ -62,20 +93,13 @@ export const oidc = connectorKind({
           ui_locales: locale,
         })
       },
+      questions: (callback) => [{ about: `client_id ${options.client_id}`, ask: () => knowsUs(callback) }],
       async identify(response, { redirectUri, state, nonce, codeVerifier }) {
         if (!response['code'] && response['error'] === undefined) {
           throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         }
-        const url = new URL(redirectUri)
-        url.search = new URLSearchParams(response).toString()
         const config = await configuration()
-        const checks = {
-          expectedState: state,
-          expectedNonce: nonce,
-          pkceCodeVerifier: codeVerifier,
-          idTokenExpected: true,
-        }
-        const tokens = await client.authorizationCodeGrant(config, url, checks).catch(refuse)
+        const tokens = await redeemed(config, response, { redirectUri, state, nonce, codeVerifier })
         const claims = tokens.claims()
         if (!claims) throw upstreamError('upstream.refused', { vendorCode: 'no_id_token' })
         return {

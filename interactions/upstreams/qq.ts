@@ -6,6 +6,7 @@ import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
+  madeUp,
   parseAnswer,
   parseJson,
   required,
@@ -148,6 +149,7 @@ export const qq = connectorKind({
         const accessToken = await token(code, redirectUri)
         return person(await me(accessToken, options.client_id, 'upstream.refused'), accessToken)
       },
+      questions: (callback) => [{ about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback) }],
       ...(options.mobile_app ? { apps: { qq_app: byToken(options.mobile_app.appid) } } : {}),
     }
   },

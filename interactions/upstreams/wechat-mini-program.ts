@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { HttpRequest } from '../../src/base/http.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Secret } from '../../src/base/secret.ts'
 import {
@@ -11,6 +10,7 @@ import {
 } from './connector.ts'
 import { type VendorCodes, withQuery } from './upstream-call.ts'
 import { askWechat, exchangeCodes, parsed, type WechatAnswer, wechatSubjects } from './wechat-api.ts'
+import { post, stableToken } from './wechat-stable-token.ts'
 
 interface MiniProgram {
   /** The name that its identities are stored under. */
@@ -24,7 +24,6 @@ interface MiniProgram {
 
 // SECURITY: `session_key` is not read, so nothing behind this point can get it.
 const sessionAnswer = z.object({ openid: z.string().min(1), unionid: z.string().default('') })
-const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().int().positive() })
 const phoneAnswer = z.object({
   phone_info: z.object({
     purePhoneNumber: z.coerce.string().regex(/^\d{4,20}$/),
@@ -33,8 +32,6 @@ const phoneAnswer = z.object({
   }),
 })
 
-/** WeChat hands out the next token five minutes before the old one ends. */
-const marginSeconds = 300
 const watermarkMs = 300_000
 
 /**
@@ -50,13 +47,7 @@ export function wechatMiniProgram(
   // SECURITY: the name contains the server, so the token of one server never goes to another.
   const tokenName = `wechat stable_token ${new URL(apiUrl).origin} ${appid}`
 
-  /** Fetches the token of the API. While it is valid, the vendor gives the same token to everybody who asks. */
-  async function fetchToken() {
-    const request = post({ grant_type: 'client_credential', appid, secret: secret.reveal(), force_refresh: false })
-    const answer = await askWechat(http, new URL('/cgi-bin/stable_token', apiUrl), request)
-    const { access_token: text, expires_in: seconds } = parsed(tokenAnswer, answer, exchangeCodes)
-    return { text, ttlSeconds: Math.max(seconds - marginSeconds, 1) }
-  }
+  const fetchToken = () => stableToken({ appid, secret }, apiUrl, http)
 
   /** Makes a call with that token. If the vendor no longer accepts it, makes the call once more with a fresh token. */
   async function askWithToken(path: string, body: Readonly<Record<string, unknown>>): Promise<WechatAnswer> {
@@ -95,10 +86,6 @@ export function wechatMiniProgram(
       ...(phone === undefined ? {} : { phone, isPhoneDated: !joinByPhone }),
     }
   }
-}
-
-function post(body: Readonly<Record<string, unknown>>): HttpRequest {
-  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
 }
 
 const tokenEnded: ReadonlySet<string> = new Set(['40001', '40014', '42001'])

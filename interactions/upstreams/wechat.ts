@@ -7,6 +7,7 @@ import {
   connectorKind,
   type Identification,
   isInsideWechat,
+  madeUp,
   required,
   type UpstreamResponse,
   upstreamError,
@@ -16,6 +17,7 @@ import { namespace, serverOf, type Where } from './namespaces.ts'
 import { overHttps, withQuery } from './upstream-call.ts'
 import { apiUnauthorized, askWechat, exchangeCodes, parsed, userCodes, wechatSubjects } from './wechat-api.ts'
 import { wechatMiniProgram } from './wechat-mini-program.ts'
+import { stableToken } from './wechat-stable-token.ts'
 
 const app = {
   appid: z.string().min(1).describe('App id, wx…'),
@@ -90,6 +92,13 @@ export const wechat = connectorKind({
     const { http } = dependencies
     const { website, official_account: officialAccount, mobile_app: mobileApp, mini_program: miniProgram } = options
 
+    const miniProgramLogin =
+      miniProgram &&
+      wechatMiniProgram(
+        { ...miniProgram, provider, apiUrl: options.api_url, joinByPhone: miniProgram.join_by_phone },
+        dependencies,
+      )
+
     function appOf(variant: string) {
       const found = variant === 'official_account' ? officialAccount : website
       if (!found) throw upstreamError('upstream.misconfigured', { vendorCode: `no_${variant}` })
@@ -154,18 +163,41 @@ export const wechat = connectorKind({
         if (!code) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         return redeemed(appOf(variant), code)
       },
+      questions() {
+        const knows = (app: App | undefined, kind: string) =>
+          app ? [{ about: `${kind} ${app.appid}`, ask: () => redeemed(app, madeUp()) }] : []
+        const letsIn = (app: App | undefined, kind: string) =>
+          app
+            ? [
+                {
+                  about: `API of ${kind} ${app.appid}`,
+                  ask: () => stableToken(app, options.api_url, http),
+                  isAnswered: true,
+                },
+              ]
+            : []
+        return [
+          ...knows(website, 'website'),
+          ...knows(officialAccount, 'official_account'),
+          // A login asks nothing else of this account, but its token tells more of the secret than a code does.
+          ...letsIn(officialAccount, 'official_account').map((each) => ({ ...each, isOptional: true })),
+          ...knows(mobileApp, 'mobile_app'),
+          ...(miniProgram && miniProgramLogin
+            ? [
+                {
+                  about: `mini_program ${miniProgram.appid}`,
+                  ask: () => miniProgramLogin({ upstream_code: madeUp() }),
+                },
+              ]
+            : []),
+          ...letsIn(miniProgram, 'mini_program'),
+        ]
+      },
       apps: {
         ...(mobileApp
           ? { wechat_app: async (given: UpstreamResponse) => redeemed(mobileApp, required(given, 'upstream_code')) }
           : {}),
-        ...(miniProgram
-          ? {
-              wechat_mini_program: wechatMiniProgram(
-                { ...miniProgram, provider, apiUrl: options.api_url, joinByPhone: miniProgram.join_by_phone },
-                dependencies,
-              ),
-            }
-          : {}),
+        ...(miniProgramLogin ? { wechat_mini_program: miniProgramLogin } : {}),
       },
     }
   },

@@ -4,7 +4,7 @@ import type { Profile } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, type Identification, parseAnswer, required, upstreamError } from './connector.ts'
+import { connectorKind, type Identification, madeUp, parseAnswer, required, upstreamError } from './connector.ts'
 import { namespace, type Where } from './namespaces.ts'
 import { call, form, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
 
@@ -93,6 +93,7 @@ export const weibo = connectorKind({
         if (!response['code']) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         return person(await token(response['code'], redirectUri))
       },
+      questions: (callback) => [{ about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback) }],
       apps: {
         async weibo_app(given) {
           const [accessToken, subject] = [required(given, 'upstream_token'), required(given, 'upstream_subject')]

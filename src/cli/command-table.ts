@@ -261,7 +261,7 @@ export const commands: readonly Command[] = [
   {
     name: 'doctor',
     summary:
-      'What an operator would check by hand: configuration, stores, clock, keys, addresses; 1 when anything fails.',
+      'What an operator would check by hand: configuration, stores, clock, keys, addresses, and whether each vendor knows this server, by a question with a made-up code. A `todo` only the vendor’s console can tell; 1 when anything fails.',
     usage: '',
     args: none,
     options: {},

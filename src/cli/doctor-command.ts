@@ -1,5 +1,6 @@
 import { ConfigError, type LoadedConfig } from '../config/config.ts'
 import type { CommandContext } from './command.ts'
+import { checkCaptcha } from './doctor-captcha.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkConnections } from './doctor-connections.ts'
 import { checkOneTap } from './doctor-one-tap.ts'
@@ -35,12 +36,13 @@ async function examine(context: CommandContext): Promise<Finding[]> {
     findings: [unexamined('stores', error)],
     keyIds: undefined,
   }))
-  const [places, connections, oneTap] = await Promise.all([
+  const [places, connections, oneTap, captcha] = await Promise.all([
     checkPlaces(config, keyIds).catch((error) => [unexamined('places', error)]),
     checkConnections(config).catch((error) => [unexamined('connections', error)]),
     checkOneTap(config).catch((error) => [unexamined('one_tap', error)]),
+    checkCaptcha(config).catch((error) => [unexamined('captcha', error)]),
   ])
-  return [ok('configuration', 'is valid'), ...findings, ...places, ...connections, ...oneTap, ...unfit]
+  return [ok('configuration', 'is valid'), ...findings, ...places, ...connections, ...oneTap, ...captcha, ...unfit]
 }
 
 /** What nobody foresaw must not hide what was found elsewhere. */
@@ -48,7 +50,7 @@ function unexamined(name: string, error: unknown): Finding {
   return fail(name, reasonOf(error), 'could not be looked at; see above and the log of that part')
 }
 
-const words = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const
+const words = { ok: 'ok  ', todo: 'todo', warn: 'warn', fail: 'FAIL' } as const
 
 function report(findings: readonly Finding[], failed: number): string {
   const width = Math.max(...findings.map(({ name }) => name.length))
@@ -56,6 +58,8 @@ function report(findings: readonly Finding[], failed: number): string {
     `${words[status]}  ${name.padEnd(width)}  ${cellText(detail)}`,
     ...(advice === undefined ? [] : [`${' '.repeat(width + 8)}-> ${cellText(advice)}`]),
   ])
-  const warned = findings.filter(({ status }) => status === 'warn').length
-  return `${lines.join('\n')}\n${failed} failed, ${warned} to look at\n`
+  const count = (wanted: Finding['status']) => findings.filter(({ status }) => status === wanted).length
+  const unseen = count('todo')
+  const consoles = unseen === 0 ? '' : `, ${unseen} only a person at a console can tell`
+  return `${lines.join('\n')}\n${failed} failed, ${count('warn')} to look at${consoles}\n`
 }

@@ -1,10 +1,13 @@
-import type { ConnectionOptions } from '../../interactions/upstreams/connections.ts'
+import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
+import type { SharedTexts } from '../../interactions/upstreams/connector.ts'
 import type { HttpClient, HttpResponse } from '../base/http.ts'
 import { isLoopback } from '../base/network.ts'
-import { callbackPath, paths } from '../base/paths.ts'
+import { paths } from '../base/paths.ts'
 import type { Config } from '../config/config.ts'
-import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
-import { checkReach, doctorHttp, type Look, refusesPlain, unreachable } from './doctor-reach.ts'
+import { type Finding, fail, ok, reasonOf, wallClockMs, warn } from './doctor-checks.ts'
+import { callbackOf, pageOf, todoFindings } from './doctor-consoles.ts'
+import { askAll } from './doctor-questions.ts'
+import { doctorHttp, type Look, refusesPlain, unreachable } from './doctor-reach.ts'
 
 /** A Date header has whole seconds and is some time on its way. */
 const skewToWarnSeconds = 10
@@ -18,67 +21,59 @@ interface ConnectionLook extends Look {
 }
 
 /**
- * The settings of each connection: what the vendor's console must hold, and whether the vendor can be worked with from
- * here.
+ * The settings of each connection, and whether the vendor knows this server by them; what only the vendor's console can
+ * tell is printed as it must be there.
  */
 export async function checkConnections({ connections, issuer, sandbox }: Config): Promise<Finding[]> {
   const http = doctorHttp(sandbox)
   const found = await Promise.all(
     connections.map(async (options) => {
       const look = { name: `connection ${options.id}`, issuer, allowInsecure: sandbox, http }
+      const [documents, answers] = await Promise.all([documentFindings(options, look), questionFindings(options, look)])
       return [
-        ...consoleFindings(options, look),
+        ...todoFindings(options, look),
+        ...issuerFindings(options, look),
         ...shapeFindings(options, look),
-        ...(await upstreamFindings(options, look)),
+        ...documents,
+        // Where the documents cannot be had, an answer says the same once more.
+        ...(documents.some(({ status }) => status === 'fail') ? [] : answers),
       ]
     }),
   )
   return found.flat()
 }
 
-/** A field of a vendor's console, in its own words, and what it must hold. */
-interface ConsoleField {
-  readonly place: string
-  readonly value: string
+/** SECURITY: secrets go to these addresses, so nothing is asked where one of them is in the clear. */
+async function questionFindings(options: ConnectionOptions, look: ConnectionLook): Promise<Finding[]> {
+  const { name, issuer, allowInsecure, http } = look
+  const plain = askedAddresses(options).flatMap((address) => refusesPlain(new URL(address), look) ?? [])
+  // The documents have told it already where there are some.
+  if (plain.length > 0) return options.type === 'apple' || options.type === 'oidc' ? [] : plain
+  const [connector] = buildConnectors([options], { http, clock: wallClockMs, shared: notShared, allowInsecure })
+  const questions = connector?.questions(callbackOf(options, issuer)) ?? []
+  return askAll(questions.map((question) => ({ name, question, page: pageOf(options, question) })))
 }
 
-const outgoing = 'the address this server goes out by'
-
-/** What must be entered where. A kind without a row is told its callback address. */
-function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField[] {
-  const callback = `${issuer}${callbackPath(options.id)}`
-  const { hostname: host } = new URL(issuer)
-  switch (options.type) {
-    case 'wechat':
-      return [
-        ...(options.website ? [{ place: 'WeChat website app: 授权回调域', value: host }] : []),
-        ...(options.official_account ? [{ place: 'WeChat official account: 网页授权域名', value: host }] : []),
-        ...(options.mini_program ? [{ place: 'WeChat mini program: IP 白名单', value: outgoing }] : []),
-      ]
-    case 'qq':
-      return [{ place: 'QQ: 网站回调域', value: callback }]
-    case 'weibo':
-      return [{ place: 'Weibo: 授权回调页', value: callback }]
-    case 'github':
-      return [{ place: 'GitHub: Authorization callback URL', value: callback }]
-    case 'apple':
-      return [
-        { place: 'Apple, Services ID: Domains and Subdomains', value: host },
-        { place: 'Apple, Services ID: Return URLs', value: callback },
-        ...options.bundle_ids.map((id) => ({ place: 'Apple, App ID with Sign in with Apple', value: id })),
-      ]
-    default:
-      return [{ place: 'redirect URI', value: callback }]
-  }
+/** Where this server calls, and where it sends browsers. */
+function askedAddresses(options: ConnectionOptions): string[] {
+  const addresses = Object.entries(options).flatMap(([setting, value]) =>
+    setting.endsWith('_url') || setting === 'issuer' ? [new URL(String(value)).origin] : [],
+  )
+  return [...new Set(addresses)]
 }
 
-function consoleFindings(options: ConnectionOptions, { name, issuer }: ConnectionLook): Finding[] {
-  const fields = consoleFields(options, issuer).map(({ place, value }) => ok(name, `${place} = ${value}`))
+/** The doctor keeps nothing: a server that runs beside it has texts of its own. */
+const notShared: SharedTexts = {
+  get: async (_, make) => (await make()).text,
+  forget: async () => {},
+}
+
+function issuerFindings(options: ConnectionOptions, { name, issuer }: ConnectionLook): Finding[] {
   const { protocol, hostname } = new URL(issuer)
-  if (protocol === 'https:' && !isLoopback(hostname)) return fields
+  if (protocol === 'https:' && !isLoopback(hostname)) return []
   const advice = 'set ISSUER to the https address that people use, and enter that in the console'
-  if (options.type === 'apple') return [...fields, fail(name, `Apple sends nobody back to ${issuer}`, advice)]
-  return [...fields, warn(name, `codes would come back to ${issuer}, in the clear or to this machine alone`, advice)]
+  if (options.type === 'apple') return [fail(name, `Apple sends nobody back to ${issuer}`, advice)]
+  return [warn(name, `codes would come back to ${issuer}, in the clear or to this machine alone`, advice)]
 }
 
 /** What a mistyped or swapped id looks like. A warning, because vendors may change their shapes. */
@@ -126,23 +121,12 @@ function shapeFindings(options: ConnectionOptions, { name }: Look): Finding[] {
   }
 }
 
-/** Whether the upstream answers from this machine, and where signatures depend on it, what it says. */
-async function upstreamFindings(options: ConnectionOptions, look: ConnectionLook): Promise<Finding[]> {
+/** The documents of an upstream that logins rest on, and where signatures depend on it, its clock. */
+async function documentFindings(options: ConnectionOptions, look: ConnectionLook): Promise<Finding[]> {
   if (options.type === 'apple') return checkDocument(new URL('/auth/keys', options.issuer), look, hasKeys)
-  if (options.type === 'oidc') {
-    const url = `${options.issuer.replace(/\/$/, '')}${paths.discovery}`
-    return checkDocument(new URL(url), look, (document) => hasIssuer(document, options.issuer))
-  }
-  const found = await Promise.all(serverAddresses(options).map((address) => checkReach(new URL(address), look)))
-  return found
-}
-
-/** Where this server calls, without the address that only browsers go to. */
-function serverAddresses(options: ConnectionOptions): string[] {
-  const addresses = Object.entries(options).flatMap(([setting, value]) =>
-    setting.endsWith('_url') && setting !== 'open_url' ? [new URL(String(value)).origin] : [],
-  )
-  return [...new Set(addresses)]
+  if (options.type !== 'oidc') return []
+  const url = `${options.issuer.replace(/\/$/, '')}${paths.discovery}`
+  return checkDocument(new URL(url), look, (document) => hasIssuer(document, options.issuer))
 }
 
 type Judgement = Pick<Finding, 'detail' | 'advice'>
@@ -198,7 +182,7 @@ function hasIssuer(document: unknown, issuer: string): Judgement {
 /** How far another machine is ahead of this one; undefined where it does not say. */
 function secondsAhead(date: string | null): number | undefined {
   const theirs = Date.parse(date ?? '')
-  return Number.isNaN(theirs) ? undefined : (theirs - (performance.timeOrigin + performance.now())) / 1000
+  return Number.isNaN(theirs) ? undefined : (theirs - wallClockMs()) / 1000
 }
 
 /** The clock of the upstream beside ours: client secrets and ID tokens are good from and until a moment. */

@@ -9,7 +9,7 @@ import { mostApartMs } from '../store/older-time.ts'
 import type { Database } from '../store/postgres.ts'
 import { redisStore } from '../store/redis.ts'
 import { tableStore } from '../store/tables.ts'
-import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+import { type Finding, fail, ok, reasonOf, wallClockMs, warn } from './doctor-checks.ts'
 import { checkIssuers } from './doctor-issuers.ts'
 import { checkKeys } from './doctor-keys.ts'
 import { openBare } from './migrate-command.ts'
@@ -82,11 +82,6 @@ async function checkDatabase(config: Config, { knex }: Database): Promise<Findin
   } catch (error) {
     return [unreachable(config, error)]
   }
-}
-
-/** The clock of this machine, to compare with another's; what the product does reads the time it is given. */
-function wallClockMs(): number {
-  return Math.floor(performance.timeOrigin + performance.now())
 }
 
 /** How far the database is ahead of this machine. */

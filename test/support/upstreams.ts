@@ -10,7 +10,7 @@ import { startWeibo } from '../../sandbox/simulators/weibo.ts'
 export type Upstreams = Awaited<ReturnType<typeof openUpstreams>>
 export type ConnectionName = 'wechat' | 'silent' | 'qq' | 'weibo' | 'github' | 'apple' | 'corp'
 
-const secret = 'a-secret-of-the-vendor'
+export const secret = 'a-secret-of-the-vendor'
 export const website = 'wx-website'
 const officialAccount = 'wx-official-account'
 export const mobileApp = 'wx-mobile-app'
