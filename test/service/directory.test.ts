@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AccountDirectory } from '../../src/accounts/directory.ts'
+import { keptCredentials } from '../../src/accounts/kept-credentials.ts'
 import type { Account, IdentityClaim } from '../../src/accounts/user.ts'
 import { type IdentityId, newId, type UserId } from '../../src/base/ids.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
@@ -240,7 +241,8 @@ describe('binding', () => {
   test('what an upstream gave is kept with that identity only', async () => {
     const { user } = await directory.register(phone(44), use)
     const { identityId } = await directory.bind(user.id, claim('wechat', 'openid:web:credential'), use)
-    await directory.keepCredential(identityId, 'sealed')
+    const sealer = { seal: (text: string) => `sealed ${text}`, open: (text: string) => text }
+    await keptCredentials({ database: home.database, sealer }).keep(identityId, { client: 'app', secret: 'a token' })
     const kept = await home.database.knex('identities').whereNotNull('upstream_credential').select('id')
     expect(kept).toEqual([{ id: identityId }])
   })
