@@ -106,6 +106,7 @@ describe('the key of an app', () => {
     }
     now += 25 * hour
     await remember('key00', userId)
+    await remember('key05', userId)
     expect(await keys(userId)).toEqual(names)
     await remember('late', userId)
     expect(await keys(userId)).toEqual([...names.filter((name) => name !== 'key01'), 'late'])

@@ -90,6 +90,42 @@ describe('a row that is written again', () => {
   })
 })
 
+describe('a value', () => {
+  test.each([
+    ['token', 'Session'],
+    ['token', 'Grant'],
+    ['token', 'DeviceCode'],
+    ['deviceCode', 'AccessToken'],
+    ['session', 'AccessToken'],
+    ['grant', 'Session'],
+  ] as const)('that is asked for as a %s is no %s', async (by, model) => {
+    const id = unique()
+    await put(row(model, id))
+    expect(await store.read(by, id)).toBeUndefined()
+  })
+
+  test('is found as what it is, with the grant and the session it hangs on', async () => {
+    const id = unique()
+    const payload = (name: string) => ({ payload: `{"is":"${name}"}` })
+    const [code, uid] = [{ userCode: `c-${id}` }, `uid-${id}`]
+    await put(
+      row('Grant', id, payload('grant')),
+      row('Session', id, { uid, ...payload('session') }),
+      row('DeviceCode', id, { ...code, ...payload('device') }),
+      row('AccessToken', `t-${id}`, { grantId: id, sessionUid: uid, ...payload('token') }),
+      row('AccessToken', `lone-${id}`, { grantId: uid, userCode: `no-${id}` }),
+      row('Session', uid),
+    )
+    expect(await store.read('grant', id)).toMatchObject(payload('grant'))
+    expect(await store.read('session', id)).toMatchObject(payload('session'))
+    expect(await store.read('userCode', code.userCode)).toMatchObject(payload('device'))
+    expect(await store.read('userCode', `no-${id}`)).toBeUndefined()
+    const related = { grant_payload: '{"is":"grant"}', session_payload: '{"is":"session"}', session_id: id }
+    expect(await store.read('token', `t-${id}`)).toMatchObject({ ...payload('token'), ...related })
+    expect(await store.read('token', `lone-${id}`)).toMatchObject({ grant_payload: null, session_payload: null })
+  })
+})
+
 describe('a slide', () => {
   test('reaches the row of its model only', async () => {
     const id = unique()
