@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { type ArrangementRow, measureArrangements } from './arrangements.ts'
 import { type Child, startChild } from './child.ts'
 import { type Findings, judge } from './goals.ts'
 import type { LoadCalls } from './load.ts'
@@ -55,9 +56,14 @@ async function measureAll(bench: Bench, versions: Report['versions']): Promise<R
     progress('round_trips')
     roundTrips.push(...(await countTrips(bench)))
   }
+  const hashing: ArrangementRow[] = []
+  if (options.rows.includes('hashing')) {
+    progress('hashing')
+    hashing.push(...(await measureArrangements(Math.ceil(pairs / 2), seconds * 4)))
+  }
   const goals = quick ? [] : judge(findings(rows, storm, upstream, roundTrips))
   const at = new Date().toISOString()
-  return { at, machine, versions, seconds, pairs, connections, rows, storm, upstream, roundTrips, goals }
+  return { at, machine, versions, seconds, pairs, connections, rows, storm, upstream, roundTrips, hashing, goals }
 }
 
 async function measureScenario({ options, servers, load }: Bench, scenario: ScenarioName): Promise<Row[]> {

@@ -1,3 +1,4 @@
+import type { ArrangementRow } from './arrangements.ts'
 import type { Verdict } from './goals.ts'
 import type { Machine } from './machine.ts'
 import type { ServerName } from './measure.ts'
@@ -50,6 +51,7 @@ export interface Report {
   readonly connections: number
   readonly rows: readonly Row[]
   readonly storm: readonly StormRow[]
+  readonly hashing: readonly ArrangementRow[]
   readonly upstream: readonly UpstreamRow[]
   readonly roundTrips: readonly TripsRow[]
   readonly goals: readonly Verdict[]
@@ -71,6 +73,7 @@ export function reportText(report: Report): string {
   if (report.storm.length > 0) parts.push(stormText(report.storm))
   if (report.upstream.length > 0) parts.push(upstreamText(report.upstream))
   if (report.roundTrips.length > 0) parts.push(tripsText(report.roundTrips))
+  if (report.hashing.length > 0) parts.push(hashingText(report.hashing))
   if (report.goals.length > 0) parts.push(goalsText(report.goals))
   return `${parts.join('\n\n')}\n`
 }
@@ -131,6 +134,28 @@ function stormText(rows: readonly StormRow[]): string {
     ]),
   )
   return `login storm: ${backgroundPerSecond} refreshes and JWT token requests a second, ms\n\n${text}`
+}
+
+const arrangementTitles: Readonly<Record<ArrangementRow['arrangement'], string>> = {
+  compiled: 'npm argon2 as compiled here, if it was, own process',
+  prebuilt: 'npm argon2 as its package brings it, own process',
+  node: 'argon2 of Node, own process',
+  same_process: 'npm argon2 in the process that signs, no limit',
+}
+
+function hashingText(rows: readonly ArrangementRow[]): string {
+  const text = table(
+    ['arrangement', 'hashes/core-s', 'hashes/s', 'signature p99 idle', 'p99 beside', 'MiB'],
+    rows.map((row) => [
+      arrangementTitles[row.arrangement],
+      figure(row.hashesPerCoreSecond),
+      figure(row.hashesPerSecond),
+      figure(row.idleP99Ms),
+      figure(row.besideP99Ms),
+      row.residentMiB === undefined ? '' : figure(row.residentMiB),
+    ]),
+  )
+  return `argon2id at 19 MiB and 2 passes beside 100 ES256 signatures a second, ms\n\n${text}`
 }
 
 function upstreamText(rows: readonly UpstreamRow[]): string {
