@@ -1,4 +1,4 @@
-import type { Account, Identity, IdentityClaim } from './user.ts'
+import type { Account, Identity } from './user.ts'
 
 /**
  * Whether the account can still log in without this identity: a user name is a way in only beside a password, an
@@ -15,7 +15,7 @@ export function isSpare({ identities }: Account, { id }: Identity, hasPassword: 
 /** Whether the account can still log in once what a proof names leads to another one. */
 export function canSpare(
   { identities }: Account,
-  { provider, subjects }: Pick<IdentityClaim, 'provider' | 'subjects'>,
+  { provider, subjects }: Pick<Identity, 'provider' | 'subjects'>,
   hasPassword: boolean,
 ): boolean {
   const left = identities.filter(

@@ -1,11 +1,11 @@
 import type { Knex } from 'knex'
 import { AppError } from '../base/errors.ts'
 import type { IdentityId, UserId } from '../base/ids.ts'
-import { accountFromJson, accountJson } from './account-json.ts'
 import { partOf } from './identity-claim.ts'
 import { type ProofMoment, requireStanding } from './proof.ts'
 import { canSpare } from './spare-identity.ts'
-import type { Account, IdentityClaim } from './user.ts'
+import type { IdentityClaim } from './user.ts'
+import { type Locked, lockAll } from './user-locks.ts'
 
 /** One proof that leads to several accounts of a person, and which of them is to have all of it. */
 export interface Gathering {
@@ -24,21 +24,6 @@ export interface Moved {
   readonly identityId: IdentityId
   readonly subjects: readonly string[]
 }
-
-interface Locked {
-  readonly account: Account
-  readonly hasPassword: boolean
-}
-
-/** In the order of the ids, so that two of these cannot wait for each other. */
-const lockUsers = `
-  select id from users where id = any(:userIds) and status <> 'deleted' order by id for no key update`
-
-/** A statement after the lock, because it has to see what the last holder of the lock committed. */
-const readUsers = `
-  select ${accountJson('users.id')} as account,
-    exists (select from passwords where passwords.user_id = users.id) as has_password
-  from users where id = any(:userIds)`
 
 /**
  * Moves the subjects of a claim to the identity of one account that has a part of it, in a transaction. An account that
@@ -69,22 +54,6 @@ export async function gatherSubjects(
     await transaction('users').where({ id: userId }).update({ proofs_ended_at: ended })
   }
   return moved
-}
-
-async function lockAll(
-  transaction: Knex.Transaction,
-  userIds: readonly UserId[],
-): Promise<ReadonlyMap<UserId, Locked>> {
-  await transaction.raw(lockUsers, { userIds })
-  const { rows } = await transaction.raw<{ rows: readonly { account: string; has_password: boolean }[] }>(readUsers, {
-    userIds,
-  })
-  return new Map(
-    rows.map(({ account: json, has_password: hasPassword }) => {
-      const account = accountFromJson(json)
-      return [account.user.id, { account, hasPassword }]
-    }),
-  )
 }
 
 /** Throws `user.locked`, and `attempt.expired` for a proof that does not let this account's owner in any more. */

@@ -227,6 +227,26 @@ export const commands: readonly Command[] = [
     exits: dryRunExits,
   },
   {
+    name: 'users identities move',
+    summary:
+      'Give a way in of one user to another. What was logged in with it ends, and whoever comes by it is the other user from now on.',
+    usage: '<identity>',
+    args: one,
+    options: {
+      to: { type: 'string', value: 'USER', summary: 'Whose it is to be, named as for users show.' },
+      why: { type: 'string', value: 'TEXT', summary: 'Why, for the audit.' },
+      join: {
+        type: 'boolean',
+        summary: 'Make it part of the identity that the user has at the same vendor: both are one person’s there.',
+      },
+      last: { type: 'boolean', summary: 'Also when its user is left without a way in.' },
+      'dry-run': dryRun,
+    },
+    module: './user-identities-command.ts',
+    action: 'move',
+    exits: dryRunExits,
+  },
+  {
     name: 'users sessions',
     summary: 'Where a user is signed in: browsers, and apps on their own.',
     usage: user,

@@ -22,7 +22,8 @@ export const auditEvents = {
   'user.unlocked': 'An operator has unlocked an account; `operator`.',
   'identity.bound': 'An account has a new way in; `method`.',
   'identity.unbound': 'A way in was removed; `identity`.',
-  'identity.moved': 'A way in leads to another account now; `from`, `to`, `identity`, `subjects`, `method`.',
+  'identity.moved':
+    'A way in leads to another account now; `from`, `to`, `identity`, `subjects`, `method` or `operator` and `why`.',
   'identity.refused': 'A way in could not be added or removed; `error`.',
   'profile.changed': 'Somebody has changed their profile; `fields`.',
   'password.set': 'An account that had no password has one.',
