@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { IdentityId, UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
+import { wholeColumn } from '../store/reseal.ts'
 import type { Sealer } from '../store/seal.ts'
 
 /** What an upstream gave us to keep: Apple's refresh token, which has to be given back one day. */
@@ -19,7 +20,25 @@ export interface KeptCredentials {
 }
 
 /** One for both tables, because a sealed text moves from one to the other as it is. */
-export const credentialContext = 'upstream_credential'
+const credentialContext = 'upstream_credential'
+
+/** Where credentials are sealed: those that are kept, and those that wait to be given back. */
+export const sealedCredentials = [
+  wholeColumn({
+    name: 'upstream credentials',
+    table: 'identities',
+    id: 'id',
+    column: 'upstream_credential',
+    context: () => credentialContext,
+  }),
+  wholeColumn({
+    name: 'upstream revocations',
+    table: 'upstream_revocations',
+    id: 'id',
+    column: 'credential',
+    context: () => credentialContext,
+  }),
+]
 
 const subjectDigest = `encode(sha256(convert_to(s.provider || ' ' || s.subject, 'UTF8')), 'hex')`
 

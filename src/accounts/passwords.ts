@@ -33,6 +33,12 @@ interface Dependencies {
   readonly policy: PasswordPolicy
 }
 
+/** Whether a user has a password. */
+export async function hasPassword(database: Pick<Database, 'readQuery'>, userId: UserId): Promise<boolean> {
+  const { rows } = await database.readQuery(findPasswordHash.with({ userId }))
+  return rows.length > 0
+}
+
 /** One try to log in. */
 export interface PasswordTry {
   readonly identifier: ParsedIdentifier
@@ -166,10 +172,7 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
       const { rowCount } = await database.commitQuery(changePasswordHash.with(values))
       if (!rowCount) throw mismatch()
     },
-    async has(userId) {
-      const { rows } = await database.readQuery(findPasswordHash.with({ userId }))
-      return rows.length > 0
-    },
+    has: (userId) => hasPassword(database, userId),
   }
 }
 

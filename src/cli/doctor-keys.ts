@@ -5,9 +5,10 @@ import type { Config } from '../config/config.ts'
 import { type Catalog, libraryClients, loadCatalog, secretContext } from '../oidc/clients/catalog.ts'
 import { introspectors } from '../oidc/clients/client-schema.ts'
 import { type KeyInfo, nextStep } from '../oidc/keys/key-life.ts'
-import { countStale } from '../oidc/keys/reseal.ts'
 import { loadKeys } from '../oidc/keys/signing-keys.ts'
+import { sealedColumns } from '../oidc/sealed-columns.ts'
 import type { Database } from '../store/postgres.ts'
+import { countStale } from '../store/reseal.ts'
 import { sealer as buildSealer, type Sealer } from '../store/seal.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { stepText } from './keys-command.ts'
@@ -68,7 +69,7 @@ function checkRotation(keys: readonly KeyInfo[], { config, nowMs }: Place): Find
 async function checkPrevious(sealer: Sealer, { config, database }: Place): Promise<Finding[]> {
   const name = 'previous secret keys'
   if (config.previous_secret_keys.length === 0) return []
-  const stale = await database.maintenance((knex) => countStale({ knex, sealer }))
+  const stale = await database.maintenance((knex) => countStale({ knex, sealer, columns: sealedColumns }))
   if (stale > 0) return [warn(name, `${stale} stored values are sealed under one of them`, 'run: menshen keys reseal')]
   return [ok(name, 'nothing stored needs them; remove them once every server seals with the current one')]
 }

@@ -2,8 +2,9 @@ import { formatDuration } from '../base/duration.ts'
 import type { Core } from '../build/core.ts'
 import { jwksCacheSeconds, type KeyInfo, type KeyStep, nextStep, silenceSeconds } from '../oidc/keys/key-life.ts'
 import { beginRotation, type Retired, retireKey } from '../oidc/keys/key-rotation.ts'
-import { reseal as resealAll } from '../oidc/keys/reseal.ts'
 import { listKeys } from '../oidc/keys/signing-keys.ts'
+import { sealedColumns } from '../oidc/sealed-columns.ts'
+import { reseal as resealAll } from '../store/reseal.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
@@ -81,7 +82,7 @@ export async function reseal(context: CommandContext): Promise<number> {
   const { flags, stdout, stderr } = context
   return withCore(context, async (core) => {
     const { database, sealer } = core
-    const done = await database.maintenance((knex) => resealAll({ knex, sealer }))
+    const done = await database.maintenance((knex) => resealAll({ knex, sealer, columns: sealedColumns }))
     if (flags['json'] === true) printJson(stdout, done)
     else {
       const rows = done.map(({ place, resealed, shut }) => [place, resealed, shut])
@@ -107,7 +108,8 @@ function consequences({ key, removed, successor }: Retired, core: Core): string[
     'the tokens it signed are refused by an API as soon as that reads the keys again: ' +
       `most within ${formatDuration(jwksCacheSeconds)}; its ID tokens no longer serve as id_token_hint`,
     ...(successor ? ['an API that has not read the keys since may refuse new tokens until it does'] : []),
-    `a server that has lost the database is not ready, and still goes on for ${formatDuration(silenceSeconds)} at most: stop it`,
+    `a server that has lost the database is not ready, and still goes on for ${formatDuration(silenceSeconds)} ` +
+      'at most: stop it',
   ]
 }
 

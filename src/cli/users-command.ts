@@ -1,3 +1,4 @@
+import { hasPassword } from '../accounts/passwords.ts'
 import type { Account, UserStatus } from '../accounts/user.ts'
 import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
@@ -73,7 +74,9 @@ export async function lock(context: CommandContext): Promise<number> {
     const operator = operatorOf(context)
     const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', operator })
     await audit.write({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
-    const text = `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that were issued live some minutes more)`
+    const text =
+      `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that were ` +
+      'issued live some minutes more)'
     return answer(context, { id: user.id, status: 'locked', changed: true, ended_records: ended }, text, 0)
   })
 }
@@ -117,7 +120,7 @@ async function countsOf({ user: { id } }: Account, { database, clock }: Core) {
   const [devices, refreshTokens, password] = await Promise.all([
     listDevices({ database, clock }, id),
     countRefreshTokens({ database, clock }, id),
-    database.knex('passwords').where({ user_id: id }).first('user_id'),
+    hasPassword(database, id),
   ])
-  return { has_password: password !== undefined, sessions: devices.length, refresh_tokens: refreshTokens }
+  return { has_password: password, sessions: devices.length, refresh_tokens: refreshTokens }
 }

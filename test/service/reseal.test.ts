@@ -1,9 +1,10 @@
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { ensureKeys } from '../../src/oidc/keys/key-rotation.ts'
-import { countStale, reseal } from '../../src/oidc/keys/reseal.ts'
 import { loadKeys } from '../../src/oidc/keys/signing-keys.ts'
 import { durableModels } from '../../src/oidc/library/stored-models.ts'
+import { sealedColumns as columns } from '../../src/oidc/sealed-columns.ts'
+import { countStale, reseal } from '../../src/store/reseal.ts'
 import { sealer } from '../../src/store/seal.ts'
 import { openShell, type Shell, secretKey } from '../support/cli.ts'
 import { untilLocked } from '../support/database.ts'
@@ -79,7 +80,7 @@ async function expectAllUnder(master: typeof after): Promise<void> {
 }
 
 test('after keys reseal the new master key alone opens everything, and a second run finds nothing', async () => {
-  expect(await countStale({ knex: shell.database.database.knex, sealer: both })).toBe(people + 6)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 6)
   const { status, stdout, stderr } = await shell.runWith(withBoth, 'keys', 'reseal', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toEqual([
@@ -93,12 +94,12 @@ test('after keys reseal the new master key alone opens everything, and a second 
   await expectAllUnder(after)
   const again = await shell.runWith(withBoth, 'keys', 'reseal')
   expect(again.stdout).toMatch(/^upstream credentials +0 +0$/m)
-  expect(await countStale({ knex: shell.database.database.knex, sealer: both })).toBe(0)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(0)
 })
 
 test('of four at once each value is sealed again once', async () => {
   const { knex } = shell.database.database
-  const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both })))
+  const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both, columns })))
   const sum = all.flat().reduce((total, each) => total + each.resealed, 0)
   expect(sum).toBe(people + 6)
   await expectAllUnder(after)
@@ -109,8 +110,8 @@ test('what changes meanwhile stays as it was changed', async () => {
   const secret = both.seal('changed', 'client_secret:backend')
   const trx = await knex.transaction()
   await trx('clients').where({ client_id: 'backend' }).update({ secret })
-  // It has read the secret of before, and waits to write.
-  const running = reseal({ knex, sealer: both })
+  // It has read the earlier secret, and waits to write.
+  const running = reseal({ knex, sealer: both, columns })
   await untilLocked(knex)
   await trx.commit()
   expect(await running).toContainEqual({ place: 'client secrets', resealed: 0, shut: 0 })

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Database } from '../../store/postgres.ts'
+import { wholeColumn } from '../../store/reseal.ts'
 import type { Sealer } from '../../store/seal.ts'
 import { type ClientSeed, clientSchema, libraryMetadata, type ResourceSeed, resourceSchema } from './client-schema.ts'
 
@@ -82,6 +83,15 @@ export function libraryClients(catalog: Catalog, sealer: Sealer): Record<string,
 export function secretContext(clientId: string): string {
   return `client_secret:${clientId}`
 }
+
+/** Where the secrets of clients are sealed. */
+export const sealedClientSecrets = wholeColumn({
+  name: 'client secrets',
+  table: 'clients',
+  id: 'client_id',
+  column: 'secret',
+  context: secretContext,
+})
 
 /** The version of clients, resources and keys; running servers compare it to notice a change. */
 export async function catalogVersion(knex: Queryable): Promise<number> {

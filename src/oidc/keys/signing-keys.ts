@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose'
 import type { Knex } from 'knex'
 import type { Database } from '../../store/postgres.ts'
+import { wholeColumn } from '../../store/reseal.ts'
 import type { Sealer } from '../../store/seal.ts'
 import type { KeyInfo, KeyState, KeyUse } from './key-life.ts'
 
@@ -54,6 +55,15 @@ export const keyKinds: readonly Pick<KeyInfo, 'use' | 'alg'>[] = [
 export function keyContext(id: string): string {
   return `key:${id}`
 }
+
+/** Where keys are sealed. */
+export const sealedKeys = wholeColumn({
+  name: 'keys',
+  table: 'keys',
+  id: 'id',
+  column: 'secret',
+  context: keyContext,
+})
 
 /** The keys in use, opened. Throws when the master key that sealed one of them is not configured. */
 export async function loadKeys({ database, sealer }: KeyStore): Promise<Keys> {

@@ -6,6 +6,7 @@ import { currentContext } from '../library/context.ts'
 import { errors } from '../library/faults.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import type { Browsers } from './browsers.ts'
+import { openDeviceCode, sealDeviceCode } from './device-code.ts'
 import { familyBehind, livesSince } from './family-life.ts'
 import { type RecordRow, recordId } from './records.ts'
 import { withGrace } from './rotation.ts'
@@ -69,20 +70,13 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
    */
   const withId = (payload: Payload | undefined, jti: string) => payload && { ...payload, jti }
 
-  function openDeviceCode(payload: Payload | undefined): Payload | undefined {
-    if (!payload) return undefined
-    const { sealed, ...rest } = payload
-    return { ...rest, ...(JSON.parse(sealer.open(String(sealed), 'DeviceCode')) as Payload) }
-  }
-
   function row(value: string, payload: Payload, expiresIn: number): RecordRow {
     const { jti, userCode, ...rest } = payload
     const family = model === 'AccessToken' ? familyBehind(currentContext()) : undefined
-    const sealed = () => sealer.seal(JSON.stringify({ jti, userCode }), 'DeviceCode')
     const kept = {
       ...rest,
       ...(family === undefined ? {} : { familySince: family }),
-      ...(model === 'DeviceCode' ? { sealed: sealed() } : {}),
+      ...(model === 'DeviceCode' ? sealDeviceCode(sealer, payload) : {}),
     }
     return {
       model,
@@ -110,13 +104,15 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
     find: (value) =>
       within(async (unit) => {
         const payload = await unit.find(model, value)
-        if (model === 'DeviceCode') return openDeviceCode(payload)
+        if (model === 'DeviceCode') return openDeviceCode(sealer, payload)
         if (model !== 'RefreshToken') return withId(payload, value)
         return withId(withGrace(payload, currentContext()?.oidc?.route, epochSeconds(clock)), value)
       }),
     findByUid: (uid) => within((unit) => unit.findSessionByUid(uid)),
     findByUserCode: (userCode) =>
-      within(async (unit) => openDeviceCode(await unit.findDeviceCodeByUserCode(sealer.mac('user_code', userCode)))),
+      within(async (unit) =>
+        openDeviceCode(sealer, await unit.findDeviceCodeByUserCode(sealer.mac('user_code', userCode))),
+      ),
     consume: (value) => within((unit) => unit.consume(model, value)),
     destroy: (value) => within((unit) => unit.destroy(model, value)),
     revokeByGrantId: (grantId) => within((unit) => unit.revokeGrant(grantId)),

@@ -1,67 +1,27 @@
 import type { Knex } from 'knex'
-import { credentialContext } from '../../accounts/kept-credentials.ts'
-import type { Sealer } from '../../store/seal.ts'
-import { secretContext } from '../clients/catalog.ts'
-import { durableModels } from '../library/stored-models.ts'
-import { keyContext } from './signing-keys.ts'
+import type { Sealer } from './seal.ts'
 
-/** One column whose values are sealed by the master key and live longer than a login. */
-interface Place {
+/** A column whose values are sealed by the master key and live longer than a login. Each room describes its own. */
+export interface SealedColumn {
+  /** What it contains, in words for operators. */
   readonly name: string
   readonly table: string
   readonly id: string
-  /** SQL of the sealed value, and of the column it is in. */
-  readonly sealed: string
   readonly column: string
+  /** SQL of the sealed value in that column. */
+  readonly sealed: string
+  /** SQL of the condition that tells the rows apart that have one. */
   readonly where: string
+  /** What the value of this row is sealed for. */
   context(id: string): string
   /** The column with another sealed value in it. */
   replaced(column: string, sealed: string): string
 }
 
-const whole = (_: string, sealed: string) => sealed
-const plain = { where: 'true', replaced: whole }
-
-const places: readonly Place[] = [
-  { ...plain, name: 'keys', table: 'keys', id: 'id', sealed: 'secret', column: 'secret', context: keyContext },
-  {
-    ...plain,
-    name: 'client secrets',
-    table: 'clients',
-    id: 'client_id',
-    sealed: 'secret',
-    column: 'secret',
-    context: secretContext,
-  },
-  {
-    ...plain,
-    name: 'upstream credentials',
-    table: 'identities',
-    id: 'id',
-    sealed: 'upstream_credential',
-    column: 'upstream_credential',
-    context: () => credentialContext,
-  },
-  {
-    ...plain,
-    name: 'upstream revocations',
-    table: 'upstream_revocations',
-    id: 'id',
-    sealed: 'credential',
-    column: 'credential',
-    context: () => credentialContext,
-  },
-  {
-    name: 'device codes',
-    table: 'oidc_records',
-    id: 'id',
-    sealed: `payload::json ->> 'sealed'`,
-    column: 'payload',
-    where: `model = ${durableModels.DeviceCode}`,
-    context: () => 'DeviceCode',
-    replaced: (payload, sealed) => JSON.stringify({ ...(JSON.parse(payload) as object), sealed }),
-  },
-]
+/** A column that contains a sealed value and nothing else. */
+export function wholeColumn(given: Pick<SealedColumn, 'name' | 'table' | 'id' | 'column' | 'context'>): SealedColumn {
+  return { ...given, sealed: given.column, where: 'true', replaced: (_, sealed) => sealed }
+}
 
 /** What was sealed again in one column. */
 export interface Resealed {
@@ -82,6 +42,7 @@ interface Dependencies {
   /** Without a time limit: where there are millions of rows, looking for those that are left takes a while. */
   readonly knex: Knex
   readonly sealer: Sealer
+  readonly columns: readonly SealedColumn[]
 }
 
 const batchRows = 500
@@ -90,9 +51,9 @@ const batchRows = 500
  * Seals again, under the current master key, everything stored that another one has sealed. A row is written only if it
  * still holds what was read, so servers and other commands may go on; a run that was ended is finished by the next one.
  */
-export async function reseal({ knex, sealer }: Dependencies): Promise<Resealed[]> {
+export async function reseal({ knex, sealer, columns }: Dependencies): Promise<Resealed[]> {
   const all: Resealed[] = []
-  for (const place of places) {
+  for (const place of columns) {
     let [resealed, shut, after] = [0, 0, '']
     for (;;) {
       const rows = await stale(place, sealer, knex)
@@ -121,14 +82,14 @@ export async function reseal({ knex, sealer }: Dependencies): Promise<Resealed[]
 }
 
 /** How many stored values are sealed by another master key than the current one. */
-export async function countStale({ knex, sealer }: Dependencies): Promise<number> {
+export async function countStale({ knex, sealer, columns }: Dependencies): Promise<number> {
   const counts = await Promise.all(
-    places.map((place) => stale(place, sealer, knex).count<{ count: number }[]>('* as count')),
+    columns.map((place) => stale(place, sealer, knex).count<{ count: number }[]>('* as count')),
   )
   return counts.reduce((sum, [row]) => sum + Number(row?.count ?? 0), 0)
 }
 
-function stale({ table, sealed, where }: Place, { prefix }: Sealer, knex: Knex): Knex.QueryBuilder {
+function stale({ table, sealed, where }: SealedColumn, { prefix }: Sealer, knex: Knex): Knex.QueryBuilder {
   return knex(table).whereRaw(`${where} and not starts_with(${sealed}, ?)`, [prefix])
 }
 
