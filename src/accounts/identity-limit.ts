@@ -8,7 +8,8 @@ export const identityLimitOptions = z
   .default({})
   .describe(
     'How many identities of one provider a user may bind: one number for all, or ' +
-      '`{ phone: 1, github: 2, "github:ghe.example.com": 1 }`. A kind speaks for its servers and accounts that are not named. Without a ' +
+      '`{ phone: 1, github: 2, "github:ghe.example.com": 1 }`. A kind speaks for its servers and accounts that ' +
+      'are not named. Without a ' +
       'number, any.',
   )
 

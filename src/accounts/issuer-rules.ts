@@ -99,7 +99,9 @@ function formerNames(
     if (all.length === 1 && !namesake) return [{ problems: [], move: { from, to } }]
     const problems = all.map(({ connection, issuer, provider }) => ({
       connection,
-      detail: `${from} holds identities of a version that filed those of ${issuer} there too; now they belong under ${provider}`,
+      detail:
+        `${from} holds identities of a version that filed those of ${issuer} there too; now they belong ` +
+        `under ${provider}`,
       advice: [
         `all of ${issuer}: menshen connections accept ${connection} --from ${from}`,
         ...(namesake ? [`all of ${namesake.issuer}: menshen connections accept ${namesake.connection}`] : []),

@@ -92,7 +92,8 @@ export async function rotateSecret(context: CommandContext): Promise<number> {
     else stdout.write(`${secret.reveal()}\n`)
     stderr.write('this secret is shown only now; the earlier one stops working within seconds\n')
     stderr.write(
-      'if a file for clients apply sets the secret of this client, change it there too, or the earlier one comes back\n',
+      'if a file for clients apply sets the secret of this client, change it there too, or the earlier one ' +
+        'comes back\n',
     )
     return 0
   })

@@ -271,7 +271,8 @@ export const commands: readonly Command[] = [
   {
     name: 'users why',
     summary:
-      'Why somebody was logged out, newest first, or that they were not. Named by a session, grant, request id or user, or - for a token on standard input.',
+      'Why somebody was logged out, newest first, or that they were not. Named by a session, grant, request id ' +
+      'or user, or - for a token on standard input.',
     usage: '<what>',
     args: one,
     options: { client: { type: 'string', value: 'ID', summary: 'Only what this client had.' } },

@@ -98,7 +98,8 @@ function consequences({ provider, issuer, identities, moved, left }: Accepted, {
     ...(from === undefined ? [] : [`${moved} identities of ${from} are filed under ${provider} now`]),
     ...(left > 0 ? [`${left} stay under ${from}: their subjects are somebody's under ${provider} already`] : []),
     `${identities} identities are filed under it: whoever has the same subject at ${issuer} gets into the same account`,
-    `this is right if the same people have moved to a new address; if it is another server, team or account, ${remedy} instead`,
+    'this is right if the same people have moved to a new address; if it is another server, team or account, ' +
+      `${remedy} instead`,
     'restart every server that has other settings: until then it takes in the people of the earlier issuer',
   ]
 }

@@ -37,7 +37,9 @@ const rows: readonly Row[] = [
   },
   {
     holds: ({ server }) => server.trusted_proxies === undefined,
-    line: 'it is not set whether a proxy stands in front: behind one, all visitors would share its address and its limits. List its addresses, or say none',
+    line:
+      'it is not set whether a proxy stands in front: behind one, all visitors would share its address and ' +
+      'its limits. List its addresses, or say none',
     setting: 'server.trusted_proxies',
     refusedInProduction: true,
   },

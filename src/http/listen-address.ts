@@ -17,6 +17,7 @@ export async function listenAddress(
   const { address } = await resolve(server.host)
   if (isLoopback(address)) return address
   throw new Error(
-    `server.host: ${server.host} stands for ${address}, where others reach the sandbox; set 127.0.0.1, or sandbox_exposed: true`,
+    `server.host: ${server.host} stands for ${address}, where others reach the sandbox; set 127.0.0.1, or ` +
+      'sandbox_exposed: true',
   )
 }

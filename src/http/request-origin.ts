@@ -79,7 +79,8 @@ function trust(networks: readonly string[]): (address: string) => boolean {
 
 const sentences = {
   untrusted:
-    'a proxy that is not trusted names the visitor: if it is yours, add it to server.trusted_proxies, or all visitors share its limits',
+    'a proxy that is not trusted names the visitor: if it is yours, add it to server.trusted_proxies, or all ' +
+    'visitors share its limits',
   unknown_header: 'a trusted proxy names the visitor in a header that is not read: have it set X-Forwarded-For',
   unreadable: 'a trusted proxy names a visitor by what is no address: the visitor counts as the proxy',
 } as const

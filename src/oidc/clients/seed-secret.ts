@@ -46,7 +46,8 @@ export function resolveSecret(
   if (!source) {
     return refuse(
       ['client_secret'],
-      `is missing: ${method} needs { env: NAME }, { file: PATH } or { generate: true }; an app without a secret says token_endpoint_auth_method: none`,
+      `is missing: ${method} needs { env: NAME }, { file: PATH } or { generate: true }; an app without a secret ` +
+        'says token_endpoint_auth_method: none',
     )
   }
   if ('generate' in source) return { wish: { kind: 'generate' }, problems: [] }
