@@ -68,7 +68,7 @@ export class MiniPrograms {
     return sessionKey
   }
 
-  /** Throws before the first wx.login. */
+  /** It throws before the first wx.login. */
   sessionKey({ appid, person }: MiniProgramUse): string {
     const sessionKey = this.#sessionKeys.get(`${appid} ${person}`)
     if (sessionKey === undefined) throw new Error(`${person} has not logged in to ${appid}`)
@@ -81,7 +81,7 @@ export class MiniPrograms {
     return this.#sessionKeys.get(`${appid} ${person?.id}`)
   }
 
-  /** Throws for a person without a phone. */
+  /** It throws for a person without a phone. */
   phoneInfo({ appid, person }: MiniProgramUse, countryCodeAs = this.countryCodeAs) {
     const { phone } = this.#wechat.person(person)
     if (phone === undefined) throw new Error(`${person} has no phone`)
@@ -138,7 +138,7 @@ export class MiniPrograms {
     return this.#calls.get(appid) ?? { normal: 0, forced: 0 }
   }
 
-  /** Whose token it is, or the errcode of what is wrong with it. A forced renewal ends those of before. */
+  /** Whose token it is, or the errcode of what is wrong with it. A forced renewal ends the earlier ones. */
   holderOf(token: string): number | string {
     const id = token.slice(0, token.length / tokenRepeats)
     const found = id.repeat(tokenRepeats) === token ? this.#tokens.find(id) : undefined

@@ -112,7 +112,7 @@ describe('the life of keys', () => {
     ])
   })
 
-  test('says whether the master key of before is still needed', async () => {
+  test('says whether the earlier master key is still needed', async () => {
     await startServer()
     expect((await examine()).of('previous secret keys')).toEqual([])
     const env = {

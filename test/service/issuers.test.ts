@@ -150,7 +150,7 @@ describe('the sandbox', () => {
   })
 })
 
-describe('identities that a version before filed under github, whatever the server', () => {
+describe('identities that an earlier version filed under github, whatever the server', () => {
   test('stay github.com’s where that alone is connected', async () => {
     const user = await registered('github', '7')
     await begin([github])

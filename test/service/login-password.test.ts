@@ -137,7 +137,7 @@ describe('login by password', () => {
     }
   })
 
-  test('a password that was reset ends every session and token of before', async () => {
+  test('a password that was reset ends every earlier session and token', async () => {
     const { visitor, answer } = await register('reset@example.com', 'grape-ladder-42-river')
     const tokens = await exchange(world, 'plain', redirectUri, answer.location)
     const forgetful = world.visitor()

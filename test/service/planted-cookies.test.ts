@@ -115,7 +115,7 @@ describe.each(['redis', 'tables'] as const)('an interaction of another browser, 
     expect((await attacker.get(location)).status).toBe(200)
   })
 
-  test('what a server of the version before began begins again', async () => {
+  test('what a server of the earlier version began begins again', async () => {
     const visitor = world.visitor()
     const page = await reachLogin(visitor, start())
     const { store, sealer } = world.app.core

@@ -18,7 +18,7 @@ const families = [
 ] as const
 
 test.each(families)(
-  'a family %s lives since then, and a row of before is filled with the same',
+  'a family %s lives since then, and an earlier row is filled with the same',
   async (_, payload, since) => {
     expect(livesSince('RefreshToken', { ...payload })).toBe(since)
     const { knex } = own.database
@@ -62,7 +62,7 @@ test('filling reaches every grant and refresh token, leaves what is filled, and 
   ])
 })
 
-test('a row that a server of the version before has written counts from when it was made', async () => {
+test('a row that a server of the earlier version has written counts from when it was made', async () => {
   const { knex } = own.database
   const at = Math.floor(Date.now() / 1000)
   const [payload, user_id] = [JSON.stringify({ iat: at - 500, iiat: at - 900 }), 'usr_before']

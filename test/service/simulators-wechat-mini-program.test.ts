@@ -150,7 +150,7 @@ describe('stable_token', () => {
     expect(wechat.stableTokenCalls()).toEqual({ normal: 3, forced: 0 })
   })
 
-  it('ends the token of before when forced', async () => {
+  it('ends the earlier token when forced', async () => {
     const first = await accessToken()
     const second = await accessToken({ force_refresh: true })
     expect(second).not.toBe(first)
@@ -342,7 +342,7 @@ describe('encrypted data', () => {
     })
   })
 
-  it('cannot be opened with the session key of before the last wx.login', async () => {
+  it('cannot be opened with the session key from before the last wx.login', async () => {
     const { session_key } = await session(wechat.loginMiniProgram('alice'))
     wechat.loginMiniProgram('alice')
     expect(() => decrypted(wechat.encryptedPhone('alice'), session_key)).toThrow()

@@ -332,7 +332,7 @@ describe('who somebody is', () => {
     expect(wechat.unionid('bob', web.appid)).not.toBe(unionids[0])
   })
 
-  it('gets a unionid when the app is bound, also for a token of before', async () => {
+  it('gets a unionid when the app is bound, also for an earlier token', async () => {
     const token = await exchange(wechat.authorize('alice', alone.appid), { appid: alone.appid, secret: alone.secret })
     expect(token).not.toHaveProperty('unionid')
     expect(await userinfo(token)).not.toHaveProperty('unionid')

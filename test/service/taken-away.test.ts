@@ -156,7 +156,7 @@ describe('an identity that is removed', () => {
     const refused = await theirs.tryToken({ grant_type: 'refresh_token', refresh_token: stolen.refresh_token })
     expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
     const kept = await mine.refresh(access)
-    // The number that went made the browser's login of before no fresh one any more.
+    // Because the number was removed, the browser's earlier login is no longer fresh.
     const again = await signedIn(world, redirectUri, phone)
     await bindByCode(world, again, 'email', `${phone}@example.com`)
     expect(await takeAway(phone)).toBe(204)
@@ -178,7 +178,7 @@ describe('an identity that is removed', () => {
     expect(await isIn(thief)).toBe(false)
   })
 
-  test('is told to the clients of the session, and leaves nothing when a login of before says not what it came by', async () => {
+  test('is told to the clients of the session, and leaves nothing when an older login does not say what it came by', async () => {
     const person = newPerson()
     const { owner } = await ownerWith(person)
     const [thief, older] = [world.visitor(), world.visitor()]

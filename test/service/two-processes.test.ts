@@ -108,7 +108,7 @@ describe.each(['redis', 'tables'] satisfies Stores[])('two servers, short-lived 
 })
 
 describe('a server with another master key that knows the one before', () => {
-  test('goes on with the sessions, tokens and keys of before; without it, it does not start', async () => {
+  test('goes on with the earlier sessions, tokens and keys; without it, it does not start', async () => {
     const before = await openWorld()
     onTestFinished(() => before.close())
     const redirectUri = `${before.issuer}/sandbox/callback`

@@ -262,8 +262,8 @@ export function endedDetail(row: string): string {
 }
 
 /**
- * `livesSince` in seconds, as SQL. A server of the version before writes rows without it during an upgrade: they count
- * from when they were made, until a refresh replaces them.
+ * `livesSince` in seconds, as SQL. A server that runs the earlier version writes rows without it during an upgrade:
+ * they count from when they were made, until a refresh replaces them.
  */
 function livesSinceText(row: string): string {
   const made = `to_timestamp(${memberNumberSql(payloadSql(row), 'iat')})`
