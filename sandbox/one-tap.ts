@@ -14,7 +14,7 @@ export interface OneTap {
     readonly functionUrl: string
     readonly secret: string
     readonly mode: 'sample' | 'hardened'
-    /** Of DCloud. */
+    /** DCloud gave it to the app. */
     readonly appid: string
   }
   readonly aliyun: {

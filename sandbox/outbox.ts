@@ -17,7 +17,7 @@ export interface OutboxEntry {
 export interface Outbox {
   smsSender(): SmsSender
   mailSender(): MailSender
-  /** Newest first, at most 200; `to` keeps only messages to that phone number or address. */
+  /** Lists the newest first, at most 200; `to` keeps only messages to that phone number or address. */
   list(filter?: { readonly to?: string | undefined }): Promise<OutboxEntry[]>
 }
 

@@ -20,7 +20,7 @@ export interface AliyunDypnsOptions {
 
 /** The simulator, and what a test may make it do. */
 export interface AliyunDypnsSimulator extends Simulator {
-  /** Whether the carriers cannot tell whose number it is from here on. */
+  /** Says whether from now on the carriers cannot tell whose number it is. */
   setUnknown(isUnknown: boolean): void
 }
 

@@ -12,7 +12,7 @@ import {
 
 interface AliyunTemplate {
   readonly variables: readonly string[]
-  /** For numbers outside the mainland; the two kinds of template do not replace each other. */
+  /** It is meant for numbers outside the mainland; the two kinds of template do not replace each other. */
   readonly abroad?: boolean
 }
 
@@ -98,7 +98,7 @@ export async function startAliyunSms(options: AliyunSmsOptions): Promise<AliyunS
 }
 
 interface Accepted {
-  /** With country code, without the plus. */
+  /** It has the country code and no plus. */
   readonly numbers: readonly string[]
   readonly params: Readonly<Record<string, string>>
 }

@@ -4,7 +4,7 @@ import { type Refused, singleFields } from './web-vendor.ts'
 export interface AppleTeam {
   readonly teamId: string
   readonly keyId: string
-  /** Of the key the team signs its client secrets with. */
+  /** It names the key with which the team signs its client secrets. */
   readonly publicKeyPem: string
   readonly clients: readonly AppleClient[]
 }
@@ -21,7 +21,7 @@ export interface AppleClient {
 export interface AppleAsk {
   readonly team: AppleTeam
   readonly client: AppleClient
-  /** Absent in an app. */
+  /** It is absent in an app. */
   readonly redirectUri: string | undefined
   readonly state: string | undefined
   readonly nonce: string | undefined
@@ -72,7 +72,7 @@ export function readAppleAsk(query: string, { teams, allowLoopback }: Known): Ap
   return { ...found, redirectUri, state, nonce, scopes, wantsIdToken: types !== 'code', mode }
 }
 
-/** As the discovery document lists them. */
+/** The scopes that the discovery document lists. */
 export const appleScopes: readonly string[] = ['openid', 'email', 'name']
 
 function refused(code: string, reason: string): Refused {

@@ -13,7 +13,7 @@ export interface ApplePerson {
   readonly firstName: string
   readonly lastName: string
   readonly email: string
-  /** As Apple says it: a boolean for some, a string for others. */
+  /** Apple says it in two ways: a boolean for some people, a string for others. */
   readonly emailVerified: boolean | 'true' | 'false'
   readonly isPrivateEmail: boolean | 'true' | 'false'
 }
@@ -24,10 +24,10 @@ export type AppleMisbehaviour =
   | 'wrong_iss'
   | 'expired'
   | 'wrong_nonce'
-  /** The platform could not carry the nonce and says so. */
+  /** The token says that the platform could not carry the nonce. */
   | 'nonce_unsupported'
   | 'unpublished_key'
-  /** Signed by an unpublished key under the kid of a published one. */
+  /** An unpublished key signs, under the kid of a published one. */
   | 'false_signature'
 
 /** A person's consent to one request. */

@@ -7,7 +7,7 @@ import { halfHash } from './signing-keys.ts'
 import type { Answer, ReceivedRequest, Simulator } from './simulator.ts'
 import { documentAnswer, redirectAnswer, refusedAnswer, startWebVendor, withParams } from './web-vendor.ts'
 
-/** Which teams, clients and people the simulator knows. */
+/** The teams, clients and people that the simulator knows. */
 export interface AppleOptions {
   readonly clock: Clock
   readonly teams: readonly AppleTeam[]
@@ -59,7 +59,7 @@ interface NativeRequest {
 interface NativeCredential {
   readonly code: string
   readonly identityToken: string
-  /** JSON text; only at the first consent. */
+  /** It is JSON text and comes only at the first consent. */
   readonly user: string | undefined
 }
 
@@ -158,7 +158,7 @@ export async function startApple(options: AppleOptions): Promise<AppleSimulator>
   })
 }
 
-/** Without the fields that have no value. */
+/** Leaves out the fields that have no value. */
 function present(fields: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),

@@ -7,9 +7,9 @@ import { type Answer, type ReceivedRequest, type Simulator, startSimulator } fro
 export interface CarrierPageOptions {
   readonly carrier: Carrier
   readonly clock: () => number
-  /** As the page calls the app that wants the number. */
+  /** This is what the page calls the app that wants the number. */
   readonly appName: string
-  /** Whom tokens may be handed to. */
+  /** Tokens may be handed to these origins only. */
   readonly returnOrigins: readonly string[]
   readonly port?: number
 }

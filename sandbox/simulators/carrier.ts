@@ -15,7 +15,7 @@ export interface CarrierGrant {
   readonly purpose: CarrierPurpose
   /** The app as the vendor knows it: an appid of DCloud, a scheme of Aliyun. */
   readonly app: string
-  /** Of univerify alone. */
+  /** It is set for univerify only. */
   readonly openid: string
 }
 

@@ -6,7 +6,7 @@ import type { Answer, ReceivedRequest } from './simulator.ts'
 export interface Person {
   readonly id: string
   readonly name: string
-  /** As the vendor hands it out; without one its answers carry empty text. */
+  /** This is what the vendor hands out; without it the vendor's answers carry empty text. */
   readonly avatar?: string
 }
 
@@ -23,7 +23,7 @@ interface Asked {
   readonly app: string
   readonly scope: string
   readonly people: readonly Person[]
-  /** Marked at first; otherwise the first of all. */
+  /** This person is marked at first; if it is absent, the first of all is. */
   readonly signedIn?: string
   /** Shows a picture of a QR code above the form. */
   readonly isQr?: boolean
@@ -31,7 +31,7 @@ interface Asked {
 
 interface Refused {
   readonly look: VendorLook
-  /** The vendor's code, or a word of ours where its page shows none. */
+  /** It is the vendor's code, or a word of ours if the vendor's page shows none. */
   readonly code: string
   readonly reason: Readonly<Record<Language, string>>
 }
@@ -148,7 +148,7 @@ function htmlAnswer(status: number, body: string): Answer {
   return { status, body, headers }
 }
 
-/** What the address asks for, else the browser's first wish. */
+/** Takes what the address asks for, or else the browser's first wish. */
 function languageOf({ rawQuery, headers }: ReceivedRequest): Language {
   const query = new URLSearchParams(rawQuery)
   const wished = query.get('lang') ?? query.get('language') ?? headers['accept-language'] ?? ''

@@ -29,7 +29,7 @@ export interface GithubPerson {
   readonly id: number
   readonly login: string
   readonly name: string | null
-  /** The one shown on the profile, which nobody verified. */
+  /** The profile shows this address, which nobody verified. */
   readonly publicEmail: string | null
   readonly emails: readonly GithubEmail[]
 }
@@ -41,7 +41,7 @@ interface GithubEmail {
   readonly visibility: 'public' | 'private' | null
 }
 
-/** Which apps and people the simulator knows. */
+/** The apps and the people that the simulator knows. */
 export interface GithubOptions {
   readonly clock: Clock
   readonly apps: readonly GithubApp[]
@@ -65,7 +65,7 @@ export interface GithubSimulator extends Simulator {
 
 interface GithubAnswer {
   readonly decision?: 'accept' | 'refuse'
-  /** The scopes the person grants; all that are asked for if absent. */
+  /** The person grants these scopes; if it is absent, all that the app asks for. */
   readonly scopes?: readonly string[]
 }
 
@@ -243,7 +243,7 @@ function tokenError(request: ReceivedRequest, error: string, message?: string): 
   return tokenReply(request, { error, error_description: message ?? descriptions[error] ?? error, error_uri })
 }
 
-/** With status 200 whatever it says, and form-encoded unless JSON is asked for. */
+/** The status is 200 whatever the answer says; it is form-encoded unless the caller asks for JSON. */
 function tokenReply(request: ReceivedRequest, answer: Readonly<Record<string, string>>): Answer {
   if (/\bapplication\/json\b/.test(request.headers.accept ?? '')) return jsonAnswer(200, answer)
   const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8', 'cache-control': 'no-store' }

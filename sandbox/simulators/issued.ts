@@ -53,7 +53,7 @@ export class Issued<T> {
     if (entry !== undefined) entry.isUsed = true
   }
 
-  /** Begins its life again. */
+  /** Lets its life begin again. */
   extend(text: string): void {
     const entry = this.#entries.get(text)
     if (entry !== undefined) entry.expiresAt = this.#clock() + this.#ttlSeconds * 1000

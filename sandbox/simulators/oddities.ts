@@ -61,7 +61,7 @@ const shown = new Set(
 const pictures = new Set(
   'headimgurl figureurl_qq_1 figureurl_qq_2 profile_image_url avatar_large avatar_url'.split(' '),
 )
-/** What an answer has only sometimes. */
+/** An answer has these members only sometimes. */
 const optional = 'errcode errmsg error error_code unionid is_snapshotuser refresh_token nickname name picture'.split(
   ' ',
 )
@@ -166,7 +166,7 @@ function tellsFailure(content: object = {}): boolean {
   return [errcode, error, error_code, ret].some((each) => each !== undefined && JSON.stringify(each) !== '0')
 }
 
-/** Undefined for what a form cannot hold. */
+/** The result is undefined for what a form cannot hold. */
 function formOf(value: unknown): string | undefined {
   const entries = Object.entries(Object(value))
   if (Array.isArray(value) || entries.some(([, each]) => typeof each === 'object' && !exactJson.isRawJSON(each))) {

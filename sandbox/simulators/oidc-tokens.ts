@@ -35,7 +35,7 @@ export type OidcMisbehaviour =
   /** RFC 9207, although discovery announces it. */
   | 'callback_iss_missing'
   | 'callback_iss_wrong'
-  /** Whatever is known of the person. */
+  /** The claims say that the address is not verified, whatever is known of the person. */
   | 'unverified_email'
 
 /** A person's consent to one request. */

@@ -13,7 +13,7 @@ import {
   withParams,
 } from './web-vendor.ts'
 
-/** Which clients and people the simulator knows. */
+/** The clients and people that the simulator knows. */
 export interface OidcOptions {
   readonly clock: Clock
   readonly clients: readonly OidcClient[]

@@ -9,7 +9,7 @@ type Outcome = number | Readonly<Record<string, unknown>>
 interface Call {
   readonly query: URLSearchParams
   readonly qq: QqState
-  /** Comes when nothing is wrong with the call, before anything is used up. */
+  /** This fault is taken when nothing is wrong with the call, before anything is used up. */
   readonly refuse: Refusal | undefined
 }
 

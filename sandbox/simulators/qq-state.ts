@@ -9,17 +9,17 @@ import { derived, Issued } from './issued.ts'
 export interface QqApp {
   readonly appid: string
   readonly secret: string
-  /** As its consent page calls it. */
+  /** This is what its consent page calls it. */
   readonly name?: string
-  /** Compared as a whole. An app without one has no page. */
+  /** It is compared as a whole. An app without one has no page. */
   readonly redirectUris?: readonly string[]
   /** The developer account its unionids belong to. */
   readonly developer: string
   /** Whether the developer's request for unionids was approved. */
   readonly hasUnionid?: boolean
-  /** False before the review: nobody can log in. */
+  /** It is false before the review: nobody can log in. */
   readonly isOnline?: boolean
-  /** False where the app lacks get_user_info. */
+  /** It is false if the app lacks get_user_info. */
   readonly canReadProfile?: boolean
 }
 
@@ -28,7 +28,7 @@ export interface QqGrant {
   readonly appid: string
   readonly person: string
   readonly scope: string
-  /** Empty for a token of the SDK. */
+  /** It is empty for a token of the SDK. */
   readonly redirectUri: string
 }
 
@@ -70,7 +70,7 @@ export class QqState {
     return derived(32, 'qq openid', appid, person).toUpperCase()
   }
 
-  /** The same in all apps of one developer. */
+  /** A person has the same one in all apps of one developer. */
   unionid({ person, appid }: Pick<QqGrant, 'person' | 'appid'>): string {
     return `UID_${derived(32, 'qq unionid', this.app(appid).developer, person).toUpperCase()}`
   }

@@ -5,7 +5,7 @@ import { qqAuthorize, qqPages } from './qq-page.ts'
 import { type QqApp, QqState } from './qq-state.ts'
 import { type Simulator, startSimulator } from './simulator.ts'
 
-/** Which apps and people the simulator knows. */
+/** The apps and the people that the simulator knows. */
 export interface QqOptions {
   readonly clock: Clock
   readonly apps: readonly QqApp[]
@@ -14,9 +14,9 @@ export interface QqOptions {
 }
 
 interface Consent {
-  /** Otherwise the app's first. */
+  /** If it is absent, the simulator takes the app's first one. */
   readonly redirectUri?: string
-  /** Otherwise `get_user_info`. */
+  /** If it is absent, the scope is `get_user_info`. */
   readonly scope?: string
 }
 
@@ -27,9 +27,9 @@ export interface QqSimulator extends Simulator {
   /** What the app's SDK hands out on a phone, or what a code is exchanged for, without a request. */
   issueTokens(personId: string, appid: string, consent?: Consent): QqTokens
   openid(personId: string, appid: string): string
-  /** Whether or not the app may learn it. */
+  /** It is given whether or not the app may learn it. */
   unionid(personId: string, appid: string): string
-  /** Every code there is answers 100019 from here on. */
+  /** From now on every code that exists gets the answer 100019. */
   expireCodes(): void
   /** This person takes back what they allowed this app: its tokens answer 100015 from here on. */
   withdraw(personId: string, appid: string): void

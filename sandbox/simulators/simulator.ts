@@ -207,7 +207,7 @@ export class MessageCounter {
     return (this.#times.get(key) ?? []).filter((time) => time >= moment).length
   }
 
-  /** Whether one more at `now` would break the limit. */
+  /** Says whether one more at `now` would break the limit. */
   isFull(key: string, limit: RollingLimit, now: number): boolean {
     return this.since(key, now - limit.seconds * 1000 + 1) >= limit.max
   }

@@ -7,13 +7,13 @@ import { jsonAnswer, singleFields } from './web-vendor.ts'
 /** How the cloud function was written: as the vendor's sample, or so that no call can be repeated. */
 type UniverifyMode = 'sample' | 'hardened'
 
-/** Which app and people the simulator knows. */
+/** The app and the people that the simulator knows. */
 export interface UniverifyOptions {
   readonly clock: Clock
   readonly carrier: Carrier
   /** The DCloud appid (`__UNI__…`) the function asks for. */
   readonly appid: string
-  /** Shared by the function and the server that calls it. */
+  /** The function and the server that calls it share this secret. */
   readonly secret: string
   readonly mode: UniverifyMode
   readonly port?: number

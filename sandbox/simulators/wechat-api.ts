@@ -11,7 +11,7 @@ export type Outcome = number | Readonly<Record<string, unknown>>
 interface Call {
   readonly query: URLSearchParams
   readonly wechat: WechatState
-  /** Comes when nothing is wrong with the call, before anything is used up. */
+  /** This fault is taken when nothing is wrong with the call, before anything is used up. */
   readonly refuse: Refusal | undefined
 }
 
@@ -120,13 +120,13 @@ export function tokens(wechat: WechatState, grant: WechatGrant) {
   }
 }
 
-/** Left out for the silent scope, and while the app is bound to no Open Platform account. */
+/** It is left out for the silent scope, and while the app is bound to no Open Platform account. */
 function unionid(wechat: WechatState, grant: WechatGrant): { readonly unionid?: string } {
   const value = grant.scope === 'snsapi_base' ? undefined : wechat.unionid(grant)
   return value === undefined ? {} : { unionid: value }
 }
 
-/** Takes no secret. A live access token lives on under its name; an ended one is replaced. */
+/** This call takes no secret. A live access token lives on under its name; an ended one is replaced. */
 function renew({ query, wechat, refuse }: Call): Outcome {
   const absent = missing(query, { appid: 41002, refresh_token: 41003 })
   if (absent !== undefined) return absent

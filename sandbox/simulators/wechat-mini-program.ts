@@ -10,7 +10,7 @@ interface Call {
   readonly body: Readonly<Record<string, unknown>>
   readonly wechat: WechatState
   readonly programs: MiniPrograms
-  /** Comes when nothing is wrong with the call, before anything is used up. */
+  /** This fault is taken when nothing is wrong with the call, before anything is used up. */
   readonly refuse: Refusal | undefined
 }
 

@@ -7,7 +7,7 @@ export interface WechatApp {
   readonly kind: 'website' | 'official_account' | 'mobile' | 'mini_program'
   readonly appid: string
   readonly secret: string
-  /** As its consent page calls it. */
+  /** This is what its consent page calls it. */
   readonly name?: string
   /** Full host name, without scheme; with a port only that port is good. Without it no page sends anybody back. */
   readonly callbackHost?: string
@@ -26,9 +26,9 @@ export interface WechatGrant {
   readonly appid: string
   readonly person: string
   readonly scope: string
-  /** Set in a snapshot page: a different stranger each time. */
+  /** It is set in a snapshot page: a different stranger each time. */
   readonly stranger?: string
-  /** Set for a wx.login of a mini program. */
+  /** It is set for a wx.login of a mini program. */
   readonly sessionKey?: string
 }
 
@@ -97,7 +97,7 @@ export class WechatState {
     return identifier('openid', appid, person, stranger)
   }
 
-  /** Undefined while the app is bound to no Open Platform account. */
+  /** It is undefined while the app is bound to no Open Platform account. */
   unionid({ person, appid, stranger = '' }: Pick<WechatGrant, 'person' | 'appid' | 'stranger'>): string | undefined {
     const openPlatform = this.#openPlatforms.get(appid)
     return openPlatform === undefined ? undefined : identifier('unionid', openPlatform, person, stranger)

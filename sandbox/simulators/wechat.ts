@@ -6,7 +6,7 @@ import { type EncryptedData, MiniPrograms, type StableTokenCalls, type Watermark
 import { officialAccount, qrconnect, wechatPages } from './wechat-pages.ts'
 import { type WechatApp, type WechatPerson, WechatState } from './wechat-state.ts'
 
-/** Which apps and people the simulator knows. */
+/** The apps and the people that the simulator knows. */
 export interface WechatOptions {
   readonly clock: Clock
   readonly apps: readonly WechatApp[]
@@ -15,7 +15,7 @@ export interface WechatOptions {
 }
 
 interface Consent {
-  /** Otherwise the widest of the app's kind. */
+  /** If it is absent, the scope is the widest that this kind of app has. */
   readonly scope?: string
   /** A stranger instead of the person, marked `is_snapshotuser`. */
   readonly snapshot?: boolean
@@ -30,11 +30,11 @@ export interface WechatSimulator extends Simulator {
   /** What such a code is exchanged for, without a request. */
   issueTokens(personId: string, appid: string, consent?: Consent): WechatTokens
   openid(personId: string, appid: string): string
-  /** Undefined while the app is bound to no Open Platform account. */
+  /** It is undefined while the app is bound to no Open Platform account. */
   unionid(personId: string, appid: string): string | undefined
   /** Moves an app to an Open Platform account, or with undefined out of every one. */
   bind(appid: string, openPlatform: string | undefined): void
-  /** Whose phone the pages inside WeChat are shown on from here on; the first of the people at first. */
+  /** From now on the pages inside WeChat are shown on this person's phone; at first it is the first of the people. */
   signIn(personId: string): void
   /** Whether pages that demand the profile open as a read-only snapshot. */
   setSnapshot(isSnapshot: boolean): void
@@ -51,15 +51,15 @@ export interface WechatSimulator extends Simulator {
   encryptedProfile(personId: string, appid?: string): ReturnType<MiniPrograms['encryptedProfile']>
   /** How getuserphonenumber writes a country code: its sample has the number 86, its table a string. */
   setCountryCodeAs(countryCodeAs: 'number' | 'string'): void
-  /** What is wrong with watermarks from here on; nothing with `{}`. */
+  /** From now on this is wrong with watermarks; with `{}` nothing is. */
   setWatermark(bent: WatermarkBent): void
   /** Whether jscode2session says `errcode` 0 when all is well. */
   setErrcodeZero(hasErrcodeZero: boolean): void
   /** How often this appid has got a stable token. */
   stableTokenCalls(appid?: string): StableTokenCalls
-  /** Every code there is answers 42003 from here on. */
+  /** From now on every code that exists gets the answer 42003. */
   expireCodes(): void
-  /** Every code there is answers 40029 from here on. */
+  /** From now on every code that exists gets the answer 40029. */
   forgetCodes(): void
 }
 

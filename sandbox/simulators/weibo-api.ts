@@ -6,7 +6,7 @@ type Refusal = Extract<Fault, { kind: 'refuse' }>
 interface Call {
   readonly params: URLSearchParams
   readonly weibo: WeiboState
-  /** Comes when nothing is wrong with the call, before anything is used up. */
+  /** This fault is taken when nothing is wrong with the call, before anything is used up. */
   readonly refuse: Refusal | undefined
 }
 

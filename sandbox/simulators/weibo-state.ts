@@ -4,7 +4,7 @@ import { derived, Issued } from './issued.ts'
 
 /** Somebody with a Weibo account. */
 export interface WeiboPerson extends Person {
-  /** Digits. Otherwise one past 2^53, which a JSON parser of doubles gets wrong. */
+  /** It consists of digits. If it is absent, it is above 2^53, which a JSON parser of doubles gets wrong. */
   readonly uid?: string
 }
 
@@ -13,9 +13,9 @@ export interface WeiboApp {
   /** Digits. */
   readonly appKey: string
   readonly appSecret: string
-  /** As its consent page calls it. */
+  /** This is what its consent page calls it. */
   readonly name?: string
-  /** Compared as a whole. An app without one has no page. */
+  /** It is compared as a whole. An app without one has no page. */
   readonly redirectUris?: readonly string[]
   /** Ids of the only people who can use an app before its review, whose tokens last a day. */
   readonly testers?: readonly string[]
@@ -26,7 +26,7 @@ export interface WeiboGrant {
   readonly appKey: string
   readonly person: string
   readonly scope: string
-  /** Empty for a token of the SDK. */
+  /** It is empty for a token of the SDK. */
   readonly redirectUri: string
 }
 
@@ -71,7 +71,7 @@ export class WeiboState {
     return person
   }
 
-  /** The same in every app. */
+  /** A person has the same one in every app. */
   uid(personId: string): string {
     const { id, uid } = this.person(personId)
     return uid ?? String(2n ** 53n + 1n + 2n * BigInt(`0x${derived(10, 'weibo uid', id)}`))

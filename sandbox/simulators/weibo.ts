@@ -4,7 +4,7 @@ import { weiboApi } from './weibo-api.ts'
 import { weiboAuthorize, weiboPages } from './weibo-page.ts'
 import { type WeiboApp, type WeiboPerson, WeiboState } from './weibo-state.ts'
 
-/** Which apps and people the simulator knows. */
+/** The apps and the people that the simulator knows. */
 export interface WeiboOptions {
   readonly clock: Clock
   readonly apps: readonly WeiboApp[]
@@ -13,7 +13,7 @@ export interface WeiboOptions {
 }
 
 interface Consent {
-  /** Otherwise the app's first. */
+  /** If it is absent, the simulator takes the app's first one. */
   readonly redirectUri?: string
   readonly scope?: string
 }
@@ -24,9 +24,9 @@ export interface WeiboSimulator extends Simulator {
   authorize(personId: string, appKey: string, consent?: Consent): string
   /** What the app's SDK hands out on a phone, or what a code is exchanged for, without a request. */
   issueTokens(personId: string, appKey: string, consent?: Consent): WeiboTokens
-  /** The same in every app. */
+  /** A person has the same one in every app. */
   uid(personId: string): string
-  /** Every code there is answers 21325 from here on. */
+  /** From now on every code that exists gets the answer 21325. */
   expireCodes(): void
   /** How get_token_info writes uid and appkey: its sample has numbers, an SDK of the vendor expects strings. */
   setIdsAs(idsAs: 'number' | 'string'): void
