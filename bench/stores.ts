@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { accountFor, giveTo } from '../src/store/postgres-account.ts'
+import { giveTo, osAccountFor } from '../src/store/postgres-account.ts'
 import { findBinaries, systemBinaries } from '../src/store/postgres-binaries.ts'
 import { initialise, launch } from '../src/store/postgres-process.ts'
 import { freePort } from '../test/support/services.ts'
@@ -63,7 +63,7 @@ async function startPostgres(folder: string, running: ChildProcess[]): Promise<{
   const binaries = (await systemBinaries()) ?? (await findBinaries())
   const data = join(folder, 'postgres')
   await mkdir(data, { mode: 0o700 })
-  const account = await accountFor(data)
+  const account = await osAccountFor(data)
   const cluster = { binaries, account, folder: data }
   const passwordFile = join(folder, 'password')
   await writeFile(passwordFile, 'bench', { mode: 0o600 })

@@ -1,6 +1,6 @@
 import type { MessageLimit } from '../../interactions/methods/message-budget.ts'
 import type { LimitRule } from '../ops/limits.ts'
-import type { Window } from '../store/ephemeral.ts'
+import type { CountingWindow } from '../store/ephemeral.ts'
 import type { Config } from './config.ts'
 
 const day = 86_400
@@ -66,7 +66,7 @@ function messageRules<Channel extends 'sms' | 'mail'>(
   const error = 'otp.too_soon'
   const hour = per_number.filter(({ seconds }) => seconds <= 3600)
   const longer = per_number.filter(({ seconds }) => seconds > 3600)
-  const times = (factor: number, windows: readonly Window[]) =>
+  const times = (factor: number, windows: readonly CountingWindow[]) =>
     windows.map(({ max, seconds }) => ({ max: factor * max, seconds }))
   const ofDay = (max: number) => ({ windows: [{ max, seconds: day }], error: 'server.unavailable' }) as const
   const named: Readonly<Record<string, LimitRule>> = {

@@ -1,10 +1,10 @@
 import { AppError, type ErrorCode } from '../base/errors.ts'
 import { isLoopback, type NetworkWidth, networksOf } from '../base/network.ts'
-import type { Count, Counter, EphemeralStore, Window } from '../store/ephemeral.ts'
+import type { Count, Counter, CountingWindow, EphemeralStore } from '../store/ephemeral.ts'
 
 /** One named limit: rolling windows that all have to have room. */
 export interface LimitRule {
-  readonly windows: readonly Window[]
+  readonly windows: readonly CountingWindow[]
   /**
    * The key is an address as it came with the request. `growing`: its network has the windows, and each wider network
    * around it has a multiple of them. `widest`: only the widest network is counted, with the windows as they are.

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Account, accountFor, giveTo } from './postgres-account.ts'
+import { giveTo, type OsAccount, osAccountFor } from './postgres-account.ts'
 import { type Binaries, findBinaries, systemBinaries } from './postgres-binaries.ts'
 import { type Cluster, initialise } from './postgres-process.ts'
 import { errorCode } from './unavailable.ts'
@@ -21,7 +21,7 @@ const longestSocketBytes = 100
 /** Makes what is missing. Several processes may do this at once on an empty folder; all end with the same database. */
 export async function prepareFolder(dataDir: string): Promise<EmbeddedFolder> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const account = await accountFor(dataDir)
+  const account = await osAccountFor(dataDir)
   const folder = join(dataDir, 'postgres')
   const binaries = await binariesFor(folder)
   const cluster = { binaries, account, folder }
@@ -80,7 +80,7 @@ async function removeLeftovers(dataDir: string): Promise<void> {
   await Promise.allSettled(names.map((name) => rm(join(dataDir, name), { recursive: true, force: true })))
 }
 
-async function socketFolder(dataDir: string, account: Account): Promise<string> {
+async function socketFolder(dataDir: string, account: OsAccount): Promise<string> {
   const inside = join(dataDir, 'run')
   const fits = Buffer.byteLength(join(inside, '.s.PGSQL.5432')) <= longestSocketBytes
   const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 16)

@@ -1,5 +1,5 @@
 /** How many events of one key are allowed in a rolling window. */
-export interface Window {
+export interface CountingWindow {
   readonly max: number
   readonly seconds: number
 }
@@ -8,7 +8,7 @@ export interface Window {
  * A rolling window of one key. A window of more than 60 events is kept in 60 parts, and may count an event one part
  * longer.
  */
-export interface Counter extends Window {
+export interface Counter extends CountingWindow {
   readonly key: string
   /** 1 (the default) counts an event, 0 only asks whether there is room for one, -1 gives one back. */
   readonly amount?: 1 | 0 | -1

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /** How to run PostgreSQL's programs so that they do not meet root, which they refuse. */
-export interface Account {
+export interface OsAccount {
   /** The program and arguments to spawn instead. */
   command(program: string, args: readonly string[]): readonly [string, readonly string[]]
   readonly ids: { readonly uid?: number; readonly gid?: number }
@@ -14,13 +14,13 @@ export interface Account {
 /** SECURITY: a fixed environment, so that the database's process does not carry our master key in its own. */
 export const postgresEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' }
 
-const asOurselves: Account = { command: (program, args) => [program, args], ids: {} }
+const asOurselves: OsAccount = { command: (program, args) => [program, args], ids: {} }
 
 /**
  * The account for a data folder, which must exist. Root gets a user namespace in which root's own files belong to
  * somebody else; where that is not permitted the folder is given to an unprivileged user.
  */
-export async function accountFor(folder: string): Promise<Account> {
+export async function osAccountFor(folder: string): Promise<OsAccount> {
   if (process.getuid?.() !== 0) return asOurselves
   const owner = await stat(folder)
   if (owner.uid !== 0) return asUser(owner.uid, owner.gid)
@@ -39,12 +39,12 @@ export async function accountFor(folder: string): Promise<Account> {
 }
 
 /** Gives a file that root made for the server to the account it runs under. */
-export async function giveTo(account: Account, path: string): Promise<void> {
+export async function giveTo(account: OsAccount, path: string): Promise<void> {
   const { uid, gid } = account.ids
   if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
 }
 
-function asUser(uid: number, gid: number): Account {
+function asUser(uid: number, gid: number): OsAccount {
   return { ...asOurselves, ids: { uid, gid } }
 }
 

@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Account, postgresEnvironment } from './postgres-account.ts'
+import { type OsAccount, postgresEnvironment } from './postgres-account.ts'
 import type { Binaries } from './postgres-binaries.ts'
 
 const run = promisify(execFile)
@@ -10,7 +10,7 @@ const run = promisify(execFile)
 /** What it takes to run one data folder. */
 export interface Cluster {
   readonly binaries: Binaries
-  readonly account: Account
+  readonly account: OsAccount
   readonly folder: string
 }
 

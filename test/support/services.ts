@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import pg from 'pg'
-import { accountFor, giveTo } from '../../src/store/postgres-account.ts'
+import { giveTo, osAccountFor } from '../../src/store/postgres-account.ts'
 import { initialise, launch } from '../../src/store/postgres-process.ts'
 import { patienceMs } from './patience.ts'
 import { enterRun, guarded } from './run.ts'
@@ -60,7 +60,7 @@ const unsafeButFast = {
 async function startPostgres(binaries: string, folder: string): Promise<string> {
   const data = join(folder, 'postgres')
   await mkdir(data, { mode: 0o700 })
-  const account = await accountFor(data)
+  const account = await osAccountFor(data)
   const cluster = { binaries: { folder: binaries, major: 0 }, account, folder: data }
   const passwordFile = join(folder, 'password')
   await writeFile(passwordFile, 'test', { mode: 0o600 })
