@@ -81,7 +81,7 @@ describe('of two accounts that can both be entered otherwise', () => {
     const back = await choose(visitor, page, inside)
     expect(await subOf(back)).toBe(inside)
     expect(await leadsTo(world, inside)).toEqual(['openid:wx-mobile-app', 'openid:wx-official-account', 'unionid'])
-    // The QR code of before was not in this answer: it leads where it led, until WeChat tells both at once.
+    // The earlier QR code was not in this answer: it leads where it led, until WeChat tells both at once.
     expect(await leadsTo(world, byCode)).toEqual(['openid:wx-website'])
     expect(await subOf((await through(person)).answer)).toBe(inside)
   })
