@@ -8,7 +8,7 @@ import { acs3Rpc, areRefusedKeys } from './aliyun-signature.ts'
 import { chosen, levelsOf, serves } from './destinations.ts'
 import type { KeySource } from './rotating-keys.ts'
 import { numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
-import { askVendor, keysOf, unclear } from './vendor.ts'
+import { askVendor, isAccepted, keysOf, told, unclear } from './vendor.ts'
 
 interface AliyunDeps {
   readonly http: HttpClient
@@ -44,8 +44,8 @@ export function aliyunSms(options: AliyunSmsOptions, dependencies: AliyunDeps): 
       const { url, request } = acs3Rpc({ ...call, keys: signedWith, nowMs: clock(), nonce: nonce?.() })
       const { accepted, body } = await askVendor(http, url, request)
       const answer = answerSchema.safeParse(body)
-      if (!answer.success || (answer.data.Code === 'OK' && !accepted)) throw unclear('unparsable')
-      if (answer.data.Code === 'OK') return
+      if (!answer.success || (isAccepted(answer.data.Code) && !accepted)) throw unclear('unparsable')
+      if (isAccepted(answer.data.Code)) return
       if (areRefusedKeys(answer.data.Code)) keys.drop(signedWith)
       throw refusal(answer.data)
     },
@@ -93,14 +93,15 @@ function callFor(options: AliyunSmsOptions, levels: ReturnType<typeof aliyunLeve
 
 /** SendMessageToGlobe has names of its own for the same things. */
 const answerSchema = z
-  .object({
-    Code: z.string().optional(),
-    ResponseCode: z.string().optional(),
-    Message: z.string().optional(),
-    RequestId: z.string().optional(),
-  })
-  .transform(({ Code, ResponseCode, ...rest }) => ({ ...rest, Code: Code ?? ResponseCode }))
-  .pipe(z.object({ Code: z.string(), Message: z.string().optional(), RequestId: z.string().optional() }))
+  .object({ Code: told, ResponseCode: told, Message: told, RequestId: told })
+  .transform(({ Code, ResponseCode, Message, RequestId }) => ({ Code: Code ?? ResponseCode, Message, RequestId }))
+  .refine(hasCode)
+
+function hasCode<Answer extends { readonly Code: string | undefined }>(
+  answer: Answer,
+): answer is Answer & { readonly Code: string } {
+  return answer.Code !== undefined
+}
 
 const numberCodes = ['MOBILE_NUMBER_ILLEGAL', 'MOBILE_COUNT_OVER_LIMIT']
 const limitCode = 'BUSINESS_LIMIT_CONTROL'

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../base/http.ts'
 import { Secret } from '../base/secret.ts'
+import { readVendorText, UnreadableText } from '../base/vendor-text.ts'
 import { type ExpiringKeys, KeysUnavailable } from './rotating-keys.ts'
 
 interface MetadataRole {
@@ -69,7 +70,7 @@ async function keysOf<Schema extends z.ZodType>(
 ): Promise<z.output<Schema>> {
   const name = role ?? (await found(http, url, path, headers)).trim()
   if (!/^[\w.-]{1,128}$/.test(name)) throw new KeysUnavailable('no role is bound to the instance')
-  const parsed = schema.safeParse(jsonOf(await found(http, url, path + name, headers)))
+  const parsed = schema.safeParse(valuesOf(await found(http, url, path + name, headers)))
   if (!parsed.success) throw new KeysUnavailable('the metadata service gave no keys for the role')
   return parsed.data
 }
@@ -89,10 +90,11 @@ async function ask(http: HttpClient, url: string, path: string, request: HttpReq
   }
 }
 
-function jsonOf(text: string): unknown {
+function valuesOf(text: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+    return readVendorText(text)
+  } catch (thrown) {
+    if (thrown instanceof UnreadableText) return undefined
+    throw thrown
   }
 }

@@ -7,7 +7,7 @@ import type { KeySource } from './rotating-keys.ts'
 import { numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
 import type { TencentSmsOptions } from './tencent-options.ts'
 import { signTc3 } from './tencent-signature.ts'
-import { askVendor, keysOf, unclear } from './vendor.ts'
+import { askVendor, isAccepted, keysOf, told, unclear } from './vendor.ts'
 
 interface TencentDeps {
   readonly http: HttpClient
@@ -55,8 +55,8 @@ export function tencentSms(options: TencentSmsOptions, dependencies: TencentDeps
         body,
       })
       const verdict = verdictOf(answer.body)
-      if (verdict === undefined || (verdict.code === 'Ok' && !answer.accepted)) throw unclear('unparsable')
-      if (verdict.code === 'Ok') return
+      if (verdict === undefined || (isAccepted(verdict.code) && !answer.accepted)) throw unclear('unparsable')
+      if (isAccepted(verdict.code)) return
       if (refusedKeys.test(verdict.code)) keys.drop(signedWith)
       throw refusal(verdict)
     },
@@ -97,9 +97,9 @@ interface Verdict {
 
 const answerSchema = z.object({
   Response: z.object({
-    RequestId: z.string().optional(),
-    Error: z.object({ Code: z.string() }).optional(),
-    SendStatusSet: z.array(z.object({ Code: z.string() })).optional(),
+    RequestId: told,
+    Error: z.object({ Code: told }).nullish(),
+    SendStatusSet: z.array(z.object({ Code: told })).nullish(),
   }),
 })
 

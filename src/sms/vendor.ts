@@ -1,5 +1,7 @@
+import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
 import { type HttpClient, type HttpRequest, type HttpResponse, UpstreamFailure } from '../base/http.ts'
+import { readVendorText, UnreadableText } from '../base/vendor-text.ts'
 import { type CloudKeys, type KeySource, KeysUnavailable } from './rotating-keys.ts'
 import { undeliverable } from './sms-sender.ts'
 
@@ -17,10 +19,24 @@ export async function askVendor(http: HttpClient, url: URL, request: HttpRequest
   const { status, text } = await requestOnce(http, url, request)
   if (status >= 500) throw unclear(`http_${status}`)
   try {
-    return { accepted: status >= 200 && status < 300, body: JSON.parse(text) }
-  } catch {
-    throw unclear('unparsable')
+    return { accepted: status >= 200 && status < 300, body: readVendorText(text) }
+  } catch (thrown) {
+    if (!(thrown instanceof UnreadableText)) throw thrown
+    if (status !== 429) throw unclear('unparsable')
+    throw undeliverable({ vendorCode: 'http_429', certainlyNotSent: true, level: 'warn' })
   }
+}
+
+/** A word of a vendor, without blanks around it; what is no text says nothing. */
+export const told = z
+  .unknown()
+  .optional()
+  .transform((value) => (typeof value === 'string' ? value.trim() : ''))
+  .transform((text) => (text === '' ? undefined : text))
+
+/** Whether a vendor's code says that it took the message. */
+export function isAccepted(code: string): boolean {
+  return code.toUpperCase() === 'OK'
 }
 
 /** The keys to sign with. Throws `sms.undeliverable` when there are none: nothing was sent then. */

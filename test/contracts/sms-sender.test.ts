@@ -1,18 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { outbox, specialNumbers } from '../../sandbox/outbox.ts'
+import { type Oddity, oddities } from '../../sandbox/simulators/oddities.ts'
 import type { Fault } from '../../sandbox/simulators/simulator.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import { httpClient } from '../../src/base/http.ts'
-import type { PhoneNumber } from '../../src/base/phone.ts'
-import { consoleSms } from '../../src/sms/console.ts'
-import { failoverSms } from '../../src/sms/failover.ts'
-import type { SmsMessage, SmsRefusal, SmsSender, SmsVendor } from '../../src/sms/sms-sender.ts'
+import type { SmsMessage, SmsRefusal, SmsSender } from '../../src/sms/sms-sender.ts'
 import { buildSmsSender, type SmsSenderOptions } from '../../src/sms/sms-senders.ts'
 import { patienceMs } from '../support/patience.ts'
 import { aliyun, message, tencent, type Vendor } from './sms-vendors.ts'
@@ -49,6 +43,23 @@ async function refusedBy(sender: SmsSender, to: SmsMessage = message): Promise<A
   expect(thrown).toBeInstanceOf(AppError)
   expect(inspect(thrown, { depth: 9 })).not.toMatch(unspeakable)
   return thrown as AppError
+}
+
+/** What becomes of a message to a server that gives this answer, once. */
+async function answeredWith<T>(body: string, status: number, send: (endpoint: string) => Promise<T>): Promise<T> {
+  let calls = 0
+  const oddity = createServer((_, response) => {
+    calls += 1
+    response.writeHead(status).end(body)
+  })
+  await new Promise<void>((resolve) => oddity.listen(0, '127.0.0.1', resolve))
+  try {
+    return await send(`http://127.0.0.1:${(oddity.address() as AddressInfo).port}`)
+  } finally {
+    oddity.closeAllConnections()
+    oddity.close()
+    expect(calls).toBe(1)
+  }
 }
 
 beforeEach(() => {
@@ -179,18 +190,31 @@ describe.each([
     ['<html>blocked</html>', 403],
     ['{"Code":"isv.OUT_OF_SERVICE","Response":{"Error":{"Code":"InternalError"}}}', 503],
   ])('takes the answer %s with status %i for unclear', async (body, status) => {
-    let calls = 0
-    const oddity = createServer((_, response) => {
-      calls += 1
-      response.writeHead(status).end(body)
-    })
-    await new Promise<void>((resolve) => oddity.listen(0, '127.0.0.1', resolve))
-    const endpoint = `http://127.0.0.1:${(oddity.address() as AddressInfo).port}`
-    const outcome = await sender(vendor.options({ endpoint }), other.options()).send(message)
-    oddity.closeAllConnections()
-    oddity.close()
-    expect(outcome).toBe('unclear')
-    expect([calls, other.simulator.requests.length]).toEqual([1, 0])
+    const send = (endpoint: string) => sender(vendor.options({ endpoint }), other.options()).send(message)
+    expect(await answeredWith(body, status, send)).toBe('unclear')
+    expect(other.simulator.requests).toHaveLength(0)
+  })
+
+  it.each(Object.keys(oddities) as Oddity[])('reads an answer as odd as %s', async (oddity) => {
+    vendor.simulator.oddities.add(oddity)
+    expect(await both().send(message)).toBe('sent')
+    vendor.simulator.faults.push({ kind: 'refuse', code: vendor.codes.number[0] ?? '' })
+    expect((await refusedBy(both())).code).toBe('sms.number_refused')
+    expect(other.simulator.requests).toHaveLength(0)
+  })
+
+  it.each([
+    '{"Code":"OK\\t","Message":null,"RequestId":null,"Response":{"Error":null,"RequestId":7,"SendStatusSet":[{"Code":" Ok"}]}}',
+    '{"Code":"Ok","Message":[],"Response":{"Error":{},"SendStatusSet":[{"Code":"OK","Fee":"1"}]}}',
+  ])('takes %s for sent', async (body) => {
+    expect(await answeredWith(body, 200, (endpoint) => sender(vendor.options({ endpoint })).send(message))).toBe('sent')
+  })
+
+  it('lets the next vendor send when this one is asked too often', async () => {
+    vendor.simulator.faults.push({ kind: 'too_many_requests' })
+    expect(await both().send(message)).toBe('sent')
+    expect(other.delivered()).toHaveLength(1)
+    expect(recorded.lines).toMatchObject([{ level: 'warn', text: expect.stringContaining('http_429') }])
   })
 
   it('lets the next vendor send when this one cannot be reached', async () => {
@@ -232,69 +256,5 @@ describe.each([
     expect(() => vendor.options({ acess_key: 'x' })).toThrow()
     expect(() => vendor.options({ endpoint: 'ftp://example.com' })).toThrow()
     expect(`${inspect(vendor.options())} ${JSON.stringify(vendor.options())}`).not.toMatch(/DNTL/)
-  })
-})
-
-describe('the sandbox sender', () => {
-  let dataDir: string
-
-  beforeEach(async () => {
-    dataDir = await mkdtemp(join(tmpdir(), 'menshen-outbox-'))
-  })
-
-  afterEach(() => rm(dataDir, { recursive: true }))
-
-  it('delivers the code to the number', async () => {
-    const box = outbox({ dataDir, clock })
-    await box.smsSender().send(message)
-    expect(await box.list()).toMatchObject([{ to: '+8613900001234', otp: '739251' }])
-  })
-
-  it('turns a frequency limit into a pause', async () => {
-    const sender = outbox({ dataDir, clock }).smsSender()
-    const refused = await refusedBy(sender, { ...message, to: specialNumbers.rateLimited as PhoneNumber })
-    expect(refused).toMatchObject({ code: 'otp.too_soon', params: { retryAfterSeconds: 60 } })
-  })
-})
-
-describe('the console sender', () => {
-  it('prints the code in a box, and only enough of the number to recognise it', async () => {
-    const printed: string[] = []
-    await consoleSms({ stream: { write: (text: string) => printed.push(text) } }).send(message)
-    expect(printed.join('')).toMatch(/^┌─+┐\n│ SMS to 139\*{4}1234 {2}login_code │\n│ 739251 .*5 min +│\n└─+┘\n$/)
-    expect(
-      new Set(
-        printed
-          .join('')
-          .trim()
-          .split('\n')
-          .map(({ length }) => length),
-      ).size,
-    ).toBe(1)
-  })
-})
-
-describe('a sender with no vendor', () => {
-  it('fails as undeliverable', async () => {
-    const sender = buildSmsSender([], { ...outward, log: recorder().log })
-    expect((await refusedBy(sender)).code).toBe('sms.undeliverable')
-  })
-})
-
-describe('a fault of our own in a sender', () => {
-  it('is neither hidden nor answered by another vendor', async () => {
-    const bug = new TypeError('a bug')
-    const asked: string[] = []
-    const broken: SmsVendor = { serves: () => true, send: () => Promise.reject(bug) }
-    const next: SmsVendor = { serves: () => true, send: async () => void asked.push('next') }
-    const sender = failoverSms(
-      [
-        { name: 'broken', vendor: broken },
-        { name: 'next', vendor: next },
-      ],
-      { log: recorder().log },
-    )
-    await expect(sender.send(message)).rejects.toBe(bug)
-    expect(asked).toEqual([])
   })
 })

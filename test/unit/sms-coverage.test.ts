@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { ConfigError, loadConfig } from '../../src/config/config.ts'
 
 const four = (template: unknown) => ({
@@ -126,6 +128,14 @@ describe('a destination', () => {
     ])
     expect(withOnes({ ...abroad, templates: four({ text: 'Code {code}' }) }).join()).toContain('{otp}')
   })
+})
+
+test('the example in the documents serves every country it names', () => {
+  const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [, yaml = ''] = /```yaml\n(sms:\n[\s\S]*?)```/.exec(text) ?? []
+  const { senders, countries } = parse(yaml).sms
+  expect(countries.length).toBeGreaterThan(3)
+  expect(problems(senders, countries)).toEqual([])
 })
 
 test('a sender without any template is refused', () => {
