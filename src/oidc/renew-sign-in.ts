@@ -21,5 +21,5 @@ export async function renewSignIn({ database, clock }: Dependencies, login: Kept
     `cast(jsonb_set(cast(about as jsonb), '{begunAt}', to_jsonb(cast(? as bigint))) as text)`,
     [clock()],
   )
-  await database.knex('oidc_records').where(row).whereNotNull('about').update({ about })
+  await database.knex('oidc_records').where(row).update({ about })
 }
