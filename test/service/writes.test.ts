@@ -5,6 +5,7 @@ import type { IdentityId } from '../../src/base/ids.ts'
 import { type DurableModel, durableModels } from '../../src/oidc/library/stored-models.ts'
 import { type Changes, recordStore } from '../../src/oidc/records/record-store.ts'
 import type { RecordRow } from '../../src/oidc/records/records.ts'
+import { renewSignIn } from '../../src/oidc/renew-sign-in.ts'
 import { noChanges } from '../support/changes.ts'
 import { createDatabase, untilLocked } from '../support/database.ts'
 
@@ -325,9 +326,41 @@ describe('a request that is not allowed', () => {
     await put(row('RefreshToken', id, { grantId: id }))
     expect(await write({ deletes: [['RefreshToken', id]] })).toEqual({ isAllowed: true, ended: { [id]: [id] } })
   })
+
+  test('says of each grant the last five: live ones first, then those that were used last', async () => {
+    const grants = [unique(), unique()]
+    const usedAt = { c: now - 10, b: now - 20, a: now - 30 }
+    for (const grantId of grants) {
+      const token = (model: DurableModel, name: string, expiresAt: number) =>
+        row(model, `${name}-${grantId}`, { grantId, expiresAt })
+      await put(
+        token('AuthorizationCode', 'g', now + 900),
+        token('RefreshToken', 'f', now + 600),
+        token('AccessToken', 'd', now + 300),
+        token('AccessToken', 'e', now + 900),
+        ...['a', 'b', 'c'].map((name) => token('RefreshToken', name, now + 900)),
+      )
+      for (const [name, at] of Object.entries(usedAt)) {
+        await database
+          .knex('oidc_records')
+          .where({ id: `${name}-${grantId}` })
+          .update({ consumed_at: new Date(at * 1000) })
+      }
+    }
+    const { ended } = await write({ revokedGrants: grants })
+    const last = grants.map((grantId) => [grantId, ['f', 'e', 'd', 'c', 'b'].map((name) => `${name}-${grantId}`)])
+    expect(ended).toEqual(Object.fromEntries(last))
+  })
+
+  test('deletes what it names, of its own model, and says nothing of a token without a grant', async () => {
+    const id = unique()
+    await put(row('AccessToken', id), row('Session', id))
+    expect(await write({ deletes: [['AccessToken', id]] })).toEqual({ isAllowed: true, ended: {} })
+    expect([await find('AccessToken', id), (await find('Session', id))?.id]).toEqual([undefined, id])
+  })
 })
 
-test('a session that changes ends no sooner, notes its use, and says of its login what was said last', async () => {
+test('a session that changes ends no sooner, notes its use, and says whose it is and what was said last of its login', async () => {
   const id = unique()
   const uid = `uid-${id}`
   await put(row('Session', id, { uid, about: '{"n":1}' }))
@@ -337,6 +370,8 @@ test('a session that changes ends no sooner, notes its use, and says of its logi
   expect((await find('Session', id)).about).toBe('{"n":1}')
   await write({ sessions: [{ ...change, about: '{"n":2}' }] })
   expect((await find('Session', id)).about).toBe('{"n":2}')
+  await write({ sessions: [{ ...change, payload: '{"accountId":"usr_next"}' }] })
+  expect((await find('Session', id)).user_id).toBe('usr_next')
 })
 
 test('a grant ends with what came of it, and no other row of its name', async () => {
@@ -345,4 +380,22 @@ test('a grant ends with what came of it, and no other row of its name', async ()
   expect(await store.endGrant(id)).toEqual({ [id]: [`t-${id}`] })
   expect([await find('Grant', id), await find('RefreshToken', `t-${id}`)]).toEqual([undefined, undefined])
   expect(await find('Session', id)).toBeDefined()
+})
+
+test('a login counts from now where that is said: for one session or one grant', async () => {
+  const [uid, grantId] = [`uid-${unique()}`, `grant-${unique()}`]
+  const about = '{"begunAt":1,"method":"sms"}'
+  const rows = [row('Session', uid, { uid, about }), row('Grant', grantId, { about }), row('Grant', uid, { about })]
+  const others = [row('Session', grantId, { uid: grantId, about }), row('Session', unique(), { uid: unique(), about })]
+  await put(...rows, ...others)
+  const begunAt = async (model: DurableModel, id: string) => JSON.parse((await find(model, id)).about).begunAt
+  const all = () => Promise.all([...rows, ...others].map(({ model, id }) => begunAt(model, id)))
+  await renewSignIn({ database, clock: () => 7 }, { sessionUid: uid })
+  expect(await all()).toEqual([7, 1, 1, 1, 1])
+  await renewSignIn({ database, clock: () => 8 }, { grantId })
+  expect(await all()).toEqual([7, 8, 1, 1, 1])
+  expect(JSON.parse((await find('Grant', grantId)).about)).toEqual({ begunAt: 8, method: 'sms' })
+  await put(row('Grant', `none-${grantId}`))
+  await renewSignIn({ database, clock: () => 8 }, { grantId: `none-${grantId}` })
+  expect((await find('Grant', `none-${grantId}`)).about).toBe(null)
 })
