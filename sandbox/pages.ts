@@ -98,6 +98,7 @@ const rooms = [
   { href: '/sandbox/outbox', key: 'nav.outbox' },
   { href: '/sandbox/device', key: 'nav.device' },
   { href: '/sandbox/clock', key: 'nav.clock' },
+  { href: '/sandbox/oddities', key: 'nav.oddities' },
 ]
 
 interface OutboxView {

@@ -8,6 +8,7 @@ import { demoClients, demoResources } from './demo/clients.ts'
 import { sandboxRoutes } from './demo/routes.ts'
 import { oneTapSettings } from './one-tap.ts'
 import { outbox, specialNumbers } from './outbox.ts'
+import { Switches } from './switches.ts'
 import { startUpstreams } from './upstreams.ts'
 
 /**
@@ -22,12 +23,13 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
   const { issuer } = config
   const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
   const connections = upstreams?.connections ?? []
+  const switches = new Switches(upstreams?.simulators)
   const messages = outbox({ dataDir: config.data_dir, clock })
   // The secret comes from the master key: it is the same in every process and after every start, and another on every
   // machine.
   const backendSecret = sealer.mac('sandbox', 'sandbox-backend')
   return {
-    sms: printed(messages.smsSender(), consoleSms({ stream: terminal })),
+    sms: switches.messages(printed(messages.smsSender(), consoleSms({ stream: terminal }))),
     mail: messages.mailSender(),
     connections,
     oneTap: upstreams?.native ? oneTapSettings(upstreams.native.oneTap).map((each) => oneTapOptions.parse(each)) : [],
@@ -42,6 +44,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
         backendSecret,
         hasUpstreams: connections.length > 0,
         vendors: upstreams?.native,
+        switches,
       })
       return ownRoutes(router)
     },

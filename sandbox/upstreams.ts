@@ -11,6 +11,7 @@ import { type QqSimulator, startQq } from './simulators/qq.ts'
 import type { Simulator } from './simulators/simulator.ts'
 import { startWechat, type WechatSimulator } from './simulators/wechat.ts'
 import { startWeibo, type WeiboSimulator } from './simulators/weibo.ts'
+import type { Simulators } from './switches.ts'
 
 /** All simulated vendors, and the settings that lead to them. */
 export interface Upstreams {
@@ -19,6 +20,8 @@ export interface Upstreams {
   readonly env: Readonly<Record<string, string>>
   /** Where there are simulators: what apps on phones and their server need beyond the connections. */
   readonly native: NativeUpstreams | undefined
+  /** All of them by name, where there are simulators. */
+  readonly simulators: Simulators | undefined
   close(): Promise<void>
 }
 
@@ -66,7 +69,7 @@ interface Started {
  */
 export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | 'clock'>): Promise<Upstreams> {
   if (!isLoopback(new URL(issuer).hostname)) {
-    return { connections: [], env: {}, native: undefined, async close() {} }
+    return { connections: [], env: {}, native: undefined, simulators: undefined, async close() {} }
   }
   const where: Where = { issuer, clock, callback: (id) => `${issuer}/callback/${id}` }
   const starts = [wechat(where), qq(where), weibo(where), github(where), apple(where), oidc(where)] as const
@@ -79,7 +82,7 @@ export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | '
   try {
     const started = await Promise.all(starts)
     const oneTap = await oneTapStarts
-    const [wechat, qq, weibo, , apple] = started
+    const [wechat, qq, weibo, github, apple, oidc] = started
     const settings = started.map((each) => each.settings)
     return {
       connections: settings.map((each) => connectionOptions.parse(each)),
@@ -93,6 +96,16 @@ export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | '
         weibo: { simulator: weibo.simulator, appKey: weibo.appKey },
         apple: { simulator: apple.simulator, bundleId: apple.bundleId },
         oneTap,
+      },
+      simulators: {
+        wechat: wechat.simulator,
+        qq: qq.simulator,
+        weibo: weibo.simulator,
+        github: github.simulator,
+        apple: apple.simulator,
+        oidc: oidc.simulator,
+        univerify: oneTap.univerify.simulator,
+        aliyun: oneTap.aliyun.simulator,
       },
       close,
     }

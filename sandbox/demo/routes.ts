@@ -14,12 +14,14 @@ import { assets } from '../../views/engine.ts'
 import { advanceClock, clockShiftMs, resetClock } from '../clock.ts'
 import type { Outbox } from '../outbox.ts'
 import { answerPage, clockPage, outboxPage, type Visit } from '../pages.ts'
+import type { Switches } from '../switches.ts'
 import type { NativeUpstreams } from '../upstreams.ts'
 import { demoResource } from './clients.ts'
 import type { Html } from './html.ts'
 import { nativeAppRoutes } from './native-routes.ts'
 import { demoPage, devicePage } from './page.ts'
 import { resourceServer } from './resource-server.ts'
+import { switchRoutes } from './switch-routes.ts'
 
 interface Dependencies {
   readonly config: Config
@@ -30,13 +32,14 @@ interface Dependencies {
   /** Whether the simulated vendors are there. */
   readonly hasUpstreams: boolean
   readonly vendors: NativeUpstreams | undefined
+  readonly switches: Switches
 }
 
 const furthestShiftMs = 36_500 * 86_400_000
 
 /** Every address under `/sandbox`. */
 export function sandboxRoutes(dependencies: Dependencies): Router {
-  const { config, clock, renderer, messages, backendSecret, hasUpstreams, vendors } = dependencies
+  const { config, clock, renderer, messages, backendSecret, hasUpstreams, vendors, switches } = dependencies
   const { issuer, brand } = config
   const resource = demoResource(issuer)
   const texts = { 'zh-CN': readTexts('zh-CN'), en: readTexts('en') }
@@ -63,6 +66,7 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
     devicePage(visit(ctx, '/sandbox/device'), { issuer, resource, texts: scriptTexts(ctx) }),
   )
 
+  switchRoutes(router, { issuer, renderer, visit, switches })
   nativeAppRoutes(router, { config, renderer, visit, vendors })
 
   for (const kind of ['terms', 'privacy'] as const) {

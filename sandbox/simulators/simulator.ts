@@ -63,6 +63,8 @@ export interface Simulator {
   readonly requests: readonly ReceivedRequest[]
   /** Each request takes the first fault meant for it off this list. */
   readonly faults: Fault[]
+  /** What each request meets that takes no fault: the first of these that is meant for it, as long as it is in here. */
+  readonly troubles: Fault[]
   /** How answers to servers look while it is in here. */
   readonly oddities: Set<Oddity>
   close(): Promise<void>
@@ -83,13 +85,14 @@ const maxRequestBytes = 64 * 1024
 export async function startSimulator({ clock, port = 0, pages = [], handle }: SimulatorOptions): Promise<Simulator> {
   const requests: ReceivedRequest[] = []
   const faults: Fault[] = []
+  const troubles: Fault[] = []
   const oddities = new Set<Oddity>()
   const closing = new AbortController()
 
   const serve = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const request = await receive(incoming, clock())
     requests.push(request)
-    const fault = takeFault(faults, request.path, pages)
+    const fault = takeFault(faults, request.path, pages) ?? troubles.find(isMeantFor(request.path, pages))
     if (fault?.kind === 'latency') await pause(fault.ms, closing.signal)
     if (closing.signal.aborted || fault?.kind === 'reset_before_accept') return incoming.socket.destroy()
     if (fault?.kind === 'server_error') return outgoing.writeHead(500).end('Internal Server Error')
@@ -136,6 +139,7 @@ export async function startSimulator({ clock, port = 0, pages = [], handle }: Si
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     faults,
+    troubles,
     oddities,
     close: () =>
       new Promise((resolve) => {
@@ -147,8 +151,12 @@ export async function startSimulator({ clock, port = 0, pages = [], handle }: Si
 }
 
 function takeFault(faults: Fault[], path: string, pages: readonly string[]): Fault | undefined {
-  const index = faults.findIndex((fault) => (fault.path === undefined ? !pages.includes(path) : fault.path === path))
+  const index = faults.findIndex(isMeantFor(path, pages))
   return index === -1 ? undefined : faults.splice(index, 1)[0]
+}
+
+function isMeantFor(path: string, pages: readonly string[]) {
+  return (fault: Fault) => (fault.path === undefined ? !pages.includes(path) : fault.path === path)
 }
 
 async function receive(incoming: IncomingMessage, at: number): Promise<ReceivedRequest> {
