@@ -6,6 +6,7 @@ import { parsePhone } from '../../src/base/phone.ts'
 import type { SmsMessage, SmsTemplate } from '../../src/sms/sms-sender.ts'
 import { buildSmsSender, smsSenderOptions } from '../../src/sms/sms-senders.ts'
 import { patienceMs } from '../support/patience.ts'
+import { forEachPurpose } from '../support/sms-templates.ts'
 
 const start = Date.parse('2026-01-01T00:00:00Z')
 let now = start
@@ -18,19 +19,12 @@ let lines: Record<string, unknown>[] = []
 const keep = (fields: unknown) => void lines.push(fields as Record<string, unknown>)
 const log = { info: keep, warn: keep, error: keep }
 
-/** The four purposes, each with the same template. */
-const four = <T>(template: T): Record<SmsTemplate, T> => ({
-  login_code: template,
-  register_code: template,
-  reset_code: template,
-  bind_code: template,
-})
 const aliyunPlain = () => ({
   type: 'aliyun',
   access_key_id: 'testid',
   access_key_secret: 'secret',
   sign_name: '门神',
-  templates: four('SMS_mainland'),
+  templates: forEachPurpose('SMS_mainland'),
   endpoint: aliyun.url,
 })
 const tencentPlain = () => ({
@@ -39,7 +33,7 @@ const tencentPlain = () => ({
   secret_key: 'secret',
   sdk_app_id: '1400006666',
   sign_name: '门神',
-  templates: four({ id: '1001', params: ['otp'] }),
+  templates: forEachPurpose({ id: '1001', params: ['otp'] }),
   endpoint: tencent.url,
 })
 
@@ -102,10 +96,10 @@ describe('destinations of Aliyun', () => {
       {
         to: ['international'],
         sign_name: 'Menshen',
-        templates: { ...four('SMS_abroad'), reset_code: { code: 'SMS_reset', sign_name: '門神' } },
+        templates: { ...forEachPurpose('SMS_abroad'), reset_code: { code: 'SMS_reset', sign_name: '門神' } },
       },
       { to: ['1'], templates: { login_code: 'SMS_us' } },
-      { to: ['hmt'], sign_name: '門神', templates: four('SMS_hmt') },
+      { to: ['hmt'], sign_name: '門神', templates: forEachPurpose('SMS_hmt') },
       { to: ['441', '447797'], templates: { login_code: 'SMS_jersey' } },
     ],
   })
@@ -134,13 +128,17 @@ describe('destinations of Aliyun', () => {
   })
 
   it('names the variables as the templates do', async () => {
-    const named = { ...aliyunPlain(), templates: four('SMS_named'), variables: { otp: 'yzm', ttl_minutes: 'fen' } }
+    const named = {
+      ...aliyunPlain(),
+      templates: forEachPurpose('SMS_named'),
+      variables: { otp: 'yzm', ttl_minutes: 'fen' },
+    }
     await sender([named]).send(mainland)
     expect(aliyun.sent[0]?.params).toEqual({ yzm: '739251', fen: '5' })
     const one = {
       ...aliyunPlain(),
       templates: {
-        ...four('SMS_mainland'),
+        ...forEachPurpose('SMS_mainland'),
         bind_code: { code: 'SMS_named', variables: { otp: 'yzm', ttl_minutes: 'fen' } },
       },
     }
@@ -151,7 +149,12 @@ describe('destinations of Aliyun', () => {
 
   it('sends a text by SendMessageToGlobe, with its sender', async () => {
     const text = 'Your code is {otp}, good for {ttl_minutes} minutes.'
-    const world = { to: ['international'], endpoint: aliyun.url, sender_id: 'Menshen', templates: four({ text }) }
+    const world = {
+      to: ['international'],
+      endpoint: aliyun.url,
+      sender_id: 'Menshen',
+      templates: forEachPurpose({ text }),
+    }
     await sender([{ ...aliyunPlain(), destinations: [world] }]).send(hongKong)
     expect(aliyun.sent).toMatchObject([
       { to: '+85251234567', params: { text: 'Your code is 739251, good for 5 minutes.', from: 'Menshen' } },
@@ -171,7 +174,7 @@ describe('destinations of Aliyun', () => {
       endpoint: other.url,
       region: 'ap-southeast-1',
       sign_name: 'Menshen',
-      templates: four('SMS_abroad'),
+      templates: forEachPurpose('SMS_abroad'),
     }
     await sender([{ ...aliyunPlain(), destinations: [abroad] }]).send(hongKong)
     expect(other.sent).toHaveLength(1)
@@ -189,7 +192,7 @@ describe('destinations of Tencent', () => {
         to: ['international'],
         sdk_app_id: '1400007777',
         region: 'ap-singapore',
-        templates: four({ id: '2001', params: ['otp'] }),
+        templates: forEachPurpose({ id: '2001', params: ['otp'] }),
       },
       {
         to: ['852'],
@@ -229,7 +232,10 @@ describe('several senders', () => {
   it('only those that serve a number are asked, in their order', async () => {
     const both = [
       aliyunPlain(),
-      { ...tencentPlain(), destinations: [{ to: ['hmt'], templates: four({ id: '2001', params: ['otp'] }) }] },
+      {
+        ...tencentPlain(),
+        destinations: [{ to: ['hmt'], templates: forEachPurpose({ id: '2001', params: ['otp'] }) }],
+      },
     ]
     await sender(both).send(hongKong)
     expect([aliyun.requests.length, tencent.sent.length]).toEqual([0, 1])
@@ -243,7 +249,7 @@ describe('several senders', () => {
       ...tencentPlain(),
       sign_name: undefined,
       templates: undefined,
-      destinations: [{ to: ['hmt'], templates: four({ id: '2001', params: ['otp'] }) }],
+      destinations: [{ to: ['hmt'], templates: forEachPurpose({ id: '2001', params: ['otp'] }) }],
     }
     tencent.faults.push({ kind: 'refuse', code: 'FailedOperation.InsufficientBalanceInSmsPackage' })
     await expect(sender([abroad, aliyunPlain()]).send(hongKong)).rejects.toMatchObject({ code: 'sms.undeliverable' })
@@ -251,7 +257,7 @@ describe('several senders', () => {
   })
 
   it('settings without destinations serve everybody where the mainland is not served, as they always did', async () => {
-    const plain = { ...aliyunPlain(), templates: four('SMS_abroad') }
+    const plain = { ...aliyunPlain(), templates: forEachPurpose('SMS_abroad') }
     expect(await sender([plain], ['852', '1']).send(hongKong)).toBe('sent')
     expect(await sender([plain], ['852', '1']).send(california)).toBe('sent')
   })
@@ -264,8 +270,8 @@ describe('a template of the wrong kind', () => {
   ])('tells the operator what to do about Tencent’s %s', async (code, to, template) => {
     const wrong = {
       ...tencentPlain(),
-      templates: four(template),
-      destinations: [{ to: ['hmt'], templates: four(template) }],
+      templates: forEachPurpose(template),
+      destinations: [{ to: ['hmt'], templates: forEachPurpose(template) }],
     }
     await expect(sender([wrong]).send(to)).rejects.toMatchObject({ code: 'sms.undeliverable' })
     expect(lines).toMatchObject([{ vendor_code: code, remedy: expect.stringContaining('see destinations') }])
@@ -277,8 +283,8 @@ describe('a template of the wrong kind', () => {
   ])('tells the operator what to do about Aliyun’s %s', async (code, to, template, callingCode) => {
     const wrong = {
       ...aliyunPlain(),
-      templates: four(template),
-      destinations: [{ to: ['hmt'], templates: four(template) }],
+      templates: forEachPurpose(template),
+      destinations: [{ to: ['hmt'], templates: forEachPurpose(template) }],
     }
     await expect(sender([wrong]).send(to)).rejects.toMatchObject({ code: 'sms.undeliverable' })
     expect(lines).toMatchObject([

@@ -8,6 +8,7 @@ import { httpClient } from '../../src/base/http.ts'
 import { parsePhone } from '../../src/base/phone.ts'
 import { buildSmsSender, type SmsSenderOptions, smsSenderOptions } from '../../src/sms/sms-senders.ts'
 import { patienceMs } from '../support/patience.ts'
+import { forEachPurpose } from '../support/sms-templates.ts'
 
 const hour = 3_600_000
 const start = Date.parse('2026-01-01T00:00:00Z')
@@ -28,12 +29,6 @@ async function restartMetadata(more: { role?: string; sessionTokens?: Mode } = {
   metadata = await startCloudMetadata({ clock, ...more })
 }
 
-const four = <T>(template: T) => ({
-  login_code: template,
-  register_code: template,
-  reset_code: template,
-  bind_code: template,
-})
 /** Mainland numbers, each used once. */
 let serial = 13_900_000_000
 const send = (sender: ReturnType<typeof buildSmsSender>) =>
@@ -58,7 +53,7 @@ const clouds = {
         security_token: keys['token'],
         ram_role: role && { metadata_url: metadata.url, ...role },
         sign_name: '门神',
-        templates: four('SMS_1'),
+        templates: forEachPurpose('SMS_1'),
         endpoint: vendor.url,
       }),
   },
@@ -82,7 +77,7 @@ const clouds = {
         cam_role: role && { metadata_url: metadata.url, ...role },
         sdk_app_id: '1400006666',
         sign_name: '门神',
-        templates: four({ id: '1001', params: ['otp'] }),
+        templates: forEachPurpose({ id: '1001', params: ['otp'] }),
         endpoint: vendor.url,
       }),
   },

@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { specialNumbers } from '../../sandbox/outbox.ts'
+import { type AliyunSmsSimulator, startAliyunSms } from '../../sandbox/simulators/aliyun-sms.ts'
+import { startTencentSms, type TencentSmsSimulator } from '../../sandbox/simulators/tencent-sms.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { reachLogin, startLogin } from '../support/login.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
+import { forEachPurpose } from '../support/sms-templates.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -80,5 +83,65 @@ describe('a vendor whose answer is lost', () => {
     const { body } = await app.challenge({ method: 'sms', phone: '13900990099' })
     expect(body).not.toHaveProperty('delivery')
     expect(body).not.toHaveProperty('message')
+  })
+})
+
+describe('two vendors, of which the first loses its answer after it has sent', () => {
+  let world: World
+  let aliyun: AliyunSmsSimulator
+  let tencent: TencentSmsSimulator
+
+  beforeAll(async () => {
+    const clock = () => Date.now()
+    aliyun = await startAliyunSms({
+      clock,
+      accessKeys: { ours: 'secret' },
+      signNames: ['门神'],
+      templates: { SMS_1: { variables: ['code'] } },
+    })
+    tencent = await startTencentSms({
+      clock,
+      secretKeys: { ours: 'secret' },
+      sdkAppIds: ['1400006666'],
+      signNames: ['门神'],
+      templates: { '1001': 1 },
+    })
+    const common = { sign_name: '门神' }
+    const senders = [
+      {
+        ...common,
+        type: 'aliyun',
+        access_key_id: 'ours',
+        access_key_secret: 'secret',
+        templates: forEachPurpose('SMS_1'),
+        endpoint: aliyun.url,
+      },
+      {
+        ...common,
+        type: 'tencent',
+        secret_id: 'ours',
+        secret_key: 'secret',
+        sdk_app_id: '1400006666',
+        templates: forEachPurpose({ id: '1001', params: ['otp'] }),
+        endpoint: tencent.url,
+      },
+    ]
+    world = await openWorld({ env: { ...env, MENSHEN_SMS__SENDERS: JSON.stringify(senders) } })
+    await world.register({ clients, resources })
+  })
+  afterAll(async () => {
+    await world.close()
+    await Promise.all([aliyun.close(), tencent.close()])
+  })
+
+  test('the code that arrives lets in, and nothing is sent twice', async () => {
+    aliyun.faults.push({ kind: 'reset_after_accept' })
+    const visitor = world.visitor()
+    const page = await reachLogin(visitor, startLogin(world, 'plain', redirectUri))
+    const answer = await visitor.post(page.url, { method: 'sms', phone: '13900990001', agreement: 'on' })
+    expect((await visitor.get(answer.location ?? '')).text).toContain('短信可能已经发出')
+    expect([aliyun.sent.length, tencent.requests.length]).toEqual([1, 0])
+    const done = await visitor.post(page.url, { method: 'sms', otp: aliyun.sent[0]?.params['code'] ?? '' })
+    expect(done.location).toMatch(/\/auth\//)
   })
 })

@@ -2,19 +2,14 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { ConfigError, loadConfig } from '../../src/config/config.ts'
+import { forEachPurpose } from '../support/sms-templates.ts'
 
-const four = (template: unknown) => ({
-  login_code: template,
-  register_code: template,
-  reset_code: template,
-  bind_code: template,
-})
 const aliyun = {
   type: 'aliyun',
   access_key_id: 'id',
   access_key_secret: 'canary',
   sign_name: '门神',
-  templates: four('SMS_1'),
+  templates: forEachPurpose('SMS_1'),
 }
 const tencent = {
   type: 'tencent',
@@ -22,9 +17,9 @@ const tencent = {
   secret_key: 'canary',
   sdk_app_id: '1400006666',
   sign_name: '门神',
-  templates: four({ id: '1001', params: ['otp'] }),
+  templates: forEachPurpose({ id: '1001', params: ['otp'] }),
 }
-const abroad = { to: ['international'], templates: four('SMS_2') }
+const abroad = { to: ['international'], templates: forEachPurpose('SMS_2') }
 
 /** What `config check` says to these senders and countries. */
 function problems(senders: readonly object[], countries: readonly string[] = ['86']): readonly string[] {
@@ -85,7 +80,7 @@ describe('a destination', () => {
   const withOnes = (...destinations: object[]) => problems([{ ...aliyun, destinations }])
 
   test('lacks no purpose', () => {
-    const { bind_code: _, ...three } = four('SMS_2')
+    const { bind_code: _, ...three } = forEachPurpose('SMS_2')
     expect(withOnes({ to: ['hmt'], templates: three })).toEqual([
       'sms.senders[0].destinations[0].templates: has no bind_code for hmt, and nothing wider has',
     ])
@@ -118,15 +113,15 @@ describe('a destination', () => {
     expect(problems([unsigned], ['852'])).toEqual([
       'sms.senders[0].destinations[0].sign_name: is missing: messages to international need a signature',
     ])
-    const text = { ...unsigned, destinations: [{ ...abroad, templates: four({ text: 'Code {otp}' }) }] }
+    const text = { ...unsigned, destinations: [{ ...abroad, templates: forEachPurpose({ text: 'Code {otp}' }) }] }
     expect(problems([text], ['852'])).toEqual([])
   })
 
   test('has texts outside the mainland alone, and the code in each', () => {
-    expect(withOnes({ to: ['mainland'], templates: four({ text: 'Code {otp}' }) })).toEqual([
+    expect(withOnes({ to: ['mainland'], templates: forEachPurpose({ text: 'Code {otp}' }) })).toEqual([
       expect.stringContaining('SendMessageToGlobe sends nothing to the mainland'),
     ])
-    expect(withOnes({ ...abroad, templates: four({ text: 'Code {code}' }) }).join()).toContain('{otp}')
+    expect(withOnes({ ...abroad, templates: forEachPurpose({ text: 'Code {code}' }) }).join()).toContain('{otp}')
   })
 })
 
