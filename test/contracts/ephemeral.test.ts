@@ -107,6 +107,8 @@ for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
       expect(await store.get('counted')).toBe(2)
       walk(1)
       expect(await store.increment('counted', 60)).toBe(1)
+      walk(59)
+      expect(await store.increment('counted', 60)).toBe(2)
     })
 
     test('20 that count at once get 20 different counts', async () => {

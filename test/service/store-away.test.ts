@@ -4,7 +4,7 @@ import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import { openDatabase } from '../../src/store/postgres.ts'
 import { redisStore } from '../../src/store/redis.ts'
 import { tableStore } from '../../src/store/tables.ts'
-import { createDatabase } from '../support/database.ts'
+import { createDatabase, untilLocked } from '../support/database.ts'
 import { eventually } from '../support/patience.ts'
 import { ownRedis } from '../support/redis.ts'
 import { freePort } from '../support/services.ts'
@@ -99,6 +99,32 @@ test('sweeping removes what has expired in batches and nothing else', async () =
   await store.set('living', 'value', 60)
   expect(await store.sweep()).toBe(0)
   now += 1000
-  expect(await store.sweep()).toBe(2500)
+  // What somebody is writing is left for the next time, and keeps nobody waiting.
+  const other = await database.knex.transaction()
+  await other('ephemeral').where({ key: 'old1' }).update({ value: '2' })
+  expect(await store.sweep()).toBe(2499)
+  await other.commit()
+  expect(await store.sweep()).toBe(1)
   expect(await store.get('living')).toBe('value')
+})
+
+test('two that delete the same values at once take them in one order, so that neither is undone', async () => {
+  const { database, drop } = await createDatabase()
+  const { knex } = database
+  const store = tableStore({ database, clock })
+  const other = await knex.transaction()
+  onTestFinished(async () => {
+    if (!other.isCompleted()) await other.rollback()
+    await store.close()
+    await drop()
+  })
+  for (const key of ['later', 'earlier']) await store.set(key, 1, 60)
+  await other.raw("set local deadlock_timeout = '10ms'")
+  await other('ephemeral').where({ key: 'earlier' }).forUpdate()
+  const deleted = store.delete('later', 'earlier')
+  await untilLocked(knex)
+  await other('ephemeral').where({ key: 'later' }).delete()
+  await other.commit()
+  await deleted
+  expect(await knex('ephemeral').whereIn('key', ['later', 'earlier'])).toEqual([])
 })
