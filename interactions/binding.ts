@@ -71,6 +71,7 @@ export class Bindings {
       // Owners are looked up first, so that of two identities none is bound when one belongs to somebody else.
       for (claim of claims) {
         const owner = await this.#ownOrNobodys(userId, claim)
+        if (owner === undefined && outcome.ifUnknown) throw outcome.ifUnknown
         if (claim === outcome.identity) requireUnmoved(outcome, owner)
       }
       for (claim of claims) {

@@ -77,6 +77,7 @@ export class OwnerSearch {
         return { account, isNew: false }
       return this.#bindPhone(request, { account, step, also }, memory)
     }
+    if (step.ifUnknown) throw step.ifUnknown
     requireUnmoved(step, undefined)
     const owner = also && (await directory.ownerOf(also))
     if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, memory)

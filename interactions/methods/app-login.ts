@@ -56,7 +56,7 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
           const code = id === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid'
           throw upstreamError(code, { vendorCode: 'used_here' })
         }
-        const { identity, phone, isPhoneDated, credential } = await redeem(input)
+        const { identity, phone, isPhoneDated, credential, ifUnknown } = await redeem(input)
         return {
           kind: 'proved',
           identity,
@@ -66,6 +66,7 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
           ...(phone === undefined ? {} : { also: { provider: 'phone', subjects: [phone], profile: {} } }),
           ...(isPhoneDated ? { isAlsoDated: true } : {}),
           ...(credential === undefined ? {} : { credential }),
+          ...(ifUnknown === undefined ? {} : { ifUnknown }),
         }
       },
     }

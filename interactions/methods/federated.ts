@@ -60,7 +60,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
         return { kind: 'redirect', to, state: { ...started, leftAt: nowMs } }
       }
       if (!left || !isSameSecret(input['state'], left.state)) throw new AppError('attempt.expired')
-      const { identity, credential } = await connector.identify(input, left)
+      const { identity, credential, ifUnknown } = await connector.identify(input, left)
       return {
         kind: 'proved',
         identity,
@@ -69,6 +69,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
         begunAt: left.leftAt,
         registration: registrationOf[registration],
         ...(credential === undefined ? {} : { credential }),
+        ...(ifUnknown === undefined ? {} : { ifUnknown }),
       }
     },
   }

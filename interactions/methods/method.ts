@@ -2,6 +2,7 @@ import type { UpstreamCredential } from '../../src/accounts/kept-credentials.ts'
 import type { Device } from '../../src/accounts/known-devices.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
+import type { AppError } from '../../src/base/errors.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
 import type { Connector, Visit } from '../upstreams/connector.ts'
 
@@ -58,6 +59,8 @@ export type Step<State> =
       readonly password?: { readonly hash: string; readonly replace: boolean }
       /** A credential of the upstream, to be kept sealed beside the identity. */
       readonly credential?: UpstreamCredential
+      /** The refusal for somebody whom the identity does not lead to an account: see `Identification`. */
+      readonly ifUnknown?: AppError
     } & ProofMoment)
 
 /** The answer of a method that has proved an identity. */

@@ -2,25 +2,27 @@ import { z } from 'zod'
 import { AppError } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import { secret } from '../../src/base/secret.ts'
-import { madeUp, parseAnswer, parseJson, type Question, upstreamError } from '../upstreams/connector.ts'
+import { wholeAddress } from '../../src/base/vendor-address.ts'
+import { madeUp, type Question, upstreamError } from '../upstreams/connector.ts'
+import { parseAnswer, readAnswer } from '../upstreams/vendor-answers.ts'
 
 /** Settings of a captcha whose answers are checked by the protocol of reCAPTCHA, hCaptcha and Turnstile. */
 export const captchaOptions = z.strictObject({
   provider: z.string().min(1).max(40).describe('Name the apps know the captcha by.'),
   site_key: z.string().min(1).max(200).describe('Public key, handed to the apps.'),
   secret: secret().describe('Secret key.'),
-  verify_url: z
-    .url({ protocol: /^https?$/ })
-    .describe(
-      'Where an answer is checked: gets the form fields `secret`, `response` and `remoteip`, ' +
-        'answers `{"success": true}`.',
-    ),
+  verify_url: wholeAddress().describe(
+    'Where an answer is checked: gets the form fields `secret`, `response` and `remoteip`, ' +
+      'answers `{"success": true}`.',
+  ),
 })
 
 /** The settings of the captcha, after they were checked. */
 export type CaptchaOptions = z.output<typeof captchaOptions>
 
-const verdict = z.object({ success: z.boolean(), 'error-codes': z.array(z.string()).catch([]) })
+// SECURITY: whatever is not exactly this is no yes.
+const yesOrNo = z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')])
+const verdict = z.object({ success: yesOrNo, 'error-codes': z.array(z.string()).catch([]) })
 /** The protocol's words for a secret key that is not ours. */
 const secretCodes = ['missing-input-secret', 'invalid-input-secret', 'sitekey-secret-mismatch']
 
@@ -68,6 +70,6 @@ export class Captcha {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     const { status, text } = await this.#http.request(url, { method: 'POST', headers, body: form.toString() })
     if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-    return parseAnswer(verdict, parseJson(text))
+    return parseAnswer(verdict, readAnswer(text))
   }
 }

@@ -1,6 +1,10 @@
-import { createLocalJWKSet, errors, type JWTVerifyGetKey, type LocalJWKSet } from 'jose'
-import { type ConnectorDependencies, parseJson, upstreamError } from './connector.ts'
-import { call } from './upstream-call.ts'
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey, type LocalJWKSet } from 'jose'
+import { z } from 'zod'
+import type { ConnectorDependencies } from './connector.ts'
+import { ask, requireGood } from './upstream-call.ts'
+import { parseAnswer } from './vendor-answers.ts'
+
+const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })
 
 const keysMs = 3_600_000
 const minuteMs = 60_000
@@ -17,9 +21,9 @@ export function appleKeys(url: URL, { http, clock }: Pick<ConnectorDependencies,
   let refetchedAt: readonly number[] = []
 
   async function fetched(): Promise<LocalJWKSet> {
-    const { status, text } = await call(http, url)
-    if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-    const keys = createLocalJWKSet(parseJson(text) as Parameters<typeof createLocalJWKSet>[0])
+    const reply = await ask(http, url)
+    requireGood(reply)
+    const keys = createLocalJWKSet(parseAnswer(keySet, reply.content) as JSONWebKeySet)
     kept = { keys, fetchedAt: clock() }
     return keys
   }

@@ -4,10 +4,12 @@ import { z } from 'zod'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { Secret } from '../../src/base/secret.ts'
+import { addressBelow } from '../../src/base/vendor-address.ts'
 import { appleKeys } from './apple-keys.ts'
 import type { NonceRule } from './apple-nonce.ts'
-import { type ConnectorDependencies, parseAnswer, parseJson, type Unfit, upstreamError } from './connector.ts'
-import { call, form, type VendorCodes } from './upstream-call.ts'
+import { type ConnectorDependencies, type Unfit, upstreamError } from './connector.ts'
+import { ask, call, form, requireGood, type VendorCodes } from './upstream-call.ts'
+import { failure, optional, parseAnswer, readRefusal, subject, tokenText } from './vendor-answers.ts'
 
 /** The developer account that signs the client secrets, and to which the tokens belong. */
 interface Team {
@@ -17,14 +19,10 @@ interface Team {
   readonly issuer: string
 }
 
-const refusal = z.object({ error: z.string() })
-const tokenAnswer = z.object({
-  access_token: z.string().min(1),
-  id_token: z.string().min(1),
-  refresh_token: z.string().min(1).optional(),
-})
+const refusal = z.object({ error: failure })
+const tokenAnswer = z.object({ access_token: tokenText, id_token: tokenText, refresh_token: optional(tokenText) })
 const idToken = z.object({
-  sub: z.string().min(1).max(255),
+  sub: subject,
   aud: z.union([z.string(), z.array(z.string())]),
   iat: z.number(),
   nonce: z.string().nullish(),
@@ -72,7 +70,7 @@ const skewSeconds = 60
  */
 export function appleTokens(team: Team, dependencies: ConnectorDependencies): AppleTokens {
   const { http, clock } = dependencies
-  const keys = appleKeys(new URL('/auth/keys', team.issuer), dependencies)
+  const keys = appleKeys(addressBelow(team.issuer, '/auth/keys'), dependencies)
   return {
     async exchange({ clientId, code, redirectUri }) {
       const request = form({
@@ -82,14 +80,11 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
         grant_type: 'authorization_code',
         ...(redirectUri === undefined ? {} : { redirect_uri: redirectUri }),
       })
-      const { status, text } = await call(http, new URL('/auth/token', team.issuer), request)
-      const values = parseJson(text)
-      const { success: isRefused, data: refused } = refusal.safeParse(values)
-      if (isRefused) {
-        throw upstreamError(codes.get(refused.error) ?? 'upstream.refused', { vendorCode: refused.error })
-      }
-      if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-      return parseAnswer(tokenAnswer, values)
+      const reply = await ask(http, addressBelow(team.issuer, '/auth/token'), request)
+      const { error } = parseAnswer(refusal, reply.content)
+      if (error !== undefined) throw upstreamError(codes.get(error) ?? 'upstream.refused', { vendorCode: error })
+      requireGood(reply)
+      return parseAnswer(tokenAnswer, reply.content)
     },
 
     async revoke(clientId, refreshToken) {
@@ -99,9 +94,9 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
         token: refreshToken,
         token_type_hint: 'refresh_token',
       })
-      const { status, text } = await call(http, new URL('/auth/revoke', team.issuer), request)
+      const { status, text } = await call(http, addressBelow(team.issuer, '/auth/revoke'), request)
       if (status === 200) return
-      const refused = refusal.safeParse(parseJson(text)).data?.error ?? String(status)
+      const refused = refusal.safeParse(readRefusal(text)).data?.error ?? String(status)
       // It ended before, or is not this client's.
       if (refused === 'invalid_grant') return
       throw upstreamError(codes.get(refused) ?? 'upstream.refused', { vendorCode: refused })

@@ -3,6 +3,8 @@ import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
+import { addressBelow, addressOfVendor, isAtRoot } from '../../src/base/vendor-address.ts'
+import { readVendorText } from '../../src/base/vendor-text.ts'
 import { appNonce, type NonceRule, requireRawNonce, webNonce } from './apple-nonce.ts'
 import { type AppleTokens, appleTokens, isEs256 } from './apple-tokens.ts'
 import { connectionBase, vendorAccount } from './connection-base.ts'
@@ -19,7 +21,9 @@ import {
   upstreamError,
 } from './connector.ts'
 import { namespace, serverOf, type Where } from './namespaces.ts'
-import { withQuery } from './upstream-call.ts'
+import { optional, shown } from './vendor-answers.ts'
+
+const publicIssuer = 'https://appleid.apple.com'
 
 /** Settings of Sign in with Apple, for the web and for apps. */
 export const appleOptions = z.strictObject({
@@ -37,12 +41,13 @@ export const appleOptions = z.strictObject({
     .refine(isEs256, 'expected the content of the .p8 file of the key')
     .meta({ secret: true })
     .describe('That key: the content of its .p8 file.'),
-  issuer: z.url().default('https://appleid.apple.com').describe('Address of Apple, and the issuer of its tokens.'),
+  issuer: addressOfVendor(publicIssuer)
+    .refine(isAtRoot, 'must have no path, because it is also the issuer of the tokens')
+    .default(publicIssuer)
+    .describe('Address of Apple, and the issuer of its tokens.'),
 })
 
-const firstConsent = z.object({
-  name: z.object({ firstName: z.string().catch(''), lastName: z.string().catch('') }),
-})
+const firstConsent = z.object({ name: optional(z.object({ firstName: shown, lastName: shown })) })
 
 interface Brought {
   readonly rawNonce: string | undefined
@@ -117,7 +122,7 @@ export const apple = connectorKind({
     return {
       availability: (visit) => (isInsideWechat(visit) ? 'hidden' : 'here'),
       async authorizationUrl({ redirectUri, state, nonce }: Authorization) {
-        return withQuery('/auth/authorize', options.issuer, {
+        return addressBelow(options.issuer, '/auth/authorize', {
           client_id: options.client_id,
           redirect_uri: redirectUri,
           response_type: 'code',
@@ -195,7 +200,7 @@ function identification(
  */
 function firstTimeProfile(user = ''): Profile {
   try {
-    const { firstName, lastName } = firstConsent.parse(JSON.parse(user)).name
+    const { firstName = '', lastName = '' } = firstConsent.parse(readVendorText(user)).name ?? {}
     const isFamilyFirst = /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}]/u.test(lastName)
     return displayable({ nickname: isFamilyFirst ? `${lastName}${firstName}` : `${firstName} ${lastName}` })
   } catch {

@@ -36,6 +36,11 @@ export function isInsideWechat({ userAgent }: Visit): boolean {
   return /micromessenger/i.test(userAgent) && !/wxwork/i.test(userAgent)
 }
 
+/** Whether the visitor uses a phone, and not a tablet or a computer. */
+export function isPhone({ userAgent }: Visit): boolean {
+  return /\bMobile\b|iPhone|iPod|Windows Phone|\(Phone;/i.test(userAgent) && !/iPad|Tablet/i.test(userAgent)
+}
+
 /** The parameters of the upstream's redirect, from query or form, or those that its SDK gave an app. */
 export type UpstreamResponse = Readonly<Record<string, string>>
 
@@ -59,6 +64,11 @@ export interface Identification {
    * What has to be given back to the upstream when the identity goes (Apple's refresh token). It is stored sealed.
    */
   readonly credential?: UpstreamCredential
+  /**
+   * The refusal for somebody whom these subjects do not lead to an account: something could not be asked that could
+   * have led to one. Without it the person would get a second account.
+   */
+  readonly ifUnknown?: AppError
 }
 
 /** A question to a vendor that nobody is hurt by. */
@@ -246,22 +256,4 @@ export function upstreamError(
   answer: VendorFacts,
 ): AppError {
   return new AppError(code, { cause: new UpstreamAnswer(answer) })
-}
-
-/** The JSON in a vendor's answer, whatever its content type says. Throws `upstream.refused`. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // SECURITY: the message of the JavaScript engine quotes the text around the error, and that may be a token.
-    throw upstreamError('upstream.refused', { vendorCode: 'unparsable' })
-  }
-}
-
-/** The value, if it fits the schema of a vendor's answer. Throws `upstream.refused` if it does not. */
-export function parseAnswer<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  // SECURITY: the issues name paths, not values, so no token of the answer reaches the log.
-  throw upstreamError('upstream.refused', { vendorCode: 'unexpected_shape' })
 }

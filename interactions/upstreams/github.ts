@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { displayable } from '../../src/accounts/profile.ts'
 import { secret } from '../../src/base/secret.ts'
+import { addressBelow, addressOfVendor, isAtRoot, vendorAddress } from '../../src/base/vendor-address.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, madeUp, parseAnswer, parseJson, upstreamError } from './connector.ts'
+import { connectorKind, madeUp, upstreamError } from './connector.ts'
 import { hostOf, isStandIn, namespace, type Where } from './namespaces.ts'
-import { call, form, type VendorCodes } from './upstream-call.ts'
+import { ask, form, requireGood, type VendorCodes } from './upstream-call.ts'
+import { failure, numericSubject, parseAnswer, shown, tokenText } from './vendor-answers.ts'
 
 const publicServer = 'https://github.com'
-const atRoot = (text: string) => (URL.parse(text)?.pathname ?? '/') === '/'
 
 /** Settings of a GitHub OAuth app. */
 export const githubOptions = z
@@ -16,12 +18,11 @@ export const githubOptions = z
     type: z.literal('github').describe('GitHub OAuth app.'),
     client_id: z.string().min(1).describe('Client ID of the OAuth app.'),
     client_secret: secret().describe('A client secret of that app.'),
-    web_url: z
-      .url()
-      .refine(atRoot, 'expected the address of the server, without a path')
+    web_url: addressOfVendor(publicServer)
+      .refine(isAtRoot, 'expected the address of the server, without a path')
       .default(publicServer)
       .describe('Address of GitHub, or of an Enterprise Server, whose identities are filed under `github:<host>`.'),
-    api_url: z.url().default('https://api.github.com').describe('Address of the API of the same server.'),
+    api_url: vendorAddress('https://api.github.com').describe('Address of the API of the same server.'),
     pkce: z.boolean().default(true).describe('Send a PKCE challenge; older Enterprise Servers do not know it.'),
   })
   .refine(isOneServer, {
@@ -30,13 +31,9 @@ export const githubOptions = z
   })
 type GithubOptions = z.output<typeof githubOptions>
 
-const tokenAnswer = z.union([z.object({ error: z.string() }), z.object({ access_token: z.string().min(1) })])
-const userAnswer = z.object({
-  id: z.union([z.int(), z.string()]),
-  login: z.string().optional(),
-  name: z.string().nullish(),
-  avatar_url: z.string().optional(),
-})
+const refusal = z.object({ error: failure })
+const tokenAnswer = z.object({ access_token: tokenText })
+const userAnswer = z.object({ id: numericSubject, login: shown, name: shown, avatar_url: shown })
 
 /**
  * GitHub, plain OAuth 2 (docs.github.com/apps/oauth-apps, read 2026-11-20). Its token endpoint answers failures with
@@ -54,35 +51,32 @@ export const github = connectorKind({
         redirect_uri: redirectUri,
         ...(options.pkce ? { code_verifier: codeVerifier } : {}),
       })
-      const { status, text } = await call(http, new URL('/login/oauth/access_token', options.web_url), request)
-      const answer = parseAnswer(tokenAnswer, parseJson(text))
-      if ('error' in answer) {
-        throw upstreamError(codes.get(answer.error) ?? 'upstream.refused', { vendorCode: answer.error })
-      }
-      if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-      return answer.access_token
+      const reply = await ask(http, addressBelow(options.web_url, '/login/oauth/access_token'), request)
+      const { error } = parseAnswer(refusal, reply.content)
+      if (error !== undefined) throw upstreamError(codes.get(error) ?? 'upstream.refused', { vendorCode: error })
+      requireGood(reply)
+      return parseAnswer(tokenAnswer, reply.content).access_token
     }
 
     async function user(accessToken: string) {
-      // The API of an Enterprise Server is below a path.
-      const { status, text } = await http.request(`${options.api_url.replace(/\/+$/, '')}/user`, {
+      const reply = await ask(http, addressBelow(options.api_url, '/user'), {
         headers: {
           authorization: `Bearer ${accessToken}`,
           accept: 'application/vnd.github+json',
           'user-agent': 'menshen',
         },
       })
-      if (status === 401) throw upstreamError('upstream.code_invalid', { vendorCode: status })
-      if (status === 403 || status === 429 || status >= 500)
-        throw upstreamError('upstream.busy', { vendorCode: status })
-      if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-      return parseAnswer(userAnswer, parseJson(text))
+      const { status: vendorCode } = reply
+      if (vendorCode === 401) throw upstreamError('upstream.code_invalid', { vendorCode })
+      // GitHub also says that there were too many calls by this status.
+      if (vendorCode === 403) throw upstreamError('upstream.busy', { vendorCode })
+      requireGood(reply)
+      return parseAnswer(userAnswer, reply.content)
     }
 
     return {
       async authorizationUrl({ redirectUri, state, codeVerifier }) {
-        const url = new URL('/login/oauth/authorize', options.web_url)
-        url.search = new URLSearchParams({
+        return addressBelow(options.web_url, '/login/oauth/authorize', {
           client_id: options.client_id,
           redirect_uri: redirectUri,
           state,
@@ -92,8 +86,7 @@ export const github = connectorKind({
                 code_challenge_method: 'S256',
               }
             : {}),
-        }).toString()
-        return url
+        })
       },
       questions: (callback) => [
         { about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback, madeUp().repeat(2)) },
@@ -107,14 +100,8 @@ export const github = connectorKind({
         }
         if (!code) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         const { id, login, name, avatar_url: picture } = await user(await token(code, redirectUri, codeVerifier))
-        const nickname = name || login
-        return {
-          identity: {
-            provider,
-            subjects: [String(id)],
-            profile: { ...(nickname ? { nickname } : {}), ...(picture ? { picture } : {}) },
-          },
-        }
+        const profile = displayable({ nickname: name.trim() === '' ? login : name, picture })
+        return { identity: { provider, subjects: [id], profile } }
       },
     }
   },

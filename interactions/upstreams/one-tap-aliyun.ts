@@ -1,21 +1,20 @@
 import { z } from 'zod'
 import type { HttpClient } from '../../src/base/http.ts'
 import { nationalNumber, type PhoneNumber } from '../../src/base/phone.ts'
+import { vendorAddress } from '../../src/base/vendor-address.ts'
 import { acs3Rpc, areRefusedKeys } from '../../src/sms/aliyun-signature.ts'
 import { type CloudKeys, type KeySource, KeysUnavailable } from '../../src/sms/rotating-keys.ts'
 import { aliyunKeyOptions, aliyunKeys, checkAliyunKeys, type KeyDeps } from '../../src/sms/vendor-keys.ts'
 import { madeUp, required, type UpstreamResponse, upstreamError } from './connector.ts'
 import { askOneTap, mainlandNumber, type OneTapCodes, type OneTapVendor, unexpectedShape } from './one-tap-vendor.ts'
+import { optional } from './vendor-answers.ts'
 
 /** Settings of Aliyun's phone number verification (PNVS). */
 export const aliyunOneTapOptions = z
   .strictObject({
     vendor: z.literal('aliyun').describe('Phone number verification of Aliyun.'),
     ...aliyunKeyOptions,
-    endpoint: z
-      .url({ protocol: /^https?$/ })
-      .default('https://dypnsapi.aliyuncs.com')
-      .describe('Address of the service.'),
+    endpoint: vendorAddress('https://dypnsapi.aliyuncs.com').describe('Address of the service.'),
   })
   .superRefine(checkAliyunKeys)
 
@@ -23,7 +22,7 @@ interface Dependencies extends KeyDeps {
   readonly http: HttpClient
 }
 
-const outcome = z.object({ Code: z.string(), RequestId: z.string().optional() })
+const outcome = z.object({ Code: z.string(), RequestId: optional(z.string()) })
 const mobileAnswer = z.object({ GetMobileResultDTO: z.object({ Mobile: z.unknown().optional() }) })
 const verifyAnswer = z.object({ GateVerifyResultDTO: z.object({ VerifyResult: z.string() }) })
 
@@ -46,8 +45,8 @@ export function aliyunOneTap(options: z.output<typeof aliyunOneTapOptions>, depe
       query,
       nowMs: clock(),
     })
-    const { status, json } = await askOneTap(http, url, request)
-    const told = outcome.safeParse(json)
+    const { status, isGood, content } = await askOneTap(http, url, request)
+    const told = outcome.safeParse(content)
     if (!told.success) throw unexpectedShape()
     const { Code: vendorCode, RequestId: requestId } = told.data
     if (vendorCode !== 'OK') {
@@ -55,8 +54,8 @@ export function aliyunOneTap(options: z.output<typeof aliyunOneTapOptions>, depe
       const code = codes.get(vendorCode.replace(/^(isv|biz)\./, '')) ?? 'one_tap.unavailable'
       throw upstreamError(code, { vendorCode, requestId })
     }
-    if (status !== 200) throw upstreamError('one_tap.unavailable', { vendorCode: status, requestId })
-    const parsed = schema.safeParse(json)
+    if (!isGood) throw upstreamError('one_tap.unavailable', { vendorCode: status, requestId })
+    const parsed = schema.safeParse(content)
     if (!parsed.success) throw unexpectedShape()
     return parsed.data
   }

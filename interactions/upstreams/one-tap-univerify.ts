@@ -4,13 +4,15 @@ import type { Clock } from '../../src/base/clock.ts'
 import type { HttpClient, HttpRequest } from '../../src/base/http.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
 import { type Secret, secret } from '../../src/base/secret.ts'
+import { addressBelow, wholeAddress } from '../../src/base/vendor-address.ts'
 import { madeUp, required, type UpstreamResponse, upstreamError } from './connector.ts'
 import { askOneTap, mainlandNumber, type OneTapCodes, type OneTapVendor, unexpectedShape } from './one-tap-vendor.ts'
+import { flag } from './vendor-answers.ts'
 
 /** Settings of univerify: the cloud function that asks DCloud for us. */
 export const univerifyOptions = z.strictObject({
   vendor: z.literal('univerify').describe('univerify of DCloud, for uni-app.'),
-  function_url: z.url().describe('Address of the URL-ized cloud function that calls `uniCloud.getPhoneNumber`.'),
+  function_url: wholeAddress().describe('Address of the URL-ized cloud function that calls `uniCloud.getPhoneNumber`.'),
   secret: secret(16).describe('What that function checks signatures with, at least 16 characters.'),
   protocol: z
     .enum(['sample', 'hardened'])
@@ -24,9 +26,9 @@ interface Dependencies {
 }
 
 const result = z.object({
-  code: z.coerce.string(),
+  code: z.string(),
   phoneNumber: z.unknown().optional(),
-  success: z.boolean().optional(),
+  success: flag,
 })
 /** Two shapes are in use: the result itself, or an answer whose `data` is the result. */
 const answer = z.union([z.object({ data: result }).transform(({ data }) => data), result])
@@ -39,11 +41,11 @@ const answer = z.union([z.object({ data: result }).transform(({ data }) => data)
 export function univerify(options: z.output<typeof univerifyOptions>, { http, clock }: Dependencies): OneTapVendor {
   async function number(credential: UpstreamResponse): Promise<PhoneNumber> {
     const values = { access_token: required(credential, 'carrier_token'), openid: required(credential, 'openid') }
-    const url = new URL(options.function_url)
-    const request = options.protocol === 'sample' ? sample(url, values) : hardened(values)
-    const { status, json } = await askOneTap(http, url, request)
-    if (status !== 200) throw upstreamError('one_tap.unavailable', { vendorCode: status })
-    const { success: isShaped, data: told } = answer.safeParse(json)
+    const isSample = options.protocol === 'sample'
+    const url = addressBelow(options.function_url, '', isSample ? signed(values) : {})
+    const { status, isGood, content } = await askOneTap(http, url, isSample ? {} : hardened(values))
+    if (!isGood) throw upstreamError('one_tap.unavailable', { vendorCode: status })
+    const { success: isShaped, data: told } = answer.safeParse(content)
     if (!isShaped) throw unexpectedShape()
     const { code, phoneNumber, success } = told
     if (code !== '0') throw upstreamError(codes.get(code) ?? 'one_tap.unavailable', { vendorCode: code })
@@ -57,9 +59,8 @@ export function univerify(options: z.output<typeof univerifyOptions>, { http, cl
     questions: () => [{ about: 'function_url', ask: () => number({ carrier_token: madeUp(), openid: madeUp() }) }],
   }
 
-  function sample(url: URL, values: Values): HttpRequest {
-    url.search = new URLSearchParams({ ...values, sign: univerifySign(options.secret, values) }).toString()
-    return {}
+  function signed(values: Values): Values {
+    return { ...values, sign: univerifySign(options.secret, values) }
   }
 
   function hardened(values: Values): HttpRequest {

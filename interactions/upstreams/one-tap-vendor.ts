@@ -1,8 +1,8 @@
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient, HttpRequest } from '../../src/base/http.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
-import { parseJson, type Question, UpstreamAnswer, type UpstreamResponse, upstreamError } from './connector.ts'
-import { call } from './upstream-call.ts'
+import { type Question, UpstreamAnswer, type UpstreamResponse, upstreamError } from './connector.ts'
+import { ask, type VendorReply } from './upstream-call.ts'
 
 /**
  * Our code for each code of a one-tap vendor. A code that is not listed means trouble at the vendor:
@@ -24,15 +24,10 @@ export interface OneTapVendor {
   confirm?(credential: UpstreamResponse, phone: PhoneNumber): Promise<void>
 }
 
-/** The JSON that a vendor answers, whatever the status is. Throws `one_tap.unavailable` if the answer is not JSON. */
-export async function askOneTap(
-  http: HttpClient,
-  url: URL,
-  request: HttpRequest,
-): Promise<{ readonly status: number; readonly json: unknown }> {
+/** What a vendor answers, whatever the status is. Throws `one_tap.unavailable` if it cannot be read. */
+export async function askOneTap(http: HttpClient, url: URL, request: HttpRequest): Promise<VendorReply> {
   try {
-    const { status, text } = await call(http, url, request)
-    return { status, json: parseJson(text) }
+    return await ask(http, url, request)
   } catch (error) {
     throw error instanceof AppError ? unavailable(error) : error
   }

@@ -1,21 +1,23 @@
 import { z } from 'zod'
 import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
+import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
+import { addressBelow, vendorAddress } from '../../src/base/vendor-address.ts'
 import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
+  isPhone,
   madeUp,
-  parseAnswer,
-  parseJson,
   required,
   type Unfit,
   type UpstreamResponse,
   upstreamError,
 } from './connector.ts'
 import { namespace, type Where } from './namespaces.ts'
-import { call, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
+import { ask, overHttps, requireGood, type VendorCodes } from './upstream-call.ts'
+import { failure, optional, parseAnswer, shown, subject, tokenText } from './vendor-answers.ts'
 
 /** Settings of QQ Connect: a website app, and the mobile app of the same developer. */
 export const qqOptions = z.strictObject({
@@ -28,28 +30,19 @@ export const qqOptions = z.strictObject({
     .strictObject({ appid: z.string().min(1).describe('APP ID of the mobile app.') })
     .optional()
     .describe('Mobile app: login by the SDK, method `qq_app`.'),
-  graph_url: z.url().default('https://graph.qq.com').describe('Address of QQ Connect.'),
+  graph_url: vendorAddress('https://graph.qq.com').describe('Address of QQ Connect.'),
 })
 
 type QqOptions = z.output<typeof qqOptions>
 
-const outcome = z.object({ error: z.coerce.string().default('0') })
-const tokenAnswer = z.object({ access_token: z.string().min(1) })
-const meAnswer = z.object({
-  client_id: z.coerce.string(),
-  openid: z.string().min(1),
-  unionid: z.string().default(''),
-})
-const userAnswer = z.object({
-  ret: z.coerce.string(),
-  nickname: z.string().catch(''),
-  figureurl_qq_1: z.string().catch(''),
-  figureurl_qq_2: z.string().catch(''),
-})
+const outcome = z.object({ error: failure })
+const tokenAnswer = z.object({ access_token: tokenText })
+const meAnswer = z.object({ client_id: z.string(), openid: subject, unionid: optional(subject) })
+const userAnswer = z.object({ ret: failure, nickname: shown, figureurl_qq_1: shown, figureurl_qq_2: shown })
 
 interface Answer {
-  readonly error: string
-  readonly values: unknown
+  readonly error: string | undefined
+  readonly content: unknown
 }
 
 /**
@@ -63,11 +56,10 @@ export const qq = connectorKind({
     // SECURITY: the vendor demands the app key or a token in the address; the errors of our HTTP client never contain a
     // query.
     async function get(path: string, query: Readonly<Record<string, string>>): Promise<Answer> {
-      const { status, text } = await call(http, withQuery(path, options.graph_url, query))
-      const values = parseQq(text)
-      const { error } = parseAnswer(outcome, values)
-      if (error === '0' && status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-      return { error, values }
+      const reply = await ask(http, addressBelow(options.graph_url, path, query))
+      const { error } = parseAnswer(outcome, reply.content)
+      if (error === undefined) requireGood(reply)
+      return { error, content: reply.content }
     }
 
     async function token(code: string, redirectUri: string): Promise<string> {
@@ -93,14 +85,18 @@ export const qq = connectorKind({
       return found
     }
 
+    /** It is only for display, so after a failure it is empty. */
     async function profile(accessToken: string, appid: string, openid: string): Promise<Profile> {
       const query = { access_token: accessToken, oauth_consumer_key: appid, openid }
-      const info = parsed(userAnswer, await get('/user/get_user_info', query))
-      if (info.ret !== '0') throw upstreamError('upstream.refused', { vendorCode: info.ret })
-      return displayable({
-        nickname: info.nickname,
-        picture: overHttps(info.figureurl_qq_2 || info.figureurl_qq_1),
-      })
+      try {
+        const info = parsed(userAnswer, await get('/user/get_user_info', query))
+        if (info.ret !== undefined) return {}
+        const picture = overHttps(info.figureurl_qq_2 || info.figureurl_qq_1)
+        return displayable({ nickname: info.nickname, picture })
+      } catch (error) {
+        if (error instanceof AppError) return {}
+        throw error
+      }
     }
 
     async function person(
@@ -133,13 +129,14 @@ export const qq = connectorKind({
     }
 
     return {
-      async authorizationUrl({ redirectUri, state }) {
-        return withQuery('/oauth2.0/authorize', options.graph_url, {
+      async authorizationUrl({ redirectUri, state }, visit) {
+        return addressBelow(options.graph_url, '/oauth2.0/authorize', {
           response_type: 'code',
           client_id: options.client_id,
           redirect_uri: redirectUri,
           state,
           scope: 'get_user_info',
+          ...(isPhone(visit) ? { display: 'mobile' } : {}),
         })
       },
       async identify({ code, usercancel }, { redirectUri }) {
@@ -162,20 +159,8 @@ function qqNamespace({ id, account, client_id, mobile_app, graph_url: address }:
   return namespace({ id, provider: 'qq', address, account, apps, remedy }, where)
 }
 
-/**
- * The content of an answer of QQ. It is JSON, JSON inside a function call, or a form, and QQ does not always use the
- * format that we asked for. Throws `upstream.refused`.
- */
-export function parseQq(text: string): unknown {
-  const bare = text
-    .trim()
-    .replace(/^callback\s*\(([\s\S]*)\)\s*;?$/, '$1')
-    .trim()
-  return bare.startsWith('{') ? parseJson(bare) : Object.fromEntries(new URLSearchParams(bare))
-}
-
-function parsed<Schema extends z.ZodType>(schema: Schema, { error, values }: Answer): z.output<Schema> {
-  if (error === '0') return parseAnswer(schema, values)
+function parsed<Schema extends z.ZodType>(schema: Schema, { error, content }: Answer): z.output<Schema> {
+  if (error === undefined) return parseAnswer(schema, content)
   throw upstreamError(codes.get(error) ?? 'upstream.refused', { vendorCode: error })
 }
 

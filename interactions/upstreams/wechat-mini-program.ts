@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { AppError } from '../../src/base/errors.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Secret } from '../../src/base/secret.ts'
+import { addressBelow } from '../../src/base/vendor-address.ts'
 import {
   type ConnectorDependencies,
   type Identification,
@@ -8,7 +10,9 @@ import {
   type UpstreamResponse,
   upstreamError,
 } from './connector.ts'
-import { type VendorCodes, withQuery } from './upstream-call.ts'
+import { serverOf } from './namespaces.ts'
+import type { VendorCodes } from './upstream-call.ts'
+import { optional, secondsText, subject } from './vendor-answers.ts'
 import { askWechat, exchangeCodes, parsed, type WechatAnswer, wechatSubjects } from './wechat-api.ts'
 import { post, stableToken } from './wechat-stable-token.ts'
 
@@ -23,20 +27,21 @@ interface MiniProgram {
 }
 
 // SECURITY: `session_key` is not read, so nothing behind this point can get it.
-const sessionAnswer = z.object({ openid: z.string().min(1), unionid: z.string().default('') })
+const sessionAnswer = z.object({ openid: subject, unionid: optional(subject) })
 const phoneAnswer = z.object({
   phone_info: z.object({
-    purePhoneNumber: z.coerce.string().regex(/^\d{4,20}$/),
-    countryCode: z.coerce.string().regex(/^\d{1,4}$/),
-    watermark: z.object({ timestamp: z.coerce.number(), appid: z.string() }),
+    purePhoneNumber: z.string().regex(/^\d{4,20}$/),
+    countryCode: z.string().regex(/^\d{1,4}$/),
+    watermark: z.object({ timestamp: secondsText, appid: z.string() }),
   }),
 })
 
 const watermarkMs = 300_000
 
 /**
- * Redeems the code of `wx.login`, and the code of a `getPhoneNumber` button if that comes too. If the phone code is
- * refused, the whole login fails, because both codes are used up. SECURITY: we tell WeChat who logs in, and WeChat
+ * Redeems the code of `wx.login`, and the code of a `getPhoneNumber` button if that comes too. If the phone code is no
+ * good, the whole login fails, because both codes are used up; if WeChat cannot tell the number now, whoever is known
+ * does without. SECURITY: we tell WeChat who logs in, and WeChat
  * refuses the phone code of anybody else. Without that, a thief could bring a stolen phone code, and we would believe
  * that the owner's number is the thief's.
  */
@@ -45,23 +50,31 @@ export function wechatMiniProgram(
   { http, clock, shared }: ConnectorDependencies,
 ): (credential: UpstreamResponse) => Promise<Identification> {
   // SECURITY: the name contains the server, so the token of one server never goes to another.
-  const tokenName = `wechat stable_token ${new URL(apiUrl).origin} ${appid}`
+  const tokenName = `wechat stable_token ${new URL(apiUrl).protocol}//${serverOf(apiUrl)} ${appid}`
 
   const fetchToken = () => stableToken({ appid, secret }, apiUrl, http)
 
   /** Makes a call with that token. If the vendor no longer accepts it, makes the call once more with a fresh token. */
   async function askWithToken(path: string, body: Readonly<Record<string, unknown>>): Promise<WechatAnswer> {
-    const ask = (token: string) => askWechat(http, withQuery(path, apiUrl, { access_token: token }), post(body))
+    const ask = (token: string) => askWechat(http, addressBelow(apiUrl, path, { access_token: token }), post(body))
     const token = await shared.get(tokenName, fetchToken)
     const answer = await ask(token)
-    if (!tokenEnded.has(answer.errcode)) return answer
+    if (!tokenEnded.has(answer.errcode ?? '')) return answer
     await shared.forget(tokenName, token)
     return ask(await shared.get(tokenName, fetchToken))
   }
 
-  async function phoneOf(code: string, openid: string): Promise<PhoneNumber> {
-    const answer = await askWithToken('/wxa/business/getuserphonenumber', { code, openid })
-    const { purePhoneNumber, countryCode, watermark } = parsed(phoneAnswer, answer, phoneCodes).phone_info
+  /**
+   * The number that a phone code stands for; the error, if WeChat cannot tell it now. Throws if the code is no good, or
+   * if what it stands for proves nothing.
+   */
+  async function phoneOf(code: string, openid: string): Promise<PhoneNumber | AppError> {
+    const info = await phoneInfo(code, openid).catch((error: unknown) => {
+      if (error instanceof AppError && error.code !== 'upstream.code_invalid') return error
+      throw error
+    })
+    if (info instanceof AppError) return info
+    const { purePhoneNumber, countryCode, watermark } = info
     // SECURITY: a number that was given to another app, or long ago, does not prove that it is this person's number
     // now.
     if (watermark.appid !== appid) throw upstreamError('upstream.refused', { vendorCode: 'watermark_appid' })
@@ -71,20 +84,25 @@ export function wechatMiniProgram(
     try {
       return parsePhone(purePhoneNumber, countryCode)
     } catch {
-      throw upstreamError('upstream.refused', { vendorCode: 'phone_number' })
+      return upstreamError('upstream.refused', { vendorCode: 'phone_number' })
     }
+  }
+
+  async function phoneInfo(code: string, openid: string) {
+    const answer = await askWithToken('/wxa/business/getuserphonenumber', { code, openid })
+    return parsed(phoneAnswer, answer, phoneCodes).phone_info
   }
 
   return async (credential) => {
     const jsCode = required(credential, 'upstream_code')
     const query = { appid, secret: secret.reveal(), js_code: jsCode, grant_type: 'authorization_code' }
-    const answer = await askWechat(http, withQuery('/sns/jscode2session', apiUrl, query))
+    const answer = await askWechat(http, addressBelow(apiUrl, '/sns/jscode2session', query))
     const { openid, unionid } = parsed(sessionAnswer, answer, exchangeCodes)
+    const identity = { provider, subjects: wechatSubjects(appid, openid, unionid), profile: {} }
     const phone = credential['phone_code'] ? await phoneOf(credential['phone_code'], openid) : undefined
-    return {
-      identity: { provider, subjects: wechatSubjects(appid, openid, unionid), profile: {} },
-      ...(phone === undefined ? {} : { phone, isPhoneDated: !joinByPhone }),
-    }
+    if (phone === undefined) return { identity }
+    // The number leads to the account of somebody whose WeChat has none.
+    return phone instanceof AppError ? { identity, ifUnknown: phone } : { identity, phone, isPhoneDated: !joinByPhone }
   }
 }
 

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import type { HttpClient, HttpRequest } from '../../src/base/http.ts'
 import type { Secret } from '../../src/base/secret.ts'
+import { addressBelow } from '../../src/base/vendor-address.ts'
+import { secondsText, tokenText } from './vendor-answers.ts'
 import { askWechat, exchangeCodes, parsed } from './wechat-api.ts'
 
-const tokenAnswer = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().int().positive() })
+const tokenAnswer = z.object({ access_token: tokenText, expires_in: secondsText.catch(0) })
 
 /** WeChat hands out the next token five minutes before the old one ends. */
 const marginSeconds = 300
@@ -18,7 +20,7 @@ export async function stableToken(
   http: HttpClient,
 ): Promise<{ readonly text: string; readonly ttlSeconds: number }> {
   const request = post({ grant_type: 'client_credential', appid, secret: secret.reveal(), force_refresh: false })
-  const answer = await askWechat(http, new URL('/cgi-bin/stable_token', apiUrl), request)
+  const answer = await askWechat(http, addressBelow(apiUrl, '/cgi-bin/stable_token'), request)
   const { access_token: text, expires_in: seconds } = parsed(tokenAnswer, answer, exchangeCodes)
   return { text, ttlSeconds: Math.max(seconds - marginSeconds, 1) }
 }

@@ -1,20 +1,23 @@
 import { z } from 'zod'
 import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
+import { AppError } from '../../src/base/errors.ts'
 import { type Secret, secret } from '../../src/base/secret.ts'
+import { addressBelow, vendorAddress } from '../../src/base/vendor-address.ts'
 import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
   isInsideWechat,
+  isPhone,
   madeUp,
   required,
   type UpstreamResponse,
   upstreamError,
-  type Visit,
 } from './connector.ts'
 import { namespace, serverOf, type Where } from './namespaces.ts'
-import { overHttps, withQuery } from './upstream-call.ts'
+import { overHttps } from './upstream-call.ts'
+import { flag, optional, shown, subject, tokenText } from './vendor-answers.ts'
 import { apiUnauthorized, askWechat, exchangeCodes, parsed, userCodes, wechatSubjects } from './wechat-api.ts'
 import { wechatMiniProgram } from './wechat-mini-program.ts'
 import { stableToken } from './wechat-stable-token.ts'
@@ -55,8 +58,8 @@ export const wechatOptions = z.strictObject({
     })
     .optional()
     .describe('Mini program: login by `wx.login`, method `wechat_mini_program`.'),
-  open_url: z.url().default('https://open.weixin.qq.com').describe('Address of the pages for people.'),
-  api_url: z.url().default('https://api.weixin.qq.com').describe('Address of the API.'),
+  open_url: vendorAddress('https://open.weixin.qq.com').describe('Address of the pages for people.'),
+  api_url: vendorAddress('https://api.weixin.qq.com').describe('Address of the API.'),
 })
 
 type WechatOptions = z.output<typeof wechatOptions>
@@ -67,18 +70,14 @@ interface App {
 }
 
 const tokenAnswer = z.object({
-  access_token: z.string().min(1),
-  openid: z.string().min(1),
-  scope: z.string().default(''),
-  unionid: z.string().default(''),
-  is_snapshotuser: z.coerce.number().default(0),
+  access_token: tokenText,
+  openid: subject,
+  scope: shown,
+  unionid: optional(subject),
+  is_snapshotuser: flag,
 })
-const userAnswer = z.object({
-  openid: z.string().min(1),
-  unionid: z.string().default(''),
-  nickname: z.string().catch(''),
-  headimgurl: z.string().catch(''),
-})
+const userAnswer = z.object({ openid: subject, unionid: optional(subject), nickname: shown, headimgurl: shown })
+type User = z.output<typeof userAnswer>
 
 /**
  * WeChat in browsers, apps and mini programs (developers.weixin.qq.com/doc/oplatform, /doc/service/api/webdev and
@@ -108,30 +107,43 @@ export const wechat = connectorKind({
     /** Redeems a code for this app: whose code is it? */
     async function redeemed({ appid, secret: appSecret }: App, code: string): Promise<Identification> {
       const query = { appid, secret: appSecret.reveal(), code, grant_type: 'authorization_code' }
-      const exchange = withQuery('/sns/oauth2/access_token', options.api_url, query)
-      const token = parsed(tokenAnswer, await askWechat(http, exchange), exchangeCodes)
+      const exchange = addressBelow(options.api_url, '/sns/oauth2/access_token', query)
+      const told = parsed(tokenAnswer, await askWechat(http, exchange), exchangeCodes)
       // SECURITY: WeChat invents the openid and unionid of a snapshot visitor, so no account may be found or made with
       // them.
-      if (token.is_snapshotuser !== 0) throw upstreamError('upstream.snapshot', { vendorCode: 'is_snapshotuser' })
-      const { access_token: accessToken, openid, scope } = token
+      if (told.is_snapshotuser) throw upstreamError('upstream.snapshot', { vendorCode: 'is_snapshotuser' })
+      const { access_token: accessToken, openid, scope, unionid } = told
       const isTelling = scope.split(',').some((each) => each === 'snsapi_login' || each === 'snsapi_userinfo')
       const info = isTelling ? await user(accessToken, openid) : undefined
+      const isUnread = info instanceof AppError
       return {
         identity: {
           provider,
-          subjects: wechatSubjects(appid, openid, token.unionid || info?.unionid),
-          profile: info ? profile(info) : {},
+          subjects: wechatSubjects(appid, openid, unionid ?? (isUnread ? undefined : info?.unionid)),
+          profile: info === undefined || isUnread ? {} : profile(info),
         },
+        // Only the unionid leads to an account that was made in another app.
+        ...(isUnread && unionid === undefined ? { ifUnknown: info } : {}),
       }
     }
 
-    async function user(accessToken: string, openid: string): Promise<z.output<typeof userAnswer> | undefined> {
+    /**
+     * What WeChat tells about this person; the error, if WeChat cannot be asked now; nothing, if it never tells.
+     * SECURITY: an answer about somebody else shows that answers get mixed up on their way, so nobody is let in with
+     * it.
+     */
+    async function user(accessToken: string, openid: string): Promise<User | AppError | undefined> {
       const query = { access_token: accessToken, openid, lang: 'zh_CN' }
-      const answer = await askWechat(http, withQuery('/sns/userinfo', options.api_url, query))
-      if (answer.errcode === apiUnauthorized) return undefined
-      const info = parsed(userAnswer, answer, userCodes)
-      if (info.openid !== openid) throw upstreamError('upstream.refused', { vendorCode: 'openid_mismatch' })
-      return info
+      try {
+        const answer = await askWechat(http, addressBelow(options.api_url, '/sns/userinfo', query))
+        if (answer.errcode === apiUnauthorized) return undefined
+        const info = parsed(userAnswer, answer, userCodes)
+        if (info.openid === openid) return info
+      } catch (error) {
+        if (error instanceof AppError) return error
+        throw error
+      }
+      throw upstreamError('upstream.refused', { vendorCode: 'openid_mismatch' })
     }
 
     return {
@@ -148,7 +160,7 @@ export const wechat = connectorKind({
         const { appid } = appOf(variant)
         const isPage = variant === 'official_account'
         // WeChat compares the link with a pattern, so the parameters must keep this order.
-        const url = withQuery(isPage ? '/connect/oauth2/authorize' : '/connect/qrconnect', options.open_url, {
+        const url = addressBelow(options.open_url, isPage ? '/connect/oauth2/authorize' : '/connect/qrconnect', {
           appid,
           redirect_uri: redirectUri,
           response_type: 'code',
@@ -218,8 +230,4 @@ function wechatNamespace({ id, account, api_url: address, ...options }: WechatOp
 function profile({ nickname, headimgurl }: { readonly nickname: string; readonly headimgurl: string }): Profile {
   const isChosen = nickname.trim() !== '微信用户'
   return displayable({ nickname: isChosen ? nickname : '', picture: overHttps(headimgurl) })
-}
-
-function isPhone({ userAgent }: Visit): boolean {
-  return /\bMobile\b|iPhone|iPod|Windows Phone|\(Phone;/i.test(userAgent) && !/iPad|Tablet/i.test(userAgent)
 }

@@ -3,10 +3,15 @@ import { displayable } from '../../src/accounts/profile.ts'
 import type { Profile } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
+import { addressBelow, addressOfVendor, vendorAddress } from '../../src/base/vendor-address.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, type Identification, madeUp, parseAnswer, required, upstreamError } from './connector.ts'
+import { connectorKind, type Identification, isPhone, madeUp, required, upstreamError } from './connector.ts'
 import { namespace, type Where } from './namespaces.ts'
-import { call, form, overHttps, type VendorCodes, withQuery } from './upstream-call.ts'
+import { ask, form, overHttps, requireGood, type VendorCodes, type VendorReply } from './upstream-call.ts'
+import { failure, numericSubject, optional, parseAnswer, secondsText, shown, tokenText } from './vendor-answers.ts'
+
+const publicServer = 'https://api.weibo.com'
+const publicPhonePages = 'https://open.weibo.cn'
 
 /** Settings of a Weibo app, for the web and for phones. */
 export const weiboOptions = z.strictObject({
@@ -14,20 +19,22 @@ export const weiboOptions = z.strictObject({
   type: z.literal('weibo').describe('Weibo.'),
   client_id: z.string().min(1).describe('App Key of the app.'),
   client_secret: secret().describe('App Secret of that app.'),
-  api_url: z.url().default('https://api.weibo.com').describe('Address of Weibo, for people and for the API.'),
+  api_url: vendorAddress(publicServer).describe('Address of Weibo, for people and for the API.'),
+  mobile_url: addressOfVendor(publicPhonePages)
+    .optional()
+    .describe(
+      'Address of the pages for people on phones: `https://open.weibo.cn`, unless `api_url` is another server.',
+    ),
 })
 
-const refusal = z.object({ error: z.string().optional(), error_code: z.coerce.string().optional() })
-const tokenAnswer = z.object({ access_token: z.string().min(1), uid: z.coerce.string().regex(/^\d{1,30}$/) })
-const infoAnswer = z.object({
-  uid: z.coerce.string(),
-  appkey: z.coerce.string(),
-  expire_in: z.coerce.number(),
-})
+const refusal = z.object({ error: failure, error_code: failure })
+const tokenAnswer = z.object({ access_token: tokenText, uid: numericSubject })
+const infoAnswer = z.object({ uid: numericSubject, appkey: z.string(), expire_in: secondsText.catch(0) })
 const userAnswer = z.object({
-  screen_name: z.string().catch(''),
-  avatar_large: z.string().catch(''),
-  profile_image_url: z.string().catch(''),
+  idstr: optional(z.string()),
+  screen_name: shown,
+  avatar_large: shown,
+  profile_image_url: shown,
 })
 
 /**
@@ -46,13 +53,14 @@ export const weibo = connectorKind({
         code,
         redirect_uri: redirectUri,
       })
-      return parsed(tokenAnswer, await call(http, new URL('/oauth2/access_token', options.api_url), request))
+      return parsed(tokenAnswer, await ask(http, addressBelow(options.api_url, '/oauth2/access_token'), request))
     }
 
     /** SECURITY: a token is accepted only if it was made for our App Key, and only for the person it names. */
     async function checkToken(accessToken: string, subject: string): Promise<void> {
       const request = form({ access_token: accessToken })
-      const info = parsed(infoAnswer, await call(http, new URL('/oauth2/get_token_info', options.api_url), request))
+      const address = addressBelow(options.api_url, '/oauth2/get_token_info')
+      const info = parsed(infoAnswer, await ask(http, address, request))
       const holds = {
         appkey: info.appkey === options.client_id,
         uid: info.uid === subject,
@@ -69,8 +77,10 @@ export const weibo = connectorKind({
     /** It is only for display, so after a failure it is empty. */
     async function profile({ access_token, uid }: z.output<typeof tokenAnswer>): Promise<Profile> {
       try {
-        const answer = await call(http, withQuery('/2/users/show.json', options.api_url, { access_token, uid }))
+        const answer = await ask(http, addressBelow(options.api_url, '/2/users/show.json', { access_token, uid }))
         const info = parsed(userAnswer, answer)
+        // A picture and a name of somebody else are worse than none.
+        if ((info.idstr ?? uid) !== uid) return {}
         const picture = overHttps(info.avatar_large || info.profile_image_url)
         return displayable({ nickname: info.screen_name, picture })
       } catch (error) {
@@ -80,12 +90,15 @@ export const weibo = connectorKind({
     }
 
     return {
-      async authorizationUrl({ redirectUri, state }) {
-        return withQuery('/oauth2/authorize', options.api_url, {
+      async authorizationUrl({ redirectUri, state }, visit) {
+        const isOnPhone = isPhone(visit)
+        return addressBelow(isOnPhone ? phonePages(options) : options.api_url, '/oauth2/authorize', {
           client_id: options.client_id,
           redirect_uri: redirectUri,
           response_type: 'code',
           state,
+          ...(isOnPhone ? { display: 'mobile' } : {}),
+          ...(visit.locale === 'en' ? { language: 'en' } : {}),
         })
       },
       async identify(response, { redirectUri }) {
@@ -105,30 +118,20 @@ export const weibo = connectorKind({
   },
 })
 
+/** Another server, such as a stand-in, has pages for phones only if the settings say so. */
+function phonePages({ api_url, mobile_url }: z.output<typeof weiboOptions>): string {
+  return mobile_url ?? (new URL(api_url).href === new URL(publicServer).href ? publicPhonePages : api_url)
+}
+
 /** A person has the same uid in every app, so only the server matters. */
 function weiboNamespace({ id, api_url: address }: z.output<typeof weiboOptions>, where: Where) {
   return namespace({ id, provider: 'weibo', address, remedy: 'give both the same `api_url`' }, where)
 }
 
-/** The JSON of an answer, with every whole number as a text of exactly its digits. Throws `upstream.refused`. */
-export function parseExactly(text: string): unknown {
-  try {
-    return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) =>
-      Number.isInteger(value) ? (context?.source ?? value) : value,
-    )
-  } catch {
-    throw upstreamError('upstream.refused', { vendorCode: 'unparsable' })
-  }
-}
-
-function parsed<Schema extends z.ZodType>(
-  schema: Schema,
-  { status, text }: { readonly status: number; readonly text: string },
-): z.output<Schema> {
-  const values = parseExactly(text)
-  refuseError(values)
-  if (status !== 200) throw upstreamError('upstream.refused', { vendorCode: status })
-  return parseAnswer(schema, values)
+function parsed<Schema extends z.ZodType>(schema: Schema, reply: VendorReply): z.output<Schema> {
+  refuseError(reply.content)
+  requireGood(reply)
+  return parseAnswer(schema, reply.content)
 }
 
 /** Throws the error that the `error` or `error_code` of an answer or a redirect stands for. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { isUtf8 } from 'node:buffer'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { AppError } from './errors.ts'
 
@@ -7,19 +8,23 @@ export interface HttpRequest {
   readonly method?: 'GET' | 'POST' | 'PUT'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Ends the request, if that comes before its own time limit. */
+  readonly signal?: AbortSignal
 }
 
 /** What another server answered. */
 export interface HttpResponse {
   readonly status: number
   readonly headers: Headers
-  /** Always read as UTF-8: several vendors mislabel what they send. */
+  /** Read as UTF-8 where it is that: several vendors mislabel what they send. What cannot be read is U+FFFD. */
   readonly text: string
 }
 
 /**
- * The one way out to other servers. Every status below 300 and above 399 is an answer for the caller to judge; anything
- * else throws `upstream.refused` with an `UpstreamFailure` as cause. Nothing is ever tried twice.
+ * The one way out to other servers. Every status below 300 and above 399 is an answer for the caller to judge. No
+ * answer is `upstream.busy`, because the next request may get one; a redirect, an answer that is too large and an
+ * address that cannot be asked are `upstream.refused`. Both have an `UpstreamFailure` as cause. Nothing is ever tried
+ * twice.
  */
 export interface HttpClient {
   request(url: URL | string, request?: HttpRequest): Promise<HttpResponse>
@@ -56,11 +61,11 @@ export class UpstreamFailure extends Error {
 export function httpClient({ timeoutMs, maxBytes = 65_536, allowInsecure = false }: HttpClientOptions): HttpClient {
   watchDispatch()
   return {
-    async request(address, { method = 'GET', headers = {}, body } = {}) {
+    async request(address, { method = 'GET', headers = {}, body, signal: ending } = {}) {
       const url = URL.parse(String(address))
       const where = `${method} ${url === null ? 'an unreadable address' : url.origin + url.pathname}`
-      const refuse = (kind: UpstreamFailureKind, reason: string) =>
-        new AppError('upstream.refused', { cause: new UpstreamFailure(kind, where, reason) })
+      const refuse = (kind: UpstreamFailureKind, reason: string, code: NoAnswer = 'upstream.refused') =>
+        new AppError(code, { cause: new UpstreamFailure(kind, where, reason) })
 
       if (url === null) throw refuse('unreachable', 'not a URL')
       if (url.protocol !== 'https:' && !(allowInsecure && url.protocol === 'http:')) {
@@ -69,7 +74,8 @@ export function httpClient({ timeoutMs, maxBytes = 65_536, allowInsecure = false
       if (url.username !== '' || url.password !== '') throw refuse('unreachable', 'credentials in the address')
 
       const dispatch: Dispatch = { created: false, headersSent: false }
-      const signal = AbortSignal.timeout(timeoutMs)
+      const limit = AbortSignal.timeout(timeoutMs)
+      const signal = ending === undefined ? limit : AbortSignal.any([limit, ending])
       try {
         const response = await dispatches.run(dispatch, () =>
           fetch(url, { method, headers, signal, redirect: 'manual', ...(body === undefined ? {} : { body }) }),
@@ -80,13 +86,16 @@ export function httpClient({ timeoutMs, maxBytes = 65_536, allowInsecure = false
         }
         return { status: response.status, headers: response.headers, text: await readText(response, maxBytes) }
       } catch (thrown) {
-        throw refuse(dispatch.created && !dispatch.headersSent ? 'unreachable' : 'unclear', reasonOf(thrown))
+        const kind = dispatch.created && !dispatch.headersSent ? 'unreachable' : 'unclear'
+        throw refuse(kind, reasonOf(thrown), thrown instanceof Unanswered ? 'upstream.refused' : 'upstream.busy')
       }
     },
   }
 }
 
-/** A failure in our own words, which may be shown. */
+type NoAnswer = 'upstream.refused' | 'upstream.busy'
+
+/** An answer that we do not take, in our own words, which may be shown. */
 class Unanswered extends Error {}
 
 async function readText(response: Response, maxBytes: number): Promise<string> {
@@ -97,7 +106,13 @@ async function readText(response: Response, maxBytes: number): Promise<string> {
     if (bytes > maxBytes) throw new Unanswered(`answer larger than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  return new TextDecoder().decode(Buffer.concat(chunks))
+  return decoded(Buffer.concat(chunks), response.headers.get('content-type') ?? '')
+}
+
+/** A label is believed only where the bytes are not UTF-8. Of the others, vendors use GBK alone. */
+function decoded(bytes: Buffer, contentType: string): string {
+  const isGbk = /charset="?(?:gbk|gb2312|gb18030)\b/i.test(contentType) && !isUtf8(bytes)
+  return new TextDecoder(isGbk ? 'gb18030' : 'utf-8').decode(bytes)
 }
 
 /** Codes and names only: the messages of fetch may quote header values and addresses. */

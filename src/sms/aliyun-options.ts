@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { addressOfVendor, vendorAddress } from '../base/vendor-address.ts'
 import { destinationKeys } from './destinations.ts'
 import { smsTemplates } from './sms-sender.ts'
 import { aliyunKeyOptions, checkAliyunKeys } from './vendor-keys.ts'
 
-const url = z.url({ protocol: /^https?$/ })
+const publicEndpoint = 'https://dysmsapi.aliyuncs.com'
 
 const variables = z
   .strictObject({
@@ -17,7 +18,7 @@ const level = {
   sign_name: z.string().min(1).optional().describe('Approved signature, without the brackets.'),
   sender_id: z.string().min(1).max(15).optional().describe('Sender that people see; goes with a `text` only.'),
   variables: variables.optional(),
-  endpoint: url.optional().describe('Address of the service.'),
+  endpoint: addressOfVendor(publicEndpoint).optional().describe('Address of the service.'),
   region: z.string().min(1).optional().describe('Sent as RegionId when set.'),
 }
 
@@ -61,7 +62,7 @@ export const aliyunSmsOptions = z
         'Approved template code for each purpose, for the mainland (without `86` in `sms.countries`: for all).',
       ),
     variables: variables.prefault({}),
-    endpoint: url.default('https://dysmsapi.aliyuncs.com').describe('Address of the service.'),
+    endpoint: vendorAddress(publicEndpoint).describe('Address of the service.'),
     region: level.region,
     destinations: z
       .array(destination)

@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { HttpRequest } from '../base/http.ts'
+import { addressBelow } from '../base/vendor-address.ts'
 import type { CloudKeys } from './rotating-keys.ts'
 
 interface Acs3Input {
@@ -62,7 +63,7 @@ interface RpcInput {
  * never be logged whole.
  */
 export function acs3Rpc(input: RpcInput): { readonly url: URL; readonly request: HttpRequest } {
-  const url = new URL('/', input.endpoint)
+  const url = addressBelow(input.endpoint, '')
   const { id, secret, token } = input.keys
   const headers = {
     host: url.host,

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { addressOfVendor, vendorAddress } from '../base/vendor-address.ts'
 import { destinationKeys } from './destinations.ts'
 import { smsTemplates } from './sms-sender.ts'
 import { checkTencentKeys, tencentKeyOptions } from './vendor-keys.ts'
 
-const url = z.url({ protocol: /^https?$/ })
+const publicEndpoint = 'https://sms.tencentcloudapi.com'
 
 /** What every level may say. */
 const level = {
@@ -14,7 +15,7 @@ const level = {
     .describe('Approved signature, as text; outside the mainland it can be left out.'),
   sender_id: z.string().min(1).optional().describe('Sender ID, outside the mainland only, where one was applied for.'),
   sdk_app_id: z.string().min(1).optional().describe('Id of the SMS application.'),
-  endpoint: url.optional().describe('Address of the service.'),
+  endpoint: addressOfVendor(publicEndpoint).optional().describe('Address of the service.'),
   region: z.string().min(1).optional().describe('Region of the service.'),
 }
 
@@ -46,7 +47,7 @@ export const tencentSmsOptions = z
       .record(z.enum(smsTemplates), template)
       .optional()
       .describe('Approved template for each purpose, for the mainland (without `86` in `sms.countries`: for all).'),
-    endpoint: url.default('https://sms.tencentcloudapi.com').describe('Address of the service.'),
+    endpoint: vendorAddress(publicEndpoint).describe('Address of the service.'),
     destinations: z
       .array(destination)
       .prefault([])

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { AppError } from '../base/errors.ts'
 import type { HttpClient } from '../base/http.ts'
+import { addressBelow } from '../base/vendor-address.ts'
 import { chosen, isMainland, levelsOf, serves } from './destinations.ts'
 import type { KeySource } from './rotating-keys.ts'
 import { numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
@@ -30,7 +31,7 @@ export function tencentSms(options: TencentSmsOptions, dependencies: TencentDeps
     serves: (to) => serves(levels, to.slice(1)),
     async send(message) {
       const { endpoint, region, body } = callFor(options, levels, message)
-      const url = new URL('/', endpoint)
+      const url = addressBelow(endpoint, '')
       const signedWith = await keysOf(keys)
       const timestampSeconds = epochSeconds(clock)
       const { authorization } = signTc3({

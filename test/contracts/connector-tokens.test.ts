@@ -61,7 +61,9 @@ describe('the token of Apple', () => {
 
   it.each([
     ['{"name":{"firstName":"Ada","lastName":"Lovelace"}}', { nickname: 'Ada Lovelace' }],
-    ['{"name":{"firstName":"  ","lastName":7}}', {}],
+    ['{"name":{"firstName":"  ","lastName":["7"]}}', {}],
+    ['{"name":{"firstName":null,"lastName":"Ada\t"}}', { nickname: 'Ada' }],
+    ['{"name":{"firstName":"Ada","lastName":7,},}', { nickname: 'Ada 7' }],
     ['{"name":null,"email":"someone@example.com"}', {}],
     ['{"name":', {}],
     [`{"name":{"firstName":"${'x'.repeat(300)}"}}`, { nickname: 'x'.repeat(64) }],

@@ -77,6 +77,37 @@ describe('WeChat', () => {
     expect(identity.subjects.at(-1)).toBe(`openid:wxpage:${vendor.openid('zhang-san', 'wxpage')}`)
   })
 
+  it.each([
+    [{ kind: 'refuse', code: '45011' }, 'upstream.busy', '45011'],
+    [{ kind: 'refuse', code: '40001' }, 'upstream.code_invalid', '40001'],
+    [{ kind: 'bad_gateway_html' }, 'upstream.busy', '502'],
+    [{ kind: 'html_instead' }, 'upstream.busy', 'page'],
+  ] as const)('makes no second account of somebody whose unionid it could not learn: %o', async (fault, code, word) => {
+    vendor.bind('wxweb', undefined)
+    vendor.faults.push({ ...fault, path: '/sns/userinfo' })
+    const { identity, ifUnknown } = await identify('website', vendor.authorize('zhang-san', 'wxweb'))
+    expect(identity.subjects).toEqual([`openid:wxweb:${vendor.openid('zhang-san', 'wxweb')}`])
+    expect([ifUnknown?.code, ifUnknown && wordOf(ifUnknown)]).toEqual([code, word])
+  })
+
+  it('is asked again while it is busy, and the code is used once', async () => {
+    const busy = { kind: 'refuse', code: '-1', path: '/sns/oauth2/access_token' } as const
+    vendor.faults.push(busy, busy)
+    const { identity } = await identify('website', vendor.authorize('zhang-san', 'wxweb'))
+    expect(identity.subjects).toHaveLength(2)
+    expect(vendor.requests.filter(({ path }) => path === busy.path)).toHaveLength(3)
+  })
+
+  it('is said to be busy where it has used up the code all the same', async () => {
+    const answers = [{ errcode: -1 }, { errcode: 40163 }]
+    const other = await impostor((_, answer) => answer.end(JSON.stringify(answers.shift())))
+    const website = { appid: 'wxweb', secret: appSecret }
+    const connector = build(connectionOptions.parse({ type: 'wechat', api_url: other.url, website }))
+    const refused = await refusal(identify('website', 'code', connector))
+    other.close()
+    expect([refused.code, wordOf(refused)]).toEqual(['upstream.busy', '-1'])
+  })
+
   it('knows nobody in a snapshot page', async () => {
     const code = vendor.authorize('zhang-san', 'wxpage', { snapshot: true })
     const refused = await refusal(identify('official_account', code))

@@ -47,6 +47,8 @@ export interface ConnectorWorld {
   readonly exchangePath: string
   /** Other calls that a login fails with. */
   readonly laterPaths: readonly string[]
+  /** The call that tells only what is shown, if there is one. */
+  readonly shownPath?: string
   /** The vendor's own word for each of these. */
   readonly words: Readonly<Record<'cancelled' | 'used' | 'expired' | 'foreign' | 'wrongSecret', string>>
   /** The vendor's refusals by path, and what they must become. */
@@ -109,15 +111,12 @@ export function wechat(kind: 'website' | 'official_account') {
         profile: shown,
       },
       exchangePath: '/sns/oauth2/access_token',
-      laterPaths: ['/sns/userinfo'],
+      laterPaths: [],
+      shownPath: '/sns/userinfo',
       words: { cancelled: 'no_code', used: '40163', expired: '42003', foreign: '40029', wrongSecret: '40125' },
       mappings: [
         ...wechatMappings('/sns/oauth2/access_token'),
         ['/sns/oauth2/access_token', '40001', 'upstream.misconfigured'],
-        ['/sns/userinfo', '40001', 'upstream.code_invalid'],
-        ['/sns/userinfo', '45011', 'upstream.busy'],
-        ['/sns/userinfo', '50001', 'upstream.account_restricted'],
-        ['/sns/userinfo', '40003', 'upstream.refused'],
       ],
     }
   }
@@ -127,7 +126,9 @@ function wechatMappings(path: string): readonly Mapping[] {
   return [
     ...['-1', '45009', '45011'].map((each) => [path, each, 'upstream.busy'] as const),
     ...['40029', '40163', '42001', '42003', '42007'].map((each) => [path, each, 'upstream.code_invalid'] as const),
-    ...['40013', '40125', '40164', '45035', '48001'].map((each) => [path, each, 'upstream.misconfigured'] as const),
+    ...['40002', '40013', '40125', '40164', '41002', '41004', '45035', '48001', '89503', '89506', '89507'].map(
+      (each) => [path, each, 'upstream.misconfigured'] as const,
+    ),
     ...['40226', '50001', '50002'].map((each) => [path, each, 'upstream.account_restricted'] as const),
     ...['40003', '41008', '43003'].map((each) => [path, each, 'upstream.refused'] as const),
   ]
@@ -162,7 +163,8 @@ export async function qq(clock: Clock): Promise<ConnectorWorld> {
       profile: shown,
     },
     exchangePath: token,
-    laterPaths: ['/oauth2.0/me', '/user/get_user_info'],
+    laterPaths: ['/oauth2.0/me'],
+    shownPath: '/user/get_user_info',
     words: { cancelled: 'usercancel', used: '100020', expired: '100019', foreign: '100019', wrongSecret: '100009' },
     mappings: [
       ...['100008', '100009', '100010', '100011'].map((each) => [token, each, 'upstream.misconfigured'] as const),
@@ -173,7 +175,6 @@ export async function qq(clock: Clock): Promise<ConnectorWorld> {
       ),
       ['/oauth2.0/me', '100030', 'upstream.cancelled'],
       ['/oauth2.0/me', '100031', 'upstream.misconfigured'],
-      ['/user/get_user_info', '-22', 'upstream.refused'],
     ],
   }
 }
@@ -201,6 +202,7 @@ export async function weibo(clock: Clock): Promise<ConnectorWorld> {
     expected: { provider: 'weibo', subjects: [simulator.uid(person.id)], profile: shown },
     exchangePath: token,
     laterPaths: [],
+    shownPath: '/2/users/show.json',
     words: { cancelled: '21330', used: '21325', expired: '21325', foreign: '21325', wrongSecret: '21324' },
     mappings: [
       ...['21321', '21322', '21323', '21324', '21326', '21328', '21329'].map(
@@ -379,6 +381,7 @@ export async function oidc(
     expected: { provider: 'oidc:works', subjects: ['subject-1'], profile: shown },
     exchangePath: '/token',
     laterPaths: ['/jwks'],
+    shownPath: '/userinfo',
     words: {
       cancelled: 'access_denied',
       used: 'invalid_grant',

@@ -124,13 +124,13 @@ describe.each([
   it.each<[string, Fault, ErrorCode, string | undefined]>([
     ['status 500', { kind: 'server_error' }, 'upstream.busy', '500'],
     ['status 502 with HTML', { kind: 'bad_gateway_html' }, 'upstream.busy', '502'],
-    ['a page instead of an answer', { kind: 'html_instead' }, 'upstream.refused', undefined],
+    ['a page instead of an answer', { kind: 'html_instead' }, 'upstream.busy', 'page'],
     ['half an answer', { kind: 'truncated_json' }, 'upstream.refused', undefined],
-    ['an answer after the time limit', { kind: 'latency', ms: 2000 }, 'upstream.refused', undefined],
-    ['a body that never ends', { kind: 'slow_body', ms: 2000 }, 'upstream.refused', undefined],
-    ['a reset before the vendor acted', { kind: 'reset_before_accept' }, 'upstream.refused', undefined],
-    ['a reset after the vendor acted', { kind: 'reset_after_accept' }, 'upstream.refused', undefined],
-    ['a length that is not kept', { kind: 'wrong_length' }, 'upstream.refused', undefined],
+    ['an answer after the time limit', { kind: 'latency', ms: 2000 }, 'upstream.busy', undefined],
+    ['a body that never ends', { kind: 'slow_body', ms: 2000 }, 'upstream.busy', undefined],
+    ['a reset before the vendor acted', { kind: 'reset_before_accept' }, 'upstream.busy', undefined],
+    ['a reset after the vendor acted', { kind: 'reset_after_accept' }, 'upstream.busy', undefined],
+    ['a length that is not kept', { kind: 'wrong_length' }, 'upstream.busy', undefined],
   ])('fails on %s of any call, having tried each call once', async (_, fault, code, word) => {
     for (const path of [world.exchangePath, ...world.laterPaths]) {
       const connector = build(world.settings(), 'ms' in fault ? { timeoutMs: 1000 } : {})
@@ -150,12 +150,39 @@ describe.each([
   it("reads the vendor's refusals, keeps the word and none of the prose", async () => {
     for (const [path, vendorCode, code] of world.mappings) {
       const { identify, response } = await arrived()
-      world.simulator.faults.push({ kind: 'refuse', code: vendorCode, message: `prose-DNTL ${appSecret}`, path })
+      const fault = { kind: 'refuse', code: vendorCode, message: `prose-DNTL ${appSecret}`, path } as const
+      // A vendor that says it is busy, and did nothing, is asked three times.
+      for (let times = vendorCode === '-1' ? 3 : 1; times > 0; times -= 1) world.simulator.faults.push(fault)
       const refused = await refusedBy(world, identify(), response)
       expect([path, vendorCode, refused.code]).toEqual([path, vendorCode, code])
       expect([path, wordOf(refused)]).toEqual([path, vendorCode])
       expect(inspect(refused, { depth: 9 })).not.toContain('prose-DNTL')
     }
+  })
+
+  it.each<Fault>([
+    { kind: 'server_error' },
+    { kind: 'bad_gateway_html' },
+    { kind: 'too_many_requests' },
+    { kind: 'html_instead' },
+    { kind: 'truncated_json' },
+    { kind: 'reset_before_accept' },
+    { kind: 'reset_after_accept' },
+    { kind: 'wrong_length' },
+    { kind: 'latency', ms: 2000 },
+    { kind: 'slow_body', ms: 2000 },
+    ...['-1', '-22', '1002', '100030', '40001', '45011', '50002', '21321', '99999', 'invalid_token'].map(
+      (code) => ({ kind: 'refuse', code }) as const,
+    ),
+  ])('lets in who was proved, without a name, if only that cannot be had: %o', async (fault) => {
+    const { shownPath: path } = world
+    if (path === undefined) return
+    const connector = build(world.settings(), 'ms' in fault ? { timeoutMs: 1000 } : {})
+    const { identify } = await comeBack(world, connector)
+    // One for each time that a busy vendor is asked.
+    for (let times = 3; times > 0; times -= 1) world.simulator.faults.push({ ...fault, path })
+    const { identity, ifUnknown } = await identify()
+    expect([identity, ifUnknown]).toEqual([{ ...world.expected, profile: {} }, undefined])
   })
 
   it.each([

@@ -373,12 +373,12 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
     const callback = upstreams.github.authorize(newPerson(), await leaveToBind(visitor, 'github'))
     upstreams.github.faults.push({ kind: 'html_instead' })
     const failed = await visitor.follow(await visitor.get(callback))
-    expect(failed.status).toBe(502)
+    expect(failed.status).toBe(503)
     const user_id = await userOf(phone)
     const rows = (await audited('upstream.failed')).slice(-2)
     expect(rows).toMatchObject([
       { user_id, detail: { method: 'github', vendor_code: 'access_denied' } },
-      { user_id, detail: { method: 'github', vendor_code: 'unparsable' } },
+      { user_id, detail: { method: 'github', vendor_code: 'page' } },
     ])
   })
 

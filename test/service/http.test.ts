@@ -1,7 +1,8 @@
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
-import { AppError } from '../../src/base/errors.ts'
+import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import { httpClient, UpstreamFailure } from '../../src/base/http.ts'
 import { patienceMs } from '../support/patience.ts'
 
@@ -22,13 +23,13 @@ const serve = async (listener: RequestListener) => `http://${await listen(create
 /** A TCP listener that accepts and stays silent, so that a TLS handshake with it never ends. */
 const silent = async () => `https://${await listen(createTcpServer((socket) => socket.on('error', () => {})))}`
 
-async function failureOf(attempt: Promise<unknown>): Promise<UpstreamFailure> {
+async function failureOf(attempt: Promise<unknown>, code: ErrorCode = 'upstream.busy'): Promise<UpstreamFailure> {
   const thrown = await attempt.then(
     () => undefined,
     (error: unknown) => error,
   )
   expect(thrown).toBeInstanceOf(AppError)
-  expect((thrown as AppError).code).toBe('upstream.refused')
+  expect((thrown as AppError).code).toBe(code)
   expect((thrown as AppError).cause).toBeInstanceOf(UpstreamFailure)
   return (thrown as AppError).cause as UpstreamFailure
 }
@@ -55,6 +56,50 @@ describe('the outbound HTTP client', () => {
     })
     expect((await http.request(base)).text).toBe('{"名":1}')
   })
+
+  it('believes the label GBK where the bytes are no UTF-8, and marks what it cannot read', async () => {
+    const base = await serve((request, response) => {
+      const type = request.url === '/gbk' ? 'text/plain; charset=GB2312' : 'application/json'
+      response.writeHead(200, { 'content-type': type }).end(Buffer.from('d0a1c3f7', 'hex'))
+    })
+    expect((await http.request(`${base}/gbk`)).text).toBe('小明')
+    expect((await http.request(base)).text).toContain('\uFFFD')
+  })
+
+  it('stops where the caller says so', async () => {
+    const base = await serve(() => {})
+    const signal = AbortSignal.timeout(50)
+    expect(await failureOf(http.request(base, { signal }))).toMatchObject({ kind: 'unclear' })
+  })
+
+  it('stops at the time limit, however steadily an answer trickles in', async () => {
+    const base = await serve((request, response) => {
+      const timer = setInterval(() => response.write(' '), 20)
+      request.socket.on('close', () => clearInterval(timer))
+    })
+    const { port } = new URL(base)
+    const headers = createTcpServer((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\n')
+      const timer = setInterval(() => socket.write('x: y\r\n'), 20)
+      socket.on('error', () => {}).on('close', () => clearInterval(timer))
+    })
+    for (const address of [`http://127.0.0.1:${port}`, `http://${await listen(headers)}`]) {
+      expect(await failureOf(hasty.request(address))).toMatchObject({ kind: 'unclear' })
+    }
+  })
+
+  it.each([['gzip', gzipSync] as const, ['br', brotliCompressSync] as const])(
+    'counts what a compressed answer becomes, and stops reading: %s',
+    async (encoding, compress) => {
+      const bomb = compress(Buffer.alloc(64_000_000, 'x'))
+      expect(bomb.length).toBeLessThan(100_000)
+      const base = await serve((_, response) => {
+        response.writeHead(200, { 'content-encoding': encoding }).end(bomb)
+      })
+      const failure = await failureOf(http.request(base), 'upstream.refused')
+      expect(failure.message).toContain('larger than 1000 bytes')
+    },
+  )
 
   it('calls a refused connection and an unknown host unreachable', async () => {
     const base = await serve(() => {})
@@ -101,7 +146,8 @@ describe('the outbound HTTP client', () => {
       response.end('x'.repeat(request.url === '/fits' ? 1000 : 1001))
     })
     expect((await http.request(`${base}/fits`)).text).toHaveLength(1000)
-    expect((await failureOf(http.request(`${base}/large`))).message).toContain('larger than 1000 bytes')
+    const failure = await failureOf(http.request(`${base}/large`), 'upstream.refused')
+    expect(failure.message).toContain('larger than 1000 bytes')
   })
 
   it('follows no redirect', async () => {
@@ -110,7 +156,7 @@ describe('the outbound HTTP client', () => {
       seen.push(request.url)
       response.writeHead(302, { location: '/elsewhere' }).end()
     })
-    expect(await failureOf(http.request(`${base}/here`))).toMatchObject({ kind: 'unclear' })
+    expect(await failureOf(http.request(`${base}/here`), 'upstream.refused')).toMatchObject({ kind: 'unclear' })
     expect(seen).toEqual(['/here'])
   })
 
@@ -121,21 +167,21 @@ describe('the outbound HTTP client', () => {
       response.end()
     })
     const strict = httpClient({ timeoutMs: patienceMs })
-    expect(await failureOf(strict.request(base))).toMatchObject({ kind: 'unreachable' })
-    expect(await failureOf(http.request('data:text/plain,hello'))).toMatchObject({ kind: 'unreachable' })
-    expect(await failureOf(http.request('no address'))).toMatchObject({ kind: 'unreachable' })
+    for (const work of [strict.request(base), http.request('data:text/plain,hello'), http.request('no address')]) {
+      expect(await failureOf(work, 'upstream.refused')).toMatchObject({ kind: 'unreachable' })
+    }
     expect(calls).toBe(0)
   })
 
   it('names an address by origin and path only', async () => {
     const base = await serve((request) => request.socket.destroy())
     const secretHeader = 'line\nbreak-of-a-secret'
-    for (const [address, headers] of [
-      [`${base}/send?secret=hunter2#frag`, {}],
-      [`${base.replace('//', '//user:hunter2@')}/send`, {}],
-      [`${base}/send`, { authorization: secretHeader }],
+    for (const [address, headers, code] of [
+      [`${base}/send?secret=hunter2#frag`, {}, 'upstream.busy'],
+      [`${base.replace('//', '//user:hunter2@')}/send`, {}, 'upstream.refused'],
+      [`${base}/send`, { authorization: secretHeader }, 'upstream.busy'],
     ] as const) {
-      const { message, stack, cause } = await failureOf(http.request(address, { headers }))
+      const { message, stack, cause } = await failureOf(http.request(address, { headers }), code)
       expect(message).toContain(`GET ${base}/send: `)
       expect(`${message} ${stack} ${cause}`).not.toMatch(/hunter2|frag|break-of-a-secret/)
     }

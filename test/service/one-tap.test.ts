@@ -49,7 +49,7 @@ const faults: readonly (readonly [string, Fault, string])[] = [
   ['status 500', { kind: 'server_error' }, '500'],
   ['status 502 with HTML', { kind: 'bad_gateway_html' }, '502'],
   ['too many requests', { kind: 'too_many_requests' }, '429'],
-  ['a page instead of an answer', { kind: 'html_instead' }, 'unparsable'],
+  ['a page instead of an answer', { kind: 'html_instead' }, 'page'],
   ['half an answer', { kind: 'truncated_json' }, 'unparsable'],
   ['an answer after the time limit', { kind: 'latency', ms: 2000 }, 'no_answer'],
   ['a reset before the vendor acted', { kind: 'reset_before_accept' }, 'no_answer'],
@@ -148,7 +148,7 @@ describe.each(['sample', 'hardened'] as const)('univerify, the function written 
   test.each([
     ['{"code":0,"message":"","phoneNumber":"not a number"}', 200, 'one_tap.failed', 'no_mainland_number'],
     ['{"code":0,"message":"","phoneNumber":"+85261234567"}', 200, 'one_tap.failed', 'no_mainland_number'],
-    ['{"code":0,"phoneNumber":13800138000}', 200, 'one_tap.failed', 'no_mainland_number'],
+    ['{"code":0,"phoneNumber":138001380001}', 200, 'one_tap.failed', 'no_mainland_number'],
     ['{"code":0}', 200, 'one_tap.failed', 'no_mainland_number'],
     ['{"data":{"code":0,"success":false,"phoneNumber":"13800138000"}}', 200, 'one_tap.failed', 'no_success'],
     ['{"code":0,"phoneNumber":"13800138000"}', 403, 'one_tap.unavailable', '403'],

@@ -98,6 +98,8 @@ export interface AppWorld {
   readonly foreignWord: string
   /** Every call a login fails with. */
   readonly paths: readonly string[]
+  /** Calls that whoever is known does without. */
+  readonly sparePaths?: readonly string[]
 }
 
 export async function wechatApp(): Promise<AppWorld> {
@@ -117,7 +119,7 @@ export async function wechatApp(): Promise<AppWorld> {
       ],
     },
     foreignWord: '40029',
-    paths: ['/sns/oauth2/access_token', '/sns/userinfo'],
+    paths: ['/sns/oauth2/access_token'],
   }
 }
 
@@ -141,7 +143,8 @@ export async function miniProgram() {
       ],
     },
     foreignWord: '40029',
-    paths: ['/sns/jscode2session', '/cgi-bin/stable_token', '/wxa/business/getuserphonenumber'],
+    paths: ['/sns/jscode2session'],
+    sparePaths: ['/cgi-bin/stable_token', '/wxa/business/getuserphonenumber'],
   } as const
   return world
 }
@@ -207,7 +210,7 @@ export async function qqApp() {
       subjects: [`unionid:${simulator.unionid('lilei', '103')}`, `openid:103:${simulator.openid('lilei', '103')}`],
     },
     foreignWord: 'client_id_mismatch',
-    paths: ['/oauth2.0/me', '/user/get_user_info'],
+    paths: ['/oauth2.0/me'],
   } as const
 }
 

@@ -193,7 +193,10 @@ describe('an ID token of Apple', () => {
     ['an end a little ago', { exp: seconds - 59 }],
   ])('is good with %s', async (_, more) => {
     const { identity, credential } = await identified({ ...good, ...more })
-    expect([identity.subjects, credential]).toEqual([['001999.subject.1200'], 'refresh'])
+    expect([identity.subjects, credential]).toEqual([
+      ['001999.subject.1200'],
+      { client: 'com.example.web', secret: 'refresh' },
+    ])
   })
 
   it.each([
