@@ -19,7 +19,7 @@ const maxFieldLength = 4000
  */
 export async function readForm(ctx: Context, listName?: string): Promise<Form> {
   if (!ctx.is('application/x-www-form-urlencoded')) throw new AppError('request.unsupported_type')
-  const body = await rawBody(ctx)
+  const body = await readText(ctx)
   const fields: Record<string, string> = Object.create(null) as Record<string, string>
   const list: string[] = []
   const pairs = body === '' ? [] : body.split('&')
@@ -35,7 +35,8 @@ export async function readForm(ctx: Context, listName?: string): Promise<Form> {
   return { fields: { ...fields }, list }
 }
 
-async function rawBody(ctx: Context): Promise<string> {
+/** Reads a body as text. Throws `request.too_large`, or `request.invalid` for bytes that are no UTF-8. */
+export async function readText(ctx: Context): Promise<string> {
   try {
     const body = await getRawBody(ctx.req, { limit: maxBytes, length: ctx.request.length ?? null })
     return new TextDecoder('utf-8', { fatal: true }).decode(body)

@@ -36,6 +36,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'password_changed',
   'password_reset',
   'identity_removed',
+  'upstream_ended',
   'identity_moved',
   'reused',
   'operator',

@@ -1,12 +1,12 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto'
-import { errors, jwtVerify, SignJWT } from 'jose'
+import { SignJWT } from 'jose'
 import { z } from 'zod'
 import { epochSeconds } from '../../src/base/clock.ts'
-import { AppError } from '../../src/base/errors.ts'
 import type { Secret } from '../../src/base/secret.ts'
 import { addressBelow } from '../../src/base/vendor-address.ts'
 import { appleKeys } from './apple-keys.ts'
 import type { NonceRule } from './apple-nonce.ts'
+import { signedByApple, skewSeconds } from './apple-signature.ts'
 import { type ConnectorDependencies, type Unfit, upstreamError } from './connector.ts'
 import { ask, call, form, requireGood, type VendorCodes } from './upstream-call.ts'
 import { failure, optional, parseAnswer, readRefusal, subject, tokenText } from './vendor-answers.ts'
@@ -62,8 +62,6 @@ export interface AppleTokens {
   revoke(clientId: string, refreshToken: string): Promise<void>
 }
 
-const skewSeconds = 60
-
 /**
  * SECURITY: each client secret is made for one request and for the client id for which the code was issued; signatures
  * are checked with Apple's keys.
@@ -104,17 +102,15 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
 
     async verify(token, expected) {
       const now = epochSeconds(clock)
-      const verified = await jwtVerify(token, keys, {
-        algorithms: ['RS256'],
-        issuer: issuerNames(team.issuer),
-        audience: [...expected.audience],
+      const payload = await signedByApple(token, {
+        keys,
+        issuer: team.issuer,
+        audience: expected.audience,
         requiredClaims: ['exp'],
-        clockTolerance: skewSeconds,
-        currentDate: new Date(now * 1000),
-      }).catch((error: unknown) => {
-        throw error instanceof AppError ? error : upstreamError(expected.unfit, { vendorCode: joseCode(error) })
+        now,
+        refuse: (vendorCode) => upstreamError(expected.unfit, { vendorCode }),
       })
-      const claims = parseAnswer(idToken, verified.payload)
+      const claims = parseAnswer(idToken, payload)
       const { at_hash: atHash, c_hash: cHash } = claims
       const clientId = expected.audience.find((id) => id === claims.aud)
       const holds = {
@@ -130,16 +126,6 @@ export function appleTokens(team: Team, dependencies: ConnectorDependencies): Ap
       return { sub: claims.sub, clientId }
     },
   }
-}
-
-const appleNames = ['https://appleid.apple.com', 'https://account.apple.com']
-
-/**
- * What tokens may call their issuer. Apple's discovery said `account.apple.com` for some hours in June 2025. SECURITY:
- * both are names of Apple, and the keys that must have signed come from the configured address alone.
- */
-function issuerNames(issuer: string): string[] {
-  return appleNames.includes(issuer.replace(/\/$/, '')) ? appleNames : [issuer]
 }
 
 const clientSecretSeconds = 300
@@ -167,14 +153,6 @@ export function isEs256(pem: Secret): boolean {
   } catch {
     return false
   }
-}
-
-// SECURITY: the error itself contains the claims, so only its code is passed on.
-function joseCode(error: unknown): string {
-  if (error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired) {
-    return `id_token:${error.claim}`
-  }
-  return error instanceof errors.JOSEError ? error.code : 'id_token_unverifiable'
 }
 
 /** The hash of OIDC Core §3.1.3.6, for RS256. */

@@ -6,6 +6,7 @@ import { secret } from '../../src/base/secret.ts'
 import { addressBelow, addressOfVendor, isAtRoot } from '../../src/base/vendor-address.ts'
 import { readVendorText } from '../../src/base/vendor-text.ts'
 import { appNonce, type NonceRule, requireRawNonce, webNonce } from './apple-nonce.ts'
+import { appleNotices } from './apple-notices.ts'
 import { type AppleTokens, appleTokens, isEs256 } from './apple-tokens.ts'
 import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
@@ -152,6 +153,7 @@ export const apple = connectorKind({
           ask: () => tokens.exchange({ code: madeUp(), clientId }),
         })),
       ],
+      notice: appleNotices(options, dependencies),
       keeping: {
         clients: [options.client_id, ...options.bundle_ids],
         revoke: ({ client, secret }) => tokens.revoke(client, secret),

@@ -132,6 +132,12 @@ export interface Connector {
    * good for one login is used only once.
    */
   readonly apps?: Readonly<Partial<Record<AppMethod, (credential: UpstreamResponse) => Promise<Identification>>>>
+  /**
+   * Reads what the upstream posts to `/notifications/<id>`. Absent if it posts nothing. Throws `request.invalid` for
+   * what the upstream has not said to us, or not lately, and `upstream.busy` or `upstream.refused` if that cannot be
+   * found out now. SECURITY: the caller makes sure that nothing is done twice.
+   */
+  readonly notice?: (body: string) => Promise<UpstreamNotice>
   /** Absent if the upstream gives nothing to keep. */
   readonly keeping?: {
     /** Our client ids that credentials are kept for. */
@@ -142,6 +148,19 @@ export interface Connector {
      */
     revoke(credential: UpstreamCredential): Promise<void>
   }
+}
+
+/** What an upstream tells us by itself of somebody who came by it. */
+export interface UpstreamNotice {
+  /** The same notice may come several times, by the same name. */
+  readonly id: string
+  readonly subject: string
+  /** `mail_relay`: whether its addresses reach the person has changed. `other` is nothing that we know. */
+  readonly kind: 'consent_ended' | 'account_deleted' | 'mail_relay' | 'other'
+  /** The upstream's own word for it. */
+  readonly word: string
+  /** Milliseconds since the epoch. */
+  readonly happenedAt: number
 }
 
 /** A parameter that an app must bring. Throws `request.invalid`, which names the parameter. */

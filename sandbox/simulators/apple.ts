@@ -1,5 +1,6 @@
 import { type Clock, epochSeconds } from '../../src/base/clock.ts'
 import { type AppleAsk, type AppleTeam, appleScopes, findClient, readAppleAsk } from './apple-authorize.ts'
+import { type AppleNoticeBent, appleNotice } from './apple-notices.ts'
 import { type AppleMisbehaviour, type ApplePerson, AppleTokens, appleSubject } from './apple-tokens.ts'
 import { consentPage, decisionOf } from './consent-page.ts'
 import { postingPage } from './posting-page.ts'
@@ -38,6 +39,10 @@ export interface AppleSimulator extends Simulator {
    * again.
    */
   forget(personId: string, teamId: string): void
+  /** The body of a notice about this person, and what makes it odd. */
+  notice(personId: string, notice: { readonly clientId: string; readonly type: string } & AppleNoticeBent): string
+  /** Posts such a notice to an application's server, as its team has entered the address; answers the status. */
+  notify(address: string | URL, body: string): Promise<number>
   /** Whether an access or refresh token still works. */
   isLive(token: string): boolean
   rotateKeys(): void
@@ -152,6 +157,17 @@ export async function startApple(options: AppleOptions): Promise<AppleSimulator>
     forget(personId: string, teamId: string) {
       consents.delete(`${teamId} ${personId}`)
       tokens.takeBack(({ ask, person }) => ask.team.teamId === teamId && person.id === personId)
+    },
+    notice(personId: string, { clientId, type, ...bent }: { clientId: string; type: string } & AppleNoticeBent) {
+      const { id, email } = personOf(personId)
+      const team = findClient(teams, clientId)?.team
+      if (!team) throw new Error(`no client ${clientId}`)
+      const event = { clientId, type, subject: appleSubject(team.teamId, id), email }
+      return appleNotice({ keys: tokens.keys, issuer, clock }, event, bent)
+    },
+    async notify(address: string | URL, body: string) {
+      const headers = { 'content-type': 'application/json' }
+      return (await fetch(address, { method: 'POST', headers, body, redirect: 'manual' })).status
     },
     isLive: (token: string) => tokens.grantOf(token) !== undefined,
     rotateKeys: () => tokens.keys.rotate(),

@@ -22,6 +22,8 @@ export const paths = {
   /** Of people's browsers. */
   interaction: '/interaction',
   callback: '/callback',
+  /** Of upstreams themselves. */
+  notifications: '/notifications',
   account: '/account',
   assets: '/assets',
   sandbox: '/sandbox',
@@ -56,6 +58,11 @@ export function interactionPath(uid: string): string {
 /** Where an upstream sends its answer. */
 export function callbackPath(connection: string): string {
   return `${paths.callback}/${connection}`
+}
+
+/** Where an upstream posts what it has to tell by itself. */
+export function notificationPath(connection: string): string {
+  return `${paths.notifications}/${connection}`
 }
 
 /** Where the page of an attempt takes the answer of an upstream, which has arrived at `callbackPath`. */

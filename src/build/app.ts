@@ -3,7 +3,6 @@ import type { Provider } from 'oidc-provider'
 import { accountClient } from '../../interactions/browser/account-session.ts'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import { reachedBy } from '../../interactions/methods/method-registry.ts'
-import { giveBack } from '../../interactions/upstream-revocations.ts'
 import { namespacesOf } from '../../interactions/upstreams/connections.ts'
 import { assets } from '../../views/engine.ts'
 import { rememberIssuers } from '../accounts/issuers.ts'
@@ -42,6 +41,7 @@ import { buildPages } from './browser-pages.ts'
 import { type Core, openCore } from './core.ts'
 import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
 import { buildNative } from './native-endpoints.ts'
+import { buildUpstreamDuties } from './upstream-duties.ts'
 
 /** What the sandbox brings along: stand-ins for the vendors, a demo client and its API, pages of its own. */
 export interface Sandbox extends StandIns {
@@ -116,6 +116,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const { render, translate } = pages.renderer
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
+  const upstreams = buildUpstreamDuties(core, logins, metrics)
   const time = timeCheck({ database, clock, log })
   await time.measure()
   const health = buildHealth({
@@ -168,6 +169,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       answerForJwt: jwtAnswers({ read: () => runtime.readJwt, policies, units, directory, store, clock }),
     }),
     native.routes,
+    upstreams.routes,
     pages.routes,
     dropEndedLogins({ provider: () => runtime.provider(), directory, units, clock }),
   ]
@@ -229,8 +231,6 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   }
 
   const provider = () => runtime.provider()
-  const { connectors, credentials } = logins
-  const tellUpstreams = () => giveBack({ database, clock, connectors, open: credentials.open, log, metrics, audit })
   const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
   const listener = httpListener({
     handler: () => runtime.handler(),
@@ -241,7 +241,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     setInterval(() => time.isTrusted() && core.sweep().catch(reportError), sweepMs).unref(),
     setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
     setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
-    setInterval(() => time.isTrusted() && tellUpstreams().catch(reportError), noticesMs).unref(),
+    setInterval(() => time.isTrusted() && upstreams.giveBack().catch(reportError), noticesMs).unref(),
     setInterval(gauge, 1000).unref(),
   ]
 

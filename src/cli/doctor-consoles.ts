@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { Question } from '../../interactions/upstreams/connector.ts'
-import { callbackPath } from '../base/paths.ts'
+import { callbackPath, notificationPath } from '../base/paths.ts'
 import { type Finding, todo } from './doctor-checks.ts'
 
 /** Where a vendor sends people back to. */
@@ -75,6 +75,10 @@ function consoleFields(options: ConnectionOptions, issuer: string): ConsoleField
       return [
         { detail: `Apple, Services ID: Domains and Subdomains = ${host}`, page: `${page} → Identifiers` },
         { detail: `Apple, Services ID: Return URLs = ${callback}`, page: `${page} → Identifiers` },
+        {
+          detail: `Apple, App ID: Server-to-Server Notification Endpoint = ${issuer}${notificationPath(options.id)}`,
+          page: `${page} → Identifiers`,
+        },
         ...options.bundle_ids.map((id) => ({
           detail: `Apple, App ID with Sign in with Apple = ${id}`,
           page: `${page} → Identifiers`,

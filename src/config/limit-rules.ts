@@ -38,6 +38,13 @@ export function rules({
     'device_code.ip': { windows: [{ max: 300, seconds: 3600 }], perNetwork: 'growing' },
     'native.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
     'vendor.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
+    'notification.ip': {
+      windows: [
+        { max: 1200, seconds: 600 },
+        { max: 20_000, seconds: day },
+      ],
+      perNetwork: 'growing',
+    },
     'native.device': {
       windows: [
         { max: 30, seconds: 600 },

@@ -100,6 +100,8 @@ export const strangerWrites = {
     taken: 'part',
     audited: true,
   },
+  // What it writes was signed by an upstream, for a client of ours, and each is written once.
+  upstream_notification: 'nothing',
   end_session_confirm: 'nothing',
   end_session_success: 'nothing',
   account: 'nothing',

@@ -11,6 +11,8 @@ export const auditEvents = {
   'login.failed': 'A proof was refused; `method`, `error`.',
   'upstream.failed':
     'An upstream answered with an error, or not at all; `method`, `connection`, `error`, `vendor_code`.',
+  'upstream.notified':
+    'An upstream has told something of somebody: that consent has ended, an account is deleted, mail does not arrive; `type`, `outcome`.',
   'upstream.revoked': 'What an upstream gave us to keep was given back; `clients`.',
   'upstream.unrevoked':
     'What an upstream gave us to keep could not be given back, and is not tried again; `attempts`, `error`.',

@@ -92,6 +92,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    upstreamNotices: new Counter({
+      name: 'menshen_upstream_notices_total',
+      help: 'What upstreams told us by themselves, by outcome (done, again, nothing, refused).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     upstreamRevocations: new Counter({
       name: 'menshen_upstream_revocations_total',
       help: 'Attempts to give back what an upstream gave us to keep, by outcome (revoked, failed, given_up).',

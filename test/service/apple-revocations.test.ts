@@ -5,10 +5,11 @@ import { keptCredentials } from '../../src/accounts/kept-credentials.ts'
 import { httpClient } from '../../src/base/http.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { createMetrics } from '../../src/ops/metrics.ts'
-import { formToken, leaveToBind, signedIn } from '../support/account.ts'
+import { formToken, signedIn } from '../support/account.ts'
 import {
   type AppleWorld,
   appLogin,
+  bindAtAccountPage,
   openAppleWorld,
   phoneApp,
   web,
@@ -70,16 +71,9 @@ async function kept(userId: string): Promise<Record<string, string>> {
 async function bound(person = newPerson()): Promise<{ visitor: Visitor; userId: UserId; token: string }> {
   const phone = newPhone()
   const visitor = await signedIn(opened.world, redirectUri, phone)
-  await bindApple(visitor, person)
+  await bindAtAccountPage(opened, visitor, person)
   const userId = await userOf(`+86${phone}`)
   return { visitor, userId, token: (await kept(userId))[web] ?? '' }
-}
-
-async function bindApple(visitor: Visitor, person: string): Promise<void> {
-  const { fields } = opened.apple.authorize(person, await leaveToBind(visitor, 'apple'))
-  const back = await visitor.post('/callback/apple', fields, { 'sec-fetch-site': 'cross-site' })
-  const page = await visitor.follow(back)
-  expect(page.text).toContain('绑定成功')
 }
 
 async function unbind(visitor: Visitor, userId: string): Promise<void> {
@@ -222,7 +216,7 @@ describe('while Apple is away', () => {
     away(1)
     await unbind(visitor, userId)
     await vi.waitFor(async () => expect(await waiting()).toMatchObject([{ attempts: 1 }]), patient)
-    await bindApple(visitor, person)
+    await bindAtAccountPage(opened, visitor, person)
     expect(await waiting()).toEqual([])
     expect(askedFor(token)).toHaveLength(1)
     const { [web]: next = '' } = await kept(userId)

@@ -92,6 +92,7 @@ test('says of each connection, in the words of the vendor’s console, what must
     'todo connection github: GitHub: Authorization callback URL = https://login.example.cn/callback/github',
     'todo connection apple: Apple, Services ID: Domains and Subdomains = login.example.cn',
     'todo connection apple: Apple, Services ID: Return URLs = https://login.example.cn/callback/apple',
+    'todo connection apple: Apple, App ID: Server-to-Server Notification Endpoint = https://login.example.cn/notifications/apple',
     'todo connection apple: Apple, App ID with Sign in with Apple = sandbox.menshen.app',
     'ok connection apple: the key SANDBOXKEY can sign client secrets (ES256)',
     'ok connection apple: reached, publishes 3 keys',

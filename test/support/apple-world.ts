@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { type AppleSimulator, startApple } from '../../sandbox/simulators/apple.ts'
+import { leaveToBind } from './account.ts'
 import { clients, redirectUri, resources } from './clients.ts'
 import { reachLogin, startLogin } from './login.ts'
 import { type NativeAnswer, NativeApp, nativeClients } from './native-app.ts'
@@ -122,4 +123,13 @@ export async function webLogin({ world, apple }: AppleWorld, person: string): Pr
   const asked = await visitor.follow(posted)
   if (!asked.text.includes('value="new"')) return [visitor, asked]
   return [visitor, await visitor.follow(await visitor.post(asked.url.pathname, { choice: 'new' }))]
+}
+
+/** Binds Apple to the account a browser is signed in to. */
+export async function bindAtAccountPage({ apple }: AppleWorld, visitor: Visitor, person: string): Promise<void> {
+  const { fields } = apple.authorize(person, await leaveToBind(visitor, 'apple'))
+  const back = await visitor.post('/callback/apple', fields, { 'sec-fetch-site': 'cross-site' })
+  const page = await visitor.follow(back)
+  if (!page.text.includes('绑定成功'))
+    throw new Error(`Apple was not bound: ${page.status} ${page.text.slice(0, 1500)}`)
 }

@@ -27,6 +27,8 @@ export const endReasons = [
   'password_reset',
   /** What it came by was taken away. */
   'identity_removed',
+  /** An upstream said that what it came by is no longer allowed, or gone. */
+  'upstream_ended',
   /** What it came by leads to another account of the same person, as they have chosen. */
   'identity_moved',
   /** Its owner, where it was. */

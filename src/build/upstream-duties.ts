@@ -1,0 +1,28 @@
+import type { Middleware } from 'koa'
+import { noticeRoutes } from '../../interactions/notice-routes.ts'
+import { upstreamNotices } from '../../interactions/upstream-notices.ts'
+import { giveBack } from '../../interactions/upstream-revocations.ts'
+import { ownRoutes } from '../http/own-routes.ts'
+import type { Metrics } from '../ops/metrics.ts'
+import type { Core } from './core.ts'
+import type { Logins } from './logins.ts'
+
+/** What upstreams and this server tell each other while nobody logs in. */
+export interface UpstreamDuties {
+  readonly routes: Middleware
+  /** Gives back what is due. */
+  readonly giveBack: () => Promise<unknown>
+}
+
+/** Builds both ends. */
+export function buildUpstreamDuties(core: Core, logins: Logins, metrics: Metrics): UpstreamDuties {
+  const { database, directory, store, sealer, clock, log, audit } = core
+  const { connectors, credentials, end, limits } = logins
+  const common = { connectors, database, clock, log, metrics, audit }
+  const mac = (text: string) => sealer.mac('notice', text)
+  const receive = upstreamNotices({ ...common, directory, store, end, mac })
+  return {
+    routes: ownRoutes(noticeRoutes({ receive, limits })),
+    giveBack: () => giveBack({ ...common, open: credentials.open }),
+  }
+}
