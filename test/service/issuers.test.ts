@@ -93,6 +93,20 @@ describe('what is remembered of a name', () => {
     await begin([{ ...wechat('wx1'), api_url: 'https://sh.api.weixin.qq.com' }])
   })
 
+  test('is since when that is so: not since another app came, but since another issuer was accepted', async () => {
+    const { knex } = shell.database.database
+    const since = async () => (await stored())[0]?.since.getTime()
+    await begin([wechat('wx1'), oidc(here)])
+    await knex('identity_issuers').update({ since: new Date(0) })
+    await begin([wechat('wx1', 'wx2'), oidc(here)])
+    expect((await stored()).map((row) => [row.provider, row.since.getTime()])).toEqual([
+      ['oidc:corp', 0],
+      ['wechat', 0],
+    ])
+    expect((await shell.runWith(env([oidc(there)]), 'connections', 'accept', 'corp')).status).toBe(0)
+    expect(await since()).toBeGreaterThan(0)
+  })
+
   test('is nothing when one of several names is refused', async () => {
     await begin([oidc(here)])
     expect(await refusalOf(begin([wechat('wx1'), oidc(there)]))).toBeInstanceOf(IssuersChanged)
@@ -266,6 +280,7 @@ describe('connections accept', () => {
 test('connections list puts what is configured beside what is remembered, and counts who is filed there', async () => {
   await begin([oidc(here), wechat('wx1')])
   await registered('oidc:corp', '7')
+  await registered('phone', '+8613800138000')
   const { status, stdout, stderr } = await shell.runWith(env([oidc(there)]), 'connections', 'list', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toMatchObject([
