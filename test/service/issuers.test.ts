@@ -260,10 +260,12 @@ describe('connections accept', () => {
     const moved = await registered('oidc:old', '7')
     await registered('oidc:old', '8')
     const holder = await registered('oidc:corp', '8')
+    const bystander = await registered('github', '9')
     const { stdout } = await accept([oidc(here)], 'corp', '--from', 'oidc:old', '--json')
     expect(JSON.parse(stdout)).toMatchObject({ changed: true, identities: 2, moved: 1, left: 1 })
     expect(await ownerOf('oidc:corp', '7')).toBe(moved)
     expect(await ownerOf('oidc:corp', '8')).toBe(holder)
+    expect([await ownerOf('oidc:corp', '9'), await ownerOf('github', '9')]).toEqual([undefined, bystander])
   })
 
   test.each([
