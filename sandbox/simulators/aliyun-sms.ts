@@ -106,6 +106,7 @@ interface Accepted {
 /** The product's own checks: the code of the first thing wrong, or what is to be sent. */
 function checkMessage(query: URLSearchParams, options: AliyunSmsOptions): string | Accepted {
   const { signNames, codeSignNames = [], unknownNumbers = [], templates } = options
+  if (!query.get('PhoneNumbers')) return 'MissingPhoneNumbers'
   const sign = query.get('SignName') ?? ''
   if (![...signNames, ...codeSignNames].includes(sign)) return 'isv.SMS_SIGNATURE_ILLEGAL'
   const code = query.get('TemplateCode') ?? ''

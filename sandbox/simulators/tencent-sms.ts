@@ -97,6 +97,7 @@ export async function startTencentSms(options: TencentSmsOptions): Promise<Tence
       if (denied !== undefined) return failure(denied)
       const message = parseMessage(request.body)
       if (message === undefined) return failure('InvalidParameter')
+      if (message.PhoneNumberSet.length === 0) return failure('MissingParameter.EmptyPhoneNumberSet')
       if (refuse !== undefined && refuse.forNumber !== true) return failure(refuse.code)
       if (!options.sdkAppIds.includes(message.SmsSdkAppId)) return failure('InvalidParameterValue.SdkAppIdNotExist')
       if (message.PhoneNumberSet.length > 200) return failure('InvalidParameterValue.IncorrectPhoneNumber')
@@ -167,8 +168,7 @@ function parseMessage(text: string): TencentMessage | undefined {
     const parsed = JSON.parse(text)
     const { SmsSdkAppId, SignName = '', TemplateId, TemplateParamSet = [], PhoneNumberSet, SenderId = '' } = parsed
     const texts = [SmsSdkAppId, SignName, TemplateId, SenderId].every((value) => typeof value === 'string')
-    if (!texts || !isTexts(TemplateParamSet) || !isTexts(PhoneNumberSet) || PhoneNumberSet.length === 0)
-      return undefined
+    if (!texts || !isTexts(TemplateParamSet) || !isTexts(PhoneNumberSet)) return undefined
     return { SmsSdkAppId, SignName, TemplateId, TemplateParamSet, PhoneNumberSet, SenderId }
   } catch {
     return undefined

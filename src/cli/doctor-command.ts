@@ -5,6 +5,7 @@ import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkConnections } from './doctor-connections.ts'
 import { checkOneTap } from './doctor-one-tap.ts'
 import { checkPlaces } from './doctor-places.ts'
+import { checkSms } from './doctor-sms.ts'
 import { checkStores } from './doctor-stores.ts'
 import { configOf } from './open-core.ts'
 import { cellText, printJson } from './output.ts'
@@ -36,13 +37,15 @@ async function examine(context: CommandContext): Promise<Finding[]> {
     findings: [unexamined('stores', error)],
     keyIds: undefined,
   }))
-  const [places, connections, oneTap, captcha] = await Promise.all([
+  const [places, sms, connections, oneTap, captcha] = await Promise.all([
     checkPlaces(config, keyIds).catch((error) => [unexamined('places', error)]),
+    checkSms(config).catch((error) => [unexamined('sms', error)]),
     checkConnections(config).catch((error) => [unexamined('connections', error)]),
     checkOneTap(config).catch((error) => [unexamined('one_tap', error)]),
     checkCaptcha(config).catch((error) => [unexamined('captcha', error)]),
   ])
-  return [ok('configuration', 'is valid'), ...findings, ...places, ...connections, ...oneTap, ...captcha, ...unfit]
+  const vendors = [...sms, ...connections, ...oneTap, ...captcha]
+  return [ok('configuration', 'is valid'), ...findings, ...places, ...vendors, ...unfit]
 }
 
 /** What nobody foresaw must not hide what was found elsewhere. */

@@ -5,21 +5,19 @@ import { dirname, join } from 'node:path'
 import { type HttpClient, httpClient } from '../base/http.ts'
 import { paths } from '../base/paths.ts'
 import type { Config } from '../config/config.ts'
-import { servedBy } from '../sms/coverage.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 
 const timeoutMs = 5000
 const bytesToWarn = 1e9
 const bytesToFail = 1e8
 
-/** What lies outside the stores: the data folder, our own address as the world sees it, mail and SMS. */
+/** What lies outside the stores: the data folder, our own address as the world sees it, and mail. */
 export async function checkPlaces(config: Config, keyIds: readonly string[] | undefined): Promise<Finding[]> {
   const found = await Promise.all([
     checkFolder(config),
     checkDisk(config),
     checkIssuer(config, keyIds),
     checkMail(config),
-    checkSms(config),
   ])
   return found.flat()
 }
@@ -154,11 +152,4 @@ function reach(target: { readonly host: string; readonly port: number }): Promis
     socket.once('timeout', () => end(new Error(`no answer within ${timeoutMs / 1000} s`)))
     socket.once('error', end)
   })
-}
-
-/** Whether there is a vendor at all is told with what is not fit for production. */
-function checkSms({ login, sms: { senders, countries } }: Config): Finding[] {
-  if (senders.length === 0) return login.methods.includes('sms') ? [] : [ok('sms', 'no way to log in needs it')]
-  const named = senders.map((sender) => `${sender.type} (${servedBy(sender, countries).join(', ')})`)
-  return [ok('sms', `${named.join(', then ')}; whether a message arrives only a message shows`)]
 }

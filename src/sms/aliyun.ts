@@ -27,6 +27,7 @@ interface Call {
   readonly query: Readonly<Record<string, string>>
 }
 
+const sendSms = { action: 'SendSms', version: '2017-05-25' } as const
 const textEndpoint = 'https://dysmsapi.ap-southeast-1.aliyuncs.com'
 
 /**
@@ -36,19 +37,22 @@ const textEndpoint = 'https://dysmsapi.ap-southeast-1.aliyuncs.com'
 export function aliyunSms(options: AliyunSmsOptions, dependencies: AliyunDeps): SmsVendor {
   const { http, clock, keys, countries, nonce } = dependencies
   const levels = aliyunLevels(options, countries)
+
+  async function ask(call: Call): Promise<void> {
+    const signedWith = await keysOf(keys)
+    const { url, request } = acs3Rpc({ ...call, keys: signedWith, nowMs: clock(), nonce: nonce?.() })
+    const { accepted, body } = await askVendor(http, url, request)
+    const answer = answerSchema.safeParse(body)
+    if (!answer.success || (isAccepted(answer.data.Code) && !accepted)) throw unclear('unparsable')
+    if (isAccepted(answer.data.Code)) return
+    if (areRefusedKeys(answer.data.Code)) keys.drop(signedWith)
+    throw refusal(answer.data)
+  }
+
   return {
     serves: (to) => serves(levels, to.slice(1)),
-    async send(message) {
-      const call = callFor(options, levels, message)
-      const signedWith = await keysOf(keys)
-      const { url, request } = acs3Rpc({ ...call, keys: signedWith, nowMs: clock(), nonce: nonce?.() })
-      const { accepted, body } = await askVendor(http, url, request)
-      const answer = answerSchema.safeParse(body)
-      if (!answer.success || (isAccepted(answer.data.Code) && !accepted)) throw unclear('unparsable')
-      if (isAccepted(answer.data.Code)) return
-      if (areRefusedKeys(answer.data.Code)) keys.drop(signedWith)
-      throw refusal(answer.data)
-    },
+    send: async (message) => ask(callFor(options, levels, message)),
+    askNothing: () => ask({ ...sendSms, endpoint: options.endpoint, query: { PhoneNumbers: '' } }),
   }
 }
 
@@ -79,8 +83,7 @@ function callFor(options: AliyunSmsOptions, levels: ReturnType<typeof aliyunLeve
   const minutes = variables.ttl_minutes === undefined ? {} : { [variables.ttl_minutes]: String(ttlMinutes) }
   return {
     endpoint: given.endpoint ?? options.endpoint,
-    action: 'SendSms',
-    version: '2017-05-25',
+    ...sendSms,
     query: {
       PhoneNumbers: callingCode(to) === '86' ? nationalNumber(to) : to.slice(1),
       SignName: given.sign_name ?? options.sign_name ?? '',

@@ -36,6 +36,8 @@ export interface SmsVendor {
   /** Whether the settings have what a message to this number needs. */
   serves(to: PhoneNumber): boolean
   send(message: SmsMessage): Promise<void>
+  /** Asks for a message to nobody. A vendor that knows the keys throws that there is no number. */
+  askNothing(): Promise<void>
 }
 
 interface SmsRefusalFacts {

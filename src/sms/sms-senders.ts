@@ -27,16 +27,18 @@ interface SmsDeps extends KeyDeps {
 /** The configured vendors as one sender that fails over in the order given. */
 export function buildSmsSender(options: readonly SmsSenderOptions[], dependencies: SmsDeps): SmsSender {
   const { log, onOutcome } = dependencies
-  const build = (one: SmsSenderOptions): SmsVendor => {
-    switch (one.type) {
-      case 'aliyun':
-        return aliyunSms(one, { ...dependencies, keys: aliyunKeys(one, dependencies) })
-      case 'tencent':
-        return tencentSms(one, { ...dependencies, keys: tencentKeys(one, dependencies) })
-    }
-  }
   return failoverSms(
-    options.map((one) => ({ name: one.type, vendor: build(one) })),
+    options.map((one) => ({ name: one.type, vendor: buildSmsVendor(one, dependencies) })),
     { log, onOutcome },
   )
+}
+
+/** One configured vendor. */
+export function buildSmsVendor(one: SmsSenderOptions, dependencies: Omit<SmsDeps, 'log' | 'onOutcome'>): SmsVendor {
+  switch (one.type) {
+    case 'aliyun':
+      return aliyunSms(one, { ...dependencies, keys: aliyunKeys(one, dependencies) })
+    case 'tencent':
+      return tencentSms(one, { ...dependencies, keys: tencentKeys(one, dependencies) })
+  }
 }

@@ -27,39 +27,49 @@ const contentType = 'application/json'
 export function tencentSms(options: TencentSmsOptions, dependencies: TencentDeps): SmsVendor {
   const { http, clock, keys, countries } = dependencies
   const levels = tencentLevels(options, countries)
+
+  async function ask({ endpoint, region, body }: Call): Promise<void> {
+    const url = addressBelow(endpoint, '')
+    const signedWith = await keysOf(keys)
+    const timestampSeconds = epochSeconds(clock)
+    const { authorization } = signTc3({
+      secretId: signedWith.id,
+      secretKey: signedWith.secret.reveal(),
+      service: 'sms',
+      timestampSeconds,
+      headers: { 'content-type': contentType, host: url.hostname },
+      body,
+    })
+    const answer = await askVendor(http, url, {
+      method: 'POST',
+      headers: {
+        authorization,
+        'content-type': contentType,
+        'x-tc-action': 'SendSms',
+        'x-tc-version': '2021-01-11',
+        'x-tc-timestamp': String(timestampSeconds),
+        'x-tc-region': region,
+        ...(signedWith.token === undefined ? {} : { 'x-tc-token': signedWith.token.reveal() }),
+      },
+      body,
+    })
+    const verdict = verdictOf(answer.body)
+    if (verdict === undefined || (isAccepted(verdict.code) && !answer.accepted)) throw unclear('unparsable')
+    if (isAccepted(verdict.code)) return
+    if (refusedKeys.test(verdict.code)) keys.drop(signedWith)
+    throw refusal(verdict)
+  }
+
   return {
     serves: (to) => serves(levels, to.slice(1)),
-    async send(message) {
-      const { endpoint, region, body } = callFor(options, levels, message)
-      const url = addressBelow(endpoint, '')
-      const signedWith = await keysOf(keys)
-      const timestampSeconds = epochSeconds(clock)
-      const { authorization } = signTc3({
-        secretId: signedWith.id,
-        secretKey: signedWith.secret.reveal(),
-        service: 'sms',
-        timestampSeconds,
-        headers: { 'content-type': contentType, host: url.hostname },
-        body,
+    send: async (message) => ask(callFor(options, levels, message)),
+    async askNothing() {
+      const { sdk_app_id, endpoint, region } = options
+      await ask({
+        endpoint,
+        region,
+        body: JSON.stringify({ SmsSdkAppId: sdk_app_id, TemplateId: '0', PhoneNumberSet: [] }),
       })
-      const answer = await askVendor(http, url, {
-        method: 'POST',
-        headers: {
-          authorization,
-          'content-type': contentType,
-          'x-tc-action': 'SendSms',
-          'x-tc-version': '2021-01-11',
-          'x-tc-timestamp': String(timestampSeconds),
-          'x-tc-region': region,
-          ...(signedWith.token === undefined ? {} : { 'x-tc-token': signedWith.token.reveal() }),
-        },
-        body,
-      })
-      const verdict = verdictOf(answer.body)
-      if (verdict === undefined || (isAccepted(verdict.code) && !answer.accepted)) throw unclear('unparsable')
-      if (isAccepted(verdict.code)) return
-      if (refusedKeys.test(verdict.code)) keys.drop(signedWith)
-      throw refusal(verdict)
     },
   }
 }
@@ -70,7 +80,13 @@ export function tencentLevels(options: TencentSmsOptions, countries: readonly st
   return levelsOf(options, { sign_name, sender_id, templates }, countries)
 }
 
-function callFor(options: TencentSmsOptions, levels: ReturnType<typeof tencentLevels>, message: SmsMessage) {
+interface Call {
+  readonly endpoint: string
+  readonly region: string
+  readonly body: string
+}
+
+function callFor(options: TencentSmsOptions, levels: ReturnType<typeof tencentLevels>, message: SmsMessage): Call {
   const choice = chosen(levels, message.to.slice(1), message.template)
   if (choice === undefined) throw new TypeError('a number that is not served')
   const { content, given } = choice

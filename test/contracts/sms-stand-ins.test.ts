@@ -82,8 +82,9 @@ describe('a fault of our own in a sender', () => {
   it('is neither hidden nor answered by another vendor', async () => {
     const bug = new TypeError('a bug')
     const asked: string[] = []
-    const broken: SmsVendor = { serves: () => true, send: () => Promise.reject(bug) }
-    const next: SmsVendor = { serves: () => true, send: async () => void asked.push('next') }
+    const askNothing = () => Promise.reject(bug)
+    const broken: SmsVendor = { serves: () => true, askNothing, send: () => Promise.reject(bug) }
+    const next: SmsVendor = { serves: () => true, askNothing, send: async () => void asked.push('next') }
     const sender = failoverSms(
       [
         { name: 'broken', vendor: broken },
