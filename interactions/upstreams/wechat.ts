@@ -228,6 +228,7 @@ function wechatNamespace({ id, account, api_url: address, ...options }: WechatOp
 }
 
 function profile({ nickname, headimgurl }: { readonly nickname: string; readonly headimgurl: string }): Profile {
-  const isChosen = nickname.trim() !== '微信用户'
-  return displayable({ nickname: isChosen ? nickname : '', picture: overHttps(headimgurl) })
+  // WeChat gives everybody this name, and one grey picture, who does not tell theirs.
+  if (nickname.trim() === '微信用户') return {}
+  return displayable({ nickname, picture: overHttps(headimgurl) })
 }

@@ -29,6 +29,36 @@ export const findOwners = statement(
     where s.provider = ${provider} and s.subject = any(${subjects})`,
 )
 
+const nickname = param.textOrNull('nickname')
+const picture = param.textOrNull('picture')
+
+/**
+ * Queries after `owner`, of which `followed` writes only what changes: a name where there is none and the person has
+ * not chosen that; a picture where there is none, or where this identity told the one that is there, or where nobody
+ * does any more.
+ */
+const following = sql`
+    told as (
+      select owner.identity_id, u.id as user_id,
+        ${nickname} is not null and u.nickname is null and not u.nickname_chosen as fills,
+        ${picture} is not null and u.picture is distinct from ${picture} and (u.picture is null or not exists (
+          select from identities other where other.user_id = u.id and other.id <> owner.identity_id
+            and other.id = coalesce(u.picture_from, (
+              select first.id from identities first where first.user_id = u.id and first.created_at = u.created_at
+                and first.provider not in ('phone', 'email', 'username') limit 1))
+        )) as replaces
+      from owner join users u on u.id = owner.user_id and u.status <> 'deleted'
+    ),
+    followed as (
+      update users
+      set nickname = coalesce(users.nickname, case when not users.nickname_chosen then ${nickname} end),
+        picture = case when told.replaces then ${picture} else users.picture end,
+        picture_from = case when told.replaces then told.identity_id else users.picture_from end,
+        updated_at = ${at}
+      from told where users.id = told.user_id and (told.fills or told.replaces)
+      returning users.id
+    )`
+
 /** Writes only when all subjects that are known lead to one user. */
 export const useIdentity = statement(
   'accounts_use_identity',
@@ -58,12 +88,12 @@ export const useIdentity = statement(
       where given.subject not in (select subject from found)
       order by given.subject
       returning subject
-    )
+    ),${following}
     select
       array(select user_id from found group by user_id order by min(position)) as users,
       (select identity_id from owner) as identity_id,
       (select id from used) as used_id,
-      (select count(*) from attached) as attached,
+      (select count(*) from attached) + (select count(*) from followed) as changes,
       ${accountJson('(select user_id from owner)')} as account`,
 )
 
@@ -74,8 +104,8 @@ export const createUser = statement(
   'accounts_create_user',
   sql`
     with created_user as (
-      insert into users (id, nickname, picture, status, created_at, updated_at)
-      values (${userId}, ${param.textOrNull('nickname')}, ${param.textOrNull('picture')}, 'active', ${at}, ${at})
+      insert into users (id, nickname, picture, picture_from, status, created_at, updated_at)
+      values (${userId}, ${nickname}, ${picture}, ${param.textOrNull('pictureFrom')}, 'active', ${at}, ${at})
       returning id
     ),
     created_identities as (

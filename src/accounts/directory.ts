@@ -5,17 +5,17 @@ import { type IdentityId, newId, type UserId } from '../base/ids.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { accountFromJson } from './account-json.ts'
-import { createUser, findAccount, findOwners, lastUses, proofsEndNow, useIdentity } from './directory-statements.ts'
+import { createUser, findAccount, findOwners, lastUses, useIdentity } from './directory-statements.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { type Addition, addIdentity } from './identity-addition.ts'
 import { checked } from './identity-claim.ts'
 import { removeIdentity } from './identity-removal.ts'
-import { leaveRevocations } from './kept-credentials.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginAccount } from './login-account.ts'
 import { displayable } from './profile.ts'
 import { type Gathering, gatherSubjects, type Moved } from './subject-moves.ts'
 import { type Account, type IdentityClaim, type UserStatus, withUse } from './user.ts'
+import { setUserStatus } from './user-status.ts'
 
 /** Whom the subjects of a claim belong to. */
 export type Resolution =
@@ -56,7 +56,7 @@ interface UsedRow {
   readonly users: readonly UserId[]
   readonly identity_id: IdentityId | null
   readonly used_id: IdentityId | null
-  readonly attached: number
+  readonly changes: string
   readonly account: string | null
 }
 
@@ -78,20 +78,20 @@ export class AccountDirectory {
   }
 
   /**
-   * Whose identity this is, by any of its subjects. Known: subjects seen for the first time become aliases, and the use
-   * is noted, in the same statement. Nothing is written otherwise.
+   * Whose identity this is, by any of its subjects. Known: subjects seen for the first time become aliases, the use is
+   * noted, and name and picture follow, in the same statement. Nothing is written otherwise.
    */
   async resolve(claim: IdentityClaim, use: IdentityUse): Promise<Resolution> {
     const { provider, subjects } = checked(claim)
     return retryOnConflict(async () => {
       const usedAt = new Date(this.#clock())
-      const filled = useIdentity.with({ provider, subjects, at: usedAt, ip: use.ip })
+      const filled = useIdentity.with({ provider, subjects, at: usedAt, ip: use.ip, ...told(claim) })
       const { rows } = await this.#database.commitQuery<UsedRow>(filled)
-      const { users = [], identity_id: identityId, used_id, attached = 0, account } = rows[0] ?? {}
+      const { users = [], identity_id: identityId, used_id, changes = '0', account } = rows[0] ?? {}
       if (users.length === 0) return { kind: 'unknown' }
       if (users.length > 1) return { kind: 'conflict', users }
       if (!identityId || !account || used_id === null) return undefined
-      if (attached === 0)
+      if (Number(changes) === 0)
         return { kind: 'known', identityId, account: withUse(accountFromJson(account), identityId, usedAt) }
       const current = await this.find(users[0] as UserId)
       return current && { kind: 'known', identityId, account: current }
@@ -116,7 +116,8 @@ export class AccountDirectory {
         subjects.map((subject, position) => ({ id, subject, position })),
       )
       const filled = createUser.with({
-        ...{ userId, nickname: profile.nickname ?? null, picture: profile.picture ?? null, at: createdAt, ip: use.ip },
+        ...{ userId, ...told(claim), pictureFrom: profile.picture ? (identities[0]?.id ?? null) : null },
+        ...{ at: createdAt, ip: use.ip },
         identityIds: identities.map(({ id }) => id),
         providers: identities.map((each) => each.provider),
         subjectIdentityIds: rows.map(({ id }) => id),
@@ -233,13 +234,19 @@ export class AccountDirectory {
     return new Map(rows.map((row) => [row.id, row.last_used_ip]))
   }
 
-  /** Gives the user another nickname, cleaned of what must not be shown; none when nothing is left of it. */
+  /**
+   * Gives the user the nickname they chose, cleaned of what must not be shown; none when nothing is left of it. No
+   * login changes it any more.
+   */
   async rename(userId: UserId, nickname: string): Promise<void> {
     await this.#database
       .knex('users')
       .where({ id: userId })
       .whereNot({ status: 'deleted' })
-      .update({ nickname: displayable({ nickname }).nickname ?? null, updated_at: new Date(this.#clock()) })
+      .update({
+        ...{ nickname: displayable({ nickname }).nickname ?? null, nickname_chosen: true },
+        updated_at: new Date(this.#clock()),
+      })
   }
 
   /** The account, whatever its status; deleted users have no identities and no profile. */
@@ -267,21 +274,14 @@ export class AccountDirectory {
    */
   async setStatus(userId: UserId, status: UserStatus): Promise<boolean> {
     const at = new Date(this.#clock())
-    const erased = status === 'deleted' ? { nickname: null, picture: null } : {}
-    return this.#database.knex.transaction(async (transaction) => {
-      const changed = await transaction('users')
-        .where({ id: userId })
-        .whereNot({ status: 'deleted' })
-        .update({ status, updated_at: at, proofs_ended_at: transaction.raw(proofsEndNow), ...erased })
-      if (changed > 0 && status === 'deleted') {
-        await leaveRevocations(transaction, { userId, at })
-        await transaction('identities').where({ user_id: userId }).delete()
-        await transaction('passwords').where({ user_id: userId }).delete()
-        await transaction('known_devices').where({ user_id: userId }).delete()
-      }
-      return changed > 0
-    })
+    return this.#database.knex.transaction((transaction) => setUserStatus(transaction, { userId, status, at }))
   }
+}
+
+/** What an upstream tells of its person, as a statement takes it. */
+function told({ profile }: IdentityClaim): { readonly nickname: string | null; readonly picture: string | null } {
+  const { nickname = null, picture = null } = displayable(profile)
+  return { nickname, picture }
 }
 
 function taken(provider: string): AppError {

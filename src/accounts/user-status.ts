@@ -1,0 +1,28 @@
+import type { Knex } from 'knex'
+import type { UserId } from '../base/ids.ts'
+import { proofsEndNow } from './directory-statements.ts'
+import { leaveRevocations } from './kept-credentials.ts'
+import type { UserStatus } from './user.ts'
+
+/** What is left of a deleted user beside the row: nothing. */
+const erased = { nickname: null, nickname_chosen: false, picture: null, picture_from: null }
+
+/** Gives a user another status, in a transaction. False when there is no such user or it is deleted. */
+export async function setUserStatus(
+  transaction: Knex.Transaction,
+  { userId, status, at }: { readonly userId: UserId; readonly status: UserStatus; readonly at: Date },
+): Promise<boolean> {
+  const isDeletion = status === 'deleted'
+  const proofs_ended_at = transaction.raw(proofsEndNow)
+  const changed = await transaction('users')
+    .where({ id: userId })
+    .whereNot({ status: 'deleted' })
+    .update({ status, updated_at: at, proofs_ended_at, ...(isDeletion ? erased : {}) })
+  if (changed > 0 && isDeletion) {
+    await leaveRevocations(transaction, { userId, at })
+    await transaction('identities').where({ user_id: userId }).delete()
+    await transaction('passwords').where({ user_id: userId }).delete()
+    await transaction('known_devices').where({ user_id: userId }).delete()
+  }
+  return changed > 0
+}
