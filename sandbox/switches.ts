@@ -67,6 +67,7 @@ const troubles = {
     wechat: refusals('40001', ['/sns/userinfo']),
     qq: refusals('-23', ['/user/get_user_info']),
   },
+  revocation_refused: { apple: refusals('invalid_client', ['/auth/revoke']) },
   profile_not_granted: { qq: refusals('100030', ['/user/get_user_info']) },
 } as const satisfies Record<string, Troubles>
 

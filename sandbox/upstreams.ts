@@ -39,7 +39,7 @@ export interface NativeUpstreams {
   readonly qq: { readonly simulator: QqSimulator; readonly mobileAppid: string }
   /** The app has the App Key of the website. */
   readonly weibo: { readonly simulator: WeiboSimulator; readonly appKey: string }
-  readonly apple: { readonly simulator: AppleSimulator; readonly bundleId: string }
+  readonly apple: { readonly simulator: AppleSimulator; readonly bundleId: string; readonly teamId: string }
   readonly oneTap: OneTap
 }
 
@@ -94,7 +94,7 @@ export async function startUpstreams({ issuer, clock }: Pick<Where, 'issuer' | '
         wechat: { simulator: wechat.simulator, mobileApp: wechat.mobileApp, miniProgram: wechat.miniProgram },
         qq: { simulator: qq.simulator, mobileAppid: qq.mobileAppid },
         weibo: { simulator: weibo.simulator, appKey: weibo.appKey },
-        apple: { simulator: apple.simulator, bundleId: apple.bundleId },
+        apple: { simulator: apple.simulator, bundleId: apple.bundleId, teamId: apple.teamId },
         oneTap,
       },
       simulators: {
@@ -228,7 +228,7 @@ async function apple({ issuer, clock, callback }: Where) {
   const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   const ids = { client_id, bundle_ids: [bundleId], team_id, key_id }
   const settings = { type: 'apple', ...ids, private_key, issuer: simulator.url }
-  return { simulator, settings, bundleId }
+  return { simulator, settings, bundleId, teamId: team_id }
 }
 
 async function oidc({ clock, callback }: Where): Promise<Started> {

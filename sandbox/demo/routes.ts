@@ -16,6 +16,7 @@ import type { Outbox } from '../outbox.ts'
 import { answerPage, clockPage, outboxPage, type Visit } from '../pages.ts'
 import type { Switches } from '../switches.ts'
 import type { NativeUpstreams } from '../upstreams.ts'
+import { appleRoutes } from './apple-routes.ts'
 import { demoResource } from './clients.ts'
 import type { Html } from './html.ts'
 import { nativeAppRoutes } from './native-routes.ts'
@@ -67,6 +68,7 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
   )
 
   switchRoutes(router, { issuer, renderer, visit, switches })
+  appleRoutes(router, { issuer, renderer, visit, vendors })
   nativeAppRoutes(router, { config, renderer, visit, vendors })
 
   for (const kind of ['terms', 'privacy'] as const) {

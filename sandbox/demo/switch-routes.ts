@@ -7,6 +7,7 @@ import { readForm } from '../../interactions/form.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { answerPage, shell, type Visit } from '../pages.ts'
 import { type Switch, type Switches, switchGroups } from '../switches.ts'
+import { applePath } from './apple-routes.ts'
 import { type Html, html } from './html.ts'
 
 interface Dependencies {
@@ -56,6 +57,7 @@ ${Object.entries(switchGroups).map(
 <ul class="switches">${names.map((name) => row(visit, name, switches.isOn(name)))}</ul>
 </section>`,
 )}
+<p class="centre"><a href="${applePath}">${say('apple.title')}</a></p>
 </main>`
   return shell(visit, { title: say('oddities.title'), script: 'outbox.js', body })
 }
