@@ -5,11 +5,11 @@ import {
   appMethods,
   type Connector,
   type Identification,
+  UpstreamAnswer,
   type UpstreamResponse,
-  upstreamError,
 } from '../upstreams/connector.ts'
 import type { LoginMethod, Registration } from './method.ts'
-import type { Spent } from './spent-credentials.ts'
+import { giveBack, isTaken, type Mark, type Spent, withMarks } from './spent-credentials.ts'
 
 interface Dependencies {
   readonly connectors: readonly Connector[]
@@ -52,11 +52,11 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
       async step(request) {
         const { attemptId, input } = request
         const { connector, redeem } = chosen(offers, input['connection'])
-        if (!(await isFirst(input, attemptId))) {
-          const code = id === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid'
-          throw upstreamError(code, { vendorCode: 'used_here' })
-        }
-        const { identity, phone, isPhoneDated, credential, ifUnknown } = await redeem(input)
+        const used = id === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid'
+        const marks = await marked(input, attemptId, used)
+        const { identity, phone, isPhoneDated, credential, ifUnknown } = await withMarks(marks, () => redeem(input), {
+          livesOn: input['upstream_token'] !== undefined,
+        })
         return {
           kind: 'proved',
           identity,
@@ -73,13 +73,23 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
     return [method]
   })
 
-  async function isFirst(input: UpstreamResponse, attemptId: string): Promise<boolean> {
+  /**
+   * Marks everything that was brought, or nothing. Throws `used` for a code that was brought before, and
+   * `upstream.used_just_now` for a token, which is good again after a while.
+   */
+  async function marked(input: UpstreamResponse, attemptId: string, used: UsedCode): Promise<readonly Mark[]> {
     const token = input['upstream_token']
     const marks = await Promise.all([
       ...codes.flatMap((name) => (input[name] ? [spent.once(name, input[name])] : [])),
       ...(token ? [spent.oncePerAttempt('upstream_token', token, attemptId)] : []),
     ])
-    return !marks.includes(false)
+    const taken = marks.find(isTaken)
+    const own = marks.flatMap((mark) => (isTaken(mark) ? [] : [mark]))
+    if (!taken) return own
+    await giveBack(own)
+    const cause = new UpstreamAnswer({ vendorCode: 'used_here' })
+    if (!token) throw new AppError(used, { cause })
+    throw new AppError('upstream.used_just_now', { params: { retryAfterSeconds: taken.waitSeconds }, cause })
   }
 
   /**
@@ -90,6 +100,8 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
     return ({ ask: 'ask', auto: 'allowed', closed: 'never' } as const)[registration.upstream]
   }
 }
+
+type UsedCode = 'upstream.code_used' | 'upstream.code_invalid'
 
 type Offer = { readonly connector: Connector }
 

@@ -10,7 +10,7 @@ import { univerify, univerifyOptions } from '../upstreams/one-tap-univerify.ts'
 import type { OneTapVendor } from '../upstreams/one-tap-vendor.ts'
 import { requireHttps } from '../upstreams/upstream-call.ts'
 import type { Input, LoginMethod } from './method.ts'
-import type { Spent } from './spent-credentials.ts'
+import { isTaken, type Spent, withMarks } from './spent-credentials.ts'
 
 /** Settings of one vendor, told apart by `vendor`. */
 export const oneTapOptions = z.discriminatedUnion('vendor', [univerifyOptions, aliyunOneTapOptions])
@@ -46,7 +46,7 @@ interface Dependencies {
 /**
  * The number of the SIM a phone is online with, as its carrier tells it; with a `phone`, whether that is it. A number
  * proved this way is the one a code by SMS proves. SECURITY: the token is a bearer token without a word of ours, so it
- * is marked before the vendor is asked and good for nothing afterwards.
+ * is marked before the vendor is asked, and good for nothing once the vendor has judged it.
  */
 export function oneTapMethod({ vendors, spent, registration }: Dependencies): LoginMethod<undefined> {
   return {
@@ -64,10 +64,9 @@ export function oneTapMethod({ vendors, spent, registration }: Dependencies): Lo
       const vendor = vendors.find((each) => each.vendor === name)
       if (!vendor) throw new AppError('attempt.method_unknown')
       const ask = question(vendor, input)
-      if (!(await spent.once('carrier_token', required(input, 'carrier_token')))) {
-        throw upstreamError('one_tap.expired', { vendorCode: 'used_here' })
-      }
-      const phone = await ask()
+      const mark = await spent.once('carrier_token', required(input, 'carrier_token'))
+      if (isTaken(mark)) throw upstreamError('one_tap.expired', { vendorCode: 'used_here' })
+      const phone = await withMarks([mark], ask)
       return {
         kind: 'proved',
         identity: { provider: 'phone', subjects: [phone], profile: {} },

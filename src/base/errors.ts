@@ -55,6 +55,7 @@ export const catalogue = {
   'upstream.cancelled': { status: 400, oauth: 'access_denied' },
   'upstream.code_invalid': { status: 400, oauth: 'access_denied' },
   'upstream.code_used': { status: 400, oauth: 'access_denied' },
+  'upstream.used_just_now': { status: 429, oauth: 'slow_down' },
   'upstream.busy': { status: 503, oauth: 'temporarily_unavailable' },
   'upstream.misconfigured': { status: 502, oauth: 'temporarily_unavailable' },
   'upstream.account_restricted': { status: 403, oauth: 'access_denied' },

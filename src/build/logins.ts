@@ -169,7 +169,7 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
     allowInsecure: config.sandbox,
   }
   const shared = sharedTexts({ store, ...sealing(sealer, 'shared') })
-  const spent = buildSpent({ store, mac: (text) => sealer.mac('spent', text) })
+  const spent = buildSpent({ store, clock, mac: (text) => sealer.mac('spent', text) })
   const oneTap = config.one_tap.length > 0 ? config.one_tap : (standIns?.oneTap ?? [])
   const connectors = buildConnectors(connectionsOf(config, standIns), { ...outside, shared })
   const options = {

@@ -30,6 +30,8 @@ export interface EphemeralStore {
   set(key: string, value: unknown, ttlSeconds: number): Promise<void>
   /** False when the key is already there: somebody was first. */
   add(key: string, value: unknown, ttlSeconds: number): Promise<boolean>
+  /** Deletes the value if it is still this text: what somebody else has put there since stays. */
+  release(key: string, text: string): Promise<void>
   /** Read and delete; of several callers one gets the value. */
   take<T>(key: string): Promise<T | undefined>
   /** Counts in a fixed window that starts with the first call; answers the new count. */

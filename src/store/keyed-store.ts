@@ -10,6 +10,7 @@ export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string
     get: (key) => store.get(keyOf(key)),
     set: (key, value, ttlSeconds) => store.set(keyOf(key), value, ttlSeconds),
     add: (key, value, ttlSeconds) => store.add(keyOf(key), value, ttlSeconds),
+    release: (key, text) => store.release(keyOf(key), text),
     take: (key) => store.take(keyOf(key)),
     increment: (key, ttlSeconds) => store.increment(keyOf(key), ttlSeconds),
     count: (counters) => store.count(counters.map((each) => ({ ...each, key: keyOf(each.key) }))),

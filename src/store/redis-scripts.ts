@@ -12,6 +12,14 @@ export const scripts = {
       redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
       return 1`,
   },
+  /** value as JSON → 1 when it was that value, and is no more. */
+  menshenRelease: {
+    numberOfKeys: 1,
+    lua: `
+      local kept = redis.call('GET', KEYS[1])
+      if kept and string.match(kept, '^{"e":%d+,"v":(.*)}$') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+      return 0`,
+  },
   /** now, end of a window that starts now, its length in ms → the new count. */
   menshenIncrement: {
     numberOfKeys: 1,

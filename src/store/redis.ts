@@ -18,6 +18,7 @@ interface Options {
 
 interface Scripted {
   menshenAdd(key: string, ...args: readonly (string | number)[]): Promise<number>
+  menshenRelease(key: string, ...args: readonly (string | number)[]): Promise<number>
   menshenIncrement(key: string, ...args: readonly (string | number)[]): Promise<number>
   menshenCount(keyCount: number, ...keysThenArgs: readonly (string | number)[]): Promise<readonly number[]>
 }
@@ -79,6 +80,9 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
     async add(key, value, ttlSeconds) {
       const kept = envelope(value, ttlSeconds)
       return (await ask(() => scripted.menshenAdd(name(key), clock(), kept, keepMs(ttlSeconds * 1000)))) === 1
+    },
+    async release(key, text) {
+      await ask(() => scripted.menshenRelease(name(key), JSON.stringify(text)))
     },
     async take<T>(key: string) {
       return living<T>(await ask(() => redis.getdel(name(key))))

@@ -28,6 +28,12 @@ export const add: Statement = {
     returning value`,
 }
 
+/** Parameters: key, value. */
+export const release: Statement = {
+  name: 'ephemeral_release',
+  text: 'delete from ephemeral where key = $1 and value = $2',
+}
+
 /** Parameters: key, time. */
 export const take: Statement = {
   name: 'ephemeral_take',

@@ -34,6 +34,9 @@ export function tableStore({ database, clock }: Options): TableStore {
     async add(key, value, ttlSeconds) {
       return (await write(statements.add, [key, text(value), end(ttlSeconds), clock()])) !== undefined
     },
+    async release(key, released) {
+      await write(statements.release, [key, text(released)])
+    },
     async take<T>(key: string) {
       return parse<T>(await write(statements.take, [key, clock()]))
     },

@@ -72,6 +72,18 @@ for (const place of [redisPlace(), clusterPlace(), tablesPlace()]) {
       expect(await Promise.all(keys.map((key) => store.get(key)))).toEqual([undefined, undefined, undefined, 1])
     })
 
+    test('a text is released by whoever knows it, and no other text is', async () => {
+      await store.set('held', 'mine "%d"', 60)
+      await other.release('held', 'yours')
+      expect(await store.get('held')).toBe('mine "%d"')
+      await other.release('held', 'mine "%d"')
+      await other.release('held', 'mine "%d"')
+      expect(await store.get('held')).toBeUndefined()
+      expect(await store.add('held', 'yours', 60)).toBe(true)
+      await store.release('held', 'mine "%d"')
+      expect(await store.get('held')).toBe('yours')
+    })
+
     test('an expired value cannot be taken', async () => {
       await store.set('late', 1, 60)
       walk(60)

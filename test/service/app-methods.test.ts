@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Input, Proved } from '../../interactions/methods/method.ts'
+import { isTaken } from '../../interactions/methods/spent-credentials.ts'
 import type { Fault } from '../../sandbox/simulators/simulator.ts'
 import { Secret } from '../../src/base/secret.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
@@ -24,6 +25,13 @@ import { resetClock, walkTo } from '../support/time.ts'
 
 let store: EphemeralStore
 
+/** What is said of something that was brought before, where it is not that a code is no good. */
+const usedWords: Readonly<Record<string, string>> = {
+  apple: 'upstream.code_used',
+  qq_app: 'upstream.used_just_now',
+  weibo_app: 'upstream.used_just_now',
+}
+
 /** What somebody is told whom nobody knows by what this login proves. */
 async function unlessKnown(work: Promise<Proved>): Promise<void> {
   const { ifUnknown, identity, also } = await work
@@ -45,7 +53,7 @@ describe.each([
   { name: 'apple', open: appleApp },
 ])('the login method $name', ({ name, open }) => {
   /** Apple's SDK of uni-app brings the same again until the app signs out of it, so an app must know this one. */
-  const usedWord = name === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid'
+  const usedWord = usedWords[name] ?? 'upstream.code_invalid'
   let world: AppWorld
 
   beforeEach(async () => {
@@ -72,6 +80,14 @@ describe.each([
     expect(asked()).toBe(before)
   })
 
+  test('is as good as before for another attempt after the vendor did not answer', async () => {
+    const brought = world.bring()
+    world.simulator.faults.push({ kind: 'server_error', path: world.paths[0] ?? '' })
+    expect((await refusal(login(method(), brought), brought))[0]).toBe('upstream.busy')
+    expect((await login(method(), brought)).identity).toMatchObject(world.expected)
+    expect(await refusal(login(method(), brought), brought)).toEqual([usedWord, 'used_here'])
+  })
+
   test('lets one of ten in who bring the same at once, over two processes', async () => {
     const [brought, processes] = [world.bring(), [method(), method()]]
     const outcomes = await Promise.allSettled(
@@ -90,7 +106,8 @@ describe.each([
   test('takes nothing that is over', async () => {
     const brought = world.bring()
     walkTo(world.lifeMs)
-    expect((await refusal(login(method(), brought), brought))[0]).toBe(usedWord)
+    const overWord = name === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid'
+    expect((await refusal(login(method(), brought), brought))[0]).toBe(overWord)
   })
 
   test('names what is missing, and asks the vendor nothing', async () => {
@@ -371,11 +388,37 @@ describe('what QQ, Weibo and Apple say of what an app brings', () => {
       await login(method, brought, 'first')
       await login(method, brought, 'first')
       walkTo(299_000)
-      expect(await refusal(login(method, brought, 'second'))).toEqual(['upstream.code_invalid', 'used_here'])
+      expect(await refusal(login(method, brought, 'second'))).toEqual(['upstream.used_just_now', 'used_here'])
+      const told = await login(method, brought, 'second').catch((error) => error)
+      expect(told).toMatchObject({ status: 429, oauth: 'slow_down', params: { retryAfterSeconds: 1 } })
       walkTo(301_000)
       await login(method, brought, 'second')
     },
   )
+
+  test('a token that was refused is judged again, and not told to wait', async () => {
+    const world = await opened(qqApp)
+    const brought = world.bring()
+    world.simulator.faults.push({ kind: 'refuse', code: '100016', path: '/oauth2.0/me' })
+    expect(await refusal(login(methodOf(world), brought))).toEqual(['upstream.code_invalid', '100016'])
+    expect((await login(methodOf(world), brought)).identity).toMatchObject(world.expected)
+  })
+
+  test('a mark is given back by the request that set it, and by no other', async () => {
+    const { spent } = kept(store)
+    const take = (attempt: string) => spent.oncePerAttempt('upstream_token', `race-${name}`, attempt)
+    const name = String(Math.random())
+    const first = await take('first')
+    const again = await take('first')
+    if (isTaken(first) || isTaken(again)) throw new Error('taken')
+    await again.giveBack()
+    expect(isTaken(await take('second'))).toBe(true)
+    await first.giveBack()
+    const outcomes = await Promise.all(['second', 'third', 'fourth'].map(take))
+    expect(outcomes.filter((each) => !isTaken(each))).toHaveLength(1)
+    await first.giveBack()
+    expect(isTaken(await take('fifth'))).toBe(true)
+  })
 
   test('a token of the website is no token of the app, at QQ', async () => {
     const world = await opened(qqApp)

@@ -260,6 +260,14 @@ describe('Aliyun', () => {
     expect(vendor.requests).toHaveLength(1)
   })
 
+  test('takes a token again that the vendor did not judge', async () => {
+    const brought = bring()
+    vendor.faults.push({ kind: 'bad_gateway_html' })
+    expect(await refusal(login(method(), brought), brought)).toEqual(['one_tap.unavailable', '502'])
+    expect((await login(method(), brought)).identity.subjects).toEqual([`+86${phones.mobile}`])
+    expect(await refusal(login(method(), brought), brought)).toEqual(['one_tap.expired', 'used_here'])
+  })
+
   test('remembers a token for longer than any carrier lets it live', async () => {
     const brought = bring(phones.unicom)
     await login(method(), brought)

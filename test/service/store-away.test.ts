@@ -19,6 +19,7 @@ const operations: Record<string, (store: EphemeralStore) => Promise<unknown>> = 
   take: (store) => store.take('key'),
   increment: (store) => store.increment('key', 60),
   count: (store) => store.count([{ key: 'key', max: 5, seconds: 60 }]),
+  release: (store) => store.release('key', 'text'),
   delete: (store) => store.delete('key'),
   ping: (store) => store.ping(),
 }

@@ -36,7 +36,7 @@ export function kept(store: EphemeralStore): { readonly shared: SharedTexts; rea
     store,
     ...sealing(sealed, 'shared'),
   })
-  return { shared, spent: spent({ store, mac: (text) => sealed.mac('spent', text) }) }
+  return { shared, spent: spent({ store, clock, mac: (text) => sealed.mac('spent', text) }) }
 }
 
 interface Process extends ReturnType<typeof kept> {
