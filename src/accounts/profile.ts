@@ -3,8 +3,8 @@ import type { Profile } from './user.ts'
 /** The longest nickname, in code points; more is cut off. */
 export const nicknameLength = 64
 const pictureLength = 2048
-// Control characters, and those that turn the direction of the text around them on somebody else's page.
-const unwanted = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+// Control characters, what was no letter, and what turns the direction of the text around it on somebody else's page.
+const unwanted = /[\p{Cc}\uFFFD\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 
 /**
  * What of an upstream's profile is fit to be stored and shown: a trimmed nickname, a picture only with a web address.

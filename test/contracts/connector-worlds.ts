@@ -3,6 +3,7 @@ import { type ConnectionOptions, connectionOptions } from '../../interactions/up
 import type { UpstreamResponse, Visit } from '../../interactions/upstreams/connector.ts'
 import { startApple } from '../../sandbox/simulators/apple.ts'
 import { startGithub } from '../../sandbox/simulators/github.ts'
+import type { Oddity } from '../../sandbox/simulators/oddities.ts'
 import { type OidcOptions, startOidc } from '../../sandbox/simulators/oidc.ts'
 import { startQq } from '../../sandbox/simulators/qq.ts'
 import type { Fault, ReceivedRequest } from '../../sandbox/simulators/simulator.ts'
@@ -22,6 +23,7 @@ export interface ConnectorWorld {
     readonly url: string
     readonly requests: readonly ReceivedRequest[]
     readonly faults: { push(fault: Fault & { readonly path?: string }): unknown }
+    readonly oddities: Set<Oddity>
     close(): Promise<void>
   }
   /** What is wrong with what it says, where it can be told to say something wrong. */
