@@ -9,3 +9,16 @@ export function isJsonb(json: string): boolean {
 
 /** An escape, and not a backslash that is itself escaped. */
 const unreadable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i
+
+/**
+ * JSON by which two values can be compared: the members of every object are in one order, because PostgreSQL gives
+ * those of a `jsonb` back in an order of its own.
+ */
+export function comparableJson(value: unknown): string {
+  const text = JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+  return text ?? ''
+}

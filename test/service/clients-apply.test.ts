@@ -32,6 +32,52 @@ clients:
     grant_types: [client_credentials]
 `
 
+const key =
+  'kty: EC, crv: P-256, x: MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4, y: 4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM'
+/** Every field that a file may have, as far as they go together. */
+const everything = `resources:
+  - resource: https://legacy.example.com
+    scopes: [read, write]
+    access_token:
+      format: opaque
+      sliding: { idle: 30m, max: 12h }
+      claims: [phone_number, nickname]
+      introspected_by: [keyed]
+clients:
+  - client_id: keyed
+    client_name: Keyed
+    token_endpoint_auth_method: private_key_jwt
+    jwks: { keys: [{ ${key}, kid: one, alg: ES256, use: sig }, { ${key}, kid: three, use: sig }] }
+    grant_types: [authorization_code, refresh_token]
+    redirect_uris: [https://b.example.com/callback, https://a.example.com/callback]
+    post_logout_redirect_uris: [https://b.example.com/, https://a.example.com/]
+    allowed_origins: [https://b.example.com, https://a.example.com]
+    default_resource: https://legacy.example.com
+    scope: openid   profile offline_access write read
+    lifetimes: { access: { idle: 30m, max: 12h }, session: { idle: 14d, max: 30d }, refresh: { idle: 30d, max: none } }
+    client_uri: https://a.example.com/
+    logo_uri: https://a.example.com/logo.png
+    policy_uri: https://a.example.com/policy
+    tos_uri: https://a.example.com/terms
+    contacts: [b@example.com, a@example.com]
+    filing_number: A-1
+    id_token_signed_response_alg: RS256
+    backchannel_logout_uri: https://a.example.com/logout
+    backchannel_logout_session_required: true
+    require_pushed_authorization_requests: true
+    dpop_bound_access_tokens: true
+    default_max_age: 3600
+    default_acr_values: ['urn:menshen:acr:possession', 'urn:menshen:acr:knowledge']
+    initiate_login_uri: https://a.example.com/login
+  - client_id: app
+    first_party: true
+    require_phone: true
+    application_type: native
+    token_endpoint_auth_method: none
+    redirect_uris: ['com.example.app:/callback']
+    attestation: { jwks: { keys: [{ ${key} }] }, required: true }
+`
+
 let shell: Shell
 const apply = (...argv: string[]) => shell.runWith({ BACKEND_SECRET: secret }, 'clients', 'apply', ...argv)
 const clientRows = () => shell.database.database.knex('clients').select('*').orderBy('client_id')
@@ -88,6 +134,24 @@ describe('a first apply', () => {
     expect(await clientRows()).toEqual(rows)
     expect(await events()).toHaveLength(3)
     expect(await version()).toBe(before)
+  })
+
+  test('settles for every field of a client and of a resource, in whatever order a file has members', async () => {
+    await shell.write('all.yaml', everything)
+    expect(await apply('all.yaml')).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('created: client keyed'),
+    })
+    expect(await apply('all.yaml')).toEqual({ status: 0, stdout: 'no changes\n', stderr: '' })
+    const turned = everything
+      .replaceAll(/(kty: EC), (crv: P-256), (x: \S+), (y: \w+)/g, '$4, $3, $2, $1')
+      .replace(/(attestation: \{) (.*), (required: true) \}/, '$1 $3, $2 }')
+    expect(turned).not.toBe(everything)
+    await shell.write('all.yaml', turned)
+    expect(await apply('all.yaml', '--dry-run')).toEqual({ status: 0, stdout: 'no changes\n', stderr: '' })
+    await shell.write('all.yaml', everything.replace('kid: one', 'kid: two'))
+    const changed = await apply('all.yaml', '--dry-run')
+    expect([changed.status, changed.stdout]).toEqual([3, expect.stringContaining('changed: client keyed')])
   })
 
   test('as a dry run is status 3 and writes nothing', async () => {

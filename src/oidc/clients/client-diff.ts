@@ -1,4 +1,5 @@
 import { formatDuration } from '../../base/duration.ts'
+import { comparableJson } from '../../store/jsonb.ts'
 import { type ClientSeed, type ResourceSeed, scopesOf } from './client-schema.ts'
 
 /** One field that differs. The values of a secret are left out: only that it has changed may be shown. */
@@ -47,5 +48,5 @@ function written(field: string, value: unknown): unknown {
 /** The order of `default_acr_values` is an order of preference. */
 function comparable(field: string, value: unknown): string {
   const isSet = Array.isArray(value) && field !== 'default_acr_values'
-  return JSON.stringify(isSet ? value.map((each) => JSON.stringify(each)).toSorted() : value) ?? ''
+  return comparableJson(isSet ? value.map(comparableJson).toSorted() : value)
 }

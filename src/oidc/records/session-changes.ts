@@ -1,3 +1,4 @@
+import { comparableJson } from '../../store/jsonb.ts'
 import { worthwhileGain } from '../clients/lifetimes.ts'
 import { authorizationsIn } from '../library/payload.ts'
 import type { Payload } from '../library/stored-models.ts'
@@ -14,16 +15,7 @@ export function isUnchanged(
   const life = Number(expAfter) - nowSeconds
   if (Number(expAfter) - Number(expBefore) >= worthwhileGain(life)) return false
   if (nowSeconds - usedSeconds >= usedPrecisionSeconds) return false
-  return canonical(restBefore) === canonical(restAfter)
-}
-
-/** JSON with sorted keys, because the database returns a merged session with its keys in another order. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
+  return comparableJson(restBefore) === comparableJson(restAfter)
 }
 
 /**
@@ -51,5 +43,5 @@ export function sessionChange(
 
 /** The `authorizations` of a session, by client, in a form that can be compared. */
 function entries(payload: Payload): Map<string, string> {
-  return new Map(Object.entries(authorizationsIn(payload)).map(([client, value]) => [client, canonical(value)]))
+  return new Map(Object.entries(authorizationsIn(payload)).map(([client, value]) => [client, comparableJson(value)]))
 }
