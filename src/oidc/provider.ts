@@ -35,6 +35,7 @@ import type { Adapter } from './records/adapter.ts'
 import { familyLife } from './records/family-life.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 import { boundedRequest } from './request-size.ts'
+import { refuseOtherAudience, refuseWithoutRedirectUri } from './strict-requests.ts'
 import { tokenClaims } from './token-claims.ts'
 
 /** What a provider is built from that stays when clients and keys change. */
@@ -89,7 +90,8 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     },
     // PKCE with S256 for every client, confidential ones too: RFC 9700 §2.1.1. The library knows no other method.
     pkce: { required: () => true },
-    clockTolerance: 5,
+    clockTolerance: fixedSeconds.clockTolerance,
+    assertJwtClientAuthClaimsAndHeader: (ctx, claims) => refuseOtherAudience(ctx, claims),
     cookies: {
       names: sessionCookieNames(secure),
       long: longCookie(secure),
@@ -102,6 +104,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
       offline: keepOfflineAccess(policies),
       method: (ctx, _, client) => {
         boundedRequest(ctx)
+        refuseWithoutRedirectUri(ctx)
         refuseUnmeetable(paramsOf(ctx), client, parts.reachable)
       },
     },

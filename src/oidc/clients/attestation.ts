@@ -13,6 +13,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { EphemeralStore } from '../../store/ephemeral.ts'
 import { digest } from '../../store/seal.ts'
 import { errors } from '../library/faults.ts'
+import { fixedSeconds } from './lifetimes.ts'
 
 /** Who vouches for the app a client runs in, and whether an app nobody vouches for is served. */
 export const attestationSchema = z.strictObject({
@@ -61,7 +62,7 @@ export async function attestedInstallation(
       cause,
     })
   if (headers.attestation === '' || headers.pop === '') throw invalid()
-  const common = { algorithms, currentDate: new Date(clock()), clockTolerance: 5 }
+  const common = { algorithms, currentDate: new Date(clock()), clockTolerance: fixedSeconds.clockTolerance }
   try {
     const attester = createLocalJWKSet(settings.jwks as unknown as JSONWebKeySet)
     const { payload: attestation } = await jwtVerify(headers.attestation, attester, {

@@ -54,6 +54,8 @@ export const fixedSeconds = {
   idToken: 3600,
   /** Seconds after its rotation in which a refresh token still brings its holder the same successor. */
   rotationGrace: 30,
+  /** Seconds that the clock of a client may be ahead of ours (FAPI 2.0 Security Profile §5.3.2.1). */
+  clockTolerance: 10,
 } as const
 
 /** The policy of a client: its own settings over the defaults. */

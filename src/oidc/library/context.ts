@@ -25,6 +25,15 @@ export function paramsOf(ctx: KoaContextWithOIDC | undefined): Readonly<Record<s
 }
 
 /**
+ * The parameters of an authorization request as its client sent them, before the library has put anything in place of
+ * what is missing; undefined at other endpoints, and where a request goes on that was pushed.
+ */
+export function givenByClient({ oidc, query }: KoaContextWithOIDC): Readonly<Record<string, unknown>> | undefined {
+  if (oidc.route === 'pushed_authorization_request') return oidc.body ?? {}
+  return oidc.route === 'authorization' && !oidc.entities.PushedAuthorizationRequest ? query : undefined
+}
+
+/**
  * Has the library forget what it has changed in the session of a request, and write none. It keeps one for a form that
  * was posted without a session, and puts a new token for forms into it.
  */
