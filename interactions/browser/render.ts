@@ -106,7 +106,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       clientName: options.clientName ?? state(ctx).clientName,
       requestId: state(ctx).requestId,
       sandbox,
-      languagePath: options.languageLinks ? `${ctx.path}${withoutLang(ctx.search)}` : undefined,
+      languagePath: options.languageLinks ? `${ctx.path}${searchWithoutLang(ctx)}` : undefined,
       assetPath: paths.assets,
     })
   }
@@ -148,7 +148,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       const options = { httpOnly: true, sameSite: 'lax', secure, path: '/', signed: false } as const
       ctx.cookies.set(languageCookie, chosen, { ...options, maxAge: languageCookieMs })
       ctx.cookies.set(freshChoiceCookie, chosen, { ...options, maxAge: freshChoiceMs })
-      leave(ctx, `${ctx.path}${withoutLang(ctx.search)}`)
+      leave(ctx, `${ctx.path}${searchWithoutLang(ctx)}`)
       return true
     },
   }
@@ -166,8 +166,9 @@ export function announceRetry(ctx: Context, error: AppError | undefined): number
   return seconds
 }
 
-function withoutLang(search: string): string {
-  const query = new URLSearchParams(search)
+/** Of the address that the browser asked for: what has been put into the request since is in no link. */
+function searchWithoutLang({ originalUrl }: Context): string {
+  const query = new URLSearchParams(/\?.*/.exec(originalUrl)?.[0])
   query.delete('lang')
   const text = query.toString()
   return text === '' ? '' : `?${text}`

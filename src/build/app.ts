@@ -12,6 +12,7 @@ import { paths } from '../base/paths.ts'
 import { slowClientGuessing } from '../http/client-guessing.ts'
 import { libraryAnswers } from '../http/library-answers.ts'
 import { listenAddress } from '../http/listen-address.ts'
+import { postedRequests } from '../http/posted-requests.ts'
 import { probes } from '../http/probes.ts'
 import { requestContext } from '../http/request-context.ts'
 import { requestOrigin } from '../http/request-origin.ts'
@@ -152,6 +153,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     probes({ health, home: sandbox ? paths.sandbox : paths.account }),
   ]
   const behindMetadata: readonly Middleware[] = [
+    postedRequests({ secure }),
     slowClientGuessing({ clock, factors: config.limits.networks }),
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),

@@ -1,10 +1,10 @@
 import { paths, plainPath } from '../base/paths.ts'
 /**
- * The methods that each endpoint of the library understands. To other methods the library only answers that there is
+ * The methods that each endpoint of the library is served for. To other methods the library only answers that there is
  * nothing.
  */
 export const libraryMethods: ReadonlyMap<string, string> = new Map([
-  [paths.authorization, 'GET'],
+  [paths.authorization, 'GET, POST'],
   [paths.userinfo, 'GET, POST'],
   [paths.token, 'POST'],
   [paths.introspection, 'POST'],
@@ -15,7 +15,7 @@ export const libraryMethods: ReadonlyMap<string, string> = new Map([
   [paths.oauthMetadata, 'GET'],
   [paths.device, 'GET, POST'],
   [paths.deviceAuthorization, 'POST'],
-  [paths.endSession, 'GET'],
+  [paths.endSession, 'GET, POST'],
   [`${paths.endSession}/confirm`, 'POST'],
   [`${paths.endSession}/success`, 'GET'],
 ])

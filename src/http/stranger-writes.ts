@@ -102,6 +102,9 @@ export const strangerWrites = {
   },
   // What it writes was signed by an upstream, for a client of ours, and each is written once.
   upstream_notification: 'nothing',
+
+  authorization_post: 'nothing',
+  end_session_post: 'nothing',
   end_session_confirm: 'nothing',
   end_session_success: 'nothing',
   account: 'nothing',

@@ -91,12 +91,15 @@ describe.each(['redis', 'tables'] as const)('every form, with %s', (stores) => {
     })
   }
 
-  /** Refused in words, or on the way to a login: and never as a failure of ours. */
+  /** Refused in words, on the way to a login or by GET: and never as a failure of ours. */
   function clear({ whose, path }: Route, what: string, { status, text, headers }: RawAnswer): string[] {
     const isSentToLogin =
       path.startsWith('/account') && status === 303 && String(headers['location']).startsWith('/auth?')
+    const leadsTo = String(headers['location'])
+    // What other sites may post is followed by the same request by GET, which says what is wrong with it.
+    const isFollowed = ['/auth', '/session/end'].includes(path) && status === 303 && leadsTo.startsWith(`${path}?`)
     const isTold = /<!doctype html>.*<code>[a-z_.]+<\/code>/s.test(text) || /^\{"error":"[a-z_]+"/.test(text)
-    if (isSentToLogin || (status >= 400 && status < 500 && isTold)) return []
+    if (isSentToLogin || isFollowed || (status >= 400 && status < 500 && isTold)) return []
     return [`${whose} ${path}, ${what}: ${status} ${text.slice(0, 100)}`]
   }
 
