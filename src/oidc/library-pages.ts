@@ -1,11 +1,11 @@
 import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
-import type { ErrorCode } from '../base/errors.ts'
 import { paths } from '../base/paths.ts'
 import { leaveSessionUntouched } from './library/context.ts'
 import { isFormOver, isInteractionOver, typedUserCode, type UserCodeFault, userCodeFault } from './library/faults.ts'
 import { partsOfForm } from './library/forms.ts'
+import { sentenceFor } from './protocol-sentences.ts'
 
 /** Draws a page for the visitor of `ctx`: language, headers and layout are the renderer's business. */
 export type RenderPage = <K extends ViewName>(
@@ -32,14 +32,14 @@ export function libraryPages({
 
   async function drawError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
     const isOver = isFormOver(out.error_description)
-    const key = isOver ? 'attempt.expired' : errorKey(out.error, error)
+    const key = isOver || isInteractionOver(error) ? 'attempt.expired' : sentenceFor(out.error, whereIn(ctx))
     const view = {
       code: isOver ? key : out.error,
       message: translate(ctx, `errors.${key}`),
       hint: key === 'server.unexpected' || key === 'attempt.expired' ? undefined : out.error_description,
       requestId: String(ctx.state['requestId'] ?? ''),
       at: now(),
-      retryHref: isOver ? formPages[ctx.oidc.route] : undefined,
+      retryHref: isOver ? formPages[ctx.oidc.route] : key === 'client.logout_wrong' ? paths.endSession : undefined,
     }
     render(ctx, 'error', view, { status: ctx.status })
   }
@@ -111,13 +111,10 @@ export function libraryPages({
   }
 }
 
-function errorKey(oauth: string, error: Error): ErrorCode {
-  if (isInteractionOver(error)) return 'attempt.expired'
-  if (oauth === 'invalid_client') return 'client.unknown'
-  if (oauth === 'invalid_redirect_uri') return 'client.redirect_uri_unknown'
-  if (oauth === 'server_error') return 'server.unexpected'
-  if (oauth === 'temporarily_unavailable') return 'server.unavailable'
-  return 'request.invalid'
+/** What a person was doing when it went wrong. */
+function whereIn({ method, oidc: { route } }: KoaContextWithOIDC) {
+  const isForm = method === 'POST' && formPages[route] !== undefined
+  return { isForm, isLogout: route === 'end_session' }
 }
 
 /** Where a person gets a fresh form when theirs is too old, by the route that drew it. */
