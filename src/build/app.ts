@@ -19,6 +19,7 @@ import { requestOrigin } from '../http/request-origin.ts'
 import { httpListener } from '../http/server.ts'
 import { assetBytes, metadataBytes } from '../http/static-bytes.ts'
 import { boundedPlaces, slowStrangers } from '../http/stranger-limits.ts'
+import { switchedLanguage } from '../http/switched-language.ts'
 import type { ResourceSeed } from '../oidc/clients/client-schema.ts'
 import { deliverLogouts, queueLogouts } from '../oidc/endings/logout-notices.ts'
 import { listen } from '../oidc/events.ts'
@@ -154,6 +155,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   ]
   const behindMetadata: readonly Middleware[] = [
     postedRequests({ secure }),
+    switchedLanguage(pages.renderer),
     slowClientGuessing({ clock, factors: config.limits.networks }),
     slowStrangers({ limits: logins.limits }),
     ...(sandbox ? [sandbox.middleware(pages.renderer)] : []),

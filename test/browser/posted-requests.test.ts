@@ -98,6 +98,7 @@ describe('a form that another site posts', () => {
     await person.sees('要退出登录吗？')
     await person.reads(/茶铺/)
     await person.follows('English')
+    await person.sees('Sign out?')
     await person.presses('Sign out everywhere')
     expect(await person.arrives(browser.app)).toEqual({ state: 'the-state' })
     expect(addresses.filter((each) => each.includes(idToken))).toEqual([])
