@@ -1,11 +1,11 @@
 import type { Context } from 'koa'
 import type { Grant, Interaction, Provider } from 'oidc-provider'
+import { accountLabel } from '../../src/accounts/account-labels.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { newGrant } from '../../src/oidc/library/models.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
-import { accountLabel } from '../account-labels.ts'
 import type { Form } from '../form.ts'
 import type { Renderer } from './render.ts'
 

@@ -1,5 +1,6 @@
 import { openapi } from '../../interactions/native/openapi.ts'
 import { commands } from '../../src/cli/command-table.ts'
+import { claimsMarkdown } from './claims.ts'
 import { commandsMarkdown } from './commands.ts'
 import { configurationMarkdown } from './configuration.ts'
 import { databaseMarkdown } from './database.ts'
@@ -15,6 +16,7 @@ export function pages(): Readonly<Record<string, string>> {
   return {
     'configuration.md': configurationMarkdown(),
     'errors.md': errorsMarkdown(),
+    'claims.md': claimsMarkdown(),
     'cli.md': commandsMarkdown(commands),
     'observability.md': observabilityMarkdown(),
     'openapi.json': `${JSON.stringify(openapi(exampleIssuer), null, 2)}\n`,

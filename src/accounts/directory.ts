@@ -136,7 +136,7 @@ export class AccountDirectory {
         if (options.also && (await this.ownerOf(options.also))) throw taken(options.also.provider)
         return undefined
       }
-      return { user: { id: userId, status: 'active', profile, createdAt }, identities }
+      return { user: { id: userId, status: 'active', profile, createdAt, updatedAt: createdAt }, identities }
     })
   }
 

@@ -15,6 +15,8 @@ export interface User {
   readonly status: UserStatus
   readonly profile: Profile
   readonly createdAt: Date
+  /** When the row was changed last: profile or status. */
+  readonly updatedAt: Date
   /** When everything of this user was ended last. */
   readonly signedOutAt?: Date
   /** A proof from before this moment that is not a session yet no longer lets anybody in. */

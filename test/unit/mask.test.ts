@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { maskedLabel } from '../../interactions/account-labels.ts'
 import { maskTarget } from '../../interactions/methods/otp.ts'
+import { maskedLabel } from '../../src/accounts/account-labels.ts'
 import { maskIp, maskIpInLog, maskSubject } from '../../src/base/mask.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
 

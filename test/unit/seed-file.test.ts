@@ -345,7 +345,7 @@ describe('against what is registered', () => {
     [
       'a claim nobody knows',
       '{ claims: [phone_number, nick_name] }',
-      'claims[1]: expected nickname, picture, phone_number',
+      'claims[1]: expected name, nickname, preferred_username, picture, updated_at, phone_number',
     ],
     ['no askers', '{ introspected_by: [] }', 'introspected_by: names nobody; leave it out instead'],
   ])('access tokens with %s are refused', (_, settings, message) => {

@@ -1,3 +1,4 @@
+import { accountLabel } from '../../accounts/account-labels.ts'
 import type { Account, Identity } from '../../accounts/user.ts'
 
 /**
@@ -6,7 +7,7 @@ import type { Account, Identity } from '../../accounts/user.ts'
  */
 export const claimsByScope = {
   openid: ['sub', 'acr', 'amr', 'auth_time'],
-  profile: ['nickname', 'picture'],
+  profile: ['name', 'nickname', 'preferred_username', 'picture', 'updated_at'],
   phone: ['phone_number', 'phone_number_verified'],
   email: ['email', 'email_verified'],
   identities: ['identities'],
@@ -37,12 +38,18 @@ export function scopeOf(claim: ProfileClaim): string {
 }
 
 /** What may be said about an account; the library keeps what the granted scopes and the `claims` parameter ask for. */
-export function claimsOf({ user, identities }: Account): Record<string, unknown> & { sub: string } {
+export function claimsOf(account: Account): Record<string, unknown> & { sub: string } {
+  const { user, identities } = account
   const phone = newest(identities, 'phone')
   const email = newest(identities, 'email')
   return {
     sub: user.id,
+    // Apps off the shelf want a name, and most people here have a number and nothing else.
+    name: accountLabel(account),
     nickname: user.profile.nickname,
+    // What a person has chosen to be called by, else a name that stays: apps make accounts and addresses from it.
+    preferred_username: newest(identities, 'username')?.subjects[0] ?? user.id,
+    updated_at: Math.floor(user.updatedAt.getTime() / 1000),
     picture: user.profile.picture,
     ...(phone && { phone_number: phone.subjects[0], phone_number_verified: phone.verifiedAt !== undefined }),
     ...(email && { email: email.subjects[0], email_verified: email.verifiedAt !== undefined }),

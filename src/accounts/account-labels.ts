@@ -1,5 +1,5 @@
-import type { Account, Identity } from '../src/accounts/user.ts'
-import { maskName, maskSubject } from '../src/base/mask.ts'
+import { maskName, maskSubject } from '../base/mask.ts'
+import type { Account, Identity } from './user.ts'
 
 /** What a person recognises their own account by: nickname, masked number or address, or user name. */
 export function accountLabel({ user, identities }: Account): string {
