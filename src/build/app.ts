@@ -24,6 +24,7 @@ import type { ResourceSeed } from '../oidc/clients/client-schema.ts'
 import { deliverLogouts, queueLogouts } from '../oidc/endings/logout-notices.ts'
 import { listen } from '../oidc/events.ts'
 import { jwtAnswers } from '../oidc/jwt-answers.ts'
+import { payloadOfJwt } from '../oidc/jwt-origin.ts'
 import { dueAtMs } from '../oidc/keys/key-life.ts'
 import { advanceKeys, ensureKeys } from '../oidc/keys/key-rotation.ts'
 import { libraryPages } from '../oidc/library-pages.ts'
@@ -191,6 +192,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata]) provider.use(middleware)
   }
 
+  const ownJwt = async (value: string) => {
+    const jwt = await runtime.readJwt(value)
+    return jwt && payloadOfJwt(jwt)
+  }
   const keyRules = { options: config.keys, lifetimes: config.lifetimes }
   const keyChange = { database, sealer, clock, log }
   await ensureKeys(keyChange)
@@ -198,7 +203,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     parts: {
       issuer,
       reachable: reachedBy(logins.methods),
-      adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock, browsers: visitors }), {
+      adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock, browsers: visitors, ownJwt }), {
         limits: logins.limits,
       }),
       units,

@@ -19,7 +19,7 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
   }
   const parts = {
     issuer: config.issuer,
-    adapter: adapterFactory({ units, store, sealer, clock, browsers: visitors }),
+    adapter: adapterFactory({ units, store, sealer, clock, browsers: visitors, ownJwt: async () => undefined }),
     units,
     database,
     directory,

@@ -1,9 +1,11 @@
-import type { Account, KoaContextWithOIDC } from 'oidc-provider'
+import type { AccessToken, Account, KoaContextWithOIDC } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
 import { hasPhone, isEndedSince, type Account as OwnAccount } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
 import { claimsOf } from './clients/claims.ts'
+import type { ClientPolicies } from './clients/client-policies.ts'
 import type { reconfirm } from './reconfirm-agreements.ts'
+import { apiThatMayAsk } from './records/api-tokens.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 
 interface Dependencies {
@@ -11,6 +13,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   /** Throws where a person has to do something before tokens are refreshed. */
   readonly mayContinue: ReturnType<typeof reconfirm>
+  readonly policies: Pick<ClientPolicies, 'tokenClaims'>
 }
 
 /**
@@ -35,12 +38,25 @@ export async function standingAccount(
  * sessions and tokens stop at the next use. SECURITY: nor is a user by a login from before everything of theirs was
  * ended: who knew a password that was reset may have its proof still in hand.
  */
-export function accountFinder({ units, directory, mayContinue }: Dependencies) {
+export function accountFinder({ units, directory, mayContinue, policies }: Dependencies) {
   return async (ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> => {
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
     const account = await standingAccount({ units, directory }, sub, provedAt)
     if (!account) return undefined
     mayContinue(ctx, token)
-    return { accountId: sub, claims: async () => claimsOf(account), hasPhone: hasPhone(account) }
+    const claims = async () => {
+      const api = ctx?.oidc?.route === 'userinfo' ? apiThatMayAsk(token as AccessToken) : undefined
+      const known = claimsOf(account)
+      return api === undefined ? known : knownTo(api, ctx, known)
+    }
+    return { accountId: sub, claims, hasPhone: hasPhone(account) }
+  }
+
+  /** Of what may be told about a person, what an API has in its tokens anyway. */
+  function knownTo(api: string, { oidc }: KoaContextWithOIDC, known: ReturnType<typeof claimsOf>) {
+    const { client, grant } = oidc
+    const scopes = new Set(grant?.getOIDCScope().split(' '))
+    const names = client ? policies.tokenClaims(api, client, scopes) : []
+    return { sub: known.sub, ...Object.fromEntries(names.map((name) => [name, known[name]])) }
   }
 }

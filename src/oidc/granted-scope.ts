@@ -1,17 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import { exchangedIn, paramsOf } from './library/context.ts'
-
-/**
- * The scopes of the protocol that the answer to a token request grants: what was agreed to, and of that what a refresh
- * asks for. Empty where no person is behind the request.
- */
-export function grantedProtocolScope(ctx: KoaContextWithOIDC | undefined): string {
-  const { Grant: grant } = ctx?.oidc?.entities ?? {}
-  const exchanged = exchangedIn(ctx)
-  if (!ctx || !grant || !exchanged) return ''
-  const asked = paramsOf(ctx)['scope'] ? ctx.oidc.requestParamScopes : exchanged.scopes
-  return grant.getOIDCScopeFiltered(new Set(asked))
-}
+import { grantedProtocolScope } from './library/context.ts'
 
 /**
  * Has a token answer say all that was granted (RFC 6749 §5.1). The library tells the scope of the access token alone,

@@ -2,7 +2,9 @@ import { createLocalJWKSet, type JWK, type JWTPayload, jwtVerify } from 'jose'
 import type { AccessToken, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { Sealer } from '../store/seal.ts'
-import { grantedProtocolScope } from './granted-scope.ts'
+import { grantedProtocolScope } from './library/context.ts'
+import type { Payload } from './library/stored-models.ts'
+import { protocolScopeMember } from './records/api-tokens.ts'
 
 /** What an access token comes from. An opaque one has it in its row; a JWT has no row and carries it, sealed. */
 export interface JwtOrigin {
@@ -41,6 +43,21 @@ export function nameByOrigin(sealer: Sealer) {
       protocolScope: grantedProtocolScope(ctx),
     }
     Object.assign(payload, { jti: sealer.seal(JSON.stringify(origin), context) })
+  }
+}
+
+/** A JWT as the library would have stored it, were it an opaque access token. */
+export function payloadOfJwt({ claims, origin }: OwnJwt): Payload {
+  const { sub, client_id: clientId, iat, exp, aud, cnf } = claims
+  const { grantId, sessionUid } = origin
+  return {
+    kind: 'AccessToken',
+    accountId: sub,
+    ...{ clientId, iat, exp, aud, grantId },
+    ...protocolScopeMember(origin.protocolScope),
+    ...(sessionUid === undefined ? {} : { sessionUid, expiresWithSession: true }),
+    // The members that bind it to a key have the same names there.
+    ...(cnf as object | undefined),
   }
 }
 

@@ -72,7 +72,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
 
   const configuration: Configuration = {
     adapter,
-    findAccount: accountFinder(parts),
+    findAccount: accountFinder({ ...parts, policies }),
     clients: clients as unknown as ClientMetadata[],
     jwks: { keys: [...keys.signing] } as NonNullable<Configuration['jwks']>,
     acrValues,

@@ -8,7 +8,9 @@ import {
   sessionSeconds,
   worthwhileGain,
 } from './clients/lifetimes.ts'
+import { looksLikeJwt } from './jwt-origin.ts'
 import { rotatedIn } from './library/context.ts'
+import { apiOf } from './records/api-tokens.ts'
 import { usedPrecisionSeconds } from './records/records.ts'
 import type { Unit } from './records/unit.ts'
 
@@ -89,9 +91,10 @@ async function slideToken(
   dependencies: Dependencies,
 ): Promise<number | undefined> {
   const { unit, policies, nowSeconds } = dependencies
-  const resource = typeof token.aud === 'string' ? token.aud : undefined
+  const resource = apiOf(token)
   const { clientId, iat, exp } = token
-  if (clientId === undefined || iat === undefined || exp === undefined) return undefined
+  // A JWT, which userinfo takes too, has no row that could slide.
+  if (clientId === undefined || iat === undefined || exp === undefined || looksLikeJwt(token.jti)) return undefined
   const limit = policies.accessLimit(resource, { clientId })
   const wanted = prolonged(limit, nowSeconds, iat)
   const isWorthwhile = (end: number) => end - exp >= worthwhileGain(limit.idle)

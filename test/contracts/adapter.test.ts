@@ -35,7 +35,14 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
   beforeEach(() => {
     units = unitOfWork({ database: db.database, clock: Date.now })
     const visitors = browsers({ secure: true, mac: (secret) => seal.mac('browser', secret) })
-    adapter = adapterFactory({ units, store, sealer: seal, clock: Date.now, browsers: visitors })
+    adapter = adapterFactory({
+      units,
+      store,
+      sealer: seal,
+      clock: Date.now,
+      browsers: visitors,
+      ownJwt: async () => undefined,
+    })
   })
   afterAll(async () => {
     await store.close()

@@ -58,3 +58,15 @@ export function exchangedIn(
 export function rotatedIn(ctx: KoaContextWithOIDC | undefined): RefreshToken | undefined {
   return ctx?.oidc?.entities.RotatedRefreshToken
 }
+
+/**
+ * The scopes of the protocol that the answer to a token request grants: what was agreed to, and of that what a refresh
+ * asks for. Empty where no person is behind the request.
+ */
+export function grantedProtocolScope(ctx: KoaContextWithOIDC | undefined): string {
+  const { Grant: grant } = ctx?.oidc?.entities ?? {}
+  const exchanged = exchangedIn(ctx)
+  if (!ctx || !grant || !exchanged) return ''
+  const asked = paramsOf(ctx)['scope'] ? ctx.oidc.requestParamScopes : exchanged.scopes
+  return grant.getOIDCScopeFiltered(new Set(asked))
+}

@@ -2,9 +2,10 @@ import { type Clock, epochSeconds } from '../../base/clock.ts'
 import type { EphemeralStore } from '../../store/ephemeral.ts'
 import { isJsonb } from '../../store/jsonb.ts'
 import type { Sealer } from '../../store/seal.ts'
-import { currentContext } from '../library/context.ts'
+import { currentContext, grantedProtocolScope } from '../library/context.ts'
 import { errors } from '../library/faults.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
+import { atUserinfo, protocolScopeMember } from './api-tokens.ts'
 import type { Browsers } from './browsers.ts'
 import { openDeviceCode, sealDeviceCode } from './device-code.ts'
 import { familyBehind, livesSince } from './family-life.ts'
@@ -24,6 +25,8 @@ export interface AdapterDependencies {
   readonly sealer: Sealer
   readonly clock: Clock
   readonly browsers: Pick<Browsers, 'tie' | 'holds'>
+  /** What an access token that is a JWT of ours stands for; undefined for any other text. */
+  readonly ownJwt: (value: string) => Promise<Payload | undefined>
 }
 
 /** What the library asks of a store, for one model. */
@@ -51,7 +54,7 @@ export function adapterFactory(dependencies: AdapterDependencies): (model: strin
   }
 }
 
-function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDependencies): Adapter {
+function durableAdapter(model: DurableModel, { units, sealer, clock, ownJwt }: AdapterDependencies): Adapter {
   /** Outside a request (in a command or a test) each call counts as a request of its own. */
   async function within<T>(work: (unit: Unit) => T | Promise<T>): Promise<T> {
     const running = units.current()
@@ -70,11 +73,19 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
    */
   const withId = (payload: Payload | undefined, jti: string) => payload && { ...payload, jti }
 
+  /** A JWT has dots, an opaque token has none. */
+  async function userinfoToken(unit: Unit, value: string): Promise<Payload | undefined> {
+    const found = value.includes('.') ? await ownJwt(value) : await unit.find('AccessToken', value)
+    return withId(found && atUserinfo(found), value)
+  }
+
   function row(value: string, payload: Payload, expiresIn: number): RecordRow {
     const { jti, userCode, ...rest } = payload
     const family = model === 'AccessToken' ? familyBehind(currentContext()) : undefined
+    const isForApi = model === 'AccessToken' && payload['aud'] !== undefined
     const kept = {
       ...rest,
+      ...(isForApi ? protocolScopeMember(grantedProtocolScope(currentContext())) : {}),
       ...(family === undefined ? {} : { familySince: family }),
       ...(model === 'DeviceCode' ? sealDeviceCode(sealer, payload) : {}),
     }
@@ -103,6 +114,7 @@ function durableAdapter(model: DurableModel, { units, sealer, clock }: AdapterDe
       }),
     find: (value) =>
       within(async (unit) => {
+        if (model === 'AccessToken' && currentContext()?.oidc?.route === 'userinfo') return userinfoToken(unit, value)
         const payload = await unit.find(model, value)
         if (model === 'DeviceCode') return openDeviceCode(sealer, payload)
         if (model !== 'RefreshToken') return withId(payload, value)
