@@ -3,6 +3,7 @@ import type { SharedTexts } from '../../interactions/upstreams/connector.ts'
 import type { HttpClient, HttpResponse } from '../base/http.ts'
 import { isLoopback } from '../base/network.ts'
 import { paths } from '../base/paths.ts'
+import { readVendorText } from '../base/vendor-text.ts'
 import type { Config } from '../config/config.ts'
 import { type Finding, fail, ok, reasonOf, wallClockMs, warn } from './doctor-checks.ts'
 import { callbackOf, pageOf, todoFindings } from './doctor-consoles.ts'
@@ -156,7 +157,7 @@ function judgeText({ status, text }: HttpResponse, url: URL, judge: (document: u
   const advice = 'check the issuer in the configuration, and what stands between this machine and it'
   if (status !== 200) return { detail: `${url} answers ${status}`, advice }
   try {
-    return judge(JSON.parse(text))
+    return judge(readVendorText(text))
   } catch {
     return { detail: `${url} is not JSON`, advice }
   }

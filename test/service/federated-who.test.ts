@@ -93,6 +93,20 @@ test('a login of an app that joins the Open Platform account later stays one use
   expect(await known('wechat', 'p2', inWechat)).toBe(sub)
 })
 
+test('who is unknown while the unionid cannot be learnt is asked to come back, and who is known goes in', async () => {
+  upstreams.wechat.bind(website, undefined)
+  const inTrouble = () => upstreams.wechat.faults.push({ kind: 'refuse', code: '45011', path: '/sns/userinfo' })
+  const before = await table('users').count()
+  inTrouble()
+  const { answer } = await through('wechat', 'p17')
+  expect(answer.status).toBe(503)
+  expect(answer.text).toContain('name="phone"')
+  expect(await table('users').count()).toEqual(before)
+  const sub = await registered('wechat', 'p17')
+  inTrouble()
+  expect(await known('wechat', 'p17')).toBe(sub)
+})
+
 test('an app that moves to another Open Platform account keeps its users by their openid', async () => {
   const sub = await registered('wechat', 'p3')
   upstreams.wechat.bind(website, 'another')
