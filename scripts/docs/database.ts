@@ -7,6 +7,7 @@ const snapshot = new URL('../../test/migrations.schema.txt', import.meta.url)
 /** What a row of each table is, and when it goes. */
 const tables: Readonly<Record<string, string>> = {
   users: 'A person. The id is the `sub` of every token. No password and no login identifier.',
+  pictures: 'Our copy of the picture of a user, made where `pictures.copy` is on.',
   identities: 'A way in of a user, filed under its provider; `upstream_credential` is sealed.',
   identity_subjects: 'What an identity is found by: a number, an address, an openid. Unique within its provider.',
   identity_issuers: 'Whose people a provider stands for: written at the first start, changed by `connections accept`.',

@@ -6,6 +6,7 @@ interface AccountRow {
   readonly status: UserStatus
   readonly nickname: string | null
   readonly picture: string | null
+  readonly picture_copy: string | null
   readonly created_at: string
   readonly updated_at: string
   readonly signed_out_at: string | null
@@ -31,7 +32,8 @@ export function accountJson(userIdExpression: string): string {
   return `(
     select json_build_object(
       'id', account_user.id, 'status', account_user.status, 'nickname', account_user.nickname,
-      'picture', account_user.picture, 'created_at', account_user.created_at,
+      'picture', account_user.picture, 'picture_copy', account_user.picture_copy,
+      'created_at', account_user.created_at,
       'updated_at', account_user.updated_at, 'signed_out_at', account_user.signed_out_at,
       'proofs_ended_at', greatest(account_user.proofs_ended_at,
         (select updated_at from passwords where passwords.user_id = account_user.id)),
@@ -64,6 +66,7 @@ export function accountFromJson(text: string): Account {
         ...(row.nickname !== null && { nickname: row.nickname }),
         ...(row.picture !== null && { picture: row.picture }),
       },
+      ...(row.picture_copy !== null && { pictureCopy: row.picture_copy }),
       createdAt: new Date(row.created_at),
       updatedAt: new Date(row.updated_at),
       ...(row.signed_out_at !== null && { signedOutAt: new Date(row.signed_out_at) }),

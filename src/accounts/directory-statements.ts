@@ -1,5 +1,6 @@
 import { param, sql, statement } from '../store/statement.ts'
 import { accountJson } from './account-json.ts'
+import { mostTries } from './picture-copies.ts'
 
 const userId = param.text('userId')
 const provider = param.text('provider')
@@ -31,6 +32,8 @@ export const findOwners = statement(
 
 const nickname = param.textOrNull('nickname')
 const picture = param.textOrNull('picture')
+/** From when a new picture is to be copied; null: never. */
+const copyAt = param.timeOrNull('copyAt')
 
 /**
  * Queries after `owner`, of which `followed` writes only what changes: a name where there is none and the person has
@@ -46,7 +49,9 @@ const following = sql`
             and other.id = coalesce(u.picture_from, (
               select first.id from identities first where first.user_id = u.id and first.created_at = u.created_at
                 and first.provider not in ('phone', 'email', 'username') limit 1))
-        )) as replaces
+        )) as replaces,
+        ${copyAt} is not null and u.picture = ${picture} and u.picture_copy is null and u.picture_due_at is null
+          and u.picture_tries < ${mostTries} as misses
       from owner join users u on u.id = owner.user_id and u.status <> 'deleted'
     ),
     followed as (
@@ -54,8 +59,11 @@ const following = sql`
       set nickname = coalesce(users.nickname, case when not users.nickname_chosen then ${nickname} end),
         picture = case when told.replaces then ${picture} else users.picture end,
         picture_from = case when told.replaces then told.identity_id else users.picture_from end,
+        picture_copy = case when told.replaces and ${copyAt} is null then null else users.picture_copy end,
+        picture_due_at = case when told.replaces or told.misses then ${copyAt} else users.picture_due_at end,
+        picture_tries = case when told.replaces then 0 else users.picture_tries end,
         updated_at = ${at}
-      from told where users.id = told.user_id and (told.fills or told.replaces)
+      from told where users.id = told.user_id and (told.fills or told.replaces or told.misses)
       returning users.id
     )`
 
@@ -104,8 +112,9 @@ export const createUser = statement(
   'accounts_create_user',
   sql`
     with created_user as (
-      insert into users (id, nickname, picture, picture_from, status, created_at, updated_at)
-      values (${userId}, ${nickname}, ${picture}, ${param.textOrNull('pictureFrom')}, 'active', ${at}, ${at})
+      insert into users (id, nickname, picture, picture_from, picture_due_at, status, created_at, updated_at)
+      values (${userId}, ${nickname}, ${picture}, ${param.textOrNull('pictureFrom')},
+        case when ${picture} is not null then ${copyAt} end, 'active', ${at}, ${at})
       returning id
     ),
     created_identities as (

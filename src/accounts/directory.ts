@@ -50,6 +50,8 @@ interface Dependencies {
   readonly clock: Clock
   /** How many identities of a provider a user may bind; undefined: any number. */
   readonly limitOf?: (provider: string) => number | undefined
+  /** Whether pictures are copied. */
+  readonly copiesPictures?: boolean
 }
 
 interface UsedRow {
@@ -70,11 +72,13 @@ export class AccountDirectory {
   readonly #database: Database
   readonly #clock: Clock
   readonly #limitOf: (provider: string) => number | undefined
+  readonly #copiesPictures: boolean
 
-  constructor({ database, clock, limitOf = () => undefined }: Dependencies) {
+  constructor({ database, clock, limitOf = () => undefined, copiesPictures = false }: Dependencies) {
     this.#database = database
     this.#clock = clock
     this.#limitOf = limitOf
+    this.#copiesPictures = copiesPictures
   }
 
   /**
@@ -85,7 +89,7 @@ export class AccountDirectory {
     const { provider, subjects } = checked(claim)
     return retryOnConflict(async () => {
       const usedAt = new Date(this.#clock())
-      const filled = useIdentity.with({ provider, subjects, at: usedAt, ip: use.ip, ...told(claim) })
+      const filled = useIdentity.with({ provider, subjects, at: usedAt, ip: use.ip, ...this.#told(claim, usedAt) })
       const { rows } = await this.#database.commitQuery<UsedRow>(filled)
       const { users = [], identity_id: identityId, used_id, changes = '0', account } = rows[0] ?? {}
       if (users.length === 0) return { kind: 'unknown' }
@@ -116,7 +120,11 @@ export class AccountDirectory {
         subjects.map((subject, position) => ({ id, subject, position })),
       )
       const filled = createUser.with({
-        ...{ userId, ...told(claim), pictureFrom: profile.picture ? (identities[0]?.id ?? null) : null },
+        ...{
+          userId,
+          ...this.#told(claim, createdAt),
+          pictureFrom: profile.picture ? (identities[0]?.id ?? null) : null,
+        },
         ...{ at: createdAt, ip: use.ip },
         identityIds: identities.map(({ id }) => id),
         providers: identities.map((each) => each.provider),
@@ -165,6 +173,12 @@ export class AccountDirectory {
       if (resolution.kind === 'conflict' || resolution.account.user.id !== userId) throw taken(provider)
       return { identityId: resolution.identityId, isNew: false }
     })
+  }
+
+  /** What an upstream tells of its person, as a statement takes it. */
+  #told({ profile }: IdentityClaim, at: Date) {
+    const { nickname = null, picture = null } = displayable(profile)
+    return { nickname, picture, copyAt: this.#copiesPictures ? at : null }
   }
 
   /** Whose identity this is, without noting a use of it; the first of several. */
@@ -276,12 +290,6 @@ export class AccountDirectory {
     const at = new Date(this.#clock())
     return this.#database.knex.transaction((transaction) => setUserStatus(transaction, { userId, status, at }))
   }
-}
-
-/** What an upstream tells of its person, as a statement takes it. */
-function told({ profile }: IdentityClaim): { readonly nickname: string | null; readonly picture: string | null } {
-  const { nickname = null, picture = null } = displayable(profile)
-  return { nickname, picture }
 }
 
 function taken(provider: string): AppError {

@@ -5,7 +5,10 @@ import { leaveRevocations } from './kept-credentials.ts'
 import type { UserStatus } from './user.ts'
 
 /** What is left of a deleted user beside the row: nothing. */
-const erased = { nickname: null, nickname_chosen: false, picture: null, picture_from: null }
+const erased = {
+  ...{ nickname: null, nickname_chosen: false, picture: null, picture_from: null },
+  ...{ picture_copy: null, picture_due_at: null, picture_tries: 0 },
+}
 
 /** Gives a user another status, in a transaction. False when there is no such user or it is deleted. */
 export async function setUserStatus(
@@ -22,6 +25,7 @@ export async function setUserStatus(
     await leaveRevocations(transaction, { userId, at })
     await transaction('identities').where({ user_id: userId }).delete()
     await transaction('passwords').where({ user_id: userId }).delete()
+    await transaction('pictures').where({ user_id: userId }).delete()
     await transaction('known_devices').where({ user_id: userId }).delete()
   }
   return changed > 0

@@ -14,6 +14,8 @@ export interface User {
   readonly id: UserId
   readonly status: UserStatus
   readonly profile: Profile
+  /** The id of our copy of the picture, where there is one. */
+  readonly pictureCopy?: string
   readonly createdAt: Date
   /** When the row was changed last: profile or status. */
   readonly updatedAt: Date

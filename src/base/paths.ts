@@ -26,6 +26,8 @@ export const paths = {
   notifications: '/notifications',
   account: '/account',
   assets: '/assets',
+  /** Copies of people's pictures. */
+  pictures: '/pictures',
   sandbox: '/sandbox',
   /** Of whoever runs the server. */
   livez: '/livez',

@@ -44,6 +44,7 @@ import { buildPages } from './browser-pages.ts'
 import { type Core, openCore } from './core.ts'
 import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
 import { buildNative } from './native-endpoints.ts'
+import { buildPictures } from './pictures.ts'
 import { buildUpstreamDuties } from './upstream-duties.ts'
 
 /** What the sandbox brings along: stand-ins for the vendors, a demo client and its API, pages of its own. */
@@ -120,6 +121,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
   const upstreams = buildUpstreamDuties(core, logins, metrics)
+  const pictures = buildPictures(core, logins)
   const time = timeCheck({ database, clock, log })
   await time.measure()
   const health = buildHealth({
@@ -175,6 +177,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     }),
     native.routes,
     upstreams.routes,
+    pictures.routes,
     pages.routes,
     dropEndedLogins({ provider: () => runtime.provider(), directory, units, clock }),
   ]
@@ -217,6 +220,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
         agreements: config.agreements.filter((each) => each.reconfirm).map(documentVersion),
       }),
       privateAddresses: config.outbound.private_addresses,
+      pictureAddress: pictures.address,
     },
     database,
     lifetimes: config.lifetimes,
@@ -250,6 +254,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     setInterval(() => time.isTrusted() && core.sweep().catch(reportError), sweepMs).unref(),
     setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
     setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
+    setInterval(() => pictures.copy().catch(reportError), noticesMs).unref(),
     setInterval(() => time.isTrusted() && upstreams.giveBack().catch(reportError), noticesMs).unref(),
     setInterval(gauge, 1000).unref(),
   ]

@@ -67,7 +67,10 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       databaseUrl,
       store,
       sealer: seals,
-      directory: new AccountDirectory({ database, clock, limitOf: identityLimit(config.identities_per_provider) }),
+      directory: new AccountDirectory({
+        ...{ database, clock, copiesPictures: config.pictures.copy },
+        limitOf: identityLimit(config.identities_per_provider),
+      }),
       audit: thriftyAudit(everything, { store, mac: (text) => seals.mac('audited', text) }),
       async sweep() {
         await tables?.sweep()

@@ -38,6 +38,7 @@ export function rules({
     'device_code.ip': { windows: [{ max: 300, seconds: 3600 }], perNetwork: 'growing' },
     'native.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
     'vendor.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
+    'picture.ip': { windows: [{ max: 6000, seconds: 600 }], perNetwork: 'growing' },
     'notification.ip': {
       windows: [
         { max: 1200, seconds: 600 },

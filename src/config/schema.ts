@@ -4,6 +4,7 @@ import { captchaOptions } from '../../interactions/native/captcha.ts'
 import { connectionOptions } from '../../interactions/upstreams/connections.ts'
 import { identityLimitOptions } from '../accounts/identity-limit.ts'
 import { passwordOptions } from '../accounts/password-options.ts'
+import { pictureOptions } from '../accounts/picture-options.ts'
 import { duration, slidingLimit } from '../base/duration.ts'
 import { Secret } from '../base/secret.ts'
 import { mailOptions } from '../mail/smtp.ts'
@@ -102,6 +103,7 @@ export function configSchema(mode: Mode) {
       .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),
     registration: registrationOptions.prefault({}).describe('Who may make an account.'),
     identities_per_provider: identityLimitOptions,
+    pictures: pictureOptions.prefault({}).describe('Pictures that upstreams tell.'),
     lifetimes: z
       .strictObject({
         access: duration.prefault('10m').describe('Access tokens that no resource gives a time of its own.'),

@@ -102,6 +102,7 @@ export const strangerWrites = {
   },
   // What it writes was signed by an upstream, for a client of ours, and each is written once.
   upstream_notification: 'nothing',
+  picture: 'nothing',
 
   authorization_post: 'nothing',
   end_session_post: 'nothing',

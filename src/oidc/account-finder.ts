@@ -14,6 +14,8 @@ interface Dependencies {
   /** Throws where a person has to do something before tokens are refreshed. */
   readonly mayContinue: ReturnType<typeof reconfirm>
   readonly policies: Pick<ClientPolicies, 'tokenClaims'>
+  /** Where our copies of pictures are served; undefined: there are none. */
+  readonly pictureAddress?: ((copy: string) => string) | undefined
 }
 
 /**
@@ -38,7 +40,7 @@ export async function standingAccount(
  * sessions and tokens stop at the next use. SECURITY: nor is a user by a login from before everything of theirs was
  * ended: who knew a password that was reset may have its proof still in hand.
  */
-export function accountFinder({ units, directory, mayContinue, policies }: Dependencies) {
+export function accountFinder({ units, directory, mayContinue, policies, pictureAddress }: Dependencies) {
   return async (ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> => {
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
     const account = await standingAccount({ units, directory }, sub, provedAt)
@@ -46,7 +48,7 @@ export function accountFinder({ units, directory, mayContinue, policies }: Depen
     mayContinue(ctx, token)
     const claims = async () => {
       const api = ctx?.oidc?.route === 'userinfo' ? apiThatMayAsk(token as AccessToken) : undefined
-      const known = claimsOf(account)
+      const known = claimsOf(account, pictureAddress)
       return api === undefined ? known : knownTo(api, ctx, known)
     }
     return { accountId: sub, claims, hasPhone: hasPhone(account) }

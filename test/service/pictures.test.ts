@@ -1,0 +1,186 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createJimp } from '@jimp/core'
+import jpeg from '@jimp/js-jpeg'
+import png from '@jimp/js-png'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { reencoded } from '../../src/accounts/picture-codec.ts'
+import { copyDuePictures } from '../../src/accounts/picture-copies.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import { fetchPublic } from '../../src/base/public-fetch.ts'
+import { clients, redirectUri } from '../support/clients.ts'
+import { exchange, loginBySms, startLogin } from '../support/login.ts'
+import { resetClock, walkTo } from '../support/time.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+// Pictures are copied in the background, made anew, and served from here.
+
+const Jimp = createJimp({ formats: [jpeg, png] })
+let world: World
+let vendor: Server
+let at: string
+let people = 0
+/** What the vendor answers, by path. */
+const files = new Map<string, Buffer>()
+
+beforeAll(async () => {
+  world = await openWorld({ env: { MENSHEN_PICTURES__COPY: 'true' } })
+  await world.register({ clients })
+  vendor = createServer((request, response) => {
+    const found = files.get(request.url ?? '')
+    response.writeHead(found ? 200 : 404, { 'content-type': 'text/html' }).end(found)
+  })
+  await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve))
+  at = `http://127.0.0.1:${(vendor.address() as AddressInfo).port}`
+  files.set('/a.jpg', await drawn('image/jpeg', 800, 400))
+  files.set('/b.png', await drawn('image/png', 40, 40))
+  files.set('/page', Buffer.from('<script>alert(1)</script>'))
+})
+beforeEach(resetClock)
+afterAll(async () => {
+  await world?.close()
+  vendor?.close()
+})
+
+const knex = () => world.database.database.knex
+const directory = () => world.app.core.directory
+const drawn = (type: 'image/jpeg' | 'image/png', width: number, height: number) =>
+  new Jimp({ width, height, color: 0x3366ccff }).getBuffer(type)
+
+async function copy(): Promise<void> {
+  const { database, clock } = world.app.core
+  const make = async (address: string) =>
+    reencoded(await fetchPublic(address, { timeoutMs: 30_000, maxBytes: 1_000_000, allowPrivate: true }))
+  await copyDuePictures({ database, clock, make, onFailure: () => undefined })
+}
+
+const claim = (path: string) => ({
+  provider: 'wechat',
+  subjects: [`unionid:person-${people}`] as [string],
+  profile: { picture: `${at}${path}` },
+})
+
+async function made(path: string): Promise<UserId> {
+  people++
+  return (await directory().register(claim(path), { ip: '203.0.113.7' })).user.id
+}
+
+const copyOf = async (userId: UserId) => (await directory().find(userId))?.user.pictureCopy
+const get = (id: string | undefined) => fetch(`${world.issuer}/pictures/${id}`)
+const due = async (userId: UserId) =>
+  (await knex()('users').where({ id: userId }).first('picture_due_at')).picture_due_at
+
+test('a picture is served from here: small, made anew, kept for long, and as nothing but a picture', async () => {
+  const user = await made('/a.jpg')
+  await copy()
+  const answer = await get(await copyOf(user))
+  expect(answer.status).toBe(200)
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'cache-control': 'public, max-age=31536000, immutable',
+    'content-type': 'image/jpeg',
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': expect.stringContaining('sandbox'),
+  })
+  const shown = await Jimp.fromBuffer(await answer.arrayBuffer())
+  expect([shown.width, shown.height]).toEqual([256, 128])
+  expect(await due(user)).toBeNull()
+})
+
+test('the claim names it, once it is there', async () => {
+  const user = await made('/a.jpg')
+  const phone = '13900660001'
+  await directory().bind(user, { provider: 'phone', subjects: [`+86${phone}`], profile: {} }, { ip: '203.0.113.7' })
+  const url = startLogin(world, 'plain', redirectUri, { scope: 'openid profile' })
+  const { location } = await loginBySms(world, world.visitor(), url, phone)
+  const { access_token } = await exchange(world, 'plain', redirectUri, location)
+  const claim = async () => {
+    const answer = await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${access_token}` } })
+    return ((await answer.json()) as { readonly picture?: string }).picture
+  }
+  expect(await claim()).toBe(`${at}/a.jpg`)
+  await copy()
+  expect(await claim()).toBe(`${world.issuer}/pictures/${await copyOf(user)}`)
+})
+
+test('what is hidden behind the pixels is gone', async () => {
+  const plain = await drawn('image/jpeg', 10, 10)
+  const hidden = Buffer.from('<script>alert(1)</script>')
+  const comment = Buffer.concat([Buffer.from([0xff, 0xfe, 0, hidden.length + 2]), hidden])
+  files.set('/evil.jpg', Buffer.concat([plain.subarray(0, 2), comment, plain.subarray(2), hidden]))
+  const user = await made('/evil.jpg')
+  await copy()
+  const answer = await get(await copyOf(user))
+  expect(answer.headers.get('content-type')).toBe('image/jpeg')
+  expect(Buffer.from(await answer.arrayBuffer()).includes('script')).toBe(false)
+})
+
+test('the next one takes its place, and the address of the one before leads nowhere', async () => {
+  const user = await made('/a.jpg')
+  await copy()
+  const before = await copyOf(user)
+  await directory().resolve(claim('/b.png'), { ip: '203.0.113.7' })
+  await copy()
+  const after = await copyOf(user)
+  expect(after).not.toBe(before)
+  expect([(await get(before)).status, (await get(after)).status]).toEqual([404, 200])
+  expect(await knex()('pictures').where({ user_id: user })).toHaveLength(1)
+})
+
+describe('what cannot be copied', () => {
+  test.each(['/page', '/nothing'])('is tried three times and then shown at its own address: %s', async (path) => {
+    const user = await made(path)
+    for (let tried = 0; tried < 3; tried++) {
+      expect(await due(user)).not.toBeNull()
+      await copy()
+      walkTo((tried + 1) * 301_000)
+    }
+    expect(await due(user)).toBeNull()
+    await directory().resolve(claim(path), { ip: '203.0.113.7' })
+    expect(await due(user)).toBeNull()
+    expect(await copyOf(user)).toBeUndefined()
+  })
+
+  test.each([
+    [
+      'many pixels',
+      async () => {
+        const bomb = await drawn('image/png', 10, 10)
+        bomb.writeUInt32BE(60_000, 16)
+        bomb.writeUInt32BE(60_000, 20)
+        return bomb
+      },
+    ],
+    ['half of a picture', async () => (await drawn('image/png', 100, 100)).subarray(0, 60)],
+    ['no picture', async () => Buffer.from('GIF89a')],
+  ])('is refused: %s', async (_, bytes) => {
+    await expect(reencoded(await bytes())).rejects.toThrow()
+  })
+})
+
+test('a picture of before is copied at the next login that tells it', async () => {
+  const user = await made('/a.jpg')
+  await knex()('users').where({ id: user }).update({ picture_due_at: null })
+  await directory().resolve(claim('/a.jpg'), { ip: '203.0.113.7' })
+  await copy()
+  expect(await copyOf(user)).toBeDefined()
+})
+
+test('two servers copy a picture once', async () => {
+  const user = await made('/b.png')
+  await Promise.all([copy(), copy()])
+  expect(await knex()('pictures').where({ user_id: user })).toHaveLength(1)
+  expect((await get(await copyOf(user))).status).toBe(200)
+})
+
+test('nothing of it is left of a deleted user', async () => {
+  const user = await made('/b.png')
+  await copy()
+  const id = await copyOf(user)
+  await directory().setStatus(user, 'deleted')
+  expect((await get(id)).status).toBe(404)
+  expect(await knex()('pictures').where({ user_id: user })).toEqual([])
+})
+
+test.each(['pic_nothing', 'usr_00000000000000000000000000', '..%2f..%2fetc'])('there is no picture %s', async (id) => {
+  expect((await get(id)).status).toBe(404)
+})
