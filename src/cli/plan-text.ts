@@ -16,7 +16,7 @@ export function planText(plan: readonly PlanItem[], { isDryRun, fileCount }: Mod
   const leftovers = plan.filter(({ action }) => action === 'leftover')
   const named = plan.filter(({ action }) => action !== 'leftover')
   const lines = (items: readonly PlanItem[]) =>
-    items.flatMap((item) => [itemLine(item, isDryRun), ...item.changes.map(changeLine)])
+    items.flatMap((item) => [itemLine(item, isDryRun), ...presetLines(item), ...item.changes.map(changeLine)])
   const told = hasChanges(plan) ? lines(named) : ['no changes']
   return `${[...told, ...(isDryRun ? lines(leftovers) : stayLines(leftovers, fileCount))].join('\n')}\n`
 }
@@ -70,6 +70,16 @@ function statusOf(action: PlanAction, isDryRun: boolean): string {
 function itemLine({ kind, id, action }: PlanItem, isDryRun: boolean): string {
   const hint = action === 'leftover' ? ' (in no file; --prune removes it)' : ''
   return `${statusOf(action, isDryRun)}: ${kind} ${cellText(id)}${hint}`
+}
+
+/** What a preset does, for a client that is new or has got another one. */
+function presetLines({ action, changes, preset }: PlanItem): string[] {
+  if (!preset || !(action === 'create' || changes.some(({ field }) => field === 'preset'))) return []
+  const { name, sets, overridden } = preset
+  return [
+    ...Object.entries(sets).map(([field, value]) => `  ${field}: ${valueText(value)} (preset ${name})`),
+    ...overridden.map((field) => `  ${field}: as the file says, and not as preset ${name}`),
+  ]
 }
 
 function changeLine(change: FieldChange): string {

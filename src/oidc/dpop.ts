@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
+import { dpopAlgorithms } from './clients/algorithms.ts'
 import { errors } from './library/faults.ts'
 
 interface Dependencies {
@@ -26,7 +27,6 @@ interface Proof {
 
 /** Seconds a proof may be old, or dated in the future where clocks differ. */
 const windowSeconds = 300
-const algorithms = ['ES256', 'RS256', 'EdDSA']
 
 /**
  * The thumbprint of the key a DPoP proof was made with (RFC 9449 §4.3), for endpoints that are not the library's.
@@ -35,7 +35,7 @@ const algorithms = ['ES256', 'RS256', 'EdDSA']
 export async function dpopThumbprint({ store, clock }: Dependencies, given: Proof): Promise<string> {
   const { payload, protectedHeader } = await jwtVerify(given.proof, EmbeddedJWK, {
     typ: 'dpop+jwt',
-    algorithms,
+    algorithms: [...dpopAlgorithms],
     currentDate: new Date(clock()),
     clockTolerance: windowSeconds,
   }).catch((cause: unknown) => {

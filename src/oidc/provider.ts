@@ -12,6 +12,7 @@ import { interactionPath, paths } from '../base/paths.ts'
 import type { Database } from '../store/postgres.ts'
 import type { Sealer } from '../store/seal.ts'
 import { accountFinder, standingAccount } from './account-finder.ts'
+import { assertionAlgorithms, dpopAlgorithms, idTokenAlgorithms } from './clients/algorithms.ts'
 import { claimsByScope } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
@@ -25,16 +26,18 @@ import { cookieSigner } from './keys/cookie-signer.ts'
 import type { Keys } from './keys/signing-keys.ts'
 import { paramsOf } from './library/context.ts'
 import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
-import { Provider } from './library/models.ts'
+import { Provider, widenIdTokens } from './library/models.ts'
 import type { libraryPages } from './library-pages.ts'
 import { settleMachineScope } from './machine-scope.ts'
 import { keepOfflineAccess } from './offline-access.ts'
+import { needsPkce } from './pkce.ts'
 import { prompts } from './policy.ts'
 import type { reconfirm } from './reconfirm-agreements.ts'
 import type { Adapter } from './records/adapter.ts'
 import { familyLife } from './records/family-life.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 import { boundedRequest } from './request-size.ts'
+import { refuseOtherAlgorithms } from './security-profile.ts'
 import { refuseOtherAudience, refuseWithoutRedirectUri } from './strict-requests.ts'
 import { tokenClaims } from './token-claims.ts'
 
@@ -86,14 +89,17 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     extraClientMetadata: { properties: [...extraProperties] },
     enabledJWA: {
-      idTokenSigningAlgValues: ['ES256', 'RS256'],
-      clientAuthSigningAlgValues: ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA'],
-      dPoPSigningAlgValues: ['ES256', 'RS256', 'EdDSA'],
+      idTokenSigningAlgValues: [...idTokenAlgorithms],
+      clientAuthSigningAlgValues: [...assertionAlgorithms],
+      dPoPSigningAlgValues: [...dpopAlgorithms],
     },
-    // PKCE with S256 for every client, confidential ones too: RFC 9700 §2.1.1. The library knows no other method.
-    pkce: { required: () => true },
+    // The library knows no other method than S256.
+    pkce: { required: (ctx, client) => needsPkce(client, paramsOf(ctx)) },
     clockTolerance: fixedSeconds.clockTolerance,
-    assertJwtClientAuthClaimsAndHeader: (ctx, claims) => refuseOtherAudience(ctx, claims),
+    assertJwtClientAuthClaimsAndHeader: (ctx, claims, header, client) => {
+      refuseOtherAudience(ctx, claims)
+      refuseOtherAlgorithms(ctx, header, client)
+    },
     cookies: {
       names: sessionCookieNames(secure),
       long: longCookie(secure),
@@ -130,6 +136,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const provider = new Provider(issuer, configuration)
   provider.proxy = true
   provider.keys = cookieSigner(keys.cookies)
+  widenIdTokens(provider, (client) => client['claims_in_id_token'] === true)
   endWebGrants(provider, clients, units)
   return provider
 }

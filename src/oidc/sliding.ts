@@ -4,13 +4,15 @@ import {
   grantMarginSeconds,
   grantSeconds,
   maxSeconds,
+  remainingSeconds,
   type Sliding,
   sessionSeconds,
   worthwhileGain,
 } from './clients/lifetimes.ts'
 import { looksLikeJwt } from './jwt-origin.ts'
-import { rotatedIn } from './library/context.ts'
+import { refreshedIn, rotatedIn } from './library/context.ts'
 import { apiOf } from './records/api-tokens.ts'
+import { familySince } from './records/family-life.ts'
 import { usedPrecisionSeconds } from './records/records.ts'
 import type { Unit } from './records/unit.ts'
 
@@ -22,9 +24,9 @@ interface Dependencies {
 
 /**
  * Prolongs what a successful request has used: an access token that slides and the session it is bound to, at userinfo
- * and introspection; at a refresh the grant, when the policy has become longer since. It waits for the statement the
- * request ends with, and is left out while too little would be gained. The answer of an introspection tells the new
- * expiry.
+ * and introspection; at a refresh the grant, when the policy has become longer since, and a refresh token that stays.
+ * It waits for the statement the request ends with, and is left out while too little would be gained. The answer of an
+ * introspection tells the new expiry.
  */
 export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependencies): Promise<void> {
   const { route, entities } = ctx.oidc
@@ -32,7 +34,11 @@ export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependenc
   const body = ctx.body as Record<string, unknown> | undefined
   const isAskedAbout = route === 'introspection' && body?.['active'] === true
   const token = entities.AccessToken ?? entities.ClientCredentials
-  if (route === 'token') slideGrant(rotatedIn(ctx), ctx, dependencies)
+  const refreshed = route === 'token' ? refreshedIn(ctx) : undefined
+  if (refreshed) {
+    slideGrant(refreshed, ctx, dependencies)
+    if (refreshed !== rotatedIn(ctx)) slideFamily(refreshed, dependencies)
+  }
   if (!token || !(isAskedAbout || route === 'userinfo')) return
   const session = await sessionOf(token, dependencies)
   const expiresAt = await slideToken(token, { session, grantEnd: entities.Grant?.exp }, dependencies)
@@ -119,14 +125,22 @@ function slideSession(session: BoundSession, { unit, policies, nowSeconds }: Dep
   if (isStale || nowSeconds + life - exp >= worthwhileGain(life)) unit.slideSession(uid, nowSeconds + life)
 }
 
+/** The same token is used again: it lives on as a successor would. */
+function slideFamily(token: RefreshToken, { unit, policies, nowSeconds }: Dependencies): void {
+  const { clientId = '', exp, jti } = token
+  const limit = policies.lifetimes({ clientId }).refresh
+  const target = nowSeconds + remainingSeconds(limit, nowSeconds - familySince(token))
+  if (exp !== undefined && target - exp >= worthwhileGain(limit.idle)) unit.slide('RefreshToken', jti, target)
+}
+
 /** A token family that may live longer than when it began needs a grant that does. */
 function slideGrant(
-  old: RefreshToken | undefined,
+  old: RefreshToken,
   ctx: KoaContextWithOIDC,
   { unit, policies }: Pick<Dependencies, 'unit' | 'policies'>,
 ): void {
   const { client, grant } = ctx.oidc
-  if (!old?.iiat || !client || !grant?.jti) return
+  if (!old.iiat || !client || !grant?.jti) return
   const target = old.iiat + grantSeconds(policies.lifetimes(client))
   if (target - (grant.exp ?? target) > grantMarginSeconds) unit.slide('Grant', grant.jti, target)
 }

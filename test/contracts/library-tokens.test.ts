@@ -1,7 +1,8 @@
+import { decodeJwt } from 'jose'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isAboutJwt, isJwtFault, unexplained, userinfoFault } from '../../src/oidc/library/faults.ts'
-import { newAccessToken } from '../../src/oidc/library/models.ts'
+import { newAccessToken, widenIdTokens } from '../../src/oidc/library/models.ts'
 import { type BareLibrary, bareLibrary, redemption } from '../support/bare-library.ts'
 
 /** What `src/oidc/library` takes for granted about tokens. A failure after an upgrade says what is otherwise now. */
@@ -52,6 +53,18 @@ describe('a JWT at introspection and revocation', () => {
     const token = newAccessToken(library.provider, { client, grantId: 'g', accountId: 'someone' })
     expect(token).toMatchObject({ kind: 'AccessToken', grantId: 'g', accountId: 'someone', clientId: 'web' })
   })
+})
+
+describe('an ID token beside an access token for userinfo', () => {
+  test.each([true, false])(
+    'carries the claims of scopes where its scope was widened before it is made: %s',
+    async (isWide) => {
+      widenIdTokens(library.provider, ({ clientId }) => isWide && clientId === 'web')
+      const code = (await library.authorize({ scope: 'openid email' })).get('code')
+      const { id_token: idToken } = await library.token(redemption(code))
+      expect(Object.hasOwn(decodeJwt(String(idToken)), 'email')).toBe(isWide)
+    },
+  )
 })
 
 describe('the scope of a token answer', () => {

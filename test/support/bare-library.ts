@@ -221,7 +221,8 @@ function configuration(log: Happening[]): Configuration {
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     cookies: { keys: ['a key of cookies'] },
-    findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
+    claims: { email: ['email'] },
+    findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub, email: 'someone@example.com' }) }),
     interactions: { url: (_, { uid }) => `/interaction/${uid}` },
     rotateRefreshToken: () => true,
     ttl: {
@@ -238,12 +239,12 @@ function configuration(log: Happening[]): Configuration {
       ctx.body = JSON.stringify(out)
     },
     fetch: async () => new Response(null, { status: 200 }),
-    loadExistingGrant: async ({ oidc: { client, session, provider } }) => {
+    loadExistingGrant: async ({ oidc: { client, session, provider, params } }) => {
       if (!client || !session?.accountId) return undefined
       const known = session.grantIdFor(client.clientId)
       if (known) return provider.Grant.find(known)
       const grant = new provider.Grant({ accountId: session.accountId, clientId: client.clientId })
-      grant.addOIDCScope('openid offline_access')
+      grant.addOIDCScope(String(params?.['scope']))
       await grant.save()
       return grant
     },

@@ -1,6 +1,7 @@
 import type { Sealer } from '../../store/seal.ts'
 import { type Catalog, type StoredClient, secretContext } from './catalog.ts'
 import { differences, type FieldChange, secretChange } from './client-diff.ts'
+import type { PresetUse } from './presets.ts'
 import type { SeedClient, Seeds } from './seed-file.ts'
 
 /** `leftover`: registered, but in no file; `remove` when it is to be pruned. */
@@ -12,6 +13,8 @@ export interface PlanItem {
   readonly id: string
   readonly action: PlanAction
   readonly changes: readonly FieldChange[]
+  /** What the preset of a client sets, where it names one. */
+  readonly preset?: PresetUse
 }
 
 /** How a plan is made. */
@@ -32,11 +35,11 @@ export function planChanges(
       return item('resource', seed.resource, before && differences(before.seed, seed))
     }),
     ...clients.map((client) => {
-      const { seed } = client
+      const { seed, preset } = client
       const before = catalog.clients.get(seed.client_id)
-      if (!before) return item('client', seed.client_id, undefined)
-      const secret = isSecretChanged(before, client, sealer) ? [secretChange] : []
-      return item('client', seed.client_id, [...differences(before.seed, seed), ...secret])
+      const secret = before && isSecretChanged(before, client, sealer) ? [secretChange] : []
+      const changes = before && [...differences(before.seed, seed), ...secret]
+      return { ...item('client', seed.client_id, changes), ...(preset && { preset }) }
     }),
   ]
   const named = new Set(planned.map(({ kind, id }) => `${kind} ${id}`))

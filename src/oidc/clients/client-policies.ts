@@ -17,6 +17,11 @@ interface IntrospectedToken {
 export interface ClientPolicies {
   isFirstParty(client: Client): boolean
   lifetimes(client: { readonly clientId: string } | undefined): Lifetimes
+  /**
+   * Whether a client uses one refresh token until it ends. SECURITY: never one without a secret, whose stolen token
+   * would serve a thief unnoticed.
+   */
+  keepsRefreshToken(client: { readonly clientId: string } | undefined): boolean
   /** The session limits of every client that a browser session serves, and those of `client`. */
   sessionLimits(authorizations: object | undefined, client?: { readonly clientId: string }): readonly Sliding[]
   /** How long an access token of this client for this resource lives; without a resource, one for userinfo. */
@@ -56,10 +61,10 @@ export function clientPolicies({
   resources: ReadonlyMap<string, ResourceSeed>
   defaults: Lifetimes
 }): ClientPolicies {
-  const own = new Map(clients.map((client) => [client['client_id'], client['lifetimes']]))
+  const own = new Map(clients.map((client) => [client['client_id'], client]))
   const isFirstParty = (client: Client) => client['first_party'] === true
   const lifetimes = (client: { readonly clientId: string } | undefined) =>
-    lifetimesOf(own.get(client?.clientId) as z.output<typeof lifetimesSchema> | undefined, defaults)
+    lifetimesOf(own.get(client?.clientId)?.['lifetimes'] as z.output<typeof lifetimesSchema> | undefined, defaults)
   const limitOf = (resource: string | undefined, client: { readonly clientId: string } | undefined) => {
     const { ttl, sliding } = resources.get(resource ?? '')?.access_token ?? {}
     return sliding ?? accessLimit(ttl ?? lifetimes(client).access)
@@ -73,6 +78,10 @@ export function clientPolicies({
   return {
     isFirstParty,
     lifetimes,
+    keepsRefreshToken(client) {
+      const { rotate_refresh_tokens: rotates, token_endpoint_auth_method: method } = own.get(client?.clientId) ?? {}
+      return rotates === false && method !== 'none'
+    },
     longestJwtSeconds: Math.max(0, ...jwtLives),
     sessionLimits(authorizations, client) {
       const ids = new Set([...Object.keys(authorizations ?? {}), ...(client ? [client.clientId] : [])])

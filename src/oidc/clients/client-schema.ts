@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { duration } from '../../base/duration.ts'
+import { assertionAlgorithms, idTokenAlgorithms } from './algorithms.ts'
 import { attestationSchema } from './attestation.ts'
 import { profileClaims } from './claims.ts'
 import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
@@ -56,9 +57,24 @@ const secretSource = z.union(
   { error: 'expected { env: NAME }, { file: PATH } or { generate: true }' },
 )
 
+/** Kinds of clients, each a set of fields that a seed need not say. */
+export const presetNames = [
+  'spa',
+  'native_app',
+  'server_app',
+  'machine',
+  'api_gateway',
+  'off_the_shelf',
+  'fapi2',
+] as const
+
+/** The name of a kind of clients. */
+export type PresetName = (typeof presetNames)[number]
+
 /** One client, with the names of RFC 7591 where it has them. */
 export const clientSchema = z.strictObject({
   client_id: z.string().regex(/^[\x21-\x7E]{1,100}$/, 'must be 1 to 100 printable ASCII characters'),
+  preset: z.enum(presetNames).optional(),
   client_name: z.string().max(100).optional(),
   first_party: z.boolean().default(false),
   require_phone: z.boolean().optional(),
@@ -67,6 +83,7 @@ export const clientSchema = z.strictObject({
   token_endpoint_auth_method: z
     .enum(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'])
     .default('client_secret_basic'),
+  token_endpoint_auth_signing_alg: z.enum(assertionAlgorithms).optional(),
   client_secret: secretSource.optional(),
   grant_types: z.array(z.enum(['authorization_code', 'refresh_token', 'client_credentials', deviceGrant])).optional(),
   redirect_uris: z.array(z.string()).default([]),
@@ -83,7 +100,11 @@ export const clientSchema = z.strictObject({
   filing_number: z.string().max(60).optional(),
   jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
   jwks_uri: httpsOrLoopback.optional(),
-  id_token_signed_response_alg: z.enum(['ES256', 'RS256']).default('ES256'),
+  id_token_signed_response_alg: z.enum(idTokenAlgorithms).default('ES256'),
+  claims_in_id_token: z.boolean().default(false),
+  require_pkce: z.boolean().default(true),
+  rotate_refresh_tokens: z.boolean().default(true),
+  security_profile: z.enum(['none', 'fapi2']).default('none'),
   backchannel_logout_uri: httpsOrLoopback.optional(),
   backchannel_logout_session_required: z.boolean().optional(),
   require_pushed_authorization_requests: z.boolean().optional(),
@@ -93,6 +114,8 @@ export const clientSchema = z.strictObject({
   initiate_login_uri: httpsOrLoopback.optional(),
 })
 
+/** What a seed file may say of a client beside its name. */
+export type ClientFields = Omit<z.input<typeof clientSchema>, 'client_id' | 'preset'>
 /** A client as a seed file describes it, after it was checked. */
 export type ClientSeed = z.output<typeof clientSchema>
 /** An API as a seed file describes it, after it was checked. */
@@ -115,6 +138,10 @@ export const extraProperties = [
   'filing_number',
   'require_phone',
   'attestation',
+  'claims_in_id_token',
+  'require_pkce',
+  'rotate_refresh_tokens',
+  'security_profile',
 ] as const
 
 /** Whether nobody between two machines can read what is sent to an address. */

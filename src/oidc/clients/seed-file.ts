@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fit } from '../../base/schema-problems.ts'
 import type { Path } from '../../base/yaml-document.ts'
+import { ruleProblems } from './client-rules.ts'
 import {
   type ClientSeed,
   clientSchema,
@@ -12,6 +13,7 @@ import {
 } from './client-schema.ts'
 import { type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
 import { ownPrefixOf } from './own-clients.ts'
+import { type PresetUse, withPreset } from './presets.ts'
 import { readDocument, type SeedDocument, type SeedProblem } from './seed-document.ts'
 import { seedKeysAt } from './seed-keys.ts'
 import { resolveSecret, type SecretWish } from './seed-secret.ts'
@@ -19,7 +21,7 @@ import { resolveSecret, type SecretWish } from './seed-secret.ts'
 /** One client or resource of a file. */
 export interface SeedItem<Seed> {
   readonly seed: Seed
-  /** What the file says, without the secret: this is what is stored. */
+  /** What the file says and what its preset adds, without the secret: this is what is stored. */
   readonly written: Readonly<Record<string, unknown>>
   /** Fields that have a problem already; the seed is what is left without them. */
   readonly broken: ReadonlySet<string>
@@ -29,6 +31,7 @@ export interface SeedItem<Seed> {
 /** A client of a seed file, with what is to be done about its secret. */
 export interface SeedClient extends SeedItem<ClientSeed> {
   readonly secret: SecretWish
+  readonly preset: PresetUse | undefined
 }
 
 /** What some seed files say. Of use for a change only when there are no problems. */
@@ -65,12 +68,13 @@ export function readSeeds({ files, cwd, env, lifetimes }: Input): Seeds {
       if (item) resources.push(item)
     }
     for (const [index, value] of lists.clients.entries()) {
-      const item = readItem(clientSchema, { document, path: ['clients', index], value }, problems)
+      const { written: whole, use: preset } = withPreset(value)
+      const item = readItem(clientSchema, { document, path: ['clients', index], value: whole }, problems)
       if (!item) continue
       const secret = resolveSecret(item, { file, cwd, env })
       problems.push(...secret.problems, ...clientProblems(item, lifetimes))
       const { client_secret: _, ...written } = item.written
-      clients.push({ ...item, written, secret: secret.wish })
+      clients.push({ ...item, written, secret: secret.wish, preset })
     }
   }
   problems.push(...duplicates(resources, 'resource'), ...duplicates(clients, 'client_id'))
@@ -119,6 +123,9 @@ function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, default
   const reserved = ownPrefixOf(seed.client_id)
   if (reserved) found.push(problem(['client_id'], `begins with ${reserved}, which Menshen keeps for itself`))
   if (seed.client_id.startsWith('usr_')) found.push(problem(['client_id'], 'begins with usr_, as the ids of users do'))
+  for (const { field, message } of ruleProblems(seed).filter((each) => !broken.has(each.field))) {
+    found.push(problem([field], message))
+  }
   const policy = lifetimesOf(seed.lifetimes, defaults)
   for (const { fields, message } of lifetimeProblems(policy, holderOf(seed))) {
     // Limits that the client does not set are the configuration's to repair.

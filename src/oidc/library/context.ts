@@ -70,3 +70,9 @@ export function grantedProtocolScope(ctx: KoaContextWithOIDC | undefined): strin
   const asked = paramsOf(ctx)['scope'] ? ctx.oidc.requestParamScopes : exchanged.scopes
   return grant.getOIDCScopeFiltered(new Set(asked))
 }
+
+/** The refresh token that this request brought, whether another has taken its place or not. */
+export function refreshedIn(ctx: KoaContextWithOIDC): RefreshToken | undefined {
+  const { RefreshToken, RotatedRefreshToken } = ctx.oidc.entities
+  return RotatedRefreshToken ?? (paramsOf(ctx)['grant_type'] === 'refresh_token' ? RefreshToken : undefined)
+}

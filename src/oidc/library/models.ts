@@ -5,10 +5,12 @@ import {
   type Client,
   type ClientMetadata,
   type Grant,
+  type IdToken,
   type Interaction,
   Provider,
   type Session,
 } from 'oidc-provider'
+import { currentContext } from './context.ts'
 
 /** The library's constructor, for the one file that builds an authorization server. */
 export { Provider }
@@ -41,6 +43,25 @@ export function holdLogouts(
     hold({ clientId: this.clientId, userId, sid })
   }
   return (client, userId, sid) => post.call(client, userId, sid)
+}
+
+type IssueIdToken = (this: IdToken, options: { readonly use: string }) => Promise<string>
+
+/**
+ * Has the ID tokens of some clients carry what the granted scopes release. The library leaves that to userinfo wherever
+ * the access token can be used there (OIDC Core §5.4), for all clients or for none; such an access token has the scopes
+ * of the protocol that this answer grants.
+ */
+export function widenIdTokens(provider: Provider, isWide: (client: Client) => boolean): void {
+  const model = provider.IdToken.prototype as unknown as { issue: IssueIdToken }
+  const { issue } = model
+  model.issue = function wideIdToken(this: IdToken, options) {
+    const token = currentContext()?.oidc.entities.AccessToken
+    const parts = this as unknown as { readonly client: Client; scope: string }
+    const isForUserinfo = token?.scope !== undefined && token.aud === undefined
+    if (options.use === 'idtoken' && isForUserinfo && isWide(parts.client)) parts.scope = token.scope ?? ''
+    return issue.call(this, options)
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { rotatedIn } from '../library/context.ts'
 import type { DurableModel, Payload } from '../library/stored-models.ts'
 
 interface Dependencies {
-  readonly policies: Pick<ClientPolicies, 'lifetimes'>
+  readonly policies: Pick<ClientPolicies, 'lifetimes' | 'keepsRefreshToken'>
   readonly nowSeconds: () => number
 }
 
@@ -50,9 +50,11 @@ export function familyLife({ policies, nowSeconds }: Dependencies) {
 
   return {
     /**
-     * Every client rotates its token on every use, until so little time is left that a successor would be dead at once.
+     * Every client rotates its token on every use, until so little time is left that a successor would be dead at once;
+     * but for one with a secret that is registered to keep its token (FAPI 2.0 Security Profile §5.3.2.1).
      */
     rotates(token: RefreshToken, client: Client): boolean {
+      if (policies.keepsRefreshToken(client)) return false
       const left = remainingSeconds(limitOf(client), nowSeconds() - familySince(token))
       return Math.max(left, (token.exp ?? 0) - nowSeconds()) > 1
     },
