@@ -41,6 +41,16 @@ export function isPhone({ userAgent }: Visit): boolean {
   return /\bMobile\b|iPhone|iPod|Windows Phone|\(Phone;/i.test(userAgent) && !/iPad|Tablet/i.test(userAgent)
 }
 
+/** Whether the visitor is in the browser of the QQ app. QQ Browser, another app, calls itself `MQQBrowser`. */
+export function isInsideQq({ userAgent }: Visit): boolean {
+  return /\bQQ\/\d/.test(userAgent)
+}
+
+/** Whether the visitor is in the browser of the Weibo app. */
+export function isInsideWeibo({ userAgent }: Visit): boolean {
+  return /__weibo__|\bWeibo\b/i.test(userAgent)
+}
+
 /** The parameters of the upstream's redirect, from query or form, or those that its SDK gave an app. */
 export type UpstreamResponse = Readonly<Record<string, string>>
 

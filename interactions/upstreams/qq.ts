@@ -8,6 +8,8 @@ import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
+  isInsideQq,
+  isInsideWechat,
   isPhone,
   madeUp,
   required,
@@ -146,6 +148,9 @@ export const qq = connectorKind({
         const accessToken = await token(code, redirectUri)
         return person(await me(accessToken, options.client_id, 'upstream.refused'), accessToken)
       },
+      // WeChat does not open the pages of QQ.
+      availability: (visit) => (isInsideWechat(visit) ? 'elsewhere' : 'here'),
+      isHome: isInsideQq,
       questions: (callback) => [{ about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback) }],
       ...(options.mobile_app ? { apps: { qq_app: byToken(options.mobile_app.appid) } } : {}),
     }

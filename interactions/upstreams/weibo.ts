@@ -5,7 +5,15 @@ import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
 import { addressBelow, addressOfVendor, vendorAddress } from '../../src/base/vendor-address.ts'
 import { connectionBase } from './connection-base.ts'
-import { connectorKind, type Identification, isPhone, madeUp, required, upstreamError } from './connector.ts'
+import {
+  connectorKind,
+  type Identification,
+  isInsideWeibo,
+  isPhone,
+  madeUp,
+  required,
+  upstreamError,
+} from './connector.ts'
 import { namespace, type Where } from './namespaces.ts'
 import { ask, form, overHttps, requireGood, type VendorCodes, type VendorReply } from './upstream-call.ts'
 import { failure, numericSubject, optional, parseAnswer, secondsText, shown, tokenText } from './vendor-answers.ts'
@@ -106,6 +114,7 @@ export const weibo = connectorKind({
         if (!response['code']) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         return person(await token(response['code'], redirectUri))
       },
+      isHome: isInsideWeibo,
       questions: (callback) => [{ about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback) }],
       apps: {
         async weibo_app(given) {
