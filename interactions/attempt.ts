@@ -168,7 +168,7 @@ export class LoginAttempts {
     request: AdvanceRequest,
     memory: AttemptMemory,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
-    const { attemptId, method: id, ip, visit, input, device } = request
+    const { attemptId, method: id, ip, visit, input, device, clientId } = request
     const { methods, limits, options } = this.#deps
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
@@ -176,6 +176,7 @@ export class LoginAttempts {
     if (method.asksVendor) await limits.take('vendor.ip', ip)
     const step = await method.step({
       attemptId,
+      clientId,
       ip,
       visit,
       input,

@@ -9,12 +9,15 @@ import type { Sealing } from '../src/store/seal.ts'
 interface Expected {
   readonly connection: string
   readonly attemptId: string
+  readonly clientId?: string | undefined
   readonly handle: string
 }
 
 /** What an upstream sent back, for the attempt it belongs to. */
 export interface Kept {
   readonly attemptId: string
+  /** The client whose login it is, if one is known. */
+  readonly clientId?: string | undefined
   readonly connection: string
   /** Under which it is asked for. */
   readonly handle: string
@@ -64,11 +67,11 @@ export class Callbacks {
    */
   async expect(
     state: string,
-    { connection, attemptId }: { readonly connection: string; readonly attemptId: string },
+    { connection, attemptId, clientId }: Omit<Expected, 'handle'>,
     before?: string,
   ): Promise<void> {
     const { store, seal } = this.#deps
-    const expected: Expected = { connection, attemptId, handle: randomBytes(18).toString('base64url') }
+    const expected: Expected = { connection, attemptId, clientId, handle: randomBytes(18).toString('base64url') }
     await Promise.all([
       store.set(this.#stateKey(state), seal(JSON.stringify(expected)), lifetimeSeconds),
       before === undefined ? undefined : this.forget(before),
@@ -86,20 +89,21 @@ export class Callbacks {
 
   /**
    * Keeps the first answer to a state and says where to go on; a second one changes nothing and is sent the same way.
-   * Throws `attempt.expired` for a state that is unknown, over, or another connection's (RFC 9700 §4.4, mix-up), and
-   * `request.too_large`.
+   * Throws `attempt.stateless` where none was brought, `attempt.expired` for a state that is unknown, over, or another
+   * connection's (RFC 9700 §4.4, mix-up), and `request.too_large`.
    */
   async receive(
     connection: string,
     response: Readonly<Record<string, string>>,
   ): Promise<{ readonly attemptId: string; readonly handle: string }> {
     const { store, seal, open } = this.#deps
-    const state = response['state'] ?? ''
-    const sealed = state === '' ? undefined : await store.get<string>(this.#stateKey(state))
+    const { state } = response
+    if (!state) throw new AppError('attempt.stateless')
+    const sealed = await store.get<string>(this.#stateKey(state))
     const expected = sealed === undefined ? undefined : (JSON.parse(open(sealed)) as Expected)
     if (expected?.connection !== connection) throw new AppError('attempt.expired')
-    const { attemptId, handle } = expected
-    const kept = JSON.stringify({ attemptId, connection, handle, response } satisfies Kept)
+    const { attemptId, clientId, handle } = expected
+    const kept = JSON.stringify({ attemptId, clientId, connection, handle, response } satisfies Kept)
     // SECURITY: whoever brings it has proved nothing yet.
     if (JSON.stringify(response).length > longestAnswer) throw new AppError('request.too_large')
     // SECURITY: the mark outlives the answer, so that a state brings one answer even after that was taken.
@@ -112,13 +116,18 @@ export class Callbacks {
 
   /** The answer, for one caller, once, and only for the attempt it belongs to. */
   async take(attemptId: string, handle: string): Promise<Kept | undefined> {
-    const { store, open } = this.#deps
-    const key = this.#responseKey(attemptId)
-    const read = (sealed: string | undefined) => {
-      const kept = sealed === undefined ? undefined : (JSON.parse(open(sealed)) as Kept)
-      return kept?.handle === handle ? kept : undefined
-    }
-    return read(await store.get<string>(key)) && read(await store.take<string>(key))
+    if (!(await this.waiting(attemptId, handle))) return undefined
+    return this.#read(await this.#deps.store.take<string>(this.#responseKey(attemptId)), handle)
+  }
+
+  /** The answer as long as nobody has taken it; it stays. */
+  async waiting(attemptId: string, handle: string): Promise<Kept | undefined> {
+    return this.#read(await this.#deps.store.get<string>(this.#responseKey(attemptId)), handle)
+  }
+
+  #read(sealed: string | undefined, handle: string): Kept | undefined {
+    const kept = sealed === undefined ? undefined : (JSON.parse(this.#deps.open(sealed)) as Kept)
+    return kept?.handle === handle ? kept : undefined
   }
 
   /** Notes where the answer led, for the second time the same callback comes. */

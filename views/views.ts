@@ -208,6 +208,8 @@ export interface ErrorView {
   readonly at: Date
   readonly retryHref?: string | undefined
   readonly homeHref?: string | undefined
+  /** Our own account pages, where no app is known. */
+  readonly accountHref?: string | undefined
   readonly retryAfterSeconds?: number | undefined
 }
 

@@ -15,6 +15,8 @@ export interface WayOn {
   readonly retryHref?: string | undefined
   /** The app the person came from. */
   readonly homeHref?: string | undefined
+  /** Our own account pages, where no app is known. */
+  readonly accountHref?: string | undefined
 }
 
 const cookieName = 'menshen_client'
@@ -40,6 +42,20 @@ export function beginningAgain({ provider, secure }: Dependencies) {
         signed: false,
       })
     },
+
+    /**
+     * The way on for a browser in which an answer landed that another browser waits for. SECURITY: the request is not
+     * repeated here: it is that browser's, and its client would refuse what came of it.
+     */
+    async fromElsewhere(clientId: string | undefined): Promise<WayOn> {
+      const client = clientId === undefined ? undefined : await provider().Client.find(clientId)
+      const retryHref = client && initiation(client, provider().issuer)
+      const homeHref = client?.clientUri
+      return { retryHref, homeHref, accountHref: retryHref || homeHref ? undefined : paths.account }
+    },
+
+    /** Whether the interaction of this name was begun in this browser, as far as the browser knows. */
+    hasBegun: (ctx: Context) => ctx.cookies.get(cookieName, { signed: false }) !== undefined,
 
     /** The way on from the interaction of this name; empty where nothing is known. */
     async wayOn(ctx: Context, uid: string): Promise<WayOn> {

@@ -4,7 +4,7 @@ import type { Interaction, Provider } from 'oidc-provider'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
-import { answerPath, callbackPath, interactionPath } from '../../src/base/paths.ts'
+import { answerPath, callbackPath, interactionPath, paths } from '../../src/base/paths.ts'
 import { demandOf } from '../../src/oidc/demand.ts'
 import { isInteractionOver } from '../../src/oidc/library/faults.ts'
 import { answerInteraction } from '../../src/oidc/library/models.ts'
@@ -130,7 +130,8 @@ export function browserRoutes(dependencies: Dependencies): Router {
 
   /** Back from an upstream. */
   async function comeBack(ctx: Context): Promise<void> {
-    const found = await interaction(ctx)
+    const found = await interaction(ctx).catch((error: unknown) => landed(ctx, error))
+    if (!found) return
     await clientOf(ctx, found)
     const attempt = { callbacks, attemptId: found.uid, page: interactionPath(found.uid) }
     const isBack = await takeAnswer(ctx, attempt, async (kept) => {
@@ -142,6 +143,27 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (!isBack) throw new AppError('attempt.expired')
   }
 
+  /**
+   * What became of an answer that this browser has no interaction for. It is led where the first look at it was led, if
+   * that was the end of a login. If another browser waits for it, the page says so.
+   */
+  async function landed(ctx: Context, error: unknown): Promise<undefined> {
+    const uid = String(ctx['params'].uid)
+    const { handle } = ctx.query
+    if (!(error instanceof AppError) || typeof handle !== 'string') throw error
+    const waiting = await callbacks.waiting(uid, handle)
+    if (waiting && again.hasBegun(ctx)) throw error
+    if (waiting) {
+      renderer.renderError(ctx, new AppError('attempt.elsewhere'), await again.fromElsewhere(waiting.clientId))
+      return undefined
+    }
+    const location = await callbacks.keptLocation(uid, handle)
+    const resumed = location === undefined ? undefined : URL.parse(location, provider().issuer)
+    if (!resumed?.pathname.startsWith(`${paths.authorization}/`)) throw error
+    leave(ctx, resumed.pathname)
+    return undefined
+  }
+
   const guarded = (handler: (ctx: Context) => Promise<void> | void) => async (ctx: Context) => {
     refuseCrossSite(ctx, provider().issuer)
     await handler(ctx)
@@ -150,8 +172,19 @@ export function browserRoutes(dependencies: Dependencies): Router {
     try {
       await handler(ctx)
     } catch (error) {
+      const uid = String(ctx['params'].uid)
       if (!(error instanceof AppError) || error.code !== 'attempt.expired') throw error
-      renderer.renderError(ctx, error, await again.wayOn(ctx, String(ctx['params'].uid)))
+      renderer.renderError(ctx, error, await again.wayOn(ctx, uid))
+    }
+  }
+  /** Nobody knows which app somebody comes from whose answer belongs to no login. */
+  const receive = receiveCallback(callbacks)
+  const orAccount = async (ctx: Context) => {
+    try {
+      await receive(ctx)
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.code.startsWith('attempt.')) throw error
+      renderer.renderError(ctx, error, { accountHref: paths.account })
     }
   }
   const withLanguage = (handler: (ctx: Context) => Promise<void> | void) => (ctx: Context) =>
@@ -164,8 +197,8 @@ export function browserRoutes(dependencies: Dependencies): Router {
     orAgain(guarded(submit) as (ctx: Context) => Promise<void>),
   )
   router.get('interaction_callback', answerPath(interactionPath(':uid')), orAgain(comeBack))
-  router.get('callback', callbackPath(':connection'), receiveCallback(callbacks))
-  router.post('callback_post', callbackPath(':connection'), receiveCallback(callbacks))
+  router.get('callback', callbackPath(':connection'), orAccount)
+  router.post('callback_post', callbackPath(':connection'), orAccount)
   accountRoutes(router, account, { guarded, withLanguage })
   return router
 }

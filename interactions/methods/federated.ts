@@ -3,7 +3,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { callbackPath } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import type { Authorization, Connector, Visit } from '../upstreams/connector.ts'
-import type { LoginMethod } from './method.ts'
+import type { LoginMethod, StepRequest } from './method.ts'
 
 /**
  * Where the answer to a state is to be brought: the part of the callback's work that a method must set up beforehand.
@@ -12,7 +12,7 @@ export interface ExpectedCallbacks {
   /** `before`: the state whose place it takes. */
   expect(
     state: string,
-    expected: { readonly connection: string; readonly attemptId: string },
+    expected: { readonly connection: string; readonly attemptId: string; readonly clientId?: string | undefined },
     before?: string,
   ): Promise<void>
   /** Forgets a state, and what came back for it. */
@@ -53,9 +53,9 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
     connection: connector,
     asksVendor: () => ({ connection: connector.id, vendor: connector.provider }),
     forget: ({ state }) => callbacks.forget(state),
-    async step({ attemptId, input, state: left, visit, nowMs }) {
+    async step({ attemptId, clientId, input, state: left, visit, nowMs }) {
       if (input['state'] === undefined) {
-        const started = await start(attemptId, visit, left?.state)
+        const started = await start({ attemptId, clientId }, visit, left?.state)
         const to = await connector.authorizationUrl(started, visit)
         return { kind: 'redirect', to, state: { ...started, leftAt: nowMs } }
       }
@@ -74,7 +74,11 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
     },
   }
 
-  async function start(attemptId: string, visit: Visit, before?: string): Promise<Authorization> {
+  async function start(
+    whose: Pick<StepRequest<Left>, 'attemptId' | 'clientId'>,
+    visit: Visit,
+    before?: string,
+  ): Promise<Authorization> {
     const authorization = {
       redirectUri: `${issuer}${callbackPath(connector.id)}`,
       state: newState(),
@@ -82,7 +86,7 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
       codeVerifier: randomBytes(32).toString('base64url'),
       variant: connector.variant(visit),
     }
-    await callbacks.expect(authorization.state, { connection: connector.id, attemptId }, before)
+    await callbacks.expect(authorization.state, { connection: connector.id, ...whose }, before)
     return authorization
   }
 }

@@ -12,6 +12,8 @@ export type Input = Readonly<Record<string, string>>
 /** What a method gets to do one step. */
 export interface StepRequest<State> {
   readonly attemptId: string
+  /** The client that the person comes from, if one is known. */
+  readonly clientId?: string | undefined
   readonly ip: string
   readonly visit: Visit
   readonly input: Input

@@ -22,6 +22,8 @@ export const catalogue = {
   'client.not_allowed': { status: 400, oauth: 'unauthorized_client' },
   'client.declined': { status: 400, oauth: 'access_denied' },
   'attempt.expired': { status: 400, oauth: 'invalid_request' },
+  'attempt.elsewhere': { status: 400, oauth: 'invalid_request' },
+  'attempt.stateless': { status: 400, oauth: 'invalid_request' },
   'attempt.method_unknown': { status: 400, oauth: 'invalid_request' },
   'login.required': { status: 401, oauth: 'login_required' },
   'auth_session.invalid': { status: 400, oauth: 'invalid_session' },

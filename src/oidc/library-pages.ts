@@ -30,7 +30,24 @@ export function libraryPages({
 }) {
   const nameOf = (client: Client | undefined) => client?.clientName ?? client?.clientId
 
+  /**
+   * Somebody who is signed in and comes to the end of a login once more: by a second callback of their vendor, or by
+   * the way back of the browser.
+   */
+  async function drawSignedIn(ctx: KoaContextWithOIDC): Promise<void> {
+    const [clientId] = Object.keys(ctx.oidc.session?.authorizations ?? {}).slice(-1)
+    const client = clientId === undefined ? undefined : await ctx.oidc.provider.Client.find(clientId)
+    const app = client?.clientUri
+    render(ctx, 'message', {
+      title: translate(ctx, 'resumed.title'),
+      body: translate(ctx, 'resumed.body'),
+      nextHref: app ?? paths.account,
+      nextLabel: translate(ctx, app === undefined ? 'resumed.account' : 'error.home'),
+    })
+  }
+
   async function drawError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
+    if (ctx.oidc.route === 'resume' && isInteractionOver(error) && ctx.oidc.session?.accountId) return drawSignedIn(ctx)
     const isOver = isFormOver(out.error_description)
     const key = isOver || isInteractionOver(error) ? 'attempt.expired' : sentenceFor(out.error, whereIn(ctx))
     const view = {

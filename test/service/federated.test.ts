@@ -171,7 +171,7 @@ describe.each(['redis', 'tables'] as const)('a login through an upstream, short-
     const thief = world.visitor()
     const stolen = await thief.follow(await thief.get(callback))
     expect(stolen.status).toBe(400)
-    expect(stolen.text).toContain('attempt.expired')
+    expect(stolen.text).toContain('attempt.elsewhere')
     const doubled = new URL(callback)
     doubled.searchParams.append('state', 'y')
     expect((await visitor.get(doubled)).status).toBe(400)
