@@ -80,7 +80,7 @@ function judged(error: unknown, { name, question: { about, isOptional }, page, o
   if (known.has(error.code) && !code.startsWith('no_')) {
     return ok(name, `${said} to what was made up, so id and secret are right`)
   }
-  if (error.code === 'upstream.busy') {
+  if (error.code === 'upstream.busy' && code !== 'page') {
     return warn(name, `${said}: the vendor is busy`, 'run doctor again later; while it lasts, logins fail too')
   }
   if (error.code === 'upstream.misconfigured') {
@@ -95,7 +95,9 @@ function judged(error: unknown, { name, question: { about, isOptional }, page, o
 
 /** Whether there was no code in the answer: it was no JSON, or had only a status. */
 function isShapeless(code: string): boolean {
-  return ['unparsable', 'unexpected_shape', 'nothing', 'unclear'].includes(code) || /^(no_\w+|\d{3})$/.test(code)
+  return (
+    ['unparsable', 'unexpected_shape', 'page', 'nothing', 'unclear'].includes(code) || /^(no_\w+|\d{3})$/.test(code)
+  )
 }
 
 /** Some answers are refused by our own client: they are there, but not what a vendor says. */

@@ -204,7 +204,11 @@ test.each<[string, Fault, string]>([
     { kind: 'bad_gateway_html', path: '/oauth2.0/token' },
     'warn client_id 101: 502: the vendor is busy',
   ],
-  ['a page with status 200', { kind: 'html_instead', path: '/oauth2.0/token' }, 'fail client_id 101: un'],
+  [
+    'a page with status 200',
+    { kind: 'html_instead', path: '/oauth2.0/token' },
+    'fail client_id 101: page: an odd answer',
+  ],
   ['a connection that breaks', { kind: 'reset_before_accept' }, 'fail client_id 101: GET http'],
 ])('tells of %s', async (_, fault, line) => {
   upstreams.qq.faults.push(fault)
@@ -219,8 +223,11 @@ test.each([
   ['-1', /^warn API of official_account wx-official-account: -1: the vendor is busy$/],
   ['43210', /^warn API of official_account wx-official-account: 43210: not known here$/],
 ])('tells of the code %s of WeChat', async (code, line) => {
-  upstreams.wechat.faults.push({ kind: 'refuse', code, path: '/cgi-bin/stable_token' })
+  // Some codes make the connector ask once more.
+  const fault: Fault = { kind: 'refuse', code, path: '/cgi-bin/stable_token' }
+  upstreams.wechat.troubles.push(fault)
   const { of } = await examine()
+  upstreams.wechat.troubles.length = 0
   const answers = told(of('connection wechat')).filter((each) => each.includes('API of'))
   // The questions of both accounts go out at once, and either may meet the fault.
   expect(

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { oddities } from '../../sandbox/simulators/oddities.ts'
 import { type Switch, switchGroups } from '../../sandbox/switches.ts'
 import { codeChallenge, reachLogin } from '../support/login.ts'
 import { NativeApp } from '../support/native-app.ts'
@@ -56,7 +57,19 @@ const isIn = ({ url }: Answer) => url.pathname === '/sandbox/callback' && url.se
 const people = { wechat: 'lilei', qq: 'hanmeimei', weibo: 'lintao', github: '1004' } as const
 type Vendor = keyof typeof people
 
+describe.each(Object.keys(oddities) as Switch[])('with %s switched on', (name) => {
+  test.each(Object.keys(people) as Vendor[])('people come in through %s', async (vendor) => {
+    await turnOn(name)
+    const seen = await through(world.visitor(), vendor, people[vendor])
+    expect(seen.status, seen.text).toBe(200)
+    expect(seen.text).toContain('value="new"')
+  })
+})
+
 test.each<[Switch, Vendor, string]>([
+  ['lost_answers', 'wechat', 'upstream.busy'],
+  ['cut_answers', 'qq', 'upstream.refused'],
+  ['html_answers', 'weibo', 'upstream.busy'],
   ['bad_gateway', 'github', 'upstream.busy'],
   ['too_many_requests', 'wechat', 'upstream.busy'],
   ['wrong_secret', 'wechat', 'upstream.misconfigured'],
@@ -80,7 +93,13 @@ test.each<[Switch, Vendor, string]>([
 
 test.each<[Switch, Vendor]>([
   ['slow_answers', 'github'],
+  ['profile_too_often', 'wechat'],
+  ['profile_failed', 'wechat'],
+  ['profile_failed', 'qq'],
   ['profile_failed', 'weibo'],
+  ['profile_token_refused', 'wechat'],
+  ['profile_token_refused', 'qq'],
+  ['profile_not_granted', 'qq'],
 ])('with %s switched on, nobody at %s is refused', async (name, vendor) => {
   await turnOn(name)
   expect((await through(world.visitor(), vendor, people[vendor])).text).toContain('value="new"')
