@@ -1,7 +1,7 @@
 import { longName } from './sample-values.ts'
 import type { Views } from './views.ts'
 
-type ChoicePage = 'choose' | 'choose-account' | 'conflict' | 'bind-identity'
+type ChoicePage = 'choose' | 'choose-account' | 'select-account' | 'conflict' | 'bind-identity'
 
 const mine = {
   label: '138****8000',
@@ -46,6 +46,11 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
         { ...other, userId: 'usr_4d', isSpare: false },
       ],
     },
+  ],
+  'select-account': [
+    { account: { label: '138****8000', nickname: '林小雨' } },
+    { account: { label: 'ow****F2ZQ', nickname: longName } },
+    { account: { label: '138****8000' } },
   ],
   conflict: [{ accounts: [mine] }],
   'bind-identity': [

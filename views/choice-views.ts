@@ -13,6 +13,12 @@ interface ShownAccount {
   readonly lastUsedAt: Date
 }
 
+/** An app asks which account to go on with. Posts `choice=continue` or `choice=other`, which leads to the login. */
+export interface SelectAccountView {
+  /** The one that is signed in here. */
+  readonly account: { readonly label: string; readonly nickname?: string | undefined }
+}
+
 /** The phone number belongs to another account. Posts `choice=use_other_phone` or `choice=login_existing`. */
 export interface ConflictView {
   readonly accounts: readonly ShownAccount[]

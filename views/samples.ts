@@ -100,7 +100,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     {
       ...login,
       reauthenticate: true,
-      loginHint: '+86 138 0013 8000',
+      values: { phone: '13800138000', country: '86' },
       offeredMethods: ['sms'],
       agreements: [],
       cancelAllowed: false,

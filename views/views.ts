@@ -1,5 +1,5 @@
 import type { AccountTakenView, AccountUnbindView, AccountView, DevicesView, IdentityItem } from './account-views.ts'
-import type { ChooseAccountView, ChooseView, ConflictView } from './choice-views.ts'
+import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } from './choice-views.ts'
 import type {
   ContinueView,
   DeviceConfirmView,
@@ -94,7 +94,6 @@ export interface LoginView {
   readonly error?: PageError | undefined
   /** The form came without the tick, so the page asks the one question "agree and continue?". */
   readonly agreementMissing: boolean
-  readonly loginHint?: string | undefined
   /** `prompt=login` or `max_age`: we know the person, who must prove it again. */
   readonly reauthenticate: boolean
   readonly canRegister: boolean
@@ -262,6 +261,7 @@ export interface Views {
   readonly consent: ConsentView
   readonly choose: ChooseView
   readonly 'choose-account': ChooseAccountView
+  readonly 'select-account': SelectAccountView
   readonly conflict: ConflictView
   readonly 'bind-identity': BindIdentityView
   readonly logout: LogoutView

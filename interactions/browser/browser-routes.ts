@@ -1,6 +1,7 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import type { Interaction, Provider } from 'oidc-provider'
+import { maskedLabel } from '../../src/accounts/account-labels.ts'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
@@ -8,6 +9,7 @@ import { answerPath, callbackPath, interactionPath, paths } from '../../src/base
 import { demandOf } from '../../src/oidc/demand.ts'
 import { isInteractionOver } from '../../src/oidc/library/faults.ts'
 import { answerInteraction } from '../../src/oidc/library/models.ts'
+import type { AccountChoice } from '../../src/oidc/policy.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
@@ -89,6 +91,10 @@ export function browserRoutes(dependencies: Dependencies): Router {
     const accountId = found.session?.accountId
     const visitor = isId('usr', accountId) ? await directory.find(accountId) : undefined
     if (!visitor) throw new AppError('attempt.expired')
+    if (found.prompt.name === 'select_account') {
+      const account = { label: maskedLabel(visitor), nickname: visitor.user.profile.nickname }
+      return renderer.render(ctx, 'select-account', { account }, { languageLinks: true })
+    }
     consent.show(ctx, found, client, visitor)
   }
 
@@ -108,6 +114,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
       const result: LoginResult | undefined = await login.submit(ctx, found, form.fields)
       return result && finish(ctx, result)
     }
+    if (found.prompt.name === 'select_account') return choose(ctx, found, choice)
     if (choice === 'switch' && found.deviceCode === undefined) return switchAccount(ctx, found)
     if (choice !== 'allow') throw new AppError('request.invalid')
     await requireSession(found)
@@ -115,6 +122,13 @@ export function browserRoutes(dependencies: Dependencies): Router {
     const userId = found.session?.accountId
     if (isId('usr', userId)) await audit.write({ event: 'consent.granted', userId, ...origin(ctx, found) })
     await finish(ctx, result)
+  }
+
+  /** The account that is signed in, or another one, for which a login follows. */
+  async function choose(ctx: Context, found: Interaction, choice: string | undefined): Promise<void> {
+    if (choice !== 'continue' && choice !== 'other') throw new AppError('request.invalid')
+    await requireSession(found)
+    await finish(ctx, { select_account: { isOther: choice === 'other' } satisfies AccountChoice })
   }
 
   /** SECURITY: nothing is granted for a session that was ended while its page was open. Throws `attempt.expired`. */

@@ -10,6 +10,7 @@ import type { LoginMethods } from '../methods/method-registry.ts'
 import { acrOfKind } from '../methods/register.ts'
 import { codeView } from './code-view.ts'
 import { lastMethod } from './last-method.ts'
+import { hintedPhone, type LoginHint, loginHint } from './login-hint.ts'
 import { offeredConnections } from './offered-connections.ts'
 import { type Renderer, retryAfterSeconds } from './render.ts'
 
@@ -69,10 +70,16 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       .map((method) => method.id)
   }
 
-  /** The method that the page opens with: the one that the request names, or the first on offer. */
-  function entry(ctx: Context, interaction: Interaction): string | undefined {
-    const asked = text(interaction.params['method'])
+  /**
+   * The method that the page opens with: the one that the request names or, where an account is to be made, that which
+   * makes it; the one that its hint fits, or the first on offer.
+   */
+  function entry(ctx: Context, { params, prompt }: Interaction): string | undefined {
+    const asked = prompt.reasons.includes('create') ? 'register' : text(params['method'])
     if (asked !== undefined && isAllowed(ctx, methods.get(asked))) return asked
+    const hint = loginHint(params['login_hint'])
+    const fitting = hint && (hint.kind === 'phone' ? 'sms' : 'password')
+    if (fitting && offered(ctx).includes(fitting)) return fitting
     return offered(ctx)[0] ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
   }
 
@@ -120,7 +127,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         renderer.render(
           ctx,
           'register',
-          registerView(ctx, values, error ? renderer.pageError(ctx, error) : undefined),
+          registerView(ctx, interaction, values, error ? renderer.pageError(ctx, error) : undefined),
           page,
         )
         return
@@ -154,19 +161,19 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     cause: AppError | undefined,
   ): Views['login'] {
     const { registration } = options
-    const hint = text(interaction.params['login_hint'])?.slice(0, 200)
+    const hint = loginHint(interaction.params['login_hint'])
+    const countries = options.countries(ctx)
     const canRegister =
       isAllowed(ctx, methods.get('register')) && (registration.email === 'open' || registration.username === 'open')
     return {
       method: cause?.code === 'agreement.required' || !method.connection ? method.id : (offered(ctx)[0] ?? ''),
-      values: values.phone === undefined && values.identifier === undefined ? prefilled(method.id, hint) : values,
-      countries: options.countries(ctx),
+      values: isTyped(values) || !hint ? values : { ...values, ...prefilled(method.id, hint, countries) },
+      countries,
       agreements: options.agreements(ctx),
       error,
       agreementMissing: cause?.code === 'agreement.required',
-      loginHint: hint,
       ended: endedView(ctx, interaction),
-      reauthenticate: interaction.session?.accountId !== undefined,
+      reauthenticate: interaction.session?.accountId !== undefined && !isForAnother(interaction),
       canRegister,
       cancelAllowed: true,
       offeredMethods: offered(ctx),
@@ -184,7 +191,12 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     return { message, at: new Date(at * 1000) }
   }
 
-  function registerView(ctx: Context, values: TypedValues, error: PageError | undefined): Views['register'] {
+  function registerView(
+    ctx: Context,
+    { params }: Interaction,
+    values: TypedValues,
+    error: PageError | undefined,
+  ): Views['register'] {
     const { registration } = options
     const open = {
       phone: registration.phone === 'auto',
@@ -196,13 +208,16 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       (kind) => open[kind] && mayReach(demand, [acrOfKind[kind]]),
     )
     const wanted = offeredKinds.find((kind) => kind === ctx.query['kind'])
+    const countries = options.countries(ctx)
     const byInput = values.phone !== undefined ? 'phone' : values.identifier?.includes('@') ? 'email' : 'username'
-    const guessed = values.phone ?? values.identifier
+    const hint = isTyped(values) ? undefined : loginHint(params['login_hint'])
+    const hinted = offeredKinds.find((kind) => kind === hint?.kind)
+    const kind = wanted ?? (isTyped(values) ? byInput : (hinted ?? offeredKinds[0] ?? 'email'))
     return {
-      kind: wanted ?? (guessed === undefined ? (offeredKinds[0] ?? 'email') : byInput),
+      kind,
       offeredKinds,
-      values,
-      countries: options.countries(ctx),
+      values: hint && hint.kind === kind ? { ...values, ...prefilled(formOf[kind], hint, countries) } : values,
+      countries,
       agreements: options.agreements(ctx),
       minLength: options.minPasswordLength,
       error,
@@ -220,9 +235,22 @@ export function typed(input: Input = {}): TypedValues {
   return { phone: short(phone), country: short(country), identifier: short(identifier), agreed }
 }
 
-function prefilled(method: string, hint: string | undefined): TypedValues {
-  if (hint === undefined) return {}
-  return method === 'password' ? { identifier: hint } : /^[+\d\s-]{5,20}$/.test(hint) ? { phone: hint } : {}
+function isTyped({ phone, identifier }: TypedValues): boolean {
+  return phone !== undefined || identifier !== undefined
+}
+
+function prefilled(method: string, hint: LoginHint, countries: readonly Country[]): TypedValues {
+  return method === 'password' ? { identifier: hint.text } : hintedPhone(hint, countries)
+}
+
+/** The login form whose first field the form of an account of each kind has too. */
+const formOf = { phone: 'sms', email: 'password', username: 'password' } as const
+
+/** Whether a request asks for another account than the one that is signed in, or for a new one. */
+function isForAnother({ prompt }: Interaction): boolean {
+  return ['other_account', 'create', 'id_token_hint', 'claims_id_token_sub_value'].some((each) =>
+    prompt.reasons.includes(each),
+  )
 }
 
 function text(value: unknown): string | undefined {

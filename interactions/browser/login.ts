@@ -8,6 +8,7 @@ import { AppError, asAppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { interactionPath } from '../../src/base/paths.ts'
 import { nothingDemanded, requestedSubject } from '../../src/oidc/demand.ts'
+import { hintedSubject } from '../../src/oidc/policy.ts'
 import { deviceName, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { LoginAttempts } from '../attempt.ts'
@@ -154,13 +155,14 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     }
   }
 
-  function attemptRequest(ctx: Context, { uid, params }: Interaction) {
+  function attemptRequest(ctx: Context, { uid, params, prompt }: Interaction) {
     const { ip, requestId, demand = nothingDemanded } = state(ctx)
     const askedAt = epochSeconds(options.nowMs)
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const clientId = text(params['client_id'])
     // Nobody else's login ends a request for one account; without this it would be asked for again and again.
-    const expectedUserId = requestedSubject({ claims: text(params['claims']) }) as UserId | undefined
+    const wanted = requestedSubject({ claims: text(params['claims']) }) ?? hintedSubject(prompt)
+    const expectedUserId = wanted as UserId | undefined
     const isLong = JSON.stringify(params).length > longRequest
     const asked = { clientId, demand, askedAt, expectedUserId, isLong }
     return { attemptId: uid, ip, requestId, visit, ...asked, device: device.read(ctx) }

@@ -206,6 +206,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     parts: {
       issuer,
       reachable: reachedBy(logins.methods),
+      agreements: config.agreements,
+      canRegister: (logins.methods.get('register')?.acrs ?? []).length > 0,
       adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock, browsers: visitors, ownJwt }), {
         limits: logins.limits,
       }),

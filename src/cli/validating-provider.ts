@@ -28,6 +28,8 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
     clock,
     mayContinue: () => {},
     reachable: new Set(acrValues),
+    canRegister: true,
+    agreements: [],
     privateAddresses: config.outbound.private_addresses,
   }
   const policies = clientPolicies({ clients: [], resources: new Map(), defaults: config.lifetimes })

@@ -15,9 +15,10 @@ import { accountFinder, standingAccount } from './account-finder.ts'
 import { assertionAlgorithms, dpopAlgorithms, idTokenAlgorithms } from './clients/algorithms.ts'
 import { claimsByScope } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
-import { extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
+import { clientAuthMethods, extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
 import { fixedSeconds, grantSeconds, sessionSeconds } from './clients/lifetimes.ts'
 import { type Acr, acrValues, refuseUnmeetable } from './demand.ts'
+import { metadataOf } from './discovery.ts'
 import { endWebGrants } from './endings/logout.ts'
 import { whyAsked } from './endings/why.ts'
 import { existingGrant } from './grants.ts'
@@ -27,6 +28,7 @@ import type { Keys } from './keys/signing-keys.ts'
 import { paramsOf } from './library/context.ts'
 import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
 import { Provider, widenIdTokens } from './library/models.ts'
+import { requestableIn } from './library/prompts.ts'
 import type { libraryPages } from './library-pages.ts'
 import { settleMachineScope } from './machine-scope.ts'
 import { keepOfflineAccess } from './offline-access.ts'
@@ -59,6 +61,10 @@ export interface ProviderParts {
   readonly pictureAddress?: ((copy: string) => string) | undefined
   /** Every `acr` that a configured way in reaches. */
   readonly reachable: ReadonlySet<Acr>
+  /** Whether people may make accounts by themselves. */
+  readonly canRegister: boolean
+  /** What people agree to. */
+  readonly agreements: readonly { readonly id: string; readonly url: string }[]
 }
 
 /** What a provider is built from anew when clients or keys change. */
@@ -74,6 +80,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const secure = issuer.startsWith('https:')
   const family = familyLife({ policies, nowSeconds: () => epochSeconds(clock) })
   const why = whyAsked({ ...parts, policies, cookie: sessionCookieNames(secure).session })
+  const policy = prompts({ lifetimes: (ctx) => lifetimesIn(ctx, policies), why, canRegister: parts.canRegister })
 
   const configuration: Configuration = {
     adapter,
@@ -85,7 +92,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     scopes: protocolScopes,
     responseTypes: ['code'],
     subjectTypes: ['public'],
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+    clientAuthMethods: [...clientAuthMethods],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     extraClientMetadata: { properties: [...extraProperties] },
     enabledJWA: {
@@ -122,10 +129,16 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     routes,
     interactions: {
       url: (_, { uid }) => interactionPath(uid),
-      policy: prompts((ctx) => lifetimesIn(ctx, policies), why),
+      policy,
     },
     renderError: pages.error,
-    discovery: { authorization_challenge_endpoint: `${issuer}${paths.challenge}` },
+    discovery: metadataOf({
+      issuer,
+      prompts: requestableIn(policy),
+      clientAuthMethods,
+      clientAuthAlgorithms: assertionAlgorithms,
+      agreements: parts.agreements,
+    }),
     fetch: outboundFetch(parts.privateAddresses),
 
     rotateRefreshToken: (ctx) => family.rotates(ctx.oidc.entities.RefreshToken as RefreshToken, ctx.oidc.client),

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, hash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Configuration, type InteractionResults, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { type Configuration, type interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 
 /** oidc-provider by itself, with its own memory adapter and none of our code, and a browser in front of it. */
 export interface BareLibrary {
@@ -81,10 +81,13 @@ interface MemoryAdapter {
 const adapterOf = (provider: Provider, model: string) =>
   (provider[model as (typeof models)[number]] as unknown as { readonly adapter: MemoryAdapter }).adapter
 
-/** Starts one with the clients `web`, `native` and `tv`. Its pages are the forms themselves, its errors are JSON. */
-export async function bareLibrary(): Promise<BareLibrary> {
+/**
+ * Starts one with the clients `web`, `native` and `tv`. Its pages are the forms themselves, its errors are JSON.
+ * `policy`: prompts in place of its own.
+ */
+export async function bareLibrary(policy?: interactionPolicy.DefaultPolicy): Promise<BareLibrary> {
   const log: Happening[] = []
-  const provider = new Provider(issuer, configuration(log))
+  const provider = new Provider(issuer, configuration(log, policy))
   provider.proxy = true
   for (const event of events) {
     provider.on(event as 'grant.success', (...values) => {
@@ -193,7 +196,7 @@ export const deviceRedemption = (code: unknown) => ({
   device_code: String(code),
 })
 
-function configuration(log: Happening[]): Configuration {
+function configuration(log: Happening[], policy: interactionPolicy.DefaultPolicy | undefined): Configuration {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const web = { client_secret: secret, redirect_uris: [callback], grant_types: ['authorization_code', 'refresh_token'] }
   const clients = [
@@ -223,7 +226,7 @@ function configuration(log: Happening[]): Configuration {
     cookies: { keys: ['a key of cookies'] },
     claims: { email: ['email'] },
     findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub, email: 'someone@example.com' }) }),
-    interactions: { url: (_, { uid }) => `/interaction/${uid}` },
+    interactions: { url: (_, { uid }) => `/interaction/${uid}`, ...(policy ? { policy } : {}) },
     rotateRefreshToken: () => true,
     ttl: {
       AccessToken: 600,
@@ -300,7 +303,7 @@ function record(
   }
 }
 
-/** A person who logs in at once and agrees to everything. */
+/** A person who logs in at once and says yes to everything else. */
 async function answerInteraction(
   provider: Provider,
   request: IncomingMessage,
@@ -308,6 +311,5 @@ async function answerInteraction(
 ): Promise<void> {
   const { prompt } = await provider.interactionDetails(request, response)
   const login = { accountId: 'someone', amr: ['pwd'], about: { device: 'a browser' } }
-  const result: InteractionResults = prompt.name === 'login' ? { login } : { consent: {} }
-  await provider.interactionFinished(request, response, result)
+  await provider.interactionFinished(request, response, prompt.name === 'login' ? { login } : { [prompt.name]: {} })
 }

@@ -48,6 +48,15 @@ export const resourceSchema = z.strictObject({
   access_token: accessTokenSchema.prefault({}),
 })
 
+/** How a client may say who it is, at every endpoint alike. */
+export const clientAuthMethods = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+  'client_secret_jwt',
+  'private_key_jwt',
+] as const
+
 const secretSource = z.union(
   [
     z.strictObject({ env: z.string() }),
@@ -80,9 +89,7 @@ export const clientSchema = z.strictObject({
   require_phone: z.boolean().optional(),
   attestation: attestationSchema.optional(),
   application_type: z.enum(['web', 'native']).default('web'),
-  token_endpoint_auth_method: z
-    .enum(['none', 'client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'])
-    .default('client_secret_basic'),
+  token_endpoint_auth_method: z.enum(clientAuthMethods).default('client_secret_basic'),
   token_endpoint_auth_signing_alg: z.enum(assertionAlgorithms).optional(),
   client_secret: secretSource.optional(),
   grant_types: z.array(z.enum(['authorization_code', 'refresh_token', 'client_credentials', deviceGrant])).optional(),

@@ -76,3 +76,11 @@ export function refreshedIn(ctx: KoaContextWithOIDC): RefreshToken | undefined {
   const { RefreshToken, RotatedRefreshToken } = ctx.oidc.entities
   return RotatedRefreshToken ?? (paramsOf(ctx)['grant_type'] === 'refresh_token' ? RefreshToken : undefined)
 }
+
+/** Whose login the `id_token_hint` of a request tells of, once the library has verified it. */
+export function hintedLogin({ oidc }: KoaContextWithOIDC): { readonly sub: string; readonly sid?: string } | undefined {
+  const hint = oidc.entities.IdTokenHint as
+    | { readonly payload: { readonly sub: string; readonly sid?: string } }
+    | undefined
+  return hint?.payload
+}
