@@ -4,12 +4,14 @@ import { createJimp } from '@jimp/core'
 import jpeg from '@jimp/js-jpeg'
 import png from '@jimp/js-png'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { AccountDirectory } from '../../src/accounts/directory.ts'
 import { reencoded } from '../../src/accounts/picture-codec.ts'
 import { copyDuePictures } from '../../src/accounts/picture-copies.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { fetchPublic } from '../../src/base/public-fetch.ts'
 import { clients, redirectUri } from '../support/clients.ts'
 import { exchange, loginBySms, startLogin } from '../support/login.ts'
+import { eventually } from '../support/patience.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -20,12 +22,15 @@ let world: World
 let vendor: Server
 let at: string
 let people = 0
+let directory: AccountDirectory
 /** What the vendor answers, by path. */
 const files = new Map<string, Buffer>()
 
 beforeAll(async () => {
-  world = await openWorld({ env: { MENSHEN_PICTURES__COPY: 'true' } })
-  await world.register({ clients })
+  // It serves copies and makes none by itself, so that each test says when.
+  world = await openWorld()
+  const { database, clock } = world.app.core
+  directory = new AccountDirectory({ database, clock, copiesPictures: true })
   vendor = createServer((request, response) => {
     const found = files.get(request.url ?? '')
     response.writeHead(found ? 200 : 404, { 'content-type': 'text/html' }).end(found)
@@ -43,7 +48,6 @@ afterAll(async () => {
 })
 
 const knex = () => world.database.database.knex
-const directory = () => world.app.core.directory
 const drawn = (type: 'image/jpeg' | 'image/png', width: number, height: number) =>
   new Jimp({ width, height, color: 0x3366ccff }).getBuffer(type)
 
@@ -62,10 +66,10 @@ const claim = (path: string) => ({
 
 async function made(path: string): Promise<UserId> {
   people++
-  return (await directory().register(claim(path), { ip: '203.0.113.7' })).user.id
+  return (await directory.register(claim(path), { ip: '203.0.113.7' })).user.id
 }
 
-const copyOf = async (userId: UserId) => (await directory().find(userId))?.user.pictureCopy
+const copyOf = async (userId: UserId) => (await directory.find(userId))?.user.pictureCopy
 const get = (id: string | undefined) => fetch(`${world.issuer}/pictures/${id}`)
 const due = async (userId: UserId) =>
   (await knex()('users').where({ id: userId }).first('picture_due_at')).picture_due_at
@@ -86,20 +90,28 @@ test('a picture is served from here: small, made anew, kept for long, and as not
   expect(await due(user)).toBeNull()
 })
 
-test('the claim names it, once it is there', async () => {
-  const user = await made('/a.jpg')
-  const phone = '13900660001'
-  await directory().bind(user, { provider: 'phone', subjects: [`+86${phone}`], profile: {} }, { ip: '203.0.113.7' })
-  const url = startLogin(world, 'plain', redirectUri, { scope: 'openid profile' })
-  const { location } = await loginBySms(world, world.visitor(), url, phone)
-  const { access_token } = await exchange(world, 'plain', redirectUri, location)
-  const claim = async () => {
-    const answer = await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${access_token}` } })
-    return ((await answer.json()) as { readonly picture?: string }).picture
+test('the server copies by itself, and the claim names the copy once it is there', async () => {
+  const copying = await openWorld({ env: { MENSHEN_PICTURES__COPY: 'true' } })
+  try {
+    await copying.register({ clients })
+    const phone = '13900660001'
+    const { core } = copying.app
+    const { user } = await core.directory.register(claim('/a.jpg'), { ip: '203.0.113.7' })
+    const identity = { provider: 'phone', subjects: [`+86${phone}`] as [string], profile: {} }
+    await core.directory.bind(user.id, identity, { ip: '203.0.113.7' })
+    const url = startLogin(copying, 'plain', redirectUri, { scope: 'openid profile' })
+    const { location } = await loginBySms(copying, copying.visitor(), url, phone)
+    const { access_token } = await exchange(copying, 'plain', redirectUri, location)
+    await eventually(async () => {
+      const answer = await fetch(`${copying.issuer}/me`, { headers: { authorization: `Bearer ${access_token}` } })
+      const { picture } = (await answer.json()) as { readonly picture?: string }
+      const copyId = (await core.directory.find(user.id))?.user.pictureCopy
+      expect(copyId).toBeDefined()
+      expect(picture).toBe(`${copying.issuer}/pictures/${copyId}`)
+    })
+  } finally {
+    await copying.close()
   }
-  expect(await claim()).toBe(`${at}/a.jpg`)
-  await copy()
-  expect(await claim()).toBe(`${world.issuer}/pictures/${await copyOf(user)}`)
 })
 
 test('what is hidden behind the pixels is gone', async () => {
@@ -118,7 +130,7 @@ test('the next one takes its place, and the address of the one before leads nowh
   const user = await made('/a.jpg')
   await copy()
   const before = await copyOf(user)
-  await directory().resolve(claim('/b.png'), { ip: '203.0.113.7' })
+  await directory.resolve(claim('/b.png'), { ip: '203.0.113.7' })
   await copy()
   const after = await copyOf(user)
   expect(after).not.toBe(before)
@@ -135,7 +147,7 @@ describe('what cannot be copied', () => {
       walkTo((tried + 1) * 301_000)
     }
     expect(await due(user)).toBeNull()
-    await directory().resolve(claim(path), { ip: '203.0.113.7' })
+    await directory.resolve(claim(path), { ip: '203.0.113.7' })
     expect(await due(user)).toBeNull()
     expect(await copyOf(user)).toBeUndefined()
   })
@@ -160,7 +172,7 @@ describe('what cannot be copied', () => {
 test('a picture of before is copied at the next login that tells it', async () => {
   const user = await made('/a.jpg')
   await knex()('users').where({ id: user }).update({ picture_due_at: null })
-  await directory().resolve(claim('/a.jpg'), { ip: '203.0.113.7' })
+  await directory.resolve(claim('/a.jpg'), { ip: '203.0.113.7' })
   await copy()
   expect(await copyOf(user)).toBeDefined()
 })
@@ -176,7 +188,7 @@ test('nothing of it is left of a deleted user', async () => {
   const user = await made('/b.png')
   await copy()
   const id = await copyOf(user)
-  await directory().setStatus(user, 'deleted')
+  await directory.setStatus(user, 'deleted')
   expect((await get(id)).status).toBe(404)
   expect(await knex()('pictures').where({ user_id: user })).toEqual([])
 })
