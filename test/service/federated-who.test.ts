@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { keptCredentials } from '../../src/accounts/kept-credentials.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { clients, redirectUri } from '../support/clients.ts'
 import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
@@ -235,7 +236,9 @@ test('Apple’s refresh token is kept sealed, of the newest login, and is readab
   const sub = await registered('apple', 'p14')
   const opened = async () => {
     const row = await table('identities').where({ user_id: sub }).first()
-    return world.app.core.sealer.open(String(row.upstream_credential), 'upstream_credential')
+    const { database, sealer } = world.app.core
+    const [kept] = keptCredentials({ database, sealer }).open(String(row.upstream_credential))
+    return kept?.secret ?? ''
   }
   const first = await opened()
   expect(upstreams.apple.isLive(first)).toBe(true)
