@@ -122,12 +122,11 @@ export class CodeIssuer {
     if (refused !== undefined) throw new errors.InvalidScope('requested scope is not allowed', refused)
     const resource = params.resource ?? this.#deps.policies().defaultResource(client)
     const offered = resource === undefined ? [] : this.#resourceScopes(resource, client)
-    return {
-      protocolScopes,
-      resource,
-      resourceScopes: offered.filter((each) => asked.has(each)),
-      claims,
+    const resourceScopes = offered.filter((each) => asked.has(each))
+    if (protocolScopes.length + resourceScopes.length === 0) {
+      throw new errors.InvalidScope('none of these scopes can be granted', scope)
     }
+    return { protocolScopes, resource, resourceScopes, claims }
   }
 
   /**

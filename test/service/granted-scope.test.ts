@@ -95,6 +95,14 @@ describe('the scope of a token answer', () => {
     expect(sorted((ofApp as unknown as Record<string, string>)['scope'])).toBe(sorted(asks.scope))
   })
 
+  test('where nothing of what is asked for can be granted there is no login, of an app or a page', async () => {
+    const asked = await new NativeApp(world).challenge({ method: 'sms', phone: '13640000002', scope: 'orders:burn' })
+    expect(asked.body).toMatchObject({ error: 'invalid_scope' })
+    const url = startLogin(world, 'plain', redirectUri, { scope: 'orders:burn' })
+    const { location } = await loginBySms(world, world.visitor(), url, '13640000003')
+    expect(new URL(location ?? '').searchParams.get('error')).toBe('access_denied')
+  })
+
   describe('of a machine', () => {
     const auth = (id: string) => ({
       authorization: `Basic ${Buffer.from(`${id}:${backendSecret}`).toString('base64')}`,
