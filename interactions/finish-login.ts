@@ -47,5 +47,7 @@ export async function finishLogin(
   }
   const detail = { method, amr, agreements: memory.agreed }
   await audit.write({ event: 'login.succeeded', userId, identityProvider, ...auditContext(request), detail })
-  return { kind: 'done', userId, method, amr, by, acr: acrOf(amr, demand), authTime, begunAt, isNew, endedSessions }
+  const { agreed } = memory
+  const acr = acrOf(amr, demand)
+  return { kind: 'done', userId, method, amr, by, acr, authTime, begunAt, isNew, agreed, endedSessions }
 }

@@ -83,6 +83,8 @@ export type Outcome =
       /** As of a proof, in milliseconds since the epoch. */
       readonly begunAt: number | undefined
       readonly isNew: boolean
+      /** `id@version` of what was agreed to in this attempt. */
+      readonly agreed: readonly string[]
       /** True when every session of the user has been ended on the way, that of this browser too. */
       readonly endedSessions: boolean
     }

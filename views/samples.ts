@@ -97,6 +97,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       canRegister: false,
       connections: [{ id: 'github', provider: 'github', isHere: true, isLast: false }],
     },
+    { ...login, reauthenticate: true, known: '138****8000', method: 'password', agreements: [], canRegister: false },
     {
       ...login,
       reauthenticate: true,

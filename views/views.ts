@@ -96,6 +96,8 @@ export interface LoginView {
   readonly agreementMissing: boolean
   /** `prompt=login` or `max_age`: we know the person, who must prove it again. */
   readonly reauthenticate: boolean
+  /** Who it is, masked: the form asks for no number or name then and posts `known`. */
+  readonly known?: string | undefined
   readonly canRegister: boolean
   readonly cancelAllowed: boolean
   /** Ids of the methods on offer; `sms` and `password` become tabs. None: only connections can be used. */

@@ -9,6 +9,7 @@ import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { acrOfKind } from '../methods/register.ts'
 import { codeView } from './code-view.ts'
+import { isForAnother, type KnownPerson, labelFor } from './known-person.ts'
 import { lastMethod } from './last-method.ts'
 import { hintedPhone, type LoginHint, loginHint } from './login-hint.ts'
 import { offeredConnections } from './offered-connections.ts'
@@ -52,6 +53,8 @@ export interface Shown {
   readonly binding?: string | undefined
   /** The login is complete but for a phone number. */
   readonly needsPhone?: boolean
+  /** Whom the page names instead of asking who it is. */
+  readonly person?: KnownPerson | undefined
 }
 
 /** Draws the step a login is at. Knows no method by name but those of the tabs. */
@@ -72,11 +75,14 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 
   /**
    * The method that the page opens with: the one that the request names or, where an account is to be made, that which
-   * makes it; the one that its hint fits, or the first on offer.
+   * makes it; for somebody who is known the one they used last; the one that its hint fits, or the first on offer.
    */
-  function entry(ctx: Context, { params, prompt }: Interaction): string | undefined {
+  function entry(ctx: Context, { params, prompt }: Interaction, person?: KnownPerson): string | undefined {
     const asked = prompt.reasons.includes('create') ? 'register' : text(params['method'])
     if (asked !== undefined && isAllowed(ctx, methods.get(asked))) return asked
+    const own = offered(ctx).filter((id) => labelFor(id, person) !== undefined)
+    const last = lastMethod(ctx)
+    if (own.length > 0) return own.find((id) => id === last) ?? own[0]
     const hint = loginHint(params['login_hint'])
     const fitting = hint && (hint.kind === 'phone' ? 'sms' : 'password')
     if (fitting && offered(ctx).includes(fitting)) return fitting
@@ -104,15 +110,22 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     interaction: Interaction,
     method: LoginMethod,
     ask: Ask,
-    { error, input, binding, needsPhone }: Shown,
+    { error, input, binding, needsPhone, person }: Shown,
   ): void {
-    const shown = error && error.code !== 'agreement.required' ? renderer.pageError(ctx, error) : undefined
+    const isOther = ctx.query['other'] !== undefined || binding !== undefined || needsPhone
+    const named = isOther ? undefined : labelFor(method.id, person)
+    const isTold = error && (named !== undefined || error.code !== 'agreement.required')
+    const shown = isTold ? renderer.pageError(ctx, error) : undefined
     const status = error?.status ?? 200
     const page = { status, clientName: state(ctx).clientName, languageLinks: ctx.method === 'GET' }
     const values = typed(input)
     switch (ask.view) {
       case 'login': {
-        const view = loginView(ctx, interaction, method, values, shown, error)
+        const view = {
+          ...loginView(ctx, interaction, method, values, shown, error),
+          ...(named === undefined ? {} : { known: named, agreementMissing: false }),
+          ...(named !== undefined && person?.hasAgreed ? { agreements: [] } : {}),
+        }
         const phoneOnly = {
           needsPhone: true,
           offeredMethods: ['sms'],
@@ -245,13 +258,6 @@ function prefilled(method: string, hint: LoginHint, countries: readonly Country[
 
 /** The login form whose first field the form of an account of each kind has too. */
 const formOf = { phone: 'sms', email: 'password', username: 'password' } as const
-
-/** Whether a request asks for another account than the one that is signed in, or for a new one. */
-function isForAnother({ prompt }: Interaction): boolean {
-  return ['other_account', 'create', 'id_token_hint', 'claims_id_token_sub_value'].some((each) =>
-    prompt.reasons.includes(each),
-  )
-}
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined

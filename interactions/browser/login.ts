@@ -17,6 +17,7 @@ import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { AccountQuestion, BindingQuestion, Outcome } from '../outcome.ts'
 import type { DeviceCookie } from './device-cookie.ts'
+import { completed, type knownPersons } from './known-person.ts'
 import { rememberMethod } from './last-method.ts'
 import { leave } from './leave.ts'
 import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
@@ -28,6 +29,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly renderer: Renderer
   readonly device: DeviceCookie
+  readonly known: ReturnType<typeof knownPersons>
   readonly options: LoginPageOptions & { readonly secure: boolean }
 }
 
@@ -53,7 +55,7 @@ const choices = ['new', 'login_existing', 'use_other_phone', 'bind', 'without_bi
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
-export function loginPages({ attempts, methods, directory, renderer, device, options }: Dependencies) {
+export function loginPages({ attempts, methods, directory, renderer, device, known, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
 
@@ -95,25 +97,28 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
       renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName, languageLinks: true })
       return
     }
-    const wanted = named !== undefined && isAllowed(ctx, methods.get(named)) ? named : entry(ctx, interaction)
+    const person = await known(interaction)
+    const isNamed = named !== undefined && isAllowed(ctx, methods.get(named))
+    const wanted = isNamed ? named : entry(ctx, interaction, person)
     const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : wanted) ?? '')
     if (!method) throw new AppError('attempt.method_unknown')
     const ask = current?.ask ?? { view: method.entry }
-    draw(ctx, interaction, method, ask, { binding: pending?.provider, needsPhone: phoneOnly })
+    draw(ctx, interaction, method, ask, { binding: pending?.provider, needsPhone: phoneOnly, person })
   }
 
   /** POST: one step. Answers the result for the library when the person is in. */
-  async function submit(ctx: Context, interaction: Interaction, input: Input): Promise<LoginResult | undefined> {
+  async function submit(ctx: Context, interaction: Interaction, given: Input): Promise<LoginResult | undefined> {
     const common = attemptRequest(ctx, interaction)
-    const choice = choices.find((each) => each === input['choice'])
-    if (choice) return choose(ctx, interaction, choice, input['account'])
-    const id = input['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
+    const choice = choices.find((each) => each === given['choice'])
+    if (choice) return choose(ctx, interaction, choice, given['account'])
+    const id = given['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
     try {
+      const input = given['known'] === undefined ? given : completed(id, given, await known(interaction))
       return await answer(ctx, interaction, await attempts.advance({ ...common, method: id, input }))
     } catch (thrown) {
-      await redraw(ctx, interaction, method, input, shown(thrown))
+      await redraw(ctx, interaction, method, given, shown(thrown))
       return undefined
     }
   }
@@ -171,7 +176,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
   async function answer(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
     switch (outcome.kind) {
       case 'done': {
-        const { userId, amr, acr, by, authTime, begunAt, endedSessions, method } = outcome
+        const { userId, amr, acr, by, authTime, begunAt, endedSessions, method, agreed } = outcome
         await device.remember(ctx, { userId, authTime })
         rememberMethod(ctx, method, options.secure)
         if (endedSessions) await leaveSession(interaction)
@@ -183,6 +188,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
           at: options.nowMs(),
           device: deviceName(ctx.get('user-agent')),
           ip: state(ctx).ip,
+          pageAgreements: agreed,
         }
         return { login: { accountId: userId, acr, amr: [...amr], ts: authTime, about } }
       }
@@ -256,7 +262,8 @@ export function loginPages({ attempts, methods, directory, renderer, device, opt
     announceRetry(ctx, error)
     const { identity, needsPhone, current } = await attempts.waiting(interaction.uid, method.id)
     const ask = (begins ? undefined : current?.ask) ?? { view: method.entry }
-    draw(ctx, interaction, method, ask, { error, input, binding: identity?.provider, needsPhone })
+    const person = input['known'] === undefined ? undefined : await known(interaction)
+    draw(ctx, interaction, method, ask, { error, input, binding: identity?.provider, needsPhone, person })
   }
 
   return { show, submit, receive }

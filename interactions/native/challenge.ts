@@ -202,7 +202,7 @@ export class Challenge {
       const { amr, authTime } = proved
       const isLittle = !isEnough(demand, amr) || isTooOld(demand, authTime, request.askedAt)
       if (isLittle) return { kind: 'login', userId: proved.userId }
-      return { kind: 'done', ...proved, acr: acrOf(amr, demand), isNew: false, endedSessions: false }
+      return { kind: 'done', ...proved, acr: acrOf(amr, demand), isNew: false, agreed, endedSessions: false }
     }
     const choice = choices.find((each) => each === fields['choice'])
     if (fields['choice'] !== undefined && !choice) throw new AppError('request.invalid', { field: 'choice' })

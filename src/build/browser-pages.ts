@@ -13,6 +13,7 @@ import { beginningAgain } from '../../interactions/browser/begin-again.ts'
 import { browserRoutes } from '../../interactions/browser/browser-routes.ts'
 import { consentPages } from '../../interactions/browser/consent.ts'
 import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
+import { knownPersons } from '../../interactions/browser/known-person.ts'
 import { loginPages } from '../../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../../interactions/browser/render.ts'
 import type { LoginMethods } from '../../interactions/methods/method-registry.ts'
@@ -22,11 +23,13 @@ import { viewEngine, viewsFolder } from '../../views/engine.ts'
 import type { Country } from '../../views/views.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
+import { documentVersion } from '../base/document.ts'
 import { i18n as buildI18n, type Locale } from '../base/i18n.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
+import type { SignIn } from '../oidc/records/sign-in.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
 import type { SessionLife } from '../oidc/session-life.ts'
@@ -58,7 +61,7 @@ interface Dependencies {
 
 /** Builds everything that draws for people. */
 export function buildPages(dependencies: Dependencies): Pages {
-  const { core, logins, provider } = dependencies
+  const { core, logins, provider, units } = dependencies
   const { config, clock, directory, audit } = core
   const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
@@ -79,12 +82,19 @@ export function buildPages(dependencies: Dependencies): Pages {
       callingCode: code,
       name: countryName(code, renderer.locale(ctx)),
     }))
+  async function agreedIn(sessionUid: string): Promise<readonly string[]> {
+    const unit = units.current()
+    await unit?.findSessionByUid(sessionUid)
+    const about = unit?.sessions.aboutOf(sessionUid)
+    return about === undefined ? [] : ((JSON.parse(about) as Partial<SignIn>).pageAgreements ?? [])
+  }
   const login = loginPages({
     attempts,
     methods,
     directory,
     renderer,
     device: deviceCookie({ devices: logins.devices, secure }),
+    known: knownPersons({ directory, agreedIn, agreements: config.agreements.map(documentVersion) }),
     options: {
       secure,
       agreements: (ctx) =>

@@ -8,6 +8,7 @@ const sentences: Readonly<Record<string, ErrorCode>> = {
   access_denied: 'client.declined',
   credential_request_denied: 'client.declined',
   transaction_failed: 'client.declined',
+  account_selection_required: 'login.required',
   consent_required: 'login.required',
   interaction_required: 'login.required',
   login_required: 'login.required',

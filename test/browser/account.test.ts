@@ -135,7 +135,7 @@ test('a login that is not fresh is asked for again in the middle of it', async (
   passTime(601)
   await person.follows(/^解绑 GitHub/)
   await person.sees('请再次验证身份')
-  await person.asksForCode(phone)
+  await person.presses('获取验证码')
   await person.entersCode(await world.otp(`+86${phone}`))
   await person.sees('解绑这个GitHub？')
   await person.presses('解绑')

@@ -207,6 +207,7 @@ test.each([true, false])('somebody else logs in at a signed-in browser, with scr
   const before = subjectOf(await redeem('shop', await logsIn(person, phone)))
   await person.opens(login('shop', { prompt: 'login' }))
   await person.sees('请再次验证身份')
+  await person.follows('使用其他账号')
   await person.asksForCode(other)
   await person.entersCode(await world.otp(`+86${other}`))
   if (!javaScript) {

@@ -28,6 +28,11 @@ export class ReadSessions {
     return byCookie && id !== undefined && payload ? { id, payload, about } : undefined
   }
 
+  /** Who signed in to a session, and where, as JSON, whoever named the session. */
+  aboutOf(uid: string): string | undefined {
+    return this.#sessions.get(uid)?.about ?? undefined
+  }
+
   idOf(uid: string): string | undefined {
     return this.#sessions.get(uid)?.id
   }

@@ -23,8 +23,10 @@ export interface SignIn {
    * login no longer counts as fresh.
    */
   readonly begunAt?: number | undefined
-  /** `id@version` of what was agreed to. */
+  /** `id@version` of what was agreed to in an app, which is asked again before its tokens go on. */
   readonly agreements?: readonly string[]
+  /** The same for a login on a page, where nobody is asked again but at a login. */
+  readonly pageAgreements?: readonly string[] | undefined
 }
 
 /**
