@@ -47,6 +47,7 @@ const places = `
 | client | ID token | \`/me\` |
 | --- | --- | --- |
 | without \`default_resource\` | \`sub\`, \`acr\`, \`amr\`, \`auth_time\`, \`sid\` | all of the scopes that were granted |
+| the same, with \`claims_in_id_token: true\` | all of the scopes that were granted | all of the scopes that were granted |
 | with \`default_resource\`, or a request with \`resource\` | all of the scopes that were granted | with a bearer token \`sub\`, and of the rest what the API has in its tokens (\`access_token.claims\` of the resource) |
 | the same, with a token bound to a key (DPoP) | all of the scopes that were granted | all of the scopes that were granted |
 

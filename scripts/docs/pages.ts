@@ -1,6 +1,7 @@
 import { openapi } from '../../interactions/native/openapi.ts'
 import { commands } from '../../src/cli/command-table.ts'
 import { claimsMarkdown } from './claims.ts'
+import { clientsMarkdown } from './clients.ts'
 import { commandsMarkdown } from './commands.ts'
 import { configurationMarkdown } from './configuration.ts'
 import { databaseMarkdown } from './database.ts'
@@ -17,6 +18,7 @@ export function pages(): Readonly<Record<string, string>> {
     'configuration.md': configurationMarkdown(),
     'errors.md': errorsMarkdown(),
     'claims.md': claimsMarkdown(),
+    'clients.md': clientsMarkdown(),
     'cli.md': commandsMarkdown(commands),
     'observability.md': observabilityMarkdown(),
     'openapi.json': `${JSON.stringify(openapi(exampleIssuer), null, 2)}\n`,

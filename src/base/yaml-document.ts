@@ -23,7 +23,7 @@ export interface YamlFault {
 /** Reads a YAML text: a document, or every reason why there is none. */
 export function readYaml(text: string): { readonly document?: YamlDocument; readonly faults: readonly YamlFault[] } {
   const lineCounter = new LineCounter()
-  const parsed = parseDocument(text.replace(/^\ufeff/, ''), { prettyErrors: false, lineCounter })
+  const parsed = parseDocument(text.replace(/^\ufeff/, ''), { prettyErrors: false, lineCounter, merge: true })
   const faults = [...parsed.errors, ...parsed.warnings]
   if (faults.length > 0) {
     return {

@@ -79,7 +79,7 @@ function report({ plan, secrets }: Applied, { args, flags, stdout, stderr }: Com
     printJson(stdout, { applied: !isDryRun && hasChanges(plan), ...planJson(plan, secrets, isDryRun) })
     return
   }
-  stdout.write(planText(plan, { isDryRun, fileCount: args.length }))
+  stdout.write(planText(plan, { isDryRun, fileCount: args.length, isVerbose: flags['verbose'] === true }))
   stdout.write(secretsText(secrets))
   if (!hasChanges(plan)) return
   stderr.write(isDryRun ? 'dry run: nothing was written\n' : 'applied; running servers follow within seconds\n')

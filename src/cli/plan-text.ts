@@ -6,19 +6,30 @@ import { cellText } from './output.ts'
 interface Mode {
   readonly isDryRun: boolean
   readonly fileCount: number
+  /** Whether everything that no file names is listed. */
+  readonly isVerbose: boolean
 }
+
+/** How many of the things that no file names are listed. */
+const shortList = 10
 
 /**
  * A plan as text for people: a line for each client and resource, and below it a line for each field that changes. What
  * no file names is listed in a dry run; afterwards it is only counted, because nothing has happened to it.
  */
-export function planText(plan: readonly PlanItem[], { isDryRun, fileCount }: Mode): string {
+export function planText(plan: readonly PlanItem[], { isDryRun, fileCount, isVerbose }: Mode): string {
   const leftovers = plan.filter(({ action }) => action === 'leftover')
-  const named = plan.filter(({ action }) => action !== 'leftover')
+  const removed = plan.filter(({ action }) => action === 'remove')
+  const named = plan.filter(({ action }) => action !== 'leftover' && action !== 'remove')
   const lines = (items: readonly PlanItem[]) =>
     items.flatMap((item) => [itemLine(item, isDryRun), ...presetLines(item), ...item.changes.map(changeLine)])
-  const told = hasChanges(plan) ? lines(named) : ['no changes']
-  return `${[...told, ...(isDryRun ? lines(leftovers) : stayLines(leftovers, fileCount))].join('\n')}\n`
+  const some = (items: readonly PlanItem[]) => {
+    const rest = isVerbose ? 0 : Math.max(0, items.length - shortList)
+    const more = rest === 0 ? [] : [`and ${rest} more (--verbose names all)`]
+    return [...lines(items.slice(0, items.length - rest)), ...more]
+  }
+  const told = hasChanges(plan) ? [...lines(named), ...some(removed)] : ['no changes']
+  return `${[...told, ...(isDryRun ? some(leftovers) : stayLines(leftovers, fileCount))].join('\n')}\n`
 }
 
 function stayLines(leftovers: readonly PlanItem[], fileCount: number): string[] {

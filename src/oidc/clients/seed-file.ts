@@ -65,14 +65,16 @@ export function readSeeds({ files, cwd, env, lifetimes }: Input): Seeds {
     const lists = readLists(document, problems)
     for (const [index, value] of lists.resources.entries()) {
       const item = readItem(resourceSchema, { document, path: ['resources', index], value }, problems)
-      if (item) resources.push(item)
+      if (!item) continue
+      problems.push(...blankProblems(item))
+      resources.push(item)
     }
     for (const [index, value] of lists.clients.entries()) {
       const { written: whole, use: preset } = withPreset(value)
       const item = readItem(clientSchema, { document, path: ['clients', index], value: whole }, problems)
       if (!item) continue
       const secret = resolveSecret(item, { file, cwd, env })
-      problems.push(...secret.problems, ...clientProblems(item, lifetimes))
+      problems.push(...secret.problems, ...clientProblems(item, lifetimes), ...blankProblems(item))
       const { client_secret: _, ...written } = item.written
       clients.push({ ...item, written, secret: secret.wish, preset })
     }
@@ -85,7 +87,7 @@ export function readSeeds({ files, cwd, env, lifetimes }: Input): Seeds {
 function readLists(document: SeedDocument, problems: SeedProblem[]): z.output<typeof fileSchema> {
   const { values } = document
   if (values === null) problems.push(document.problem([], 'is empty; expected resources: or clients:'))
-  const { data, problems: found } = fit(fileSchema, values ?? {}, seedKeysAt)
+  const { data, problems: found } = fit(fileSchema, withoutAnchors(values ?? {}), seedKeysAt)
   if (data && found.length === 0) return data
   problems.push(...found.map(({ path, message }) => document.problem(path, message)))
   const listAt = (name: string): unknown[] => {
@@ -93,6 +95,12 @@ function readLists(document: SeedDocument, problems: SeedProblem[]): z.output<ty
     return Array.isArray(list) ? list : []
   }
   return { resources: listAt('resources'), clients: listAt('clients') }
+}
+
+/** What a file keeps under `x-…` is there to be referred to. */
+function withoutAnchors(values: unknown): unknown {
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) return values
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !name.startsWith('x-')))
 }
 
 interface Raw {
@@ -149,6 +157,21 @@ function addressProblem(uri: string): string | undefined {
   if (uri.includes('*')) return 'has a wildcard; addresses are compared letter by letter, so name each one'
   if (/^http:/i.test(uri) && !isHttpsOrLoopback(uri)) return 'must be https; http is only for this machine (localhost)'
   return undefined
+}
+
+/**
+ * A blank in an address, which the library and URL parsers remove or encode: no request would ever say the same. What
+ * is written counts, because the schema trims.
+ */
+function blankProblems({ written, problem }: Pick<SeedItem<unknown>, 'written' | 'problem'>): SeedProblem[] {
+  return Object.entries(written)
+    .filter(([name]) => /_uris?$|^(allowed_origins|default_resource|resource)$/.test(name))
+    .flatMap(([name, value]) => {
+      const paths = Array.isArray(value) ? value.map((each, index) => [each, [name, index]]) : [[value, [name]]]
+      return (paths as [unknown, Path][])
+        .filter(([each]) => /\s/.test(String(each)))
+        .map(([, path]) => problem(path, 'has a blank in it'))
+    })
 }
 
 function duplicates<Name extends 'client_id' | 'resource'>(
