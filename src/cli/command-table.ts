@@ -1,11 +1,6 @@
-import type { Command, Option } from './command.ts'
+import { clientCommands } from './client-commands.ts'
+import { type Command, dryRun, dryRunExits, none, one } from './command.ts'
 
-const none = { min: 0, max: 0 }
-const one = { min: 1, max: 1 }
-const many = { min: 1, max: 100 }
-
-const dryRun: Option = { type: 'boolean', summary: 'Show what would change, and change nothing.' }
-const dryRunExits = { 3: 'with --dry-run: there is something to change' }
 const user = '<user>'
 
 /** Every command of `menshen`; help, the dispatcher and the generator of `docs/cli.md` read this table. */
@@ -73,84 +68,7 @@ export const commands: readonly Command[] = [
     module: './migrate-command.ts',
     action: 'status',
   },
-  {
-    name: 'clients apply',
-    summary: 'Make clients and resources what the files say, all or nothing; a running server sees it within seconds.',
-    usage: '<file>...',
-    args: many,
-    options: {
-      'dry-run': dryRun,
-      prune: { type: 'boolean', summary: 'Remove what no file names.' },
-      verbose: { type: 'boolean', summary: 'Name everything that no file names, and not ten of it.' },
-    },
-    module: './clients-apply-command.ts',
-    action: 'apply',
-    exits: dryRunExits,
-  },
-  {
-    name: 'clients schema',
-    summary: 'JSON Schema of seed files, for editors.',
-    usage: '',
-    args: none,
-    options: {},
-    module: './seed-command.ts',
-    action: 'schema',
-  },
-  {
-    name: 'clients example',
-    summary: 'A seed file with a client of each preset.',
-    usage: '',
-    args: none,
-    options: {},
-    module: './seed-command.ts',
-    action: 'example',
-  },
-  {
-    name: 'clients list',
-    summary: 'All clients.',
-    usage: '',
-    args: none,
-    options: {},
-    module: './clients-command.ts',
-    action: 'list',
-  },
-  {
-    name: 'clients show',
-    summary: 'One client, its secret hidden.',
-    usage: '<client_id>',
-    args: one,
-    options: {},
-    module: './clients-command.ts',
-    action: 'show',
-  },
-  {
-    name: 'clients export',
-    summary: 'Clients and resources as a file for clients apply, without secrets.',
-    usage: '',
-    args: none,
-    options: {},
-    module: './clients-command.ts',
-    action: 'exportAll',
-  },
-  {
-    name: 'clients rotate-secret',
-    summary: 'Give a client a fresh secret and show it once.',
-    usage: '<client_id>',
-    args: one,
-    options: {},
-    module: './clients-command.ts',
-    action: 'rotateSecret',
-  },
-  {
-    name: 'clients remove',
-    summary: 'Remove a client; its tokens end with it.',
-    usage: '<client_id>',
-    args: one,
-    options: { 'dry-run': dryRun },
-    module: './clients-command.ts',
-    action: 'remove',
-    exits: dryRunExits,
-  },
+  ...clientCommands,
   {
     name: 'connections list',
     summary: 'Whose people each connection brings, and what the database remembers of it.',

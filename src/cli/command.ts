@@ -58,3 +58,16 @@ export const commonOptions: Readonly<Record<string, Option>> = {
   json: { type: 'boolean', summary: 'Results as JSON, for machines.' },
   help: { type: 'boolean', summary: 'What the command does, and its options.' },
 }
+
+/** How many arguments a command takes. */
+export const [none, one, many] = [
+  { min: 0, max: 0 },
+  { min: 1, max: 1 },
+  { min: 1, max: 100 },
+] as const
+
+/** The option of every command that can show what it would do. */
+export const dryRun: Option = { type: 'boolean', summary: 'Show what would change, and change nothing.' }
+
+/** What such a command ends with. */
+export const dryRunExits = { 3: 'with --dry-run: there is something to change' }
