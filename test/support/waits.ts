@@ -16,7 +16,11 @@ export function countWaits(world: World, names: readonly string[] = everything):
     if (names.includes(name)) wrap(store, name)
   }
   database.knex.on('query', (query: { sql: string }) => {
-    if (names.includes('knex') && !/catalog_versions|logout_notices|upstream_revocations|clock_timestamp/.test(query.sql)) waits += 1
+    if (
+      names.includes('knex') &&
+      !/catalog_versions|logout_notices|upstream_revocations|clock_timestamp/.test(query.sql)
+    )
+      waits += 1
   })
   return () => {
     const counted = waits
