@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
 import { accountPaths, answerPath, interactionPath } from '../../src/base/paths.ts'
@@ -5,6 +6,9 @@ import { isBinding } from '../attempt-id.ts'
 import type { Callbacks, Ending, Kept } from '../callbacks.ts'
 import { readForm } from '../form.ts'
 import { leave } from './leave.ts'
+
+/** How far the second of two callbacks stays behind the first. */
+const behindMs = 500
 
 /**
  * GET or POST from an upstream. SECURITY: an answer may come across sites, so nothing is done with it here: it is kept,
@@ -33,8 +37,11 @@ export async function takeAnswer(
   const kept = await callbacks.take(attemptId, handle)
   if (!kept) {
     const location = handle === '' ? undefined : await callbacks.keptLocation(attemptId, handle)
-    if (location !== undefined) leave(ctx, location)
-    return location !== undefined
+    if (location === undefined) return false
+    // Of two that come at once the first is still on its way to the end, and brings this browser its session.
+    await delay(behindMs)
+    leave(ctx, location)
+    return true
   }
   const ending = await work(kept)
   if (ending) {

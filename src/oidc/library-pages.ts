@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
@@ -19,11 +18,6 @@ export type RenderPage = <K extends ViewName>(
 /** Translates a message key for the visitor of `ctx`. */
 export type Translate = (ctx: Context, key: string, params?: Readonly<Record<string, string | number>>) => string
 
-/** Behind the address of a browser that comes again; the library does not read it there. */
-const onceMore = '?again'
-/** As long as the answer to another request of the same browser may be on its way. */
-const beforeAgainMs = 500
-
 /** Our own pages in the places where the library would draw one of its own. */
 export function libraryPages({
   render,
@@ -35,12 +29,6 @@ export function libraryPages({
   now: () => Date
 }) {
   const nameOf = (client: Client | undefined) => client?.clientName ?? client?.clientId
-
-  async function comeAgain(ctx: KoaContextWithOIDC): Promise<void> {
-    await delay(beforeAgainMs)
-    ctx.redirect(`${ctx.path}${onceMore}`)
-    ctx.status = 303
-  }
 
   /**
    * Somebody who is signed in and comes to the end of a login once more: by a second callback of their vendor, or by
@@ -59,11 +47,7 @@ export function libraryPages({
   }
 
   async function drawError(ctx: KoaContextWithOIDC, out: ErrorOut, error: Error): Promise<void> {
-    if (ctx.oidc.route === 'resume' && isInteractionOver(error)) {
-      if (ctx.oidc.session?.accountId) return drawSignedIn(ctx)
-      // The first of two that came at once may be about to bring the session: the browser comes again, once.
-      if (!ctx.originalUrl.endsWith(onceMore)) return comeAgain(ctx)
-    }
+    if (ctx.oidc.route === 'resume' && isInteractionOver(error) && ctx.oidc.session?.accountId) return drawSignedIn(ctx)
     const isOver = isFormOver(out.error_description)
     const key = isOver || isInteractionOver(error) ? 'attempt.expired' : sentenceFor(out.error, whereIn(ctx))
     const view = {
