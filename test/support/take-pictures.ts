@@ -19,7 +19,9 @@ const server = spawn(process.execPath, [join(root, 'src/main.ts'), 'serve'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
 const ended = new Promise((resolve) => server.once('exit', resolve))
-await new Promise((resolve) => server.stdout.once('data', resolve))
+await new Promise<void>((resolve) => {
+  server.stdout.on('data', (said: Buffer) => said.includes('is ready at') && resolve())
+})
 
 const browser = await launchChromium((await findTools()).chromium)
 try {
