@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const productFolders = ['src', 'interactions', 'views', 'migrations']
 /** What others copy: it stands alone. */
 const copied = 'clients/native'
-const outerFolders = ['sandbox', 'bench', 'scripts', 'test']
+const outerFolders = ['sandbox', 'bench', 'compat', 'scripts', 'test']
 
 /** From left to right; a file imports from its own folder or from rows further left. */
 const rows: readonly (readonly string[])[] = [
@@ -52,7 +52,7 @@ const explained = sources.filter(({ path }) => !['migrations', 'test', 'bench'].
 
 function filesBelow(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .sort()
 }

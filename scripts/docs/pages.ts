@@ -1,3 +1,4 @@
+import { compatibilityMarkdown } from '../../compat/page.ts'
 import { openapi } from '../../interactions/native/openapi.ts'
 import { commands } from '../../src/cli/command-table.ts'
 import { claimsMarkdown } from './claims.ts'
@@ -19,6 +20,7 @@ export function pages(): Readonly<Record<string, string>> {
     'errors.md': errorsMarkdown(),
     'claims.md': claimsMarkdown(),
     'clients.md': clientsMarkdown(),
+    'compatibility.md': compatibilityMarkdown(),
     'cli.md': commandsMarkdown(commands),
     'observability.md': observabilityMarkdown(),
     'openapi.json': `${JSON.stringify(openapi(exampleIssuer), null, 2)}\n`,

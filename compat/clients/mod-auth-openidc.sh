@@ -1,0 +1,41 @@
+# Apache with mod_auth_openidc before an upstream that says who was let through.
+upstream=$((PORT + 1))
+UPSTREAM=$upstream node clients/echo.mjs &
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"; kill 0' EXIT
+trap exit TERM
+setting=
+if [ "$SETTING" = 1 ]; then setting='OIDCPKCEMethod S256'; fi
+cat > "$folder/apache.conf" <<CONF
+ServerRoot $folder
+ServerName localhost
+PidFile $folder/pid
+ErrorLog $folder/errors
+Listen $PORT
+User www-data
+Group www-data
+$(for each in mpm_event authn_core authz_core authz_user proxy proxy_http auth_openidc; do
+  echo "LoadModule ${each}_module /usr/lib/apache2/modules/mod_$each.so"
+done)
+OIDCProviderMetadataURL $ISSUER/.well-known/openid-configuration
+OIDCClientID $CLIENT_ID
+OIDCClientSecret $CLIENT_SECRET
+OIDCRedirectURI $ORIGIN/callback
+OIDCScope "$SCOPE"
+OIDCCryptoPassphrase a-secret-of-the-app
+OIDCRemoteUserClaim sub
+$setting
+<Location /favicon.ico>
+  Require all granted
+</Location>
+<Location />
+  AuthType openid-connect
+  Require valid-user
+</Location>
+ProxyPass /callback !
+ProxyPass / http://localhost:$upstream/
+CONF
+chmod 755 "$folder"
+mkdir "$folder/logs"
+apache2 -f "$folder/apache.conf" -DFOREGROUND &
+wait
