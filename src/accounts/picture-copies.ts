@@ -32,6 +32,11 @@ export async function copyDuePictures(dependencies: Dependencies): Promise<void>
   for (let count = 0; count < most; count++) {
     const due = await takeDue(dependencies)
     if (!due) return
+    // Whoever began the last try did not end it: the picture may be what stopped that server.
+    if (due.tries > mostTries) {
+      await giveUp(dependencies, due)
+      continue
+    }
     try {
       await store(dependencies, due, await dependencies.make(due.picture))
     } catch (error) {

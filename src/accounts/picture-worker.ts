@@ -3,6 +3,7 @@ import { createJimp } from '@jimp/core'
 import jpeg from '@jimp/js-jpeg'
 import png from '@jimp/js-png'
 import { methods } from '@jimp/plugin-resize'
+import { requireBounded } from './png-bounds.ts'
 
 /** A thread that decodes one picture, makes it small and encodes it again: nothing but its pixels is left. */
 const Jimp = createJimp({ formats: [jpeg, png], plugins: [methods] })
@@ -16,7 +17,9 @@ interface Given {
 }
 
 async function made({ bytes, type }: Given): Promise<Buffer> {
-  const image = await Jimp.fromBuffer(Buffer.from(bytes), decoding)
+  const file = Buffer.from(bytes)
+  if (type === 'image/png') requireBounded(file)
+  const image = await Jimp.fromBuffer(file, decoding)
   if (Math.max(image.width, image.height) > side) image.scaleToFit({ w: side, h: side })
   return image.getBuffer(type)
 }

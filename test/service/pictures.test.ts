@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { crc32, deflateSync } from 'node:zlib'
 import { createJimp } from '@jimp/core'
 import jpeg from '@jimp/js-jpeg'
 import png from '@jimp/js-png'
@@ -138,7 +139,42 @@ test('the next one takes its place, and the address of the one before leads nowh
   expect(await knex()('pictures').where({ user_id: user })).toHaveLength(1)
 })
 
+/** A PNG of these chunks. */
+function pngOf(chunks: readonly (readonly [string, Buffer])[]): Buffer {
+  const framed = [...chunks, ['IEND', Buffer.alloc(0)] as const].map(([name, held]) => {
+    const named = Buffer.concat([Buffer.from(name), held])
+    const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)]
+    length.writeUInt32BE(held.length)
+    sum.writeUInt32BE(crc32(named))
+    return Buffer.concat([length, named, sum])
+  })
+  return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), ...framed])
+}
+
+/** The size of a grey picture of eight bits. */
+function sized(width: number, height: number, interlaced = 0): readonly [string, Buffer] {
+  const held = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, interlaced])
+  held.writeUInt32BE(width, 0)
+  held.writeUInt32BE(height, 4)
+  return ['IHDR', held]
+}
+
+const data = (length: number) => ['IDAT', deflateSync(Buffer.alloc(length))] as const
+
+test('an interlaced PNG is copied, and one that unpacks to more than its size is not unpacked', async () => {
+  const passes = 79
+  expect((await reencoded(pngOf([sized(8, 8, 1), data(passes)]))).type).toBe('image/png')
+  await expect(reencoded(pngOf([sized(8, 8, 1), data(1_000_000)]))).rejects.toThrow('larger than')
+})
+
 describe('what cannot be copied', () => {
+  test('is not tried once more where a server stopped while it tried for the last time', async () => {
+    const user = await made('/a.jpg')
+    await knex()('users').where({ id: user }).update({ picture_tries: 3 })
+    await copy()
+    expect([await due(user), await copyOf(user)]).toEqual([null, undefined])
+  })
+
   test.each(['/page', '/nothing'])('is tried three times and then shown at its own address: %s', async (path) => {
     const user = await made(path)
     for (let tried = 0; tried < 3; tried++) {
@@ -162,6 +198,7 @@ describe('what cannot be copied', () => {
         return bomb
       },
     ],
+    ['a second size, which is too large', async () => pngOf([sized(8, 8), sized(5000, 5000), data(5000 * 5001)])],
     ['half of a picture', async () => (await drawn('image/png', 100, 100)).subarray(0, 60)],
     ['no picture', async () => Buffer.from('GIF89a')],
   ])('is refused: %s', async (_, bytes) => {
