@@ -8,7 +8,7 @@ import {
   UpstreamAnswer,
   type UpstreamResponse,
 } from '../upstreams/connector.ts'
-import type { LoginMethod, Registration } from './method.ts'
+import type { LoginMethod, Registration, StepRequest } from './method.ts'
 import { giveBack, isTaken, type Mark, type Spent, withMarks } from './spent-credentials.ts'
 
 interface Dependencies {
@@ -50,13 +50,13 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
         return connector && { connection: connector.id, vendor: connector.provider }
       },
       async step(request) {
-        const { attemptId, input } = request
+        const { input } = request
         const { connector, redeem } = chosen(offers, input['connection'])
-        const used = id === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid'
-        const marks = await marked(input, attemptId, used)
-        const { identity, phone, isPhoneDated, credential, ifUnknown } = await withMarks(marks, () => redeem(input), {
-          livesOn: input['upstream_token'] !== undefined,
-        })
+        // SECURITY: the method decides. If fields did, a token beside a code would make the code good again.
+        const livesOn = begins[id].includes('upstream_token')
+        const marks = livesOn ? await markedToken(request) : await markedCodes(id, input)
+        const work = () => redeem(input)
+        const { identity, phone, isPhoneDated, credential, ifUnknown } = await withMarks(marks, work, { livesOn })
         return {
           kind: 'proved',
           identity,
@@ -73,23 +73,23 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
     return [method]
   })
 
-  /**
-   * Marks everything that was brought, or nothing. Throws `used` for a code that was brought before, and
-   * `upstream.used_just_now` for a token, which is good again after a while.
-   */
-  async function marked(input: UpstreamResponse, attemptId: string, used: UsedCode): Promise<readonly Mark[]> {
-    const token = input['upstream_token']
-    const marks = await Promise.all([
-      ...codes.flatMap((name) => (input[name] ? [spent.once(name, input[name])] : [])),
-      ...(token ? [spent.oncePerAttempt('upstream_token', token, attemptId)] : []),
-    ])
-    const taken = marks.find(isTaken)
+  /** Marks every code that was brought, or none. Throws for one that was brought before. */
+  async function markedCodes(id: AppMethod, input: UpstreamResponse): Promise<readonly Mark[]> {
+    const marks = await Promise.all(codes.flatMap((name) => (input[name] ? [spent.once(name, input[name])] : [])))
     const own = marks.flatMap((mark) => (isTaken(mark) ? [] : [mark]))
-    if (!taken) return own
+    if (own.length === marks.length) return own
     await giveBack(own)
-    const cause = new UpstreamAnswer({ vendorCode: 'used_here' })
-    if (!token) throw new AppError(used, { cause })
-    throw new AppError('upstream.used_just_now', { params: { retryAfterSeconds: taken.waitSeconds }, cause })
+    throw new AppError(id === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid', { cause: usedHere() })
+  }
+
+  /** Marks the token. Throws `upstream.used_just_now` for another attempt: it is good again after a while. */
+  async function markedToken({ input, attemptId }: StepRequest<undefined>): Promise<readonly Mark[]> {
+    const token = input['upstream_token']
+    if (!token) return []
+    const mark = await spent.oncePerAttempt('upstream_token', token, attemptId)
+    if (!isTaken(mark)) return [mark]
+    const params = { retryAfterSeconds: mark.waitSeconds }
+    throw new AppError('upstream.used_just_now', { params, cause: usedHere() })
   }
 
   /**
@@ -101,7 +101,9 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
   }
 }
 
-type UsedCode = 'upstream.code_used' | 'upstream.code_invalid'
+function usedHere(): UpstreamAnswer {
+  return new UpstreamAnswer({ vendorCode: 'used_here' })
+}
 
 type Offer = { readonly connector: Connector }
 

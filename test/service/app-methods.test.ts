@@ -240,6 +240,13 @@ describe('a mini program', () => {
     expect(await refusal(login(method(), madeUp), madeUp)).toEqual(['upstream.code_invalid', '40029'])
   })
 
+  test('is not good again after a refusal because something is brought beside it that would be', async () => {
+    const brought: Input = { ...world.bring(), phone_code: 'made-up-beside', upstream_token: 'of-nobody' }
+    expect(await refusal(login(method(), brought))).toEqual(['upstream.code_invalid', '40029'])
+    const fresh: Input = { ...world.bring(), phone_code: 'made-up-beside' }
+    expect(await refusal(login(method(), fresh))).toEqual(['upstream.code_invalid', 'used_here'])
+  })
+
   test.each([
     [{ appid: 'wxminitheirs' }, 'upstream.refused', 'watermark_appid'],
     [{ ageSeconds: 302 }, 'upstream.code_invalid', 'watermark_timestamp'],
