@@ -28,6 +28,7 @@ import { payloadOfJwt } from '../oidc/jwt-origin.ts'
 import { dueAtMs } from '../oidc/keys/key-life.ts'
 import { advanceKeys, ensureKeys } from '../oidc/keys/key-rotation.ts'
 import { libraryPages } from '../oidc/library-pages.ts'
+import { withoutUnreadableHint } from '../oidc/logout-hint.ts'
 import { reconfirm } from '../oidc/reconfirm-agreements.ts'
 import { adapterFactory } from '../oidc/records/adapter.ts'
 import { browsers } from '../oidc/records/browsers.ts'
@@ -192,7 +193,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     queueLogouts(provider, units)
     explainRefusals(provider)
     provider.on('interaction.started', pages.remember)
-    for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata]) provider.use(middleware)
+    const hints = withoutUnreadableHint(provider, log)
+    for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata, hints]) provider.use(middleware)
   }
 
   const ownJwt = async (value: string) => {

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
 import { paths } from '../base/paths.ts'
+import { isLogoutConfirmed } from './endings/logout.ts'
 import { leaveSessionUntouched } from './library/context.ts'
 import { isFormOver, isInteractionOver, typedUserCode, type UserCodeFault, userCodeFault } from './library/faults.ts'
 import { partsOfForm } from './library/forms.ts'
@@ -66,6 +67,11 @@ export function libraryPages({
       const { action, xsrf } = partsOfForm(form)
       const clientName = nameOf(ctx.oidc.client)
       ctx.state['leadsTo'] = ctx.oidc.params?.['post_logout_redirect_uri']
+      if (isLogoutConfirmed(ctx)) {
+        // What the first button of the question sends. The library takes an answer only from a form.
+        const fields = Object.entries({ xsrf, logout: 'yes' }).map(([name, value]) => ({ name, value }))
+        return render(ctx, 'continue', { action, fields })
+      }
       render(ctx, 'logout', { action, xsrf, clientName }, { clientName, languageLinks: true })
     },
 

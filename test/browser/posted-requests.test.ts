@@ -20,6 +20,7 @@ beforeAll(async () => {
         token_endpoint_auth_method: 'none',
         redirect_uris: [redirectUri],
         post_logout_redirect_uris: [loggedOutUri],
+        logout_without_question: false,
       },
     ],
   })

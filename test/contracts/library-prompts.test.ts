@@ -1,6 +1,7 @@
 import type { interactionPolicy, KoaContextWithOIDC } from 'oidc-provider'
 import { afterEach, expect, test } from 'vitest'
 import { hintedLogin } from '../../src/oidc/library/context.ts'
+import { isOwnIdToken } from '../../src/oidc/library/models.ts'
 import { basePolicy, Check, isPromptPending, requestableIn, requestablePrompt } from '../../src/oidc/library/prompts.ts'
 import { authorization, type BareLibrary, bareLibrary, redemption } from '../support/bare-library.ts'
 
@@ -38,6 +39,30 @@ test('a prompt is pending until a page has answered it, and the answers of pages
   library.log.length = 0
   expect((await library.authorize({ prompt: 'select_account login consent' })).get('code')).toBeTruthy()
   expect(asked()).toEqual(['select_account', 'login', 'consent'])
+})
+
+test('an ID token is told from anything else as the library tells it at a logout, however old it is', async () => {
+  library = await bareLibrary()
+  const code = (await library.authorize()).get('code')
+  const idToken = String((await library.token(redemption(code)))['id_token'])
+  const changed = `${idToken.slice(0, -8)}AAAAAAAA`
+  const tried = [
+    [idToken, undefined],
+    [idToken, 'web'],
+    [idToken, 'native'],
+    [changed, undefined],
+    ['x', undefined],
+  ] as const
+  for (const [hint, clientId] of tried) {
+    const query = new URLSearchParams({
+      id_token_hint: hint,
+      ...(clientId === undefined ? {} : { client_id: clientId }),
+    })
+    const { body } = await library.send(`/session/end?${query}`)
+    expect(await isOwnIdToken(library.provider, hint, clientId)).toBe(!body.includes('invalid_request'))
+  }
+  expect(await isOwnIdToken(library.provider, idToken, 'web')).toBe(true)
+  expect(await isOwnIdToken(library.provider, changed, 'web')).toBe(false)
 })
 
 test('an ID token is known as a hint while a request with it begins, and no longer when that goes on', async () => {

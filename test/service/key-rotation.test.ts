@@ -86,7 +86,9 @@ test('by hand: published everywhere at once, signing later, and what was signed 
   walk(31 * day)
   await expect.poll(() => publishedBy(second)).not.toContain(kidOf(old))
   await first.app.runtime.refresh()
-  expect((await visitor.get(hint)).status).toBe(400)
+  const hinted = startLogin(first, clientId, redirectUri(), { prompt: 'none', id_token_hint: old['id_token'] ?? '' })
+  expect((await visitor.get(hinted)).location).toContain('error=invalid_request')
+  expect((await visitor.get(hint)).status).toBe(200)
   expect(await publishedBy(first)).toHaveLength(2)
 })
 
@@ -173,7 +175,8 @@ test('a stolen key is gone from every server, and what it signed is worth nothin
     await expect.poll(() => publishedBy(world)).not.toContain(kidOf(old))
     const keys = createLocalJWKSet((await jwks(world)).set)
     await expect(jwtVerify(old['id_token'] ?? '', keys)).rejects.toThrow('no applicable key')
-    expect((await visitor.through(world.port).get(`/session/end?id_token_hint=${old['id_token']}`)).status).toBe(400)
+    const asked = await visitor.through(world.port).get(`/session/end?id_token_hint=${old['id_token']}`)
+    expect([asked.status, asked.text.includes('要退出登录吗？')]).toEqual([200, true])
   }
   expect([kidOf(await login(first.visitor(), '13800138001'))]).toEqual(await currentOf('ES256'))
 })

@@ -95,6 +95,7 @@ export const clientSchema = z.strictObject({
   grant_types: z.array(z.enum(['authorization_code', 'refresh_token', 'client_credentials', deviceGrant])).optional(),
   redirect_uris: z.array(z.string()).default([]),
   post_logout_redirect_uris: z.array(z.string()).default([]),
+  logout_without_question: z.boolean().optional(),
   allowed_origins: z.array(z.url()).default([]),
   default_resource: z.url().optional(),
   scope: z.string().optional(),
@@ -144,6 +145,7 @@ export const extraProperties = [
   'allowed_origins',
   'filing_number',
   'require_phone',
+  'logout_without_question',
   'attestation',
   'claims_in_id_token',
   'require_pkce',
@@ -159,6 +161,15 @@ export function isHttpsOrLoopback(address: string): boolean {
 /** Whether every account needs a phone number to log in at this client. */
 export function requiresPhone(client: object): boolean {
   return (client as { readonly require_phone?: unknown }).require_phone === true
+}
+
+/**
+ * Whether this client may have a person signed out without a question of ours: where it does not say, the clients of
+ * the same house.
+ */
+export function logsOutWithoutQuestion(client: object): boolean {
+  const { logout_without_question: said, first_party: isFirstParty } = client as Readonly<Record<string, unknown>>
+  return (said ?? isFirstParty) === true
 }
 
 /** The scopes a client may ask for, of the protocol and of resources; undefined when it does not say. */

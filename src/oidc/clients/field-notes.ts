@@ -62,6 +62,13 @@ export const clientNotes: Readonly<Record<keyof typeof clientSchema.shape, Field
     example: ['https://app.example.com/'],
     rfc: 'OpenID Connect RP-Initiated Logout §3.1',
   },
+  logout_without_question: {
+    description:
+      'Whether a logout with the ID token of whoever is signed in goes through without a question of ours. ' +
+      'Without it: the clients with `first_party` do.',
+    example: false,
+    rfc: 'OpenID Connect RP-Initiated Logout §2',
+  },
   allowed_origins: {
     description: 'Pages that may call the token endpoint and `/me`, beside those of the redirect URIs (CORS).',
     example: ['https://admin.example.com'],

@@ -1,5 +1,7 @@
-import type { Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { endsWithBrowser } from '../clients/browser-clients.ts'
+import { logsOutWithoutQuestion } from '../clients/client-schema.ts'
+import { hintedLogin } from '../library/context.ts'
 import { authorizationsIn } from '../library/payload.ts'
 import type { UnitOfWork } from '../records/unit-of-work.ts'
 
@@ -23,4 +25,17 @@ export function endWebGrants(provider: Provider, clients: readonly Record<string
       provider.emit('grant.revoked', ctx, grantId)
     }
   })
+}
+
+/**
+ * Whether a logout request is answered without asking the person. SECURITY: only what proves that the app asks for
+ * whoever is signed in here does, because any site can send a browser to the logout: an ID token of ours for this very
+ * person and client, which has a login in this session, and in no other where the token names one (`sid`).
+ */
+export function isLogoutConfirmed(ctx: KoaContextWithOIDC): boolean {
+  const { client, session } = ctx.oidc
+  const hinted = hintedLogin(ctx)
+  if (!client || !session || !hinted || !logsOutWithoutQuestion(client)) return false
+  const held = session.authorizations?.[client.clientId]
+  return hinted.sub === session.accountId && held !== undefined && (hinted.sid ?? held.sid) === held.sid
 }

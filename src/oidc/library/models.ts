@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import type { Context } from 'koa'
 import {
   type AccessToken,
@@ -137,4 +138,30 @@ export function answerInteraction(provider: Provider, ctx: Context, result: obje
 /** Whether the request of an interaction was pushed past the browser (RFC 9126). */
 export function wasPushed(interaction: Interaction): boolean {
   return (interaction as { readonly parJti?: string }).parJti !== undefined
+}
+
+/**
+ * Whether an ID token was signed by us for a client that is still registered, for this one where one is named; however
+ * old it is. The library refuses a logout request with any other.
+ */
+export async function isOwnIdToken(provider: Provider, token: string, clientId: string | undefined): Promise<boolean> {
+  const audience = audienceOf(token)
+  if (audience === undefined || (clientId ?? audience) !== audience) return false
+  const client = await provider.Client.find(audience)
+  if (!client) return false
+  try {
+    await provider.IdToken.validate(token, client)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function audienceOf(token: string): string | undefined {
+  try {
+    const { aud } = decodeJwt(token)
+    return typeof aud === 'string' ? aud : undefined
+  } catch {
+    return undefined
+  }
 }
