@@ -1,7 +1,7 @@
 import { namespaceClashes } from '../../interactions/upstreams/connections.ts'
 import { isLoopback } from '../base/network.ts'
 import { lifetimeProblems } from '../oidc/clients/lifetimes.ts'
-import { smsProblems } from '../sms/coverage.ts'
+import { plainEndpoints, smsProblems } from '../sms/coverage.ts'
 import type { Config } from './schema.ts'
 import type { Problem } from './sources.ts'
 
@@ -127,6 +127,7 @@ export function contradictions(config: Config): Problem[] {
     })),
     ...clashes.filter(({ holds }) => holds(config)).map(({ path, message }) => ({ path, message })),
     ...smsProblems(config.sms),
+    ...(config.sandbox ? [] : plainEndpoints(config.sms)),
     ...namespaceClashes(config.connections, { allowInsecure: config.sandbox }).map(({ index, message }) => ({
       path: `connections[${index}]`,
       message,

@@ -23,8 +23,32 @@ interface Problem {
 export function smsProblems({ senders, countries }: SmsSettings): Problem[] {
   return [
     ...senders.flatMap((sender, index) => senderProblems(sender, `sms.senders[${index}]`, countries)),
+    ...countries.flatMap((country, index) => {
+      if (callingCodeOf(country) !== undefined) return []
+      return [{ path: `sms.countries[${index}]`, message: `${country} neither is a calling code nor begins with one` }]
+    }),
     ...(senders.length === 0 ? [] : countryProblems({ senders, countries })),
   ]
+}
+
+/** Addresses of vendors that no message is sent to outside the sandbox, because it would go in the clear. */
+export function plainEndpoints({ senders }: Pick<SmsSettings, 'senders'>): Problem[] {
+  return endpointsIn(senders, 'sms.senders')
+    .filter(({ address }) => !address.startsWith('https:'))
+    .map(({ path }) => ({
+      path,
+      message: 'must be an https address outside the sandbox: it gets codes and signatures',
+    }))
+}
+
+function endpointsIn(value: unknown, path: string): { readonly path: string; readonly address: string }[] {
+  if (Array.isArray(value)) return value.flatMap((each, index) => endpointsIn(each, `${path}[${index}]`))
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, each]) =>
+    name === 'endpoint' && typeof each === 'string'
+      ? [{ path: `${path}.endpoint`, address: each }]
+      : endpointsIn(each, `${path}.${name}`),
+  )
 }
 
 /** For whom a sender has what a message needs, in the order of the settings. */

@@ -22,10 +22,14 @@ const tencent = {
 const abroad = { to: ['international'], templates: forEachPurpose('SMS_2') }
 
 /** What `config check` says to these senders and countries. */
-function problems(senders: readonly object[], countries: readonly string[] = ['86']): readonly string[] {
+function problems(
+  senders: readonly object[],
+  countries: readonly string[] = ['86'],
+  more: Readonly<Record<string, string>> = {},
+): readonly string[] {
   const env = { MENSHEN_SMS__SENDERS: JSON.stringify(senders), MENSHEN_SMS__COUNTRIES: JSON.stringify(countries) }
   try {
-    loadConfig({ env, cwd: '/' })
+    loadConfig({ env: { ...env, ...more }, cwd: '/' })
     return []
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -49,6 +53,24 @@ describe('settings as they always were', () => {
       'sms.senders[0].sign_name: is missing: messages to mainland need a signature',
     ])
   })
+})
+
+test('an address in the clear is refused outside the sandbox, wherever it stands', () => {
+  const endpoint = 'http://sms.example.com'
+  const templates = forEachPurpose({ id: '1001', params: ['otp'], endpoint })
+  const senders = [
+    { ...aliyun, endpoint },
+    { ...tencent, destinations: [{ to: ['international'], templates }] },
+  ]
+  expect(problems(senders)).toEqual([])
+  const outside = problems(senders, ['86'], { MENSHEN_SANDBOX: 'false', ISSUER: 'https://login.example.com' })
+  const refused = outside.filter((each) => each.includes('must be an https address')).map((each) => each.split(':')[0])
+  expect(refused).toContain('sms.senders[0].endpoint')
+  expect(refused).toContain('sms.senders[1].destinations[0].templates.login_code.endpoint')
+})
+
+test('what no calling code begins is no country', () => {
+  expect(problems([aliyun], ['8'])).toContain('sms.countries[0]: 8 neither is a calling code nor begins with one')
 })
 
 describe('a country that no sender serves', () => {
