@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts'
 import { type Catalog, libraryClients, loadCatalog, secretContext } from '../oidc/clients/catalog.ts'
 import { introspectors } from '../oidc/clients/client-schema.ts'
 import { type KeyInfo, nextStep } from '../oidc/keys/key-life.ts'
-import { loadKeys } from '../oidc/keys/signing-keys.ts'
+import { keyKinds, loadKeys } from '../oidc/keys/signing-keys.ts'
 import { sealedColumns } from '../oidc/sealed-columns.ts'
 import type { Database } from '../store/postgres.ts'
 import { countStale } from '../store/reseal.ts'
@@ -35,9 +35,9 @@ export async function checkKeys(keys: readonly KeyInfo[], place: Place): Promise
     const advice = 'set MENSHEN_SECRET_KEY to the one that sealed them'
     return [fail('secret key', 'there is none, but there are sealed keys', advice)]
   }
-  const wrong = ['ES256', 'RS256', 'HS256'].filter(
-    (alg) => keys.filter((key) => key.alg === alg && key.state === 'current').length !== 1,
-  )
+  const wrong = keyKinds
+    .map(({ alg }) => alg)
+    .filter((alg) => keys.filter((key) => key.alg === alg && key.state === 'current').length !== 1)
   const states = keys.map(({ alg, use, state }) => `${use === 'cookie' ? 'cookie' : alg} ${state}`).join(', ')
   return [
     ok('secret key', 'opens the stored keys'),

@@ -2,6 +2,7 @@ import { createLocalJWKSet, type JWK, type JWTPayload, jwtVerify } from 'jose'
 import type { AccessToken, ClientCredentials, KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { Sealer } from '../store/seal.ts'
+import type { ClientPolicies } from './clients/client-policies.ts'
 import { grantedProtocolScope } from './library/context.ts'
 import type { Payload } from './library/stored-models.ts'
 import { protocolScopeMember } from './records/api-tokens.ts'
@@ -25,24 +26,29 @@ export interface OwnJwt {
 /** What an origin is sealed for. */
 const context = 'access_token.jti'
 
-/** The part of a JWT that the library lets us change before it is signed. */
+/** The parts of a JWT that the library lets us change before it is signed. */
 interface JwtParts {
   readonly payload: object
+  /** What is put over its own header. */
+  header?: object | undefined
 }
 
 /**
  * Names every JWT by what it comes from: `jti` is unique, because sealing never gives the same text twice, and opaque
- * to whoever holds the token. So an API learns neither grant nor session, and nothing is stored for a JWT.
+ * to whoever holds the token. So an API learns neither grant nor session, and nothing is stored for a JWT. Its `typ` is
+ * what the API has registered.
  */
-export function nameByOrigin(sealer: Sealer) {
-  return (ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials, { payload }: JwtParts): void => {
+export function jwtParts(sealer: Sealer, policies: Pick<ClientPolicies, 'jwtType'>) {
+  return (ctx: KoaContextWithOIDC, token: AccessToken | ClientCredentials, parts: JwtParts): void => {
     const person = token.kind === 'AccessToken' ? (token as AccessToken) : undefined
     const origin: JwtOrigin = {
       grantId: person?.grantId,
       sessionUid: person?.expiresWithSession ? person.sessionUid : undefined,
       protocolScope: grantedProtocolScope(ctx),
     }
-    Object.assign(payload, { jti: sealer.seal(JSON.stringify(origin), context) })
+    Object.assign(parts.payload, { jti: sealer.seal(JSON.stringify(origin), context) })
+    const typ = policies.jwtType(token.resourceServer?.identifier())
+    if (typ !== undefined) parts.header = { typ }
   }
 }
 

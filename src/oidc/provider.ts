@@ -22,7 +22,7 @@ import { metadataOf } from './discovery.ts'
 import { endWebGrants } from './endings/logout.ts'
 import { whyAsked } from './endings/why.ts'
 import { existingGrant } from './grants.ts'
-import { nameByOrigin } from './jwt-origin.ts'
+import { jwtParts } from './jwt-origin.ts'
 import { cookieSigner } from './keys/cookie-signer.ts'
 import type { Keys } from './keys/signing-keys.ts'
 import { paramsOf } from './library/context.ts'
@@ -123,7 +123,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         refuseUnmeetable(paramsOf(ctx), client, parts.reachable)
       },
     },
-    formats: { customizers: { jwt: nameByOrigin(parts.sealer) } },
+    formats: { customizers: { jwt: jwtParts(parts.sealer, policies) } },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ policies, units, clock }),
     routes,

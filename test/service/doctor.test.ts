@@ -65,7 +65,7 @@ test('beside a running server everything is well, in lines for a person', async 
     /^ok {4}schema +\d+ migrations, none missing$/m,
     /^ok {4}redis +Redis: written, read and deleted in /m,
     /^ok {4}secret key +opens the stored keys$/m,
-    /^ok {4}keys +ES256 current, RS256 current, cookie current$/m,
+    /^ok {4}keys +ES256 current, EdDSA current, PS256 current, RS256 current, cookie current$/m,
     /^ok {4}issuer +discovery at http:\S+ agrees with the configuration$/m,
     /^ok {4}server +is ready$/m,
     /^ok {4}disk +[\d.]+ GB free at /m,
@@ -120,7 +120,7 @@ describe('the life of keys', () => {
       MENSHEN_PREVIOUS_SECRET_KEYS: `[${shell.env['MENSHEN_SECRET_KEY']}]`,
     }
     expect((await examine(env)).of('previous secret keys')).toMatchObject([
-      { status: 'warn', detail: '3 stored values are sealed under one of them', advice: 'run: menshen keys reseal' },
+      { status: 'warn', detail: '5 stored values are sealed under one of them', advice: 'run: menshen keys reseal' },
     ])
     expect((await shell.runWith(env, 'keys', 'reseal')).status).toBe(0)
     expect((await examine(env)).of('previous secret keys')).toMatchObject([{ status: 'ok' }])

@@ -61,7 +61,7 @@ test('by hand: published everywhere at once, signing later, and what was signed 
   expect(before.cacheControl).toBe(`public, max-age=${jwksCacheSeconds}`)
   expect((await menshen('keys', 'rotate')).status).toBe(0)
   for (const world of [first, second]) {
-    await expect.poll(async () => (await publishedBy(world)).length).toBe(4)
+    await expect.poll(async () => (await publishedBy(world)).length).toBe(8)
     expect((await jwks(world)).etag).not.toBe(before.etag)
   }
   expect((await jwks(first)).etag).toBe((await jwks(second)).etag)
@@ -89,7 +89,7 @@ test('by hand: published everywhere at once, signing later, and what was signed 
   const hinted = startLogin(first, clientId, redirectUri(), { prompt: 'none', id_token_hint: old['id_token'] ?? '' })
   expect((await visitor.get(hinted)).location).toContain('error=invalid_request')
   expect((await visitor.get(hint)).status).toBe(200)
-  expect(await publishedBy(first)).toHaveLength(2)
+  expect(await publishedBy(first)).toHaveLength(4)
 })
 
 test('on a schedule: without anybody’s doing, in time, and once for all servers', async () => {
@@ -98,20 +98,20 @@ test('on a schedule: without anybody’s doing, in time, and once for all server
   const age = async () =>
     (await first.app.metrics.signingKeyAge.get()).values.find(({ labels }) => labels.alg === 'ES256')
   await expect.poll(async () => (await age())?.value).toBeGreaterThan(89 * day)
-  await expect.poll(() => publishedBy(second)).toHaveLength(4)
+  await expect.poll(() => publishedBy(second)).toHaveLength(8)
   walk(signsAfterSeconds)
   await expect
     .poll(async () => (await Promise.all(['ES256', 'RS256', 'HS256'].map(currentOf))).flat())
     .not.toEqual(expect.arrayContaining(before[0] ?? []))
   walk(31 * day)
-  await expect.poll(() => publishedBy(first)).toHaveLength(2)
+  await expect.poll(() => publishedBy(first)).toHaveLength(4)
   const events = await first.database.database
     .knex('audit_events')
     .where('event', 'like', 'key.%')
     .select('event', 'detail')
     .orderBy('id')
   expect(events.map(({ event, detail }) => `${event} ${detail.alg}`).sort()).toEqual(
-    ['ES256', 'HS256', 'RS256']
+    ['ES256', 'EdDSA', 'HS256', 'PS256', 'RS256']
       .flatMap((alg) => [`key.created ${alg}`, `key.created ${alg}`, `key.rotated ${alg}`, `key.retired ${alg}`])
       .sort(),
   )
@@ -185,13 +185,13 @@ describe('a server that has not heard of the database', () => {
   test('asks before it answers when it was long ago', async () => {
     await menshen('keys', 'rotate')
     walk(silenceSeconds + 1)
-    expect(await publishedBy(second)).toHaveLength(4)
+    expect(await publishedBy(second)).toHaveLength(8)
   })
 
   test('and cannot ask publishes and signs nothing, after an hour in which it did', async () => {
     await second.app.core.database.close()
     walk(silenceSeconds - 60)
-    expect(await publishedBy(second)).toHaveLength(2)
+    expect(await publishedBy(second)).toHaveLength(4)
     walk(120)
     const ask = async (path: string) => (await fetch(`http://localhost:${second.port}${path}`)).status
     expect(await ask('/jwks')).toBe(503)

@@ -55,11 +55,13 @@ describe('keys list', () => {
     const without = await shell.runWith({ MENSHEN_KEYS__ROTATE_EVERY: 'none' }, 'keys', 'list')
     expect(without.stdout).toMatch(/ current +\S+ +signs until menshen keys rotate$/m)
     expect((await list()).map((key) => Object.keys(key))).toEqual(
-      Array.from({ length: 3 }, () =>
+      Array.from({ length: 5 }, () =>
         'id use alg state created_at activated_at retired_at remove_at next_step'.split(' '),
       ),
     )
-    expect(await audited()).toEqual(['ES256', 'RS256', 'HS256'].map((alg) => `key.created ${alg} server`))
+    expect(await audited()).toEqual(
+      ['ES256', 'RS256', 'EdDSA', 'PS256', 'HS256'].map((alg) => `key.created ${alg} server`),
+    )
   })
 })
 
@@ -70,7 +72,12 @@ describe('keys rotate', () => {
     expect(status).toBe(0)
     expect(stderr).not.toContain('under way')
     const begun = JSON.parse(stdout) as (Key & { signs_at: string })[]
-    expect(begun.map(({ alg, state }) => `${alg} ${state}`).sort()).toEqual(['ES256 next', 'RS256 next'])
+    expect(begun.map(({ alg, state }) => `${alg} ${state}`).sort()).toEqual([
+      'ES256 next',
+      'EdDSA next',
+      'PS256 next',
+      'RS256 next',
+    ])
     for (const { created_at, signs_at } of begun) {
       expect(Date.parse(signs_at) - Date.parse(created_at)).toBe(signsAfterSeconds * 1000)
     }
@@ -78,10 +85,12 @@ describe('keys rotate', () => {
     const signsFirst = begun.map(({ signs_at }) => signs_at).toSorted()[0]
     expect(again.stderr).toContain(`a rotation is already under way; the next key signs at ${signsFirst}\n`)
     for (const { id, signs_at } of begun) expect(again.stdout).toMatch(new RegExp(`^${id} .* ${signs_at}$`, 'm'))
-    expect(await list()).toHaveLength(5)
+    expect(await list()).toHaveLength(9)
     expect((await audited()).filter((line) => line.endsWith('alice'))).toEqual([
       'key.created ES256 alice',
       'key.created RS256 alice',
+      'key.created EdDSA alice',
+      'key.created PS256 alice',
     ])
   })
 
@@ -89,7 +98,7 @@ describe('keys rotate', () => {
     await makeKeys()
     expect((await shell.run('keys', 'rotate', '--cookies')).status).toBe(0)
     expect(await find('next', 'HS256')).toHaveLength(1)
-    expect(await list()).toHaveLength(4)
+    expect(await list()).toHaveLength(6)
   })
 
   test('of five at once one begins', async () => {
@@ -97,7 +106,7 @@ describe('keys rotate', () => {
     const all = await Promise.all(Array.from({ length: 5 }, () => shell.run('keys', 'rotate')))
     expect(all.map(({ status }) => status)).toEqual([0, 0, 0, 0, 0])
     expect(new Set(all.map(({ stdout }) => stdout)).size).toBe(1)
-    expect(await list()).toHaveLength(5)
+    expect(await list()).toHaveLength(9)
   })
 
   test('under another master key nothing is made that the servers could not open', async () => {
@@ -106,7 +115,7 @@ describe('keys rotate', () => {
     const { status, stderr } = await shell.runWith(other, 'keys', 'rotate')
     expect(status).toBe(1)
     expect(stderr).toContain('master key')
-    expect(await list()).toHaveLength(3)
+    expect(await list()).toHaveLength(5)
   })
 })
 
@@ -131,8 +140,8 @@ describe('keys retire', () => {
     const left = await find('current')
     expect(left).toHaveLength(1)
     expect(left[0]?.id).not.toBe(stolen?.id)
-    expect(await list()).toHaveLength(3)
-    expect((await audited()).slice(3)).toEqual(['key.retired ES256 alice', 'key.created ES256 alice'])
+    expect(await list()).toHaveLength(5)
+    expect((await audited()).slice(5)).toEqual(['key.retired ES256 alice', 'key.created ES256 alice'])
   })
 
   test('--now lets a successor that is published already take over, because some know it', async () => {
@@ -152,7 +161,7 @@ describe('keys retire', () => {
     )
     expect(all.map(({ status }) => status).sort()).toEqual([0, 1, 1, 1, 1])
     expect(await find('current')).toHaveLength(1)
-    expect(await list()).toHaveLength(3)
+    expect(await list()).toHaveLength(5)
   })
 
   test('withdraws a successor that has signed nothing', async () => {

@@ -65,7 +65,7 @@ beforeEach(async () => {
 
 async function expectAllUnder(master: typeof after): Promise<void> {
   const { knex } = shell.database.database
-  expect((await loadKeys({ database: { knex }, sealer: master })).signing).toHaveLength(2)
+  expect((await loadKeys({ database: { knex }, sealer: master })).signing).toHaveLength(4)
   const { secret } = await knex('clients').where({ client_id: 'backend' }).first('secret')
   expect(master.open(secret, 'client_secret:backend')).toBe('the secret')
   const identities = await knex('identities').whereNotNull('upstream_credential')
@@ -80,11 +80,11 @@ async function expectAllUnder(master: typeof after): Promise<void> {
 }
 
 test('after keys reseal the new master key alone opens everything, and a second run finds nothing', async () => {
-  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 6)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 8)
   const { status, stdout, stderr } = await shell.runWith(withBoth, 'keys', 'reseal', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toEqual([
-    { place: 'keys', resealed: 3, shut: 0 },
+    { place: 'keys', resealed: 5, shut: 0 },
     { place: 'client secrets', resealed: 1, shut: 0 },
     { place: 'upstream credentials', resealed: people, shut: 0 },
     { place: 'upstream revocations', resealed: 1, shut: 0 },
@@ -101,7 +101,7 @@ test('of four at once each value is sealed again once', async () => {
   const { knex } = shell.database.database
   const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both, columns })))
   const sum = all.flat().reduce((total, each) => total + each.resealed, 0)
-  expect(sum).toBe(people + 6)
+  expect(sum).toBe(people + 8)
   await expectAllUnder(after)
 })
 

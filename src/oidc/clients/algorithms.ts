@@ -1,3 +1,6 @@
+/** Algorithms that an access token may be signed with; there is a key for each of them. */
+export const accessTokenAlgorithms = ['ES256', 'RS256', 'EdDSA', 'PS256'] as const
+
 /** Algorithms that an ID token may be signed with. */
 export const idTokenAlgorithms = ['ES256', 'RS256'] as const
 

@@ -39,6 +39,8 @@ export interface ClientPolicies {
   defaultResource(client: Client): string | undefined
   /** What a token for this resource looks like and may carry for this client. Throws `invalid_target`. */
   resourceServer(resource: string, client: Client): ResourceServer
+  /** The `typ` of a JWT for this resource; undefined where it is that of RFC 9068. */
+  jwtType(resource: string | undefined): string | undefined
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
   isOriginAllowed(origin: string, client: Client): boolean
   /**
@@ -109,9 +111,10 @@ export function clientPolicies({
         audience: seed.resource,
         accessTokenFormat: seed.access_token.format,
         accessTokenTTL: limitOf(identifier, client).idle,
-        jwt: { sign: { alg: 'ES256' } },
+        jwt: { sign: { alg: seed.access_token.alg ?? 'ES256' } },
       }
     },
+    jwtType: (resource) => resources.get(resource ?? '')?.access_token.typ,
     isOriginAllowed(origin, client) {
       // SECURITY: a redirect URI of an app's own scheme has the origin `null`, which every sandboxed page and local
       // file sends.

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { duration } from '../../base/duration.ts'
-import { assertionAlgorithms, idTokenAlgorithms } from './algorithms.ts'
+import { accessTokenAlgorithms, assertionAlgorithms, idTokenAlgorithms } from './algorithms.ts'
 import { attestationSchema } from './attestation.ts'
 import { profileClaims } from './claims.ts'
 import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
@@ -24,6 +24,8 @@ const httpsOrLoopback = z.url().refine(isHttpsOrLoopback, 'must be https')
 const accessTokenSchema = z
   .strictObject({
     format: z.enum(['jwt', 'opaque']).default('jwt'),
+    alg: z.enum(accessTokenAlgorithms).optional(),
+    typ: z.enum(['at+jwt', 'JWT']).optional(),
     ttl: duration.optional(),
     sliding: slidingAccess.optional(),
     /** Claims about the person that the API wants in the token, or at introspection. */
@@ -34,8 +36,11 @@ const accessTokenSchema = z
      */
     introspected_by: z.array(z.string()).min(1, 'names nobody; leave it out instead').optional(),
   })
-  .superRefine(({ format, ttl, sliding }, { addIssue }) => {
-    const refuse = (message: string) => addIssue({ code: 'custom', path: ['sliding'], message })
+  .superRefine(({ format, ttl, sliding, alg, typ }, { addIssue }) => {
+    const refuse = (message: string, field = 'sliding') => addIssue({ code: 'custom', path: [field], message })
+    for (const [field, value] of Object.entries({ alg, typ })) {
+      if (value !== undefined && format !== 'jwt') refuse('is only for format: jwt', field)
+    }
     if (sliding && format !== 'opaque') refuse('is only for format: opaque; a JWT cannot slide')
     if (sliding && ttl !== undefined) refuse('stands beside ttl; name one of them')
     if (sliding && sliding.idle > sliding.max) refuse('idle is longer than max')

@@ -188,6 +188,17 @@ export const accessTokenNotes: Readonly<
     example: 'opaque',
     rfc: 'RFC 9068, RFC 7662',
   },
+  alg: {
+    description:
+      'How a JWT is signed; without it ES256. A signature of RS256 or PS256 costs four to five times the processor time of ES256 and four times its length, EdDSA about half the time.',
+    example: 'RS256',
+    rfc: 'RFC 9068 §2.1',
+  },
+  typ: {
+    description: 'The header `typ` of a JWT; without it `at+jwt`. `JWT` is for libraries that refuse any other.',
+    example: 'JWT',
+    rfc: 'RFC 9068 §2.1',
+  },
   ttl: { description: 'How long it lives; without it as the client says.', example: '10m' },
   sliding: {
     description: 'An opaque token that lives on while it is used.',

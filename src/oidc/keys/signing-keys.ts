@@ -4,11 +4,12 @@ import type { Knex } from 'knex'
 import type { Database } from '../../store/postgres.ts'
 import { wholeColumn } from '../../store/reseal.ts'
 import type { Sealer } from '../../store/seal.ts'
+import { accessTokenAlgorithms } from '../clients/algorithms.ts'
 import type { KeyInfo, KeyState, KeyUse } from './key-life.ts'
 
 /** All keys that a server works with. */
 export interface Keys {
-  /** Private keys in the order the library must get them: ES256 before RS256, the current one of each first. */
+  /** Private keys in the order the library must get them: ES256 before all others, the current one of each first. */
   readonly signing: readonly JWK[]
   /** Cookie keys, the one that signs first. */
   readonly cookies: readonly string[]
@@ -40,14 +41,12 @@ export interface NewKey {
   readonly text: string
 }
 
-/** ES256 signs unless a client asks for RS256, which costs seven times as much but is what old libraries know. */
-const algorithms = ['ES256', 'RS256'] as const
 const cookieAlgorithm = 'HS256'
 const stateOrder: readonly KeyState[] = ['current', 'next', 'previous']
 
 /** Every kind of key there must be one of that signs. */
 export const keyKinds: readonly Pick<KeyInfo, 'use' | 'alg'>[] = [
-  ...algorithms.map((alg) => ({ use: 'sig', alg }) as const),
+  ...accessTokenAlgorithms.map((alg) => ({ use: 'sig', alg }) as const),
   { use: 'cookie', alg: cookieAlgorithm },
 ]
 
@@ -72,7 +71,7 @@ export async function loadKeys({ database, sealer }: KeyStore): Promise<Keys> {
   const sorted = rows.toSorted((a, b) => stateOrder.indexOf(a.state) - stateOrder.indexOf(b.state))
   const ofUse = (use: KeyUse) => sorted.filter((row) => row.use === use)
   return {
-    signing: algorithms.flatMap((alg) =>
+    signing: accessTokenAlgorithms.flatMap((alg) =>
       ofUse('sig')
         .filter((row) => row.alg === alg)
         .map((row) => JSON.parse(open(row)) as JWK),
@@ -114,7 +113,7 @@ function infoOf({ id, use, alg, state, ...row }: KeyRow): KeyInfo {
   }
 }
 
-/** Makes a key; RSA takes some tenths of a second. */
+/** Makes a key; an RSA key takes some tenths of a second. */
 export async function newKey({ use, alg }: Pick<KeyInfo, 'use' | 'alg'>): Promise<NewKey> {
   if (use === 'cookie') {
     const id = `cookie-${randomBytes(9).toString('base64url')}`
