@@ -9,7 +9,7 @@ import type { CompatClient, SeedName } from './clients.ts'
 import { CompatPerson } from './person.ts'
 import type { ClientResult, Outcome } from './results.ts'
 import { clientIdOf, idTokenAlg, scopeOf, seedsOf } from './seeds.ts'
-import { type CompatServer, secret, untilAnswered } from './server.ts'
+import { type CompatServer, isFree, secret, untilAnswered } from './server.ts'
 
 /** Where the programs are started. */
 export const folder = fileURLToPath(new URL('.', import.meta.url))
@@ -55,6 +55,7 @@ async function tryOnce(
     ISSUER: server.issuer,
     ORIGIN: origin,
     PORT: new URL(origin).port,
+    UPSTREAM: String(server.upstreamPort),
     CLIENT_ID: clientIdOf(client, seed),
     CLIENT_SECRET: secret,
     SCOPE: scopeOf(seed),
@@ -100,11 +101,5 @@ async function end(child: ChildProcess, origin: string): Promise<void> {
   const late = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), 5000)
   await ended
   clearTimeout(late)
-  while (
-    await fetch(origin, { redirect: 'manual' }).then(
-      () => true,
-      () => false,
-    )
-  )
-    await delay(100)
+  while (!(await isFree(Number(new URL(origin).port)))) await delay(100)
 }

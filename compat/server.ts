@@ -19,6 +19,8 @@ export interface CompatServer {
   readonly issuer: string
   /** Where each client listens in its turn. */
   readonly origin: string
+  /** For what stands behind a client that is a proxy. */
+  readonly upstreamPort: number
   /** The newest code that was sent to this number. */
   otp(phone: string): Promise<string>
   close(): Promise<void>
@@ -27,7 +29,7 @@ export interface CompatServer {
 /** Starts the server and registers every client. */
 export async function startServer(): Promise<CompatServer> {
   const folder = await mkdtemp(join(tmpdir(), 'menshen-compat-'))
-  const [port, clientPort] = [await freePort(), await freePort()]
+  const [port, clientPort, upstreamPort] = [await freePort(), await freePort(), await freePort()]
   const [issuer, origin] = [`http://localhost:${port}`, `http://localhost:${clientPort}`]
   const env = { ...process.env, PORT: String(port), MENSHEN_DATA_DIR: folder, COMPAT_SECRET: secret }
   const server = spawn(process.execPath, [menshen, 'serve'], { env, stdio: ['ignore', 'ignore', 'inherit'] })
@@ -40,6 +42,7 @@ export async function startServer(): Promise<CompatServer> {
   return {
     issuer,
     origin,
+    upstreamPort,
     async otp(phone) {
       const query = new URLSearchParams({ to: `+86${phone}` })
       const answer = await fetch(`${issuer}/sandbox/outbox?${query}`, { headers: { accept: 'application/json' } })
@@ -67,6 +70,20 @@ export async function untilAnswered(url: string, child: ChildProcess): Promise<v
     await delay(100)
   }
   throw new Error(`nothing answers at ${url}`)
+}
+
+/** Whether nothing listens on this port any more. */
+export async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port)
+  const isListening = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  if (isListening) {
+    server.close()
+    await once(server, 'close')
+  }
+  return isListening
 }
 
 async function freePort(): Promise<number> {

@@ -1,6 +1,5 @@
 # Apache with mod_auth_openidc before an upstream that says who was let through.
-upstream=$((PORT + 1))
-UPSTREAM=$upstream node clients/echo.mjs &
+node clients/echo.mjs &
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"; kill 0' EXIT
 trap exit TERM
@@ -33,7 +32,7 @@ $setting
   Require valid-user
 </Location>
 ProxyPass /callback !
-ProxyPass / http://localhost:$upstream/
+ProxyPass / http://localhost:$UPSTREAM/
 CONF
 chmod 755 "$folder"
 mkdir "$folder/logs"

@@ -1,7 +1,6 @@
 # An upstream that says who the proxy lets through, and oauth2-proxy before it.
-upstream=$((PORT + 1))
-UPSTREAM=$upstream node clients/echo.mjs &
-set -- --http-address="localhost:$PORT" --upstream="http://localhost:$upstream/" --provider=oidc \
+node clients/echo.mjs &
+set -- --http-address="localhost:$PORT" --upstream="http://localhost:$UPSTREAM/" --provider=oidc \
   --oidc-issuer-url="$ISSUER" --client-id="$CLIENT_ID" --client-secret="$CLIENT_SECRET" \
   --redirect-url="$ORIGIN/oauth2/callback" --scope="$SCOPE" --email-domain='*' \
   --cookie-secret=0123456789abcdef0123456789abcdef --cookie-secure=false --cookie-refresh=1s \
