@@ -21,13 +21,15 @@ const event = z.object({
 })
 
 /** Apple's words. Older documents say `account-delete`, newer ones `account-deleted`. */
-const kinds: Readonly<Record<string, UpstreamNotice['kind']>> = {
-  'consent-revoked': 'consent_ended',
-  'account-delete': 'account_deleted',
-  'account-deleted': 'account_deleted',
-  'email-enabled': 'mail_relay',
-  'email-disabled': 'mail_relay',
-}
+const kinds: ReadonlyMap<string, UpstreamNotice['kind']> = new Map(
+  Object.entries({
+    'consent-revoked': 'consent_ended',
+    'account-delete': 'account_deleted',
+    'account-deleted': 'account_deleted',
+    'email-enabled': 'mail_relay',
+    'email-disabled': 'mail_relay',
+  }),
+)
 
 /** Apple repeats what was not answered with 200. An older one may have been kept by somebody. */
 const oldestSeconds = 86_400
@@ -60,7 +62,7 @@ export function appleNotices(options: Options, dependencies: ConnectorDependenci
     return {
       id: jti,
       subject: sub,
-      kind: kinds[type] ?? 'other',
+      kind: kinds.get(type) ?? 'other',
       word: type.slice(0, 40),
       happenedAt: time < leastMs ? time * 1000 : time,
     }

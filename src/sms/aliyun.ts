@@ -110,16 +110,18 @@ const numberCodes = ['MOBILE_NUMBER_ILLEGAL', 'MOBILE_COUNT_OVER_LIMIT']
 const limitCode = 'BUSINESS_LIMIT_CONTROL'
 const vendorTroubleCode = 'SYSTEM_ERROR'
 
-const remedies: Readonly<Record<string, string>> = {
-  SMS_TEMPLATE_ILLEGAL: otherKind('template'),
-  DOMESTIC_NUMBER_NOT_SUPPORTED: otherKind('template'),
-  SMS_SIGNATURE_ILLEGAL: otherKind('signature'),
-  SMS_SIGNATURE_SCENE_ILLEGAL: 'use a signature of the scene of the template, or a general one',
-  TEMPLATE_MISSING_PARAMETERS: 'name the variables of the template in `variables`',
-  DENY_IP_RANGE: 'send from an address in the mainland: others may not send to mainland numbers',
-  RAM_PERMISSION_DENY: 'allow the key or the role to send SMS (AliyunDysmsFullAccess)',
-  MissingSecurityToken: 'set security_token beside a temporary key, or ram_role',
-}
+const remedies: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    SMS_TEMPLATE_ILLEGAL: otherKind('template'),
+    DOMESTIC_NUMBER_NOT_SUPPORTED: otherKind('template'),
+    SMS_SIGNATURE_ILLEGAL: otherKind('signature'),
+    SMS_SIGNATURE_SCENE_ILLEGAL: 'use a signature of the scene of the template, or a general one',
+    TEMPLATE_MISSING_PARAMETERS: 'name the variables of the template in `variables`',
+    DENY_IP_RANGE: 'send from an address in the mainland: others may not send to mainland numbers',
+    RAM_PERMISSION_DENY: 'allow the key or the role to send SMS (AliyunDysmsFullAccess)',
+    MissingSecurityToken: 'set security_token beside a temporary key, or ram_role',
+  }),
+)
 
 function otherKind(what: string): string {
   return `check that the ${what} is approved and of this account; numbers in and outside the mainland need ${what}s of different kinds: see destinations`
@@ -137,7 +139,7 @@ function refusal({ Code, Message, RequestId }: z.output<typeof answerSchema>): A
     requestId: RequestId,
     certainlyNotSent: true,
     level: code === vendorTroubleCode ? 'warn' : 'error',
-    remedy: remedies[code],
+    remedy: remedies.get(code),
   })
 }
 

@@ -128,38 +128,42 @@ function verdictOf(body: unknown): Verdict | undefined {
   return code === undefined ? undefined : { code, requestId: RequestId }
 }
 
-const pauses: Readonly<Record<string, number>> = {
-  'LimitExceeded.PhoneNumberThirtySecondLimit': 30,
-  'LimitExceeded.DeliveryFrequencyLimit': 60,
-  'LimitExceeded.PhoneNumberOneHourLimit': 3600,
-  'LimitExceeded.PhoneNumberDailyLimit': 86_400,
-  'LimitExceeded.PhoneNumberSameContentDailyLimit': 86_400,
-}
+const pauses: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    'LimitExceeded.PhoneNumberThirtySecondLimit': 30,
+    'LimitExceeded.DeliveryFrequencyLimit': 60,
+    'LimitExceeded.PhoneNumberOneHourLimit': 3600,
+    'LimitExceeded.PhoneNumberDailyLimit': 86_400,
+    'LimitExceeded.PhoneNumberSameContentDailyLimit': 86_400,
+  }),
+)
 const numberCodes = ['InvalidParameterValue.IncorrectPhoneNumber', 'FailedOperation.PhoneNumberInBlacklist']
 const refusedKeys = /^AuthFailure\.(TokenFailure|SecretIdNotFound|InvalidSecretId)$/
 const vendorTrouble = /^(RequestLimitExceeded|InternalError)/
 
 const otherKind =
   'numbers in and outside the mainland need templates and signatures of different kinds: see destinations'
-const remedies: Readonly<Record<string, string>> = {
-  'UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone': `this is a template for the mainland; ${otherKind}`,
-  'UnsupportedOperation.GlobalTemplateToChineseMainlandPhone': `this is a template for abroad; ${otherKind}`,
-  'UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber': otherKind,
-  'UnsupportedOperation.UnsupportedRegion': 'open the country for the application in the console of the vendor',
-  'UnsupportedOperation.UnsuportedRegion': 'open the country for the application in the console of the vendor',
-  'FailedOperation.TemplateIncorrectOrUnapproved': `check that the template is approved and of this application; ${otherKind}`,
-  'FailedOperation.SignatureIncorrectOrUnapproved': `check that the signature is approved and of this application; ${otherKind}`,
-  'InvalidParameterValue.TemplateParameterFormatError': 'list in `params` what the template takes, in its order',
-  'AuthFailure.TokenFailure': 'the temporary key has expired or its token is missing: set token, or cam_role',
-}
+const remedies: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone': `this is a template for the mainland; ${otherKind}`,
+    'UnsupportedOperation.GlobalTemplateToChineseMainlandPhone': `this is a template for abroad; ${otherKind}`,
+    'UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber': otherKind,
+    'UnsupportedOperation.UnsupportedRegion': 'open the country for the application in the console of the vendor',
+    'UnsupportedOperation.UnsuportedRegion': 'open the country for the application in the console of the vendor',
+    'FailedOperation.TemplateIncorrectOrUnapproved': `check that the template is approved and of this application; ${otherKind}`,
+    'FailedOperation.SignatureIncorrectOrUnapproved': `check that the signature is approved and of this application; ${otherKind}`,
+    'InvalidParameterValue.TemplateParameterFormatError': 'list in `params` what the template takes, in its order',
+    'AuthFailure.TokenFailure': 'the temporary key has expired or its token is missing: set token, or cam_role',
+  }),
+)
 
 /**
  * Whatever is neither the number nor the frequency is ours to mend: quota, arrears, signature, template, key or clock.
  */
 function refusal({ code, requestId }: Verdict): AppError {
-  const pause = pauses[code]
+  const pause = pauses.get(code)
   if (pause !== undefined) return tooSoon(code, requestId, pause)
   if (numberCodes.includes(code)) return numberRefused(code, requestId)
   const level = vendorTrouble.test(code) ? 'warn' : 'error'
-  return undeliverable({ vendorCode: code, requestId, certainlyNotSent: true, level, remedy: remedies[code] })
+  return undeliverable({ vendorCode: code, requestId, certainlyNotSent: true, level, remedy: remedies.get(code) })
 }
