@@ -51,7 +51,7 @@ describe('the authorization code flow', () => {
   test('the keys published are public and come with a lifetime and an ETag', async () => {
     const response = await fetch(`${world.issuer}/jwks`)
     const { keys } = (await response.json()) as { keys: Record<string, string>[] }
-    expect(keys.map(({ alg }) => alg)).toEqual(['ES256', 'RS256'])
+    expect(keys.map(({ alg }) => alg)).toEqual(['ES256', 'RS256', 'EdDSA', 'PS256'])
     for (const key of keys)
       for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi']) expect(key).not.toHaveProperty(secret)
     expect(response.headers.get('cache-control')).toBe('public, max-age=300')
