@@ -19,6 +19,9 @@ beforeAll(async () => {
   dataDir = join(root, 'data')
 })
 
+/** The second number of the lock that a server holds on its folder; the first stands for the folder's locks. */
+const servingLock = 2
+
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')
   await rm(root, { recursive: true, force: true })
@@ -91,7 +94,8 @@ test('when PostgreSQL is killed it is started again and the pool heals', async (
     for (const error of errors) expect(error).toMatchObject({ code: 'server.unavailable' })
   }
   // The server comes back to its folder in a moment; whoever asked before would find it free.
-  const claims = () => database.knex('pg_locks').where({ locktype: 'advisory', granted: true }).select('pid')
+  const claims = () =>
+    database.knex('pg_locks').where({ locktype: 'advisory', objid: servingLock, granted: true }).select('pid')
   await expect.poll(claims).not.toHaveLength(0)
   await expect(open({ serve: true })).rejects.toThrow(`in use by process ${process.pid}`)
   await database.close()
