@@ -1,10 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes, webcrypto } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import argon2 from 'argon2'
-import { type Binary, binaries, type HashJob } from '../src/accounts/hash-job.ts'
+import { binaries, type HashJob } from '../src/accounts/hash-job.ts'
+import { forkChild } from '../src/accounts/hash-pool.ts'
 import { cpuMicros } from './fixture.ts'
 import { paced } from './paced.ts'
 import { leastDisturbed, median, quantile, type Slice } from './statistics.ts'
@@ -46,7 +46,8 @@ async function openLane(arrangement: Arrangement): Promise<Lane> {
     const { memory_kib: memoryCost, time_cost: timeCost, parallelism } = job().parameters
     return { hash: () => argon2.hash('correct-horse-battery-staple', { memoryCost, timeCost, parallelism }) }
   }
-  const child = await laneOf(arrangement)
+  const child = forkChild(arrangement)
+  await once(child, 'message')
   return {
     child,
     hash: async () => {
@@ -54,17 +55,6 @@ async function openLane(arrangement: Arrangement): Promise<Lane> {
       await once(child, 'message')
     },
   }
-}
-
-/** The child that the server starts, with its binary. */
-async function laneOf(binary: Binary): Promise<ChildProcess> {
-  const child = fork(fileURLToPath(new URL('../src/accounts/hash-child.ts', import.meta.url)), [binary], {
-    env: { UV_THREADPOOL_SIZE: '1', ...(binary === 'prebuilt' ? { PREBUILDS_ONLY: '1' } : {}) },
-    execArgv: [],
-    serialization: 'advanced',
-  })
-  await once(child, 'message')
-  return child
 }
 
 /**

@@ -138,10 +138,10 @@ export function hashPool({ workers, maxQueue, onFallback = () => {} }: HashPoolO
 }
 
 /**
- * SECURITY: of the environment, with its secrets, a child gets nothing. One thread suffices: a child has one job at a
- * time.
+ * Starts a child that hashes with this binary. SECURITY: of the environment, with its secrets, it gets nothing. One
+ * thread suffices: a child has one job at a time.
  */
-function forkChild(binary: Binary): ChildProcess {
+export function forkChild(binary: Binary): ChildProcess {
   return fork(fileURLToPath(new URL('./hash-child.ts', import.meta.url)), [binary], {
     env: { UV_THREADPOOL_SIZE: '1', ...(binary === 'prebuilt' ? { PREBUILDS_ONLY: '1' } : {}) },
     execArgv: [],
