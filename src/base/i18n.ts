@@ -1,4 +1,5 @@
 import { createInstance } from 'i18next'
+import { chineseFormats, markSeams, spaced } from './chinese-spacing.ts'
 
 /** The languages of every sentence a person reads. The first is the default. */
 export const locales = ['zh-CN', 'en'] as const
@@ -43,12 +44,20 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
     load: 'currentOnly',
     keySeparator: false,
     nsSeparator: false,
-    resources: Object.fromEntries(locales.map((locale) => [locale, { translation: resources[locale] }])),
+    resources: Object.fromEntries(locales.map((locale) => [locale, { translation: readyToFill(locale) }])),
     interpolation: { escapeValue: false },
     missingInterpolationHandler: (text: string, [name]: RegExpExecArray) => {
       throw new Error(`no value for ${name} in "${text}"`)
     },
   })
+  for (const [name, format] of Object.entries(chineseFormats)) {
+    instance.services.formatter?.add(name, (value: string | number) => format(String(value)))
+  }
+
+  function readyToFill(locale: Locale): Record<string, string> {
+    const marked = ([key, sentence]: [string, string]) => [key, isChinese(locale) ? markSeams(sentence) : sentence]
+    return Object.fromEntries(Object.entries(resources[locale]).map(marked))
+  }
 
   const translate: I18n['translate'] = (locale, key, params = {}) => {
     if (resources[locale][key] === undefined) throw new Error(`no sentence "${key}" in ${locale}`)
@@ -67,7 +76,7 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
 }
 
 /**
- * A length of time the way people say it: `60秒钟`, `5 minutes`. Rounded up, because waiting a little long never fails.
+ * A length of time the way people say it: `60 秒`, `5 minutes`. Rounded up, because waiting a little long never fails.
  */
 function duration(locale: Locale, seconds: number): string {
   const [unit, size] =
@@ -78,9 +87,14 @@ function duration(locale: Locale, seconds: number): string {
         : seconds <= 172_800
           ? ['hour', 3600]
           : ['day', 86_400]
-  const format = new Intl.NumberFormat(locale, { style: 'unit', unit: unit as string, unitDisplay: 'long' })
-  return format.format(Math.ceil(seconds / (size as number)))
+  // In Chinese the long form is the stiff one: `60秒钟`.
+  const unitDisplay = isChinese(locale) ? 'short' : 'long'
+  const format = new Intl.NumberFormat(locale, { style: 'unit', unit: unit as string, unitDisplay })
+  const text = format.format(Math.ceil(seconds / (size as number)))
+  return isChinese(locale) ? spaced(text) : text
 }
+
+const isChinese = (locale: Locale) => language(locale) === 'zh'
 
 function negotiate({ uiLocales, cookie, acceptLanguage }: LanguageWishes): Locale {
   return firstKnown(uiLocales?.split(/\s+/)) ?? firstKnown([cookie ?? '']) ?? fromHeader(acceptLanguage)

@@ -117,9 +117,9 @@ test.each([
 })
 
 test.each([
-  ['univerify', '一键登录 univerify', '李雷 · 13800138000 · 移动', '+8613800138000'],
-  ['univerify', '一键登录 univerify', '韩梅梅 · 18600001234 · 联通', '+8618600001234'],
-  ['aliyun', '一键登录 阿里云', '林涛 · 18900001234 · 电信', '+8618900001234'],
+  ['univerify', '一键登录（univerify）', '李雷 · 13800138000 · 移动', '+8613800138000'],
+  ['univerify', '一键登录（univerify）', '韩梅梅 · 18600001234 · 联通', '+8618600001234'],
+  ['aliyun', '一键登录（阿里云）', '林涛 · 18900001234 · 电信', '+8618900001234'],
 ] as const)('by one tap through %s and the page of the carrier: %s, %s', async (_, way, sim, number) => {
   const { person, looks, faults } = await atTheApp(phone)
   await person.follows(way)
@@ -141,12 +141,12 @@ test.each([
 test('by mini program with a phone number in one request and a code, then another way in is added and removed', async () => {
   const { person, looks, faults } = await atTheApp(phone)
   await logsIn(person, '小程序加手机号', 'weifang')
-  await person.reads('微信以前核验过这个号码')
+  await person.reads('微信以前核验过此号码')
   await looks('unsure')
   await person.presses('登录那个账号')
   await person.enters('6 位验证码', await world.otp('+8613900001234'))
   await person.presses('继续')
-  await person.reads('要把微信')
+  await person.reads('要将微信')
   await looks('bind-identity')
   await person.presses('绑定')
   await person.reads('登录成功，这是一个新账号')
@@ -168,9 +168,9 @@ test('by mini program with a phone number in one request and a code, then anothe
 test('a WeChat nobody has is bound to an account by SMS, and a fresh login is asked for', async () => {
   const { person, looks, faults } = await atTheApp(phone)
   await logsIn(person, '微信 App', 'zhangwei')
-  await person.reads('这个微信还没有账号')
+  await person.reads('该微信尚未绑定账号')
   await looks('choose')
-  await person.presses('登录已有账号并绑定')
+  await person.presses('绑定已有账号')
   await looks('existing')
   await provesNumber(person, '13800200009')
   await person.presses('绑定')
@@ -185,7 +185,7 @@ test('a WeChat nobody has is bound to an account by SMS, and a fresh login is as
 
 test('who does not agree to the carrier’s page is offered a text message, and nobody slips a token in', async () => {
   const { person } = await atTheApp(phone)
-  await person.follows('一键登录 univerify')
+  await person.follows('一键登录（univerify）')
   await ticks(person)
   await person.presses('登录')
   const returned = new URL(new URL(person.page.url()).searchParams.get('return_to') ?? '')

@@ -40,7 +40,7 @@ async function atLogin(device: Parameters<TestBrowser['person']>[0] = {}): Promi
 async function registers(person: Person, kind: '邮箱' | '用户名', identifier: string): Promise<void> {
   await person.opens(login())
   await person.follows('注册')
-  await person.sees('注册 门神')
+  await person.sees('注册门神')
   await person.follows(kind)
   await person.enters(kind, identifier)
   await person.enters('密码', password)
@@ -120,7 +120,7 @@ test('a wrong password and an unknown account are answered with one sentence', a
     expect(await person.field('密码').inputValue()).toBe('')
   }
   expect(new Set(answers)).toEqual(
-    new Set(['账号或密码错误，请重新输入。多次出错后请找回密码、用其他方式登录，或换用登录过的设备。']),
+    new Set(['账号或密码错误，请重新输入。如多次出错，可重置密码、用其他方式登录，或换用登录过的设备。']),
   )
 })
 
@@ -147,8 +147,8 @@ test('five wrong passwords lock the name for a while that is shown; the code by 
   await thief.enters('密码', password)
   await thief.presses('登录')
   await thief.reads('password.locked')
-  expect(await thief.error()).toMatch(/请\d+秒钟?后再试/)
-  await thief.reads(/^还需等待 \d+ 秒$/)
+  expect(await thief.error()).toMatch(/请 \d+ 秒后再试/)
+  await thief.reads(/^\d+ 秒后可重试$/)
   expect(await thief.button('登录').isDisabled()).toBe(true)
 
   const owner = await atLogin()
@@ -177,7 +177,7 @@ test('a forgotten password is replaced by phone; the old one and the old session
   expect(await person.arrives(browser.app)).toHaveProperty('code')
 
   await elsewhere.opens(`${world.issuer}/account`)
-  await elsewhere.sees('登录 门神')
+  await elsewhere.sees('登录门神')
   const old = await atLogin()
   await old.logsInWithPassword('13900139002', password)
   await old.reads('password.wrong')
@@ -279,7 +279,7 @@ test('a password can be looked at, and is sent as a password', async () => {
 async function resets(person: Person, identifier: string, to: string): Promise<void> {
   await person.follows('密码登录')
   await person.follows('忘记密码？')
-  await person.sees('找回密码')
+  await person.sees('重置密码')
   await person.enters('手机号或邮箱', identifier)
   await person.agrees()
   const otp = await world.otpAfter(to, () => person.presses('获取验证码'))

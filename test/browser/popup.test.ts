@@ -44,7 +44,7 @@ test.each(['query', 'form_post'])('after a login in a popup the callback page re
   const phone = mode === 'query' ? '13500135000' : '13500135001'
   await popup.asksForCode(phone)
   await popup.entersCode(await world.otp(`+86${phone}`))
-  await popup.sees('茶铺 请求访问您的账号')
+  await popup.sees('茶铺请求访问您的账号')
   await popup.presses('同意授权')
   await popup.arrives(browser.app)
   expect(await popup.page.evaluate('window.opener?.location.pathname')).toBe('/bye')

@@ -65,7 +65,7 @@ describe('a form that another site posts', () => {
   test('begins a login, and the browser comes back to the client', async () => {
     const person = await browser.person({ width: 375 })
     await posts(person, '/auth', request({ state: 'kept' }))
-    await person.sees('登录 门神')
+    await person.sees('登录门神')
     await person.asksForCode('13660000000')
     await person.entersCode(await world.otp('+8613660000000'))
     expect(await person.arrives(browser.app)).toMatchObject({ code: expect.any(String), state: 'kept' })
@@ -96,11 +96,11 @@ describe('a form that another site posts', () => {
     const { loggedOutUri } = browser.app
     const logout = { id_token_hint: idToken, post_logout_redirect_uri: loggedOutUri, state: 'the-state' }
     await posts(person, '/session/end', logout)
-    await person.sees('要退出登录吗？')
+    await person.sees('确定退出登录？')
     await person.reads(/茶铺/)
     await person.follows('English')
     await person.sees('Sign out?')
-    await person.presses('Sign out everywhere')
+    await person.presses('Sign out of all apps')
     expect(await person.arrives(browser.app)).toEqual({ state: 'the-state' })
     expect(addresses.filter((each) => each.includes(idToken))).toEqual([])
     expect(await person.page.content()).not.toContain(idToken)

@@ -54,7 +54,7 @@ test.each<[string, Device, string, string]>([
   await person.sees('选择账号')
   await person.reads(`${mine.slice(0, 3)}****${mine.slice(-4)}`)
   if (device.javaScript !== false) expect(await person.faults('everything')).toEqual([])
-  await person.presses('使用这个账号继续')
+  await person.presses('继续使用此账号')
   expect(await arrives(person)).toBe(first)
 
   await person.opens(request({ prompt: 'select_account' }))

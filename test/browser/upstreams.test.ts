@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { spaced } from '../../src/base/chinese-spacing.ts'
 import type { Device } from '../support/browser.ts'
 import {
   answers,
@@ -43,11 +44,11 @@ test.each(Object.entries(vendors))('through %s: refused, then a new account, the
   await leavesFor(person, zh)
   await person.sees(/登录（模拟）$/)
   await answers(person, ids[0], 'refuse')
-  await person.sees('登录 门神')
-  expect(await person.error()).toContain('您取消了授权')
+  await person.sees('登录门神')
+  expect(await person.error()).toContain('您已取消授权')
   await leavesFor(person, zh)
   await answers(person, ids[0])
-  await person.sees(`这个${zh}还没有绑定账号`)
+  await person.sees(spaced(`该${zh}尚未绑定账号`))
   await person.presses('创建新账号')
   const made = await shop.arrives(person)
 
@@ -79,15 +80,15 @@ test.each(Object.entries(vendors))('in English, through %s into a phone account'
   await person.sees(/ login \(simulated\)$/)
   await answers(person, ids[1], 'refuse')
   await person.sees('Sign in to 门神')
-  expect(await person.error()).toContain('You declined')
+  expect(await person.error()).toContain('You cancelled')
   await leavesFor(person, en)
   await answers(person, ids[1])
-  await person.sees(`No account uses this ${en} yet`)
-  await person.follows('Sign in to my account and bind it')
-  await person.reads(`whether this ${en} is to be bound to your account`)
+  await person.sees(`Your ${en} account isn’t connected yet`)
+  await person.follows('Connect to my existing account')
+  await person.reads(`you can connect your ${en} account`)
   await entersByPhone()
-  await person.sees(`Bind this ${en}?`)
-  await person.presses('Bind and sign in')
+  await person.sees(`Connect your ${en} account?`)
+  await person.presses('Connect and sign in')
   expect(await shop.arrives(person)).toBe(mine)
 
   await comesBackLater(person)

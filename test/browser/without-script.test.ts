@@ -28,7 +28,7 @@ afterAll(async () => {
 async function atLogin(client = 'shop', scope = 'openid'): Promise<Person> {
   const person = await browser.person({ width: 375, javaScript: false })
   await person.opens(startLogin(world, client, browser.app.redirectUri, { scope }))
-  await person.sees('登录 门神')
+  await person.sees('登录门神')
   return person
 }
 
@@ -104,7 +104,7 @@ test('a consent in part, and one refused', async () => {
   const person = await atLogin('courier', 'openid phone')
   await person.asksForCode('13500135002')
   await person.entersCode(await world.otp('+8613500135002'))
-  await person.sees('快递 请求访问您的账号')
+  await person.sees('快递请求访问您的账号')
   await person.page.getByRole('checkbox', { name: '手机号' }).check()
   await person.presses('同意授权')
   expect(await person.arrives(browser.app)).toHaveProperty('code')
@@ -127,10 +127,10 @@ test('a password set at the account page, and signing out', async () => {
   await person.presses('保存密码')
   await person.reads('密码已保存')
   await person.follows('退出登录')
-  await person.presses('退出所有')
+  await person.presses('退出登录')
   await person.sees('已退出登录')
   await person.opens(`${world.issuer}/account`)
-  await person.sees('登录 门神')
+  await person.sees('登录门神')
 })
 
 test('a device connected by the code typed from its screen', async () => {
@@ -150,7 +150,7 @@ test('a device connected by the code typed from its screen', async () => {
   const device = (await response.json()) as { user_code: string; verification_uri: string }
   const person = await browser.person({ width: 375, javaScript: false })
   await person.opens(device.verification_uri)
-  await person.enters('设备代码', device.user_code)
+  await person.enters('设备码', device.user_code)
   await person.presses('下一步')
   await person.presses('确认登录')
   await person.asksForCode('13500135005')

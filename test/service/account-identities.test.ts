@@ -98,14 +98,14 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
     const first = await corp(`p${n % 40}`)
     expect(first.text).toContain('绑定成功')
     expect(first.text).not.toContain('value="corp"')
-    expect(first.text).toContain('已达到可绑定的数量')
+    expect(first.text).toContain('已达绑定数量上限')
     const before = await identities()
     const second = await corp(`p${(n + 1) % 40}`)
     expect(second.status).toBe(409)
     expect(second.text).toContain('identity.limit')
     expect(await identities()).toBe(before)
     expect((await audited('identity.refused')).at(-1)).toMatchObject({ detail: { error: 'identity.limit' } })
-    expect((await corp(`p${n % 40}`)).text).toContain('已经绑定在您的账号上')
+    expect((await corp(`p${n % 40}`)).text).toContain('已绑定在您的账号上')
   })
 
   test('what is mine already is told so, and nothing changes', async () => {
@@ -115,7 +115,7 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
     const before = await identities()
     const again = await github(visitor, person)
     expect(again.status).toBe(200)
-    expect(again.text).toContain('已经绑定在您的账号上')
+    expect(again.text).toContain('已绑定在您的账号上')
     expect(await identities()).toBe(before)
   })
 
@@ -127,7 +127,7 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
     const before = await identities()
     const page = await github(stranger, person)
     expect(page.status).toBe(409)
-    expect(page.text).toContain('这个GitHub属于另一个账号')
+    expect(page.text).toContain('该 GitHub 属于另一个账号')
     expect(page.text).not.toContain(phone.slice(-4))
     expect(await identities()).toBe(before)
     expect(await ownersOf(String(person))).toEqual([await userOf(phone)])
@@ -156,7 +156,7 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
     expect(await ownersOf(address)).toEqual([await userOf(phone)])
     const taken = await bindByCode(world, await visitorAt(), 'phone', phone)
     expect(taken.status).toBe(409)
-    expect(taken.text).toContain('这个手机号属于另一个账号')
+    expect(taken.text).toContain('该手机号属于另一个账号')
   })
 
   test('a wrong code is told with the tries left, and too many end it', async () => {
@@ -211,7 +211,7 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
     const page = await github(visitor, person)
     const identity = unbindLinks(page).at(-1) as string
     const confirm = await visitor.get(`${list}/unbind?identity=${identity}`)
-    expect(confirm.text).toContain('解绑这个GitHub？')
+    expect(confirm.text).toContain('确定解绑该 GitHub？')
     expect(await ownersOf(String(person))).toHaveLength(1)
     const done = await visitor.follow(await unbind(visitor, identity, formToken(confirm)))
     expect(done.text).toContain('已解绑')
@@ -303,7 +303,7 @@ describe.each(['redis', 'tables'] as const)('ways in at the account page, short-
     const handle = new URL(kept.location as string, world.issuer).searchParams.get('handle') as string
     const crossed = await visitor.follow(await visitor.get(`${list}/callback?handle=${handle}`))
     expect(crossed.status).toBe(400)
-    expect(crossed.text).toContain('没有更改任何内容')
+    expect(crossed.text).toContain('本次绑定已过期或已完成')
     expect(await ownersOf(String(person))).toEqual([])
 
     const other = newPerson()

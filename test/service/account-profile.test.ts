@@ -66,7 +66,7 @@ test('the nickname can be chosen, shows on the page and reaches apps, and can be
   const refused = await saves('长'.repeat(65))
   expect(refused.status).toBe(400)
   expect(refused.text).toContain('最多 64 个字符')
-  expect((await saves('')).text).toContain('还没有设置昵称')
+  expect((await saves('')).text).toContain('未设置昵称')
 })
 
 test('nobody else’s picture is loaded', async () => {
@@ -131,8 +131,8 @@ test('forms without the token of this session, or from another site, change noth
     const form = { new_password: password, form_token }
     expect((await visitor.post('/account/password', form, headers)).status).toBe(403)
   }
-  expect((await visitor.get('/account')).text).toContain('还没有设置昵称')
-  expect((await visitor.get('/account')).text).toContain('尚未设置密码')
+  expect((await visitor.get('/account')).text).toContain('未设置昵称')
+  expect((await visitor.get('/account')).text).toContain('未设置密码')
 })
 
 test('a password change signs nobody out unless the box is ticked, and says so', async () => {
@@ -145,7 +145,7 @@ test('a password change signs nobody out unless the box is ticked, and says so',
   expect(page.text).not.toContain('checked')
   expect((await savesPassword(here, { new_password: password })).text).toContain('其他设备和应用仍保持登录')
   const changed = await savesPassword(here, { password, new_password: another })
-  expect(changed.text).toContain('其他地方曾用密码登录的，都已退出登录')
+  expect(changed.text).toContain('其他用密码登录的设备和应用均已退出')
   expect((await there.get('/account')).status).toBe(200)
   expect((await refresh(tokens['refresh_token'])).status).toBe(200)
 })
@@ -167,7 +167,7 @@ test('with the box ticked every other session and every token ends, and this ses
   expect((await there.get('/account')).status).toBe(200)
 
   const saved = await savesPassword(here, { ...wrong, password })
-  expect(saved.text).toContain('其他浏览器和所有应用都已退出登录')
+  expect(saved.text).toContain('其他浏览器和所有应用均已退出')
   expect((await there.get('/account')).location).toMatch(/^\/auth\?/)
   expect((await refresh(thereTokens['refresh_token'])).body).toMatchObject({ error: 'invalid_grant' })
   expect((await refresh(hereTokens['refresh_token'])).body).toMatchObject({ error: 'invalid_grant' })

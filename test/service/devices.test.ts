@@ -70,7 +70,7 @@ describe('the list', () => {
     expect(shown).toContain('应用 <bdi>茶铺</bdi>')
     expect(shown).toContain('短信验证码</bdi> IP <bdi>127.0.0.*')
     expect(shown).not.toContain('127.0.0.1')
-    expect(shown).toContain('最长还会有效10分钟')
+    expect(shown).toContain('部分应用可能在 10 分钟内仍保持登录')
     expect(values({ text: shown } as Answer)).toHaveLength(1)
   })
 
@@ -93,13 +93,13 @@ describe('the list', () => {
     const app = new NativeApp(world)
     const first = await app.exchange(await nativeSms(world, app, phone))
     await app.refresh(first)
-    expect((await here.visitor.get(devices)).text).not.toContain('使用了两次')
+    expect((await here.visitor.get(devices)).text).not.toContain('被重复使用')
     walkTo(60_000)
     expect((await app.tryToken({ grant_type: 'refresh_token', refresh_token: first.refresh_token })).status).toBe(400)
-    await expect.poll(async () => (await here.visitor.get(devices)).text).toContain('使用了两次')
+    await expect.poll(async () => (await here.visitor.get(devices)).text).toContain('被重复使用')
     const { text } = await here.visitor.get(devices)
     expect(text).toMatch(/<bdi>茶铺<\/bdi> IP <bdi>127\.0\.0\.\*<\/bdi>/)
-    expect((await (await browser(newPhone())).visitor.get(devices)).text).not.toContain('使用了两次')
+    expect((await (await browser(newPhone())).visitor.get(devices)).text).not.toContain('被重复使用')
   })
 
   test('says of apps that came through a browser how and where that was, by single sign-on and by consent too', async () => {
@@ -220,7 +220,7 @@ describe('signing out', () => {
   test('one browser ends with its web apps, and nothing else does', async () => {
     const { here, there, app, native } = await threeLogins()
     const value = values(await here.visitor.get(devices)).find((each) => each.startsWith('session:')) ?? ''
-    expect((await press(here.visitor, { device: value })).text).toContain('已退出所选的登录')
+    expect((await press(here.visitor, { device: value })).text).toContain('已退出所选登录')
     expect(await isIn(there.visitor)).toBe(false)
     expect((await refresh(there.tokens)).body).toMatchObject({ error: 'invalid_grant' })
     expect(await isIn(here.visitor)).toBe(true)
@@ -231,7 +231,7 @@ describe('signing out', () => {
       ip: '127.0.0.1',
       detail: { reason: 'device', session: value.slice(8), method: 'sms' },
     })
-    expect((await press(here.visitor, { device: value })).text).toContain('已经结束')
+    expect((await press(here.visitor, { device: value })).text).toContain('该登录此前已退出')
 
     const grant = values(await here.visitor.get(devices)).find((each) => each.startsWith('grant:')) ?? ''
     await press(here.visitor, { device: grant })
@@ -263,7 +263,7 @@ describe('signing out', () => {
     const listed = values(await here.visitor.get(devices))
     expect(listed.filter((each) => each.startsWith('grant:'))).toHaveLength(2)
     const value = listed.find((each) => each.startsWith('session:')) ?? ''
-    expect((await press(here.visitor, { device: value })).text).toContain('已退出所选的登录')
+    expect((await press(here.visitor, { device: value })).text).toContain('已退出所选登录')
     expect(await isIn(there.visitor)).toBe(false)
     expect((await refresh(there.tokens)).status).toBe(400)
     expect((await refresh(native, 'native')).status).toBe(200)
@@ -273,15 +273,15 @@ describe('signing out', () => {
   test('all others leaves this browser and its apps; all leaves nothing, and asks nobody why', async () => {
     const { here, there, app, native } = await threeLogins()
     const stranger = await browser(newPhone())
-    expect((await press(here.visitor, { choice: 'others' })).text).toContain('只有本机仍保持登录')
+    expect((await press(here.visitor, { choice: 'others' })).text).toContain('仅本机保持登录')
     expect(await isIn(there.visitor)).toBe(false)
     expect((await refresh(there.tokens)).status).toBe(400)
     expect((await app.tryToken({ grant_type: 'refresh_token', refresh_token: native.refresh_token })).status).toBe(400)
     const renewed = await refresh(here.tokens)
     expect(renewed.status).toBe(200)
-    expect((await press(here.visitor, { choice: 'all' })).text).toContain('已退出所有设备')
+    expect((await press(here.visitor, { choice: 'all' })).text).toContain('已退出全部设备')
     const login = await here.visitor.follow(await here.visitor.get('/account'))
-    expect(login.text).toContain('登录 门神')
+    expect(login.text).toContain('登录门神')
     expect(login.text).not.toContain('class="notice"')
     expect((await refresh(renewed.body)).status).toBe(400)
     expect(await isIn(stranger.visitor)).toBe(true)
@@ -301,7 +301,7 @@ describe('signing out', () => {
     expect(forged.status).toBe(403)
     expect((await theirs.visitor.post(devices, { choice: 'all' }, { 'sec-fetch-site': 'cross-site' })).status).toBe(403)
     for (const device of [`session:${uid}`, 'session:', 'grant:x', 'x'])
-      expect((await press(mine.visitor, { device })).text).toContain('已经结束')
+      expect((await press(mine.visitor, { device })).text).toContain('该登录此前已退出')
     expect(await isIn(theirs.visitor)).toBe(true)
     expect(await isIn(mine.visitor)).toBe(true)
   })

@@ -123,7 +123,7 @@ test('two users of one person are asked about and nothing changes; each way that
   ]
   const before = await stored()
   const { answer } = await through('wechat', 'p4', inWechat)
-  expect(answer.text).toContain('这个微信对应您的多个账号')
+  expect(answer.text).toContain('该微信对应您的多个账号')
   expect(await stored()).toEqual(before)
   expect(await table('audit_events').where({ event: 'identity.conflicted' })).toMatchObject([
     { identity_provider: 'wechat', detail: { users: [byUnionid, byOpenid] } },

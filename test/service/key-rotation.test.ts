@@ -176,7 +176,7 @@ test('a stolen key is gone from every server, and what it signed is worth nothin
     const keys = createLocalJWKSet((await jwks(world)).set)
     await expect(jwtVerify(old['id_token'] ?? '', keys)).rejects.toThrow('no applicable key')
     const asked = await visitor.through(world.port).get(`/session/end?id_token_hint=${old['id_token']}`)
-    expect([asked.status, asked.text.includes('要退出登录吗？')]).toEqual([200, true])
+    expect([asked.status, asked.text.includes('确定退出登录？')]).toEqual([200, true])
   }
   expect([kidOf(await login(first.visitor(), '13800138001'))]).toEqual(await currentOf('ES256'))
 })

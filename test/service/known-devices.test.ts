@@ -72,7 +72,7 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
 
     const elsewhere = await loginByPassword(world.visitor(), request(), name, password)
     expect([elsewhere.status, codeOf(elsewhere)]).toEqual([429, 'password.locked'])
-    expect(elsewhere.text).toContain('其他登录方式不受影响，登录过此账号的设备也不受影响')
+    expect(elsewhere.text).toContain('其他登录方式和登录过此账号的设备不受影响')
     expect(await app(name, password, await new NativeApp(world).withKey())).toBe('errors.password.locked')
 
     expect(isIn(await loginByPassword(visitor, request(), name, password))).toBe(true)

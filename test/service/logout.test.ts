@@ -7,7 +7,7 @@ import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const goodbye = 'https://app.example.com/bye'
-const question = '要退出登录吗？'
+const question = '确定退出登录？'
 
 let world: World
 let last = 0

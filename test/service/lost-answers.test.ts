@@ -47,8 +47,8 @@ describe('a vendor whose answer is lost', () => {
     expect(answer.status).toBe(303)
     const shown = await visitor.get(answer.location ?? '')
     expect(shown.text).toContain('验证码可能已发送至')
-    expect(shown.text).toContain('短信可能已经发出')
-    expect((await visitor.get(`${answer.location}&ui_locales=en`)).text).toContain('may have been sent')
+    expect(shown.text).toContain('短信可能已发出')
+    expect((await visitor.get(`${answer.location}&ui_locales=en`)).text).toContain('may be on its way')
     const done = await visitor.post(page.url, { method: 'sms', otp: await world.otp(lost) })
     expect(done.location).toMatch(/\/auth\//)
   })
@@ -72,7 +72,7 @@ describe('a vendor whose answer is lost', () => {
       delivery: 'unclear',
       resend_after: 60,
       message_key: 'code.unclear_sms',
-      message: expect.stringContaining('may have been sent'),
+      message: expect.stringContaining('may be on its way'),
     })
     const done = await app.challenge({ otp: await world.otp(lost) })
     expect(done.status).toBe(200)
@@ -139,7 +139,7 @@ describe('two vendors, of which the first loses its answer after it has sent', (
     const visitor = world.visitor()
     const page = await reachLogin(visitor, startLogin(world, 'plain', redirectUri))
     const answer = await visitor.post(page.url, { method: 'sms', phone: '13900990001', agreement: 'on' })
-    expect((await visitor.get(answer.location ?? '')).text).toContain('短信可能已经发出')
+    expect((await visitor.get(answer.location ?? '')).text).toContain('短信可能已发出')
     expect([aliyun.sent.length, tencent.requests.length]).toEqual([1, 0])
     const done = await visitor.post(page.url, { method: 'sms', otp: aliyun.sent[0]?.params['code'] ?? '' })
     expect(done.location).toMatch(/\/auth\//)

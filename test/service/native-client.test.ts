@@ -77,7 +77,7 @@ describe.each([
     const app = install(world, transport)
     expect(await app.client.login({ method: 'sms', phone: '1', agreements })).toMatchObject({
       kind: 'challenge',
-      challenge: { error: 'invalid_request', message: '手机号格式不正确，请检查号码和国家或地区代码。' },
+      challenge: { error: 'invalid_request', message: '手机号格式不正确，请检查后重新输入。' },
     })
     const { tokens, isNew } = await logIn(app, phone)
     expect(isNew).toBe(true)

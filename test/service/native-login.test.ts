@@ -382,8 +382,8 @@ describe.each(['redis', 'tables'] as const)(
       const app = new NativeApp(world)
       const zh = await app.challenge({ method: 'sms', phone: '1', ui_locales: 'zh-CN' })
       const en = await app.challenge({ method: 'sms', phone: '1', ui_locales: 'en' })
-      expect(zh.body['message']).toBe('手机号格式不正确，请检查号码和国家或地区代码。')
-      expect(en.body['message']).toMatch(/^This is not a phone number/)
+      expect(zh.body['message']).toBe('手机号格式不正确，请检查后重新输入。')
+      expect(en.body['message']).toMatch(/^Enter a valid phone number/)
       expect(zh.body['error_description']).toBe(en.body['error_description'])
     })
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { upstreamPeople } from '../../sandbox/people.ts'
 import { startUpstreams } from '../../sandbox/upstreams.ts'
+import { spaced } from '../../src/base/chinese-spacing.ts'
 import { codeChallenge, reachLogin } from '../support/login.ts'
 import { NativeApp } from '../support/native-app.ts'
 import { startServer } from '../support/server-process.ts'
@@ -71,9 +72,9 @@ describe('the sandbox of a server without connections', () => {
     const choose = await visitor.follow(await agree(upstream, person, visitor))
     expect(choose.status, choose.text).toBe(200)
     expect(choose.text).toContain('value="new"')
-    expect(choose.text).toContain(`<h1>这个${label}还没有绑定账号</h1>`)
+    expect(choose.text).toContain(`<h1>${spaced(`该${label}尚未绑定账号`)}</h1>`)
     const binding = await visitor.get(`${choose.url.pathname}?method=sms`)
-    expect(binding.text).toContain(`是否把这个${label}绑定到账号`)
+    expect(binding.text).toContain(spaced(`将该${label}绑定到账号`))
   })
 
   test('tells on the demo page how to look like the browser inside WeChat', async () => {

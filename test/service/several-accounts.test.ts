@@ -153,8 +153,8 @@ describe('an account without another way in', () => {
     const before = await stored()
     for (const account of accounts) {
       const { visitor, answer: page } = await through(person)
-      expect(page.text).toContain('没有别的登录方式')
-      expect(page.text).not.toContain('以后用这个微信就登录您选择的账号')
+      expect(page.text).toContain('没有其他登录方式')
+      expect(page.text).not.toContain('以后用该微信将登录您选择的账号')
       expect(page.text).toContain(`<p class="reference">${accounts.join(' ')}</p>`)
       expect(await subOf(await choose(visitor, page, account))).toBe(account)
     }

@@ -30,7 +30,7 @@ test('a code that comes twice is its owner’s alarm, with the login that ended'
   expect(reused).toMatchObject({ client_id: 'plain', detail: { reason: 'authorization code already consumed' } })
   expect(revoked).toMatchObject({ client_id: 'plain', detail: { reason: 'reused', method: 'sms' } })
   expect(reused.detail.grant).toBe(revoked.detail.grant)
-  expect((await visitor.get('/account/devices')).text).toContain('使用了两次')
+  expect((await visitor.get('/account/devices')).text).toContain('被重复使用')
 })
 
 test('at a logout each grant is its own app’s, whichever app it began at', async () => {

@@ -50,7 +50,7 @@ async function told(
   more: Record<string, string> = {},
 ): Promise<string | undefined> {
   const page = await visitor.follow(await visitor.get(startLogin(world, clientId, redirectUri, more)))
-  expect(page.text).toMatch(/登录 门神|请再次验证身份/)
+  expect(page.text).toMatch(/登录门神|请再次验证身份/)
   return /<p class="notice" role="status">([^<]+)</.exec(page.text)?.[1]
 }
 
@@ -82,7 +82,7 @@ describe('the login page tells the holder of the old cookie', () => {
     const { visitor } = await person()
     walkTo(later)
     await world.app.core.sweep()
-    expect(await told(visitor)).toBe('您已14天没有使用，请重新登录。')
+    expect(await told(visitor)).toBe('您已 14 天未使用，请重新登录。')
     // It is told once; the browser has a fresh cookie now.
     expect(await told(visitor)).toBeUndefined()
   })
@@ -98,27 +98,27 @@ describe('the login page tells the holder of the old cookie', () => {
     }
     walkTo(later)
     await world.app.core.sweep()
-    expect(await told(visitor, 'short')).toBe('距上次登录已满6小时，请重新登录。')
+    expect(await told(visitor, 'short')).toBe('距上次登录已满 6 小时，请重新登录。')
   })
 
   test('that an app of its own has a shorter limit than the session', async () => {
     const { visitor } = await person()
     walkTo(hours(7))
-    expect(await told(visitor, 'short')).toBe('距上次登录已满6小时，请重新登录。')
+    expect(await told(visitor, 'short')).toBe('距上次登录已满 6 小时，请重新登录。')
   })
 
   test('that the password was changed elsewhere, or reset', async () => {
     const one = await person()
     const other = await person('web', one.phone)
     await setsPassword(other.visitor, { new_password: 'ripe tea from 4 mountains', sign_out_others: 'on' })
-    expect(await told(one.visitor)).toBe('您的账号在其他设备上修改了密码，请重新登录。')
+    expect(await told(one.visitor)).toBe('您的密码已在其他设备上修改，请重新登录。')
     const page = await one.visitor.follow(await one.visitor.get(startLogin(world, 'web', redirectUri)))
     const otp = await world.otpAfter(`+86${one.phone}`, () =>
       one.visitor.post(page.url, { method: 'reset', identifier: one.phone, agreement: 'on' }),
     )
     await one.visitor.post(page.url, { method: 'reset', otp })
     await one.visitor.post(page.url, { method: 'reset', new_password: 'green tea from 5 mountains' })
-    expect(await told(other.visitor)).toBe('您的密码已重置，所有设备都已退出登录。')
+    expect(await told(other.visitor)).toBe('您的密码已重置，所有设备均已退出登录。')
   })
 
   test('that it was ended at another device, by an operator, or by a lock', async () => {
@@ -126,12 +126,12 @@ describe('the login page tells the holder of the old cookie', () => {
     const other = await person('web', one.phone)
     const page = await other.visitor.get('/account/devices')
     await other.visitor.post('/account/devices', { form_token: formToken(page), choice: 'others' })
-    expect(await told(one.visitor)).toBe('您在“设备与登录”中结束了这次登录。')
+    expect(await told(one.visitor)).toBe('您已在“设备与登录”中将此处退出登录。')
     await cli('users', 'revoke', one.phone)
-    expect(await told(other.visitor)).toBe('管理员结束了登录。')
+    expect(await told(other.visitor)).toBe('管理员已将您退出登录。')
     const last = await person('web', one.phone)
     await cli('users', 'lock', one.phone)
-    expect(await told(last.visitor)).toBe('管理员锁定了账号，登录已结束。')
+    expect(await told(last.visitor)).toBe('您的账号已被管理员锁定。')
   })
 
   test('that a token was used twice, when the app asks for a login because of it', async () => {
@@ -139,7 +139,7 @@ describe('the login page tells the holder of the old cookie', () => {
     const next = await refresh(tokens['refresh_token'])
     await refresh(next.body['refresh_token'])
     expect((await refresh(tokens['refresh_token'])).status).toBe(400)
-    expect(await told(visitor, 'web', { prompt: 'login' })).toBe('为保护账号，登录已失效：同一凭证被重复使用。')
+    expect(await told(visitor, 'web', { prompt: 'login' })).toBe('登录凭证被重复使用，为保护您的账号，登录已失效。')
     expect(await told(visitor, 'plain', { prompt: 'login' })).toBeUndefined()
   })
 
@@ -147,7 +147,7 @@ describe('the login page tells the holder of the old cookie', () => {
     const { visitor, phone } = await person()
     await cli('users', 'revoke', phone)
     const page = await visitor.follow(await visitor.get(startLogin(world, 'web', redirectUri, { ui_locales: 'en' })))
-    expect(page.text).toContain('An administrator ended your sign-in.')
+    expect(page.text).toContain('An administrator signed you out.')
   })
 })
 

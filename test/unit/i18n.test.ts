@@ -11,7 +11,7 @@ const resources = {
   },
   en: {
     'wait.after': 'in {{duration}}',
-    'wait.later': 'a little later',
+    'wait.later': 'later',
     'errors.otp.wrong': 'Wrong code',
     'errors.otp.too_soon': 'Try again {{wait}}',
     hello: 'Hello {{name}}',
@@ -62,12 +62,12 @@ describe('translating', () => {
   })
 
   it.each([
-    [undefined, '请稍后再试', 'Try again a little later'],
-    [1, '请1秒钟后再试', 'Try again in 1 second'],
-    [59.2, '请60秒钟后再试', 'Try again in 60 seconds'],
-    [301, '请6分钟后再试', 'Try again in 6 minutes'],
-    [86_400, '请24小时后再试', 'Try again in 24 hours'],
-    [-5, '请稍后再试', 'Try again a little later'],
+    [undefined, '请稍后再试', 'Try again later'],
+    [1, '请 1 秒后再试', 'Try again in 1 second'],
+    [59.2, '请 60 秒后再试', 'Try again in 60 seconds'],
+    [301, '请 6 分钟后再试', 'Try again in 6 minutes'],
+    [86_400, '请 24 小时后再试', 'Try again in 24 hours'],
+    [-5, '请稍后再试', 'Try again later'],
   ])('says how long to wait for retryAfterSeconds %s', (retryAfterSeconds, zh, en) => {
     const params = retryAfterSeconds === undefined ? {} : { retryAfterSeconds }
     expect(translate('zh-CN', 'errors.otp.too_soon', params)).toBe(zh)

@@ -148,7 +148,7 @@ describe('a refusal on a page', () => {
     expect(field?.attributes.has('autofocus')).toBe(true)
     expect(page).toMatch(/role="alert"[\s\S]*id="error-message"><a href="#f-phone">手机号格式不正确/)
     expect(page).toContain('<title>出错：')
-    expect(page).toContain('phone.invalid · 请求编号 01JXW8C7Q2M6T4')
+    expect(page).toContain('phone.invalid · 请求编号：01JXW8C7Q2M6T4')
   })
 
   it('keeps what was typed but never a password', () => {
