@@ -11,12 +11,11 @@ const patienceMs = 30_000
 const mostFailures = 5
 const longestLogBytes = 10_000_000
 
-/**
- * Numbers of the advisory locks: every user of the server shares the first; the one server process holds the second.
- */
-const lockSpace = 7_363_468
+/** The first number of the advisory locks of a data folder. */
+export const lockSpace = 7_363_468
+
+/** The second number of the lock that every user of the database shares. */
 const inUse = 1
-const serving = 2
 
 /**
  * A connection that marks the embedded PostgreSQL as in use for as long as it lasts; starts PostgreSQL when nobody has.
@@ -41,19 +40,6 @@ export async function openSession(place: EmbeddedFolder, pid: number): Promise<p
       await delay(10 * 2 ** failures)
     }
   }
-}
-
-/** Makes this session the only server's. Throws an error with the process id of the one that is. */
-export async function claimServing(session: pg.Client, dataDir: string): Promise<void> {
-  const { rows } = await session.query('select pg_try_advisory_lock($1, $2) as mine', [lockSpace, serving])
-  if (rows[0].mine) return
-  const holder = await session.query(
-    `select application_name from pg_locks join pg_stat_activity using (pid)
-     where locktype = 'advisory' and classid = $1 and objid = $2 and objsubid = 2 and granted`,
-    [lockSpace, serving],
-  )
-  const pid = /\d+$/.exec(holder.rows[0]?.application_name ?? '')?.[0] ?? 'that has just ended'
-  throw new Error(`the data folder ${dataDir} is in use by process ${pid}`)
 }
 
 /**

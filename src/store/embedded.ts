@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { Secret } from '../base/secret.ts'
 import { prepareFolder } from './embedded-folder.ts'
-import { claimServing, endSession, openSession } from './embedded-session.ts'
+import { endSession, openSession } from './embedded-session.ts'
+import { claimServing, type ServingClaim } from './serving-claim.ts'
 
 /** The PostgreSQL that this program runs itself. */
 export interface EmbeddedDatabase {
@@ -26,9 +27,9 @@ const slowestRetryMs = 2000
 
 /**
  * The PostgreSQL inside the data folder, for any number of processes at once: the first to need it starts it, the last
- * to stop ends it. It survives the death of the process that started it and is started again when it dies itself. Both
- * the use of it and the claim to be its only server are advisory locks of a connection, so they end with their process,
- * however that ends.
+ * to stop ends it. It survives the death of the process that started it and is started again when it dies itself. The
+ * use of it is an advisory lock of a connection and the claim to be its only server a listening socket, so both end
+ * with their process, however that ends.
  */
 export async function openEmbedded({
   dataDir,
@@ -40,10 +41,12 @@ export async function openEmbedded({
   const place = await prepareFolder(folder)
   const stopped = new AbortController()
 
+  let claim: ServingClaim | undefined
+
   async function open(): Promise<pg.Client> {
     const opened = await openSession(place, pid)
     try {
-      if (serve) await claimServing(opened, folder)
+      if (serve) claim ??= await claimServing(opened, place.socketFolder, folder, pid)
     } catch (error) {
       await endSession(place, opened)
       throw error
@@ -77,6 +80,7 @@ export async function openEmbedded({
       if (stopped.signal.aborted) return
       stopped.abort()
       const current = await session
+      await claim?.release()
       if (current === undefined) return
       socketOf(current).ref()
       await endSession(place, current)

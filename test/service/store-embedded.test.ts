@@ -19,9 +19,6 @@ beforeAll(async () => {
   dataDir = join(root, 'data')
 })
 
-/** The second number of the lock that a server holds on its folder; the first stands for the folder's locks. */
-const servingLock = 2
-
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')
   await rm(root, { recursive: true, force: true })
@@ -93,13 +90,34 @@ test('when PostgreSQL is killed it is started again and the pool heals', async (
     expect(rows).toEqual([{ number: 7 }])
     for (const error of errors) expect(error).toMatchObject({ code: 'server.unavailable' })
   }
-  // The server comes back to its folder in a moment; whoever asked before would find it free.
-  const claims = () =>
-    database.knex('pg_locks').where({ locktype: 'advisory', objid: servingLock, granted: true }).select('pid')
-  await expect.poll(claims).not.toHaveLength(0)
   await expect(open({ serve: true })).rejects.toThrow(`in use by process ${process.pid}`)
   await database.close()
   await embedded.stop()
+})
+
+test('who comes while PostgreSQL is down does not get the folder of a server that lives', async () => {
+  const { child } = await spawnChild(dataDir)
+  child.kill('SIGSTOP')
+  process.kill((await serverPid()) as number, 'SIGKILL')
+  await expect(open({ serve: true })).rejects.toThrow(`${dataDir} is in use by process that does not answer`)
+  child.kill('SIGCONT')
+  await expect(open({ serve: true })).rejects.toThrow(`${dataDir} is in use by process ${child.pid}`)
+  child.kill('SIGKILL')
+  await eventually(async () => (await open({ serve: true })).stop())
+})
+
+test('of many that want a dead server’s folder at once one gets it', async () => {
+  const { child } = await spawnChild(dataDir)
+  child.kill('SIGKILL')
+  await new Promise((resolve) => child.once('exit', resolve))
+  const command = await open()
+  const asked = await Promise.allSettled([1, 2, 3, 4, 5].map(() => open({ serve: true })))
+  const got = asked.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  expect(got).toHaveLength(1)
+  for (const each of asked)
+    if (each.status === 'rejected') expect(each.reason.message).toContain(`in use by process ${process.pid}`)
+  await got[0]?.stop()
+  await command.stop()
 })
 
 test('a process id left behind by a killed server and used by another program does not stop the start', async () => {
