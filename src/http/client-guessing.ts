@@ -55,12 +55,12 @@ export function slowClientGuessing({ clock, factors }: Dependencies): Middleware
 
   return async (ctx, next) => {
     if (ctx.method !== 'POST' || !clientPaths.has(plainPath(ctx.path))) return next()
-    const networks = networksOf((ctx.state as RequestState).ip)
-    const waitMs = Math.max(...networks.map(remainingMs))
+    const { ip } = ctx.state as RequestState
+    const waitMs = failures.size === 0 ? 0 : Math.max(...networksOf(ip).map(remainingMs))
     if (waitMs > 0) {
       throw new AppError('request.too_many', { params: { retryAfterSeconds: Math.ceil(waitMs / 1000) } })
     }
     await next()
-    if ((ctx.body as { error?: unknown } | undefined)?.error === 'invalid_client') networks.forEach(countFailure)
+    if ((ctx.body as { error?: unknown } | undefined)?.error === 'invalid_client') networksOf(ip).forEach(countFailure)
   }
 }

@@ -35,8 +35,9 @@ export function postedRequests({ secure }: { readonly secure: boolean }): Middle
 
   return (ctx, next) => {
     if (!posted.has(plainPath(ctx.path))) return next()
+    if (ctx.method === 'POST') return routes(ctx, next)
     takeHint(ctx)
-    return routes(ctx, next)
+    return next()
   }
 
   async function followByGet(ctx: Context): Promise<void> {
@@ -64,6 +65,7 @@ export function postedRequests({ secure }: { readonly secure: boolean }): Middle
 
   /** Puts a hint that waits into the request, where the library looks for it; the address stays as it was. */
   function takeHint(ctx: Context): void {
+    if (!ctx.querystring.includes(handleName)) return
     const handle = ctx.query[handleName]
     if (typeof handle !== 'string' || !handlePattern.test(handle)) return
     const hint = ctx.cookies.get(prefix + handle, { signed: false })

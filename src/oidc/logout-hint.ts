@@ -12,8 +12,9 @@ import type { RequestState } from './request-state.ts'
  */
 export function withoutUnreadableHint(provider: Provider, log: Log): Middleware {
   return async (ctx, next) => {
+    if (plainPath(ctx.path) !== paths.endSession) return next()
     const { id_token_hint: hint, ...query } = ctx.query
-    if (plainPath(ctx.path) !== paths.endSession || typeof hint !== 'string') return next()
+    if (typeof hint !== 'string') return next()
     const named = query['client_id']
     if (!(await isOwnIdToken(provider, hint, typeof named === 'string' ? named : undefined))) {
       ctx.query = query

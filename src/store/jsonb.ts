@@ -10,6 +10,11 @@ export function isJsonb(json: string): boolean {
 /** An escape, and not a backslash that is itself escaped. */
 const unreadable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/i
 
+/** Whether two values are the same JSON. Mostly they are in the same order too, which is cheaper to find out. */
+export function isSameJson(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other) || comparableJson(one) === comparableJson(other)
+}
+
 /**
  * JSON by which two values can be compared: the members of every object are in one order, because PostgreSQL gives
  * those of a `jsonb` back in an order of its own.

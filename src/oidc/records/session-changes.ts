@@ -1,4 +1,4 @@
-import { comparableJson } from '../../store/jsonb.ts'
+import { comparableJson, isSameJson } from '../../store/jsonb.ts'
 import { worthwhileGain } from '../clients/lifetimes.ts'
 import { authorizationsIn } from '../library/payload.ts'
 import type { Payload } from '../library/stored-models.ts'
@@ -15,7 +15,7 @@ export function isUnchanged(
   const life = Number(expAfter) - nowSeconds
   if (Number(expAfter) - Number(expBefore) >= worthwhileGain(life)) return false
   if (nowSeconds - usedSeconds >= usedPrecisionSeconds) return false
-  return comparableJson(restBefore) === comparableJson(restAfter)
+  return isSameJson(restBefore, restAfter)
 }
 
 /**
