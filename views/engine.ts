@@ -32,6 +32,8 @@ const assetTypes: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
 }
 
 /** The files of the asset folder by name, such as `menshen.css`. It reads the disk, so call it once at the start. */

@@ -6,6 +6,7 @@ import { isUnended } from '../../src/accounts/proof.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
+import { masked, unmasked } from '../../src/base/masked-secret.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import { sessionOf } from '../../src/oidc/library/models.ts'
@@ -132,7 +133,7 @@ export function accountSession({
   }
 
   function checked(sender: SignedIn | undefined, fields: Readonly<Record<string, string>>): SignedIn | undefined {
-    if (sender && !isSameSecret(fields['form_token'] ?? '', formToken(sender.sessionUid))) {
+    if (sender && !isSameSecret(unmasked(fields['form_token'] ?? ''), formToken(sender.sessionUid))) {
       throw new AppError('request.cross_site')
     }
     return sender
@@ -148,7 +149,7 @@ export function accountSession({
       // those.
       if (isFresh) await renew(sessionUid)
     },
-    token: ({ sessionUid }) => formToken(sessionUid),
+    token: ({ sessionUid }) => masked(formToken(sessionUid)),
     comeBack(ctx) {
       const { state, error } = ctx.query
       leave(ctx, typeof state === 'string' && ownPath.test(state) && error === undefined ? state : paths.account)

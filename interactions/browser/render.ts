@@ -9,6 +9,7 @@ import type { ViewEngine } from '../../views/engine.ts'
 import type { PageError } from '../../views/views.ts'
 import type { WayOn } from './begin-again.ts'
 import { leave } from './leave.ts'
+import { mayBePacked, sendPage } from './packed-pages.ts'
 
 const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -99,8 +100,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
     ctx.set('cross-origin-opener-policy', openerPolicy(ctx.path))
     ctx.vary('Accept-Language')
     ctx.status = options.status ?? 200
-    ctx.type = 'html'
-    ctx.body = engine.render(name, data, {
+    const html = engine.render(name, data, {
       locale: locale(ctx),
       brand,
       clientName: options.clientName ?? state(ctx).clientName,
@@ -109,6 +109,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
       languagePath: options.languageLinks ? `${ctx.path}${searchWithoutLang(ctx)}` : undefined,
       assetPath: paths.assets,
     })
+    sendPage(ctx, html, mayBePacked(name, data))
   }
 
   const translate: Translate = (ctx, key, params) => i18n.translate(locale(ctx), key, params)

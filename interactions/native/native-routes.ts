@@ -4,6 +4,7 @@ import type { Client } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/i18n.ts'
 import { paths } from '../../src/base/paths.ts'
+import { representationsOfJson, sendBytes } from '../../src/base/representations.ts'
 import { errors } from '../../src/oidc/library/faults.ts'
 import { waitingLogin } from '../../src/oidc/reconfirm-agreements.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
@@ -37,7 +38,7 @@ const openapiPath = paths.openapi
 /** The endpoints for apps of ours that draw their own screens. Every route says who may call it. */
 export function nativeRoutes({ issuer, challenge, identities, proofs, words }: Dependencies): Router {
   const router = new Router()
-  const description = openapi(issuer)
+  const description = representationsOfJson(openapi(issuer))
 
   function visitOf(ctx: Context, uiLocales?: string) {
     const state = ctx.state as RequestState
@@ -132,8 +133,7 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
     own((ctx) => identities.unbind(ctx)),
   )
   router.get('openapi', openapiPath, (ctx: Context) => {
-    ctx.set('cache-control', 'public, max-age=300')
-    ctx.body = description
+    sendBytes(ctx, description, { 'cache-control': 'public, max-age=300' })
   })
   return router
 }

@@ -9,6 +9,7 @@ import type { Clock } from '../../src/base/clock.ts'
 import { formatDuration, parseDuration } from '../../src/base/duration.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { i18n, type Locale } from '../../src/base/i18n.ts'
+import { representations, sendBytes } from '../../src/base/representations.ts'
 import type { Config } from '../../src/config/config.ts'
 import { assets } from '../../views/engine.ts'
 import { advanceClock, clockShiftMs, resetClock } from '../clock.ts'
@@ -118,19 +119,11 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
     ctx.status = 303
   })
 
-  const files = assets(import.meta.dirname)
+  const files = new Map([...assets(import.meta.dirname)].map(([path, bytes]) => [path, representations(bytes)]))
   router.get('sandbox_file', '/sandbox/:file', (ctx) => {
     const found = files.get(`/assets/${ctx['params'].file}`)
     if (!found) throw new AppError('request.not_found')
-    ctx.set('cache-control', 'no-cache')
-    ctx.set('etag', found.etag)
-    ctx.status = 200
-    if (ctx.fresh) {
-      ctx.status = 304
-      return
-    }
-    ctx.set('content-type', found.type)
-    ctx.body = found.body
+    sendBytes(ctx, found, { 'cache-control': 'no-cache' })
   })
   return router
 }

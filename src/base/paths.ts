@@ -29,6 +29,12 @@ export const paths = {
   /** Copies of people's pictures. */
   pictures: '/pictures',
   sandbox: '/sandbox',
+  /** What every host is asked for. */
+  favicon: '/favicon.ico',
+  touchIcon: '/apple-touch-icon.png',
+  touchIconPrecomposed: '/apple-touch-icon-precomposed.png',
+  robots: '/robots.txt',
+  changePassword: '/.well-known/change-password',
   /** Of whoever runs the server. */
   livez: '/livez',
   readyz: '/readyz',

