@@ -55,7 +55,7 @@ async function atIdentities(phone: string, device: Device = {}): Promise<Person>
 }
 
 async function bindsGithub(person: Person, id: string, button = '同意'): Promise<void> {
-  await person.presses('绑定GitHub')
+  await person.presses('绑定 GitHub')
   await person.page.locator(`input[name=person][value="${id}"]`).check()
   await person.presses(button)
 }
@@ -121,7 +121,7 @@ test('whose it is already is told: mine, and somebody else’s', async () => {
 
 test('Apple comes back by a form of its own site, and binds', async () => {
   const person = await atIdentities('13100131004')
-  await person.presses('绑定Apple')
+  await person.presses('绑定 Apple')
   await person.page.locator('input[name=person][value="p9"]').check()
   await person.presses('同意')
   await person.sees('登录方式')
