@@ -23,22 +23,25 @@ export function pathIn(answer: HttpAnswer): string {
 export class Browsing {
   readonly #jar = new Map<string, string>()
   readonly #connection: Connection
+  readonly #headers: string
 
-  constructor(connection: Connection) {
+  /** `headers` are whole lines that go with every request. */
+  constructor(connection: Connection, headers = '') {
     this.#connection = connection
+    this.#headers = headers
   }
 
   get(path: string, status: number, what: string): Promise<HttpAnswer> {
-    return this.#visit(get(path, this.#cookie()), status, what)
+    return this.#visit(get(path, this.#lines()), status, what)
   }
 
   post(path: string, form: string, status: number, what: string): Promise<HttpAnswer> {
-    return this.#visit(post(path, form, this.#cookie()), status, what)
+    return this.#visit(post(path, form, this.#lines()), status, what)
   }
 
-  #cookie(): string {
-    if (this.#jar.size === 0) return ''
-    return `Cookie: ${[...this.#jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n`
+  #lines(): string {
+    if (this.#jar.size === 0) return this.#headers
+    return `${this.#headers}Cookie: ${[...this.#jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n`
   }
 
   async #visit(request: string, status: number, what: string): Promise<HttpAnswer> {

@@ -125,17 +125,20 @@ function library(): Provider {
 function loginPage(provider: Provider, check: Hasher, hash: string) {
   return async (request: IncomingMessage, response: ServerResponse) => {
     await provider.interactionDetails(request, response)
-    if (request.method === 'GET') {
+    const draw = (status: number) => {
+      response.statusCode = status
       response.setHeader('content-type', 'text/html; charset=utf-8')
       response.end('<form method="post"><input name="identifier"><input name="password" type="password"></form>')
-      return
     }
+    if (request.method === 'GET') return draw(200)
     let body = ''
     for await (const chunk of request) body += chunk
     const form = new URLSearchParams(body)
-    if (!(await check.verify(hash, form.get('password') ?? ''))) throw new Error('wrong password')
+    const given = form.get('password') ?? ''
+    if (given === '') return draw(400)
+    if (!(await check.verify(hash, given))) throw new Error('wrong password')
     const accountId = form.get('identifier') ?? ''
-    await provider.interactionFinished(request, response, { login: { accountId } })
+    return provider.interactionFinished(request, response, { login: { accountId } })
   }
 }
 

@@ -18,6 +18,8 @@ export interface Worker {
   readonly seat: Seat
   /** The token the next operation presents. */
   token: string
+  /** A login that has begun: its browser and the address of its page. */
+  begun: { readonly browser: Browsing; readonly page: string } | undefined
 }
 
 export interface Scenario {
@@ -52,6 +54,7 @@ const credentials = Object.fromEntries(
     `Authorization: Basic ${Buffer.from(`${id}:${clientSecret}`).toString('base64')}\r\n`,
   ]),
 )
+const packedAsBrowsersAsk = 'Accept-Encoding: gzip, deflate, br\r\n'
 const encodedRedirect = encodeURIComponent(redirectUri)
 
 function field(name: string, { body }: HttpAnswer): string {
@@ -106,6 +109,25 @@ async function login(worker: Worker): Promise<void> {
   const form = `method=password&identifier=${seat.identifier}&password=${password}`
   const resume = pathIn(await browser.post(page, form, 303, 'the login form'))
   await exchange(worker, codeIn(await browser.get(resume, 303, 'the return to the request')))
+}
+
+async function beginLogin(worker: Worker): Promise<void> {
+  const browser = new Browsing(worker.connection, packedAsBrowsersAsk)
+  const page = pathIn(await browser.get(authorizations[worker.seat.clientId] ?? '', 303, 'authorize'))
+  worker.begun = { browser, page }
+}
+
+/** The page is drawn, its form is sent without a password, and the page comes back with a refusal. */
+async function readAndSend({ begun, seat }: Worker): Promise<void> {
+  if (!begun) throw new Error('no login has begun')
+  const { browser, page } = begun
+  await browser.get(page, 200, 'the login page')
+  await browser.post(
+    page,
+    `method=password&identifier=${seat.identifier}&password=`,
+    400,
+    'the form without a password',
+  )
 }
 
 export const scenarios = {
@@ -191,6 +213,7 @@ export const scenarios = {
         throw new Error('the token is not active')
     },
   },
+  login_page: { title: 'login page', client: 'offline', requests: 2, prepare: beginLogin, run: readAndSend },
   login: { title: 'password login', client: 'offline', requests: 5, stretch: 4, run: login },
 } satisfies Record<string, Scenario>
 
@@ -199,5 +222,5 @@ export type ScenarioName = keyof typeof scenarios
 export const scenarioNames = Object.keys(scenarios) as ScenarioName[]
 
 export async function openWorker(port: number, seat: Seat): Promise<Worker> {
-  return { connection: await Connection.open(port), seat, token: '' }
+  return { connection: await Connection.open(port), seat, token: '', begun: undefined }
 }
