@@ -106,12 +106,21 @@ interface OutboxView {
   readonly to: string | undefined
 }
 
+/** The others are folded: of two hundred, the newest few are wanted. */
+const openMessages = 20
 const templates: readonly string[] = ['login_code', 'register_code', 'reset_code', 'bind_code']
 
 /** The messages that would have been sent, newest first, with the code where it is easy to see and to tap. */
 export function outboxPage(visit: Visit, { entries, to }: OutboxView): Html {
   const { say, locale, path } = visit
   const named = (template: string) => (templates.includes(template) ? say(`outbox.${template}`) : template)
+  const messages = entries.map(
+    ({ to, channel, template, otp, at }) => html`<li>
+<p><strong><bdi>${to}</bdi></strong> <span class="tag">${say(`outbox.${channel}`)}</span></p>
+<p class="otp-shown"><code>${otp}</code> <button class="plain" type="button" hidden data-copy="${otp}">${say('js.copy')}</button></p>
+<p class="hint">${named(template)} · <time datetime="${at}">${shownTime(locale, new Date(at))}</time></p>
+</li>`,
+  )
   const body = html`<main class="card">
 <h1>${say('outbox.title')}</h1>
 <p class="lead">${say('outbox.lead')}</p>
@@ -123,13 +132,12 @@ export function outboxPage(visit: Visit, { entries, to }: OutboxView): Html {
 <button class="button secondary">${say('outbox.filter')}</button>
 </form>
 ${entries.length === 0 && html`<p class="panel">${say(to === undefined ? 'outbox.empty' : 'outbox.none')}</p>`}
-<ol class="messages">${entries.map(
-    ({ to, channel, template, otp, at }) => html`<li>
-<p><strong><bdi>${to}</bdi></strong> <span class="tag">${say(`outbox.${channel}`)}</span></p>
-<p class="otp-shown"><code>${otp}</code> <button class="plain" type="button" hidden data-copy="${otp}">${say('js.copy')}</button></p>
-<p class="hint">${named(template)} · <time datetime="${at}">${shownTime(locale, new Date(at))}</time></p>
-</li>`,
-  )}</ol>
+<ol class="messages">${messages.slice(0, openMessages)}</ol>
+${
+  messages.length > openMessages &&
+  html`<details class="fold"><summary>${say('outbox.earlier', { number: messages.length - openMessages })}</summary>
+<ol class="messages">${messages.slice(openMessages)}</ol></details>`
+}
 <p class="centre"><a href="${path}">${say('outbox.refresh')}</a></p>
 <p class="hint">${say('outbox.special')}</p>
 </main>`

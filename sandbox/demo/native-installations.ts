@@ -35,6 +35,8 @@ export class Installation {
   readonly exchanges: Exchange[] = []
   /** The server's last answer, if it asks for something. */
   challenge: Challenge | undefined
+  /** When that answer came, by a clock that nobody moves. */
+  answeredAt = 0
   /** Whether the steps are those of adding a way in. */
   isBinding = false
   identities: readonly OwnIdentity[] | undefined
@@ -56,6 +58,7 @@ export class Installation {
       scope: 'openid profile phone identities offline_access orders:read',
       transport: async (request) => {
         const answer = await send(request)
+        this.answeredAt = performance.now()
         this.exchanges.unshift(shown(request, answer))
         this.exchanges.splice(keptExchanges)
         return answer

@@ -38,6 +38,7 @@ export interface NativeView {
   readonly purpose: 'login' | 'bind'
   readonly agreements: readonly { readonly id: string; readonly url: string; readonly title: string }[]
   readonly challenge: Challenge | undefined
+  readonly challengedSecondsAgo: number
   readonly isBinding: boolean
   readonly signedIn: { readonly accessToken: string; readonly claims: object } | undefined
   readonly identities: readonly OwnIdentity[] | undefined
@@ -65,7 +66,8 @@ ${view.lacks && html`<p class="warning">${say(`native.lacks_${view.lacks}`)}</p>
 </div>
 ${view.lacks !== 'page' && html`${screen(visit, view)}${view.signedIn && tokens(visit, view.signedIn)}${log(visit, view)}`}
 </main>`
-  return shell(visit, { title: say('native.title'), script: 'outbox.js', wide: true, body })
+  const head = html`<script src="/assets/menshen.js" defer></script>`
+  return shell(visit, { title: say('native.title'), script: 'outbox.js', head, wide: true, body })
 }
 
 function screen(visit: Visit, view: NativeView): Html {
@@ -86,7 +88,8 @@ ${content(visit, view, step)}
 
 function content(visit: Visit, view: NativeView, step: NextStep | undefined): Html {
   const { challenge, signedIn } = view
-  if (step && step.step !== 'login' && step.step !== 'bind_phone') return stepScreen(visit, step)
+  if (step && step.step !== 'login' && step.step !== 'bind_phone')
+    return stepScreen(visit, step, view.challengedSecondsAgo)
   const asked = step && 'methods' in step ? step.methods.map(({ method }) => method) : undefined
   const wantsLogin = challenge !== undefined && !view.isBinding
   if (signedIn && !wantsLogin && view.purpose === 'login' && !view.isBinding) return home(visit, view)
@@ -143,7 +146,9 @@ function agreementTick({ say }: Visit, { agreements }: NativeView): Html | undef
   return html`<div class="check"><input id="f-agree" type="checkbox" name="agree"><label for="f-agree">${say('native.agree')}${links}</label></div>`
 }
 
-function stepScreen({ say }: Visit, step: Exclude<NextStep, { step: 'login' | 'bind_phone' }>): Html {
+type ShownStep = Exclude<NextStep, { step: 'login' | 'bind_phone' }>
+
+function stepScreen({ say }: Visit, step: ShownStep, secondsAgo: number): Html {
   const about = (params?: Readonly<Record<string, string | number>>, key: string = step.step) =>
     html`<p>${say(`native.step_${key}`, params)}</p>`
   const form = (content: Html) =>
@@ -162,7 +167,7 @@ function stepScreen({ say }: Visit, step: Exclude<NextStep, { step: 'login' | 'b
       return html`${about({ masked: step.masked })}
 ${form(html`<div class="field"><label for="f-otp">${say('native.otp')}</label><input class="otp" id="f-otp" name="otp" type="text" inputmode="numeric" autocomplete="one-time-code" aria-describedby="f-otp-hint"><p class="hint" id="f-otp-hint"><a href="/sandbox/outbox" target="_blank" rel="noopener">${say('demo.outbox')}</a></p></div>
 <button class="button">${say('native.go_on')}</button>`)}
-${form(html`<button class="button secondary" name="resend" value="1">${say('native.resend', { seconds: step.resend_after })}</button>`)}
+${form(resend(say, Math.max(0, step.resend_after - secondsAgo)))}
 ${back(say)}`
     case 'captcha':
       return html`${about({ provider: step.provider })}${form(
@@ -195,6 +200,15 @@ ${back(say)}`
       return html`${about(names)}${options(step.options, 'without_binding')}${back(say)}`
     }
   }
+}
+
+/** A button that waits: it counts down where the script of the login pages runs, and says how long without it. */
+function resend(say: Visit['say'], seconds: number): Html {
+  const button = html`<button class="button secondary" id="resend" name="resend" value="1">${say('native.resend')}</button>`
+  if (seconds === 0) return button
+  const tick = say('native.resend_tick', { seconds: '{s}' })
+  return html`${button}<div class="wait" data-wait="${seconds}" data-wait-button="resend" data-wait-tick="${tick}" data-wait-done="${say('native.resend_done')}">
+<p class="hint" data-wait-text>${say('native.resend_tick', { seconds })}</p><p class="visually-hidden" role="status" data-wait-live></p></div>`
 }
 
 const back = (say: Visit['say']): Html =>

@@ -36,11 +36,12 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
 
   async function show(ctx: Context): Promise<void> {
     const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))
-    const { challenge, isBinding = false, identities, notice, exchanges = [] } = installation ?? {}
+    const { challenge, isBinding = false, identities, notice, exchanges = [], answeredAt = 0 } = installation ?? {}
     const purpose = ctx.query['purpose'] === 'bind' ? 'bind' : 'login'
     const page = visit(ctx, path)
     const view: NativeView = {
       ...{ challenge, isBinding, identities, notice, exchanges },
+      challengedSecondsAgo: Math.floor((performance.now() - answeredAt) / 1000),
       lacks: lacks(),
       way: String(ctx.query['way'] ?? ''),
       purpose: isBinding ? 'bind' : purpose,

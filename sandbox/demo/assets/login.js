@@ -39,7 +39,8 @@ export function loginSteps(state) {
     const request = (isOver && state.sent) || authorizationRequest(state.attempt, state.settings, redirectUri)
     const pushes = !isOver && state.settings.par
     const url = urlOf(request)
-    const link = (id) => element('a', { class: 'button', id, href: url, onclick: pushes ? push : leave }, say('login'))
+    const link = (id, kind = 'button') =>
+      element('a', { class: kind, id, href: url, onclick: pushes ? push : leave }, say('login'))
     const quick = document.getElementById('quick')
     quick.hidden = isOver
     quick.replaceChildren(...(isOver ? [] : [link('login')]))
@@ -57,7 +58,7 @@ export function loginSteps(state) {
             { class: 'button secondary', type: 'button', 'data-action': 'again', onclick: again },
             say('again'),
           )
-        : link('login-here'),
+        : link('login-here', 'button secondary'),
     )
   }
 
