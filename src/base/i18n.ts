@@ -60,7 +60,10 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
   }
 
   const translate: I18n['translate'] = (locale, key, params = {}) => {
-    if (resources[locale][key] === undefined) throw new Error(`no sentence "${key}" in ${locale}`)
+    const sentence = resources[locale][key]
+    if (sentence === undefined) throw new Error(`no sentence "${key}" in ${locale}`)
+    // Most sentences have nothing to fill in, and asking the library costs as much as drawing the rest of a page.
+    if (!sentence.includes('{{')) return sentence
     const given = { ...params, wait: waitText(params['retryAfterSeconds']), lng: locale }
     const span = Number(params['spanSeconds'])
     return instance.t(key, span > 0 ? { ...given, span: duration(locale, span) } : given)
