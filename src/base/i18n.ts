@@ -82,7 +82,7 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
  * A length of time the way people say it: `60 秒`, `5 minutes`. Rounded up, because waiting a little long never fails.
  */
 function duration(locale: Locale, seconds: number): string {
-  const [unit, size] =
+  const [unit, size]: readonly [string, number] =
     seconds <= 120
       ? ['second', 1]
       : seconds <= 7200
@@ -92,8 +92,8 @@ function duration(locale: Locale, seconds: number): string {
           : ['day', 86_400]
   // In Chinese the long form is the stiff one: `60秒钟`.
   const unitDisplay = isChinese(locale) ? 'short' : 'long'
-  const format = new Intl.NumberFormat(locale, { style: 'unit', unit: unit as string, unitDisplay })
-  const text = format.format(Math.ceil(seconds / (size as number)))
+  const format = new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay })
+  const text = format.format(Math.ceil(seconds / size))
   return isChinese(locale) ? spaced(text) : text
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Context } from 'koa'
-import { type Encoding, encodingFor, packOnce } from './compression.ts'
+import { type Effort, type Encoding, encodingFor, packOnce } from './compression.ts'
 
 /** Something that is sent as it is, again and again. */
 export interface Bytes {
@@ -29,8 +29,8 @@ const fewBytes = 256
  * Packs bytes that will be sent often, where that makes them smaller. Each form has a tag of its own, because a strong
  * tag stands for bytes and not for a meaning (RFC 9110 §8.8.3.3).
  */
-export function representations({ body, type, etag }: Bytes): Representations {
-  const forms = text.test(type) && body.length > fewBytes ? Object.entries(packOnce(body)) : []
+export function representations({ body, type, etag }: Bytes, effort?: Effort): Representations {
+  const forms = text.test(type) && body.length > fewBytes ? Object.entries(packOnce(body, effort)) : []
   const smaller = forms.filter(([, packed]) => packed.length < body.length) as [Encoding, Buffer][]
   const vary: Record<string, string> = smaller.length === 0 ? {} : { vary: 'Accept-Encoding' }
   return {

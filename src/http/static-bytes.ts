@@ -41,7 +41,9 @@ export function metadataBytes(): Middleware {
       await next()
       if (ctx.status !== 200) return
       const body = Buffer.from(JSON.stringify(ctx.body))
-      bytes = representations({ body, type: ctx.response.get('content-type'), etag: etagOf(body) })
+      const type = ctx.response.get('content-type')
+      // Every change of the catalog makes a provider, and people wait meanwhile.
+      bytes = representations({ body, type, etag: etagOf(body) }, 'quick')
       cache.set(ctx.path, bytes)
     }
     ctx['_matchedRouteName'] = ctx.path === paths.jwks ? 'jwks' : 'discovery'
