@@ -4,6 +4,7 @@ import type { Views } from './views.ts'
 type AccountPage =
   | 'account'
   | 'account-profile'
+  | 'account-language'
   | 'identities'
   | 'account-unbind'
   | 'account-bind'
@@ -15,6 +16,7 @@ const accountLinks = {
   identitiesHref: '/account/identities',
   passwordHref: '/account/password',
   devicesHref: '/account/devices',
+  languageHref: '/account/language',
   logoutHref: '/session/end',
 }
 
@@ -48,23 +50,44 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
     {
       accountLabel: '138****8000',
       userId: 'usr_0123456789abcdefghjkmnpqrs',
-      identities: [
-        { label: '138****8000', provider: 'phone' },
-        { label: 'o6****7f3c', provider: 'oidc:corp' },
+      hints: [
+        { kind: 'one_way', href: '/account/identities' },
+        { kind: 'password', href: '/account/password' },
       ],
+      phone: { labels: ['138****8000'], href: '/account/identities' },
+      email: { labels: [], href: '/account/identities/email?restart=1' },
+      providers: [],
       hasPassword: false,
+      placeCount: 1,
       ...accountLinks,
     },
     {
       accountLabel: longName,
       nickname: longName,
       userId: 'usr_0123456789abcdefghjkmnpqrs',
-      identities: [{ label: 'linxiaoyu', provider: 'username' }],
+      hints: [],
+      phone: { labels: ['138****8000', '+852 512****4567'], href: '/account/identities' },
+      email: { labels: ['li***@subdomain.of.a.long.example.com'], href: '/account/identities' },
+      providers: ['wechat', 'github', 'apple', 'weibo', 'oidc:corp', 'username'],
       hasPassword: true,
+      placeCount: 12,
       ...accountLinks,
       notice: '密码已保存，其他浏览器和所有应用都已退出登录。',
     },
+    {
+      accountLabel: 'linxiaoyu',
+      userId: 'usr_0123456789abcdefghjkmnpqrs',
+      hints: [
+        { kind: 'alarm', href: '/account/devices' },
+        { kind: 'phone', href: '/account/identities/phone?restart=1' },
+      ],
+      providers: ['username'],
+      hasPassword: true,
+      placeCount: 2,
+      ...accountLinks,
+    },
   ],
+  'account-language': [{ backHref: '/account' }],
   'account-profile': [
     { nickname: '', maxLength: 64, formToken: 'q1w2e3r4' },
     {

@@ -1,18 +1,42 @@
-/** The start page of the account centre. */
+/** What a hint for more safety is about, the most urgent first. */
+export type AccountHint = 'alarm' | 'phone' | 'one_way' | 'password'
+
+/** A row about a way in: what is bound, masked, and the page to bind or to manage it. */
+export interface WayRow {
+  readonly labels: readonly string[]
+  readonly href: string
+}
+
+/** The start page of the account centre: rows, each with how it stands and the page behind it. */
 export interface AccountView {
+  /** What the owner recognises the account by: nickname, masked number or address, or user name. */
   readonly accountLabel: string
   readonly nickname?: string | undefined
+  /** Path of our own copy of the picture. */
+  readonly picture?: string | undefined
   readonly userId: string
-  /** `label` is masked; `provider` is the identity's provider as stored (`phone`, `oidc:<name>` …). */
-  readonly identities: readonly { readonly label: string; readonly provider: string }[]
+  readonly hints: readonly { readonly kind: AccountHint; readonly href: string }[]
+  /** Absent: none is bound, and none can be. */
+  readonly phone?: WayRow | undefined
+  readonly email?: WayRow | undefined
+  /** Everything else that is bound: providers as stored (`oidc:<name>` …), each once. */
+  readonly providers: readonly string[]
   readonly hasPassword: boolean
+  /** Number of browsers and apps that are signed in. */
+  readonly placeCount: number
   readonly profileHref: string
   readonly identitiesHref: string
   readonly passwordHref: string
   readonly devicesHref: string
+  readonly languageHref: string
   readonly logoutHref: string
   /** One translated sentence that says what was just done. */
   readonly notice?: string | undefined
+}
+
+/** The list of languages; each is a link that the server remembers the choice of. */
+export interface AccountLanguageView {
+  readonly backHref: string
 }
 
 /** One way to log in, as the list of them shows it. */

@@ -48,6 +48,8 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
   )
 }
 
+const graphemes = new Intl.Segmenter()
+
 interface EngineOptions {
   readonly folder: string
   readonly translate: Translate
@@ -77,6 +79,7 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
         asset: (file: string) => `${page.assetPath}/${file}?v=${versions.get(`/assets/${file}`)}`,
         time: (date: Date) => shownTime(page.locale, date),
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
+        letter: letterOf,
         provider(id: string) {
           if (namedProviders.has(id)) return t(`provider.${id}`)
           const [kind = '', which] = id.split(/:(.*)/s)
@@ -104,6 +107,15 @@ function providersWithName(folder: string): ReadonlySet<string> {
 function escapeHtml(value: unknown): string {
   if (value === undefined || value === null) throw new Error('a template printed a value that is not there')
   return String(value).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+/**
+ * The letter or sign a nickname begins with, whole where it has several parts. A digit is none: it might be one of a
+ * phone number.
+ */
+function letterOf(nickname: string): string | undefined {
+  const [first] = graphemes.segment(nickname.trim())
+  return first && /^[\p{L}\p{Extended_Pictographic}]/u.test(first.segment) ? first.segment.toUpperCase() : undefined
 }
 
 /** SECURITY: a client's or configuration's `javascript:` or `data:` link must not become a link of this origin. */

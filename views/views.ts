@@ -1,4 +1,11 @@
-import type { AccountTakenView, AccountUnbindView, AccountView, DevicesView, IdentityItem } from './account-views.ts'
+import type {
+  AccountLanguageView,
+  AccountTakenView,
+  AccountUnbindView,
+  AccountView,
+  DevicesView,
+  IdentityItem,
+} from './account-views.ts'
 import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } from './choice-views.ts'
 import type {
   ContinueView,
@@ -225,6 +232,8 @@ export interface DeviceCodeView {
 /** Posts `nickname` and `form_token`. */
 export interface AccountProfileView {
   readonly nickname: string
+  /** Path of our own copy of the picture. */
+  readonly picture?: string | undefined
   readonly maxLength: number
   readonly formToken: string
   readonly error?: PageError | undefined
@@ -274,6 +283,7 @@ export interface Views {
   readonly 'device-done': DeviceDoneView
   readonly account: AccountView
   readonly 'account-profile': AccountProfileView
+  readonly 'account-language': AccountLanguageView
   readonly identities: IdentitiesView
   readonly 'account-unbind': AccountUnbindView
   readonly 'account-bind': AccountBindView

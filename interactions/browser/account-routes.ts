@@ -6,12 +6,14 @@ import type { bindingPages } from './account-binding.ts'
 import type { devicePages } from './account-devices.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
 import type { passwordPages } from './account-password.ts'
+import type { profilePages } from './account-profile.ts'
 import type { AccountSession } from './account-session.ts'
 
 /** The pages of the account centre. */
 export interface AccountCentre {
   readonly session: AccountSession
   readonly home: ReturnType<typeof accountPages>
+  readonly profile: ReturnType<typeof profilePages>
   readonly password: ReturnType<typeof passwordPages>
   readonly identities: ReturnType<typeof identityPages>
   readonly binding: ReturnType<typeof bindingPages>
@@ -31,11 +33,12 @@ interface Wrappers {
  * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, password, identities, binding, devices } = centre
+  const { session, home, profile, password, identities, binding, devices } = centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
-  router.get('account_profile', accountPaths.profile, withLanguage(home.profilePage))
-  router.post('account_profile_submit', accountPaths.profile, guarded(home.submitProfile))
+  router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
+  router.post('account_profile_submit', accountPaths.profile, guarded(profile.submit))
+  router.get('account_language', accountPaths.language, withLanguage(home.languagePage))
   router.get('account_password', accountPaths.password, withLanguage(password.show))
   router.post('account_password_submit', accountPaths.password, guarded(password.submit))
   router.get('account_devices', accountPaths.devices, withLanguage(devices.show))

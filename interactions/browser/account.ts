@@ -1,48 +1,66 @@
 import type { Context } from 'koa'
 import { accountLabel, identityLabel } from '../../src/accounts/account-labels.ts'
-import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
-import { displayable, nicknameLength } from '../../src/accounts/profile.ts'
-import { accountPaths, paths } from '../../src/base/paths.ts'
-import type { RequestState } from '../../src/oidc/request-state.ts'
-import type { Audit } from '../../src/ops/audit.ts'
-import type { PageError } from '../../views/views.ts'
-import { readForm } from '../form.ts'
-import type { AccountSession, SignedIn } from './account-session.ts'
-import { leave } from './leave.ts'
+import type { Account, User } from '../../src/accounts/user.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import { accountPaths, bindPath, paths } from '../../src/base/paths.ts'
+import type { Alarm, Device } from '../../src/oidc/endings/devices.ts'
+import type { AccountHint, WayRow } from '../../views/account-views.ts'
+import { codeWays } from './account-identities.ts'
+import type { AccountSession } from './account-session.ts'
 import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly session: AccountSession
   readonly renderer: Renderer
-  readonly directory: AccountDirectory
-  readonly passwords: Passwords
-  readonly audit: Audit
+  readonly passwords: Pick<Passwords, 'has'>
+  readonly options: {
+    readonly devices: (userId: UserId) => Promise<readonly Device[]>
+    readonly alarms: (userId: UserId) => Promise<readonly Alarm[]>
+    /** Whether this method can add a way in. */
+    readonly canBind: (method: string) => boolean
+  }
 }
 
 /** What `?done=` may say: a sentence each. */
 const notices: ReadonlySet<unknown> = new Set(['password', 'password_changed', 'password_alone', 'profile'])
+/** More hints than these at once are read by nobody. */
+const mostHints = 2
+/** Ways in that have a row of their own. */
+const ownRows: readonly string[] = codeWays.map(({ kind }) => kind)
 
-/** The first page about one's own account, and its profile. */
-export function accountPages({ session, renderer, directory, passwords, audit }: Dependencies) {
+/** The first page about one's own account, and the choice of a language. */
+export function accountPages({ session, renderer, passwords, options }: Dependencies) {
   async function home(ctx: Context): Promise<void> {
     const visitor = await session.visitor(ctx, paths.account)
     if (!visitor) return
-    const { user, identities } = visitor.account
+    const { account } = visitor
+    const { user, identities } = account
+    const [hasPassword, devices, alarms] = await Promise.all([
+      passwords.has(user.id),
+      options.devices(user.id),
+      options.alarms(user.id),
+    ])
     const { done } = ctx.query
     renderer.render(
       ctx,
       'account',
       {
-        accountLabel: accountLabel(visitor.account),
+        accountLabel: accountLabel(account),
         nickname: user.profile.nickname,
+        picture: picturePath(user),
         userId: user.id,
-        identities: identities.map((identity) => ({ label: identityLabel(identity), provider: identity.provider })),
-        hasPassword: await passwords.has(user.id),
+        hints: hints(account, { hasPassword, isAlarmed: alarms.length > 0 }),
+        phone: wayRow(account, 'phone'),
+        email: wayRow(account, 'email'),
+        providers: [...new Set(identities.map(({ provider }) => provider))].filter((each) => !ownRows.includes(each)),
+        hasPassword,
+        placeCount: devices.length,
         profileHref: accountPaths.profile,
         identitiesHref: accountPaths.identities,
         passwordHref: accountPaths.password,
         devicesHref: accountPaths.devices,
+        languageHref: accountPaths.language,
         logoutHref: paths.endSession,
         notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,
       },
@@ -50,34 +68,40 @@ export function accountPages({ session, renderer, directory, passwords, audit }:
     )
   }
 
-  async function profilePage(ctx: Context): Promise<void> {
-    const visitor = await session.fresh(ctx)
-    if (visitor) drawProfile(ctx, visitor, visitor.account.user.profile.nickname ?? '')
+  function wayRow({ identities }: Account, kind: (typeof codeWays)[number]['kind']): WayRow | undefined {
+    const labels = identities.filter(({ provider }) => provider === kind).map(identityLabel)
+    if (labels.length > 0) return { labels, href: accountPaths.identities }
+    const method = codeWays.find((way) => way.kind === kind)?.method ?? ''
+    return options.canBind(method) ? { labels, href: `${bindPath(kind)}?restart=1` } : undefined
   }
 
-  function drawProfile(ctx: Context, visitor: SignedIn, nickname: string, error?: PageError): void {
-    const view = { nickname, maxLength: nicknameLength, formToken: session.token(visitor), error }
-    renderer.render(ctx, 'account-profile', view, { status: error ? 400 : 200, languageLinks: !error })
+  function hints(
+    account: Account,
+    { hasPassword, isAlarmed }: { readonly hasPassword: boolean; readonly isAlarmed: boolean },
+  ) {
+    const { identities } = account
+    const ways = identities.filter(({ provider, verifiedAt }) => verifiedAt && provider !== 'username').length
+    const canHavePassword = identities.some(({ provider }) => [...ownRows, 'username'].includes(provider))
+    const phone = wayRow(account, 'phone')
+    const all: readonly (readonly [AccountHint, string, boolean])[] = [
+      ['alarm', accountPaths.devices, isAlarmed],
+      ['phone', phone?.href ?? '', phone?.labels.length === 0],
+      ['one_way', accountPaths.identities, ways + (hasPassword && canHavePassword ? 1 : 0) < 2],
+      ['password', accountPaths.password, !hasPassword && canHavePassword],
+    ]
+    return all.flatMap(([kind, href, isDue]) => (isDue ? [{ kind, href }] : [])).slice(0, mostHints)
   }
 
-  async function submitProfile(ctx: Context): Promise<void> {
-    const { fields } = await readForm(ctx)
-    const visitor = await session.sender(ctx, fields)
-    if (!visitor) return
-    const typed = fields['nickname'] ?? ''
-    if ([...typed.trim()].length > nicknameLength) {
-      const message = renderer.translate(ctx, 'profile.nickname_long', { max: nicknameLength })
-      return drawProfile(ctx, visitor, typed.slice(0, 200), { code: 'request.invalid', message, field: 'nickname' })
-    }
-    const { id, profile } = visitor.account.user
-    const { nickname = '' } = displayable({ nickname: typed })
-    if (nickname !== (profile.nickname ?? '')) {
-      await directory.rename(id, nickname)
-      const { ip, requestId } = ctx.state as RequestState
-      await audit.write({ event: 'profile.changed', userId: id, ip, requestId, detail: { fields: ['nickname'] } })
-    }
-    leave(ctx, `${paths.account}?done=profile`)
+  /** Nobody has to be signed in to choose a language, but the page leads back to the account. */
+  async function languagePage(ctx: Context): Promise<void> {
+    if (!(await session.visitor(ctx, accountPaths.language))) return
+    renderer.render(ctx, 'account-language', { backHref: paths.account }, { languageLinks: true })
   }
 
-  return { home, profilePage, submitProfile }
+  return { home, languagePage }
+}
+
+/** Where our own copy of a picture is; nothing of an account page is ever loaded from elsewhere. */
+export function picturePath({ pictureCopy }: User): string | undefined {
+  return pictureCopy === undefined ? undefined : `${paths.pictures}/${pictureCopy}`
 }

@@ -49,6 +49,7 @@ export const accountPaths = {
   profile: `${paths.account}/profile`,
   password: `${paths.account}/password`,
   devices: `${paths.account}/devices`,
+  language: `${paths.account}/language`,
   identities,
   unbind: `${identities}/unbind`,
 } as const

@@ -7,6 +7,7 @@ import { bindingPages } from '../../interactions/browser/account-binding.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { identityPages } from '../../interactions/browser/account-identities.ts'
 import { passwordPages } from '../../interactions/browser/account-password.ts'
+import { profilePages } from '../../interactions/browser/account-profile.ts'
 import type { AccountCentre } from '../../interactions/browser/account-routes.ts'
 import { accountSession } from '../../interactions/browser/account-session.ts'
 import { beginningAgain } from '../../interactions/browser/begin-again.ts'
@@ -25,6 +26,7 @@ import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import { documentVersion } from '../base/document.ts'
 import { i18n as buildI18n, type Locale } from '../base/i18n.ts'
+import type { UserId } from '../base/ids.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
@@ -163,10 +165,16 @@ function accountCentre(
     passwords,
     options: { bindings, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
   })
+  const list = (userId: UserId) => listDevices(core, userId)
+  const alarms = (userId: UserId) => listAlarms(core, userId)
   return {
     session,
     identities,
-    home: accountPages({ ...common, passwords }),
+    home: accountPages({
+      ...{ session, renderer, passwords },
+      options: { devices: list, alarms, canBind: (method) => bindings.methods.has(method) },
+    }),
+    profile: profilePages(common),
     password: passwordPages({
       session,
       renderer,
@@ -178,8 +186,8 @@ function accountCentre(
       session,
       renderer,
       options: {
-        list: (userId) => listDevices(core, userId),
-        alarms: (userId) => listAlarms(core, userId),
+        list,
+        alarms,
         end,
         forget: sessions.forget,
         device,

@@ -112,6 +112,7 @@ export const strangerWrites = {
   account_return: 'nothing',
   account_profile: 'nothing',
   account_profile_submit: 'nothing',
+  account_language: 'nothing',
   account_password: 'nothing',
   account_password_submit: 'nothing',
   account_devices: 'nothing',

@@ -49,7 +49,7 @@ async function atIdentities(phone: string, device: Device = {}): Promise<Person>
   await person.entersCode(await world.otp(`+86${phone}`))
   await person.arrives(browser.app)
   await person.opens(`${world.issuer}/account`)
-  await person.follows('管理登录方式')
+  await person.follows(/^其他登录方式/)
   await person.sees('登录方式')
   return person
 }
@@ -90,7 +90,7 @@ test.each([
     await person.opens(`${world.issuer}/account`)
     await person.reads('GitHub')
     await person.reads(`${address.slice(0, 2)}***@example.com`)
-    await person.follows('管理登录方式')
+    await person.follows(/^其他登录方式/)
 
     await person.follows(/^解绑 GitHub/)
     await person.sees('确定解绑该 GitHub？')
@@ -146,11 +146,11 @@ test('the nickname is chosen, and a password change signs the others out when th
   const phone = '13100131006'
   const [here, there] = [await atIdentities(phone, { width: 375 }), await atIdentities(phone)]
   await here.follows('返回我的账号')
-  await here.follows('修改昵称')
+  await here.follows(/设置昵称$/)
   await here.enters('昵称', '林小雨')
   await here.presses('保存')
   await here.reads('昵称已保存')
-  await here.follows('设置密码')
+  await here.follows(/^密码/)
   expect(await here.page.getByRole('checkbox').isChecked()).toBe(false)
   await here.enters('新密码', password)
   await here.presses('保存密码')
@@ -158,7 +158,7 @@ test('the nickname is chosen, and a password change signs the others out when th
   await there.opens(`${world.issuer}/account`)
   await there.sees('我的账号')
 
-  await here.follows('修改密码')
+  await here.follows(/^密码/)
   await here.enters('当前密码', password)
   await here.enters('新密码', another)
   await here.page.getByRole('checkbox', { name: '同时退出其他浏览器和所有应用' }).check()
@@ -211,7 +211,7 @@ test.each([
     await person.follows('English')
     await person.sees('My account')
     await look('account-english')
-    await person.follows('Manage ways to sign in')
+    await person.follows(/^Other ways/)
     await person.sees('Ways to sign in')
     await look('identities-english')
     expect(faults).toEqual([])

@@ -132,10 +132,10 @@ async function consents(person: Person, look: Look): Promise<void> {
 async function meetsTheAccount(person: Person, look: Look): Promise<void> {
   await person.opens(`${world.issuer}/account`)
   await look('account')
-  await person.follows('设备与登录')
+  await person.follows(/^设备与登录/)
   await look('devices')
   await person.follows('返回我的账号')
-  await person.follows('设置密码')
+  await person.follows(/^密码/)
   await look('password-set')
   await person.enters('新密码', 'short')
   await person.presses('保存密码')
@@ -145,7 +145,7 @@ async function meetsTheAccount(person: Person, look: Look): Promise<void> {
   await person.presses('保存密码')
   await person.reads('密码已保存')
   await look('account-saved')
-  await person.follows('修改密码')
+  await person.follows(/^密码/)
   await look('password-change')
 }
 

@@ -118,7 +118,7 @@ test.each([true, false])(
     await logsIn(lost, phone)
     await logsIn(here, phone)
     await here.opens(`${world.issuer}/account`)
-    await here.follows('设备与登录')
+    await here.follows(/^设备与登录/)
     await here.reads('本机')
     await here.presses(/^退出 Chrome/)
     await here.reads('已退出所选登录')

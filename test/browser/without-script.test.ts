@@ -122,7 +122,7 @@ test('a password set at the account page, and signing out', async () => {
   await person.entersCode(await world.otp('+8613500135004'))
   await person.arrives(browser.app)
   await person.opens(`${world.issuer}/account`)
-  await person.follows('设置密码')
+  await person.follows(/^密码/)
   await person.enters('新密码', password)
   await person.presses('保存密码')
   await person.reads('密码已保存')

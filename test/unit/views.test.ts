@@ -251,7 +251,7 @@ describe('the texts', () => {
 describe('the assets', () => {
   it('are served under /assets with their type and a tag that follows the content', () => {
     const found = assets()
-    const names = ['apple-touch-icon.png', 'favicon.ico', 'logo.svg', 'menshen.css', 'menshen.js']
+    const names = ['account.css', 'apple-touch-icon.png', 'favicon.ico', 'logo.svg', 'menshen.css', 'menshen.js']
     expect([...found.keys()].sort()).toEqual(names.map((name) => `/assets/${name}`))
     expect(found.get('/assets/favicon.ico')?.type).toBe('image/x-icon')
     expect(found.get('/assets/menshen.css')?.type).toBe('text/css; charset=utf-8')
