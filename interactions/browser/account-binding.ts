@@ -85,7 +85,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
    * Back from an upstream. Nothing is drawn here, because the address of a callback is no page to stay on or reload.
    */
   async function comeBack(ctx: Context): Promise<void> {
-    const visitor = await session.fresh(ctx)
+    const visitor = await session.visitor(ctx)
     if (!visitor) return
     const { attemptId } = request(ctx, visitor, '', {})
     const isBack = await takeAnswer(ctx, { callbacks, attemptId, page: accountPaths.identities }, async (kept) => {
@@ -122,7 +122,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
   /** The page of a number or address: the form for it, or for the code that is under way. */
   const codePage = (way: CodeWay) => async (ctx: Context) => {
     if (!methods.has(way.method)) throw new AppError('request.not_found')
-    const visitor = await session.fresh(ctx)
+    const visitor = await session.visitor(ctx)
     if (!visitor) return
     if (ctx.query['restart'] !== undefined) {
       await attempts.restart(request(ctx, visitor, way.method, {}).attemptId, way.method)

@@ -83,7 +83,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
 
   async function submit(ctx: Context): Promise<void> {
     const { fields } = await readForm(ctx)
-    const visitor = await session.owner(ctx, fields, accountPaths.devices)
+    const visitor = await session.sender(ctx, fields, accountPaths.devices)
     if (!visitor) return
     const { ip, requestId } = ctx.state as RequestState
     const ending = { reason: 'device', ip, requestId } as const

@@ -97,7 +97,7 @@ export function identityPages({ session, renderer, directory, passwords, options
   async function unbindPage(ctx: Context): Promise<void> {
     const identityId = ctx.query['identity']
     if (!isId('idn', identityId)) throw new AppError('request.not_found')
-    const visitor = await session.fresh(ctx)
+    const visitor = await session.visitor(ctx)
     if (!visitor) return
     const identity = ownIdentity(visitor.account, identityId)
     const hasPassword = await passwords.has(visitor.account.user.id)

@@ -30,7 +30,7 @@ interface Dependencies {
  */
 export function passwordPages({ session, renderer, passwords, audit, options }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
-    const visitor = await session.fresh(ctx)
+    const visitor = await session.visitor(ctx)
     if (visitor) await draw(ctx, visitor)
   }
 

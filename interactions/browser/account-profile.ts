@@ -21,7 +21,7 @@ interface Dependencies {
 /** The page about what others see of an account. */
 export function profilePages({ session, renderer, directory, audit }: Dependencies) {
   async function show(ctx: Context): Promise<void> {
-    const visitor = await session.fresh(ctx)
+    const visitor = await session.visitor(ctx)
     if (visitor) draw(ctx, visitor, visitor.account.user.profile.nickname ?? '')
   }
 

@@ -12,6 +12,7 @@ import { isSameSecret } from '../../src/base/same-secret.ts'
 import { sessionOf } from '../../src/oidc/library/models.ts'
 import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
+import { accountActs } from './account-acts.ts'
 import { leave } from './leave.ts'
 
 /** The client through which a person enters the pages of their own account. */
@@ -62,14 +63,13 @@ interface Dependencies {
 
 /** Who is at the account pages. They trust the browser session of this server and nothing else. */
 export interface AccountSession {
-  /** Whoever is signed in; otherwise the browser is on its way to the login and back to `path`. */
+  /**
+   * Whoever is signed in, with a login as fresh as `accountActs` asks of this route; otherwise the browser is on its
+   * way to the login and back to `path`.
+   */
   visitor(ctx: Context, path?: string): Promise<SignedIn | undefined>
-  /** The same, and the login must be fresh. */
-  fresh(ctx: Context, path?: string): Promise<SignedIn | undefined>
-  /** `fresh` for a form. Throws `request.cross_site` unless the form came from a page of this very session. */
+  /** The same for a form. Throws `request.cross_site` unless the form came from a page of this very session. */
   sender(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
-  /** The same for a form that only takes access away, and asks for no fresh login. */
-  owner(ctx: Context, fields: Readonly<Record<string, string>>, path?: string): Promise<SignedIn | undefined>
   /**
    * Keeps the login of the visitor fresh after a change that ends the freshness of every other login. A login that was
    * not fresh does not become it.
@@ -123,27 +123,23 @@ export function accountSession({
     leave(ctx, `${paths.authorization}?${query}`)
   }
 
-  async function fresh(ctx: Context, path = hereOf(ctx)): Promise<SignedIn | undefined> {
-    const visitor = await signedIn(ctx)
-    return visitor?.isFresh ? visitor : logIn(ctx, path, visitor !== undefined)
-  }
-
   async function visitor(ctx: Context, path = hereOf(ctx)): Promise<SignedIn | undefined> {
-    return (await signedIn(ctx)) ?? logIn(ctx, path, false)
+    const found = await signedIn(ctx)
+    const isEnough = found?.isFresh || accountActs[String(ctx['_matchedRouteName'])] === 'session'
+    return found && isEnough ? found : logIn(ctx, path, found !== undefined)
   }
 
-  function checked(sender: SignedIn | undefined, fields: Readonly<Record<string, string>>): SignedIn | undefined {
-    if (sender && !isSameSecret(unmasked(fields['form_token'] ?? ''), formToken(sender.sessionUid))) {
+  async function sender(ctx: Context, fields: Readonly<Record<string, string>>, path?: string) {
+    const found = await visitor(ctx, path)
+    if (found && !isSameSecret(unmasked(fields['form_token'] ?? ''), formToken(found.sessionUid))) {
       throw new AppError('request.cross_site')
     }
-    return sender
+    return found
   }
 
   return {
-    fresh,
     visitor,
-    sender: async (ctx, fields, path) => checked(await fresh(ctx, path), fields),
-    owner: async (ctx, fields, path) => checked(await visitor(ctx, path), fields),
+    sender,
     async renew({ sessionUid, isFresh }) {
       // SECURITY: not every change asks for a fresh login, and a proof that was ended does not come back by one of
       // those.
