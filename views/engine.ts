@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { Eta } from 'eta'
+import type { PagePicture } from './page-brand.ts'
 import type { PageContext, PageError, PageLocale, ViewName, Views } from './views.ts'
 
 /** The folder of the templates, locales and assets. */
@@ -19,7 +20,7 @@ export type Translate = (locale: PageLocale, key: string, params?: Readonly<Reco
 
 /** Draws pages from templates and serves the files they need. */
 export interface ViewEngine {
-  /** Draws one whole page. Everything in `data` is escaped; links other than http(s) and our own paths lead nowhere. */
+  /** Draws one whole page. Everything in `data` is escaped; other links than http(s), mailto and ours lead nowhere. */
   render<K extends ViewName>(name: K, data: Views[K], page: PageContext): string
 }
 
@@ -76,7 +77,11 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
         page,
         url: safeUrl,
         error: 'error' in data ? (data.error as PageError | undefined) : undefined,
-        asset: (file: string) => `${page.assetPath}/${file}?v=${versions.get(`/assets/${file}`)}`,
+        asset(file: string) {
+          const version = versions.get(`/assets/${file}`)
+          return `${page.assetPath}/${file}${version === undefined ? '' : `?v=${version}`}`
+        },
+        logoSize: fitted(page.brand.logo ?? { width: 36, height: 36 }),
         time: (date: Date) => shownTime(page.locale, date),
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
         letter: letterOf,
@@ -121,12 +126,21 @@ function letterOf(nickname: string): string | undefined {
 /** SECURITY: a client's or configuration's `javascript:` or `data:` link must not become a link of this origin. */
 function safeUrl(href: string): string {
   if (/^(\?|#|\/(?![/\\]))/.test(href)) return href
-  return /^https?:\/\//i.test(href) ? href : '#'
+  return /^(https?:\/\/|mailto:)/i.test(href) ? href : '#'
 }
 
 /** Removes direction overrides: inside a client's name they could reorder the sentence around it ("continue to …"). */
 function withoutBidi(value: string | number): string | number {
   return typeof value === 'number' ? value : value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+}
+
+/** As large as a picture is drawn: 36 pixels high, or less where it would be too wide. */
+function fitted({ width, height }: Pick<PagePicture, 'width' | 'height'>): {
+  readonly width: number
+  readonly height: number
+} {
+  const scale = Math.min(36 / height, 240 / width)
+  return { width: Math.round(width * scale), height: Math.round(height * scale) }
 }
 
 function languageLinks(

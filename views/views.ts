@@ -7,6 +7,7 @@ import type {
   IdentityItem,
 } from './account-views.ts'
 import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } from './choice-views.ts'
+import type { PageBrand } from './page-brand.ts'
 import type {
   ContinueView,
   DeviceConfirmView,
@@ -23,7 +24,7 @@ export type PageLocale = 'zh-CN' | 'en'
 /** What surrounds every page, whatever it shows. */
 export interface PageContext {
   readonly locale: PageLocale
-  readonly brand: { readonly name: string; readonly supportUrl?: string | undefined }
+  readonly brand: PageBrand
   /** Name of the app that the person wants to log in to. */
   readonly clientName?: string | undefined
   readonly requestId: string

@@ -5,6 +5,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { isUnended } from '../../src/accounts/proof.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
+import { inLanguage, type Localized } from '../../src/base/i18n.ts'
 import { isId } from '../../src/base/ids.ts'
 import { masked, unmasked } from '../../src/base/masked-secret.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
@@ -22,11 +23,11 @@ const freshSeconds = 600
 /** Paths of the account pages, and nothing that a browser could take for another host. */
 const ownPath = new RegExp(`^${paths.account}(?:/[\\w-]+)*(?:\\?[\\w.=&-]*)?$`)
 
-/** The account pages as a client of this server, as the library takes clients. */
-export function accountClient(issuer: string): Record<string, unknown> {
+/** The account pages as a client of this server, as the library takes clients: they are the operator's. */
+export function accountClient(issuer: string, name: Localized): Record<string, unknown> {
   return {
     client_id: accountClientId,
-    client_name: 'Menshen',
+    client_name: inLanguage(name, 'zh-CN'),
     client_uri: `${issuer}${paths.account}`,
     first_party: true,
     token_endpoint_auth_method: 'none',

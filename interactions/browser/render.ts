@@ -6,6 +6,7 @@ import { paths } from '../../src/base/paths.ts'
 import type { RenderPage, Translate } from '../../src/oidc/library-pages.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ViewEngine } from '../../views/engine.ts'
+import type { PageBrand } from '../../views/page-brand.ts'
 import type { PageError } from '../../views/views.ts'
 import type { WayOn } from './begin-again.ts'
 import { leave } from './leave.ts'
@@ -69,7 +70,7 @@ export interface Renderer {
 interface Dependencies {
   readonly engine: ViewEngine
   readonly i18n: I18n
-  readonly brand: { readonly name: string; readonly supportUrl?: string | undefined }
+  readonly brand: Readonly<Record<Locale, PageBrand>>
   readonly sandbox: boolean
   readonly secure: boolean
   readonly now: () => Date
@@ -102,7 +103,7 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
     ctx.status = options.status ?? 200
     const html = engine.render(name, data, {
       locale: locale(ctx),
-      brand,
+      brand: brand[locale(ctx)],
       clientName: options.clientName ?? state(ctx).clientName,
       requestId: state(ctx).requestId,
       sandbox,

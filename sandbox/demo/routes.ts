@@ -8,7 +8,7 @@ import { readForm } from '../../interactions/form.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { formatDuration, parseDuration } from '../../src/base/duration.ts'
 import { AppError } from '../../src/base/errors.ts'
-import { i18n, type Locale } from '../../src/base/i18n.ts'
+import { i18n, inLanguage, type Locale } from '../../src/base/i18n.ts'
 import { representations, sendBytes } from '../../src/base/representations.ts'
 import type { Config } from '../../src/config/config.ts'
 import { assets } from '../../views/engine.ts'
@@ -50,7 +50,8 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
 
   function visit(ctx: Context, path: string): Visit {
     const locale = renderer.locale(ctx)
-    return { locale, brand: brand.name, path, say: (key, params) => words.translate(locale, key, params) }
+    const say: Visit['say'] = (key, params) => words.translate(locale, key, params)
+    return { locale, brand: inLanguage(brand.name, locale), path, say }
   }
   const scriptTexts = (ctx: Context) =>
     Object.fromEntries(Object.entries(texts[renderer.locale(ctx)]).filter(([key]) => key.startsWith('js.')))

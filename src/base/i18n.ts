@@ -9,6 +9,20 @@ export type Locale = (typeof locales)[number]
 /** What a sentence has to name: numbers and names, by parameter. */
 export type TranslationParams = Readonly<Record<string, string | number>>
 
+/** A text that is the same in every language, or one for each. */
+export type Localized = string | { readonly [Language in Locale]?: string | undefined }
+
+/** The text for a language; where it has none, the one of the first language that has. */
+export function inLanguage(text: Localized, locale: Locale): string {
+  if (typeof text === 'string') return text
+  return text[locale] ?? locales.map((each) => text[each]).find((each) => each !== undefined) ?? ''
+}
+
+/** Something for each language. */
+export function eachLanguage<Value>(make: (locale: Locale) => Value): Readonly<Record<Locale, Value>> {
+  return Object.fromEntries(locales.map((locale) => [locale, make(locale)])) as Record<Locale, Value>
+}
+
 /** What a visitor said about languages, strongest first. */
 export interface LanguageWishes {
   /** `ui_locales`, as OIDC Core §3.1.2.1 writes it: tags separated by spaces. */

@@ -4,13 +4,12 @@ import { accountClient } from '../../interactions/browser/account-session.ts'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import { reachedBy } from '../../interactions/methods/method-registry.ts'
 import { namespacesOf } from '../../interactions/upstreams/connections.ts'
-import { assets } from '../../views/engine.ts'
 import { rememberIssuers } from '../accounts/issuers.ts'
 import { documentVersion } from '../base/document.ts'
 import { AppError } from '../base/errors.ts'
 import { paths } from '../base/paths.ts'
+import { loadBrand } from '../brand/read-brand.ts'
 import { slowClientGuessing } from '../http/client-guessing.ts'
-import { customaryPaths } from '../http/customary-paths.ts'
 import { libraryAnswers } from '../http/library-answers.ts'
 import { listenAddress } from '../http/listen-address.ts'
 import { postedRequests } from '../http/posted-requests.ts'
@@ -18,7 +17,7 @@ import { probes } from '../http/probes.ts'
 import { requestContext } from '../http/request-context.ts'
 import { requestOrigin } from '../http/request-origin.ts'
 import { httpListener } from '../http/server.ts'
-import { assetBytes, metadataBytes } from '../http/static-bytes.ts'
+import { metadataBytes } from '../http/static-bytes.ts'
 import { boundedPlaces, slowStrangers } from '../http/stranger-limits.ts'
 import { switchedLanguage } from '../http/switched-language.ts'
 import type { ResourceSeed } from '../oidc/clients/client-schema.ts'
@@ -42,6 +41,7 @@ import { health as buildHealth, type Health } from '../ops/health.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
 import { timeCheck } from '../ops/time-check.ts'
 import { migrationStatus } from '../store/migrate.ts'
+import { buildAssets } from './assets.ts'
 import { buildPages } from './browser-pages.ts'
 import { type Core, openCore } from './core.ts'
 import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
@@ -118,7 +118,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure, clock })
   const units = unitOfWork({ database, clock })
-  const pages = buildPages({ core, logins, provider: () => runtime.provider(), policies, sessions, units })
+  const brand = loadBrand(config.brand)
+  const pages = buildPages({ core, brand, logins, provider: () => runtime.provider(), policies, sessions, units })
   const { render, translate } = pages.renderer
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
@@ -152,15 +153,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
    * The middleware in front of the library, in this order. At the root a person finds the demo in the sandbox,
    * otherwise their own account.
    */
-  const files = assets()
   const front: readonly Middleware[] = [
     (ctx, next) => logins.background.during(ctx.res, next),
     requestContext({ renderer: pages.renderer, log, metrics, secure }),
-    assetBytes(files),
-    customaryPaths({
-      favicon: files.get(`${paths.assets}/favicon.ico`),
-      touchIcon: files.get(`${paths.assets}/apple-touch-icon.png`),
-    }),
+    ...buildAssets(brand),
     probes({ health, home: sandbox ? paths.sandbox : paths.account }),
   ]
   const behindMetadata: readonly Middleware[] = [
@@ -234,7 +230,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     },
     database,
     lifetimes: config.lifetimes,
-    ownClients: [accountClient(issuer), ...(sandbox?.clients ?? [])],
+    ownClients: [accountClient(issuer, config.brand.name), ...(sandbox?.clients ?? [])],
     ownResources: sandbox?.resources ?? [],
     equip,
     keyLife: {

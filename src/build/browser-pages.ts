@@ -25,9 +25,11 @@ import type { Country } from '../../views/views.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import { documentVersion } from '../base/document.ts'
-import { i18n as buildI18n, type Locale } from '../base/i18n.ts'
+import { i18n as buildI18n, eachLanguage, inLanguage, type Locale } from '../base/i18n.ts'
 import type { UserId } from '../base/ids.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
+import { drawnBrand } from '../brand/drawn-brand.ts'
+import type { Brand } from '../brand/read-brand.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
@@ -53,6 +55,7 @@ export interface Pages {
 
 interface Dependencies {
   readonly core: Core
+  readonly brand: Brand
   readonly logins: Logins
   /** Asked at each request, because the provider may have been replaced. */
   readonly provider: () => Provider
@@ -63,7 +66,7 @@ interface Dependencies {
 
 /** Builds everything that draws for people. */
 export function buildPages(dependencies: Dependencies): Pages {
-  const { core, logins, provider, units } = dependencies
+  const { core, brand, logins, provider, units } = dependencies
   const { config, clock, directory, audit } = core
   const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
@@ -73,7 +76,13 @@ export function buildPages(dependencies: Dependencies): Pages {
   const renderer = buildRenderer({
     engine: viewEngine({ folder: viewsFolder, translate: i18n.translate, providerLabels: labelsOf(methods) }),
     i18n,
-    brand: { name: config.brand.name, supportUrl: config.brand.support_url },
+    brand: eachLanguage((locale) =>
+      drawnBrand(
+        brand,
+        locale,
+        config.agreements.map((each) => ({ text: titleOf(each, locale), href: each.url })),
+      ),
+    ),
     sandbox: config.sandbox,
     secure,
     now: () => new Date(clock()),
@@ -119,8 +128,8 @@ export function buildPages(dependencies: Dependencies): Pages {
   })
 
   function titleOf({ id, title }: (typeof config.agreements)[number], locale: Locale): string {
-    const own = title?.[locale] ?? title?.['zh-CN'] ?? title?.en
-    if (own) return own
+    const own = inLanguage(title ?? '', locale)
+    if (own !== '') return own
     return id === 'terms' || id === 'privacy' ? i18n.translate(locale, `agreement.${id}`) : id
   }
 

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { fit } from '../base/schema-problems.ts'
 import { type Path, pathText } from '../base/yaml-document.ts'
+import { withPaths } from '../brand/brand-options.ts'
+import { readBrand } from '../brand/read-brand.ts'
 import { contradictions, fitness, type Unfit } from './fitness.ts'
 import type { Mode } from './process-options.ts'
 import { type Config, configSchema } from './schema.ts'
@@ -61,9 +63,14 @@ export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInpu
 
   const unfit = config === undefined ? [] : fitness(config)
   if (config !== undefined) problems.push(...between(config, production, unfit, problems, sources))
-  if (problems.length > 0 || config === undefined) throw new ConfigError(problems)
+  const brand = config && withPaths(config.brand, (name) => folderOf(`brand.${name}`, sources, cwd))
+  if (brand !== undefined) {
+    const found = readBrand(brand).problems.map(({ path, message }) => located(['brand', ...path], message, sources))
+    problems.push(...found)
+  }
+  if (problems.length > 0 || config === undefined || brand === undefined) throw new ConfigError(problems)
   return {
-    config: { ...config, data_dir: resolve(cwd, config.data_dir) },
+    config: { ...config, data_dir: resolve(cwd, config.data_dir), brand },
     production,
     sourceOf: (path) => originOf(path, sources) ?? 'default',
     warnings: unfit,
@@ -110,6 +117,11 @@ function originOf(path: string, { origins }: Sources): string | undefined {
     parts.pop()
   }
   return [...origins].find(([other]) => other.startsWith(`${path}.`))?.[1]
+}
+
+/** What the path of a file is relative to: the folder of the settings file that names it, or where we were started. */
+function folderOf(path: string, sources: Sources, cwd: string): string {
+  return originOf(path, sources)?.startsWith('env ') ? cwd : (sources.folder ?? cwd)
 }
 
 /** Tells a person who has set nothing where it could be set. */

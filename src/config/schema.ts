@@ -7,6 +7,7 @@ import { passwordOptions } from '../accounts/password-options.ts'
 import { pictureOptions } from '../accounts/picture-options.ts'
 import { duration, slidingLimit } from '../base/duration.ts'
 import { Secret } from '../base/secret.ts'
+import { brandOptions } from '../brand/brand-options.ts'
 import { mailOptions } from '../mail/smtp.ts'
 import { keyOptions } from '../oidc/keys/key-life.ts'
 import { limitOptions } from '../ops/limit-options.ts'
@@ -69,16 +70,7 @@ export function configSchema(mode: Mode) {
     log: logOptions(mode).prefault({}).describe('Log lines on standard output.'),
     ops: opsOptions.prefault({}).describe('For operators.'),
     outbound: outboundOptions(mode).prefault({}).describe('Requests this server makes to clients.'),
-    brand: z
-      .strictObject({
-        name: z.string().min(1).max(40).default('门神').describe('Name on pages, in messages and mails.'),
-        support_url: z
-          .url({ protocol: /^(https?|mailto)$/ })
-          .optional()
-          .describe('Where people find help.'),
-      })
-      .prefault({})
-      .describe('What visitors see.'),
+    brand: brandOptions.prefault({}).describe('What visitors see; docs/brand.md shows it.'),
     agreements: agreementOptions(mode).describe('Documents a person agrees to before the first login.'),
     sms: smsOptions.prefault({}).describe('Messages with one-time codes.'),
     mail: mailOptions

@@ -65,9 +65,12 @@ export function settingAt(path: string): { readonly isText: boolean; readonly ke
   for (const step of steps) nodes = nodes.flatMap((node) => kindsOf(node)).flatMap((node) => memberOf(node, step))
   const kinds = nodes.flatMap(kindsOf)
   if (kinds.length === 0) return undefined
-  const isText = kinds.every(
+  const texts = kinds.filter(
     ({ type, enum: values }) => type === 'string' || values?.every((value) => typeof value === 'string'),
   )
+  // Where a text may stand instead of a section, a variable holds the text: what is in a section has variables of its
+  // own.
+  const isText = texts.length > 0 && kinds.every((kind) => texts.includes(kind) || kind.properties !== undefined)
   return { isText, keys: kinds.flatMap(({ properties = {} }) => Object.keys(properties)) }
 }
 

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Path, readYaml, type YamlDocument } from '../base/yaml-document.ts'
 
 /** Environment variables, by name. */
@@ -26,6 +26,8 @@ export interface Sources {
   /** Dotted path → where its value came from. */
   readonly origins: ReadonlyMap<string, string>
   readonly problems: readonly Problem[]
+  /** The folder of the file; undefined where there is none. */
+  readonly folder: string | undefined
   /** Where the value of a path stands in what it came from: with the line, where that is a file. */
   place(path: Path, origin: string): string
 }
@@ -77,11 +79,12 @@ export function readSources({ file, env, cwd, isText }: SourcesInput): Sources {
   }
   const place = (path: Path, origin: string) =>
     origin === fromFile?.name ? `${origin}:${fromFile.lineOf(path)}` : origin
-  return { values, origins, problems, place }
+  return { values, origins, problems, folder: fromFile?.folder, place }
 }
 
 interface SettingsFile extends Pick<YamlDocument, 'lineOf'> {
   readonly name: string
+  readonly folder: string
   readonly values: Tree
 }
 
@@ -97,7 +100,7 @@ function readFile(named: string | undefined, cwd: string, problems: Problem[]): 
   const document = parseYaml(text, '', name, problems)
   if (!document || document.values === null) return undefined
   const { values, lineOf } = document
-  if (isTree(values)) return { name, values, lineOf }
+  if (isTree(values)) return { name, folder: dirname(path), values, lineOf }
   problems.push({ path: '', message: 'is not a mapping of settings', source: name })
   return undefined
 }

@@ -42,7 +42,7 @@ test.each([
 test('what the app asks for wins over the browser', async () => {
   const person = await browser.person({ language: 'zh-CN' })
   await person.opens(login({ ui_locales: 'en zh-CN' }))
-  await person.sees('Sign in to 门神')
+  await person.sees('Sign in to Menshen')
   await person.follows('Password')
   expect(await lang(person)).toBe('en')
 })
@@ -65,7 +65,7 @@ test('a switch in the middle of a login keeps the login, and the choice stays in
 test.each([true, false])('a person may leave the language the app asked for, with script: %s', async (javaScript) => {
   const person = await browser.person({ language: 'zh-CN', javaScript })
   await person.opens(login({ ui_locales: 'en' }))
-  await person.sees('Sign in to 门神')
+  await person.sees('Sign in to Menshen')
   await person.follows('简体中文')
   await person.sees('登录门神')
   await person.follows('密码登录')
@@ -73,5 +73,5 @@ test.each([true, false])('a person may leave the language the app asked for, wit
   await person.sees('注册门神')
   await person.context.clearCookies({ name: 'menshen_lang_now' })
   await person.opens(login({ ui_locales: 'en' }))
-  await person.sees('Sign in to 门神')
+  await person.sees('Sign in to Menshen')
 })

@@ -253,7 +253,7 @@ test('two accounts of one person are shown as they are, also after a reload and 
   const audited = await table('audit_events').where({ event: 'identity.conflicted' })
   expect(audited).toMatchObject([{ identity_provider: 'wechat', detail: { users: [byUnionid, byOpenid] } }])
   await person.follows('Sign in another way')
-  await person.sees('Sign in to 门神')
+  await person.sees('Sign in to Menshen')
 })
 
 test('an upstream that goes no further is told on the login page, where everything still works', async () => {

@@ -79,7 +79,7 @@ test.each(Object.entries(vendors))('in English, through %s into a phone account'
   await leavesFor(person, en)
   await person.sees(/ login \(simulated\)$/)
   await answers(person, ids[1], 'refuse')
-  await person.sees('Sign in to 门神')
+  await person.sees('Sign in to Menshen')
   expect(await person.error()).toContain('You cancelled')
   await leavesFor(person, en)
   await answers(person, ids[1])

@@ -54,7 +54,7 @@ describe('sources', () => {
       server: { port: 3000, host: '127.0.0.1', workers: 1, trusted_proxies: 'none', shutdown_seconds: 10 },
       database: { pool_size: 10 },
       ops: { metrics: '127.0.0.1:9464', audit_retention: 184 * 86_400 },
-      brand: { name: '门神' },
+      brand: { name: { 'zh-CN': '门神', en: 'Menshen' } },
       login: { methods: ['sms', 'password'] },
       lifetimes: { access: 600, session: { idle: 14 * 86_400, max: 30 * 86_400 }, refresh: { max: 180 * 86_400 } },
     })
@@ -131,7 +131,10 @@ describe('sources', () => {
   })
 
   test('a key without a value counts as absent, as when everything below it is commented out', () => {
-    expect(load({}, { 'menshen.yaml': 'server:\nmail:\nbrand:\n  name:\n' }).config.brand.name).toBe('门神')
+    expect(load({}, { 'menshen.yaml': 'server:\nmail:\nbrand:\n  name:\n' }).config.brand.name).toEqual({
+      'zh-CN': '门神',
+      en: 'Menshen',
+    })
     expect(load({}, { 'menshen.yaml': '# nothing\n' }).config.server.port).toBe(3000)
   })
 

@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto'
+import { type Look, lookCss, palettesOf } from './brand-css.ts'
+import type { BrandOptions } from './brand-options.ts'
+import { type Colour, parseColour } from './colour.ts'
+import { nearestAccent, nearestGround, type Scheme, type Unreadable, unreadable } from './palette.ts'
+import { checkPicture, type PictureFile, type PictureRule, readBounded } from './picture-file.ts'
+
+/** A file that is served under a name made from its bytes. */
+export interface BrandFile {
+  /** Below the folder of the assets. */
+  readonly name: string
+  readonly body: Buffer
+  readonly type: string
+  readonly etag: string
+}
+
+/** A picture of a brand as a page draws it. */
+export interface BrandPicture extends BrandFile {
+  readonly width: number
+  readonly height: number
+}
+
+/** A brand whose files were read and checked. */
+export interface Brand {
+  readonly options: BrandOptions
+  readonly logo: BrandPicture | undefined
+  readonly logoDark: BrandPicture | undefined
+  readonly favicon: BrandPicture | undefined
+  readonly touchIcon: BrandPicture | undefined
+  readonly policeIcon: BrandPicture | undefined
+  /** What differs from the stylesheet of the product. */
+  readonly stylesheet: BrandFile | undefined
+  /** The colour of a page itself. */
+  readonly surfaces: { readonly light: Colour; readonly dark: Colour }
+  /** Every file of the above, and what the stylesheet draws. */
+  readonly files: readonly BrandFile[]
+}
+
+/** One thing wrong with a brand; the path begins below `brand`. */
+export interface BrandProblem {
+  readonly path: readonly string[]
+  readonly message: string
+}
+
+const kilobyte = 1000
+const rules = {
+  logo: { kinds: ['svg', 'png', 'jpeg', 'webp'], maxBytes: 200 * kilobyte },
+  logo_dark: { kinds: ['svg', 'png', 'jpeg', 'webp'], maxBytes: 200 * kilobyte },
+  favicon: { kinds: ['svg', 'png', 'ico'], maxBytes: 200 * kilobyte },
+  touch_icon: { kinds: ['png'], maxBytes: 200 * kilobyte, minPixels: 120, isSquare: true },
+  police_icon: { kinds: ['svg', 'png'], maxBytes: 50 * kilobyte },
+  background: { kinds: ['jpeg', 'png', 'webp'], maxBytes: 1000 * kilobyte },
+} as const satisfies Readonly<Record<string, PictureRule>>
+
+type PictureName = keyof typeof rules
+
+/** Reads the files of a brand and finds everything that is wrong with them and with its colours. */
+export function readBrand(options: BrandOptions): {
+  readonly brand: Brand
+  readonly problems: readonly BrandProblem[]
+} {
+  const problems: BrandProblem[] = []
+  const picture = (name: PictureName): BrandPicture | undefined => {
+    const path = options[name]
+    if (path === undefined) return undefined
+    try {
+      return named(checkPicture(readBounded(path, rules[name].maxBytes), rules[name]))
+    } catch (error) {
+      const hint = name === 'background' ? '; a colour is written #rrggbb' : ''
+      problems.push({ path: [name], message: `${path} ${(error as Error).message}${hint}` })
+      return undefined
+    }
+  }
+  const ground = options.background === undefined ? undefined : parseColour(options.background)
+  const background = ground === undefined ? picture('background') : undefined
+  const look: Look = {
+    color: options.color as Colour | undefined,
+    colorDark: options.color_dark as Colour | undefined,
+    radius: options.radius,
+    ground,
+    picture: background,
+  }
+  problems.push(...colourProblems(look))
+  const logo = picture('logo')
+  const stylesheet = fileOf(lookCss(look))
+  const pictures = {
+    logo,
+    logoDark: picture('logo_dark'),
+    favicon: picture('favicon') ?? (logo && isSquare(logo) ? logo : undefined),
+    touchIcon: picture('touch_icon'),
+    policeIcon: picture('police_icon'),
+  }
+  const files = [...Object.values(pictures), background, stylesheet].filter((file) => file !== undefined)
+  const { light, dark } = palettesOf(look)
+  const surfaces = { light: light.surface, dark: dark.surface }
+  return { brand: { options, ...pictures, stylesheet, surfaces, files }, problems }
+}
+
+/** The brand of a server that starts. Throws where its files have changed for the worse since they were checked. */
+export function loadBrand(options: BrandOptions): Brand {
+  const { brand, problems } = readBrand(options)
+  if (problems.length === 0) return brand
+  throw new Error(problems.map(({ path, message }) => `brand.${path.join('.')}: ${message}`).join('\n'))
+}
+
+/** Whether a logo shows the name itself, so that it is not written beside it. */
+export function isWordMark({ width, height }: Pick<BrandPicture, 'width' | 'height'>): boolean {
+  return width >= 2 * height
+}
+
+function isSquare({ width, height }: BrandPicture): boolean {
+  return Math.max(width, height) <= 1.1 * Math.min(width, height)
+}
+
+/** What of the colours cannot be read, each with the nearest colour that can. */
+function colourProblems({ color, colorDark, ground }: Look): BrandProblem[] {
+  const palettes = palettesOf({ color, colorDark, ground })
+  const light = unreadable(palettes.light)
+  const dark = unreadable(palettes.dark)
+  const ofGround = light.find(({ under }) => under === 'ground')
+  const ofColor = light.find(({ over, under }) => over.includes('accent') && under !== 'ground')
+  const found: BrandProblem[] = []
+  if (color !== undefined && ofColor) found.push(refusal('color', 'light', color, ofColor))
+  if (colorDark !== undefined && dark[0]) found.push(refusal('color_dark', 'dark', colorDark, dark[0]))
+  if (ground !== undefined && ofGround) found.push(groundRefusal(ground, ofGround))
+  return found
+}
+
+function refusal(name: string, scheme: Scheme, colour: Colour, { ratio, atLeast }: Unreadable): BrandProblem {
+  const message =
+    `${colour} cannot be read on the ${scheme} card, where links and quiet buttons are drawn in it: the contrast is ` +
+    `${ratio.toFixed(2)} and has to be ${atLeast}; the nearest colour that can is ${nearestAccent(scheme, colour)}`
+  return { path: [name], message }
+}
+
+function groundRefusal(ground: Colour, { over, ratio, atLeast }: Unreadable): BrandProblem {
+  const message =
+    `the ${over} colour cannot be read on ${ground}: the contrast is ${ratio.toFixed(2)} and has to be ${atLeast}; ` +
+    `the nearest ground is ${nearestGround('light', ground)}`
+  return { path: ['background'], message }
+}
+
+function named(picture: PictureFile): BrandPicture {
+  const { kind, bytes, type, width, height } = picture
+  return { ...hashed(bytes, kind, type), width, height }
+}
+
+function fileOf(css: string): BrandFile | undefined {
+  return css === '' ? undefined : hashed(Buffer.from(css), 'css', 'text/css; charset=utf-8')
+}
+
+function hashed(body: Buffer, extension: string, type: string): BrandFile {
+  const hash = createHash('sha256').update(body).digest('hex').slice(0, 32)
+  return { name: `${hash}.${extension}`, body, type, etag: `"${hash}"` }
+}
