@@ -297,6 +297,13 @@ describe('the assets', () => {
     }
   })
 
+  it('lay out a page that is read from the right by the same rules', () => {
+    const sided = /[\s;{-](left|right)\s*[:;]/
+    for (const [path, { type, body }] of assets()) {
+      if (type.startsWith('text/css')) expect([path, sided.exec(body.toString())?.[0]]).toEqual([path, undefined])
+    }
+  })
+
   it('has a template for every page', () => {
     const templates = readdirSync(join(viewsFolder, 'templates'))
     for (const name of names) expect(templates).toContain(`${name}.eta`)
