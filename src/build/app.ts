@@ -82,7 +82,7 @@ const writeReadiness = {
   text: `insert into readiness (id, written_at) values (1, now()) on conflict (id) do update set written_at = excluded.written_at`,
   values: [],
 }
-/** How long somebody who answers waits at most: a client to be told of a logout, an upstream for what it gets back. */
+/** How long a client waits at most to be told of a logout, and a picture to be copied. */
 const noticesMs = 1000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
@@ -261,7 +261,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
     setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
     setInterval(() => pictures.copy().catch(reportError), noticesMs).unref(),
-    setInterval(() => time.isTrusted() && upstreams.giveBack().catch(reportError), noticesMs).unref(),
+    setInterval(() => time.isTrusted() && upstreams.giveBack().catch(reportError), upstreams.paceMs).unref(),
     setInterval(gauge, 1000).unref(),
   ]
 

@@ -12,7 +12,14 @@ export interface UpstreamDuties {
   readonly routes: Middleware
   /** Gives back what is due. */
   readonly giveBack: () => Promise<unknown>
+  /** How often it is to be called, in milliseconds. */
+  readonly paceMs: number
 }
+
+/** How long an upstream waits at most for what it gets back. */
+const paceMs = 1000
+/** Where no connection keeps anything, only what one kept that was configured once: it is given up in time. */
+const idlePaceMs = 60_000
 
 /** Builds both ends. */
 export function buildUpstreamDuties(core: Core, logins: Logins, metrics: Metrics): UpstreamDuties {
@@ -24,5 +31,6 @@ export function buildUpstreamDuties(core: Core, logins: Logins, metrics: Metrics
   return {
     routes: ownRoutes(noticeRoutes({ receive, limits })),
     giveBack: () => giveBack({ ...common, open: credentials.open }),
+    paceMs: connectors.some(({ keeping }) => keeping !== undefined) ? paceMs : idlePaceMs,
   }
 }
