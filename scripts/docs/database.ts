@@ -20,6 +20,8 @@ const tables: Readonly<Record<string, string>> = {
   resources: 'An API and what its access tokens look like.',
   keys: 'A key that signs tokens or cookies, sealed, with the state it is in.',
   catalog_versions: 'A counter that goes up when clients or keys change; running servers compare it.',
+  servers:
+    'A process that serves, and the version it runs, for `--wait`. Gone when it stops; ten minutes after it was killed.',
   oidc_records:
     'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`, that of nobody a minute after.',
   ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',

@@ -284,7 +284,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       for (const timer of timers) clearInterval(timer)
       if (listener.server.listening) await listener.stop(config.server.shutdown_seconds)
       await metricsListener?.close()
-      runtime.close()
+      await runtime.close()
       await logins.background.close()
       await sandbox?.close()
       await logins.hashing.close()

@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { Secret } from '../base/secret.ts'
 import type { Config } from '../config/config.ts'
 import { sweepAnonymous, sweepRecords } from '../oidc/endings/sweep.ts'
+import { sweepServers } from '../oidc/live-servers.ts'
 import { type Audit, type AuditEventName, audit } from '../ops/audit.ts'
 import { thriftyAudit } from '../ops/audit-thrift.ts'
 import type { Log } from '../ops/log.ts'
@@ -76,6 +77,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
         await tables?.sweep()
         await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
         await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds })
+        await sweepServers(database)
         const { audit_retention: retention } = config.ops
         if (retention !== 'none') await sweepAudit(database, clock, retention)
       },

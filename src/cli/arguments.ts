@@ -15,6 +15,11 @@ export function readArguments(command: Command, words: readonly string[]): Read 
     const { values, positionals } = parseArgs({ args, options: types, allowPositionals: true, strict: true })
     const { min, max } = command.args
     const flags = values as Flags
+    for (const [name, { unsaid, value }] of Object.entries(options)) {
+      const said = flags[name]
+      if (unsaid !== undefined && said !== undefined && !isNumber(String(said)))
+        return { problem: `option --${name}: "${said}" is no number${value ? ` of ${value.toLowerCase()}` : ''}` }
+    }
     if (flags['help'] !== true && positionals.length < min) return { problem: 'something is missing' }
     if (positionals.length > max) return { problem: `"${positionals[max]}" is too much` }
     return { args: positionals, flags }
@@ -43,6 +48,8 @@ function optionsFirst(words: readonly string[], options: Options): string[] {
     if (!isOption(word, options)) rest.push(word)
     else if (!word.startsWith('--')) throw new Error(`Unknown option '${word}'`)
     else if (!takesValue(word, options)) found.push(word)
+    else if (unsaidOf(word, options) !== undefined && !isNumber(next ?? ''))
+      found.push(`${word}=${unsaidOf(word, options)}`)
     else if (next === undefined || next === '--' || isOption(next, options))
       throw new Error(`option ${word}: argument missing`)
     else {
@@ -55,6 +62,14 @@ function optionsFirst(words: readonly string[], options: Options): string[] {
 
 function takesValue(word: string, options: Options): boolean {
   return Object.hasOwn(options, word.slice(2)) && options[word.slice(2)]?.type === 'string'
+}
+
+function unsaidOf(word: string, options: Options): number | undefined {
+  return options[word.slice(2)]?.unsaid
+}
+
+function isNumber(text: string): boolean {
+  return /^\d{1,5}$/.test(text)
 }
 
 /** What looks like an id is one, unless it is an option of the command; `-json` is a slip of the finger. */

@@ -1,20 +1,21 @@
-import { type Command, dryRun, dryRunExits, many, none, one } from './command.ts'
+import { type Command, dryRun, dryRunExits, many, none, one, wait, waitExits } from './command.ts'
 
 /** The rows of the table for `menshen clients`. */
 export const clientCommands: readonly Command[] = [
   {
     name: 'clients apply',
-    summary: 'Make clients and resources what the files say, all or nothing; a running server sees it within seconds.',
+    summary: 'Make clients and resources what the files say, all or nothing; running servers follow within seconds.',
     usage: '<file>...',
     args: many,
     options: {
       'dry-run': dryRun,
+      wait,
       prune: { type: 'boolean', summary: 'Remove what no file names.' },
       verbose: { type: 'boolean', summary: 'Name everything that no file names, and not ten of it.' },
     },
     module: './clients-apply-command.ts',
     action: 'apply',
-    exits: dryRunExits,
+    exits: { ...dryRunExits, ...waitExits },
   },
   {
     name: 'clients schema',
@@ -66,18 +67,19 @@ export const clientCommands: readonly Command[] = [
     summary: 'Give a client a fresh secret and show it once.',
     usage: '<client_id>',
     args: one,
-    options: {},
+    options: { wait },
     module: './clients-command.ts',
     action: 'rotateSecret',
+    exits: waitExits,
   },
   {
     name: 'clients remove',
     summary: 'Remove a client; its tokens end with it.',
     usage: '<client_id>',
     args: one,
-    options: { 'dry-run': dryRun },
+    options: { 'dry-run': dryRun, wait },
     module: './clients-command.ts',
     action: 'remove',
-    exits: dryRunExits,
+    exits: { ...dryRunExits, ...waitExits },
   },
 ]

@@ -8,6 +8,7 @@ import { problemLine, type SeedProblem } from '../oidc/clients/seed-document.ts'
 import { readSeeds, type Seeds } from '../oidc/clients/seed-file.ts'
 import { ensureKeys } from '../oidc/keys/key-rotation.ts'
 import { type Keys, loadKeys, throwawayKeys } from '../oidc/keys/signing-keys.ts'
+import { awaitServers } from './await-servers.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, withCore } from './open-core.ts'
 import { printJson } from './output.ts'
@@ -29,9 +30,13 @@ export async function apply(context: CommandContext): Promise<number> {
   const { flags } = context
   const isDryRun = flags['dry-run'] === true
   try {
-    const done = await withCore(context, (core) => work(core, context, isDryRun))
-    report(done, context, isDryRun)
-    return isDryRun && hasChanges(done.plan) ? 3 : 0
+    return await withCore(context, async (core) => {
+      const done = await work(core, context, isDryRun)
+      // Before any wait: whoever ends that must not lose secrets that nobody can see again.
+      report(done, context, isDryRun)
+      if (isDryRun) return hasChanges(done.plan) ? 3 : 0
+      return awaitServers(core, context)
+    })
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     reportProblems(error.problems, context)

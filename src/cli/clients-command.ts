@@ -6,6 +6,7 @@ import { grantTypesOf, needsSecret } from '../oidc/clients/client-schema.ts'
 import { lifetimesOf, type Sliding } from '../oidc/clients/lifetimes.ts'
 import { isOwnClient } from '../oidc/clients/own-clients.ts'
 import { exportDocument, exportText, inOrder } from '../oidc/clients/seed-export.ts'
+import { awaitServers } from './await-servers.ts'
 import { noClient } from './client-named.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
@@ -95,7 +96,7 @@ export async function rotateSecret(context: CommandContext): Promise<number> {
       'if a file for clients apply sets the secret of this client, change it there too, or the earlier one ' +
         'comes back\n',
     )
-    return 0
+    return awaitServers(core, context)
   })
 }
 
@@ -112,7 +113,7 @@ export async function remove(context: CommandContext): Promise<number> {
       printJson(stdout, { client_id: id, removed: !isDryRun, ended_records: ended ?? null })
     } else if (isDryRun) stdout.write(`would remove client ${id} with its grants and tokens\n`)
     else stdout.write(`removed client ${id}; ${ended ?? 0} grants, codes and tokens ended\n`)
-    return isDryRun ? 3 : 0
+    return isDryRun ? 3 : awaitServers(core, context)
   })
 }
 

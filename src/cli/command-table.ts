@@ -1,5 +1,5 @@
 import { clientCommands } from './client-commands.ts'
-import { type Command, dryRun, dryRunExits, none, one } from './command.ts'
+import { type Command, dryRun, dryRunExits, none, one, wait, waitExits } from './command.ts'
 
 const user = '<user>'
 
@@ -109,9 +109,13 @@ export const commands: readonly Command[] = [
     summary: 'Publish successors of the keys for tokens; running servers sign with them once everybody can know them.',
     usage: '',
     args: none,
-    options: { cookies: { type: 'boolean', summary: 'Rotate the keys for cookies instead. Nobody is signed out.' } },
+    options: {
+      cookies: { type: 'boolean', summary: 'Rotate the keys for cookies instead. Nobody is signed out.' },
+      wait,
+    },
     module: './keys-command.ts',
     action: 'rotate',
+    exits: waitExits,
   },
   {
     name: 'keys retire',
@@ -120,9 +124,11 @@ export const commands: readonly Command[] = [
     args: one,
     options: {
       now: { type: 'boolean', summary: 'Remove it at once, because it was stolen; what it signed is no longer valid.' },
+      wait,
     },
     module: './keys-command.ts',
     action: 'retire',
+    exits: waitExits,
   },
   {
     name: 'keys reseal',

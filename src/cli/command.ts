@@ -10,6 +10,8 @@ export interface Option {
   readonly summary: string
   /** Name of the value in help: `--config FILE`. */
   readonly value?: string
+  /** For a number that may be left out: what it is then. The next word is it only where that is a number. */
+  readonly unsaid?: number
 }
 
 /** One command: noun, verb, and where its function is. The module is loaded only when the command runs. */
@@ -71,3 +73,15 @@ export const dryRun: Option = { type: 'boolean', summary: 'Show what would chang
 
 /** What such a command ends with. */
 export const dryRunExits = { 3: 'with --dry-run: there is something to change' }
+
+/** The option of every command whose change running servers have to take over. */
+export const wait: Option = {
+  type: 'string',
+  value: 'SECONDS',
+  unsaid: 60,
+  summary:
+    'Return when every running server has the change; after 60 seconds, or as many as are given, say which have not.',
+}
+
+/** What such a command ends with. */
+export const waitExits = { 4: 'with --wait: done, but not every running server has the change yet' }

@@ -39,7 +39,8 @@ export function optionRows({ options }: Command): [string, string][] {
   ])
 }
 
-function optionText(name: string, { type, value }: Option): string {
+function optionText(name: string, { type, value, unsaid }: Option): string {
+  if (unsaid !== undefined) return `--${name} [${value ?? 'NUMBER'}]`
   return type === 'boolean' ? `--${name}` : `--${name} ${value ?? 'VALUE'}`
 }
 

@@ -5,6 +5,7 @@ import { beginRotation, type Retired, retireKey } from '../oidc/keys/key-rotatio
 import { listKeys } from '../oidc/keys/signing-keys.ts'
 import { sealedColumns } from '../oidc/sealed-columns.ts'
 import { reseal as resealAll } from '../store/reseal.ts'
+import { awaitServers } from './await-servers.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
@@ -50,7 +51,7 @@ export async function rotate(context: CommandContext): Promise<number> {
     const first = steps.flatMap(({ at }) => at ?? []).toSorted((a, b) => a.getTime() - b.getTime())[0]
     if (!hasBegun) stderr.write(`a rotation is already under way; the next key signs at ${first?.toISOString()}\n`)
     stderr.write('running servers need no restart; until then the present keys sign\n')
-    return 0
+    return awaitServers(core, context)
   })
 }
 
@@ -73,7 +74,7 @@ export async function retire(context: CommandContext): Promise<number> {
       printJson(stdout, { ...keyJson(key), removed, successor: successor ? keyJson(successor) : null })
     } else stdout.write(`${removed ? 'removed' : 'retiring'} ${id}\n`)
     for (const line of consequences(retired, core)) stderr.write(`${line}\n`)
-    return 0
+    return awaitServers(core, context)
   })
 }
 

@@ -9,6 +9,7 @@ import { registeredProblems } from './clients/seed-checks.ts'
 import { jwtReader, type ReadJwt } from './jwt-origin.ts'
 import { silenceSeconds } from './keys/key-life.ts'
 import { type Keys, loadKeys } from './keys/signing-keys.ts'
+import { enterServer } from './live-servers.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
 
 interface Dependencies {
@@ -51,7 +52,7 @@ export interface OidcRuntime {
   isSilenced(): boolean
   /** Reads again and swaps when the catalog has changed; requests in flight finish on the provider they began with. */
   refresh(): Promise<boolean>
-  close(): void
+  close(): Promise<void>
 }
 
 /** How long a change of clients or keys may take to reach a running server, in milliseconds. */
@@ -61,10 +62,14 @@ const pollMs = 2000
 export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRuntime> {
   const { parts, database, keyLife, time, onError } = dependencies
   const { clock } = parts
+  const presence = await enterServer({ database, onError })
   /** When what was heard last was asked for. */
   let heardAtMs = clock()
-  let current = await load(dependencies)
-  if (current.problems.length > 0) throw misfit(current.problems)
+  let current = await loadFirst(dependencies).catch(async (error) => {
+    await presence.leave()
+    throw error
+  })
+  presence.runs(current.version)
   let [turns, heardTurn] = [0, 0]
   let asking: Promise<boolean> | undefined
   const timer = setInterval(() => poll().catch(onError), pollMs).unref()
@@ -81,6 +86,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     heardTurn = turn
     heardAtMs = askedAtMs
     current = loaded
+    presence.runs(loaded.version)
     // What got past `clients apply`, of an older version perhaps, is told; a server that runs has keys to follow and
     // goes on.
     if (isChanged && loaded.problems.length > 0) onError(misfit(loaded.problems))
@@ -117,7 +123,10 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     handler: () => (isSilenced() ? askFirst : current.handler),
     isSilenced,
     refresh,
-    close: () => clearInterval(timer),
+    async close() {
+      clearInterval(timer)
+      await presence.leave()
+    },
   }
 }
 
@@ -125,6 +134,12 @@ function misfit(problems: readonly string[]): Error {
   return new Error(
     `what is registered does not fit the configuration; mend it with clients apply:\n${problems.join('\n')}`,
   )
+}
+
+async function loadFirst(dependencies: Dependencies) {
+  const loaded = await load(dependencies)
+  if (loaded.problems.length > 0) throw misfit(loaded.problems)
+  return loaded
 }
 
 async function load({ parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies) {
