@@ -239,6 +239,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     },
     time,
     onError: reportError,
+    onDeaf: (error) => log.warn({ err: error }, 'the database does not tell of changes: they are looked for'),
   })
 
   function gauge(): void {

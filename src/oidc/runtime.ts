@@ -1,7 +1,8 @@
 import type { Provider } from 'oidc-provider'
+import { onceMore } from '../base/one-at-a-time.ts'
 import type { TimeCheck } from '../ops/time-check.ts'
 import type { Database } from '../store/postgres.ts'
-import { catalogVersion, libraryClients, loadCatalog } from './clients/catalog.ts'
+import { catalogChannel, catalogVersion, libraryClients, loadCatalog } from './clients/catalog.ts'
 import { type ClientPolicies, clientPolicies } from './clients/client-policies.ts'
 import type { ResourceSeed } from './clients/client-schema.ts'
 import type { Lifetimes } from './clients/lifetimes.ts'
@@ -25,6 +26,8 @@ interface Dependencies {
   readonly keyLife: { dueAtMs(keys: Keys): number; advance(): Promise<void> }
   readonly time: Pick<TimeCheck, 'measure' | 'isTrusted'>
   readonly onError: (error: unknown) => void
+  /** Told why changes are not heard of at once. */
+  readonly onDeaf: (error: unknown) => void
 }
 
 type Handler = ReturnType<Provider['callback']>
@@ -55,12 +58,14 @@ export interface OidcRuntime {
   close(): Promise<void>
 }
 
-/** How long a change of clients or keys may take to reach a running server, in milliseconds. */
+/**
+ * How long a change of clients or keys may take to reach a running server that does not hear of it, in milliseconds.
+ */
 const pollMs = 2000
 
 /** Builds the first provider, and a new one whenever the catalog has changed. */
 export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRuntime> {
-  const { parts, database, keyLife, time, onError } = dependencies
+  const { parts, database, keyLife, time, onError, onDeaf } = dependencies
   const { clock } = parts
   const presence = await enterServer({ database, onError })
   /** When what was heard last was asked for. */
@@ -72,7 +77,10 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
   presence.runs(current.version)
   let [turns, heardTurn] = [0, 0]
   let asking: Promise<boolean> | undefined
-  const timer = setInterval(() => poll().catch(onError), pollMs).unref()
+  const look = onceMore(poll)
+  const wake = () => void look().catch(onError)
+  const timer = setInterval(wake, pollMs).unref()
+  const listener = database.listen({ channel: catalogChannel, onTold: wake, onDeaf })
 
   async function refresh(): Promise<boolean> {
     turns += 1
@@ -125,6 +133,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     refresh,
     async close() {
       clearInterval(timer)
+      await listener.close()
       await presence.leave()
     },
   }

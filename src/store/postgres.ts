@@ -3,6 +3,7 @@ import knexFactory, { type Knex } from 'knex'
 import pg from 'pg'
 import type { Secret } from '../base/secret.ts'
 import { breaksConnection, storeError } from './postgres-errors.ts'
+import { channelListener, type Listener, type Listening } from './postgres-listener.ts'
 import { pipelinedReader } from './postgres-reader.ts'
 import type { NamedStatement, QueryResult } from './statement.ts'
 import { errorCode } from './unavailable.ts'
@@ -21,6 +22,8 @@ export interface Database {
   commitQuery<Row extends object>(statement: NamedStatement): Promise<QueryResult<Row>>
   /** Runs work on one connection of its own without time limits, for migrations. */
   maintenance<T>(work: (knex: Knex) => Promise<T>): Promise<T>
+  /** Hears what is told at a commit (NOTIFY), where the connection lets it through. */
+  listen(listening: Listening): Listener
   close(): Promise<void>
 }
 
@@ -53,6 +56,7 @@ export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOpti
   const pool = newPool({ ...limited, max: poolSize }, onError)
   const reader = pipelinedReader(() => new pg.Client({ ...limited, pipeline: true }), onError)
   const knex = newKnex(pool)
+  const listeners: Listener[] = []
 
   return {
     knex,
@@ -68,9 +72,15 @@ export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOpti
         await single.end()
       }
     },
+    listen(listening) {
+      const named = { ...limited, application_name: 'menshen listener' }
+      const listener = channelListener(() => new pg.Client(named), listening)
+      listeners.push(listener)
+      return listener
+    },
     async close() {
       // knex forgets the pool at once, and with it to give back what is in use: the pool would wait for that for ever.
-      await Promise.all([reader.close(), pool.end()])
+      await Promise.all([reader.close(), pool.end(), ...listeners.map((listener) => listener.close())])
       await knex.destroy()
     },
   }

@@ -556,25 +556,18 @@ describe('a running server', () => {
     return (await fetch(`${issuer}/token`, { method: 'POST', headers: { authorization }, body })).status
   }
 
-  // What the server does at intervals waits for the test to let time pass.
+  // Time does not pass for what the server does at intervals: it has to be told.
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }))
   afterEach(() => void vi.useRealTimers())
 
-  /** Lets two seconds pass and expects this of the server, as soon as it has looked. */
-  async function hasWithinTwoSeconds(status: number, issuer: string): Promise<void> {
-    expect(await statusOfToken(issuer)).not.toBe(status)
-    vi.advanceTimersByTime(2000)
-    await expect.poll(() => statusOfToken(issuer)).toBe(status)
-  }
-
-  test('sees within two seconds what another process applied, without a restart', async () => {
+  test('is told what another process applied, without a restart', async () => {
     const { app, issuer, env } = await startServer(shell.env, shell.cwd)
     try {
       const place = { env: { ...env, BACKEND_SECRET: secret }, cwd: shell.cwd }
       expect(await runChild(['clients', 'apply', 'seed.yaml'], place)).toMatchObject({ status: 0 })
-      await hasWithinTwoSeconds(200, issuer)
+      await expect.poll(() => statusOfToken(issuer)).toBe(200)
       expect(await runCommand(['clients', 'remove', 'backend'], place)).toMatchObject({ status: 0 })
-      await hasWithinTwoSeconds(401, issuer)
+      await expect.poll(() => statusOfToken(issuer)).toBe(401)
     } finally {
       await app.close()
     }
@@ -587,7 +580,7 @@ describe('a running server', () => {
     try {
       const place = { env: { ...env, BACKEND_SECRET: secret }, cwd: shell.cwd }
       expect(await runChild(['clients', 'apply', 'seed.yaml'], place)).toMatchObject({ status: 0 })
-      await hasWithinTwoSeconds(200, issuer)
+      await expect.poll(() => statusOfToken(issuer)).toBe(200)
       expect(await runCommand(['migrate', 'status'], place)).toMatchObject({ status: 0 })
     } finally {
       await app.close()

@@ -99,9 +99,16 @@ export async function catalogVersion(knex: Queryable): Promise<number> {
   return row?.version ?? 0
 }
 
-/** Tells every running server to read again; call it in the transaction that changes something. */
+/** Where running servers hear at once that the version has gone up (NOTIFY). */
+export const catalogChannel = 'menshen_catalog'
+
+/**
+ * Tells every running server to read again; call it in the transaction that changes something, whose commit sends the
+ * word.
+ */
 export async function bumpCatalogVersion(knex: Queryable): Promise<void> {
   await knex('catalog_versions')
     .where({ name: 'oidc' })
     .update({ version: knex.raw('version + 1') })
+  await knex.raw(`notify ${catalogChannel}`)
 }

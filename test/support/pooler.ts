@@ -1,0 +1,86 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** What becomes of LISTEN: poolers that lend a connection for one transaction refuse it, or take it in vain. */
+export type Listens = 'passed' | 'refused' | 'swallowed'
+
+/** Something between a server and PostgreSQL that passes everything on, except for LISTEN as it is told. */
+export interface Pooler {
+  readonly url: string
+  listens: Listens
+  close(): Promise<void>
+}
+
+/** Starts one in front of the database of this address. */
+export async function startPooler(databaseUrl: string, listens: Listens): Promise<Pooler> {
+  const { hostname, port } = new URL(databaseUrl)
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const database = connect(Number(port), hostname)
+    for (const [socket, other] of [
+      [client, database],
+      [database, client],
+    ] as const) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
+    }
+    database.on('data', (bytes) => client.write(bytes))
+    client.on(
+      'data',
+      byMessages((message) => {
+        const isListen = message[0] === letter('Q') && /^listen /i.test(message.toString('utf8', 5))
+        if (!isListen || pooler.listens === 'passed') database.write(message)
+        else client.write(pooler.listens === 'refused' ? Buffer.concat([refusal, ready]) : Buffer.concat([done, ready]))
+      }),
+    )
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = new URL(databaseUrl)
+  url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const pooler: Pooler = {
+    url: url.href,
+    listens,
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+  return pooler
+}
+
+function letter(name: string): number {
+  return name.charCodeAt(0)
+}
+
+/** Puts what arrives together to the messages of PostgreSQL's protocol: the first one has no letter before its length. */
+function byMessages(take: (message: Buffer) => void): (bytes: Buffer) => void {
+  let held = Buffer.alloc(0)
+  let lengthAt = 0
+  return (bytes) => {
+    held = Buffer.concat([held, bytes])
+    while (held.length >= lengthAt + 4) {
+      const end = lengthAt + held.readUInt32BE(lengthAt)
+      if (held.length < end) return
+      take(held.subarray(0, end))
+      held = held.subarray(end)
+      lengthAt = 1
+    }
+  }
+}
+
+function message(name: string, body: string): Buffer {
+  const head = Buffer.alloc(5)
+  head.write(name)
+  head.writeUInt32BE(4 + Buffer.byteLength(body), 1)
+  return Buffer.concat([head, Buffer.from(body)])
+}
+
+const refusal = message('E', 'SERROR\0VERROR\0C0A000\0MLISTEN is not supported here\0\0')
+const done = message('C', 'LISTEN\0')
+const ready = message('Z', 'I')
