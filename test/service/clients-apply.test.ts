@@ -7,6 +7,7 @@ import { buildApp } from '../../src/build/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createLog } from '../../src/ops/log.ts'
 import { openShell, type Result, runChild, runCommand, type Shell, secretKey } from '../support/cli.ts'
+import { eventually } from '../support/patience.ts'
 import { freePort } from '../support/services.ts'
 
 const secret = 'a-secret-of-more-than-32-characters!'
@@ -560,14 +561,18 @@ describe('a running server', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }))
   afterEach(() => void vi.useRealTimers())
 
+  /** `expect.poll` would let time pass. */
+  const untilTokenIs = (status: number, issuer: string) =>
+    eventually(async () => expect(await statusOfToken(issuer)).toBe(status))
+
   test('is told what another process applied, without a restart', async () => {
     const { app, issuer, env } = await startServer(shell.env, shell.cwd)
     try {
       const place = { env: { ...env, BACKEND_SECRET: secret }, cwd: shell.cwd }
       expect(await runChild(['clients', 'apply', 'seed.yaml'], place)).toMatchObject({ status: 0 })
-      await expect.poll(() => statusOfToken(issuer)).toBe(200)
+      await untilTokenIs(200, issuer)
       expect(await runCommand(['clients', 'remove', 'backend'], place)).toMatchObject({ status: 0 })
-      await expect.poll(() => statusOfToken(issuer)).toBe(401)
+      await untilTokenIs(401, issuer)
     } finally {
       await app.close()
     }
@@ -580,7 +585,7 @@ describe('a running server', () => {
     try {
       const place = { env: { ...env, BACKEND_SECRET: secret }, cwd: shell.cwd }
       expect(await runChild(['clients', 'apply', 'seed.yaml'], place)).toMatchObject({ status: 0 })
-      await expect.poll(() => statusOfToken(issuer)).toBe(200)
+      await untilTokenIs(200, issuer)
       expect(await runCommand(['migrate', 'status'], place)).toMatchObject({ status: 0 })
     } finally {
       await app.close()
