@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { Eta } from 'eta'
+import { escapeHtml } from './escape.ts'
 import type { PagePicture } from './page-brand.ts'
 import type { PageContext, PageError, PageLocale, ViewName, Views } from './views.ts'
 
@@ -82,6 +83,7 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
           return `${page.assetPath}/${file}${version === undefined ? '' : `?v=${version}`}`
         },
         logoSize: fitted(page.brand.logo ?? { width: 36, height: 36 }),
+        clientLogoSize: page.clientLogo && fitted(page.clientLogo),
         time: (date: Date) => shownTime(page.locale, date),
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
         letter: letterOf,
@@ -97,21 +99,17 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
   }
 }
 
+/** Every sentence of a language by its key. */
+export function sentencesOf(locale: PageLocale): Record<string, string> {
+  return JSON.parse(readFileSync(join(viewsFolder, 'locales', `${locale}.json`), 'utf8')) as Record<string, string>
+}
+
 /** Providers that have a `provider.<id>` sentence; the tests make sure that both languages have the same ones. */
 function providersWithName(folder: string): ReadonlySet<string> {
   const sentences: object = JSON.parse(readFileSync(join(folder, 'locales', 'en.json'), 'utf8'))
   const prefix = 'provider.'
   const keys = Object.keys(sentences).filter((key) => key.startsWith(prefix))
   return new Set(keys.map((key) => key.slice(prefix.length)))
-}
-
-/**
- * SECURITY: this is the only way by which data reaches a page. A value that nobody gave is a bug; it stops the page, so
- * that the page does not show `undefined`.
- */
-function escapeHtml(value: unknown): string {
-  if (value === undefined || value === null) throw new Error('a template printed a value that is not there')
-  return String(value).replace(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
 /**

@@ -203,7 +203,6 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     {
       client: {
         name: longName,
-        logoUri: 'https://cdn.example.com/logo.png',
         uri: 'https://tea.example.com',
         policyUri: 'https://tea.example.com/privacy',
         tosUri: 'https://tea.example.com/terms',

@@ -7,7 +7,7 @@ import type {
   IdentityItem,
 } from './account-views.ts'
 import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } from './choice-views.ts'
-import type { PageBrand } from './page-brand.ts'
+import type { PageBrand, PagePicture } from './page-brand.ts'
 import type {
   ContinueView,
   DeviceConfirmView,
@@ -25,6 +25,8 @@ export type PageLocale = 'zh-CN' | 'en'
 export interface PageContext {
   readonly locale: PageLocale
   readonly brand: PageBrand
+  /** Picture of the app that the person wants to log in to, where that app is somebody else's. */
+  readonly clientLogo?: (PagePicture & { readonly darkFile?: string | undefined }) | undefined
   /** Name of the app that the person wants to log in to. */
   readonly clientName?: string | undefined
   readonly requestId: string
@@ -192,8 +194,6 @@ export interface ScopeItem {
 export interface ConsentView {
   readonly client: {
     readonly name: string
-    /** It is never loaded, because its server would learn who logs in. The page shows the first letter of the name. */
-    readonly logoUri?: string | undefined
     readonly policyUri?: string | undefined
     readonly tosUri?: string | undefined
     readonly uri?: string | undefined

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import type { Locale } from '../../src/base/i18n.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { maskIp } from '../../src/base/mask.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
@@ -24,7 +25,7 @@ interface Dependencies {
     readonly device: DeviceCookie
     readonly nowSeconds: () => number
     /** The name by which a person knows an app; its id when the app was removed. */
-    readonly clientName: (clientId: string) => Promise<string>
+    readonly clientName: (clientId: string, locale: Locale) => Promise<string>
     /** How long an issued JWT may still work, because APIs do not ask about it. */
     readonly delaySeconds: () => number
   }
@@ -43,7 +44,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     if (!visitor) return
     const userId = visitor.account.user.id
     const [devices, alarms] = await Promise.all([options.list(userId), options.alarms(userId)])
-    const items = await Promise.all(devices.map((device) => itemOf(device, visitor)))
+    const items = await Promise.all(devices.map((device) => itemOf(ctx, device, visitor)))
     const isHere = ({ value }: DeviceItem) => value === undefined
     const spanSeconds = options.delaySeconds()
     const { done } = ctx.query
@@ -52,7 +53,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       'devices',
       {
         devices: [...items.filter(isHere), ...items.filter((item) => !isHere(item))],
-        alarms: await Promise.all(alarms.map(alarmOf)),
+        alarms: await Promise.all(alarms.map((alarm) => alarmOf(ctx, alarm))),
         formToken: session.token(visitor),
         backHref: paths.account,
         logoutHref: paths.endSession,
@@ -63,16 +64,18 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     )
   }
 
-  async function alarmOf({ at, clientId, ip }: Alarm): Promise<AlarmItem> {
-    return { at, client: clientId === undefined ? undefined : await options.clientName(clientId), ip: maskIp(ip) }
+  async function alarmOf(ctx: Context, { at, clientId, ip }: Alarm): Promise<AlarmItem> {
+    const client = clientId === undefined ? undefined : await options.clientName(clientId, renderer.locale(ctx))
+    return { at, client, ip: maskIp(ip) }
   }
 
-  async function itemOf({ kind, id, clientIds, signIn, ...times }: Device, visitor: SignedIn): Promise<DeviceItem> {
+  async function itemOf(ctx: Context, device: Device, visitor: SignedIn): Promise<DeviceItem> {
+    const { kind, id, clientIds, signIn, ...times } = device
     const apps = clientIds.filter((clientId) => clientId !== accountClientId)
     return {
       kind,
       value: kind === 'session' && id === visitor.sessionUid ? undefined : formValueOf({ kind, id }),
-      clients: await Promise.all(apps.map(options.clientName)),
+      clients: await Promise.all(apps.map((clientId) => options.clientName(clientId, renderer.locale(ctx)))),
       name: signIn.device,
       method: signIn.method?.replace(/_(app|mini_program)$/, ''),
       ip: maskIp(signIn.ip),

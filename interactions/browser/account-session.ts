@@ -28,6 +28,7 @@ export function accountClient(issuer: string, name: Localized): Record<string, u
   return {
     client_id: accountClientId,
     client_name: inLanguage(name, 'zh-CN'),
+    brand: { name },
     client_uri: `${issuer}${paths.account}`,
     first_party: true,
     token_endpoint_auth_method: 'none',

@@ -6,6 +6,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { answerPath, callbackPath, interactionPath, paths } from '../../src/base/paths.ts'
+import { shownName } from '../../src/oidc/clients/client-brand.ts'
 import { demandOf } from '../../src/oidc/demand.ts'
 import { isInteractionOver } from '../../src/oidc/library/faults.ts'
 import { answerInteraction } from '../../src/oidc/library/models.ts'
@@ -66,10 +67,11 @@ export function browserRoutes(dependencies: Dependencies): Router {
     const client = await provider().Client.find(String(found.params['client_id']))
     if (!client) throw new AppError('attempt.expired')
     const state = ctx.state as RequestState
-    state.clientName = client.clientName ?? client.clientId
-    state.demand = demandOf(found.params, client)
     const uiLocales = found.params['ui_locales']
     if (typeof uiLocales === 'string') state.uiLocales = uiLocales
+    state.clientId = client.clientId
+    state.clientName = shownName(client, renderer.locale(ctx))
+    state.demand = demandOf(found.params, client)
     const redirectUri = found.params['redirect_uri']
     if (typeof redirectUri === 'string') state.leadsTo = redirectUri
     return client

@@ -3,6 +3,7 @@ import type { Grant, Interaction, Provider } from 'oidc-provider'
 import { accountLabel } from '../../src/accounts/account-labels.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
+import { shownName } from '../../src/oidc/clients/client-brand.ts'
 import { newGrant } from '../../src/oidc/library/models.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ScopeItem, Views } from '../../views/views.ts'
@@ -35,7 +36,7 @@ export function consentPages({ renderer }: { renderer: Renderer }) {
     })
     return {
       client: {
-        name: client.clientName ?? client.clientId,
+        name: shownName(client, renderer.locale(ctx)),
         policyUri: client.policyUri,
         tosUri: client.tosUri,
         uri: client.clientUri,

@@ -3,6 +3,8 @@ import { asciiText } from '../../src/base/ascii.ts'
 import { type AppError, asAppError } from '../../src/base/errors.ts'
 import type { I18n, Locale } from '../../src/base/i18n.ts'
 import { paths } from '../../src/base/paths.ts'
+import { type ClientWear, strangersLogo, wornBy } from '../../src/brand/drawn-brand.ts'
+import { libraryContext } from '../../src/oidc/library/context.ts'
 import type { RenderPage, Translate } from '../../src/oidc/library-pages.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { ViewEngine } from '../../views/engine.ts'
@@ -71,13 +73,15 @@ interface Dependencies {
   readonly engine: ViewEngine
   readonly i18n: I18n
   readonly brand: Readonly<Record<Locale, PageBrand>>
+  /** What a client adds to it. */
+  readonly lookOf: (clientId: string | undefined) => ClientWear | undefined
   readonly sandbox: boolean
   readonly secure: boolean
   readonly now: () => Date
 }
 
 /** Makes the renderer that all pages share. */
-export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependencies): Renderer {
+export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: Dependencies): Renderer {
   const state = (ctx: Context) => ctx.state as RequestState
 
   function locale(ctx: Context): Locale {
@@ -101,9 +105,11 @@ export function renderer({ engine, i18n, brand, sandbox, secure, now }: Dependen
     ctx.set('cross-origin-opener-policy', openerPolicy(ctx.path))
     ctx.vary('Accept-Language')
     ctx.status = options.status ?? 200
+    const look = lookOf(state(ctx).clientId ?? libraryContext(ctx)?.oidc.client?.clientId)
     const html = engine.render(name, data, {
       locale: locale(ctx),
-      brand: brand[locale(ctx)],
+      brand: wornBy(brand[locale(ctx)], look, locale(ctx)),
+      clientLogo: strangersLogo(look),
       clientName: options.clientName ?? state(ctx).clientName,
       requestId: state(ctx).requestId,
       sandbox,

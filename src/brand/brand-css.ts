@@ -1,6 +1,7 @@
 import type { Colour } from './colour.ts'
 import {
   accentInTheDark,
+  type ColourName,
   colourNames,
   defaultPalettes,
   type Palette,
@@ -34,15 +35,30 @@ export function lookCss(look: Look): string {
   const palettes = palettesOf(look)
   const parts = schemes.map((scheme) => {
     const changed = colourNames.filter((name) => palettes[scheme][name] !== defaultPalettes[scheme][name])
-    const declarations = changed.map((name) => `--${name}:${palettes[scheme][name]}`)
-    if (scheme === 'light' && look.radius !== undefined) declarations.push(`--radius:${look.radius / 16}rem`)
-    if (declarations.length === 0) return ''
-    const rule = `:root{${declarations.join(';')}}`
-    return scheme === 'light' ? rule : `@media (prefers-color-scheme:dark){${rule}}`
+    const radius = scheme === 'light' && look.radius !== undefined ? [`--radius:${look.radius / 16}rem`] : []
+    return rootRule(scheme, [...declarations(palettes[scheme], changed), ...radius])
   })
   return [...parts, look.picture === undefined ? '' : pictureCss(look.picture.name)]
     .filter((part) => part !== '')
     .join('\n')
+}
+
+/** The colours of a client, over whatever the operator has chosen; nothing where it has none. */
+export function accentCss({ color, colorDark }: Pick<Look, 'color' | 'colorDark'>): string {
+  if (color === undefined) return ''
+  const palettes = palettesOf({ color, colorDark })
+  const names = colourNames.filter((name) => name.includes('accent'))
+  return schemes.map((scheme) => rootRule(scheme, declarations(palettes[scheme], names))).join('\n')
+}
+
+function declarations(palette: Palette, names: readonly ColourName[]): readonly string[] {
+  return names.map((name) => `--${name}:${palette[name]}`)
+}
+
+function rootRule(scheme: Scheme, declared: readonly string[]): string {
+  if (declared.length === 0) return ''
+  const rule = `:root{${declared.join(';')}}`
+  return scheme === 'light' ? rule : `@media (prefers-color-scheme:dark){${rule}}`
 }
 
 /** On phones there is no ground to be seen. Whatever lies on a picture gets a surface, so that it can be read. */

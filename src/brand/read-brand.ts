@@ -30,6 +30,8 @@ export interface Brand {
   readonly policeIcon: BrandPicture | undefined
   /** What differs from the stylesheet of the product. */
   readonly stylesheet: BrandFile | undefined
+  /** The colour of buttons and links. */
+  readonly accents: { readonly light: Colour; readonly dark: Colour }
   /** The colour of a page itself. */
   readonly surfaces: { readonly light: Colour; readonly dark: Colour }
   /** Every file of the above, and what the stylesheet draws. */
@@ -64,7 +66,7 @@ export function readBrand(options: BrandOptions): {
     const path = options[name]
     if (path === undefined) return undefined
     try {
-      return named(checkPicture(readBounded(path, rules[name].maxBytes), rules[name]))
+      return pictureFile(checkPicture(readBounded(path, rules[name].maxBytes), rules[name]))
     } catch (error) {
       const hint = name === 'background' ? '; a colour is written #rrggbb' : ''
       problems.push({ path: [name], message: `${path} ${(error as Error).message}${hint}` })
@@ -82,7 +84,7 @@ export function readBrand(options: BrandOptions): {
   }
   problems.push(...colourProblems(look))
   const logo = picture('logo')
-  const stylesheet = fileOf(lookCss(look))
+  const stylesheet = cssFile(lookCss(look))
   const pictures = {
     logo,
     logoDark: picture('logo_dark'),
@@ -92,8 +94,9 @@ export function readBrand(options: BrandOptions): {
   }
   const files = [...Object.values(pictures), background, stylesheet].filter((file) => file !== undefined)
   const { light, dark } = palettesOf(look)
+  const accents = { light: light.accent, dark: dark.accent }
   const surfaces = { light: light.surface, dark: dark.surface }
-  return { brand: { options, ...pictures, stylesheet, surfaces, files }, problems }
+  return { brand: { options, ...pictures, stylesheet, accents, surfaces, files }, problems }
 }
 
 /** The brand of a server that starts. Throws where its files have changed for the worse since they were checked. */
@@ -113,7 +116,7 @@ function isSquare({ width, height }: BrandPicture): boolean {
 }
 
 /** What of the colours cannot be read, each with the nearest colour that can. */
-function colourProblems({ color, colorDark, ground }: Look): BrandProblem[] {
+export function colourProblems({ color, colorDark, ground }: Look): BrandProblem[] {
   const palettes = palettesOf({ color, colorDark, ground })
   const light = unreadable(palettes.light)
   const dark = unreadable(palettes.dark)
@@ -140,12 +143,14 @@ function groundRefusal(ground: Colour, { over, ratio, atLeast }: Unreadable): Br
   return { path: ['background'], message }
 }
 
-function named(picture: PictureFile): BrandPicture {
+/** A picture as a file to be served. */
+export function pictureFile(picture: PictureFile): BrandPicture {
   const { kind, bytes, type, width, height } = picture
   return { ...hashed(bytes, kind, type), width, height }
 }
 
-function fileOf(css: string): BrandFile | undefined {
+/** A stylesheet as a file to be served; undefined where it says nothing. */
+export function cssFile(css: string): BrandFile | undefined {
   return css === '' ? undefined : hashed(Buffer.from(css), 'css', 'text/css; charset=utf-8')
 }
 

@@ -8,7 +8,6 @@ import { rememberIssuers } from '../accounts/issuers.ts'
 import { documentVersion } from '../base/document.ts'
 import { AppError } from '../base/errors.ts'
 import { paths } from '../base/paths.ts'
-import { loadBrand } from '../brand/read-brand.ts'
 import { slowClientGuessing } from '../http/client-guessing.ts'
 import { libraryAnswers } from '../http/library-answers.ts'
 import { listenAddress } from '../http/listen-address.ts'
@@ -44,6 +43,7 @@ import { migrationStatus } from '../store/migrate.ts'
 import { buildAssets } from './assets.ts'
 import { buildPages } from './browser-pages.ts'
 import { type Core, openCore } from './core.ts'
+import { buildFace } from './face.ts'
 import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
 import { buildNative } from './native-endpoints.ts'
 import { buildPictures } from './pictures.ts'
@@ -114,13 +114,13 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
 
   const namespaces = namespacesOf(connectionsOf(config, sandbox), { allowInsecure: config.sandbox })
   await rememberIssuers({ database, clock, log }, namespaces)
-  const logins = buildLogins(core, sandbox, metrics)
+  const face = buildFace(config)
+  const logins = buildLogins(core, sandbox, { metrics, face })
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure, clock })
   const units = unitOfWork({ database, clock })
-  const brand = loadBrand(config.brand)
-  const pages = buildPages({ core, brand, logins, provider: () => runtime.provider(), policies, sessions, units })
-  const { render, translate } = pages.renderer
+  const pages = buildPages({ core, face, logins, runtime: () => runtime, sessions, units })
+  const { render, translate, locale } = pages.renderer
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
   const upstreams = buildUpstreamDuties(core, logins, metrics)
@@ -156,7 +156,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const front: readonly Middleware[] = [
     (ctx, next) => logins.background.during(ctx.res, next),
     requestContext({ renderer: pages.renderer, log, metrics, secure }),
-    ...buildAssets(brand),
+    ...buildAssets({ brand: face.brand, looks: () => runtime.looks() }),
     probes({ health, home: sandbox ? paths.sandbox : paths.account }),
   ]
   const behindMetadata: readonly Middleware[] = [
@@ -218,7 +218,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       units,
       database,
       directory,
-      pages: libraryPages({ render, translate, now: () => new Date(clock()) }),
+      pages: libraryPages({ render, translate, locale, now: () => new Date(clock()) }),
       sealer,
       clock,
       mayContinue: reconfirm({

@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Context, Middleware } from 'koa'
-import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { KoaContextWithOIDC } from 'oidc-provider'
 import { accountPages } from '../../interactions/browser/account.ts'
 import { bindingPages } from '../../interactions/browser/account-binding.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
@@ -25,19 +23,20 @@ import type { Country } from '../../views/views.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import { documentVersion } from '../base/document.ts'
-import { i18n as buildI18n, eachLanguage, inLanguage, type Locale } from '../base/i18n.ts'
+import { eachLanguage, inLanguage, type Locale } from '../base/i18n.ts'
 import type { UserId } from '../base/ids.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
 import { drawnBrand } from '../brand/drawn-brand.ts'
-import type { Brand } from '../brand/read-brand.ts'
 import { ownRoutes } from '../http/own-routes.ts'
-import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
+import { shownName } from '../oidc/clients/client-brand.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
 import type { SignIn } from '../oidc/records/sign-in.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
+import type { OidcRuntime } from '../oidc/runtime.ts'
 import type { SessionLife } from '../oidc/session-life.ts'
 import type { Core } from './core.ts'
+import type { Face } from './face.ts'
 import type { Logins } from './logins.ts'
 
 /** The pages for browsers. */
@@ -55,24 +54,24 @@ export interface Pages {
 
 interface Dependencies {
   readonly core: Core
-  readonly brand: Brand
+  readonly face: Face
   readonly logins: Logins
-  /** Asked at each request, because the provider may have been replaced. */
-  readonly provider: () => Provider
-  readonly policies: () => ClientPolicies
+  /** Asked at each request, because clients come and go, and the provider with them. */
+  readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies' | 'looks'>
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
   readonly units: UnitOfWork
 }
 
 /** Builds everything that draws for people. */
 export function buildPages(dependencies: Dependencies): Pages {
-  const { core, brand, logins, provider, units } = dependencies
+  const { core, face, logins, runtime, units } = dependencies
+  const provider = () => runtime().provider()
+  const { brand, i18n } = face
   const { config, clock, directory, audit } = core
   const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
   const secure = config.issuer.startsWith('https:')
 
-  const i18n = buildI18n({ resources: { 'zh-CN': readLocale('zh-CN'), en: readLocale('en') } })
   const renderer = buildRenderer({
     engine: viewEngine({ folder: viewsFolder, translate: i18n.translate, providerLabels: labelsOf(methods) }),
     i18n,
@@ -83,6 +82,7 @@ export function buildPages(dependencies: Dependencies): Pages {
         config.agreements.map((each) => ({ text: titleOf(each, locale), href: each.url })),
       ),
     ),
+    lookOf: (clientId) => runtime().looks().of(clientId),
     sandbox: config.sandbox,
     secure,
     now: () => new Date(clock()),
@@ -151,10 +151,11 @@ export function buildPages(dependencies: Dependencies): Pages {
 
 /** The account centre. */
 function accountCentre(
-  { core, logins, provider, policies, sessions, units }: Dependencies,
+  { core, logins, runtime, sessions, units }: Dependencies,
   renderer: Renderer,
   countries: (ctx: Context) => readonly Country[],
 ): AccountCentre {
+  const provider = () => runtime().provider()
   const { config, clock, sealer, directory, audit } = core
   const { bindings, callbacks, passwords, end, devices } = logins
   const device = deviceCookie({ devices, secure: config.issuer.startsWith('https:') })
@@ -201,8 +202,11 @@ function accountCentre(
         forget: sessions.forget,
         device,
         nowSeconds,
-        clientName: async (clientId) => (await provider().Client.find(clientId))?.clientName ?? clientId,
-        delaySeconds: () => policies().longestJwtSeconds,
+        clientName: async (clientId, locale) => {
+          const client = await provider().Client.find(clientId)
+          return client ? shownName(client, locale) : clientId
+        },
+        delaySeconds: () => runtime().policies().longestJwtSeconds,
       },
     }),
     binding: bindingPages({
@@ -226,8 +230,4 @@ function labelsOf(methods: LoginMethods): ReadonlyMap<string, string> {
       connection?.label === undefined ? [] : [[connection.provider, connection.label] as const],
     ),
   )
-}
-
-function readLocale(locale: Locale): Record<string, string> {
-  return JSON.parse(readFileSync(join(viewsFolder, 'locales', `${locale}.json`), 'utf8')) as Record<string, string>
 }

@@ -33,6 +33,7 @@ import { keyedStore } from '../store/keyed-store.ts'
 import { sealing } from '../store/seal.ts'
 import type { Core } from './core.ts'
 import { countedAudit } from './counted-outcomes.ts'
+import type { Face } from './face.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
 
 /** Ways of one kind, and the attempts that walk them. */
@@ -79,9 +80,15 @@ export function connectionsOf({ connections }: Config, standIns: StandIns | unde
 
 const upstreamTimeoutMs = 10_000
 
+interface LoginParts {
+  readonly metrics: Metrics
+  readonly face: Face
+}
+
 /** Builds everything a login needs, from the senders of codes to the attempts. */
-export function buildLogins(core: Core, standIns: StandIns | undefined, metrics: Metrics): Logins {
+export function buildLogins(core: Core, standIns: StandIns | undefined, parts: LoginParts): Logins {
   const { config, log, clock, database, store, sealer, directory } = core
+  const { metrics, face } = parts
   const limits = buildLimits({
     store,
     rules: rules(config),
@@ -90,7 +97,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, metrics:
     onRefused: (limit) => metrics.limited.inc({ limit }),
   })
   const { hashing, passwords } = buildPasswordParts(core, limits)
-  const messages = buildMessages(core, standIns, { limits, metrics })
+  const messages = buildMessages(core, standIns, { limits, metrics, face })
   const callbacks = new Callbacks({ store, ...sealing(sealer, 'callback') })
   const end: EndRecords = (...given) => endRecords({ database, clock }, ...given)
   const registration = registrationOf(config)

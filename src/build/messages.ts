@@ -2,8 +2,9 @@ import { messageBudget } from '../../interactions/methods/message-budget.ts'
 import { type OtpCodes, otpCodes } from '../../interactions/methods/otp.ts'
 import { type AfterAnswer, afterAnswer } from '../base/after-answer.ts'
 import { httpClient } from '../base/http.ts'
-import type { MailSender } from '../mail/mail-sender.ts'
+import type { MailMessage, MailSender } from '../mail/mail-sender.ts'
 import { smtpMail } from '../mail/smtp.ts'
+import { mailText } from '../mail/texts.ts'
 import { budgetAlarm } from '../ops/alarm.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { SmsSender } from '../sms/sms-sender.ts'
@@ -11,6 +12,7 @@ import { buildSmsSender } from '../sms/sms-senders.ts'
 import { metadataClient } from '../sms/vendor-keys.ts'
 import type { Core } from './core.ts'
 import { countedMail } from './counted-outcomes.ts'
+import type { Face } from './face.ts'
 
 /** What stands in for senders where none is configured. */
 export interface MessageStandIns {
@@ -34,13 +36,14 @@ const senderTimeoutMs = 5000
 interface Dependencies {
   readonly limits: Parameters<typeof messageBudget>[0]['limits']
   readonly metrics: Metrics
+  readonly face: Face
 }
 
 /** Builds the one-time codes with their senders, their budget and its alarm. */
 export function buildMessages(
   { config, log, clock, store, sealer, directory }: Core,
   standIns: MessageStandIns | undefined,
-  { limits, metrics }: Dependencies,
+  { limits, metrics, face }: Dependencies,
 ): Messages {
   const { senders, countries } = config.sms
   const http = httpClient({ timeoutMs: senderTimeoutMs, allowInsecure: config.sandbox })
@@ -54,11 +57,12 @@ export function buildMessages(
     quietSeconds: 86_400,
   })
   const budget = messageBudget({ limits, onUsed: alarm })
+  const write = (message: MailMessage) => mailText(message, { translate: face.i18n.translate, brand: face.mailBrand })
   const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
   const codes = otpCodes({
     store,
     sms: standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, outward),
-    mail: config.mail ? countedMail(smtpMail(config.mail), metrics, log) : standIns?.mail,
+    mail: config.mail ? countedMail(smtpMail(config.mail, write), metrics, log) : standIns?.mail,
     budget,
     ownerOf: ({ channel, to }, device) =>
       directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to }, device),

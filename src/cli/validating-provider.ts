@@ -23,7 +23,7 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
     units,
     database,
     directory,
-    pages: libraryPages({ render: drawn, translate: drawn, now: () => new Date(clock()) }),
+    pages: libraryPages({ render: drawn, translate: drawn, locale: drawn, now: () => new Date(clock()) }),
     sealer,
     clock,
     mayContinue: () => {},

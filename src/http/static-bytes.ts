@@ -22,12 +22,26 @@ const asPicture = { 'content-security-policy': "default-src 'none'; style-src 'u
  * Style, script and pictures, from memory, packed when the server starts. Where the address contains a hash, in the
  * name of the file or behind it, browsers may keep it for ever. Whoever asks for one that is not there wants no page.
  */
-export function assetBytes(assets: ReadonlyMap<string, Bytes>): Middleware {
+export function assetBytes(
+  assets: ReadonlyMap<string, Bytes>,
+  /** What clients bring along comes and goes; it is packed when it is asked for first. */
+  ofClients: (path: string) => Bytes | undefined,
+): Middleware {
   const ready = new Map([...assets].map(([path, bytes]) => [path, representations(bytes)]))
+  const packed = new WeakMap<Bytes, Representations>()
+  function findOfClients(path: string): Representations | undefined {
+    const bytes = ofClients(path)
+    const known = bytes && packed.get(bytes)
+    if (!bytes || known) return known
+    const made = representations(bytes, 'quick')
+    packed.set(bytes, made)
+    return made
+  }
   return (ctx, next) => {
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return next()
-    const found = ready.get(ctx.path)
-    if (!found && !ctx.path.startsWith(`${paths.assets}/`)) return next()
+    const isAsset = ctx.path.startsWith(`${paths.assets}/`)
+    const found = ready.get(ctx.path) ?? (isAsset ? findOfClients(ctx.path) : undefined)
+    if (!found && !isAsset) return next()
     ctx['_matchedRouteName'] = 'asset'
     if (!found) return nothingThere(ctx)
     const { etag, headers } = found.plain

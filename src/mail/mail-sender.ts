@@ -1,3 +1,5 @@
+import type { Locale } from '../base/i18n.ts'
+
 /** What a mail is sent for. */
 export type MailTemplate = 'login_code' | 'register_code' | 'reset_code' | 'bind_code'
 
@@ -7,7 +9,7 @@ export interface MailMessage {
   readonly template: MailTemplate
   readonly otp: string
   readonly ttlMinutes: number
-  readonly locale: string
+  readonly locale: Locale
 }
 
 /**

@@ -2,8 +2,8 @@ import { createTransport } from 'nodemailer'
 import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
 import { secret } from '../base/secret.ts'
-import type { MailSender } from './mail-sender.ts'
-import { mailText } from './texts.ts'
+import type { MailMessage, MailSender } from './mail-sender.ts'
+import type { MailText } from './texts.ts'
 
 /** Settings of outgoing mail. */
 export const mailOptions = z.strictObject({
@@ -26,11 +26,11 @@ export type MailOptions = z.output<typeof mailOptions>
 const timeoutMs = 10_000
 
 /**
- * Sends plain text over SMTP, one attempt a message. Credentials go to another machine only over TLS: with `smtp://`
+ * Sends text and HTML over SMTP, one attempt a message. Credentials go to another machine only over TLS: with `smtp://`
  * they require STARTTLS, so nobody on the way can strip it. A mail whose text was on its way when the connection was
  * lost may have been sent. Throws `mail.undeliverable`.
  */
-export function smtpMail(options: MailOptions): MailSender {
+export function smtpMail(options: MailOptions, write: (message: MailMessage) => MailText): MailSender {
   const url = new URL(options.url.reveal())
   const transportOptions = {
     url: url.href,
@@ -50,7 +50,7 @@ export function smtpMail(options: MailOptions): MailSender {
           from: options.from,
           // SECURITY: an address object is taken whole; a string is a list and `a@x, b@y` would reach two people.
           to: { name: '', address: message.to },
-          ...mailText(message),
+          ...write(message),
           headers: { 'Auto-Submitted': 'auto-generated' },
         })
         return 'sent'

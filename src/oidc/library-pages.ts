@@ -1,7 +1,9 @@
 import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
+import type { Locale } from '../base/i18n.ts'
 import { paths } from '../base/paths.ts'
+import { shownName } from './clients/client-brand.ts'
 import { isLogoutConfirmed } from './endings/logout.ts'
 import { leaveSessionUntouched } from './library/context.ts'
 import { isFormOver, isInteractionOver, typedUserCode, type UserCodeFault, userCodeFault } from './library/faults.ts'
@@ -23,13 +25,15 @@ export type Translate = (ctx: Context, key: string, params?: Readonly<Record<str
 export function libraryPages({
   render,
   translate,
+  locale,
   now,
 }: {
   render: RenderPage
   translate: Translate
+  locale: (ctx: Context) => Locale
   now: () => Date
 }) {
-  const nameOf = (client: Client | undefined) => client?.clientName ?? client?.clientId
+  const nameOf = (ctx: Context, client: Client | undefined) => client && shownName(client, locale(ctx))
 
   /**
    * Somebody who is signed in and comes to the end of a login once more: by a second callback of their vendor, or by
@@ -65,7 +69,7 @@ export function libraryPages({
   return {
     async logout(ctx: KoaContextWithOIDC, form: string): Promise<void> {
       const { action, xsrf } = partsOfForm(form)
-      const clientName = nameOf(ctx.oidc.client)
+      const clientName = nameOf(ctx, ctx.oidc.client)
       ctx.state['leadsTo'] = ctx.oidc.params?.['post_logout_redirect_uri']
       if (isLogoutConfirmed(ctx)) {
         // What the first button of the question sends. The library takes an answer only from a form.
@@ -76,7 +80,7 @@ export function libraryPages({
     },
 
     async logoutDone(ctx: KoaContextWithOIDC): Promise<void> {
-      const clientName = nameOf(ctx.oidc.client)
+      const clientName = nameOf(ctx, ctx.oidc.client)
       render(ctx, 'logout-done', { clientName }, { clientName, languageLinks: true })
     },
 
@@ -122,13 +126,13 @@ export function libraryPages({
         action,
         xsrf,
         userCode,
-        clientName: nameOf(client) ?? '',
+        clientName: nameOf(ctx, client) ?? '',
         device: { ip: text(deviceInfo['ip']), userAgent: text(deviceInfo['ua']) },
       })
     },
 
     async deviceDone(ctx: KoaContextWithOIDC): Promise<void> {
-      const clientName = nameOf(ctx.oidc.client)
+      const clientName = nameOf(ctx, ctx.oidc.client)
       render(ctx, 'device-done', { clientName }, { clientName })
     },
   }

@@ -6,6 +6,8 @@ export interface RequestState {
   requestId: string
   ip: string
   clientName?: string | undefined
+  /** The client whose login, consent or logout this is, where the library does not say. */
+  clientId?: string
   /** What the authorization request under way demands of its login. */
   demand?: Demand
   /** Where the request under way ends: an address of the client, which may lead on. */

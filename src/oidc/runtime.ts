@@ -3,6 +3,7 @@ import { onceMore } from '../base/one-at-a-time.ts'
 import type { TimeCheck } from '../ops/time-check.ts'
 import type { Database } from '../store/postgres.ts'
 import { catalogChannel, catalogVersion, libraryClients, loadCatalog } from './clients/catalog.ts'
+import { type ClientLooks, clientLooks } from './clients/client-looks.ts'
 import { type ClientPolicies, clientPolicies } from './clients/client-policies.ts'
 import type { ResourceSeed } from './clients/client-schema.ts'
 import type { Lifetimes } from './clients/lifetimes.ts'
@@ -40,6 +41,8 @@ export interface OidcRuntime {
   provider(): Provider
   policies(): ClientPolicies
   keys(): Keys
+  /** What the clients look like. */
+  looks(): ClientLooks
   /** Reads a JWT that was signed by one of the keys in use. */
   readonly readJwt: ReadJwt
   /**
@@ -127,6 +130,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     provider: () => current.provider,
     policies: () => current.policies,
     keys: () => current.keys,
+    looks: () => current.looks,
     readJwt: (value) => current.readJwt(value),
     handler: () => (isSilenced() ? askFirst : current.handler),
     isSilenced,
@@ -173,5 +177,6 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   equip(provider)
   const problems = registeredProblems(catalog, lifetimes)
   const readJwt = jwtReader({ ...parts, keys: keys.signing })
-  return { version, policies, keys, readJwt, problems, provider, handler: provider.callback() }
+  const looks = clientLooks([...catalog.clients.values()].map(({ seed }) => seed))
+  return { version, policies, keys, looks, readJwt, problems, provider, handler: provider.callback() }
 }

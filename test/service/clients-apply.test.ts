@@ -57,7 +57,7 @@ clients:
     scope: openid   profile offline_access write read
     lifetimes: { access: { idle: 30m, max: 12h }, session: { idle: 14d, max: 30d }, refresh: { idle: 30d, max: none } }
     client_uri: https://a.example.com/
-    logo_uri: https://a.example.com/logo.png
+    brand: { name: { en: Keyed }, color: '#0b6654' }
     policy_uri: https://a.example.com/policy
     tos_uri: https://a.example.com/terms
     contacts: [b@example.com, a@example.com]

@@ -3,14 +3,19 @@ import { createInterface } from 'node:readline'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
+import { eachLanguage, i18n } from '../../src/base/i18n.ts'
 import type { MailMessage } from '../../src/mail/mail-sender.ts'
 import { mailOptions, smtpMail } from '../../src/mail/smtp.ts'
+import { type MailBrand, mailText } from '../../src/mail/texts.ts'
+import { sentencesOf } from '../../views/engine.ts'
 
 interface Received {
   readonly from: string
   readonly to: readonly string[]
   readonly headers: string
+  /** As text, and as HTML. */
   readonly text: string
+  readonly html: string
 }
 
 /** What the server answers to a command instead of its usual reply. */
@@ -56,18 +61,40 @@ function converse(socket: Socket): void {
   })
 }
 
-function readMessage(lines: readonly string[]): Pick<Received, 'headers' | 'text'> {
+function readMessage(lines: readonly string[]): Pick<Received, 'headers' | 'text' | 'html'> {
   const blank = lines.indexOf('')
   const headers = lines.slice(0, blank).join('\n')
-  const body = lines.slice(blank + 1)
-  const isBase64 = /^Content-Transfer-Encoding: base64$/m.test(headers)
-  return { headers, text: isBase64 ? Buffer.from(body.join(''), 'base64').toString('utf8') : body.join('\n') }
+  const boundary = /boundary="([^"]+)"/.exec(headers)?.[1] ?? ''
+  const parts = lines
+    .slice(blank + 1)
+    .join('\n')
+    .split(`--${boundary}`)
+    .slice(1, -1)
+    .map((part) => part.trim())
+  const [text = '', html = ''] = parts.map(decoded)
+  return { headers, text, html }
+}
+
+function decoded(part: string): string {
+  const [headers = '', ...rest] = part.split('\n\n')
+  const body = rest.join('\n\n')
+  if (/^Content-Transfer-Encoding: base64$/m.test(headers)) return Buffer.from(body, 'base64').toString('utf8')
+  if (!/^Content-Transfer-Encoding: quoted-printable$/m.test(headers)) return body
+  return unquoted(body)
+}
+
+/** Quoted-printable, of bodies and of headers (RFC 2045 §6.7, RFC 2047 §4.2). */
+function unquoted(text: string): string {
+  const bytes = text
+    .replace(/=\n/g, '')
+    .replace(/=([\dA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return Buffer.from(bytes, 'latin1').toString('utf8')
 }
 
 function subjectOf({ headers }: Received): string {
   const [, folded = ''] = /^Subject: (.*(?:\n .*)*)/m.exec(headers) ?? []
-  return folded.replace(/\s*=\?UTF-8\?B\?([^?]*)\?=/g, (_, text: string) =>
-    Buffer.from(text, 'base64').toString('utf8'),
+  return folded.replace(/\s*=\?UTF-8\?([BQ])\?([^?]*)\?=/g, (_, kind: string, text: string) =>
+    kind === 'B' ? Buffer.from(text, 'base64').toString('utf8') : unquoted(text.replaceAll('_', ' ')),
   )
 }
 
@@ -79,7 +106,16 @@ const message: MailMessage = {
   locale: 'zh-CN',
 }
 const optionsFor = (url: string) => mailOptions.parse({ url, from: '"门神" <no-reply@example.cn>' })
-const senderTo = (userInfo = '') => smtpMail(optionsFor(`smtp://${userInfo}127.0.0.1:${port}`))
+const { translate } = i18n({ resources: eachLanguage(sentencesOf) })
+const brand: MailBrand = {
+  name: (locale) => (locale === 'en' ? 'Tea & <Garden>' : '茶园'),
+  company: '云上茶园科技有限公司',
+  homeUrl: 'https://www.example.com/',
+  supportUrl: 'mailto:help@example.com',
+  color: '#8a1c3c',
+}
+const write = (given: MailMessage) => mailText(given, { translate, brand })
+const senderTo = (userInfo = '') => smtpMail(optionsFor(`smtp://${userInfo}127.0.0.1:${port}`), write)
 
 async function refusedBy(sending: Promise<unknown>): Promise<AppError> {
   const thrown: unknown = await sending.then(
@@ -111,22 +147,44 @@ describe('the SMTP sender', () => {
     expect(received).toHaveLength(1)
     expect(mail).toMatchObject({ from: 'no-reply@example.cn', to: ['li@example.com'] })
     expect(mail?.headers).toMatch(/^Auto-Submitted: auto-generated$/m)
-    expect(mail?.headers).toMatch(/^Content-Type: text\/plain; charset=utf-8$/m)
-    expect(subjectOf(mail!)).toBe('登录验证码')
+    expect(mail?.headers).toMatch(/^Content-Type: multipart\/alternative;/m)
+    expect(subjectOf(mail!)).toBe('【茶园】登录验证码')
     expect(mail?.text).toContain('登录验证码：739251')
-    expect(mail?.text).toContain('5 分钟内有效')
+    for (const body of [mail?.text, mail?.html]) {
+      expect(body).toContain('739251')
+      expect(body).toContain('5 分钟内有效')
+    }
+  })
+
+  it('says who sends it, in text and in HTML, in the words and the colour of the operator', async () => {
+    await senderTo().send({ ...message, locale: 'en' })
+    const [mail] = received
+    expect(mail?.text).toMatch(/^Tea & <Garden>\n/)
+    for (const said of ['云上茶园科技有限公司', 'https://www.example.com/', 'help@example.com']) {
+      expect(mail?.text).toContain(said)
+      expect(mail?.html).toContain(said)
+    }
+    expect(mail?.html).toContain('color:#8a1c3c')
+  })
+
+  it('puts a name into HTML as text, and loads nothing from anywhere', async () => {
+    await senderTo().send({ ...message, locale: 'en' })
+    const html = received[0]?.html ?? ''
+    expect(html).toContain('Tea &#38; &#60;Garden&#62;')
+    expect(html).not.toMatch(/<(img|link|script|style|iframe)|src=|url\(|<Garden>/)
+    expect(html).toMatch(/^<!doctype html><html lang="en">/)
   })
 
   it.each([
-    ['login_code', '登录验证码', 'Your login code'],
-    ['register_code', '注册验证码', 'Your registration code'],
-    ['reset_code', '重设密码验证码', 'Your password reset code'],
-    ['bind_code', '绑定邮箱验证码', 'Your code to add this e-mail address'],
+    ['login_code', '【茶园】登录验证码', 'Your sign-in code · Tea & <Garden>'],
+    ['register_code', '【茶园】注册验证码', 'Your registration code · Tea & <Garden>'],
+    ['reset_code', '【茶园】重置密码验证码', 'Your password reset code · Tea & <Garden>'],
+    ['bind_code', '【茶园】绑定邮箱验证码', 'Your code to add this email address · Tea & <Garden>'],
   ] as const)('has a text for %s in both languages', async (template, chinese, english) => {
-    await senderTo().send({ ...message, template, locale: 'zh-Hans-CN' })
-    await senderTo().send({ ...message, template, locale: 'en-GB' })
+    await senderTo().send({ ...message, template })
+    await senderTo().send({ ...message, template, locale: 'en' })
     expect(received.map(subjectOf)).toEqual([chinese, english])
-    for (const { text } of received) expect(text).toMatch(/739251[\s\S]*5/)
+    for (const { text } of received) expect(text).toMatch(/739251.*5/s)
     expect(received[1]?.text).toContain('valid for 5 minutes')
   })
 
@@ -150,7 +208,7 @@ describe('the SMTP sender', () => {
   it('keeps credentials to itself where another machine offers no TLS', async () => {
     replies = { STAR: '502 no such command' }
     const wildcard = `0.0.0.0:${port}`
-    await refusedBy(smtpMail(optionsFor(`smtp://user:hunter2@${wildcard}`)).send(message))
+    await refusedBy(smtpMail(optionsFor(`smtp://user:hunter2@${wildcard}`), write).send(message))
     expect(commands.filter((line) => line.startsWith('AUTH'))).toEqual([])
     expect(received).toEqual([])
   })

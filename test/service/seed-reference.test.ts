@@ -83,7 +83,7 @@ clients:
     post_logout_redirect_uris: ['https://app.example.com/ ']
     allowed_origins: ['https://app.example.com ']
     default_resource: 'https://api.example.com/a b'
-    logo_uri: 'https://app.example.com/a b.png'
+    tos_uri: 'https://app.example.com/a b'
     backchannel_logout_uri: ' https://app.example.com/out'
     jwks_uri: 'https://app.example.com/jwks '
 `)
@@ -95,7 +95,7 @@ clients:
       'clients[0].post_logout_redirect_uris[0]',
       'clients[0].allowed_origins[0]',
       'clients[0].default_resource',
-      'clients[0].logo_uri',
+      'clients[0].tos_uri',
       'clients[0].jwks_uri',
     ])
       expect(refused.stderr).toContain(`${field}: has a blank in it\n`)

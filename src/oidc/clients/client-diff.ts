@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { formatDuration } from '../../base/duration.ts'
 import { comparableJson } from '../../store/jsonb.ts'
 import { type ClientSeed, type ResourceSeed, scopesOf } from './client-schema.ts'
@@ -39,10 +40,17 @@ function leaves(value: unknown, field: string): [string, unknown][] {
   return Object.entries(value).flatMap(([name, member]) => leaves(member, field === '' ? name : `${field}.${name}`))
 }
 
-/** Seconds go back to the text they were read from. */
+/** Seconds go back to the text they were read from, and nobody reads a picture. */
 function written(field: string, value: unknown): unknown {
+  if (/^brand\.logo/.test(field)) return pictureText(String(value))
   const isDuration = /^(lifetimes|access_token\.(ttl$|sliding))/.test(field)
   return isDuration ? formatDuration(value as number | 'none') : value
+}
+
+/** Enough of a picture to see that it is another one. */
+function pictureText(address: string): string {
+  const type = /^data:([^;,]*)/.exec(address)?.[1] ?? 'picture'
+  return `${type}, ${createHash('sha256').update(address).digest('hex').slice(0, 12)}`
 }
 
 /** The order of `default_acr_values` is an order of preference. */

@@ -3,6 +3,7 @@ import { duration } from '../../base/duration.ts'
 import { accessTokenAlgorithms, assertionAlgorithms, idTokenAlgorithms } from './algorithms.ts'
 import { attestationSchema } from './attestation.ts'
 import { profileClaims } from './claims.ts'
+import { clientBrandSchema } from './client-brand.ts'
 import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
 
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
@@ -107,6 +108,7 @@ export const clientSchema = z.strictObject({
   lifetimes: lifetimesSchema.optional(),
   client_uri: httpsOrLoopback.optional(),
   logo_uri: httpsOrLoopback.optional(),
+  brand: clientBrandSchema.optional(),
   policy_uri: httpsOrLoopback.optional(),
   tos_uri: httpsOrLoopback.optional(),
   contacts: z.array(z.string()).optional(),
@@ -149,6 +151,7 @@ export const extraProperties = [
   'resource_scopes',
   'allowed_origins',
   'filing_number',
+  'brand',
   'require_phone',
   'logout_without_question',
   'attestation',
@@ -222,7 +225,7 @@ export function grantTypesOf(client: Pick<ClientSeed, 'grant_types' | 'redirect_
  * it.
  */
 export function libraryMetadata(client: ClientSeed, secret: string | undefined): Record<string, unknown> {
-  const { client_secret: _, scope: __, lifetimes: ___, redirect_uris, grant_types: ____, ...rest } = client
+  const { client_secret: _, scope: __, lifetimes: ___, redirect_uris, grant_types: ____, brand, ...rest } = client
   const grantTypes = grantTypesOf(client)
   const scopes = scopesOf(client)
   const allowed = (scopes ?? protocolScopes).filter(
@@ -236,6 +239,9 @@ export function libraryMetadata(client: ClientSeed, secret: string | undefined):
     scope: allowed.join(' ') || undefined,
     resource_scopes: scopes?.filter((each) => !isProtocolScope(each)),
     lifetimes: client.lifetimes,
+    // Pictures and colours are drawn by our pages; the library need not carry them.
+    brand: brand?.name === undefined ? undefined : { name: brand.name },
+    logo_uri: undefined,
     client_secret: needsSecret(client) ? secret : undefined,
   })
 }

@@ -88,7 +88,15 @@ export const clientNotes: Readonly<Record<keyof typeof clientSchema.shape, Field
     example: { refresh: { idle: '30d', max: '180d' } },
   },
   client_uri: { description: 'Its home page.', example: 'https://example.com', rfc: metadata },
-  logo_uri: { description: 'Its picture on the consent page.', example: 'https://example.com/logo.png', rfc: metadata },
+  logo_uri: {
+    description: 'Refused, because browsers fetch nothing from other sites here: name a file in `brand.logo`.',
+    example: 'https://example.com/logo.png',
+    rfc: metadata,
+  },
+  brand: {
+    description: 'How it looks on our pages. An app of ours takes the place of the operator at the head of its login.',
+    example: { name: { 'zh-CN': '茶园记账', en: 'Tea Ledger' }, logo: './ledger.svg', color: '#8a1c3c' },
+  },
   policy_uri: { description: 'What it does with data.', example: 'https://example.com/privacy', rfc: metadata },
   tos_uri: { description: 'Its terms.', example: 'https://example.com/terms', rfc: metadata },
   contacts: { description: 'Whom to ask about it.', example: ['ops@example.com'], rfc: metadata },

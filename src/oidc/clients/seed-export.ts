@@ -21,7 +21,8 @@ export function exportDocument({ resources, clients }: Catalog): {
 } {
   return {
     resources: [...resources.values()].map(({ written }) => inOrder(written)),
-    clients: [...clients.values()].map(({ written, seed }) =>
+    // Versions before this one took `logo_uri`, which no page showed.
+    clients: [...clients.values()].map(({ written: { logo_uri: _, ...written }, seed }) =>
       inOrder({ ...written, ...(needsSecret(seed) ? { client_secret: { generate: true } } : {}) }),
     ),
   }

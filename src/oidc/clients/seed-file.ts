@@ -14,6 +14,7 @@ import {
 import { type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
 import { ownPrefixOf } from './own-clients.ts'
 import { type PresetUse, withPreset } from './presets.ts'
+import { withPictures } from './seed-brand.ts'
 import { readDocument, type SeedDocument, type SeedProblem } from './seed-document.ts'
 import { seedKeysAt } from './seed-keys.ts'
 import { resolveSecret, type SecretWish } from './seed-secret.ts'
@@ -74,9 +75,12 @@ export function readSeeds({ files, cwd, env, lifetimes }: Input): Seeds {
       const item = readItem(clientSchema, { document, path: ['clients', index], value: whole }, problems)
       if (!item) continue
       const secret = resolveSecret(item, { file, cwd, env })
-      problems.push(...secret.problems, ...clientProblems(item, lifetimes), ...blankProblems(item))
+      const { brand, problems: unseen } = withPictures(item, { file, cwd })
+      problems.push(...secret.problems, ...unseen, ...clientProblems(item, lifetimes), ...blankProblems(item))
       const { client_secret: _, ...written } = item.written
-      clients.push({ ...item, written, secret: secret.wish, preset })
+      const shown = brand === undefined ? {} : { brand }
+      const parts = { seed: { ...item.seed, ...shown }, written: { ...written, ...shown } }
+      clients.push({ ...item, ...parts, secret: secret.wish, preset })
     }
   }
   problems.push(...duplicates(resources, 'resource'), ...duplicates(clients, 'client_id'))
@@ -131,6 +135,10 @@ function clientProblems({ seed, broken, problem }: SeedItem<ClientSeed>, default
   const reserved = ownPrefixOf(seed.client_id)
   if (reserved) found.push(problem(['client_id'], `begins with ${reserved}, which Menshen keeps for itself`))
   if (seed.client_id.startsWith('usr_')) found.push(problem(['client_id'], 'begins with usr_, as the ids of users do'))
+  if (seed.logo_uri !== undefined && !broken.has('logo_uri')) {
+    const reason = 'is not shown: no browser of ours fetches from another site; name a picture file in brand.logo'
+    found.push(problem(['logo_uri'], reason))
+  }
   for (const { field, message } of ruleProblems(seed).filter((each) => !broken.has(each.field))) {
     found.push(problem([field], message))
   }
