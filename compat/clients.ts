@@ -3,6 +3,19 @@ export const seedNames = ['plain', 'api', 'off_the_shelf'] as const
 /** One of them. */
 export type SeedName = (typeof seedNames)[number]
 
+/** Where a client and the server are, for a step whose address names them. */
+export interface Places {
+  readonly issuer: string
+  readonly origin: string
+  readonly clientId: string
+}
+
+/** A page of a program that does not answer with `ok`, and what shows there that it works. */
+export interface ShownStep {
+  readonly path: string
+  readonly shows: RegExp
+}
+
 /** A client that somebody else wrote, and how it is run. */
 export interface CompatClient {
   /** Its file is named so, and the first part of its `client_id`. */
@@ -14,17 +27,37 @@ export interface CompatClient {
   readonly command: readonly [string, ...string[]]
   readonly kind: 'server' | 'page' | 'native'
   /** What is opened one after another, each answered with `ok`. The first one logs in. */
-  readonly steps: readonly string[]
+  readonly steps: readonly (string | ShownStep)[]
+  /** Where its logout begins. It ends at `/bye`, and the session at the server is over then. */
+  readonly logout?: (places: Places) => string | ShownStep
   readonly callback?: string
+  /** The only seeds that it fits; without it all of its kind. */
+  readonly seeds?: readonly SeedName[]
   /** What must be set where the client does not work as it comes; the program does so when `SETTING` is 1. */
   readonly setting?: string
   /** Programs beside the one it is started with. */
   readonly needs?: readonly string[]
+  /** What `install.sh` brings for it alone, below the folder `compat`. */
+  readonly brought?: string
 }
 
 const python = (file: string): [string, string] => ['python', `clients/${file}.py`]
 const node = (file: string): [string, string] => ['node', `clients/${file}.mjs`]
-const everything = ['/', '/userinfo', '/refresh', '/revoke', '/logout'] as const
+const everything = ['/', '/userinfo', '/refresh', '/revoke'] as const
+const logout = () => '/logout'
+/** The address of our logout, for programs that can be told where to go after their own. */
+const endSession = ({ issuer, origin, clientId }: Places) =>
+  `${issuer}/session/end?${new URLSearchParams({ client_id: clientId, post_logout_redirect_uri: `${origin}/bye` })}`
+const spring = (version: string) => ({
+  pinned: version,
+  command: ['sh', 'spring.sh', `clients/spring/target/${version}`, 'com.example.app.App'] as const,
+  kind: 'server' as const,
+  needs: ['java'],
+  brought: `clients/spring/target/${version}/lib`,
+  callback: '/login/oauth2/code/menshen',
+  steps: ['/'],
+  logout: () => '/leave',
+})
 
 /** Every client, in the order of the table. */
 export const clients: readonly CompatClient[] = [
@@ -34,7 +67,18 @@ export const clients: readonly CompatClient[] = [
     pinned: 'npm oidc-client-ts',
     command: ['node', 'clients/page.mjs', 'clients/oidc-client-ts.mjs'],
     kind: 'page',
-    steps: ['/', '/userinfo', '/refresh', '/frame', '/revoke', '/again', '/logout'],
+    steps: ['/', '/userinfo', '/refresh', '/frame', '/revoke', '/again'],
+    logout,
+  },
+  {
+    id: 'spa',
+    name: 'oidc-client-ts, as in [apps.md](apps.md)',
+    pinned: 'npm oidc-client-ts',
+    command: ['node', 'clients/page.mjs', 'clients/spa/main.js'],
+    kind: 'page',
+    seeds: ['api'],
+    steps: [{ path: '/login', shows: /usr_/ }],
+    logout: () => ({ path: '/logout', shows: /Log in/ }),
   },
   {
     id: 'react-oidc-context',
@@ -43,7 +87,8 @@ export const clients: readonly CompatClient[] = [
     command: ['node', 'clients/page.mjs', 'clients/react-oidc-context.mjs'],
     kind: 'page',
     callback: '/',
-    steps: ['/', '/refresh', '/logout'],
+    steps: ['/', '/refresh'],
+    logout,
   },
   {
     id: 'openid-client-6',
@@ -52,6 +97,7 @@ export const clients: readonly CompatClient[] = [
     command: node('openid-client-6'),
     kind: 'server',
     steps: everything,
+    logout,
   },
   {
     id: 'openid-client-5',
@@ -60,6 +106,7 @@ export const clients: readonly CompatClient[] = [
     command: node('openid-client-5'),
     kind: 'server',
     steps: everything,
+    logout,
     setting: "`id_token_signed_response_alg: 'ES256'` in `new issuer.Client({ … })`",
   },
   {
@@ -77,7 +124,8 @@ export const clients: readonly CompatClient[] = [
     pinned: 'npm express-openid-connect',
     command: node('express-openid-connect'),
     kind: 'server',
-    steps: ['/', '/userinfo', '/refresh', '/logout'],
+    steps: ['/', '/userinfo', '/refresh'],
+    logout,
     setting: "`authorizationParams: { response_type: 'code' }`, and `idTokenSigningAlg` as the seed has it",
   },
   {
@@ -87,6 +135,7 @@ export const clients: readonly CompatClient[] = [
     command: node('passport-openidconnect'),
     kind: 'server',
     steps: ['/'],
+    setting: '`nonce: true`, and `preset: off_the_shelf` in the seed, since it can send no PKCE',
   },
   {
     id: 'appauth',
@@ -102,7 +151,8 @@ export const clients: readonly CompatClient[] = [
     pinned: 'pypi Authlib',
     command: python('authlib_flask'),
     kind: 'server',
-    steps: ['/', '/userinfo', '/refresh', '/revoke'],
+    steps: everything,
+    logout,
     setting: "`client_kwargs={'code_challenge_method': 'S256', …}`",
   },
   {
@@ -122,8 +172,9 @@ export const clients: readonly CompatClient[] = [
     kind: 'server',
     callback: '/oidc/callback/',
     steps: ['/'],
+    logout: () => '/oidc/logout/',
     setting:
-      '`OIDC_USE_PKCE = True`, `OIDC_RP_SIGN_ALGO` as the seed has it, and a subclass of `OIDCAuthenticationBackend` that finds people by `sub`',
+      '`OIDC_USE_PKCE = True`, `OIDC_RP_SIGN_ALGO` as the seed has it, and a subclass of `OIDCAuthenticationBackend` that finds people by `sub`; `OIDC_OP_LOGOUT_URL_METHOD` for the logout',
   },
   {
     id: 'social-core',
@@ -142,7 +193,7 @@ export const clients: readonly CompatClient[] = [
     command: ['go-oidc'],
     kind: 'server',
     steps: ['/', '/userinfo', '/refresh'],
-    setting: '`oauth2.S256ChallengeOption` and `oauth2.VerifierOption`',
+    setting: '`oauth2.S256ChallengeOption` and `oauth2.VerifierOption`; `oidc.Nonce` is enough with `off_the_shelf`',
   },
   {
     id: 'oauth2-proxy',
@@ -154,7 +205,9 @@ export const clients: readonly CompatClient[] = [
     callback: '/oauth2/callback',
     // The second time the cookie is older than a second, so it refreshes.
     steps: ['/', '/'],
-    setting: '`--code-challenge-method=S256 --oidc-email-claim=sub`',
+    logout: (places) => `/oauth2/sign_out?${new URLSearchParams({ rd: endSession(places) })}`,
+    setting:
+      '`--code-challenge-method=S256 --oidc-email-claim=sub`; `--whitelist-domain` with the host of the server for the logout',
   },
   {
     id: 'mod-auth-openidc',
@@ -164,40 +217,33 @@ export const clients: readonly CompatClient[] = [
     needs: ['apache2'],
     kind: 'server',
     steps: ['/'],
+    logout: ({ origin }) => `/callback?${new URLSearchParams({ logout: `${origin}/bye` })}`,
     setting: '`OIDCPKCEMethod S256`',
   },
-]
-
-/** A library that verifies access tokens; its program, in `backends/`, stands in docs/backends.md too. */
-export interface Verifier {
-  readonly id: string
-  readonly name: string
-  readonly pinned: string
-  readonly command: readonly [string, ...string[]]
-}
-
-/** Every verifier, in the order of the page. */
-export const verifiers: readonly Verifier[] = [
-  { id: 'jose', name: 'jose', pinned: 'npm jose', command: ['node', 'backends/jose.mjs'] },
-  { id: 'pyjwt', name: 'PyJWT', pinned: 'pypi PyJWT[crypto]', command: ['python', 'backends/pyjwt_api.py'] },
-  { id: 'joserfc', name: 'joserfc', pinned: 'pypi joserfc', command: ['python', 'backends/joserfc_api.py'] },
-  { id: 'authlib-api', name: 'Authlib', pinned: 'pypi Authlib', command: ['python', 'backends/authlib_api.py'] },
   {
-    id: 'go-oidc-verifier',
-    name: 'go-oidc',
-    pinned: 'go github.com/coreos/go-oidc/v3',
-    command: ['go-oidc-verifier'],
+    id: 'spring-6',
+    name: 'Spring Boot 3.5 (Security 6)',
+    ...spring('3.5.16'),
+    setting: 'two beans, `Login.java` in [backends.md](backends.md)',
   },
   {
-    id: 'golang-jwt',
-    name: 'golang-jwt with keyfunc',
-    pinned: 'go github.com/golang-jwt/jwt/v5',
-    command: ['golang-jwt'],
+    id: 'spring-7',
+    name: 'Spring Boot 4 (Security 7)',
+    ...spring('4.1.2'),
+    setting: 'two beans, `Login.java` in [backends.md](backends.md)',
   },
   {
-    id: 'spring',
-    name: 'Spring Security, its JwtDecoder',
-    pinned: 'maven spring-security-oauth2-jose',
-    command: ['java', '-cp', 'target/classes:target/dependency/*', 'Api'],
+    id: 'gitea',
+    name: 'Gitea, without its scripts',
+    pinned: '1.26.0',
+    command: ['sh', 'clients/gitea.sh'],
+    needs: ['gitea', 'oauth2-proxy'],
+    brought: '.bin/gitea-folder',
+    kind: 'server',
+    callback: '/user/oauth2/menshen/callback',
+    steps: [{ path: '/user/settings', shows: /usr_\w+/ }],
+    logout: () => ({ path: '/user/logout', shows: /Sign In/ }),
+    setting:
+      'oauth2-proxy before it, as above, and `[service] ENABLE_REVERSE_PROXY_AUTHENTICATION`, `ENABLE_REVERSE_PROXY_AUTO_REGISTRATION`, `[security] REVERSE_PROXY_AUTHENTICATION_USER = X-Forwarded-User`, `REVERSE_PROXY_LOGOUT_REDIRECT`; its own login sends neither PKCE nor nonce',
   },
 ]

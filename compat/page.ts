@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { markdownTable } from '../scripts/docs/markdown.ts'
-import { clients, type SeedName, seedNames, verifiers } from './clients.ts'
-import { type ClientResult, type Outcome, readResults } from './results.ts'
+import { type CompatClient, clients, seedNames } from './clients.ts'
+import { isNotRun, type Result, readResults } from './results.ts'
+import { tokenAlgs, tokenTyp, verifiers } from './verifiers.ts'
 
 const read = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
 
@@ -11,7 +12,7 @@ Written by \`npm run docs\` from what \`npm run compat\` found (\`compat/results
 
 \`compat/\` has one small program for each client, with the packages that others publish, pinned. \`npm run compat\` starts this
 server with its sandbox, registers the clients, and logs somebody in at each of them in Chromium, with a phone number and a code.
-Beyond the login it does what the client can: userinfo, refresh, revocation, logout. A client that fails as it comes is run again with
+Beyond the login it does what the client can; after a logout the session at the server must be over too. A client that fails as it comes is run again with
 the setting that this page names.
 
 \`\`\`sh manual
@@ -30,53 +31,89 @@ npm run compat -- auth-js authlib
 | with the setting | with what the last column says |
 `
 
-const elsewhere = `## Not run
+const verifierIntro = `
+## Libraries that verify access tokens
+
+Each takes the access token of a person, and refuses an ID token, a forged token and one for another API. The columns are what the seed
+says of the API in \`access_token\`. Their code is in [backends.md](backends.md).
+`
+
+const neither = `
+## A client that sends neither PKCE nor a nonce
+
+It cannot connect, with any preset: nothing would tie the code to the browser that began the login, so somebody who got hold of a code could log in
+with it (RFC 9700 §2.1.1). It gets \`invalid_request\`, *Authorization Server policy requires PKCE to be used for this request*. Look for
+a switch first (*PKCE*, \`code_challenge\`, *nonce*); the table names those that we know. Where there is none, as in Gitea, put
+oauth2-proxy before the program and let that pass on who logged in. A public client needs PKCE in any case; for one that has a secret,
+\`preset: off_the_shelf\` takes a nonce in its place.
+
+## No e-mail address
+
+People who log in by phone have no \`email\`. mozilla-django-oidc and social-core ask for the scope \`email\` unasked, so a \`scope\` in the seed of
+such a client must have it, or be left out: a scope that the client has not is refused as \`invalid_scope\`. Map \`sub\` where a program insists on an address.
+`
+
+const elsewhere = `
+## Not run
 
 | client | why | what its documents want |
 | --- | --- | --- |
-| Spring Boot, client and whole resource server | left out so far; only the decoder of the resource server is run, below | \`preset: off_the_shelf\`, or PKCE and the algorithm in the app |
-| Grafana | no package in the registries that the runs use | \`preset: off_the_shelf\`, \`use_pkce = true\`, \`login_attribute_path = sub\`, \`email_attribute_path = sub\` |
-| Gitea | no package in the registries that the runs use | \`preset: off_the_shelf\`; whether it sends a nonce was not tried, and it can send no PKCE |
+| Grafana | none of Debian 12, npm and PyPI has its server, and the Go module proxy has no version of \`github.com/grafana/grafana\` | \`preset: off_the_shelf\`, \`use_pkce = true\`, \`login_attribute_path = sub\`, \`email_attribute_path = sub\` |
+| Nextcloud, Kong, APISIX, Kubernetes | not in the registries that the runs use, or more than one machine | \`preset: off_the_shelf\`; for the gateways see [backends.md](backends.md) |
 `
 
 /** `docs/compatibility.md`. */
 export function compatibilityMarkdown(): string {
   const results = readResults()
-  const resultOf = (id: string): ClientResult => results[id] ?? { notRun: 'nobody has run it yet' }
-  const clientRows = clients.map(({ id, name, pinned, setting }) => {
-    const result = resultOf(id)
-    return [name, version(pinned), ...seedNames.map((seed) => cell(result, seed)), setting ?? remedy(result)]
+  const resultOf = (id: string): Result => results[id] ?? { notRun: 'nobody has run it yet' }
+  const clientRows = clients.map((client) => {
+    const { id, name, pinned, setting = '–' } = client
+    const cells = seedNames.map((seed) => cell(resultOf(id), seed))
+    return [name, version(pinned), beyondLogin(client), ...cells, setting]
   })
-  const verifierRows = verifiers.map(({ id, name, pinned }) => [name, version(pinned), cell(resultOf(id), 'api')])
-  const head = ['client', 'version', 'without an API', 'beside an API', '`off_the_shelf`', 'setting in the client']
-  return `${[
+  const verifierRows = verifiers.map(({ id, name, pinned, setting, note }) => {
+    const cells = tokenAlgs.map((alg) => cell(resultOf(id), alg))
+    return [name, version(pinned), ...cells, [setting, note].filter(Boolean).join('; ') || '–']
+  })
+  const seeds = ['without an API', 'beside an API', '`off_the_shelf`']
+  const apis = tokenAlgs.map((alg) => `\`${alg}\`, \`${tokenTyp(alg)}\``)
+  return [
     intro,
-    ...markdownTable(head, clientRows),
-    '\n## Libraries that verify access tokens\n',
-    'Each takes the access token of a person and refuses an ID token and a forged one. Their code is in [backends.md](backends.md).\n',
-    ...markdownTable(['library', 'version', 'result'], verifierRows),
-    `\n${elsewhere}`,
-  ].join('\n')}`
+    ...markdownTable(['client', 'version', 'beside the login', ...seeds, 'setting in the client'], clientRows),
+    verifierIntro,
+    ...markdownTable(['library', 'version', ...apis, 'setting'], verifierRows),
+    neither.trimEnd(),
+    elsewhere,
+  ].join('\n')
 }
 
-/** What helps a client that has no setting of its own. */
-function remedy(result: ClientResult): string {
-  return 'plain' in result && result.plain?.startsWith('fails') ? 'none; `preset: off_the_shelf` in the seed' : '–'
+/** What was tried after the login. */
+function beyondLogin({ steps, logout }: CompatClient): string {
+  const tried = steps.slice(1).flatMap((step) => (typeof step === 'string' ? (stepWords[step] ?? []) : []))
+  return [...tried, ...(logout ? ['logout'] : [])].join(', ') || '–'
+}
+
+const stepWords: Readonly<Record<string, string>> = {
+  '/': 'refresh',
+  '/userinfo': 'userinfo',
+  '/refresh': 'refresh',
+  '/frame': 'iframe',
+  '/revoke': 'revocation',
 }
 
 const words = { works: 'works', setting: 'with the setting' } as const
 
-function cell(result: ClientResult, seed: SeedName): string {
-  if ('notRun' in result) return `not run: ${result.notRun}`
-  const outcome: Outcome | undefined = result[seed]
+function cell(result: Result, tried: string): string {
+  if (isNotRun(result)) return `not run: ${result.notRun}`
+  const outcome = result[tried]
   if (outcome === undefined) return '–'
   if (outcome === 'works' || outcome === 'setting') return words[outcome]
   return `no: ${outcome.replace(/^fails: (\/: )?(failed: )?/, '').replaceAll('|', '\\|')}`
 }
 
-/** The version behind `npm NAME`, `pypi NAME`, `go NAME` or `maven NAME`; or what is written. */
+/** The version behind `npm NAME`, `pypi NAME`, `go NAME` or `maven FILE NAME`; or what is written. */
 function version(pinned: string): string {
-  const [registry, name = ''] = pinned.split(' ')
+  const [registry, name = '', artifact = ''] = pinned.split(' ')
   switch (registry) {
     case 'npm':
       return (JSON.parse(read('package.json')) as Npm).dependencies[name]?.replace(/^npm:.*@/, '') ?? ''
@@ -85,7 +122,7 @@ function version(pinned: string): string {
     case 'go':
       return pinnedIn('go.mod', `\t${name} v`)
     case 'maven':
-      return new RegExp(`>${name}</artifactId>\\s*<version>(.*)</version>`).exec(read('pom.xml'))?.[1] ?? ''
+      return new RegExp(`>${artifact}</artifactId>\\s*<version>(.*)</version>`).exec(read(name))?.[1] ?? ''
     default:
       return pinned
   }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { readerRequest } from './seeds.ts'
 import type { CompatServer } from './server.ts'
 
 const patienceMs = 60_000
@@ -43,6 +44,16 @@ export class CompatPerson {
       if (!(await this.#does())) return `failed: the server says ${said}`
     }
     return 'failed: it went round in a circle'
+  }
+
+  /** Whether the session at the server lives: whether an app that may ask nothing gets a code. */
+  async isSignedIn(): Promise<boolean> {
+    const asked = new URLSearchParams({ ...readerRequest(this.#server.origin, 'ES256'), prompt: 'none' })
+    const answer = await this.page.request.get(`${this.#server.issuer}/auth?${asked}`, { maxRedirects: 0 })
+    const { searchParams } = new URL(answer.headers()['location'] ?? '')
+    const error = searchParams.get('error')
+    if (error !== null && error !== 'login_required') throw new Error(`a question about the session: ${error}`)
+    return error === null
   }
 
   #reads(element: string): Promise<string> {

@@ -5,9 +5,9 @@ import { delimiter, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
-import type { CompatClient, SeedName } from './clients.ts'
+import type { CompatClient, SeedName, ShownStep } from './clients.ts'
 import { CompatPerson } from './person.ts'
-import type { ClientResult, Outcome } from './results.ts'
+import type { NotRun, Outcome } from './results.ts'
 import { clientIdOf, idTokenAlg, scopeOf, seedsOf } from './seeds.ts'
 import { type CompatServer, isFree, secret, untilAnswered } from './server.ts'
 
@@ -20,9 +20,13 @@ export const pathEnv = path.join(delimiter)
 let people = 0
 
 /** Runs a client with each of its seeds: as it comes, and with its setting where that fails. */
-export async function runClient(client: CompatClient, server: CompatServer, browser: Browser): Promise<ClientResult> {
+export async function runClient(
+  client: CompatClient,
+  server: CompatServer,
+  browser: Browser,
+): Promise<Partial<Record<SeedName, Outcome>> | NotRun> {
   const missing = lacking(client)
-  if (missing !== undefined) return { notRun: `${missing} is not on this machine` }
+  if (missing !== undefined) return { notRun: missing }
   const result: Partial<Record<SeedName, Outcome>> = {}
   for (const seed of seedsOf(client)) {
     const asItComes = await tryOnce(client, seed, false, server, browser)
@@ -33,12 +37,13 @@ export async function runClient(client: CompatClient, server: CompatServer, brow
   return result
 }
 
-/** The program that this client needs and nobody has installed. */
-export function lacking({ command: [program], needs }: Pick<CompatClient, 'command' | 'needs'>): string | undefined {
-  const wanted = [program, ...(needs ?? [])]
+/** What this machine lacks of what a program needs. */
+export function lacking(program: Pick<CompatClient, 'command' | 'needs' | 'brought'>): string | undefined {
+  const wanted = [program.command[0], ...(program.needs ?? [])]
   const absent = wanted.find((each) => spawnSync('which', [each], { env: { PATH: pathEnv } }).status !== 0)
-  if (absent !== undefined || program !== 'node') return absent
-  return existsSync(join(folder, 'node_modules')) ? undefined : 'what compat/install.sh brings'
+  if (absent !== undefined) return `${absent} is not on this machine`
+  const brought = program.brought ?? (program.command[0] === 'node' ? 'node_modules' : '.')
+  return existsSync(join(folder, brought)) ? undefined : `compat/install.sh did not bring ${brought}`
 }
 
 async function tryOnce(
@@ -63,27 +68,63 @@ async function tryOnce(
     SETTING: isSet ? '1' : '',
     NODE_NO_WARNINGS: '1',
   }
-  const [program, ...words] = client.command
-  const child = spawn(program, words, { cwd: folder, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part))
+  const program = startProgram(client.command, env)
   const context = await browser.newContext({ locale: 'zh-CN' })
   try {
-    await untilAnswered(`${origin}/favicon.ico`, child)
+    await untilAnswered(`${origin}/favicon.ico`, program.child)
     const person = new CompatPerson(await context.newPage(), server, `139${String(10_000_000 + people++)}`)
-    for (const step of client.steps) {
-      const text = await person.opens(`${origin}${step}`)
-      const expected = step === '/' ? /^ok usr_/ : /^ok/
-      if (!expected.test(text)) return fails(`${step}: ${text}`)
+    const places = { issuer: server.issuer, origin, clientId: env.CLIENT_ID }
+    const logout = client.logout?.(places)
+    for (const step of [...client.steps, ...(logout === undefined ? [] : [logout])]) {
+      const { path, shows } = shownBy(step)
+      const text = await person.opens(`${origin}${path}`)
+      logIfWanted(`${path}: ${text}\n`)
+      if (!shows.test(text)) return fails(`${path.replace(/\?.*/, '')}: ${text}`)
+    }
+    if ((await person.isSignedIn()) !== (logout === undefined)) {
+      return fails(`${logout ? 'logout' : 'login'}: the session at the server ${logout ? 'lives on' : 'is gone'}`)
     }
     return 'works'
   } catch (error) {
     return fails(`${error instanceof Error ? error.message : error}`)
   } finally {
-    if (process.env['COMPAT_LOG'] === '1') process.stderr.write(output)
     await context.close()
-    await end(child, origin)
+    await program.end()
   }
+}
+
+function shownBy(step: string | ShownStep): ShownStep {
+  if (typeof step !== 'string') return step
+  return { path: step, shows: step === '/' ? /^ok usr_/ : /^ok/ }
+}
+
+/** A program that runs, with all that it started. */
+export interface RunningProgram {
+  readonly child: ChildProcess
+  /** Ends all of it, and waits until its port is free for the next one. */
+  end(): Promise<void>
+}
+
+/** Starts a program that listens at `PORT` of its environment. */
+export function startProgram(command: readonly [string, ...string[]], env: ProgramEnv): RunningProgram {
+  const [program, ...words] = command
+  const child = spawn(program, words, { cwd: folder, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part))
+  return {
+    child,
+    async end() {
+      logIfWanted(output)
+      await end(child, Number(env.PORT))
+    },
+  }
+}
+
+type ProgramEnv = Readonly<Record<string, string>> & { readonly PORT: string }
+
+/** `COMPAT_LOG=1 npm run compat -- gitea` shows what the pages and the program said. */
+function logIfWanted(text: string): void {
+  if (process.env['COMPAT_LOG'] === '1') process.stderr.write(text)
 }
 
 /** A reason of one line, short enough for a table. */
@@ -93,13 +134,12 @@ export function fails(reason: string): `fails: ${string}` {
   return `fails: ${line.slice(0, 200)}`
 }
 
-/** Ends a program with all that it started, and waits until its port is free for the next one. */
-async function end(child: ChildProcess, origin: string): Promise<void> {
-  if (child.exitCode !== null || child.pid === undefined) return
+async function end(child: ChildProcess, port: number): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
   const ended = once(child, 'exit')
   process.kill(-child.pid, 'SIGTERM')
   const late = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), 5000)
   await ended
   clearTimeout(late)
-  while (!(await isFree(Number(new URL(origin).port)))) await delay(100)
+  while (!(await isFree(port))) await delay(100)
 }

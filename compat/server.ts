@@ -58,12 +58,12 @@ export async function startServer(): Promise<CompatServer> {
   }
 }
 
-/** Waits until something answers there; throws when the process ends before. */
+/** Waits until something answers there that is ready; throws when the process ends before. */
 export async function untilAnswered(url: string, child: ChildProcess): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
     const isUp = await fetch(url, { redirect: 'manual' }).then(
-      ({ status }) => status !== 503 || !url.endsWith('/readyz'),
+      ({ status }) => status < 500,
       () => false,
     )
     if (isUp) return

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
 import type { Browser } from 'playwright-core'
 import { CompatPerson } from './person.ts'
-import { scopeOf } from './seeds.ts'
+import { codeVerifier, readerRequest } from './seeds.ts'
 import type { CompatServer } from './server.ts'
+import { type TokenAlg, tokenAlgs } from './verifiers.ts'
 
 /** What a person's login brought. */
 export interface IssuedTokens {
@@ -10,36 +11,35 @@ export interface IssuedTokens {
   readonly id_token: string
 }
 
-/** Logs somebody in for the verifiers, and answers the tokens. */
-export async function issuedTokens(server: CompatServer, browser: Browser): Promise<IssuedTokens> {
+/** Logs somebody in for the verifiers, and answers the tokens for the API of each algorithm. */
+export async function issuedTokens(server: CompatServer, browser: Browser): Promise<Record<TokenAlg, IssuedTokens>> {
   const context = await browser.newContext({ locale: 'zh-CN' })
-  // Nobody listens at the redirect URI; the address is all that is wanted.
-  await context.route(`${server.origin}/**`, (route) => route.fulfill({ body: 'ok', contentType: 'text/plain' }))
-  const redirectUri = `${server.origin}/callback`
-  const codeVerifier = 'v'.repeat(43)
-  const asked = {
-    client_id: 'reader',
-    redirect_uri: redirectUri,
-    response_type: 'code',
-    scope: scopeOf('api').replace('offline_access ', ''),
-    code_challenge: createHash('sha256').update(codeVerifier).digest('base64url'),
-    code_challenge_method: 'S256',
-  }
+  // The address is all that is wanted of the redirect URI.
+  const callback = createServer((_request, response) => response.end('ok')).listen(Number(new URL(server.origin).port))
   try {
     const page = await context.newPage()
     const person = new CompatPerson(page, server, '13912345678')
-    await person.opens(`${server.issuer}/auth?${new URLSearchParams(asked)}`, server.origin)
-    const body = new URLSearchParams({
-      grant_type: 'authorization_code',
-      client_id: 'reader',
-      code: new URL(page.url()).searchParams.get('code') ?? '',
-      code_verifier: codeVerifier,
-      redirect_uri: redirectUri,
-    })
-    const answer = await fetch(`${server.issuer}/token`, { method: 'POST', body })
-    if (!answer.ok) throw new Error(`no tokens: ${await answer.text()}`)
-    return (await answer.json()) as IssuedTokens
+    const issued: Partial<Record<TokenAlg, IssuedTokens>> = {}
+    for (const alg of tokenAlgs) {
+      const asked = readerRequest(server.origin, alg)
+      await person.opens(`${server.issuer}/auth?${new URLSearchParams(asked)}`, server.origin)
+      issued[alg] = await redeemed(server, asked, new URL(page.url()).searchParams.get('code') ?? '')
+    }
+    return issued as Record<TokenAlg, IssuedTokens>
   } finally {
     await context.close()
+    callback.closeAllConnections()
+    callback.close()
   }
+}
+
+async function redeemed(
+  { issuer }: CompatServer,
+  { client_id, redirect_uri }: ReturnType<typeof readerRequest>,
+  code: string,
+): Promise<IssuedTokens> {
+  const grant = { grant_type: 'authorization_code', client_id, redirect_uri, code, code_verifier: codeVerifier }
+  const answer = await fetch(`${issuer}/token`, { method: 'POST', body: new URLSearchParams(grant) })
+  if (!answer.ok) throw new Error(`no tokens: ${await answer.text()}`)
+  return (await answer.json()) as IssuedTokens
 }

@@ -4,7 +4,8 @@ import requests
 from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
 from joserfc.jwk import KeySet
 
-issuer, audience = os.environ["ISSUER"], "https://api.example.com"
+issuer = os.environ.get("ISSUER", "http://localhost:3000")
+audience = os.environ.get("AUDIENCE", "https://api.example.com")
 
 
 class Validator(JWTBearerTokenValidator):

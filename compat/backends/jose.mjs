@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 
-const [issuer, audience] = [process.env.ISSUER, 'https://api.example.com']
+const { ISSUER: issuer = 'http://localhost:3000', AUDIENCE: audience = 'https://api.example.com' } = process.env
+const { ALG: alg = 'ES256', TYP: typ = 'at+jwt' } = process.env
 // Keeps the keys, and asks again when a token names one it has not seen (at most every 30 seconds).
 const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`))
 
@@ -9,8 +10,8 @@ async function verify(token) {
   const { payload } = await jwtVerify(token, keys, {
     issuer,
     audience,
-    typ: 'at+jwt',
-    algorithms: ['ES256'],
+    typ,
+    algorithms: [alg],
     clockTolerance: '10s',
   })
   return payload

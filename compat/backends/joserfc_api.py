@@ -4,7 +4,9 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-issuer, audience = os.environ["ISSUER"], "https://api.example.com"
+issuer = os.environ.get("ISSUER", "http://localhost:3000")
+audience = os.environ.get("AUDIENCE", "https://api.example.com")
+alg, typ = os.environ.get("ALG", "ES256"), os.environ.get("TYP", "at+jwt")
 # Load them again, at most every 30 seconds, when a token names a key that is not among them.
 keys = KeySet.import_key_set(requests.get(f"{issuer}/jwks", timeout=5).json())
 rules = jwt.JWTClaimsRegistry(
@@ -18,8 +20,8 @@ rules = jwt.JWTClaimsRegistry(
 
 def verify(text):
     """Who the token stands for and what it allows; raises when it is not one for this API."""
-    token = jwt.decode(text, keys, algorithms=["ES256"])
-    if token.header.get("typ") != "at+jwt":
+    token = jwt.decode(text, keys, algorithms=[alg])
+    if token.header.get("typ") != typ:
         raise ValueError("not an access token")
     rules.validate(token.claims)
     return token.claims

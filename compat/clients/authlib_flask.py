@@ -60,4 +60,14 @@ def revoke():
     return show(end)
 
 
+@app.get("/logout")
+def logout():
+    return oauth.menshen.logout_redirect(f"{ORIGIN}/bye", id_token_hint=tokens["id_token"])
+
+
+@app.get("/bye")
+def bye():
+    return show(lambda: oauth.menshen.validate_logout_response()["post_logout_redirect_uri"])
+
+
 app.run("localhost", PORT)

@@ -52,6 +52,10 @@ def failure(request):
     return HttpResponse("failed: the login did not work")
 
 
+def bye(request):
+    return HttpResponse("ok bye")
+
+
 def run():
     call_command("migrate", verbosity=0)
     call_command("runserver", f"localhost:{PORT}", use_reloader=False, skip_checks=True)

@@ -24,13 +24,14 @@ OIDCScope "$SCOPE"
 OIDCCryptoPassphrase a-secret-of-the-app
 OIDCRemoteUserClaim sub
 $setting
-<Location /favicon.ico>
-  Require all granted
-</Location>
 <Location />
   AuthType openid-connect
   Require valid-user
 </Location>
+<LocationMatch "^/(favicon.ico|bye)$">
+  AuthType none
+  Require all granted
+</LocationMatch>
 ProxyPass /callback !
 ProxyPass / http://localhost:$UPSTREAM/
 CONF

@@ -1,4 +1,7 @@
+from urllib.parse import urlencode
+
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
+from steps import ISSUER, ORIGIN
 
 
 class BySubject(OIDCAuthenticationBackend):
@@ -12,3 +15,10 @@ class BySubject(OIDCAuthenticationBackend):
 
     def get_username(self, claims):
         return claims["sub"]
+
+
+def logout_url(request):
+    """Where the browser goes to be logged out at the server too."""
+    hint = request.session["oidc_id_token"]
+    ask = urlencode({"id_token_hint": hint, "post_logout_redirect_uri": f"{ORIGIN}/bye"})
+    return f"{ISSUER}/session/end?{ask}"

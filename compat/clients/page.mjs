@@ -9,7 +9,11 @@ const [{ text: script }] = buildSync({
   bundle: true,
   write: false,
   format: 'esm',
-  define: { CONFIG: JSON.stringify(config), 'process.env.NODE_ENV': '"development"' },
+  define: {
+    CONFIG: JSON.stringify(config),
+    'import.meta.env': JSON.stringify({ VITE_ISSUER: ISSUER, VITE_CLIENT_ID: CLIENT_ID }),
+    'process.env.NODE_ENV': '"development"',
+  },
 }).outputFiles
 const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>App</title>
 <body>…<script type="module" src="/script.js"></script>`

@@ -2,7 +2,7 @@ import express from 'express'
 import session from 'express-session'
 import passport from 'passport'
 import OpenIDConnectStrategy from 'passport-openidconnect'
-import { CLIENT_ID, CLIENT_SECRET, ISSUER, ORIGIN, PORT, SCOPE, said } from './steps.mjs'
+import { CLIENT_ID, CLIENT_SECRET, ISSUER, isSet, ORIGIN, PORT, SCOPE, said } from './steps.mjs'
 
 const endpoints = await (await fetch(`${ISSUER}/.well-known/openid-configuration`)).json()
 passport.use(
@@ -16,7 +16,7 @@ passport.use(
       clientSecret: CLIENT_SECRET,
       callbackURL: `${ORIGIN}/callback`,
       scope: SCOPE,
-      nonce: true,
+      ...(isSet ? { nonce: true } : {}),
     },
     (_issuer, profile, done) => done(null, { id: profile.id }),
   ),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log"
 	"os"
@@ -16,16 +17,18 @@ type claims struct {
 }
 
 func main() {
-	issuer := os.Getenv("ISSUER")
+	issuer := cmp.Or(os.Getenv("ISSUER"), "http://localhost:3000")
+	audience := cmp.Or(os.Getenv("AUDIENCE"), "https://api.example.com")
+	alg, typ := cmp.Or(os.Getenv("ALG"), "ES256"), cmp.Or(os.Getenv("TYP"), "at+jwt")
 	// Asks for the keys every hour, and when a token names one it has not seen.
 	keys, err := keyfunc.NewDefault([]string{issuer + "/jwks"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{"ES256"}),
+		jwt.WithValidMethods([]string{alg}),
 		jwt.WithIssuer(issuer),
-		jwt.WithAudience("https://api.example.com"),
+		jwt.WithAudience(audience),
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(10*time.Second),
 	)
@@ -34,7 +37,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if token.Header["typ"] != "at+jwt" {
+	if token.Header["typ"] != typ {
 		log.Fatal("not an access token")
 	}
 	fmt.Println(found.Subject, found.Scope)
