@@ -36,9 +36,7 @@ export async function startServer(): Promise<CompatServer> {
   await untilAnswered(`${issuer}/readyz`, server)
   const seed = join(folder, 'seed.json')
   await writeFile(seed, seedFile(origin))
-  await promisify(execFile)(process.execPath, [menshen, 'clients', 'apply', seed], { env })
-  // Every running server reads what was applied within two seconds.
-  await delay(2500)
+  await promisify(execFile)(process.execPath, [menshen, 'clients', 'apply', seed, '--wait'], { env })
   return {
     issuer,
     origin,

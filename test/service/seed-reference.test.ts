@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { recipes } from '../../src/oidc/clients/recipes.ts'
 import type { SeedNode } from '../../src/oidc/clients/seed-schema.ts'
@@ -49,6 +50,12 @@ test('the schema for editors says of every field what it means, and knows no oth
   const client = schema.properties.clients.items
   expect([schema.additionalProperties, client.additionalProperties]).toEqual([false, false])
   expect(client.properties.preset.enum).toContain('off_the_shelf')
+})
+
+test('the seed of the page for apps is applied as it stands', async () => {
+  const page = await readFile(new URL('../../docs/apps.md', import.meta.url), 'utf8')
+  const [, seed = ''] = /```yaml\n# seed\.yaml\n([\s\S]*?)```/.exec(page) ?? []
+  expect(await apply(seed)).toMatchObject({ status: 0, stdout: expect.stringContaining('created: client proxy') })
 })
 
 describe('a seed file', () => {
