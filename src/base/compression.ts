@@ -20,8 +20,8 @@ function nameAndWeight(part: string): [string, number] {
 }
 
 /**
- * How hard brotli tries: `most` takes about ten milliseconds for a stylesheet, `quick` a fortieth of it for a tenth more
- * bytes.
+ * How hard brotli tries: `most` takes about ten milliseconds for a stylesheet, `quick` a fortieth of it for a tenth
+ * more bytes.
  */
 export type Effort = 'most' | 'quick'
 
