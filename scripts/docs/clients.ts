@@ -8,7 +8,8 @@ import { markdownTable } from './markdown.ts'
 
 const introduction = `# Clients and APIs
 
-Written by \`npm run docs\` from the schema in \`src/oidc/clients\`; do not edit.
+Written by \`npm run docs\` from the schema in \`src/oidc/clients\`; do not edit. A page in the browser, a Spring API and oauth2-proxy are connected step by step in
+[apps.md](apps.md); the setting that each of many clients needs is in [compatibility.md](compatibility.md).
 
 \`\`\`sh
 npm run menshen -- clients example > seed.yaml            # one client of each kind, to keep what is wanted
