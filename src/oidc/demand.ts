@@ -90,6 +90,7 @@ export function isTooOld({ maxAgeSeconds }: Pick<Demand, 'maxAgeSeconds'>, authT
  * reaches. Asking would never end.
  */
 export function refuseUnmeetable(params: Params, client: Demanding, reachable: ReadonlySet<Acr>): void {
+  refuseStrangeSubject(params['claims'])
   const { acrs } = demandOf(params, client)
   if (acrs === undefined || acrs.some((acr) => reachable.has(acr))) return
   throw new errors.UnmetAuthenticationRequirements('no way in of this server reaches the requested acr')
@@ -119,9 +120,32 @@ function essentialAcrs(claims: unknown): readonly Acr[] | undefined {
   return acrValues.filter((acr) => (!value || value === acr) && (!Array.isArray(values) || values.includes(acr)))
 }
 
-const wantedSubject = z.object({ id_token: z.object({ sub: z.object({ value: z.string() }) }) })
+const wantedSubject = z.object({ id_token: z.object({ sub: z.object({ value: z.unknown() }) }) })
+
+function subjectIn(claims: unknown): { readonly value?: unknown } | undefined {
+  return typeof claims === 'string' ? wantedSubject.safeParse(JSON.parse(claims)).data?.id_token.sub : undefined
+}
 
 /** The only person who may answer a request, OIDC Core §5.5.1; undefined: anybody. */
 export function requestedSubject({ claims }: { readonly claims?: string | undefined }): string | undefined {
-  return claims === undefined ? undefined : wantedSubject.safeParse(JSON.parse(claims)).data?.id_token.sub.value
+  const value = subjectIn(claims)?.value
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Nobody has a `sub` that is no text. The library compares it all the same, and would ask after every login. */
+function refuseStrangeSubject(claims: unknown): void {
+  const wanted = subjectIn(claims)
+  if (wanted && typeof wanted.value !== 'string') {
+    throw new errors.InvalidRequest('claims.id_token.sub.value must be a text')
+  }
+}
+
+/**
+ * Throws `login_required` for a request that names two persons, one by `claims` and another by its `id_token_hint`.
+ * Either login would be followed by the question for the other.
+ */
+export function refuseTwoPersons({ claims }: Params, hinted: string | undefined): void {
+  const wanted = typeof claims === 'string' ? requestedSubject({ claims }) : undefined
+  if (wanted === undefined || hinted === undefined || wanted === hinted) return
+  throw new errors.LoginRequired('claims and id_token_hint name two persons')
 }

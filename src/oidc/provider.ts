@@ -17,7 +17,7 @@ import { claimsByScope } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { clientAuthMethods, extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
 import { fixedSeconds, grantSeconds, sessionSeconds } from './clients/lifetimes.ts'
-import { type Acr, acrValues, refuseUnmeetable } from './demand.ts'
+import { type Acr, acrValues, refuseTwoPersons, refuseUnmeetable } from './demand.ts'
 import { metadataOf } from './discovery.ts'
 import { endWebGrants } from './endings/logout.ts'
 import { whyAsked } from './endings/why.ts'
@@ -25,7 +25,7 @@ import { existingGrant } from './grants.ts'
 import { jwtParts } from './jwt-origin.ts'
 import { cookieSigner } from './keys/cookie-signer.ts'
 import type { Keys } from './keys/signing-keys.ts'
-import { paramsOf } from './library/context.ts'
+import { hintedLogin, paramsOf } from './library/context.ts'
 import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
 import { Provider, widenIdTokens } from './library/models.ts'
 import { requestableIn } from './library/prompts.ts'
@@ -121,6 +121,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         boundedRequest(ctx)
         refuseWithoutRedirectUri(ctx)
         refuseUnmeetable(paramsOf(ctx), client, parts.reachable)
+        refuseTwoPersons(paramsOf(ctx), hintedLogin(ctx)?.sub)
       },
     },
     formats: { customizers: { jwt: jwtParts(parts.sealer, policies) } },
