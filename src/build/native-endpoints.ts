@@ -99,6 +99,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
         {
           authorization: ctx.get('authorization'),
           scope,
+          proof: ctx.get('dpop'),
           key: async (accessToken) => (await proofs.key(ctx, { accessToken })) ?? '',
         },
       ),

@@ -7,6 +7,7 @@ import type { ClientPolicies } from './clients/client-policies.ts'
 import type { reconfirm } from './reconfirm-agreements.ts'
 import { apiThatMayAsk } from './records/api-tokens.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
+import { refuseOtherProof } from './security-profile.ts'
 
 interface Dependencies {
   readonly units: UnitOfWork
@@ -46,6 +47,7 @@ export function accountFinder({ units, directory, mayContinue, policies, picture
     const account = await standingAccount({ units, directory }, sub, provedAt)
     if (!account) return undefined
     mayContinue(ctx, token)
+    if (ctx?.oidc?.route === 'userinfo') refuseOtherProof(ctx.get('DPoP'), ctx.oidc.client)
     const claims = async () => {
       const api = ctx?.oidc?.route === 'userinfo' ? apiThatMayAsk(token as AccessToken) : undefined
       const known = claimsOf(account, pictureAddress)

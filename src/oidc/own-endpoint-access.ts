@@ -7,6 +7,7 @@ import { looksLikeJwt } from './jwt-origin.ts'
 import { errors, invalidToken } from './library/faults.ts'
 import { begunAtOf, cameByOf, type SignIn } from './records/sign-in.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
+import { refuseOtherProof } from './security-profile.ts'
 
 /** Somebody whose app brought a token for this server itself. */
 export interface OwnAccess {
@@ -34,6 +35,8 @@ interface Presented {
   /** The header `Authorization`. */
   readonly authorization: string
   readonly scope: string
+  /** The header `DPoP`. */
+  readonly proof: string
   /** The thumbprint of the DPoP proof beside a token. */
   readonly key: (accessToken: string) => Promise<string>
 }
@@ -48,7 +51,7 @@ const keyUnknown = 'the access token is bound to no key: send it as Bearer'
  */
 export async function ownAccess(
   { provider, policies, units, directory }: Dependencies,
-  { authorization, scope, key }: Presented,
+  { authorization, scope, proof, key }: Presented,
 ): Promise<OwnAccess> {
   const [, scheme = '', value = ''] = /^(Bearer|DPoP) ([\w.~+/-]+=*)$/i.exec(authorization) ?? []
   const { AccessToken, Grant, Client } = provider()
@@ -67,6 +70,7 @@ export async function ownAccess(
   if (!grant || grant.isExpired || grant.accountId !== accountId)
     throw invalidToken('the login that the access token comes from has ended')
   if (!client || !policies().isFirstParty(client)) throw invalidToken('this endpoint is for first-party clients')
+  refuseOtherProof(proof, client)
   if (!isId('usr', accountId)) throw invalidToken('the access token is of no person')
   const account = units.current()?.accounts.get(accountId) ?? (await directory.find(accountId))
   if (account?.user.status !== 'active') throw invalidToken('the login that the access token comes from has ended')

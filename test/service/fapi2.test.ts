@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { type CryptoKey, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { withPreset } from '../../src/oidc/clients/presets.ts'
 import { redirectUri } from '../support/clients.ts'
@@ -22,7 +22,7 @@ describe('a client of the FAPI 2.0 Security Profile', () => {
     const jwks = []
     for (const alg of ['ES256', 'PS256', 'RS256', 'EdDSA']) {
       keys.set(alg, await generateKeyPair(alg))
-      proofKeys.set(alg, await generateKeyPair(alg))
+      proofKeys.set(alg, await generateKeyPair(alg, { extractable: true }))
       jwks.push({ ...(await exportJWK(keyOf(alg).publicKey)), alg, use: 'sig', kid: alg })
     }
     const bank = {
@@ -33,6 +33,11 @@ describe('a client of the FAPI 2.0 Security Profile', () => {
       jwks: { keys: jwks },
     }
     const lifetimes = { refresh: { idle: '1h', max: '150m' } }
+    // One RSA key may sign with either algorithm, so a token that was bound by PS256 could come with RS256.
+    const rsa = await exportJWK(keyOf('PS256', proofKeys).privateKey)
+    const { d, p, q, dp, dq, qi, ...shared } = rsa
+    const imported = { publicKey: await importJWK(shared, 'RS256'), privateKey: await importJWK(rsa, 'RS256') }
+    proofKeys.set('RS256', imported as Pair)
     await world.register({ clients: [withPreset({ ...bank, lifetimes }).written as typeof bank] })
   })
   afterEach(resetClock)
@@ -71,17 +76,17 @@ describe('a client of the FAPI 2.0 Security Profile', () => {
     return { status: response.status, body: (await response.json()) as Record<string, string> }
   }
   let phones = 13_650_000_000
-  async function code(): Promise<string> {
-    const { body } = await push()
+  async function code(scope = 'openid offline_access'): Promise<string> {
+    const { body } = await push({ scope })
     const url = new URL('/auth', world.issuer)
     url.search = new URLSearchParams({ client_id: 'bank', request_uri: body['request_uri'] ?? '' }).toString()
     phones += 1
     const { location } = await loginBySms(world, world.visitor(), url, String(phones))
     return new URL(location ?? '').searchParams.get('code') ?? ''
   }
-  async function tokens() {
-    const form = { grant_type: 'authorization_code', code: await code(), redirect_uri: redirectUri }
-    return token(world, { ...form, code_verifier: codeVerifier, ...(await credentials()) }, await proof('/token'))
+  async function tokens(alg = 'ES256', scope?: string) {
+    const form = { grant_type: 'authorization_code', code: await code(scope), redirect_uri: redirectUri }
+    return token(world, { ...form, code_verifier: codeVerifier, ...(await credentials()) }, await proof('/token', alg))
   }
   const refresh = async (refreshToken: string | undefined) =>
     token(
@@ -113,22 +118,41 @@ describe('a client of the FAPI 2.0 Security Profile', () => {
     expect((await push({ client_assertion: '' })).status).toBeGreaterThanOrEqual(400)
   })
 
-  test('signs its assertions for the issuer alone, with ES256 or PS256', async () => {
-    expect((await push(await credentials('PS256'))).status).toBe(201)
-    for (const alg of ['RS256', 'EdDSA']) {
-      expect(await push(await credentials(alg))).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
-    }
+  test('signs its assertions for the issuer alone, with ES256, PS256 or EdDSA', async () => {
+    for (const alg of ['ES256', 'PS256', 'EdDSA']) expect((await push(await credentials(alg))).status).toBe(201)
+    expect(await push(await credentials('RS256'))).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
     expect((await push(await credentials('ES256', [world.issuer]))).status).toBe(401)
     expect((await push(await credentials('ES256', `${world.issuer}/request`))).status).toBe(401)
   })
 
-  test('signs its proofs with ES256 or PS256', async () => {
-    expect((await push({}, await proof('/request', 'PS256'))).status).toBe(201)
-    for (const alg of ['RS256', 'EdDSA']) {
-      const refused = await push({}, await proof('/request', alg))
-      expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_dpop_proof' } })
+  test('signs its proofs with ES256, PS256 or EdDSA', async () => {
+    for (const alg of ['ES256', 'PS256', 'EdDSA']) {
+      expect((await push({}, await proof('/request', alg))).status).toBe(201)
     }
+    const refused = await push({}, await proof('/request', 'RS256'))
+    expect(refused).toMatchObject({ status: 400, body: { error: 'invalid_dpop_proof' } })
     expect((await push({}, { dpop: 'no proof' })).status).toBe(400)
+  })
+
+  test('signs them so at every endpoint, also with the key that a token is bound to', async () => {
+    const { access_token: access = '' } = (await tokens('PS256', 'openid offline_access identities')).body
+    const form = { grant_type: 'authorization_code', code: await code(), redirect_uri: redirectUri }
+    const all = { ...form, code_verifier: codeVerifier, ...(await credentials()) }
+    expect(await token(world, all, await proof('/token', 'RS256'))).toMatchObject({ status: 400 })
+    for (const path of ['/me', '/identities']) {
+      const asked = async (alg: string) => {
+        const headers = { authorization: `DPoP ${access}`, ...(await proof(path, alg, access)) }
+        return fetch(`${world.issuer}${path}`, { headers })
+      }
+      const refused = await asked('RS256')
+      expect([path, refused.status, await refused.json()]).toMatchObject([
+        path,
+        401,
+        { error: 'invalid_dpop_proof', error_description: expect.stringContaining('security profile') },
+      ])
+      expect(refused.headers.get('www-authenticate')).toMatch(/^DPoP .*error="invalid_dpop_proof"/)
+      expect([path, (await asked('PS256')).status]).toEqual([path, 200])
+    }
   })
 
   test('keeps its refresh token, which lives on with every use and ends at its limit', async () => {
