@@ -20,11 +20,14 @@ describe('a client that somebody else wrote', () => {
     const made = (client: Record<string, unknown> & { client_id: string }) =>
       withPreset(client).written as typeof client & { secret?: string }
     // `clients apply` refuses the last three; a row that somebody wrote by hand must be worth no more.
-    const open = { ...shelf, token_endpoint_auth_method: 'none', rotate_refresh_tokens: false }
+    const weak = { token_endpoint_auth_method: 'none', rotate_refresh_tokens: false, require_nonce: false }
+    const open = { ...shelf, ...weak }
     await world.register({
       clients: [
         { ...made({ ...shelf, client_id: 'grafana' }), secret },
         { ...made({ ...shelf, preset: 'server_app', client_id: 'server' }), secret },
+        { ...made({ ...shelf, client_id: 'bare', require_nonce: false }), secret },
+        { ...made({ ...shelf, preset: 'server_app', client_id: 'half', require_nonce: false }), secret },
         made({ ...open, client_id: 'open' }),
         made({ ...open, client_id: 'pushing', require_pushed_authorization_requests: true }),
         made({ ...open, client_id: 'native', application_type: 'native', redirect_uris: ['com.example.app:/cb'] }),
@@ -68,6 +71,14 @@ describe('a client that somebody else wrote', () => {
     expect(await refusal(bare('grafana', { scope: 'profile' }))).toBe(wanted)
   })
 
+  test('may send neither where its seed says so twice', async () => {
+    expect((await exchange('bare', bare('bare'))).status).toBe(200)
+    expect(await refusal(bare('half'))).toBe(wanted)
+    expect(await refusal(bare('half', { nonce: 'n-1' }))).toBe(wanted)
+    const challenged = startLogin(world, 'bare', redirectUri)
+    expect(await exchange('bare', challenged)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+  })
+
   test('that sends PKCE is held to it, and one that did not cannot bring a verifier afterwards', async () => {
     const challenged = startLogin(world, 'grafana', redirectUri, { nonce: 'n-1' })
     expect(await exchange('grafana', challenged, { code_verifier: codeVerifier })).toMatchObject({ status: 200 })
@@ -82,6 +93,7 @@ describe('a client that somebody else wrote', () => {
 
   test('a client without a secret needs PKCE whatever is registered: directly, pushed, and in an app', async () => {
     expect(await refusal(bare('open', { nonce: 'n-1' }))).toBe(wanted)
+    expect(await refusal(bare('open'))).toBe(wanted)
     const pushed = await fetch(`${world.issuer}/request`, {
       method: 'POST',
       body: bare('pushing', { nonce: 'n-1' }).searchParams,

@@ -102,7 +102,7 @@ describe('a seed that names a preset', () => {
 })
 
 describe('fields that contradict each other are refused', () => {
-  test.each(['require_pkce', 'rotate_refresh_tokens'])(
+  test.each(['require_pkce', 'require_nonce', 'rotate_refresh_tokens'])(
     'a client without a secret cannot say %s: false',
     async (field) => {
       const refused = await apply(
@@ -127,6 +127,7 @@ describe('fields that contradict each other are refused', () => {
     ['require_pushed_authorization_requests', 'false'],
     ['dpop_bound_access_tokens', 'false'],
     ['require_pkce', 'false'],
+    ['require_nonce', 'false'],
     ['rotate_refresh_tokens', 'true'],
     ['id_token_signed_response_alg', 'RS256'],
     ['token_endpoint_auth_signing_alg', 'RS256'],

@@ -13,6 +13,7 @@ const fapi2 = {
   require_pushed_authorization_requests: true,
   dpop_bound_access_tokens: true,
   require_pkce: true,
+  require_nonce: true,
   rotate_refresh_tokens: false,
 } as const satisfies Partial<ClientSeed>
 
@@ -28,7 +29,7 @@ export function ruleProblems(seed: ClientSeed): RuleProblem[] {
 function publicProblems({ token_endpoint_auth_method: method, ...seed }: ClientSeed): RuleProblem[] {
   if (method !== 'none') return []
   const message = 'must be true for a client without a secret (token_endpoint_auth_method: none)'
-  return (['require_pkce', 'rotate_refresh_tokens'] as const)
+  return (['require_pkce', 'require_nonce', 'rotate_refresh_tokens'] as const)
     .filter((field) => !seed[field])
     .map((field) => ({ field, message }))
 }
@@ -42,6 +43,6 @@ function fapi2Problems(seed: ClientSeed): RuleProblem[] {
   })
   return [
     ...unlike.map(([field, value]) => ({ field: field as keyof typeof fapi2, message: `must be ${value} ${or}` })),
-    ...algorithms.map((field) => ({ field, message: `must be ES256 or PS256 ${or}` })),
+    ...algorithms.map((field) => ({ field, message: `must be ES256, PS256 or EdDSA ${or}` })),
   ]
 }

@@ -118,6 +118,7 @@ export const clientSchema = z.strictObject({
   id_token_signed_response_alg: z.enum(idTokenAlgorithms).default('ES256'),
   claims_in_id_token: z.boolean().default(false),
   require_pkce: z.boolean().default(true),
+  require_nonce: z.boolean().default(true),
   rotate_refresh_tokens: z.boolean().default(true),
   security_profile: z.enum(['none', 'fapi2']).default('none'),
   backchannel_logout_uri: httpsOrLoopback.optional(),
@@ -157,6 +158,7 @@ export const extraProperties = [
   'attestation',
   'claims_in_id_token',
   'require_pkce',
+  'require_nonce',
   'rotate_refresh_tokens',
   'security_profile',
 ] as const

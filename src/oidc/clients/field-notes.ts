@@ -129,13 +129,19 @@ export const clientNotes: Readonly<Record<keyof typeof clientSchema.shape, Field
     example: false,
     rfc: 'RFC 9700 §2.1.1',
   },
+  require_nonce: {
+    description:
+      '`false` beside `require_pkce: false`: may send neither, so that nothing shows that a code was injected. For programs that can do neither.',
+    example: false,
+    rfc: 'OpenID Connect Core §3.1.2.1',
+  },
   rotate_refresh_tokens: {
     description: '`false`: keeps one refresh token until it ends. Only for a client with a secret.',
     example: false,
     rfc: 'RFC 9700 §2.2.2',
   },
   security_profile: {
-    description: '`fapi2`: ES256 and PS256 alone, and no field that the profile forbids.',
+    description: '`fapi2`: ES256, PS256 and EdDSA alone, and no field that the profile forbids.',
     example: 'fapi2',
     rfc: 'FAPI 2.0 Security Profile',
   },
