@@ -6,6 +6,7 @@ import { type HttpClient, httpClient } from '../base/http.ts'
 import { paths } from '../base/paths.ts'
 import type { Config } from '../config/config.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
+import { ownSigner } from './doctor-reach.ts'
 
 const timeoutMs = 5000
 const bytesToWarn = 1e9
@@ -73,7 +74,8 @@ async function checkIssuer({ issuer }: Config, keyIds: readonly string[] | undef
     if (/ECONNREFUSED/.test(reason)) {
       return [warn('issuer', `nothing answers at ${issuer}`, 'start the server, or let its address through')]
     }
-    return [fail('issuer', reason, 'check the name, the certificate and the proxy; redirects are not followed')]
+    const advice = 'check the name, the certificate and the proxy; redirects are not followed'
+    return [fail('issuer', reason, ownSigner(reason) ?? advice)]
   }
   const discovery = discoveryFinding(text, issuer)
   if (discovery.status !== 'ok') return [discovery]

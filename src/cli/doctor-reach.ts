@@ -26,5 +26,15 @@ export function refusesPlain(url: URL, { name, allowInsecure }: Look): Finding |
 export function unreachable(name: string, detail: string): Finding {
   const advice =
     'nobody can log in with it: check DNS, the firewall or proxy for outgoing connections, and the certificate'
-  return fail(name, detail, advice)
+  return fail(name, detail, ownSigner(detail) ?? advice)
+}
+
+/** What Node calls a certificate of somebody whom this machine does not know, such as a company's own authority. */
+const unknownSigner =
+  /DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE/
+
+/** What to do where a certificate is good but for who has signed it; undefined for every other failure. */
+export function ownSigner(detail: string): string | undefined {
+  if (!unknownSigner.test(detail)) return undefined
+  return 'the certificate is signed by nobody this machine knows: NODE_EXTRA_CA_CERTS=FILE, for the server and for commands, names the certificate of your own authority'
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { diskFinding } from '../../src/cli/doctor-places.ts'
+import { ownSigner, unreachable } from '../../src/cli/doctor-reach.ts'
 import { checkClock } from '../../src/cli/doctor-stores.ts'
 
 test.each([
@@ -16,4 +17,19 @@ test.each([
   [5e7, 'fail'],
 ])('a disk with %i bytes left is %s', (bytes, status) => {
   expect(diskFinding(bytes, '/data')).toMatchObject({ name: 'disk', status })
+})
+
+test('a certificate that only its signer makes unknown is told with the variable that names the signer', () => {
+  const advice = expect.stringContaining('NODE_EXTRA_CA_CERTS=FILE')
+  expect(unreachable('corp', 'fetch failed: SELF_SIGNED_CERT_IN_CHAIN')).toMatchObject({ status: 'fail', advice })
+  for (const code of [
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  ]) {
+    expect(ownSigner(code)).toEqual(advice)
+  }
+  for (const code of ['CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ECONNREFUSED', 'ENOTFOUND']) {
+    expect(ownSigner(code)).toBeUndefined()
+  }
 })
