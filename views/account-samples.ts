@@ -10,12 +10,14 @@ type AccountPage =
   | 'account-bind'
   | 'account-taken'
   | 'devices'
+  | 'account-apps'
 
 const accountLinks = {
   profileHref: '/account/profile',
   identitiesHref: '/account/identities',
   passwordHref: '/account/password',
   devicesHref: '/account/devices',
+  appsHref: '/account/apps',
   languageHref: '/account/language',
   logoutHref: '/session/end',
 }
@@ -33,6 +35,12 @@ const devices = {
   backHref: '/account',
   logoutHref: '/session/end',
   delay: '退出后，已发给应用的部分凭证最长还会有效15分钟。',
+}
+
+const withdrawal = {
+  formToken: 'q1w2e3r4',
+  backHref: '/account',
+  delay: '取消后立即生效，部分凭证可能在 15 分钟内仍然有效。',
 }
 
 const addable = {
@@ -59,6 +67,7 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
       providers: [],
       hasPassword: false,
       placeCount: 1,
+      appCount: 0,
       ...accountLinks,
     },
     {
@@ -71,6 +80,7 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
       providers: ['wechat', 'github', 'apple', 'weibo', 'oidc:corp', 'username'],
       hasPassword: true,
       placeCount: 12,
+      appCount: 11,
       ...accountLinks,
       notice: '密码已保存，其他浏览器和所有应用都已退出登录。',
     },
@@ -84,6 +94,7 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
       providers: ['username'],
       hasPassword: true,
       placeCount: 2,
+      appCount: 1,
       ...accountLinks,
     },
   ],
@@ -164,6 +175,25 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
       backHref: '/account/identities',
       error: { code: 'otp.too_soon', message: '验证码获取太频繁，请42秒钟后再试。' },
       retryAfterSeconds: 42,
+    },
+  ],
+  'account-apps': [
+    { apps: [], ...withdrawal },
+    {
+      apps: [
+        {
+          clientId: 'tea-ledger',
+          name: '茶园记账',
+          uri: 'https://tea.example.com',
+          policyUri: 'https://tea.example.com/privacy',
+          granted: ['识别您的账号', '手机号', '持续访问（您未使用时）', '查看订单'],
+          since: used.createdAt,
+          lastUsedAt: used.lastUsedAt,
+        },
+        { clientId: 'market', name: longName, granted: [], since: used.createdAt, lastUsedAt: used.lastUsedAt },
+      ],
+      ...withdrawal,
+      notice: '已取消授权。',
     },
   ],
   devices: [

@@ -24,10 +24,13 @@ export interface AccountView {
   readonly hasPassword: boolean
   /** Number of browsers and apps that are signed in. */
   readonly placeCount: number
+  /** Number of apps of others that the person has allowed something. */
+  readonly appCount: number
   readonly profileHref: string
   readonly identitiesHref: string
   readonly passwordHref: string
   readonly devicesHref: string
+  readonly appsHref: string
   readonly languageHref: string
   readonly logoutHref: string
   /** One translated sentence that says what was just done. */
@@ -105,6 +108,29 @@ export interface DevicesView {
   readonly backHref: string
   readonly logoutHref: string
   /** One translated sentence: what may still work for a moment after everything has ended. */
+  readonly delay: string
+  readonly notice?: string | undefined
+}
+
+/** An app of others that the person has allowed something. */
+export interface AuthorisedAppItem {
+  /** The value of the field `app` that takes it back. */
+  readonly clientId: string
+  readonly name: string
+  readonly uri?: string | undefined
+  readonly policyUri?: string | undefined
+  /** What it may do, in the words of the consent page. */
+  readonly granted: readonly string[]
+  readonly since: Date
+  readonly lastUsedAt: Date
+}
+
+/** Posts `app` and `form_token`. */
+export interface AuthorisedAppsView {
+  readonly apps: readonly AuthorisedAppItem[]
+  readonly formToken: string
+  readonly backHref: string
+  /** One translated sentence: what may still work for a moment after it was taken back. */
   readonly delay: string
   readonly notice?: string | undefined
 }

@@ -1,7 +1,8 @@
 import { accountSamples } from './account-samples.ts'
 import { choiceSamples } from './choice-samples.ts'
+import { consentSamples } from './consent-samples.ts'
 import { agreements, countries, longName, requestId } from './sample-values.ts'
-import type { ConsentView, LoginView, ScopeItem, ViewName, Views } from './views.ts'
+import type { LoginView, ViewName, Views } from './views.ts'
 
 const login: LoginView = {
   method: 'sms',
@@ -14,21 +15,6 @@ const login: LoginView = {
   cancelAllowed: true,
   offeredMethods: ['sms', 'password'],
   connections: [],
-}
-
-const scopes: readonly ScopeItem[] = [
-  { name: 'openid', title: '用户编号', description: '用于识别您的账号。', required: true },
-  { name: 'phone', title: '手机号', description: '您已验证的手机号码。', required: false },
-  { name: 'profile', title: '昵称和头像', description: '您公开的昵称和头像。', required: false },
-]
-
-const consent: ConsentView = {
-  client: { name: '茶园记账' },
-  scopes,
-  resources: [],
-  account: '138****8000',
-  canSwitch: true,
-  offlineAccess: false,
 }
 
 /**
@@ -198,31 +184,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       error: { code: 'identifier.required', message: '请输入手机号、邮箱或用户名。', field: 'identifier' },
     },
   ],
-  consent: [
-    consent,
-    {
-      client: {
-        name: longName,
-        uri: 'https://tea.example.com',
-        policyUri: 'https://tea.example.com/privacy',
-        tosUri: 'https://tea.example.com/terms',
-        filingNumber: '浙ICP备12345678号-3A',
-      },
-      scopes,
-      resources: [
-        {
-          resource: 'https://api.tea-garden-and-market.example.com/v1/orders',
-          scopes: [
-            { name: 'orders:read', title: '查看订单', description: '读取您的订单和物流信息。', required: true },
-            { name: 'orders:write', title: '提交订单', description: '以您的名义下单和取消订单。', required: false },
-          ],
-        },
-      ],
-      account: 'a***d@subdomain.of.a.long.example.com',
-      canSwitch: false,
-      offlineAccess: true,
-    },
-  ],
+  ...consentSamples,
   logout: [
     { action: '/session/end/confirm', xsrf: 'b7f1c2', clientName: '茶园记账', accountLabel: '138****8000' },
     { action: '/session/end/confirm', xsrf: 'b7f1c2' },

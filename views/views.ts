@@ -3,10 +3,12 @@ import type {
   AccountTakenView,
   AccountUnbindView,
   AccountView,
+  AuthorisedAppsView,
   DevicesView,
   IdentityItem,
 } from './account-views.ts'
 import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } from './choice-views.ts'
+import type { ConsentView } from './consent-views.ts'
 import type { PageBrand, PagePicture } from './page-brand.ts'
 import type {
   ContinueView,
@@ -177,37 +179,6 @@ export interface ResetView {
   readonly error?: PageError | undefined
 }
 
-/** One line of what a client asks for. */
-export interface ScopeItem {
-  readonly name: string
-  readonly title: string
-  readonly description: string
-  /** Required scopes are only shown. The others have a checkbox, which is never ticked beforehand. */
-  readonly required: boolean
-}
-
-/**
- * Posts `choice` = `allow`, `deny` or `switch`, and one `scope` for each optional scope that is ticked. Its value is
- * the name of the scope, or `<resource> <scope>` (one space) for the scope of a resource, because two resources may use
- * one name.
- */
-export interface ConsentView {
-  readonly client: {
-    readonly name: string
-    readonly policyUri?: string | undefined
-    readonly tosUri?: string | undefined
-    readonly uri?: string | undefined
-    readonly filingNumber?: string | undefined
-  }
-  readonly scopes: readonly ScopeItem[]
-  readonly resources: readonly { readonly resource: string; readonly scopes: readonly ScopeItem[] }[]
-  /** Masked label of the signed-in account. */
-  readonly account: string
-  /** Whether the person can choose another account. Not for a device, because its request cannot be made again here. */
-  readonly canSwitch: boolean
-  readonly offlineAccess: boolean
-}
-
 /** The page of an error. */
 export interface ErrorView {
   readonly code: string
@@ -290,6 +261,7 @@ export interface Views {
   readonly 'account-bind': AccountBindView
   readonly 'account-taken': AccountTakenView
   readonly devices: DevicesView
+  readonly 'account-apps': AuthorisedAppsView
   readonly terms: TermsView
   readonly message: MessageView
   readonly continue: ContinueView

@@ -13,6 +13,8 @@ export const accountActs: Readonly<Record<string, AccountNeed>> = {
   account_language: 'session',
   account_devices: 'session',
   account_devices_submit: 'session',
+  account_apps: 'session',
+  account_apps_submit: 'session',
   account_identities: 'session',
   account_profile: 'fresh',
   account_profile_submit: 'fresh',

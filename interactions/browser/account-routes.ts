@@ -2,6 +2,7 @@ import type Router from '@koa/router'
 import type { Context } from 'koa'
 import { accountPaths, answerPath, bindPath, paths } from '../../src/base/paths.ts'
 import type { accountPages } from './account.ts'
+import type { appPages } from './account-apps.ts'
 import type { bindingPages } from './account-binding.ts'
 import type { devicePages } from './account-devices.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
@@ -18,6 +19,7 @@ export interface AccountCentre {
   readonly identities: ReturnType<typeof identityPages>
   readonly binding: ReturnType<typeof bindingPages>
   readonly devices: ReturnType<typeof devicePages>
+  readonly apps: ReturnType<typeof appPages>
 }
 
 type Handler = (ctx: Context) => Promise<void> | void
@@ -33,7 +35,7 @@ interface Wrappers {
  * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, profile, password, identities, binding, devices } = centre
+  const { session, home, profile, password, identities, binding, devices, apps } = centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
@@ -43,6 +45,8 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.post('account_password_submit', accountPaths.password, guarded(password.submit))
   router.get('account_devices', accountPaths.devices, withLanguage(devices.show))
   router.post('account_devices_submit', accountPaths.devices, guarded(devices.submit))
+  router.get('account_apps', accountPaths.apps, withLanguage(apps.show))
+  router.post('account_apps_submit', accountPaths.apps, guarded(apps.submit))
   router.get('account_identities', accountPaths.identities, withLanguage(binding.show))
   router.post('account_bind', accountPaths.identities, guarded(binding.start))
   router.get('account_bind_callback', answerPath(accountPaths.identities), binding.comeBack)

@@ -4,6 +4,7 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Account, User } from '../../src/accounts/user.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { accountPaths, bindPath, paths } from '../../src/base/paths.ts'
+import type { AuthorisedApp } from '../../src/oidc/endings/authorised-apps.ts'
 import type { Alarm, Device } from '../../src/oidc/endings/devices.ts'
 import type { AccountHint, WayRow } from '../../views/account-views.ts'
 import { codeWays } from './account-identities.ts'
@@ -17,6 +18,7 @@ interface Dependencies {
   readonly options: {
     readonly devices: (userId: UserId) => Promise<readonly Device[]>
     readonly alarms: (userId: UserId) => Promise<readonly Alarm[]>
+    readonly apps: (userId: UserId) => Promise<readonly AuthorisedApp[]>
     /** Whether this method can add a way in. */
     readonly canBind: (method: string) => boolean
   }
@@ -36,10 +38,11 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
     if (!visitor) return
     const { account } = visitor
     const { user, identities } = account
-    const [hasPassword, devices, alarms] = await Promise.all([
+    const [hasPassword, devices, alarms, apps] = await Promise.all([
       passwords.has(user.id),
       options.devices(user.id),
       options.alarms(user.id),
+      options.apps(user.id),
     ])
     const { done } = ctx.query
     renderer.render(
@@ -56,10 +59,12 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
         providers: [...new Set(identities.map(({ provider }) => provider))].filter((each) => !ownRows.includes(each)),
         hasPassword,
         placeCount: devices.length,
+        appCount: apps.length,
         profileHref: accountPaths.profile,
         identitiesHref: accountPaths.identities,
         passwordHref: accountPaths.password,
         devicesHref: accountPaths.devices,
+        appsHref: accountPaths.apps,
         languageHref: accountPaths.language,
         logoutHref: paths.endSession,
         notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,

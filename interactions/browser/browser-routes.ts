@@ -1,6 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
-import type { Interaction, Provider } from 'oidc-provider'
+import type { Client, Interaction, Provider } from 'oidc-provider'
 import { maskedLabel } from '../../src/accounts/account-labels.ts'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
@@ -18,7 +18,7 @@ import { readForm } from '../form.ts'
 import { type AccountCentre, accountRoutes } from './account-routes.ts'
 import { authorizationHref, type beginningAgain } from './begin-again.ts'
 import { receiveCallback, takeAnswer } from './callback.ts'
-import type { ConsentClient, consentPages } from './consent.ts'
+import type { consentPages } from './consent.ts'
 import { refuseCrossSite } from './guard.ts'
 import { leave } from './leave.ts'
 import type { LoginResult, loginPages } from './login.ts'
@@ -63,7 +63,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     }
   }
 
-  async function clientOf(ctx: Context, found: Interaction): Promise<ConsentClient> {
+  async function clientOf(ctx: Context, found: Interaction): Promise<Client> {
     const client = await provider().Client.find(String(found.params['client_id']))
     if (!client) throw new AppError('attempt.expired')
     const state = ctx.state as RequestState
@@ -97,13 +97,13 @@ export function browserRoutes(dependencies: Dependencies): Router {
       const account = { label: maskedLabel(visitor), nickname: visitor.user.profile.nickname }
       return renderer.render(ctx, 'select-account', { account }, { languageLinks: true })
     }
-    consent.show(ctx, found, client, visitor)
+    await consent.show(ctx, found, client, visitor)
   }
 
   async function submit(ctx: Context): Promise<void> {
     const form = await readForm(ctx, 'scope')
     const found = await interaction(ctx)
-    await clientOf(ctx, found)
+    const client = await clientOf(ctx, found)
     const { choice } = form.fields
     if (choice === 'cancel' || choice === 'deny') {
       const userId = found.session?.accountId
@@ -120,9 +120,8 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (choice === 'switch' && found.deviceCode === undefined) return switchAccount(ctx, found)
     if (choice !== 'allow') throw new AppError('request.invalid')
     await requireSession(found)
-    const result = await consent.allow(provider(), found, form)
-    const userId = found.session?.accountId
-    if (isId('usr', userId)) await audit.write({ event: 'consent.granted', userId, ...origin(ctx, found) })
+    const { userId, result, ...detail } = await consent.allow(found, client, form)
+    await audit.write({ event: 'consent.granted', userId, ...origin(ctx, found), detail })
     await finish(ctx, result)
   }
 

@@ -1,39 +1,73 @@
 import type { Context } from 'koa'
-import type { Grant, Interaction, Provider } from 'oidc-provider'
+import type { Client, Interaction } from 'oidc-provider'
 import { accountLabel } from '../../src/accounts/account-labels.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
+import { inLanguage } from '../../src/base/i18n.ts'
+import { isId, type UserId } from '../../src/base/ids.ts'
+import { type AskedFor, consentKeysOf } from '../../src/oidc/asked-for.ts'
 import { shownName } from '../../src/oidc/clients/client-brand.ts'
-import { newGrant } from '../../src/oidc/library/models.ts'
+import type { ClientPolicies } from '../../src/oidc/clients/client-policies.ts'
+import { isRequiredScope } from '../../src/oidc/clients/scope-words.ts'
+import { type ConsentOf, type Decisions, scopeOfKey } from '../../src/oidc/records/consents.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
-import type { ScopeItem, Views } from '../../views/views.ts'
+import type { ConsentView, ScopeItem } from '../../views/consent-views.ts'
 import type { Form } from '../form.ts'
+import { scopeTexts } from '../scope-texts.ts'
 import type { Renderer } from './render.ts'
 
+interface Dependencies {
+  readonly renderer: Renderer
+  readonly policies: () => ClientPolicies
+  readonly consents: {
+    /** What the person has decided before; undefined: nothing. */
+    find(of: ConsentOf): Promise<Decisions | undefined>
+    /** Remembers what they decide now; false when their session has ended. */
+    decide(of: ConsentOf, decided: { readonly decisions: Decisions; readonly sessionUid: string }): Promise<boolean>
+  }
+}
+
+/** What the library says of a request whose person is to be asked: all of it, because it was given no grant. */
 interface Missing {
   readonly missingOIDCScope?: readonly string[]
   readonly missingOIDCClaims?: readonly string[]
   readonly missingResourceScopes?: Readonly<Record<string, readonly string[]>>
 }
 
-/** A third-party client asks; the person decides scope by scope. */
-export function consentPages({ renderer }: { renderer: Renderer }) {
-  function show(ctx: Context, interaction: Interaction, client: ConsentClient, account: Account): void {
-    renderer.render(ctx, 'consent', view(ctx, interaction, client, account), {
+/** What came of an allowance: for the library, and for the audit. */
+export interface Allowed {
+  readonly userId: UserId
+  readonly result: { readonly consent: object }
+  readonly granted: readonly string[]
+  readonly refused: readonly string[]
+}
+
+/**
+ * A third-party client asks; the person decides scope by scope. What they have decided before is not asked again,
+ * unless the client wants it (`prompt=consent`): then they see the whole list as they left it.
+ */
+export function consentPages({ renderer, policies, consents }: Dependencies) {
+  async function show(ctx: Context, interaction: Interaction, client: Client, account: Account): Promise<void> {
+    const of = { userId: account.user.id, clientId: client.clientId }
+    const known = (await consents.find(of)) ?? {}
+    renderer.render(ctx, 'consent', view(ctx, { interaction, client, account, known }), {
       clientName: (ctx.state as RequestState).clientName,
       languageLinks: true,
     })
   }
 
-  function view(ctx: Context, interaction: Interaction, client: ConsentClient, account: Account): Views['consent'] {
-    const missing = interaction.prompt.details as Missing
-    const asked = missing.missingOIDCScope ?? []
-    const item = (name: string, required: boolean): ScopeItem => ({
-      name,
-      title: renderer.translate(ctx, `scope.${name}`),
-      description: renderer.translate(ctx, `scope.${name}_about`),
-      required,
+  function view(ctx: Context, { interaction, client, account, known }: Shown): ConsentView {
+    const keys = consentKeysOf(askedFor(interaction), client)
+    const isOpen = (key: string) => asksAgain(interaction) || known[key] === undefined
+    const texts = scopeTexts({ ...renderer, policies }, ctx)
+    const item = (key: string): ScopeItem => ({
+      ...texts(key),
+      name: key,
+      required: isRequired(key, client),
+      isTicked: known[key] === true,
     })
+    const open = keys.filter(isOpen)
+    const resources = new Set(open.flatMap((key) => scopeOfKey(key).resource ?? []))
     return {
       client: {
         name: shownName(client, renderer.locale(ctx)),
@@ -42,55 +76,69 @@ export function consentPages({ renderer }: { renderer: Renderer }) {
         uri: client.clientUri,
         filingNumber: client['filing_number'] as string | undefined,
       },
-      scopes: asked.filter((name) => name !== 'offline_access').map((name) => item(name, name === 'openid')),
-      resources: Object.entries(missing.missingResourceScopes ?? {}).map(([resource, scopes]) => ({
-        resource,
-        scopes: scopes.map((name) => ({ name, title: name, description: '', required: false })),
+      scopes: open.filter((key) => scopeOfKey(key).resource === undefined).map(item),
+      resources: [...resources].map((resource) => ({
+        resource: inLanguage(policies().api(resource)?.title ?? resource, renderer.locale(ctx)),
+        scopes: open.filter((key) => scopeOfKey(key).resource === resource).map(item),
       })),
+      granted: keys.filter((key) => !isOpen(key) && known[key]).map((key) => texts(key).title),
       account: accountLabel(account),
       canSwitch: interaction.deviceCode === undefined,
-      offlineAccess: asked.includes('offline_access'),
     }
   }
 
-  /** Keeps the decision as a grant: what was ticked is granted, what was not is rejected and not asked for again. */
-  async function allow(
-    provider: Provider,
-    interaction: Interaction,
-    form: Form,
-  ): Promise<{ consent: { grantId: string } }> {
-    const accountId = interaction.session?.accountId
-    const clientId = interaction.params['client_id']
-    if (!accountId || typeof clientId !== 'string') throw new AppError('attempt.expired')
-    const found = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined
-    const grant: Grant = found ?? newGrant(provider, { accountId, clientId })
-    const missing = interaction.prompt.details as Missing
+  /**
+   * Remembers the decision, once for every login that follows: what was ticked is granted, what was not is refused and
+   * not asked for again. Where the page left out what was decided before, a tick can only add to that. Throws
+   * `attempt.expired`.
+   */
+  async function allow(interaction: Interaction, client: Client, form: Form): Promise<Allowed> {
+    const { accountId: userId, uid: sessionUid } = interaction.session ?? {}
+    if (!isId('usr', userId) || !sessionUid) throw new AppError('attempt.expired')
+    const of = { userId, clientId: client.clientId }
+    const known = (await consents.find(of)) ?? {}
     const ticked = new Set(form.list)
-    for (const scope of missing.missingOIDCScope ?? []) {
-      const isGranted = scope === 'openid' || scope === 'offline_access' || ticked.has(scope)
-      if (isGranted) grant.addOIDCScope(scope)
-      else grant.rejectOIDCScope(scope)
+    const isAllowed = (key: string) => isRequired(key, client) || ticked.has(key)
+    const decided = consentKeysOf(askedFor(interaction), client).filter(
+      (key) => asksAgain(interaction) || known[key] === undefined || isAllowed(key),
+    )
+    const decisions = Object.fromEntries(decided.map((key) => [key, isAllowed(key)]))
+    // SECURITY: nothing is granted for a session that was ended while its page was open.
+    const isKept = policies().isFirstParty(client) || (await consents.decide(of, { decisions, sessionUid }))
+    if (!isKept) throw new AppError('attempt.expired')
+    return {
+      userId,
+      result: { consent: {} },
+      granted: decided.filter((key) => decisions[key]),
+      refused: decided.filter((key) => !decisions[key]),
     }
-    for (const [resource, scopes] of Object.entries(missing.missingResourceScopes ?? {})) {
-      for (const scope of scopes) {
-        if (ticked.has(`${resource} ${scope}`)) grant.addResourceScope(resource, scope)
-        else grant.rejectResourceScope(resource, scope)
-      }
-    }
-    // Claims named one by one are released with the scopes a person understands, never on their own.
-    if (missing.missingOIDCClaims) grant.rejectOIDCClaims([...missing.missingOIDCClaims])
-    return { consent: { grantId: await grant.save() } }
+  }
+
+  /** What says who somebody is, what an API does not work without, and all that an app of ours asks for. */
+  function isRequired(key: string, client: Client): boolean {
+    const { scope, resource } = scopeOfKey(key)
+    if (policies().isFirstParty(client)) return true
+    return resource === undefined ? scope === 'openid' : isRequiredScope(policies().api(resource), scope)
   }
 
   return { show, allow }
 }
 
-/** What the consent page shows of a client. */
-export interface ConsentClient {
-  readonly clientId: string
-  readonly clientName?: string | undefined
-  readonly clientUri?: string | undefined
-  readonly policyUri?: string | undefined
-  readonly tosUri?: string | undefined
-  readonly [key: string]: unknown
+interface Shown {
+  readonly interaction: Interaction
+  readonly client: Client
+  readonly account: Account
+  readonly known: Decisions
+}
+
+function askedFor({ prompt }: Interaction): AskedFor {
+  const { missingOIDCScope, missingOIDCClaims, missingResourceScopes } = prompt.details as Missing
+  return { scopes: missingOIDCScope ?? [], claims: missingOIDCClaims ?? [], resources: missingResourceScopes ?? {} }
+}
+
+/** OIDC Core §3.1.2.1: whoever asks for the page itself is shown all of the request. */
+function asksAgain({ params }: Interaction): boolean {
+  return String(params['prompt'] ?? '')
+    .split(' ')
+    .includes('consent')
 }

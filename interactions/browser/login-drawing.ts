@@ -39,6 +39,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'password_reset',
   'identity_removed',
   'upstream_ended',
+  'consent_withdrawn',
   'identity_moved',
   'reused',
   'operator',

@@ -161,6 +161,26 @@ export const identity = z.object({
 /** Status 200 of listing. */
 export const identityList = z.object({ identities: z.array(identity) })
 
+/** Status 200 of listing what somebody has allowed apps of others. */
+export const consentList = z.object({
+  consents: z.array(
+    z.object({
+      client_id: text,
+      client_name: text,
+      granted: z.array(
+        z.object({
+          scope: text,
+          resource: text.optional().describe('The API it is a scope of.'),
+          title: text.describe('What people read, as on the consent page.'),
+          description: text.optional(),
+        }),
+      ),
+      since: z.iso.datetime(),
+      last_used_at: z.iso.datetime(),
+    }),
+  ),
+})
+
 /** Status 200 of binding. */
 export const bound = z.object({
   bound: z.literal(true),

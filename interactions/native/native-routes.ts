@@ -12,6 +12,7 @@ import { readForm } from '../form.ts'
 import type { Challenge, ChallengeAnswer } from './challenge.ts'
 import type { OwnIdentities } from './identities.ts'
 import { openapi } from './openapi.ts'
+import type { OwnConsents } from './own-consents.ts'
 import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
 
 /** How a request proves what it is beside its body. */
@@ -29,6 +30,7 @@ interface Dependencies {
   readonly issuer: string
   readonly challenge: Challenge
   readonly identities: OwnIdentities
+  readonly consents: OwnConsents
   readonly proofs: Proofs
   readonly words: Words & { readonly locale: (ctx: Context) => Locale }
 }
@@ -36,7 +38,7 @@ interface Dependencies {
 const openapiPath = paths.openapi
 
 /** The endpoints for apps of ours that draw their own screens. Every route says who may call it. */
-export function nativeRoutes({ issuer, challenge, identities, proofs, words }: Dependencies): Router {
+export function nativeRoutes({ issuer, challenge, identities, consents, proofs, words }: Dependencies): Router {
   const router = new Router()
   const description = representationsOfJson(openapi(issuer))
 
@@ -131,6 +133,16 @@ export function nativeRoutes({ issuer, challenge, identities, proofs, words }: D
     'identities_unbind',
     `${paths.identities}/:identity`,
     own((ctx) => identities.unbind(ctx)),
+  )
+  router.get(
+    'consents',
+    paths.consents,
+    own((ctx) => consents.list(ctx)),
+  )
+  router.delete(
+    'consents_withdraw',
+    `${paths.consents}/:client`,
+    own((ctx) => consents.withdraw(ctx)),
   )
   router.get('openapi', openapiPath, (ctx: Context) => {
     sendBytes(ctx, description, { 'cache-control': 'public, max-age=300' })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { paths } from '../../src/base/paths.ts'
-import { bound, identityList, refusal, step, success } from './answers.ts'
+import { bound, consentList, identityList, refusal, step, success } from './answers.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -157,6 +157,26 @@ export function openapi(issuer: string): Json {
           },
         },
       },
+      [paths.consents]: {
+        get: {
+          summary: 'What the person has allowed apps of others.',
+          security,
+          parameters: [dpop],
+          responses: { '200': json('All of it, what was used last first.', 'ConsentList'), ...own },
+        },
+      },
+      [`${paths.consents}/{client}`]: {
+        delete: {
+          summary: 'Takes back what the person has allowed one app; everything that it has got ends.',
+          security,
+          parameters: [dpop, { name: 'client', in: 'path', required: true, schema: { type: 'string' } }],
+          responses: {
+            '204': { description: 'It is taken back.' },
+            '404': json('Nothing was allowed to it.', 'Refusal'),
+            ...own,
+          },
+        },
+      },
     },
     components: {
       securitySchemes: {
@@ -172,6 +192,7 @@ export function openapi(issuer: string): Json {
         Step: schemaOf(step),
         IdentityList: schemaOf(identityList),
         Bound: schemaOf(bound),
+        ConsentList: schemaOf(consentList),
       },
     },
   }

@@ -7,7 +7,20 @@ export function demoResource(issuer: string): string {
 
 /** The APIs that the demo clients ask for. */
 export function demoResources(issuer: string): readonly ResourceSeed[] {
-  return [resourceSchema.parse({ resource: demoResource(issuer), scopes: ['orders:read', 'orders:write'] })]
+  const scopes = [
+    {
+      name: 'orders:read',
+      title: { 'zh-CN': '查看订单', en: 'See your orders' },
+      description: { 'zh-CN': '读取您的订单和物流信息。', en: 'Reads your orders and where they are.' },
+    },
+    {
+      name: 'orders:write',
+      title: { 'zh-CN': '提交订单', en: 'Place orders' },
+      description: { 'zh-CN': '以您的名义下单和取消订单。', en: 'Places and cancels orders in your name.' },
+    },
+  ]
+  const title = { 'zh-CN': '演示订单', en: 'Demo orders' }
+  return [resourceSchema.parse({ resource: demoResource(issuer), title, scopes })]
 }
 
 /**

@@ -26,6 +26,8 @@ const tables: Readonly<Record<string, string>> = {
     'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`, that of nobody a minute after.',
   ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',
   logout_notices: 'A back-channel logout that a client has not confirmed yet.',
+  consents:
+    'What a person has decided about an app of others, granted and refused, whichever login it was in. Goes when they take it back, with the client, and when the account is locked or deleted.',
   readiness: 'One row that `/readyz` writes, to find out whether the database takes writes.',
   audit_events: 'What happened, for as long as `ops.audit_retention` says. No number, no name, no token.',
   schema_migrations: 'The migrations that have run, with their checksums.',
@@ -42,6 +44,7 @@ const looseReferences: readonly (readonly [from: string, column: string, to: str
   ['audit_events', 'user_id', 'users'],
   ['logout_notices', 'user_id', 'users'],
   ['logout_notices', 'client_id', 'clients'],
+  ['consents', 'client_id', 'clients'],
   ['upstream_revocations', 'user_id', 'users'],
 ]
 

@@ -21,6 +21,8 @@ export async function setUserStatus(
     .where({ id: userId })
     .whereNot({ status: 'deleted' })
     .update({ status, updated_at: at, proofs_ended_at, ...(isDeletion ? erased : {}) })
+  // SECURITY: whoever had taken an account that is locked may have allowed something to an app of theirs.
+  if (changed > 0 && status !== 'active') await transaction('consents').where({ user_id: userId }).delete()
   if (changed > 0 && isDeletion) {
     await leaveRevocations(transaction, { userId, at })
     await transaction('identities').where({ user_id: userId }).delete()

@@ -18,6 +18,7 @@ export const paths = {
   /** Of apps that draw their own screens. */
   challenge: '/authorize-challenge',
   identities: '/identities',
+  consents: '/consents',
   openapi: '/openapi.json',
   /** Of people's browsers. */
   interaction: '/interaction',
@@ -50,6 +51,7 @@ export const accountPaths = {
   password: `${paths.account}/password`,
   devices: `${paths.account}/devices`,
   language: `${paths.account}/language`,
+  apps: `${paths.account}/apps`,
   identities,
   unbind: `${identities}/unbind`,
 } as const

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { accountPages } from '../../interactions/browser/account.ts'
+import { appPages } from '../../interactions/browser/account-apps.ts'
 import { bindingPages } from '../../interactions/browser/account-binding.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { identityPages } from '../../interactions/browser/account-identities.ts'
@@ -29,7 +30,9 @@ import { callingCodeOf, countryName } from '../base/phone.ts'
 import { drawnBrand } from '../brand/drawn-brand.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import { shownName } from '../oidc/clients/client-brand.ts'
+import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
+import { consentTo, decide } from '../oidc/records/consents.ts'
 import type { SignIn } from '../oidc/records/sign-in.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
@@ -66,6 +69,7 @@ interface Dependencies {
 export function buildPages(dependencies: Dependencies): Pages {
   const { core, face, logins, runtime, units } = dependencies
   const provider = () => runtime().provider()
+  const policies = () => runtime().policies()
   const { brand, i18n } = face
   const { config, clock, directory, audit } = core
   const { attempts, callbacks, methods } = logins
@@ -121,7 +125,11 @@ export function buildPages(dependencies: Dependencies): Pages {
     provider,
     renderer,
     callbacks,
-    pages: { login, consent: consentPages({ renderer }), account: accountCentre(dependencies, renderer, countries) },
+    pages: {
+      login,
+      consent: consentPages({ renderer, policies, consents: consents(core) }),
+      account: accountCentre(dependencies, renderer, countries),
+    },
     directory,
     audit,
     again,
@@ -147,6 +155,11 @@ export function buildPages(dependencies: Dependencies): Pages {
     },
     remember: again.note,
   }
+}
+
+/** What people have allowed apps of others. */
+function consents({ database, clock }: Core): Parameters<typeof consentPages>[0]['consents'] {
+  return { find: (of) => consentTo(database, of), decide: (of, decided) => decide({ database, clock }, of, decided) }
 }
 
 /** The account centre. */
@@ -177,12 +190,13 @@ function accountCentre(
   })
   const list = (userId: UserId) => listDevices(core, userId)
   const alarms = (userId: UserId) => listAlarms(core, userId)
+  const apps = (userId: UserId) => listAuthorisedApps(core, userId)
   return {
     session,
     identities,
     home: accountPages({
       ...{ session, renderer, passwords },
-      options: { devices: list, alarms, canBind: (method) => bindings.methods.has(method) },
+      options: { devices: list, alarms, apps, canBind: (method) => bindings.methods.has(method) },
     }),
     profile: profilePages(common),
     password: passwordPages({
@@ -207,6 +221,16 @@ function accountCentre(
           return client ? shownName(client, locale) : clientId
         },
         delaySeconds: () => runtime().policies().longestJwtSeconds,
+      },
+    }),
+    apps: appPages({
+      session,
+      renderer,
+      options: {
+        list: apps,
+        withdraw: (of, ending) => withdrawConsent(core, of, ending),
+        policies: () => runtime().policies(),
+        client: (clientId) => provider().Client.find(clientId),
       },
     }),
     binding: bindingPages({

@@ -6,12 +6,14 @@ import { Challenge } from '../../interactions/native/challenge.ts'
 import { Gate } from '../../interactions/native/gate.ts'
 import { OwnIdentities } from '../../interactions/native/identities.ts'
 import { nativeRoutes, nativeTokenAnswers, type Proofs } from '../../interactions/native/native-routes.ts'
+import { OwnConsents } from '../../interactions/native/own-consents.ts'
 import { nativeSteps } from '../../interactions/native/steps.ts'
 import { httpClient } from '../base/http.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import { attestedInstallation } from '../oidc/clients/attestation.ts'
 import { CodeIssuer } from '../oidc/code-issuer.ts'
 import { dpopThumbprint } from '../oidc/dpop.ts'
+import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
 import { ownAccess } from '../oidc/own-endpoint-access.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
@@ -92,17 +94,25 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
       }),
   }
 
+  const access = (ctx: Context, scope: string) =>
+    ownAccess(
+      { provider, policies, units, directory },
+      {
+        authorization: ctx.get('authorization'),
+        scope,
+        proof: ctx.get('dpop'),
+        key: async (accessToken) => (await proofs.key(ctx, { accessToken })) ?? '',
+      },
+    )
+  const consents = new OwnConsents({
+    access,
+    list: (userId) => listAuthorisedApps(core, userId),
+    withdraw: (of, ending) => withdrawConsent(core, of, ending),
+    client: (clientId) => provider().Client.find(clientId),
+    texts: { translate: words.forPeople, locale: words.locale, policies },
+  })
   const identities = new OwnIdentities({
-    access: (ctx, scope) =>
-      ownAccess(
-        { provider, policies, units, directory },
-        {
-          authorization: ctx.get('authorization'),
-          scope,
-          proof: ctx.get('dpop'),
-          key: async (accessToken) => (await proofs.key(ctx, { accessToken })) ?? '',
-        },
-      ),
+    access,
     find: (userId) => directory.find(userId),
     bindings: native.bindings,
     renew: (grantId) => renewSignIn(core, { grantId }),
@@ -111,7 +121,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     options: { words, nowMs: clock, digest: (grantId) => sealer.mac('binding', `native ${grantId}`) },
   })
 
-  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, proofs, words })
+  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, consents, proofs, words })
   return {
     challenge,
     routes: ownRoutes(router),

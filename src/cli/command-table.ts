@@ -199,12 +199,22 @@ export const commands: readonly Command[] = [
     action: 'sessions',
   },
   {
+    name: 'users consents',
+    summary: 'What a user has allowed apps of others, and what they refused.',
+    usage: user,
+    args: one,
+    options: {},
+    module: './user-consents-command.ts',
+    action: 'consents',
+  },
+  {
     name: 'users revoke',
-    summary: 'Sign a user out everywhere, or end one session or grant.',
+    summary: 'Sign a user out everywhere, end one session or grant, or take back what was allowed to one client.',
     usage: user,
     args: one,
     options: {
       session: { type: 'string', value: 'ID', summary: 'Only this one, by its id in users sessions.' },
+      client: { type: 'string', value: 'ID', summary: 'Only this client, which asks for consent again.' },
       'dry-run': dryRun,
     },
     module: './user-sessions-command.ts',

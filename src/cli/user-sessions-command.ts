@@ -4,6 +4,7 @@ import { endRecords } from '../oidc/endings/endings.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
+import { revokeClient } from './user-consents-command.ts'
 import { withUser } from './user-named.ts'
 
 /**
@@ -49,10 +50,12 @@ function asJson({ kind, id, clientIds, signIn, createdAt, lastUsedAt, expiresAt 
   }
 }
 
-/** `users revoke`: signs somebody out everywhere, or ends the one session or grant that is named. */
+/** `users revoke`: signs somebody out everywhere, or ends the one session or grant, or client, that is named. */
 export async function revoke(context: CommandContext): Promise<number> {
   const { flags, stdout } = context
   return withUser(context, async ({ user }, core) => {
+    const { client } = flags
+    if (typeof client === 'string') return revokeClient(context, core, { userId: user.id, clientId: client })
     const wanted = flags['session']
     const found = await listDevices(core, user.id)
     const device = found.find(({ id }) => id === wanted)

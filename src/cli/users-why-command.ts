@@ -161,6 +161,7 @@ const sentences: Readonly<Record<string, string>> = {
   password_reset: 'the password was reset',
   identity_removed: 'an identity that this login was made with was removed',
   identity_moved: 'an identity that this login was made with leads to another account now',
+  consent_withdrawn: 'the owner has taken back what they had allowed the app',
   upstream_ended: 'the upstream that this login was made with said that its consent has ended',
   logout: 'its owner signed out',
   app: 'the app gave its token back',

@@ -48,7 +48,7 @@ export interface ProviderParts {
   readonly issuer: string
   readonly adapter: (model: string) => Adapter
   readonly units: UnitOfWork
-  readonly database: Pick<Database, 'knex'>
+  readonly database: Pick<Database, 'knex' | 'readQuery'>
   readonly directory: AccountDirectory
   readonly pages: ReturnType<typeof libraryPages>
   readonly sealer: Sealer
@@ -126,7 +126,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     },
     formats: { customizers: { jwt: jwtParts(parts.sealer, policies) } },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
-    loadExistingGrant: existingGrant({ policies, units, clock }),
+    loadExistingGrant: existingGrant({ ...parts, policies }),
     routes,
     interactions: {
       url: (_, { uid }) => interactionPath(uid),

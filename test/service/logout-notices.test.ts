@@ -263,7 +263,7 @@ test('whoever signs out of one app leaves the other one, other browsers, native 
       }),
     ),
   )
-  const allowed = await visitor.follow(await visitor.post(consent.url, { choice: 'allow' }))
+  const allowed = await visitor.follow(await visitor.post(consent.url, { choice: 'allow', scope: 'offline_access' }))
   const thirdTokens = await exchange(world, 'third', 'https://third.example.com/callback', allowed.location)
   const app = new NativeApp(world)
   const native = await app.exchange(await nativeSms(world, app, phone))

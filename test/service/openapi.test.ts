@@ -108,7 +108,7 @@ test('every endpoint that is described is served, and every one that is served d
   expect(described.sort()).toEqual([...served, 'post /authorize-challenge'].sort())
   for (const each of described) {
     const [method = '', path = ''] = each.split(' ')
-    const answer = await fetch(`${world.issuer}${path.replace('{identity}', 'idn_1')}`, {
+    const answer = await fetch(`${world.issuer}${path.replace('{identity}', 'idn_1').replace('{client}', 'courier')}`, {
       method: method.toUpperCase(),
       ...(method === 'post' ? { body: new URLSearchParams() } : {}),
     })

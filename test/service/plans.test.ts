@@ -27,6 +27,8 @@ beforeAll(async () => {
   await knex.raw(`insert into identity_subjects (identity_id, provider, subject, position, created_at)
     select 'idt_' || i, 'phone', '+86' || i, 0, now() ${numbers}`)
   await knex.raw(`insert into passwords (user_id, hash, updated_at) select 'usr_' || i, '', now() ${numbers}`)
+  await knex.raw(`insert into consents (user_id, client_id, decisions, created_at, updated_at)
+    select 'usr_' || i, 'c7', '{"openid": true}', now(), now() ${numbers}`)
   await record(1, 's', ['null', 'null', "'u' || i"])
   await record(2, 'g', ['null', 'null', 'null'])
   for (const [model, id] of [
@@ -88,6 +90,9 @@ const calls: Record<string, () => NamedStatement> = {
       noticeClients: [],
       noticeUsers: [],
       noticeSids: [],
+      consentUser: 'usr_7',
+      consentClient: 'c7',
+      consentKeys: ['openid'],
       neededIdentities: ['i7'],
       unendedSince: 1,
     }),

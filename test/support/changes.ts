@@ -12,4 +12,5 @@ export const noChanges: Changes = {
   notices: [],
   required: [],
   needed: { identities: [], unendedSince: undefined },
+  consent: undefined,
 }

@@ -82,7 +82,7 @@ function tags(html: string): readonly Tag[] {
   return found
 }
 
-describe.each(pages)('$name sample $index in $locale', ({ html, locale }) => {
+describe.each(pages)('$name sample $index in $locale', ({ html, locale, name, index }) => {
   const all = tags(html)
   const get = (name: string) => all.filter((tag) => tag.name === name)
 
@@ -120,8 +120,12 @@ describe.each(pages)('$name sample $index in $locale', ({ html, locale }) => {
     expect(get('iframe').concat(get('object'), get('embed'), get('base'))).toEqual([])
   })
 
-  it('ticks no box for the person', () => {
-    for (const { attributes } of get('input')) expect(attributes.has('checked')).toBe(false)
+  it('ticks no box that the person has not ticked before', () => {
+    const ticked = get('input').filter(({ attributes }) => attributes.has('checked'))
+    const before = name === 'consent' ? samples.consent[index]!.scopes.filter((each) => each.isTicked) : []
+    expect(ticked.map(({ attributes }) => attributes.get('value'))).toEqual(
+      before.filter(({ required }) => !required).map((each) => each.name),
+    )
   })
 
   it('gives every field a label and every button a purpose', () => {
@@ -257,6 +261,20 @@ describe('hostile text', () => {
   it('cannot turn a sentence around', () => {
     const html = draw('login', samples.login[0]!, { ...context('en'), clientName: 'a\u202Egpj.exe' })
     expect(html).not.toContain('\u202E')
+  })
+})
+
+describe('the samples of the consent page', () => {
+  it('have the words that a server has for the scopes of the protocol', () => {
+    const scopes = samples.consent.flatMap((view) => view.scopes)
+    expect(scopes.length).toBeGreaterThan(5)
+    for (const { name, title, description } of scopes) {
+      const words = resources['zh-CN']
+      expect({ title, description }).toEqual({
+        title: words[`scope.${name}`],
+        description: words[`scope.${name}_about`],
+      })
+    }
   })
 })
 

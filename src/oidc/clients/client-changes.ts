@@ -199,7 +199,8 @@ async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, writeA
 }
 
 /**
- * Deletes the grants, codes and tokens of a client, what sessions hold of it, and the notices that wait for it.
+ * Deletes the grants, codes and tokens of a client, what sessions hold of it, what people have allowed it, and the
+ * notices that wait for it.
  * SECURITY: they are deleted once more when a client is created, because a running server may have issued some in the
  * seconds before it noticed the removal. Another client of the same name must neither inherit them nor be told who
  * signs out.
@@ -207,6 +208,7 @@ async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, writeA
 async function forget(clientIds: readonly string[], { trx }: Change): Promise<number> {
   if (clientIds.length === 0) return 0
   await trx('logout_notices').whereIn('client_id', clientIds).delete()
+  await trx('consents').whereIn('client_id', clientIds).delete()
   for (const id of clientIds) {
     await trx.raw(
       `update oidc_records r set payload = cast(${withoutAuthorizationSql(payloadSql('r'), ':id')} as text)

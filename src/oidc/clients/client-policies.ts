@@ -4,6 +4,7 @@ import { errors } from '../library/faults.ts'
 import { type ProfileClaim, scopeOf } from './claims.ts'
 import { introspectors, type ResourceSeed } from './client-schema.ts'
 import { accessLimit, type Lifetimes, lifetimesOf, type lifetimesSchema, type Sliding } from './lifetimes.ts'
+import { scopeNames } from './scope-words.ts'
 
 /** What decides who may look into a token. */
 interface IntrospectedToken {
@@ -39,6 +40,8 @@ export interface ClientPolicies {
   defaultResource(client: Client): string | undefined
   /** What a token for this resource looks like and may carry for this client. Throws `invalid_target`. */
   resourceServer(resource: string, client: Client): ResourceServer
+  /** An API as it is registered. */
+  api(resource: string): ResourceSeed | undefined
   /** The `typ` of a JWT for this resource; undefined where it is that of RFC 9068. */
   jwtType(resource: string | undefined): string | undefined
   /** True when a page of this origin may call token and userinfo endpoints on behalf of the client. */
@@ -102,7 +105,8 @@ export function clientPolicies({
       const seed = resources.get(identifier)
       if (!seed) throw new errors.InvalidTarget('this resource is not registered')
       const registered = client['resource_scopes'] as readonly string[] | undefined
-      const scopes = registered ? seed.scopes.filter((scope) => registered.includes(scope)) : seed.scopes
+      const all = scopeNames(seed)
+      const scopes = registered ? all.filter((scope) => registered.includes(scope)) : all
       if (registered && scopes.length === 0 && client['default_resource'] !== identifier) {
         throw new errors.InvalidTarget('this client has no scope of this resource')
       }
@@ -114,6 +118,7 @@ export function clientPolicies({
         jwt: { sign: { alg: seed.access_token.alg ?? 'ES256' } },
       }
     },
+    api: (resource) => resources.get(resource),
     jwtType: (resource) => resources.get(resource ?? '')?.access_token.typ,
     isOriginAllowed(origin, client) {
       // SECURITY: a redirect URI of an app's own scheme has the origin `null`, which every sandboxed page and local

@@ -5,6 +5,7 @@ import { attestationSchema } from './attestation.ts'
 import { profileClaims } from './claims.ts'
 import { clientBrandSchema } from './client-brand.ts'
 import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
+import { scopeNames, scopesSchema, titleSchema } from './scope-words.ts'
 
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
 export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', 'email', 'identities'] as const
@@ -15,7 +16,6 @@ export function isProtocolScope(scope: string): boolean {
 }
 
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
-const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope token')
 const httpsOrLoopback = z.url().refine(isHttpsOrLoopback, 'must be https')
 
 /**
@@ -50,7 +50,8 @@ const accessTokenSchema = z
 /** One API: the audience of its access tokens and what may be asked of it. */
 export const resourceSchema = z.strictObject({
   resource: z.url().refine((text) => !text.includes('#'), 'must not have a fragment'),
-  scopes: z.array(scopeToken).default([]),
+  title: titleSchema.optional(),
+  scopes: scopesSchema.default([]),
   access_token: accessTokenSchema.prefault({}),
 })
 
@@ -213,7 +214,7 @@ export function holderOf(
 /** Whether a client says that it asks for tokens of a resource. */
 export function asksFor(client: Pick<ClientSeed, 'scope' | 'default_resource'>, resource: ResourceSeed): boolean {
   const scopes = scopesOf(client) ?? []
-  return client.default_resource === resource.resource || resource.scopes.some((scope) => scopes.includes(scope))
+  return client.default_resource === resource.resource || scopeNames(resource).some((scope) => scopes.includes(scope))
 }
 
 /** The grant types of a client that names none: what its redirect URIs allow. */

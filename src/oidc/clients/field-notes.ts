@@ -189,7 +189,16 @@ export const resourceNotes: Readonly<Record<keyof typeof resourceSchema.shape, F
     example: 'https://api.example.com',
     rfc: 'RFC 8707 §2',
   },
-  scopes: { description: 'What may be asked of it.', example: ['orders:read', 'orders:write'], rfc: 'RFC 6749 §3.3' },
+  title: { description: 'What people read as its name.', example: { 'zh-CN': '订单', en: 'Orders' } },
+  scopes: {
+    description:
+      'What may be asked of it. Names are enough for apps of our own; before somebody allows an app of others something they read `title` and `description`, which are texts by language. What is `required` cannot be left out.',
+    example: [
+      'orders:write',
+      { name: 'orders:read', title: { 'zh-CN': '查看订单', en: 'See your orders' }, required: true },
+    ],
+    rfc: 'RFC 6749 §3.3',
+  },
   access_token: { description: 'What its access tokens are like.', example: { ttl: '10m' }, rfc: 'RFC 9068' },
 }
 

@@ -12,6 +12,7 @@ import {
   setsLifetime,
 } from './client-schema.ts'
 import { accessLimit, accessProblems, type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
+import { scopeNames } from './scope-words.ts'
 import type { SeedProblem } from './seed-document.ts'
 import type { Seeds } from './seed-file.ts'
 
@@ -29,7 +30,7 @@ export function catalogProblems(
   { prune, lifetimes, hasSms }: CheckOptions,
 ): SeedProblem[] {
   const others = prune ? { clients: [], resources: [] } : othersOf({ resources, clients }, catalog)
-  const known = new Map([...others.resources, ...resources].map(({ seed }) => [seed.resource, seed.scopes]))
+  const known = new Map([...others.resources, ...resources].map(({ seed }) => [seed.resource, scopeNames(seed)]))
   const scopes = new Set([...known.values()].flat())
   const isComplete = resources.every(({ broken }) => !broken.has('scopes'))
   const found: SeedProblem[] = []
@@ -180,8 +181,8 @@ function lostScopes(
   }: { readonly catalog: Catalog; readonly others: Others; readonly scopes: ReadonlySet<string> },
 ): SeedProblem[] {
   return resources.flatMap(({ seed, problem }) => {
-    const before = catalog.resources.get(seed.resource)?.seed.scopes ?? []
-    const lost = before.filter((scope) => !scopes.has(scope))
+    const before = catalog.resources.get(seed.resource)?.seed
+    const lost = (before ? scopeNames(before) : []).filter((scope) => !scopes.has(scope))
     return lost.flatMap((scope) =>
       others.clients
         .filter((client) => resourceScopesOf(client.seed).includes(scope))

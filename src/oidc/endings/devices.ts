@@ -83,18 +83,21 @@ export async function listAlarms(
 }
 
 const { Session, Grant, RefreshToken, AccessToken } = durableModels
-const use = (row: string) =>
-  `coalesce(cast(extract(epoch from ${row}.used_at) as float8), ${memberNumberSql(payloadSql(row), 'iat')})`
+
+/** When a session or token was used last, in seconds since the epoch, as SQL; `row` is its row. */
+export function lastUseSql(row: string): string {
+  return `coalesce(cast(extract(epoch from ${row}.used_at) as float8), ${memberNumberSql(payloadSql(row), 'iat')})`
+}
 
 const listText = `
   with ${heldGrantsText('session.user_id = :userId and session.expires_at > :now')}, listed as (
-    select 'session' as kind, s.uid as id, s.about, ${memberNumberSql(payloadSql('s'), 'loginTs')} as created, ${use('s')} as used, s.expires_at,
+    select 'session' as kind, s.uid as id, s.about, ${memberNumberSql(payloadSql('s'), 'loginTs')} as created, ${lastUseSql('s')} as used, s.expires_at,
       (select jsonb_agg(client_id order by client_id) from held where uid = s.uid and ends_with_session) as clients
     from oidc_records s
     where s.model = ${Session} and s.user_id = :userId and s.expires_at > :now
       and ${isSignedInSql(payloadSql('s'))}
     union all
-    select 'grant', g.id, g.about, ${memberNumberSql(payloadSql('g'), 'iat')}, ${use('t')}, t.expires_at,
+    select 'grant', g.id, g.about, ${memberNumberSql(payloadSql('g'), 'iat')}, ${lastUseSql('t')}, t.expires_at,
       jsonb_build_array(${memberSql(payloadSql('g'), 'clientId')})
     from oidc_records g
     cross join lateral (

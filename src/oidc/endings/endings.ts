@@ -16,8 +16,10 @@ import {
   persistsSql,
 } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
+import { lockRecordsOf } from '../records/consents.ts'
 import { lastTokensText } from '../records/last-tokens.ts'
 import type { CameBy } from '../records/sign-in.ts'
+import { partText, toldClientText } from './parted-client.ts'
 
 /** What ended a session or grant before its time, as the audit and the pages name it. */
 export const endReasons = [
@@ -37,6 +39,8 @@ export const endReasons = [
   'app',
   /** A token that was used up came again. */
   'reused',
+  /** Its owner, who has taken back what they had allowed the app. */
+  'consent_withdrawn',
   'operator',
   'locked',
 ] as const
@@ -68,6 +72,8 @@ export type EndingScope =
   /** A browser session and what ends with it. */
   | { readonly kind: 'session'; readonly sessionUid: string }
   | { readonly kind: 'grant'; readonly grantId: string }
+  /** Everything that one client has got. Browsers stay signed in, without it. */
+  | { readonly kind: 'client'; readonly clientId: string }
   /**
    * Every login that was made with this, with everything that was taken from it; but for one session and what hangs on
    * that.
@@ -116,11 +122,12 @@ async function endIn(
 ): Promise<Ended> {
   await endProved(trx, userId, { scope, at: provedUntil, operator })
   if (scope.kind === 'all' || scope.kind === 'others' || scope.kind === 'by') await forgetDevices(trx, userId, at)
-  await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
+  await lockRecordsOf(trx, userId)
   const { rows } = await trx.raw<{ rows: readonly { model: number; count: string }[] }>(endText(scope), {
     userId,
     uid: 'sessionUid' in scope ? (scope.sessionUid ?? null) : null,
     grantId: 'grantId' in scope ? scope.grantId : null,
+    clientId: 'clientId' in scope ? scope.clientId : null,
     by: 'by' in scope ? scope.by : null,
     staying: await clientsThatStay(trx),
     at,
@@ -202,6 +209,8 @@ function condition(scope: EndingScope): string {
       return `${isSession} or r.grant_id in ${heldGrants} or (r.model = ${Grant} and r.id in ${heldGrants})`
     case 'grant':
       return `r.grant_id = :grantId or (r.model = ${Grant} and r.id = :grantId)`
+    case 'client':
+      return `${memberTextSql(payloadSql('r'), 'clientId')} = :clientId`
     case 'by':
       return `(r.model = ${Session} and r.uid in (select uid from came_sessions))
         or coalesce(r.grant_id, case r.model when ${Grant} then r.id end) in (select id from came_grants)
@@ -243,11 +252,15 @@ function endText(scope: EndingScope): string {
       where model = ${Grant} or (model = ${Session} and ${isSignedInSql(payloadSql('gone'))})
     ), told as (
       insert into logout_notices (client_id, user_id, sid, created_at, due_at)
-      select held.client_id, gone.user_id, held.sid, :at, :at
-      from gone join held on held.uid = gone.uid where gone.expires_at > :at and held.told_at is not null
-    )
+      ${scope.kind === 'client' ? toldClientText : toldClientsText}
+    )${scope.kind === 'client' ? `, parted as (${partText})` : ''}
     select model, count(*) from gone group by model`
 }
+
+/** Every client of a session that is gone. */
+const toldClientsText = `
+  select held.client_id, gone.user_id, held.sid, :at, :at
+  from gone join held on held.uid = gone.uid where gone.expires_at > :at and held.told_at is not null`
 
 /**
  * What is remembered of a session or grant in the audit, as SQL of a JSON object. SECURITY: `key` is the digest of a

@@ -2,6 +2,7 @@ import { inGroups } from '../../base/grouping.ts'
 import type { Database } from '../../store/postgres.ts'
 import { errorCode } from '../../store/unavailable.ts'
 import { type DurableModel, durableModels } from '../library/stored-models.ts'
+import type { ConsentOf } from './consents.ts'
 import type { LastTokens } from './last-tokens.ts'
 import type { LogoutNotice, RecordRow, SessionChange, Slide, StoredRow } from './records.ts'
 import type { LoginNeeds } from './sign-in.ts'
@@ -31,6 +32,13 @@ export interface Changes {
    * away would outlive it.
    */
   readonly needed: LoginNeeds
+  /** The same for what a person has allowed the client. */
+  readonly consent: RequiredConsent | undefined
+}
+
+/** A consent that must still stand, with everything in it that is granted by it. */
+export interface RequiredConsent extends ConsentOf {
+  readonly keys: readonly string[]
 }
 
 /** The value that must still be unused, and its successor, which is hidden. */
@@ -43,9 +51,9 @@ interface Consumed {
 /** What became of the changes of a request. */
 export interface Written {
   /**
-   * False if somebody else had already consumed the value, or if a required session or something that a login was
-   * made with is gone. Then no row is inserted and no session is changed or prolonged, but everything that the request
-   * deletes or revokes is still deleted or revoked.
+   * False if somebody else had already consumed the value, or if a required session or consent, or something that a
+   * login was made with, is gone. Then no row is inserted and no session is changed or prolonged, but everything that
+   * the request deletes or revokes is still deleted or revoked.
    */
   readonly isAllowed: boolean
   /** The last tokens of the grants that ended, by grant; undefined if the statement that was sent ends no grants. */
@@ -75,9 +83,9 @@ export function isNothing(changes: Changes): boolean {
 }
 
 /** Whether the changes need `commit`. They need it if there is more than rows, a value to consume and slides. */
-function needsCommit({ deletes, revokedGrants, sessions, notices, required, needed }: Changes): boolean {
+function needsCommit({ deletes, revokedGrants, sessions, notices, required, needed, consent }: Changes): boolean {
   const more = [deletes, revokedGrants, sessions, notices, required, needed.identities]
-  return more.some(({ length }) => length > 0)
+  return consent !== undefined || more.some(({ length }) => length > 0)
 }
 
 /** The records of one database. */
@@ -189,7 +197,7 @@ function consumedValues(consumed: Consumed | undefined) {
 }
 
 function commitValues({ rows, at, consumed, deletes, revokedGrants, sessions, ...others }: Changes) {
-  const { slides, notices, required, needed } = others
+  const { slides, notices, required, needed, consent } = others
   return {
     ...insertValues(rows),
     at,
@@ -211,6 +219,9 @@ function commitValues({ rows, at, consumed, deletes, revokedGrants, sessions, ..
     noticeSids: notices.map(({ sid }) => sid),
     neededIdentities: needed.identities,
     unendedSince: needed.unendedSince ?? null,
+    consentUser: consent?.userId ?? null,
+    consentClient: consent?.clientId ?? null,
+    consentKeys: consent?.keys ?? [],
   }
 }
 

@@ -134,6 +134,7 @@ const required = param.textList('requiredUids')
 const identities = param.textList('neededIdentities')
 /** Milliseconds since the epoch. */
 const unendedSince = param.floatOrNull('unendedSince')
+const consentUser = param.textOrNull('consentUser')
 const ifAllowed = 'exists (select 1 from allowed)'
 
 const commit = sql`with ${consumedValue}, present as (
@@ -147,12 +148,18 @@ const commit = sql`with ${consumedValue}, present as (
     ), secret as (
       select updated_at from passwords
       where ${unendedSince} is not null and user_id = any(array(select user_id from proved)) for share
+    ), consented as (
+      update consents set used_at = to_timestamp(${at})
+      where user_id = ${consentUser} and client_id = ${param.textOrNull('consentClient')}
+        and decisions @> (select coalesce(jsonb_object_agg(key, true), '{}') from unnest(${param.textList('consentKeys')}) key)
+      returning 1
     ), allowed as (
       select 1 where (${consumedId} is null or exists (select 1 from consumed))
         and (select count(*) from proved) = cardinality(${param.texts('neededIdentities')})
         and not exists (select 1 from secret where updated_at > to_timestamp(${unendedSince} / 1000))
         and not exists (select 1 from owner where proofs_ended_at > to_timestamp(${unendedSince} / 1000))
         and (select count(*) from present) = cardinality(${param.texts('requiredUids')})
+        and (${consentUser} is null or exists (select 1 from consented))
     ), deleted as (
       delete from oidc_records where (model, id) in (
         select * from unnest(${param.smallints('deletedModels')}, ${param.textList('deletedIds')})

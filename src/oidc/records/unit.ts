@@ -4,7 +4,7 @@ import { type Clock, epochSeconds } from '../../base/clock.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import { GrantEndings } from './last-tokens.ts'
 import { ReadSessions } from './read-sessions.ts'
-import { type Changes, isNothing, type RecordStore } from './record-store.ts'
+import { type Changes, isNothing, type RecordStore, type RequiredConsent } from './record-store.ts'
 import {
   type LogoutNotice,
   payloadOf,
@@ -50,6 +50,8 @@ export class Unit {
   readonly grantEndings = new GrantEndings()
   #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
   #successor: string | undefined
+  /** What this request is answered by; it has to stand until everything is written. */
+  consent: RequiredConsent | undefined
   roundTrips = 0
 
   constructor({ clock, records }: UnitDependencies) {
@@ -202,9 +204,9 @@ export class Unit {
   }
 
   /**
-   * Writes everything at once. Returns false if somebody else had consumed the value, or if the session that a grant is
-   * made from, or an identity a login was made with, is gone since it was read. Then nothing is added or changed, but
-   * what this request ended stays ended.
+   * Writes everything at once. Returns false if somebody else had consumed the value, or if the session or consent that
+   * a grant is made from, or an identity a login was made with, is gone since it was read. Then nothing is added or
+   * changed, but what this request ended stays ended.
    */
   async flush(): Promise<boolean> {
     const changes = this.#changes()
@@ -229,6 +231,7 @@ export class Unit {
       notices: this.#notices,
       // SECURITY: otherwise a session that is revoked meanwhile would leave a grant and its tokens behind.
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
+      consent: this.consent,
       needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#logins),
     }
   }
