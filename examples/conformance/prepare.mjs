@@ -1,0 +1,90 @@
+// Writes what a run of the OpenID Foundation's conformance suite needs: seeds for this server, settings for the suite.
+//   node examples/conformance/prepare.mjs --issuer https://id.example.com --suite https://localhost:8443 --out FOLDER
+//     [--identifier lin@example.com --password SECRET]   a person, for a suite that logs in by itself
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+const text = { type: 'string' }
+const options = { issuer: text, suite: text, out: text, identifier: text, password: text }
+const { issuer, suite, out, identifier, password } = parseArgs({ options }).values
+if (!issuer || !suite || !out) throw new Error('say --issuer, --suite and --out')
+
+mkdirSync(out, { recursive: true })
+const write = (name, content) => writeFileSync(join(out, name), content, { mode: 0o600 })
+const seed = (name) =>
+  readFileSync(join(import.meta.dirname, name), 'utf8').replaceAll('https://localhost:8443/', `${suite}/`)
+
+/** One step of the suite's browser; it is left out where the browser stands at another page. */
+const step = (task, match, ...commands) => ({ task, match, optional: true, commands })
+const type = (field, value) => ['text', 'name', field, value, 'optional']
+const press = (button) => ['click', 'css', button, 'optional']
+/** Keeps the page as the picture that a module asks for, if it does. */
+const shown = ['wait', 'css', 'h1', 10, '.*', 'update-image-placeholder-optional']
+
+/** What the suite's browser does with our pages; `*` stands for anything in an address. */
+function browser(alias, answers) {
+  const interaction = `${issuer}/interaction/*`
+  const back = `${suite}/test/*/${alias}/callback*`
+  const tasks = [
+    step('Log in', interaction, ...answers),
+    step('Agree', interaction, press('button[value="allow"]')),
+    step('Read a refusal', `${issuer}/auth*`, shown),
+    step('Return', back, ['wait', 'id', 'submission_complete', 10]),
+  ]
+  const logout = [
+    step('Sign out', `${issuer}/session/end*`, shown, press('button[name="logout"]')),
+    step('Signed out', `${issuer}/session/end/*`, shown),
+  ]
+  return [
+    { match: `${issuer}/auth*`, tasks },
+    { match: `${issuer}/session/end*`, tasks: logout },
+  ]
+}
+
+const logsIn = [
+  press('a[href^="?method=password"]'),
+  shown,
+  type('identifier', identifier),
+  type('password', password),
+  press('input[name="agreement"]'),
+  press('#submit'),
+]
+const cancels = [press('button[value="cancel"]')]
+const rejecting = 'fapi2-security-profile-final-user-rejects-authentication'
+
+function settings(file, alias, clients) {
+  const server = { discoveryUrl: `${issuer}/.well-known/openid-configuration` }
+  const override = { [rejecting]: { browser: browser(alias, cancels) } }
+  const quick = { browsercontrol_css_enable: false }
+  const automatic = identifier && password ? { browser: browser(alias, logsIn), override, options: quick } : {}
+  write(file, `${JSON.stringify({ alias, description: 'Menshen', server, ...clients, ...automatic }, null, 2)}\n`)
+}
+
+function withSecret(clientId) {
+  const secret = randomBytes(32).toString('base64url')
+  write(`${clientId}.secret`, secret)
+  return { client_id: clientId, client_secret: secret }
+}
+
+write('openid-connect.yaml', seed('openid-connect.yaml'))
+const [client, client2] = [withSecret('conformance-1'), withSecret('conformance-2')]
+settings('openid-connect.json', 'menshen', { client, client2, client_secret_post: withSecret('conformance-post') })
+settings('back-channel-logout.json', 'menshen-backchannel', { client: withSecret('conformance-backchannel') })
+
+let fapi2 = seed('fapi2.yaml')
+/** Makes a key of a client: the seed gets its public half. */
+function withKey(clientId) {
+  const made = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+  const key = { ...made, kid: clientId, use: 'sig', alg: 'ES256' }
+  const { d, ...half } = key
+  fapi2 = fapi2.replace('[{ kty: EC, crv: P-256, x: X, y: Y }]', JSON.stringify([half]))
+  return { client_id: clientId, scope: 'openid offline_access', jwks: { keys: [key] }, dpop_signing_alg: 'ES256' }
+}
+settings('fapi2.json', 'menshen-fapi2', {
+  client: withKey('conformance-fapi2-1'),
+  client2: withKey('conformance-fapi2-2'),
+  resource: { resourceUrl: `${issuer}/me` },
+})
+write('fapi2.yaml', fapi2)
