@@ -45,18 +45,22 @@ function browser(alias, answers) {
 
 const logsIn = [
   press('a[href^="?method=password"]'),
-  shown,
   type('identifier', identifier),
   type('password', password),
   press('input[name="agreement"]'),
   press('#submit'),
 ]
-const cancels = [press('button[value="cancel"]')]
-const rejecting = 'fapi2-security-profile-final-user-rejects-authentication'
+/** Modules in which the browser does something else at the login page. */
+const otherwise = {
+  'oidcc-prompt-login': [shown, ...logsIn],
+  'oidcc-max-age-1': [shown, ...logsIn],
+  'fapi2-security-profile-final-user-rejects-authentication': [press('button[value="cancel"]')],
+}
 
 function settings(file, alias, clients) {
   const server = { discoveryUrl: `${issuer}/.well-known/openid-configuration` }
-  const override = { [rejecting]: { browser: browser(alias, cancels) } }
+  const entries = Object.entries(otherwise).map(([module, answers]) => [module, { browser: browser(alias, answers) }])
+  const override = Object.fromEntries(entries)
   const quick = { browsercontrol_css_enable: false }
   const automatic = identifier && password ? { browser: browser(alias, logsIn), override, options: quick } : {}
   write(file, `${JSON.stringify({ alias, description: 'Menshen', server, ...clients, ...automatic }, null, 2)}\n`)

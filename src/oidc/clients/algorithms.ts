@@ -10,7 +10,7 @@ export const assertionAlgorithms = ['HS256', 'RS256', 'PS256', 'ES256', 'EdDSA']
 /** Algorithms that a DPoP proof may be signed with (RFC 9449). */
 export const dpopAlgorithms = ['ES256', 'PS256', 'RS256', 'EdDSA'] as const
 
-/** Whether the FAPI 2.0 Security Profile allows an algorithm (§5.4.1); the curve of EdDSA is Ed25519 everywhere here. */
+/** Whether the FAPI 2.0 Security Profile allows an algorithm (§5.4.1); EdDSA has the curve Ed25519 everywhere here. */
 export function isAlgorithmOfFapi2(alg: unknown): boolean {
   return alg === 'ES256' || alg === 'PS256' || alg === 'EdDSA'
 }
