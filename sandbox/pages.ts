@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { Locale } from '../src/base/i18n.ts'
+import type { Locale } from '../src/base/languages.ts'
 import { type Html, html, jsonBlock } from './demo/html.ts'
 import type { OutboxEntry } from './outbox.ts'
 

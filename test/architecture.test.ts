@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { catalogue } from '../src/base/errors.ts'
-import { locales } from '../src/base/i18n.ts'
+import { locales } from '../src/base/languages.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const productFolders = ['src', 'interactions', 'views', 'migrations']
@@ -242,7 +242,7 @@ describe('every error code', () => {
     expect(throwers).not.toEqual([])
   })
 
-  test.each(locales)('has a sentence in %s, and no sentence lacks a code', (locale) => {
+  test.each(locales())('has a sentence in %s, and no sentence lacks a code', (locale) => {
     const sentences = JSON.parse(readFileSync(join(root, `views/locales/${locale}.json`), 'utf8')) as object
     const told = Object.keys(sentences).filter((key) => key.startsWith('errors.') && key.split('.').length === 3)
     expect(told.sort()).toEqual(code.map((each) => `errors.${each}`).sort())

@@ -25,11 +25,6 @@ export interface ViewEngine {
   render<K extends ViewName>(name: K, data: Views[K], page: PageContext): string
 }
 
-const languages = [
-  { locale: 'zh-CN', label: '简体中文' },
-  { locale: 'en', label: 'English' },
-] as const satisfies readonly { locale: PageLocale; label: string }[]
-
 const assetTypes: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -55,12 +50,19 @@ const graphemes = new Intl.Segmenter()
 interface EngineOptions {
   readonly folder: string
   readonly translate: Translate
+  /** The languages that a page may be had in, in the order of their links. */
+  readonly locales: readonly PageLocale[]
   /** The operator's names for providers that have no sentence of their own: `oidc:corp`, `github:ghe.example.com`. */
   readonly providerLabels?: ReadonlyMap<string, string>
 }
 
 /** Compiles every template at once, so that a broken template stops the start and no request reads the disk. */
-export function viewEngine({ folder, translate, providerLabels = new Map() }: EngineOptions): ViewEngine {
+export function viewEngine({ folder, translate, locales, providerLabels = new Map() }: EngineOptions): ViewEngine {
+  const languages = locales.map((locale) => ({
+    locale,
+    label: translate(locale, 'language.name'),
+    isFromTheRight: translate(locale, 'language.direction') === 'rtl',
+  }))
   const namedProviders = providersWithName(folder)
   const eta = new Eta({ escapeFunction: escapeHtml, functionHeader: 'const { t, data, page, error, url } = it' })
   for (const file of readdirSync(join(folder, 'templates'))) {
@@ -70,8 +72,10 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
 
   return {
     render(name, data, page) {
+      const { isFromTheRight = false } = languages.find(({ locale }) => locale === page.locale) ?? {}
+      const part = isFromTheRight ? isolated : withoutBidi
       const t = (key: string, params: Readonly<Record<string, string | number>> = {}) =>
-        translate(page.locale, key, Object.fromEntries(Object.entries(params).map(([k, v]) => [k, withoutBidi(v)])))
+        translate(page.locale, key, Object.fromEntries(Object.entries(params).map(([k, v]) => [k, part(v)])))
       return eta.render(`@${name}`, {
         t,
         data,
@@ -93,7 +97,8 @@ export function viewEngine({ folder, translate, providerLabels = new Map() }: En
           const bare = namedProviders.has(kind) ? `${t(`provider.${kind}`)} (${which})` : (which ?? id)
           return providerLabels.get(id) ?? bare
         },
-        languages: languageLinks(page),
+        isFromTheRight,
+        languages: languageLinks(page, languages),
       })
     },
   }
@@ -132,6 +137,11 @@ function withoutBidi(value: string | number): string | number {
   return typeof value === 'number' ? value : value.replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
 }
 
+/** In a sentence that is read from the right a Latin name must not take the words beside it along. */
+function isolated(value: string | number): string | number {
+  return typeof value === 'number' ? value : `\u2068${withoutBidi(value)}\u2069`
+}
+
 /** As large as a picture is drawn: 36 pixels high, or less where it would be too wide. */
 function fitted({ width, height }: Pick<PagePicture, 'width' | 'height'>): {
   readonly width: number
@@ -143,6 +153,7 @@ function fitted({ width, height }: Pick<PagePicture, 'width' | 'height'>): {
 
 function languageLinks(
   page: PageContext,
+  languages: readonly { readonly locale: PageLocale; readonly label: string }[],
 ): readonly { locale: string; label: string; href: string; current: boolean }[] {
   const path = page.languagePath
   if (path === undefined) return []
@@ -156,5 +167,5 @@ function languageLinks(
 
 function shownTime(locale: PageLocale, date: Date): string {
   const format = { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'Asia/Shanghai', hour12: false } as const
-  return `${new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, format).format(date)} UTC+8`
+  return `${new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : `${locale}-u-nu-latn`, format).format(date)} UTC+8`
 }

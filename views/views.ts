@@ -20,8 +20,8 @@ import type {
   TermsView,
 } from './plain-views.ts'
 
-/** The languages of the pages. They are the values of `Locale`, which this folder must not import. */
-export type PageLocale = 'zh-CN' | 'en'
+/** Tag of a language that there is a file of sentences for: `Locale`, which this folder must not import. */
+export type PageLocale = string
 
 /** What surrounds every page, whatever it shows. */
 export interface PageContext {

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
-import type { Locale } from '../../src/base/i18n.ts'
 import type { UserId } from '../../src/base/ids.ts'
+import type { Locale } from '../../src/base/languages.ts'
 import { maskIp } from '../../src/base/mask.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
 import { type Alarm, type Device, endingOf } from '../../src/oidc/endings/devices.ts'

@@ -1,7 +1,8 @@
 import type { Context } from 'koa'
 import { asciiText } from '../../src/base/ascii.ts'
 import { type AppError, asAppError } from '../../src/base/errors.ts'
-import type { I18n, Locale } from '../../src/base/i18n.ts'
+import type { I18n } from '../../src/base/i18n.ts'
+import type { Locale } from '../../src/base/languages.ts'
 import { paths } from '../../src/base/paths.ts'
 import { type ClientWear, strangersLogo, wornBy } from '../../src/brand/drawn-brand.ts'
 import { libraryContext } from '../../src/oidc/library/context.ts'
@@ -72,7 +73,7 @@ export interface Renderer {
 interface Dependencies {
   readonly engine: ViewEngine
   readonly i18n: I18n
-  readonly brand: Readonly<Record<Locale, PageBrand>>
+  readonly brand: (locale: Locale) => PageBrand
   /** What a client adds to it. */
   readonly lookOf: (clientId: string | undefined) => ClientWear | undefined
   readonly sandbox: boolean
@@ -108,7 +109,7 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
     const look = lookOf(state(ctx).clientId ?? libraryContext(ctx)?.oidc.client?.clientId)
     const html = engine.render(name, data, {
       locale: locale(ctx),
-      brand: wornBy(brand[locale(ctx)], look, locale(ctx)),
+      brand: wornBy(brand(locale(ctx)), look, locale(ctx)),
       clientLogo: strangersLogo(look),
       clientName: options.clientName ?? state(ctx).clientName,
       requestId: state(ctx).requestId,

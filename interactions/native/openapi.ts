@@ -16,7 +16,7 @@ const parameters: Readonly<Record<string, string>> = {
   acr_values: 'OIDC Core §3.1.2.1, RFC 9470: the login must reach one of them.',
   max_age: 'RFC 9470: seconds the login may be old.',
   claims: 'OIDC Core §5.5, JSON.',
-  ui_locales: 'Language of `message`: `zh-CN`, `en`.',
+  ui_locales: 'Language of `message`, e.g. `zh-CN`, `zh-TW`, `en`; the metadata lists them.',
   login_hint: 'Passed on with `redirect_to_web`.',
   auth_session: 'From the last answer. Required once there is one, and each is good for one request.',
   method:

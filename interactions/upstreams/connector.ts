@@ -7,7 +7,7 @@ import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
-import type { Locale } from '../../src/base/i18n.ts'
+import type { Locale } from '../../src/base/languages.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
 
 /** What was sent to the upstream and must fit what comes back. `federated` makes it and keeps it. */

@@ -8,7 +8,8 @@ import { readForm } from '../../interactions/form.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { formatDuration, parseDuration } from '../../src/base/duration.ts'
 import { AppError } from '../../src/base/errors.ts'
-import { i18n, inLanguage, type Locale } from '../../src/base/i18n.ts'
+import { i18n } from '../../src/base/i18n.ts'
+import { inLanguage, nearest } from '../../src/base/languages.ts'
 import { representations, sendBytes } from '../../src/base/representations.ts'
 import type { Config } from '../../src/config/config.ts'
 import { assets } from '../../views/engine.ts'
@@ -44,17 +45,19 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
   const { config, clock, renderer, messages, backendSecret, hasUpstreams, vendors, switches } = dependencies
   const { issuer, brand } = config
   const resource = demoResource(issuer)
-  const texts = { 'zh-CN': readTexts('zh-CN'), en: readTexts('en') }
+  const texts: Record<string, Readonly<Record<string, string>>> = { 'zh-CN': readTexts('zh-CN'), en: readTexts('en') }
+  // The login pages speak more languages than these.
+  const spoken = (ctx: Context) => nearest(renderer.locale(ctx), Object.keys(texts))
   const words = i18n({ resources: texts })
   const router = new Router()
 
   function visit(ctx: Context, path: string): Visit {
-    const locale = renderer.locale(ctx)
+    const locale = spoken(ctx)
     const say: Visit['say'] = (key, params) => words.translate(locale, key, params)
     return { locale, brand: inLanguage(brand.name, locale), path, say }
   }
   const scriptTexts = (ctx: Context) =>
-    Object.fromEntries(Object.entries(texts[renderer.locale(ctx)]).filter(([key]) => key.startsWith('js.')))
+    Object.fromEntries(Object.entries(texts[spoken(ctx)] ?? {}).filter(([key]) => key.startsWith('js.')))
   const page = (name: string, path: string, draw: (ctx: Context) => Html) =>
     router.get(name, path, (ctx) => {
       if (!renderer.switchLanguage(ctx)) answerPage(ctx, draw(ctx))
@@ -129,7 +132,7 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
   return router
 }
 
-function readTexts(locale: Locale): Record<string, string> {
+function readTexts(locale: string): Record<string, string> {
   return JSON.parse(readFileSync(join(import.meta.dirname, 'locales', `${locale}.json`), 'utf8')) as Record<
     string,
     string

@@ -1,27 +1,9 @@
 import { createInstance } from 'i18next'
 import { chineseFormats, markSeams, spaced } from './chinese-spacing.ts'
+import { isChinese, type Locale, matching, nearest } from './languages.ts'
 
-/** The languages of every sentence a person reads. The first is the default. */
-export const locales = ['zh-CN', 'en'] as const
-
-/** A language that every sentence exists in. */
-export type Locale = (typeof locales)[number]
 /** What a sentence has to name: numbers and names, by parameter. */
 export type TranslationParams = Readonly<Record<string, string | number>>
-
-/** A text that is the same in every language, or one for each. */
-export type Localized = string | { readonly [Language in Locale]?: string | undefined }
-
-/** The text for a language; where it has none, the one of the first language that has. */
-export function inLanguage(text: Localized, locale: Locale): string {
-  if (typeof text === 'string') return text
-  return text[locale] ?? locales.map((each) => text[each]).find((each) => each !== undefined) ?? ''
-}
-
-/** Something for each language. */
-export function eachLanguage<Value>(make: (locale: Locale) => Value): Readonly<Record<Locale, Value>> {
-  return Object.fromEntries(locales.map((locale) => [locale, make(locale)])) as Record<Locale, Value>
-}
 
 /** What a visitor said about languages, strongest first. */
 export interface LanguageWishes {
@@ -33,10 +15,10 @@ export interface LanguageWishes {
 
 /** Chooses a language for a visitor and translates sentences. */
 export interface I18n {
-  readonly locales: typeof locales
+  readonly locales: readonly Locale[]
   /**
-   * The first wish we can meet. A visitor who names Chinese anywhere in `Accept-Language`, or names nothing, gets
-   * `zh-CN`.
+   * The first wish we can meet. A visitor who names Chinese anywhere in `Accept-Language` gets the Chinese they name;
+   * who names nothing gets the default, and who names only what we do not speak gets English.
    */
   negotiate(wishes: LanguageWishes): Locale
   /**
@@ -47,18 +29,28 @@ export interface I18n {
   translate(locale: Locale, key: string, params?: TranslationParams): string
 }
 
-/** Builds the translator from one flat table of sentences per language. */
-export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonly<Record<string, string>>>> }): I18n {
+/** Sentences by their keys. */
+export type Sentences = Readonly<Record<string, string>>
+
+/**
+ * Builds the translator from one flat table of sentences per language, the default first. A language that has none is
+ * answered in the nearest one.
+ */
+export function i18n({ resources }: { resources: Readonly<Record<Locale, Sentences>> }): I18n {
+  const locales = Object.keys(resources)
+  const tables = new Map(Object.entries(resources))
   const instance = createInstance()
   void instance.init({
     initAsync: false,
-    lng: locales[0],
+    lng: locales[0] ?? '',
     fallbackLng: false,
-    supportedLngs: [...locales],
+    supportedLngs: locales,
     load: 'currentOnly',
     keySeparator: false,
     nsSeparator: false,
-    resources: Object.fromEntries(locales.map((locale) => [locale, { translation: readyToFill(locale) }])),
+    resources: Object.fromEntries(
+      [...tables].map(([locale, table]) => [locale, { translation: ready(locale, table) }]),
+    ),
     interpolation: { escapeValue: false },
     missingInterpolationHandler: (text: string, [name]: RegExpExecArray) => {
       throw new Error(`no value for ${name} in "${text}"`)
@@ -68,13 +60,10 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
     instance.services.formatter?.add(name, (value: string | number) => format(String(value)))
   }
 
-  function readyToFill(locale: Locale): Record<string, string> {
-    const marked = ([key, sentence]: [string, string]) => [key, isChinese(locale) ? markSeams(sentence) : sentence]
-    return Object.fromEntries(Object.entries(resources[locale]).map(marked))
-  }
-
-  const translate: I18n['translate'] = (locale, key, params = {}) => {
-    const sentence = resources[locale][key]
+  const translate: I18n['translate'] = (asked, key, params = {}) => {
+    const locale = tables.has(asked) ? asked : nearest(asked, locales)
+    const table = tables.get(locale) ?? {}
+    const sentence = table[key]
     if (sentence === undefined) throw new Error(`no sentence "${key}" in ${locale}`)
     // Most sentences have nothing to fill in, and asking the library costs as much as drawing the rest of a page.
     if (!sentence.includes('{{')) return sentence
@@ -84,12 +73,18 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Readonl
 
     function waitText(seconds: string | number | undefined): string {
       const whole = Math.ceil(Number(seconds))
-      if (!(whole > 0)) return resources[locale]['wait.later'] ?? ''
+      if (!(whole > 0)) return table['wait.later'] ?? ''
       return instance.t('wait.after', { duration: duration(locale, whole), lng: locale })
     }
   }
 
-  return { locales, negotiate, translate }
+  return { locales, negotiate: (wishes) => negotiate(wishes, locales), translate }
+}
+
+/** In Chinese a parameter has to know what it touches. */
+function ready(locale: Locale, sentences: Sentences): Sentences {
+  if (!isChinese(locale)) return sentences
+  return Object.fromEntries(Object.entries(sentences).map(([key, sentence]) => [key, markSeams(sentence)]))
 }
 
 /**
@@ -111,29 +106,26 @@ function duration(locale: Locale, seconds: number): string {
   return isChinese(locale) ? spaced(text) : text
 }
 
-const isChinese = (locale: Locale) => language(locale) === 'zh'
-
-function negotiate({ uiLocales, cookie, acceptLanguage }: LanguageWishes): Locale {
-  return firstKnown(uiLocales?.split(/\s+/)) ?? firstKnown([cookie ?? '']) ?? fromHeader(acceptLanguage)
+function negotiate({ uiLocales, cookie, acceptLanguage }: LanguageWishes, locales: readonly Locale[]): Locale {
+  const wished = [...(uiLocales?.split(/\s+/) ?? []), cookie ?? '']
+  return firstKnown(wished, locales) ?? fromHeader(acceptLanguage, locales)
 }
 
-function firstKnown(tags: readonly string[] = []): Locale | undefined {
+function firstKnown(tags: readonly string[], locales: readonly Locale[]): Locale | undefined {
   for (const tag of tags) {
-    const found = locales.find((locale) => language(locale) === language(tag))
+    const found = matching(tag, locales)
     if (found !== undefined) return found
   }
   return undefined
 }
 
-function fromHeader(header = ''): Locale {
-  const tags = header
+function fromHeader(header: string | undefined, locales: readonly Locale[]): Locale {
+  const tags = (header ?? '')
     .split(',', 20)
     .filter((part) => !/;\s*q=0(\.0*)?\s*$/i.test(part))
-    .map((part) => language(part.split(';')[0] ?? ''))
+    .map((part) => (part.split(';')[0] ?? '').trim())
     .filter((tag) => tag !== '' && tag !== '*')
-  return tags.length === 0 || tags.includes('zh') ? 'zh-CN' : 'en'
-}
-
-function language(tag: string): string {
-  return (tag.trim().split(/[-_]/)[0] ?? '').toLowerCase()
+  const [usual = 'en'] = locales
+  if (tags.length === 0) return usual
+  return firstKnown(tags.filter(isChinese), locales) ?? firstKnown(tags, locales) ?? nearest('en', locales)
 }

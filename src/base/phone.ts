@@ -1,7 +1,7 @@
 import parsePhoneNumber, { type CountryCallingCode, type PhoneNumber as Parsed } from 'libphonenumber-js/max'
 import metadata from 'libphonenumber-js/metadata.max'
 import { AppError } from './errors.ts'
-import { type Locale, locales } from './i18n.ts'
+import { eachLanguage, type Locale } from './languages.ts'
 
 declare const brand: unique symbol
 /** A phone number in E.164, the only form used past the edge: `+8613800138000`. */
@@ -55,12 +55,12 @@ function invalid(): AppError {
 }
 
 /** Made once, because that takes longer than everything else that a login page draws. */
-const regionNames = Object.fromEntries(
-  locales.map((locale) => [locale, new Intl.DisplayNames(locale, { type: 'region' })]),
-) as Record<Locale, Intl.DisplayNames>
+let regionNames: ((language: Locale) => Intl.DisplayNames) | undefined
 
 /** Name of the country (or territory) a calling code belongs to, for a list people choose from. */
 export function countryName(callingCode: string, language: Locale): string {
   const [region] = metadata.country_calling_codes[callingCode] ?? []
-  return region === undefined ? '' : (regionNames[language].of(region) ?? '')
+  if (region === undefined) return ''
+  regionNames ??= eachLanguage((locale) => new Intl.DisplayNames(locale, { type: 'region' }))
+  return regionNames(language).of(region) ?? ''
 }

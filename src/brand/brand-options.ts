@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { eachLanguage } from '../base/i18n.ts'
+import { perLanguage } from '../base/per-language.ts'
 import { parseColour } from './colour.ts'
 import { isIcpFiling, isPoliceFiling } from './filings.ts'
 
@@ -12,15 +12,9 @@ const shortText = z
   .refine((text) => !controls.test(text), 'holds a character that cannot be seen')
 
 /** A text, or one for each language. */
-export const localizedName = z.union(
-  [
-    shortText,
-    z
-      .strictObject(eachLanguage(() => shortText.optional()))
-      .refine((names) => Object.values(names).some((name) => name !== undefined), 'names no language'),
-  ],
-  { error: (issue) => (issue.input === undefined ? undefined : 'expected text, or a text for each language') },
-)
+export const localizedName = z.union([shortText, perLanguage(shortText)], {
+  error: (issue) => (issue.input === undefined ? undefined : 'expected text, or a text for each language'),
+})
 
 /** A colour of an operator. */
 export const colourOption = z

@@ -1,5 +1,5 @@
 import type { PageBrand, PageLink, PagePicture } from '../../views/page-brand.ts'
-import { inLanguage, type Locale, type Localized } from '../base/i18n.ts'
+import { inLanguage, type Locale, type Localized } from '../base/languages.ts'
 import { icpFiling, policeFiling } from './filings.ts'
 import { type Brand, type BrandFile, type BrandPicture, isWordMark } from './read-brand.ts'
 

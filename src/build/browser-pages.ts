@@ -24,8 +24,8 @@ import type { Country } from '../../views/views.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import { documentVersion } from '../base/document.ts'
-import { eachLanguage, inLanguage, type Locale } from '../base/i18n.ts'
 import type { UserId } from '../base/ids.ts'
+import { eachLanguage, inLanguage, type Locale } from '../base/languages.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
 import { drawnBrand } from '../brand/drawn-brand.ts'
 import { ownRoutes } from '../http/own-routes.ts'
@@ -77,7 +77,12 @@ export function buildPages(dependencies: Dependencies): Pages {
   const secure = config.issuer.startsWith('https:')
 
   const renderer = buildRenderer({
-    engine: viewEngine({ folder: viewsFolder, translate: i18n.translate, providerLabels: labelsOf(methods) }),
+    engine: viewEngine({
+      folder: viewsFolder,
+      translate: i18n.translate,
+      locales: i18n.locales,
+      providerLabels: labelsOf(methods),
+    }),
     i18n,
     brand: eachLanguage((locale) =>
       drawnBrand(

@@ -1,5 +1,6 @@
 import { sentencesOf } from '../../views/engine.ts'
-import { eachLanguage, type I18n, i18n, inLanguage } from '../base/i18n.ts'
+import { type I18n, i18n } from '../base/i18n.ts'
+import { inLanguage, tableOf } from '../base/languages.ts'
 import type { Colour } from '../brand/colour.ts'
 import { type Brand, loadBrand } from '../brand/read-brand.ts'
 import type { Config } from '../config/config.ts'
@@ -17,7 +18,7 @@ export function buildFace({ brand: options }: Pick<Config, 'brand'>): Face {
   const brand = loadBrand(options)
   return {
     brand,
-    i18n: i18n({ resources: eachLanguage(sentencesOf) }),
+    i18n: i18n({ resources: tableOf(sentencesOf) }),
     mailBrand: {
       name: (locale) => inLanguage(options.name, locale),
       company: options.company,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { perLanguage } from '../base/per-language.ts'
 import { limitWindow, windows } from '../ops/limit-options.ts'
 import type { Mode } from './process-options.ts'
 
@@ -20,13 +21,9 @@ const agreement = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether apps with a login of their own have to agree to a new version before their next refresh.'),
-  title: z
-    .strictObject({
-      'zh-CN': z.string().min(1).optional().describe('Title in Chinese.'),
-      en: z.string().min(1).optional().describe('Title in English.'),
-    })
+  title: perLanguage(z.string().min(1))
     .optional()
-    .describe('Name of the document, where it is not one of the known ones.'),
+    .describe('Name of the document in each language, `{ zh-CN: …, en: … }`, where it is not one of the known ones.'),
 })
 
 const sampleAgreements = [

@@ -1,4 +1,4 @@
-import type { Locale } from '../base/i18n.ts'
+import type { Locale } from '../base/languages.ts'
 
 /** What a mail is sent for. */
 export type MailTemplate = 'login_code' | 'register_code' | 'reset_code' | 'bind_code'

@@ -1,5 +1,6 @@
 import { escapeHtml } from '../../views/escape.ts'
-import type { I18n, Locale } from '../base/i18n.ts'
+import type { I18n } from '../base/i18n.ts'
+import type { Locale } from '../base/languages.ts'
 import type { MailMessage } from './mail-sender.ts'
 
 /** Who a mail is from, in the words and colours of the operator. */
@@ -40,11 +41,21 @@ export function mailText(message: MailMessage, { translate, brand }: Dependencie
   return {
     subject: translate(locale, 'mail.subject', { what, brand: name }),
     text: [name, '', `${lead}${otp}`, '', validity, ignore, '', '--', ...foot, ''].join('\n'),
-    html: document(locale, brand, { name, lead, otp, paragraphs: [validity, ignore], foot }),
+    html: document(brand, {
+      locale,
+      direction: translate(locale, 'language.direction'),
+      name,
+      lead,
+      otp,
+      paragraphs: [validity, ignore],
+      foot,
+    }),
   }
 }
 
 interface Parts {
+  readonly locale: Locale
+  readonly direction: string
   readonly name: string
   readonly lead: string
   readonly otp: string
@@ -60,11 +71,11 @@ const small = 'margin:0;color:#53605c;font-size:13px'
  * Tables and styles inline, as mail programs ask for. It loads nothing: a picture from elsewhere would tell when and
  * where a mail is read, and no program shows it unasked. What a page says about contrast holds here too, on white.
  */
-function document(locale: Locale, { color }: MailBrand, { name, lead, otp, paragraphs, foot }: Parts): string {
+function document({ color }: MailBrand, { locale, direction, name, lead, otp, paragraphs, foot }: Parts): string {
   const code = `margin:0 0 16px;color:${color};font:bold 32px/1.4 monospace;letter-spacing:4px`
   const paragraph = (style: string) => (text: string) => `<p style="${style}">${escapeHtml(text)}</p>`
   return [
-    `<!doctype html><html lang="${locale}"><head><meta charset="utf-8"><title>${escapeHtml(name)}</title></head>`,
+    `<!doctype html><html lang="${locale}" dir="${direction}"><head><meta charset="utf-8"><title>${escapeHtml(name)}</title></head>`,
     `<body style="${outer}"><div style="${sheet}">`,
     paragraph('margin:0 0 16px;font-size:18px;font-weight:bold')(name),
     paragraph('margin:0')(lead),

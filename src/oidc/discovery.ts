@@ -1,4 +1,4 @@
-import { locales } from '../base/i18n.ts'
+import { locales } from '../base/languages.ts'
 import { paths } from '../base/paths.ts'
 
 interface Told {
@@ -23,7 +23,7 @@ export function metadataOf({ issuer, prompts, clientAuthMethods, clientAuthAlgor
   return {
     authorization_challenge_endpoint: `${issuer}${paths.challenge}`,
     prompt_values_supported: ['none', ...prompts],
-    ui_locales_supported: [...locales],
+    ui_locales_supported: [...locales()],
     revocation_endpoint_auth_methods_supported: [...clientAuthMethods],
     revocation_endpoint_auth_signing_alg_values_supported: [...clientAuthAlgorithms],
     introspection_endpoint_auth_methods_supported: [...clientAuthMethods],

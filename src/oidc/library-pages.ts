@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
-import type { Locale } from '../base/i18n.ts'
+import type { Locale } from '../base/languages.ts'
 import { paths } from '../base/paths.ts'
 import { shownName } from './clients/client-brand.ts'
 import { isLogoutConfirmed } from './endings/logout.ts'

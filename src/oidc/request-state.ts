@@ -1,4 +1,4 @@
-import type { Locale } from '../base/i18n.ts'
+import type { Locale } from '../base/languages.ts'
 import type { Demand } from './demand.ts'
 
 /** What the first middleware finds out about every request. */

@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline'
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
-import { eachLanguage, i18n } from '../../src/base/i18n.ts'
+import { i18n } from '../../src/base/i18n.ts'
+import { tableOf } from '../../src/base/languages.ts'
 import type { MailMessage } from '../../src/mail/mail-sender.ts'
 import { mailOptions, smtpMail } from '../../src/mail/smtp.ts'
 import { type MailBrand, mailText } from '../../src/mail/texts.ts'
@@ -106,7 +107,7 @@ const message: MailMessage = {
   locale: 'zh-CN',
 }
 const optionsFor = (url: string) => mailOptions.parse({ url, from: '"门神" <no-reply@example.cn>' })
-const { translate } = i18n({ resources: eachLanguage(sentencesOf) })
+const { translate } = i18n({ resources: tableOf(sentencesOf) })
 const brand: MailBrand = {
   name: (locale) => (locale === 'en' ? 'Tea & <Garden>' : '茶园'),
   company: '云上茶园科技有限公司',
@@ -172,7 +173,7 @@ describe('the SMTP sender', () => {
     const html = received[0]?.html ?? ''
     expect(html).toContain('Tea &#38; &#60;Garden&#62;')
     expect(html).not.toMatch(/<(img|link|script|style|iframe)|src=|url\(|<Garden>/)
-    expect(html).toMatch(/^<!doctype html><html lang="en">/)
+    expect(html).toMatch(/^<!doctype html><html lang="en" dir="ltr">/)
   })
 
   it.each([

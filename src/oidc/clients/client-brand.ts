@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { inLanguage, type Locale } from '../../base/i18n.ts'
+import { inLanguage, type Locale } from '../../base/languages.ts'
 import { colourOption, localizedName } from '../../brand/brand-options.ts'
 
 const pictureFile = z.string().min(1).max(60_000)

@@ -1,4 +1,4 @@
-import type { Localized } from '../../base/i18n.ts'
+import type { Localized } from '../../base/languages.ts'
 import { accentCss } from '../../brand/brand-css.ts'
 import type { Colour } from '../../brand/colour.ts'
 import type { ClientWear } from '../../brand/drawn-brand.ts'
