@@ -58,8 +58,9 @@ export interface OtpCodes {
    */
   issue(request: IssueRequest): Promise<Sent>
   /**
-   * Uses the code up: of several callers one succeeds. Throws `otp.required`, `otp.wrong`, `otp.expired`,
-   * `otp.tries_used`.
+   * Uses the code up: of several callers one succeeds. Whoever pastes the whole message has entered its code. Throws
+   * `otp.required` for a text that is no code, `otp.replaced` for the code before this one, both at the price of no try;
+   * `otp.wrong`, `otp.expired`, `otp.tries_used`.
    */
   verify(request: VerifyRequest): Promise<void>
   /** The code that was sent for this purpose, if any, does no longer. */
@@ -88,6 +89,10 @@ interface Issued {
   readonly id: string
   readonly target: string
   readonly mac: string
+  /** The one that it replaced, for as long as that would have lived. */
+  readonly before?: { readonly id: string; readonly mac: string; readonly expiresAt: number } | undefined
+  /** In milliseconds since the epoch. */
+  readonly expiresAt: number
 }
 
 /** Seconds a code is good for. */
@@ -102,6 +107,24 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
   const keyOf = ({ attemptId, purpose }: { attemptId: string; purpose: OtpPurpose }) =>
     `otp:${purpose}:${mac(attemptId)}`
   const targetOf = (target: OtpTarget) => `${target.channel}:${target.to}`
+  const macOf = (id: string, otp: string) => mac(`otp:${id}:${otp}`)
+
+  /** SECURITY: a code goes on being known only beside another one for the same number or address, and as a digest. */
+  function replacedBy(issued: Issued | undefined, target: string): Issued['before'] {
+    if (issued?.target !== target || !(issued.expiresAt > clock())) return undefined
+    const { id, mac: digest, expiresAt } = issued
+    return { id, mac: digest, expiresAt }
+  }
+
+  /** Never the one before: that would be refused as such. */
+  function newCode(before: Issued['before']): string {
+    const otp = String(randomInt(1_000_000)).padStart(6, '0')
+    return isOf(before, otp) ? newCode(before) : otp
+  }
+
+  function isOf(code: Pick<Issued, 'id' | 'mac'> | undefined, otp: string): boolean {
+    return code !== undefined && isSameSecret(code.mac, macOf(code.id, otp))
+  }
 
   async function take({
     target,
@@ -135,9 +158,12 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
   return {
     async issue(request) {
       const { grant, ownerThen } = await take(request)
-      const otp = String(randomInt(1_000_000)).padStart(6, '0')
+      const target = targetOf(request.target)
+      const before = replacedBy(await store.get<Issued>(keyOf(request)), target)
+      const otp = newCode(before)
       const id = randomBytes(12).toString('base64url')
-      const issued: Issued = { id, target: targetOf(request.target), mac: mac(`otp:${id}:${otp}`) }
+      const expiresAt = clock() + otpSeconds * 1000
+      const issued: Issued = { id, target, mac: macOf(id, otp), before, expiresAt }
       await store.set(keyOf(request), issued, otpSeconds)
       const isUnclear = grant.delivery === 'awaited' && (await send()) === 'unclear'
       if (grant.delivery === 'background') {
@@ -159,18 +185,23 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     },
 
     async verify(request) {
-      const typed = request.otp.normalize('NFKC').replace(/[\s-]/g, '')
-      if (typed === '') throw new AppError('otp.required', { field: 'otp' })
+      const typed = codeIn(request.otp)
+      if (typed === undefined) throw new AppError('otp.required', { field: 'otp' })
       const key = keyOf(request)
       const issued = await store.get<Issued>(key)
       if (!issued || issued.target !== targetOf(request.target)) throw new AppError('otp.expired', { field: 'otp' })
+      // It opens nothing any more, so that whoever hits upon it has learned nothing; all else is counted.
+      const { before } = issued
+      if (before && before.expiresAt > clock() && isOf(before, typed)) {
+        throw new AppError('otp.replaced', { field: 'otp' })
+      }
       // SECURITY: counted before it is compared, so that parallel guesses cannot outrun the limit.
       const tries = await store.increment(`otp-tries:${issued.id}`, otpSeconds)
       if (tries > maxTries) {
         await store.delete(key)
         throw new AppError('otp.tries_used', { field: 'otp' })
       }
-      if (!isSameSecret(issued.mac, mac(`otp:${issued.id}:${typed}`))) {
+      if (!isOf(issued, typed)) {
         if (tries === maxTries) throw new AppError('otp.tries_used', { field: 'otp' })
         throw new AppError('otp.wrong', { field: 'otp', params: { triesLeft: maxTries - tries } })
       }
@@ -180,6 +211,18 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
 
     forget: (of) => store.delete(keyOf(of)),
   }
+}
+
+/**
+ * The code in what was entered: six digits with whatever spaces, or the only six that stand together in a message.
+ * Undefined if there is none or a choice, so that nobody pays a try for what cannot be a code.
+ */
+function codeIn(entered: string): string | undefined {
+  const text = entered.normalize('NFKC')
+  const bare = text.replace(/[\s-]/g, '')
+  if (/^\d{6}$/.test(bare)) return bare
+  const found = new Set(text.match(/(?<!\d)\d{6}(?!\d)/g))
+  return found.size === 1 ? [...found][0] : undefined
 }
 
 /** The vendor or mail server said so, or was never reached; where it is unclear, the message counts. */

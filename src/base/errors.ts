@@ -38,6 +38,7 @@ export const catalogue = {
   'username.invalid': { status: 400, oauth: 'invalid_request' },
   'identifier.required': { status: 400, oauth: 'invalid_request' },
   'otp.required': { status: 400, oauth: 'insufficient_authorization' },
+  'otp.replaced': { status: 400, oauth: 'insufficient_authorization' },
   'otp.wrong': { status: 400, oauth: 'insufficient_authorization' },
   'otp.expired': { status: 400, oauth: 'insufficient_authorization' },
   'otp.tries_used': { status: 400, oauth: 'insufficient_authorization' },

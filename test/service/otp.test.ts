@@ -96,8 +96,66 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     walkTo(61_000)
     expect((await visitor.post(page.url, { method: 'sms', resend: '1' })).status).toBe(303)
     const second = await world.otp(`+86${phone}`)
-    if (first !== second) expect(codeOf(await enter(first))).toBe('otp.wrong')
+    for (let entries = 0; entries < 7; entries++) expect(codeOf(await enter(first))).toBe('otp.replaced')
     expect(isIn(await enter(second))).toBe(true)
+  })
+
+  test('the code before costs no try, and what it is told of ends with it, the number and the tries', async () => {
+    const { ask, enter, visitor, page, phone } = await begin()
+    await ask()
+    const first = await world.otp(`+86${phone}`)
+    walkTo(200_000)
+    await visitor.post(page.url, { method: 'sms', resend: '1' })
+    const second = await world.otp(`+86${phone}`)
+    const neither = ['000000', '000001', '000002'].find((each) => each !== first && each !== second) ?? ''
+    expect(codeOf(await enter(first))).toBe('otp.replaced')
+    const refused = await enter(neither)
+    expect(codeOf(refused)).toBe('otp.wrong')
+    expect(refused.text).toContain('还可以再试 4 次')
+    walkTo(301_000)
+    expect((await enter(first)).text).toContain('还可以再试 3 次')
+    walkTo(400_000)
+    const other = String(++phones)
+    await ask(other)
+    const third = await world.otp(`+86${other}`)
+    if (second !== third) expect(codeOf(await enter(second))).toBe('otp.wrong')
+    for (let tries = 0; tries < 4; tries++) await enter(wrong(third))
+    expect(codeOf(await enter(third))).toBe('otp.tries_used')
+    expect(isIn(await enter(third))).toBe(false)
+  })
+
+  test('a code that is guessed at many times at once is compared five times, whatever came before it', async () => {
+    const { ask, enter, visitor, page, phone } = await begin()
+    await ask()
+    const first = await world.otp(`+86${phone}`)
+    walkTo(61_000)
+    await visitor.post(page.url, { method: 'sms', resend: '1' })
+    const second = await world.otp(`+86${phone}`)
+    const guesses = Array.from({ length: 14 }, (_, index) => (index % 2 === 0 ? first : wrong(second)))
+    const told = (await Promise.all(guesses.map(enter))).map(codeOf)
+    expect(told.filter((each) => each === 'otp.wrong')).toHaveLength(4)
+    expect(isIn(await enter(second))).toBe(false)
+  })
+
+  test('the whole message may be entered; where it leaves a choice, nothing is chosen and no try is lost', async () => {
+    const { ask, enter, phone } = await begin()
+    await ask()
+    const otp = await world.otp(`+86${phone}`)
+    const other = wrong(otp)
+    for (const text of [
+      `${otp} ${other}`,
+      `【门神】${otp}或${other}`,
+      `1${otp}`,
+      `${otp}1元`,
+      '12345',
+      '验证码',
+      '【门神】',
+    ]) {
+      const refused = await enter(text)
+      expect([refused.status, codeOf(refused)], text).toEqual([400, 'otp.required'])
+    }
+    const wide = [...otp].map((digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0)).join('')
+    expect(isIn(await enter(`【门神】验证码${wide}，5分钟内有效。订单20261129001，@shop.example #${otp}`))).toBe(true)
   })
 
   test('a code belongs to its attempt, its number and its purpose', async () => {

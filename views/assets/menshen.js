@@ -76,11 +76,19 @@
 
   for (const field of all('[data-otp]')) {
     let sent = false
+    const length = Number(field.dataset.otp)
+    // The whole message may be pasted. Of several numbers none is chosen here.
+    const codeIn = (text) => {
+      const bare = text.replace(/[\s-]/g, '')
+      const runs = /^\d*$/.test(bare) ? [bare] : text.match(/\d+/g) || []
+      const [code, other] = new Set(runs.filter((run) => run.length === length))
+      return other === undefined ? code : undefined
+    }
     const submitOnce = () => {
-      const digits = field.value.normalize('NFKC').replace(/\D/g, '')
-      if (sent || digits.length !== Number(field.dataset.otp)) return
+      const code = codeIn(field.value.normalize('NFKC'))
+      if (sent || code === undefined) return
       sent = true
-      field.value = digits
+      field.value = code
       if (field.form.requestSubmit) field.form.requestSubmit()
       else field.form.submit()
     }
