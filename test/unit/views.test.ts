@@ -273,7 +273,7 @@ describe('the samples of the consent page', () => {
     const scopes = samples.consent.flatMap((view) => view.scopes)
     expect(scopes.length).toBeGreaterThan(5)
     for (const { name, title, description } of scopes) {
-      const words = resources['zh-CN']
+      const words = chinese
       expect({ title, description }).toEqual({
         title: words[`scope.${name}`],
         description: words[`scope.${name}_about`],

@@ -1,11 +1,10 @@
 import { z } from 'zod'
-import { inLanguage, type Locale, locales } from '../../base/i18n.ts'
+import { inLanguage, type Locale } from '../../base/languages.ts'
+import { perLanguage } from '../../base/per-language.ts'
 
-/** What people read, by language. A language that is missing reads the first that is there. */
+/** What people read, by language. A language that is missing reads the nearest that is there. */
 const words = (longest: number) =>
-  z
-    .partialRecord(z.enum(locales), z.string().trim().min(1).max(longest))
-    .refine((texts) => Object.keys(texts).length > 0, 'says nothing; leave it out instead')
+  perLanguage(z.string().trim().min(1).max(longest), 'says nothing; leave it out instead')
 
 /** What people read as the name of an API. */
 export const titleSchema = words(60)
