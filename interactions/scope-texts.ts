@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { Locale } from '../src/base/i18n.ts'
+import type { Locale } from '../src/base/languages.ts'
 import type { ClientPolicies } from '../src/oidc/clients/client-policies.ts'
 import { scopeWords } from '../src/oidc/clients/scope-words.ts'
 import { scopeOfKey } from '../src/oidc/records/consents.ts'
