@@ -31,6 +31,11 @@ npm run compat -- auth-js authlib
 | with the setting | with what the last column says |
 `
 
+const logoutWords = `
+Where no logout stands in the third column, the client has none that reaches the server (RP-Initiated Logout): it forgets its own session,
+and an app sends people to the \`end_session_endpoint\` of the discovery document itself.
+`
+
 const verifierIntro = `
 ## Libraries that verify access tokens
 
@@ -80,6 +85,7 @@ export function compatibilityMarkdown(): string {
   return [
     intro,
     ...markdownTable(['client', 'version', 'beside the login', ...seeds, 'setting in the client'], clientRows),
+    logoutWords.trimEnd(),
     verifierIntro,
     ...markdownTable(['library', 'version', ...apis, 'setting'], verifierRows),
     neither.trimEnd(),
