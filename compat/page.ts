@@ -47,10 +47,14 @@ const neither = `
 ## A client that sends neither PKCE nor a nonce
 
 It cannot connect, with any preset: nothing would tie the code to the browser that began the login, so somebody who got hold of a code could log in
-with it (RFC 9700 §2.1.1). It gets \`invalid_request\`, *Authorization Server policy requires PKCE to be used for this request*. Look for
-a switch first (*PKCE*, \`code_challenge\`, *nonce*); the table names those that we know. Where there is none, as in Gitea, put
-oauth2-proxy before the program and let that pass on who logged in. A public client needs PKCE in any case; for one that has a secret,
-\`preset: off_the_shelf\` takes a nonce in its place.
+with it (RFC 9700 §2.1.1). It gets \`invalid_request\`, *Authorization Server policy requires PKCE to be used for this request*. What helps, the
+best first:
+
+1. A switch in the client (*PKCE*, \`code_challenge\`, *nonce*); the table names those that we know. A nonce is enough with \`preset: off_the_shelf\`.
+2. oauth2-proxy before it, which passes on who logged in; so Gitea was run.
+3. \`require_nonce: false\` and \`require_pkce: false\` in the seed, for a client with a secret. An injected code goes through unnoticed then.
+
+A client without a secret needs PKCE in any case.
 
 ## No e-mail address
 

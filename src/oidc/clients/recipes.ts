@@ -79,7 +79,7 @@ clients:
   },
   off_the_shelf: {
     words:
-      'It may go without PKCE where it sends a `nonce`; where it can send PKCE, switch that on there. People who logged in by phone have no `email`: map `sub` or `preferred_username` where the program insists on one, and keep `email` in `scope`, since mozilla-django-oidc, social-core and others ask for it unasked. Leave `default_resource` out. A program that sends neither PKCE nor a nonce cannot connect; compatibility.md says what helps.',
+      'It may go without PKCE where it sends a `nonce`; where it can send PKCE, switch that on there. People who logged in by phone have no `email`: map `sub` or `preferred_username` where the program insists on one, and keep `email` in `scope`, since mozilla-django-oidc, social-core and others ask for it unasked. Leave `default_resource` out. A program that sends neither PKCE nor a nonce cannot connect so; compatibility.md says what helps.',
     seed: `clients:
   - client_id: grafana
     preset: off_the_shelf
