@@ -4,7 +4,7 @@ import type { UserId } from '../src/base/ids.ts'
 import type { Acr, Demand } from '../src/oidc/demand.ts'
 import type { SignIn } from '../src/oidc/records/sign-in.ts'
 import type { Ask, Input } from './methods/method.ts'
-import type { Visit } from './upstreams/connector.ts'
+import type { Visit } from './upstreams/visit.ts'
 
 /** What a person may answer where an attempt cannot go on by itself. */
 export type Choice =

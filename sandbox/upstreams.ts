@@ -250,7 +250,8 @@ async function oidc({ clock, callback }: Where): Promise<Started> {
   const settings = {
     type: 'oidc',
     name: 'sandbox',
-    label: 'OpenID',
+    label: { 'zh-CN': '公司账号', en: 'Company' },
+    icon: 'openid',
     issuer: simulator.issuer,
     client_id,
     client_secret,

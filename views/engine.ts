@@ -33,9 +33,11 @@ const assetTypes: Readonly<Record<string, string>> = {
   '.ico': 'image/x-icon',
 }
 
-/** The files of the asset folder by name, such as `menshen.css`. It reads the disk, so call it once at the start. */
+/** The files of the asset folder by name, such as `icons/qq.svg`. It reads the disk, so call it once at the start. */
 export function assets(folder: string = viewsFolder): Map<string, Asset> {
-  const names = readdirSync(join(folder, 'assets')).filter((name) => assetTypes[extname(name)] !== undefined)
+  const names = readdirSync(join(folder, 'assets'), { encoding: 'utf8', recursive: true }).filter(
+    (name) => assetTypes[extname(name)] !== undefined,
+  )
   return new Map(
     names.map((name) => {
       const body = readFileSync(join(folder, 'assets', name))
@@ -53,7 +55,7 @@ interface EngineOptions {
   /** The languages that a page may be had in, in the order of their links. */
   readonly locales: readonly PageLocale[]
   /** The operator's names for providers that have no sentence of their own: `oidc:corp`, `github:ghe.example.com`. */
-  readonly providerLabels?: ReadonlyMap<string, string>
+  readonly providerLabels?: ReadonlyMap<string, string | Readonly<Partial<Record<PageLocale, string>>>>
 }
 
 /** Compiles every template at once, so that a broken template stops the start and no request reads the disk. */
@@ -95,7 +97,8 @@ export function viewEngine({ folder, translate, locales, providerLabels = new Ma
           if (namedProviders.has(id)) return t(`provider.${id}`)
           const [kind = '', which] = id.split(/:(.*)/s)
           const bare = namedProviders.has(kind) ? `${t(`provider.${kind}`)} (${which})` : (which ?? id)
-          return providerLabels.get(id) ?? bare
+          const label = providerLabels.get(id)
+          return (typeof label === 'object' ? label[page.locale] : label) ?? bare
         },
         isFromTheRight,
         languages: languageLinks(page, languages),

@@ -77,6 +77,8 @@ export interface ConnectionItem {
   readonly id: string
   readonly provider: string
   readonly label?: string | undefined
+  /** The name of a file in the folder of icons. */
+  readonly icon: string
   readonly isHere: boolean
   /** Where it works, if it does not work everywhere. */
   readonly places?: readonly ('own_app' | 'computer')[] | undefined
@@ -116,6 +118,12 @@ export interface LoginView {
   readonly offeredMethods: readonly string[]
   /** Other ways to log in. Each is a button that posts its id as `method`. */
   readonly connections: readonly ConnectionItem[]
+  /** Whose own browser the page is in: its button is large and comes first, and everything else is folded below. */
+  readonly home?: ConnectionItem | undefined
+  /** Whether what is folded is open: something was typed there, or went wrong. */
+  readonly isUnfolded?: boolean
+  /** Whether the page is in the browser of an app, where upstreams that are not at home work badly: they are folded. */
+  readonly isInApp?: boolean
   /** Provider of the identity that is to be bound: after the login the person is asked whether to bind it. */
   readonly binding?: string | undefined
   /** Nobody can log in without a phone number, so the page asks for nothing else. */

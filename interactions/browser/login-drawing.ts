@@ -4,7 +4,7 @@ import type { AppError } from '../../src/base/errors.ts'
 import { mayReach, nothingDemanded } from '../../src/oidc/demand.ts'
 import type { Why } from '../../src/oidc/endings/why.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
-import type { Agreement, ConnectionItem, Country, PageError, TypedValues, Views } from '../../views/views.ts'
+import type { Agreement, Country, PageError, TypedValues, Views } from '../../views/views.ts'
 import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { acrOfKind } from '../methods/register.ts'
@@ -12,7 +12,7 @@ import { codeView } from './code-view.ts'
 import { isForAnother, type KnownPerson, labelFor } from './known-person.ts'
 import { lastMethod } from './last-method.ts'
 import { hintedPhone, type LoginHint, loginHint } from './login-hint.ts'
-import { offeredConnections } from './offered-connections.ts'
+import { loginConnections } from './offered-connections.ts'
 import { type Renderer, retryAfterSeconds } from './render.ts'
 
 interface Dependencies {
@@ -76,7 +76,8 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 
   /**
    * The method that the page opens with: the one that the request names or, where an account is to be made, that which
-   * makes it; for somebody who is known the one they used last; the one that its hint fits, or the first on offer.
+   * makes it; for somebody who is known the one they used last; the one that its hint fits, the one that was used last
+   * in this browser, or the first on offer.
    */
   function entry(ctx: Context, { params, prompt }: Interaction, person?: KnownPerson): string | undefined {
     const asked = prompt.reasons.includes('create') ? 'register' : text(params['method'])
@@ -86,24 +87,15 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     if (own.length > 0) return own.find((id) => id === last) ?? own[0]
     const hint = loginHint(params['login_hint'])
     const fitting = hint && (hint.kind === 'phone' ? 'sms' : 'password')
-    if (fitting && offered(ctx).includes(fitting)) return fitting
-    return offered(ctx)[0] ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
+    const likely = [fitting, last, ...offered(ctx)].find((id) => id !== undefined && offered(ctx).includes(id))
+    return likely ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
   }
 
-  /**
-   * The upstream the request names first, then the one whose own app this is, then those that work here, then those
-   * that need another browser; none where the client wants a stronger `acr`.
-   */
-  function connections(ctx: Context, interaction: Interaction): ConnectionItem[] {
-    if (!mayReach(state(ctx).demand ?? nothingDemanded, ['urn:menshen:acr:federated'])) return []
+  /** Upstreams for this visitor; none where the client wants a stronger `acr`. */
+  function connections(ctx: Context, { params }: Interaction, binding: string | undefined) {
+    if (!mayReach(state(ctx).demand ?? nothingDemanded, ['urn:menshen:acr:federated'])) return { connections: [] }
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
-    const last = lastMethod(ctx)
-    const asked = interaction.params['method']
-    const rank = ({ id, isHere, isHome }: { id: string; isHere: boolean; isHome: boolean }) =>
-      (id === asked ? 4 : 0) + (isHere ? 2 : 0) + (isHome ? 1 : 0)
-    return offeredConnections(methods, visit)
-      .toSorted((a, b) => rank(b) - rank(a))
-      .map((item) => ({ ...item, isLast: last === item.id }))
+    return loginConnections(methods, visit, { method: params['method'], last: lastMethod(ctx), binding })
   }
 
   function draw(
@@ -123,7 +115,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     switch (ask.view) {
       case 'login': {
         const view = {
-          ...loginView(ctx, interaction, method, values, shown, error),
+          ...loginView(ctx, interaction, method, values, { error: shown, cause: error, binding }),
           ...(named === undefined ? {} : { known: named, agreementMissing: false }),
           ...(named !== undefined && person?.hasAgreed ? { agreements: [] } : {}),
         }
@@ -131,6 +123,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
           needsPhone: true,
           offeredMethods: ['sms'],
           connections: [],
+          home: undefined,
           canRegister: false,
           agreements: [],
         }
@@ -170,18 +163,23 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     ctx: Context,
     interaction: Interaction,
     method: LoginMethod,
-    values: TypedValues,
-    error: PageError | undefined,
-    cause: AppError | undefined,
+    typedBefore: TypedValues,
+    {
+      error,
+      cause,
+      binding,
+    }: { error: PageError | undefined; cause: AppError | undefined; binding?: string | undefined },
   ): Views['login'] {
     const { registration } = options
     const hint = loginHint(interaction.params['login_hint'])
     const countries = options.countries(ctx)
     const canRegister =
       isAllowed(ctx, methods.get('register')) && (registration.email === 'open' || registration.username === 'open')
+    const values =
+      isTyped(typedBefore) || !hint ? typedBefore : { ...typedBefore, ...prefilled(method.id, hint, countries) }
     return {
       method: cause?.code === 'agreement.required' || !method.connection ? method.id : (offered(ctx)[0] ?? ''),
-      values: isTyped(values) || !hint ? values : { ...values, ...prefilled(method.id, hint, countries) },
+      values,
       countries,
       agreements: options.agreements(ctx),
       error,
@@ -191,7 +189,8 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       canRegister,
       cancelAllowed: true,
       offeredMethods: offered(ctx),
-      connections: connections(ctx, interaction),
+      ...connections(ctx, interaction, binding),
+      isUnfolded: error !== undefined || isTyped(values) || ctx.query['method'] !== undefined,
       retryAfterSeconds: retryAfterSeconds(cause),
     }
   }

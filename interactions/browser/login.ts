@@ -151,9 +151,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
   ): Promise<LoginResult | Ending | undefined> {
     const request = { ...attemptRequest(ctx, interaction), method: connection, input: response }
     try {
-      const outcome = await attempts.advance(request)
-      if (outcome.kind === 'choose') rememberMethod(ctx, connection, options.secure)
-      return await answer(ctx, interaction, outcome)
+      return await answer(ctx, interaction, await attempts.advance(request))
     } catch (thrown) {
       const { code, params } = shown(thrown)
       return { method: connection, code, params }
@@ -178,7 +176,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       case 'done': {
         const { userId, amr, acr, by, authTime, begunAt, endedSessions, method, agreed } = outcome
         await device.remember(ctx, { userId, authTime })
-        rememberMethod(ctx, method, options.secure)
+        rememberMethod(ctx, { method, amr }, options.secure)
         if (endedSessions) await leaveSession(interaction)
         const way = methods.get(method)?.connection?.provider ?? method
         const about = {

@@ -1,15 +1,47 @@
+import type { ConnectionItem } from '../../views/views.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
-import type { Visit } from '../upstreams/connector.ts'
+import { icons, labelIn } from '../upstreams/connection-base.ts'
+import { appOf, type Visit } from '../upstreams/visit.ts'
 
 /**
  * The upstreams to show this visitor: `isHere` where they work in this browser, `isHome` in the one of their own app.
  */
 export function offeredConnections(methods: LoginMethods, visit: Visit) {
+  const app = appOf(visit)
   return [...methods.values()].flatMap(({ id, connection }) => {
     const availability = connection?.availability(visit) ?? 'hidden'
     if (!connection || availability === 'hidden') return []
-    const { provider, label, places } = connection
-    const isHome = connection.isHome?.(visit) ?? false
-    return [{ id, provider, label, places, isHere: availability === 'here', isHome }]
+    const { provider, places, home } = connection
+    const type = provider.split(':')[0]
+    const icon = connection.icon ?? icons.find((each) => each === type) ?? 'key'
+    const shown = { id, provider, label: labelIn(connection.label, visit.locale), icon, places }
+    return [{ ...shown, isHere: availability === 'here', isHome: home !== undefined && home === app }]
   })
+}
+
+interface Asked {
+  /** The method that the request names. */
+  readonly method: unknown
+  /** The one that was used last in this browser. */
+  readonly last: string | undefined
+  /** Provider of the identity that waits to be bound: to show it once more proves nothing. */
+  readonly binding: string | undefined
+}
+
+/**
+ * The upstreams of a login page: `home`, in whose own browser the page is, comes before everything else. Of the others
+ * the one that the request names comes first, then those that work here, then those that need another browser.
+ */
+export function loginConnections(
+  methods: LoginMethods,
+  visit: Visit,
+  { method, last, binding }: Asked,
+): { readonly home: ConnectionItem | undefined; readonly connections: ConnectionItem[]; readonly isInApp: boolean } {
+  const rank = ({ id, isHere }: { id: string; isHere: boolean }) => (id === method ? 2 : 0) + (isHere ? 1 : 0)
+  const offered = offeredConnections(methods, visit)
+    .filter(({ provider }) => provider !== binding)
+    .toSorted((a, b) => rank(b) - rank(a))
+    .map((item) => ({ ...item, isLast: last === item.id }))
+  const home = offered.find(({ isHome, isHere }) => isHome && isHere)
+  return { home, connections: offered.filter((each) => each !== home), isInApp: appOf(visit) !== undefined }
 }

@@ -2,7 +2,8 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { AppError } from '../../src/base/errors.ts'
 import { callbackPath } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
-import type { Authorization, Connector, Visit } from '../upstreams/connector.ts'
+import type { Authorization, Connector } from '../upstreams/connector.ts'
+import type { Visit } from '../upstreams/visit.ts'
 import type { LoginMethod, StepRequest } from './method.ts'
 
 /**

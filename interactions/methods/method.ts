@@ -4,7 +4,8 @@ import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { AppError } from '../../src/base/errors.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
-import type { Connector, Visit } from '../upstreams/connector.ts'
+import type { Connector } from '../upstreams/connector.ts'
+import type { Visit } from '../upstreams/visit.ts'
 
 /** What a person or an app has entered, by field name. */
 export type Input = Readonly<Record<string, string>>

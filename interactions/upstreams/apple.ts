@@ -13,7 +13,6 @@ import {
   type Authorization,
   connectorKind,
   type Identification,
-  isInsideWechat,
   madeUp,
   required,
   type Unfit,
@@ -23,6 +22,7 @@ import {
 } from './connector.ts'
 import { namespace, serverOf, type Where } from './namespaces.ts'
 import { optional, shown } from './vendor-answers.ts'
+import { appOf } from './visit.ts'
 
 const publicIssuer = 'https://appleid.apple.com'
 
@@ -121,7 +121,7 @@ export const apple = connectorKind({
     }
 
     return {
-      availability: (visit) => (isInsideWechat(visit) ? 'hidden' : 'here'),
+      availability: (visit) => (appOf(visit) === 'wechat' ? 'hidden' : 'here'),
       async authorizationUrl({ redirectUri, state, nonce }: Authorization) {
         return addressBelow(options.issuer, '/auth/authorize', {
           client_id: options.client_id,

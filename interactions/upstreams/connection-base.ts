@@ -1,7 +1,35 @@
 import { z } from 'zod'
+import { type Locale, locales } from '../../src/base/i18n.ts'
 
 const shortName = /^[a-z][a-z0-9-]{0,30}$/
 const reserved = new Set(['sms', 'password', 'register', 'reset', 'email'])
+
+const labelText = z.string().min(1).max(20)
+
+/** What a connection is called: the same in every language, or in some of them each time something else. */
+export type Label = string | Readonly<Partial<Record<Locale, string>>>
+
+/** A label in this language; undefined if there is none, and the usual one is to be taken. */
+export function labelIn(label: Label | undefined, locale: Locale): string | undefined {
+  return typeof label === 'object' ? label[locale] : label
+}
+
+/** The icons that there are for buttons. */
+export const icons = [
+  'alipay',
+  'apple',
+  'gitee',
+  'github',
+  'gitlab',
+  'huawei',
+  'key',
+  'openid',
+  'qq',
+  'wechat',
+  'weibo',
+] as const
+/** The name of such an icon. */
+export type IconName = (typeof icons)[number]
 
 /** The setting that tells several accounts at one vendor apart, because each account has subjects of its own. */
 export function vendorAccount(kind: string) {
@@ -27,6 +55,9 @@ export function connectionBase(defaultId: string) {
       .refine((id) => !reserved.has(id), 'is the name of a login method')
       .default(defaultId)
       .describe('Name of the connection: `/callback/<id>` is what the vendor must be told.'),
-    label: z.string().min(1).max(20).optional().describe('Text of the button, where the usual one does not fit.'),
+    label: z
+      .union([labelText, z.partialRecord(z.enum(locales), labelText)])
+      .optional()
+      .describe('Text of the button, where the usual one does not fit: one for all languages, or one for each.'),
   }
 }

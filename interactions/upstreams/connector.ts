@@ -7,8 +7,9 @@ import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
-import type { Locale } from '../../src/base/languages.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
+import type { IconName, Label } from './connection-base.ts'
+import type { AppName, Visit } from './visit.ts'
 
 /** What was sent to the upstream and must fit what comes back. `federated` makes it and keeps it. */
 export interface Authorization {
@@ -20,35 +21,6 @@ export interface Authorization {
   readonly codeVerifier: string
   /** Which of the connection's apps or channels was used. Only the connector knows what it means. */
   readonly variant: string
-}
-
-/** The visitor who asks. The user agent is a hint about what can work; no security decision depends on it. */
-export interface Visit {
-  readonly userAgent: string
-  readonly locale: Locale
-}
-
-/**
- * Whether the visitor is in WeChat's own browser. WeCom's browser names both itself and WeChat, and no login of ours
- * works there.
- */
-export function isInsideWechat({ userAgent }: Visit): boolean {
-  return /micromessenger/i.test(userAgent) && !/wxwork/i.test(userAgent)
-}
-
-/** Whether the visitor uses a phone, and not a tablet or a computer. */
-export function isPhone({ userAgent }: Visit): boolean {
-  return /\bMobile\b|iPhone|iPod|Windows Phone|\(Phone;/i.test(userAgent) && !/iPad|Tablet/i.test(userAgent)
-}
-
-/** Whether the visitor is in the browser of the QQ app. QQ Browser, another app, calls itself `MQQBrowser`. */
-export function isInsideQq({ userAgent }: Visit): boolean {
-  return /\bQQ\/\d/.test(userAgent)
-}
-
-/** Whether the visitor is in the browser of the Weibo app. */
-export function isInsideWeibo({ userAgent }: Visit): boolean {
-  return /__weibo__|\bWeibo\b/i.test(userAgent)
 }
 
 /** The parameters of the upstream's redirect, from query or form, or those that its SDK gave an app. */
@@ -110,16 +82,15 @@ export interface Connector {
   readonly id: string
   /** The name that its identities are stored under. It says who vouched for them: see `Namespace`. */
   readonly provider: string
-  /** Label for the button, if the operator gave one. */
-  readonly label?: string | undefined
+  /** What the operator calls it on buttons, in one language or in each, if they call it anything. */
+  readonly label?: Label | undefined
+  /** The icon of its button, if it is not the one of its type. */
+  readonly icon?: IconName | undefined
   availability(visit: Visit): Availability
   /** If absent, it works everywhere. */
   readonly places?: readonly Place[]
-  /**
-   * Whether the visitor is in the browser of the upstream's own app, where its button comes first. Absent if there is
-   * no such browser.
-   */
-  isHome?(visit: Visit): boolean
+  /** The upstream's own app, in whose browser its button comes first. Absent if it has none. */
+  readonly home?: AppName | undefined
   /** Which channel this visitor will use. It is kept in `Authorization.variant`. */
   variant(visit: Visit): string
   authorizationUrl(authorization: Authorization, visit: Visit): Promise<URL>
@@ -214,7 +185,7 @@ export interface ConnectorKind<Schema extends z.ZodObject> {
 }
 
 /** Settings that every connection has: see `connectionBase`. */
-type AnyOptions = z.ZodObject & z.ZodType<{ readonly id: string; readonly label?: string | undefined }>
+type AnyOptions = z.ZodObject & z.ZodType<{ readonly id: string; readonly label?: Label | undefined }>
 
 /** What the settings and the name space say of a connector. */
 type FromSettings = 'id' | 'provider' | 'label'

@@ -5,7 +5,7 @@ import type { Profile } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import { secret } from '../../src/base/secret.ts'
-import { connectionBase } from './connection-base.ts'
+import { connectionBase, icons } from './connection-base.ts'
 import {
   type Authorization,
   type ConnectorDependencies,
@@ -17,6 +17,7 @@ import {
 import { namespace, type Where } from './namespaces.ts'
 import { call, type VendorCodes } from './upstream-call.ts'
 import { openSubject, strictJson } from './vendor-answers.ts'
+import { apps } from './visit.ts'
 
 /** Settings of an OpenID provider. */
 export const oidcOptions = z.strictObject({
@@ -41,6 +42,11 @@ export const oidcOptions = z.strictObject({
     .enum(['client_secret_basic', 'client_secret_post'])
     .default('client_secret_basic')
     .describe('How the client secret is sent.'),
+  icon: z.enum(icons).default('key').describe('Icon of the button.'),
+  in_app: z
+    .enum(apps)
+    .optional()
+    .describe('App whose people this provider knows: in the browser of that app its button comes first.'),
 })
 type OidcOptions = z.output<typeof oidcOptions>
 
@@ -83,6 +89,8 @@ export const oidc = connectorKind({
     }
 
     return {
+      icon: options.icon,
+      home: options.in_app,
       async authorizationUrl({ redirectUri, state, nonce, codeVerifier }, { locale }) {
         return client.buildAuthorizationUrl(await configuration(), {
           redirect_uri: redirectUri,

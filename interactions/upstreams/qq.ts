@@ -8,9 +8,6 @@ import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
-  isInsideQq,
-  isInsideWechat,
-  isPhone,
   madeUp,
   required,
   type Unfit,
@@ -20,6 +17,7 @@ import {
 import { namespace, type Where } from './namespaces.ts'
 import { ask, overHttps, requireGood, type VendorCodes } from './upstream-call.ts'
 import { failure, optional, parseAnswer, shown, subject, tokenText } from './vendor-answers.ts'
+import { appOf, isPhone } from './visit.ts'
 
 /** Settings of QQ Connect: a website app, and the mobile app of the same developer. */
 export const qqOptions = z.strictObject({
@@ -149,8 +147,8 @@ export const qq = connectorKind({
         return person(await me(accessToken, options.client_id, 'upstream.refused'), accessToken)
       },
       // WeChat does not open the pages of QQ.
-      availability: (visit) => (isInsideWechat(visit) ? 'elsewhere' : 'here'),
-      isHome: isInsideQq,
+      availability: (visit) => (appOf(visit) === 'wechat' ? 'elsewhere' : 'here'),
+      home: 'qq',
       questions: (callback) => [{ about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback) }],
       ...(options.mobile_app ? { apps: { qq_app: byToken(options.mobile_app.appid) } } : {}),
     }

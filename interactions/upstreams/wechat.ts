@@ -8,8 +8,6 @@ import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
   type Identification,
-  isInsideWechat,
-  isPhone,
   madeUp,
   required,
   type UpstreamResponse,
@@ -18,6 +16,7 @@ import {
 import { namespace, serverOf, type Where } from './namespaces.ts'
 import { overHttps } from './upstream-call.ts'
 import { flag, optional, shown, subject, tokenText } from './vendor-answers.ts'
+import { appOf, isPhone } from './visit.ts'
 import { apiUnauthorized, askWechat, exchangeCodes, parsed, userCodes, wechatSubjects } from './wechat-api.ts'
 import { wechatMiniProgram } from './wechat-mini-program.ts'
 import { stableToken } from './wechat-stable-token.ts'
@@ -98,7 +97,7 @@ export const wechat = connectorKind({
         dependencies,
       )
 
-    function appOf(variant: string) {
+    function registered(variant: string) {
       const found = variant === 'official_account' ? officialAccount : website
       if (!found) throw upstreamError('upstream.misconfigured', { vendorCode: `no_${variant}` })
       return found
@@ -149,15 +148,15 @@ export const wechat = connectorKind({
     return {
       availability(visit) {
         if (!website && !officialAccount) return 'hidden'
-        if (isInsideWechat(visit)) return officialAccount ? 'here' : 'elsewhere'
+        if (appOf(visit) === 'wechat') return officialAccount ? 'here' : 'elsewhere'
         // A phone cannot scan a QR code that is on its own screen.
         return website && !isPhone(visit) ? 'here' : 'elsewhere'
       },
       places: [...(officialAccount ? ['own_app' as const] : []), ...(website ? ['computer' as const] : [])],
-      isHome: isInsideWechat,
-      variant: (visit) => (isInsideWechat(visit) && officialAccount ? 'official_account' : 'website'),
+      home: 'wechat',
+      variant: (visit) => (appOf(visit) === 'wechat' && officialAccount ? 'official_account' : 'website'),
       async authorizationUrl({ redirectUri, state, variant }, { locale }) {
-        const { appid } = appOf(variant)
+        const { appid } = registered(variant)
         const isPage = variant === 'official_account'
         // WeChat compares the link with a pattern, so the parameters must keep this order.
         const url = addressBelow(options.open_url, isPage ? '/connect/oauth2/authorize' : '/connect/qrconnect', {
@@ -173,7 +172,7 @@ export const wechat = connectorKind({
       },
       async identify({ code }, { variant }) {
         if (!code) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
-        return redeemed(appOf(variant), code)
+        return redeemed(registered(variant), code)
       },
       questions() {
         const knows = (app: App | undefined, kind: string) =>

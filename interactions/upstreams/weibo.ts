@@ -5,18 +5,11 @@ import { AppError } from '../../src/base/errors.ts'
 import { secret } from '../../src/base/secret.ts'
 import { addressBelow, addressOfVendor, vendorAddress } from '../../src/base/vendor-address.ts'
 import { connectionBase } from './connection-base.ts'
-import {
-  connectorKind,
-  type Identification,
-  isInsideWeibo,
-  isPhone,
-  madeUp,
-  required,
-  upstreamError,
-} from './connector.ts'
+import { connectorKind, type Identification, madeUp, required, upstreamError } from './connector.ts'
 import { namespace, type Where } from './namespaces.ts'
 import { ask, form, overHttps, requireGood, type VendorCodes, type VendorReply } from './upstream-call.ts'
 import { failure, numericSubject, optional, parseAnswer, secondsText, shown, tokenText } from './vendor-answers.ts'
+import { isPhone } from './visit.ts'
 
 const publicServer = 'https://api.weibo.com'
 const publicPhonePages = 'https://open.weibo.cn'
@@ -114,7 +107,7 @@ export const weibo = connectorKind({
         if (!response['code']) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         return person(await token(response['code'], redirectUri))
       },
-      isHome: isInsideWeibo,
+      home: 'weibo',
       questions: (callback) => [{ about: `client_id ${options.client_id}`, ask: () => token(madeUp(), callback) }],
       apps: {
         async weibo_app(given) {

@@ -18,7 +18,8 @@ import { loginPages } from '../../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../../interactions/browser/render.ts'
 import type { LoginMethods } from '../../interactions/methods/method-registry.ts'
 import type { Words } from '../../interactions/native/refusal.ts'
-import type { Visit } from '../../interactions/upstreams/connector.ts'
+import type { Label } from '../../interactions/upstreams/connection-base.ts'
+import type { Visit } from '../../interactions/upstreams/visit.ts'
 import { viewEngine, viewsFolder } from '../../views/engine.ts'
 import type { Country } from '../../views/views.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
@@ -253,7 +254,7 @@ function accountCentre(
   }
 }
 
-function labelsOf(methods: LoginMethods): ReadonlyMap<string, string> {
+function labelsOf(methods: LoginMethods): ReadonlyMap<string, Label> {
   return new Map(
     [...methods.values()].flatMap(({ connection }) =>
       connection?.label === undefined ? [] : [[connection.provider, connection.label] as const],

@@ -105,10 +105,14 @@ test('who has not ticked the terms is asked once before the upstream, and may di
   await person.sees('GitHub 登录（模拟）')
 })
 
-test('inside WeChat its button is first and leads to no QR code, and Apple is not there', async () => {
+test('inside WeChat its button is first and leads to no QR code; the rest is folded, and Apple is not there', async () => {
   const person = await atLogin({ width: 375, userAgent: insideWechat })
-  const buttons = person.page.locator('.connections button')
-  expect(await buttons.allTextContents()).toEqual(['微信', '公众号', 'GitHub'])
+  const buttons = person.page.locator('main').getByRole('button')
+  expect(await buttons.first().textContent()).toMatch(/^\s*微信登录\s*$/)
+  expect(await person.field('手机号').isVisible()).toBe(false)
+  await person.page.locator('summary').click()
+  expect(await person.field('手机号').isVisible()).toBe(true)
+  expect(await person.page.locator('.providers bdi').allTextContents()).toEqual(['公众号', 'GitHub'])
   await leavesFor(person, '微信')
   expect(new URL(person.page.url()).pathname).toBe('/connect/oauth2/authorize')
 })
@@ -128,7 +132,7 @@ test('inside WeChat an official account that asks nothing logs in without a page
 
 test('on a phone outside WeChat there is no button for it, but a word about where it works', async () => {
   const person = await atLogin({ width: 375, userAgent: onPhone })
-  expect(await person.page.locator('.connections button').allTextContents()).toEqual(['GitHub', 'Apple'])
+  expect(await person.page.locator('.connections bdi').allTextContents()).toEqual(['GitHub', 'Apple'])
   await person.reads('微信登录：请在手机的微信中打开本页，或在电脑上扫码登录。')
   await person.reads('公众号登录：请在手机的微信中打开本页。')
 })

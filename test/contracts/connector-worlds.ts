@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type ConnectionOptions, connectionOptions } from '../../interactions/upstreams/connections.ts'
-import type { UpstreamResponse, Visit } from '../../interactions/upstreams/connector.ts'
+import type { UpstreamResponse } from '../../interactions/upstreams/connector.ts'
+import type { Visit } from '../../interactions/upstreams/visit.ts'
 import { startApple } from '../../sandbox/simulators/apple.ts'
 import { startGithub } from '../../sandbox/simulators/github.ts'
 import type { Oddity } from '../../sandbox/simulators/oddities.ts'

@@ -63,7 +63,7 @@ describe('the sandbox of a server without connections', () => {
     ['weibo', 'lintao', '微博'],
     ['github', '1004', 'GitHub'],
     ['apple', 'zhangwei', 'Apple'],
-    ['oidc', 'lilei', 'OpenID'],
+    ['oidc', 'lilei', '公司账号'],
   ])('offers %s, and a login through it ends at the choose page', async (id, person, label) => {
     const visitor = world.visitor()
     const page = await reachLogin(visitor, startLogin(world.issuer))

@@ -49,10 +49,12 @@ export async function openUpstreamBrowser(
   }
 }
 
-/** Ticks the agreement and leaves for the upstream with this name. */
+/** Ticks the agreement and leaves for the upstream with this name; what is folded away is unfolded for it. */
 export async function leavesFor(person: Person, name: string): Promise<void> {
   await person.page.getByRole('checkbox').check()
-  await person.presses(new RegExp(`^${name}( 上次使用| Last used)?$`))
+  const button = new RegExp(`^(Sign in with )?${name}(登录)?( 上次使用| Last used)?$`)
+  if ((await person.button(button).count()) === 0) await person.page.locator('.others summary').click()
+  await person.presses(button)
 }
 
 /** Says on the vendor's page who it is, and agrees or not. */

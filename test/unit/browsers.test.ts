@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { buildConnectors, type ConnectionOptions, connectionOptions } from '../../interactions/upstreams/connections.ts'
+import { appOf } from '../../interactions/upstreams/visit.ts'
 import { httpClient } from '../../src/base/http.ts'
 import { unshared } from '../support/unshared.ts'
 
@@ -45,7 +46,9 @@ test.each<[Agent, readonly string[], string]>([
 ])('in %s %j work, and at home is %s', (agent, works, home) => {
   const visit = { userAgent: agents[agent], locale: 'zh-CN' } as const
   expect(connectors.filter((each) => each.availability(visit) === 'here').map(({ id }) => id)).toEqual(works)
-  expect(connectors.filter((each) => each.isHome?.(visit)).map(({ id }) => id)).toEqual(home === 'none' ? [] : [home])
+  expect(connectors.filter((each) => each.home === appOf(visit)).map(({ id }) => id)).toEqual(
+    home === 'none' ? [] : [home],
+  )
   // Where it does not work, the page says where it does, and does not hide it.
   expect(connectors.filter((each) => each.availability(visit) === 'hidden')).toEqual([])
 })

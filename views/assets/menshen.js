@@ -19,19 +19,6 @@
     if (persisted) sentAt = -patienceMs
   })
 
-  // The tick of the agreement belongs to one form; the buttons of the upstreams are in another.
-  for (const form of all('form[data-carry]')) {
-    form.addEventListener('submit', () => {
-      const isTicked = document.querySelector(`#${form.dataset.carry}:checked`) !== null
-      if (!isTicked || form.elements.agreement) return
-      const field = document.createElement('input')
-      field.type = 'hidden'
-      field.name = 'agreement'
-      field.value = 'on'
-      form.append(field)
-    })
-  }
-
   // A wait ticks in sight; assistive technology hears its start and its end, not every second.
   for (const box of all('[data-wait]')) {
     const text = box.querySelector('[data-wait-text]')

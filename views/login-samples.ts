@@ -1,0 +1,121 @@
+import { agreements, countries } from './sample-values.ts'
+import type { LoginView } from './views.ts'
+
+const login: LoginView = {
+  method: 'sms',
+  values: {},
+  countries,
+  agreements,
+  agreementMissing: false,
+  reauthenticate: false,
+  canRegister: true,
+  cancelAllowed: true,
+  offeredMethods: ['sms', 'password'],
+  connections: [],
+}
+
+/** The login page in all the ways it can look. */
+export const loginSamples: readonly LoginView[] = [
+  login,
+  {
+    ...login,
+    values: { phone: '1380013800', country: '86' },
+    ended: { message: '您已14天没有使用，请重新登录。', at: new Date('2026-03-01T12:34:56Z') },
+    error: { code: 'phone.invalid', message: '手机号格式不正确，请检查号码和国家或地区代码。', field: 'phone' },
+  },
+  { ...login, agreementMissing: true, values: { phone: '138 0013 8000', country: '86' } },
+  {
+    ...login,
+    method: 'password',
+    connections: [
+      { id: 'wechat', provider: 'wechat', icon: 'wechat', isHere: true, isLast: true },
+      { id: 'github', provider: 'github', icon: 'github', isHere: true, isLast: false },
+      { id: 'corp', provider: 'oidc:corp', label: '公司账号', icon: 'key', isHere: false, isLast: false },
+      { id: 'official', provider: 'wechat', icon: 'wechat', isHere: false, isLast: false, places: ['own_app'] },
+      { id: 'website', provider: 'wechat', icon: 'wechat', isHere: false, isLast: false, places: ['computer'] },
+      {
+        id: 'both',
+        provider: 'wechat',
+        icon: 'wechat',
+        isHere: false,
+        isLast: false,
+        places: ['own_app', 'computer'],
+      },
+    ],
+  },
+  {
+    ...login,
+    method: 'password',
+    values: { identifier: 'linxiaoyu' },
+    error: {
+      code: 'password.wrong',
+      message: '账号或密码错误，请重新输入。多次出错后请找回密码、用其他方式登录，或换用登录过的设备。',
+      field: 'password',
+    },
+  },
+  {
+    ...login,
+    method: 'password',
+    agreementMissing: true,
+    values: { identifier: 'a.very.long.mailbox.name.indeed@subdomain.of.a.long.example.com' },
+    error: { code: 'agreement.required', message: '请先阅读并勾选同意相关协议，再继续。', field: 'agreement' },
+  },
+  {
+    ...login,
+    method: 'password',
+    values: { identifier: 'linxiaoyu' },
+    error: {
+      code: 'password.locked',
+      message: '密码输错次数过多，请5分钟后再试。其他登录方式不受影响，登录过此账号的设备也不受影响。',
+    },
+    retryAfterSeconds: 300,
+  },
+  {
+    ...login,
+    method: 'github',
+    agreementMissing: true,
+    connections: [{ id: 'github', provider: 'github', icon: 'github', isHere: true, isLast: false }],
+  },
+  {
+    ...login,
+    reauthenticate: true,
+    method: '',
+    offeredMethods: [],
+    canRegister: false,
+    connections: [{ id: 'github', provider: 'github', icon: 'github', isHere: true, isLast: false }],
+  },
+  { ...login, reauthenticate: true, known: '138****8000', method: 'password', agreements: [], canRegister: false },
+  {
+    ...login,
+    reauthenticate: true,
+    values: { phone: '13800138000', country: '86' },
+    offeredMethods: ['sms'],
+    agreements: [],
+    cancelAllowed: false,
+  },
+  {
+    ...login,
+    isInApp: true,
+    home: { id: 'wechat', provider: 'wechat', icon: 'wechat', isHere: true, isLast: false },
+    connections: [
+      { id: 'weibo', provider: 'weibo', icon: 'weibo', isHere: true, isLast: false },
+      { id: 'qq', provider: 'qq', icon: 'qq', isHere: false, isLast: false },
+    ],
+  },
+  {
+    ...login,
+    isInApp: true,
+    isUnfolded: true,
+    home: { id: 'corp', provider: 'oidc:corp', label: '公司账号', icon: 'key', isHere: true, isLast: true },
+    connections: [
+      { id: 'wechat', provider: 'wechat', icon: 'wechat', isHere: true, isLast: false },
+      { id: 'qq', provider: 'qq', icon: 'qq', isHere: true, isLast: false },
+      { id: 'weibo', provider: 'weibo', icon: 'weibo', isHere: true, isLast: false },
+      { id: 'apple', provider: 'apple', icon: 'apple', isHere: true, isLast: false },
+      { id: 'github', provider: 'github', icon: 'github', isHere: true, isLast: false },
+      { id: 'alipay', provider: 'oidc:alipay', label: '支付宝', icon: 'alipay', isHere: true, isLast: false },
+      { id: 'other', provider: 'oidc:other', label: 'OpenID', icon: 'openid', isHere: true, isLast: false },
+    ],
+  },
+  { ...login, needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false, agreements: [] },
+]
