@@ -110,6 +110,8 @@ export interface LoginView {
   readonly agreementMissing: boolean
   /** `prompt=login` or `max_age`: we know the person, who must prove it again. */
   readonly reauthenticate: boolean
+  /** The person has chosen to use another account than the one that is signed in. */
+  readonly isSwitching?: boolean
   /** Who it is, masked: the form asks for no number or name then and posts `known`. */
   readonly known?: string | undefined
   readonly canRegister: boolean

@@ -138,9 +138,15 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (!lives || lives.accountId !== session?.accountId) throw new AppError('attempt.expired')
   }
 
-  /** The same request once more, with a login in front of it. */
-  function switchAccount(ctx: Context, found: Interaction): void {
-    leave(ctx, authorizationHref(found.params, { prompt: 'login consent' }))
+  /**
+   * Another account for this request. One with a hint that names who may answer it is made once more, without the hint,
+   * and the person says which account they mean.
+   */
+  async function switchAccount(ctx: Context, found: Interaction): Promise<void> {
+    const isForOne = found.params['id_token_hint'] !== undefined
+    if (isForOne) return leave(ctx, authorizationHref(found.params, { prompt: 'select_account consent' }))
+    await requireSession(found)
+    await finish(ctx, { select_account: { isOther: true } satisfies AccountChoice })
   }
 
   /** Back from an upstream. */

@@ -38,9 +38,9 @@ export function knownPersons({ directory, agreedIn, agreements }: Dependencies) 
     const { session, params } = interaction
     const { accountId, uid } = session ?? {}
     if (!isId('usr', accountId) || uid === undefined || isForAnother(interaction)) return undefined
-    const { claims, login_hint: hint, prompt: asked } = params
-    // An app that goes on in a browser does not mean whoever is signed in there, nor does somebody who switches.
-    if (wasPushed(interaction) || String(asked ?? '').includes('consent')) return undefined
+    const { claims, login_hint: hint } = params
+    // An app that goes on in a browser does not mean whoever is signed in there.
+    if (wasPushed(interaction)) return undefined
     const wanted = requestedSubject({ claims: typeof claims === 'string' ? claims : undefined })
     if (wanted !== undefined && wanted !== accountId) return undefined
     const account = await directory.find(accountId)
@@ -48,6 +48,11 @@ export function knownPersons({ directory, agreedIn, agreements }: Dependencies) 
     const agreed = await agreedIn(uid)
     return { account, hasAgreed: agreements.every((each) => agreed.includes(each)) }
   }
+}
+
+/** Whether the person who is signed in has chosen to use another account. */
+export function isSwitching({ prompt }: Interaction): boolean {
+  return prompt.reasons.includes('other_account')
 }
 
 /** Whether a request asks for another account than the one that is signed in, or for a new one. */

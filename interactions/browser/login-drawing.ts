@@ -9,7 +9,7 @@ import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { acrOfKind } from '../methods/register.ts'
 import { codeView } from './code-view.ts'
-import { isForAnother, type KnownPerson, labelFor } from './known-person.ts'
+import { isForAnother, isSwitching, type KnownPerson, labelFor } from './known-person.ts'
 import { lastMethod } from './last-method.ts'
 import { hintedPhone, type LoginHint, loginHint } from './login-hint.ts'
 import { loginConnections } from './offered-connections.ts'
@@ -79,13 +79,14 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
    * makes it; for somebody who is known the one they used last; the one that its hint fits, the one that was used last
    * in this browser, or the first on offer.
    */
-  function entry(ctx: Context, { params, prompt }: Interaction, person?: KnownPerson): string | undefined {
+  function entry(ctx: Context, interaction: Interaction, person?: KnownPerson): string | undefined {
+    const { params, prompt } = interaction
     const asked = prompt.reasons.includes('create') ? 'register' : text(params['method'])
     if (asked !== undefined && isAllowed(ctx, methods.get(asked))) return asked
     const own = offered(ctx).filter((id) => labelFor(id, person) !== undefined)
     const last = lastMethod(ctx)
     if (own.length > 0) return own.find((id) => id === last) ?? own[0]
-    const hint = loginHint(params['login_hint'])
+    const hint = hintOf(interaction)
     const fitting = hint && (hint.kind === 'phone' ? 'sms' : 'password')
     const likely = [fitting, last, ...offered(ctx)].find((id) => id !== undefined && offered(ctx).includes(id))
     return likely ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
@@ -171,7 +172,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     }: { error: PageError | undefined; cause: AppError | undefined; binding?: string | undefined },
   ): Views['login'] {
     const { registration } = options
-    const hint = loginHint(interaction.params['login_hint'])
+    const hint = hintOf(interaction)
     const countries = options.countries(ctx)
     const canRegister =
       isAllowed(ctx, methods.get('register')) && (registration.email === 'open' || registration.username === 'open')
@@ -186,6 +187,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       agreementMissing: cause?.code === 'agreement.required',
       ended: endedView(ctx, interaction),
       reauthenticate: interaction.session?.accountId !== undefined && !isForAnother(interaction),
+      isSwitching: isSwitching(interaction),
       canRegister,
       cancelAllowed: true,
       offeredMethods: offered(ctx),
@@ -206,7 +208,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 
   function registerView(
     ctx: Context,
-    { params }: Interaction,
+    interaction: Interaction,
     values: TypedValues,
     error: PageError | undefined,
   ): Views['register'] {
@@ -223,7 +225,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const wanted = offeredKinds.find((kind) => kind === ctx.query['kind'])
     const countries = options.countries(ctx)
     const byInput = values.phone !== undefined ? 'phone' : values.identifier?.includes('@') ? 'email' : 'username'
-    const hint = isTyped(values) ? undefined : loginHint(params['login_hint'])
+    const hint = isTyped(values) ? undefined : hintOf(interaction)
     const hinted = offeredKinds.find((kind) => kind === hint?.kind)
     const kind = wanted ?? (isTyped(values) ? byInput : (hinted ?? offeredKinds[0] ?? 'email'))
     return {
@@ -246,6 +248,11 @@ export function typed(input: Input = {}): TypedValues {
   const short = (value: string | undefined) => value?.slice(0, 200)
   const agreed = agreement !== undefined
   return { phone: short(phone), country: short(country), identifier: short(identifier), agreed }
+}
+
+/** Whom the app expects; nobody, where the person wants to be somebody else. */
+function hintOf(interaction: Interaction): LoginHint | undefined {
+  return isSwitching(interaction) ? undefined : loginHint(interaction.params['login_hint'])
 }
 
 function isTyped({ phone, identifier }: TypedValues): boolean {

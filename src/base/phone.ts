@@ -57,10 +57,18 @@ function invalid(): AppError {
 /** Made once, because that takes longer than everything else that a login page draws. */
 let regionNames: ((language: Locale) => Intl.DisplayNames) | undefined
 
+/** What the parts of China are called beside their calling codes, where the name of a region says something else. */
+const ownNames: Partial<Readonly<Record<Locale, Readonly<Record<string, string>>>>> = {
+  'zh-CN': { CN: '中国大陆', HK: '中国香港', MO: '中国澳门', TW: '中国台湾' },
+  en: { CN: 'Chinese mainland', HK: 'Hong Kong, China', MO: 'Macao, China', TW: 'Taiwan, China' },
+}
+
 /** Name of the country (or territory) a calling code belongs to, for a list people choose from. */
 export function countryName(callingCode: string, language: Locale): string {
   const [region] = metadata.country_calling_codes[callingCode] ?? []
   if (region === undefined) return ''
+  const own = ownNames[language]?.[region]
+  if (own !== undefined) return own
   regionNames ??= eachLanguage((locale) => new Intl.DisplayNames(locale, { type: 'region' }))
   return regionNames(language).of(region) ?? ''
 }
