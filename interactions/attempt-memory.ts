@@ -5,6 +5,7 @@ import type { UserId } from '../src/base/ids.ts'
 import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
+import type { TypedValues } from '../views/views.ts'
 import type { Ask, Proved } from './methods/method.ts'
 import type { AccountQuestion, Choice } from './outcome.ts'
 
@@ -59,6 +60,8 @@ export function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
 /** What we keep of an attempt between two requests. */
 export interface AttemptMemory {
   readonly agreed: readonly string[]
+  /** What was typed into one form to say who somebody is, for the next one; never a password. */
+  readonly typed?: TypedValues | undefined
   readonly method: string | undefined
   readonly asks: Readonly<Record<string, Ask>>
   readonly states: Readonly<Record<string, unknown>>

@@ -3,6 +3,7 @@ import { AppError } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
 import type { Log } from '../src/ops/log.ts'
+import type { TypedValues } from '../views/views.ts'
 import {
   type Arrived,
   type AttemptMemory,
@@ -57,12 +58,23 @@ export class LoginAttempts {
 
   /**
    * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number,
-   * the question whether one becomes part of the other, or which of several accounts it is to be; and what `current`
-   * answers.
+   * the question whether one becomes part of the other, or which of several accounts it is to be; what was typed; and
+   * what `current` answers.
    */
-  async waiting(attemptId: string, method?: string): Promise<Waiting & { readonly current: Current | undefined }> {
+  async waiting(
+    attemptId: string,
+    method?: string,
+  ): Promise<Waiting & Pick<AttemptMemory, 'typed'> & { readonly current: Current | undefined }> {
     const memory = await this.#deps.memories.load(attemptId)
-    return { ...waitingIn(memory, this.#deps.options.clock), current: currentIn(memory, method) }
+    const waiting = waitingIn(memory, this.#deps.options.clock)
+    return { ...waiting, typed: memory.typed, current: currentIn(memory, method) }
+  }
+
+  /** Keeps what somebody has typed to say who they are, so that the next form begins with it. */
+  async note(attemptId: string, change: (kept: TypedValues | undefined) => TypedValues): Promise<void> {
+    const { memories } = this.#deps
+    const memory = await memories.load(attemptId)
+    await memories.save(attemptId, { ...memory, typed: change(memory.typed) })
   }
 
   /** Forgets what a method was in the middle of: the person wants another number. */

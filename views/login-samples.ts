@@ -1,12 +1,11 @@
 import { agreements, countries } from './sample-values.ts'
-import type { LoginView } from './views.ts'
+import type { AgreeView, LoginView } from './views.ts'
 
 const login: LoginView = {
   method: 'sms',
   values: {},
   countries,
   agreements,
-  agreementMissing: false,
   reauthenticate: false,
   canRegister: true,
   cancelAllowed: true,
@@ -23,7 +22,6 @@ export const loginSamples: readonly LoginView[] = [
     ended: { message: '您已14天没有使用，请重新登录。', at: new Date('2026-03-01T12:34:56Z') },
     error: { code: 'phone.invalid', message: '手机号格式不正确，请检查号码和国家或地区代码。', field: 'phone' },
   },
-  { ...login, agreementMissing: true, values: { phone: '138 0013 8000', country: '86' } },
   {
     ...login,
     method: 'password',
@@ -56,25 +54,12 @@ export const loginSamples: readonly LoginView[] = [
   {
     ...login,
     method: 'password',
-    agreementMissing: true,
-    values: { identifier: 'a.very.long.mailbox.name.indeed@subdomain.of.a.long.example.com' },
-    error: { code: 'agreement.required', message: '请先阅读并勾选同意相关协议，再继续。', field: 'agreement' },
-  },
-  {
-    ...login,
-    method: 'password',
     values: { identifier: 'linxiaoyu' },
     error: {
       code: 'password.locked',
       message: '密码输错次数过多，请5分钟后再试。其他登录方式不受影响，登录过此账号的设备也不受影响。',
     },
     retryAfterSeconds: 300,
-  },
-  {
-    ...login,
-    method: 'github',
-    agreementMissing: true,
-    connections: [{ id: 'github', provider: 'github', icon: 'github', isHere: true, isLast: false }],
   },
   {
     ...login,
@@ -118,4 +103,34 @@ export const loginSamples: readonly LoginView[] = [
     ],
   },
   { ...login, needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false, agreements: [] },
+]
+
+/** The question whether somebody agrees. */
+export const agreeSamples: readonly AgreeView[] = [
+  {
+    agreements,
+    fields: [
+      { name: 'method', value: 'sms' },
+      { name: 'country', value: '86' },
+      { name: 'phone', value: '138 0013 8000' },
+    ],
+    typed: { kind: 'phone', text: '+86 138 0013 8000' },
+    back: 'sms',
+  },
+  {
+    agreements,
+    fields: [
+      { name: 'method', value: 'password' },
+      { name: 'identifier', value: 'a.very.long.mailbox.name.indeed@subdomain.of.a.long.example.com' },
+      { name: 'carried', value: 'sealed' },
+    ],
+    typed: { kind: 'identifier', text: 'a.very.long.mailbox.name.indeed@subdomain.of.a.long.example.com' },
+    back: 'password',
+  },
+  {
+    agreements,
+    fields: [{ name: 'method', value: 'github' }],
+    typed: { kind: 'connection', provider: 'github' },
+    back: '',
+  },
 ]

@@ -1,7 +1,7 @@
 import { accountSamples } from './account-samples.ts'
 import { choiceSamples } from './choice-samples.ts'
 import { consentSamples } from './consent-samples.ts'
-import { loginSamples } from './login-samples.ts'
+import { agreeSamples, loginSamples } from './login-samples.ts'
 import { agreements, countries, longName, requestId } from './sample-values.ts'
 import type { ViewName, Views } from './views.ts'
 
@@ -10,6 +10,7 @@ import type { ViewName, Views } from './views.ts'
  */
 export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   login: loginSamples,
+  agree: agreeSamples,
   code: [
     { channel: 'sms', maskedTarget: '138****8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },
     {

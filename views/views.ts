@@ -69,7 +69,7 @@ export interface TypedValues {
   readonly country?: string | undefined
   readonly identifier?: string | undefined
   /** Whether the box was ticked in the form that comes back. When the page is shown first, it never is. */
-  readonly agreed?: boolean
+  readonly agreed?: boolean | undefined
 }
 
 /** An upstream on the login page. `isHere` is false if it can work only in another browser. */
@@ -98,16 +98,17 @@ export interface BindIdentityView {
   readonly error?: PageError | undefined
 }
 
-/** Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; or else `choice=cancel`. */
+/**
+ * Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; or else `choice=cancel`. The same
+ * fields with `show` lead to another form, which begins with what was typed.
+ */
 export interface LoginView {
-  /** `sms` or `password`. The id of a connection only if `agreementMissing` asks before it is used. */
+  /** `sms` or `password`; empty where only connections can be used. */
   readonly method: string
   readonly values: TypedValues
   readonly countries: readonly Country[]
   readonly agreements: readonly Agreement[]
   readonly error?: PageError | undefined
-  /** The form came without the tick, so the page asks the one question "agree and continue?". */
-  readonly agreementMissing: boolean
   /** `prompt=login` or `max_age`: we know the person, who must prove it again. */
   readonly reauthenticate: boolean
   /** The person has chosen to use another account than the one that is signed in. */
@@ -134,6 +135,25 @@ export interface LoginView {
   readonly ended?: { readonly message: string; readonly at: Date } | undefined
   /** With JavaScript the submit button waits this many seconds; the server refuses in any case. */
   readonly retryAfterSeconds?: number | undefined
+}
+
+/**
+ * The question for a form that came without the tick. Posts its `fields` again with `agreement`, or with `show`, which
+ * leads back to the form.
+ */
+export interface AgreeView {
+  readonly agreements: readonly Agreement[]
+  readonly fields: readonly { readonly name: string; readonly value: string }[]
+  /** What the person had typed or chosen; `text` is only absent beside a `provider`. */
+  readonly typed?:
+    | {
+        readonly kind: 'phone' | 'identifier' | 'connection'
+        readonly text?: string | undefined
+        readonly provider?: string
+      }
+    | undefined
+  /** What `show` is to name. */
+  readonly back: string
 }
 
 /** Posts `method` and `otp`; the resend form posts `method` and `resend=1`. Both carry `form_token` when given. */
@@ -247,6 +267,7 @@ export interface AccountBindView {
 /** The data each page takes. A page's name is also the name of its template. */
 export interface Views {
   readonly login: LoginView
+  readonly agree: AgreeView
   readonly code: CodeView
   readonly 'password-new': PasswordNewView
   readonly register: RegisterView

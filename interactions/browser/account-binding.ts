@@ -16,8 +16,8 @@ import { codeView } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
 import { shown } from './login.ts'
-import { typed } from './login-drawing.ts'
 import { announceRetry, type Renderer } from './render.ts'
+import { typed } from './typed.ts'
 
 interface Dependencies {
   readonly session: AccountSession

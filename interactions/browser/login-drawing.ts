@@ -4,16 +4,19 @@ import type { AppError } from '../../src/base/errors.ts'
 import { mayReach, nothingDemanded } from '../../src/oidc/demand.ts'
 import type { Why } from '../../src/oidc/endings/why.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
-import type { Agreement, Country, PageError, TypedValues, Views } from '../../views/views.ts'
+import type { Agreement, Country, PageError, RegisterKind, TypedValues, Views } from '../../views/views.ts'
 import type { Ask, Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { acrOfKind } from '../methods/register.ts'
+import { agreeView } from './agree.ts'
+import type { carriedPasswords } from './carried-passwords.ts'
 import { codeView } from './code-view.ts'
 import { isForAnother, isSwitching, type KnownPerson, labelFor } from './known-person.ts'
 import { lastMethod } from './last-method.ts'
-import { hintedPhone, type LoginHint, loginHint } from './login-hint.ts'
+import { type LoginHint, loginHint } from './login-hint.ts'
 import { loginConnections } from './offered-connections.ts'
 import { type Renderer, retryAfterSeconds } from './render.ts'
+import { carriedTo, isTyped, kindOf, typed, type WhoForm } from './typed.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -28,6 +31,7 @@ export interface LoginPageOptions {
   readonly registration: { readonly phone: string; readonly email: string; readonly username: string }
   readonly minPasswordLength: number
   readonly nowMs: () => number
+  readonly carried: ReturnType<typeof carriedPasswords>
 }
 
 /** Only these reasons are told: somebody who signed out, or whose app gave a token back, knows why. */
@@ -50,6 +54,8 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
 export interface Shown {
   readonly error?: AppError
   readonly input?: Input
+  /** What was typed into another form before. */
+  readonly kept?: TypedValues | undefined
   /** Provider of an identity that waits to be bound by this login. */
   readonly binding?: string | undefined
   /** The login is complete but for a phone number. */
@@ -104,20 +110,26 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     interaction: Interaction,
     method: LoginMethod,
     ask: Ask,
-    { error, input, binding, needsPhone, person }: Shown,
+    { error, input, kept, binding, needsPhone, person }: Shown,
   ): void {
     const isOther = ctx.query['other'] !== undefined || binding !== undefined || needsPhone
     const named = isOther ? undefined : labelFor(method.id, person)
-    const isTold = error && (named !== undefined || error.code !== 'agreement.required')
-    const shown = isTold ? renderer.pageError(ctx, error) : undefined
+    const shown = error && renderer.pageError(ctx, error)
     const status = error?.status ?? 200
     const page = { status, clientName: state(ctx).clientName, languageLinks: ctx.method === 'GET' }
     const values = typed(input)
+    if (error?.code === 'agreement.required' && input) {
+      const carried = options.carried.pack(interaction.uid, input)
+      const question = agreeView({ method, input, carried, locale: renderer.locale(ctx) })
+      renderer.render(ctx, 'agree', { ...question, agreements: options.agreements(ctx) }, page)
+      return
+    }
+    const before = beginning(interaction, values, kept)
     switch (ask.view) {
       case 'login': {
         const view = {
-          ...loginView(ctx, interaction, method, values, { error: shown, cause: error, binding }),
-          ...(named === undefined ? {} : { known: named, agreementMissing: false }),
+          ...loginView(ctx, interaction, method, before, { error: shown, cause: error, binding }),
+          ...(named === undefined ? {} : { known: named }),
           ...(named !== undefined && person?.hasAgreed ? { agreements: [] } : {}),
         }
         const phoneOnly = {
@@ -132,18 +144,13 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         return
       }
       case 'register':
-        renderer.render(
-          ctx,
-          'register',
-          registerView(ctx, interaction, values, error ? renderer.pageError(ctx, error) : undefined),
-          page,
-        )
+        renderer.render(ctx, 'register', registerView(ctx, before, shown), page)
         return
       case 'reset':
         renderer.render(
           ctx,
           'reset',
-          { values, agreements: options.agreements(ctx), error: error && renderer.pageError(ctx, error) },
+          { values: before('reset', options.countries(ctx)), agreements: options.agreements(ctx), error: shown },
           page,
         )
         return
@@ -164,27 +171,21 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     ctx: Context,
     interaction: Interaction,
     method: LoginMethod,
-    typedBefore: TypedValues,
-    {
-      error,
-      cause,
-      binding,
-    }: { error: PageError | undefined; cause: AppError | undefined; binding?: string | undefined },
+    before: Beginning,
+    { error, cause, binding }: Pick<Shown, 'binding'> & { error: PageError | undefined; cause: AppError | undefined },
   ): Views['login'] {
     const { registration } = options
-    const hint = hintOf(interaction)
     const countries = options.countries(ctx)
     const canRegister =
       isAllowed(ctx, methods.get('register')) && (registration.email === 'open' || registration.username === 'open')
-    const values =
-      isTyped(typedBefore) || !hint ? typedBefore : { ...typedBefore, ...prefilled(method.id, hint, countries) }
+    const form = method.connection ? (offered(ctx)[0] ?? '') : method.id
+    const values = before(form === 'password' ? form : 'sms', countries)
     return {
-      method: cause?.code === 'agreement.required' || !method.connection ? method.id : (offered(ctx)[0] ?? ''),
+      method: form,
       values,
       countries,
       agreements: options.agreements(ctx),
       error,
-      agreementMissing: cause?.code === 'agreement.required',
       ended: endedView(ctx, interaction),
       reauthenticate: interaction.session?.accountId !== undefined && !isForAnother(interaction),
       isSwitching: isSwitching(interaction),
@@ -206,12 +207,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     return { message, at: new Date(at * 1000) }
   }
 
-  function registerView(
-    ctx: Context,
-    interaction: Interaction,
-    values: TypedValues,
-    error: PageError | undefined,
-  ): Views['register'] {
+  function registerView(ctx: Context, before: Beginning, error: PageError | undefined): Views['register'] {
     const { registration } = options
     const open = {
       phone: registration.phone === 'auto',
@@ -224,14 +220,12 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     )
     const wanted = offeredKinds.find((kind) => kind === ctx.query['kind'])
     const countries = options.countries(ctx)
-    const byInput = values.phone !== undefined ? 'phone' : values.identifier?.includes('@') ? 'email' : 'username'
-    const hint = isTyped(values) ? undefined : hintOf(interaction)
-    const hinted = offeredKinds.find((kind) => kind === hint?.kind)
-    const kind = wanted ?? (isTyped(values) ? byInput : (hinted ?? offeredKinds[0] ?? 'email'))
+    const likely = before.kind === undefined ? undefined : offeredKinds.find((kind) => kind === before.kind)
+    const kind = wanted ?? likely ?? offeredKinds[0] ?? 'email'
     return {
       kind,
       offeredKinds,
-      values: hint && hint.kind === kind ? { ...values, ...prefilled(formOf[kind], hint, countries) } : values,
+      values: before(kind, countries),
       countries,
       agreements: options.agreements(ctx),
       minLength: options.minPasswordLength,
@@ -242,29 +236,24 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
   return { draw, offered, entry, isAllowed }
 }
 
-/** What may be shown again: never a password, never a code. */
-export function typed(input: Input = {}): TypedValues {
-  const { phone, country, identifier, agreement } = input
-  const short = (value: string | undefined) => value?.slice(0, 200)
-  const agreed = agreement !== undefined
-  return { phone: short(phone), country: short(country), identifier: short(identifier), agreed }
+/** What a form begins with, and the kind of account that fits it. */
+type Beginning = ((form: WhoForm, countries: readonly Country[]) => TypedValues) & {
+  readonly kind: RegisterKind | undefined
+}
+
+/** It begins with what was posted, else with what was typed before, else with what the app hints at. */
+function beginning(interaction: Interaction, posted: TypedValues, kept: TypedValues = {}): Beginning {
+  const hint = hintOf(interaction)
+  const known = isTyped(kept) || !hint ? kept : { identifier: hint.text, agreed: kept.agreed }
+  const of = (form: WhoForm, countries: readonly Country[]) =>
+    isTyped(posted) ? posted : carriedTo(form, known, countries)
+  return Object.assign(of, { kind: kindOf(isTyped(posted) ? posted : known) })
 }
 
 /** Whom the app expects; nobody, where the person wants to be somebody else. */
 function hintOf(interaction: Interaction): LoginHint | undefined {
   return isSwitching(interaction) ? undefined : loginHint(interaction.params['login_hint'])
 }
-
-function isTyped({ phone, identifier }: TypedValues): boolean {
-  return phone !== undefined || identifier !== undefined
-}
-
-function prefilled(method: string, hint: LoginHint, countries: readonly Country[]): TypedValues {
-  return method === 'password' ? { identifier: hint.text } : hintedPhone(hint, countries)
-}
-
-/** The login form whose first field the form of an account of each kind has too. */
-const formOf = { phone: 'sms', email: 'password', username: 'password' } as const
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined

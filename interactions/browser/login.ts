@@ -1,8 +1,6 @@
 import type { Context } from 'koa'
 import type { Interaction } from 'oidc-provider'
-import { identityLabel, lastUseOf, maskedLabel } from '../../src/accounts/account-labels.ts'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
-import type { Account } from '../../src/accounts/user.ts'
 import { epochSeconds } from '../../src/base/clock.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
@@ -15,13 +13,15 @@ import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
-import type { AccountQuestion, BindingQuestion, Outcome } from '../outcome.ts'
+import type { Outcome } from '../outcome.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { completed, type knownPersons } from './known-person.ts'
 import { rememberMethod } from './last-method.ts'
 import { leave } from './leave.ts'
 import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
+import { questionPages } from './question-pages.ts'
 import { announceRetry, type Renderer } from './render.ts'
+import { isTyped, keptOf, typed } from './typed.ts'
 
 interface Dependencies {
   readonly attempts: LoginAttempts
@@ -58,6 +58,7 @@ const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_ta
 export function loginPages({ attempts, methods, directory, renderer, device, known, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
+  const questions = questionPages({ directory, renderer, offered })
 
   /**
    * GET: what came of an upstream's answer, what waits for a choice, the asked-for method, or the step that is under
@@ -74,9 +75,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       needsPhone,
       question,
       accounts,
+      typed: kept,
       current,
     } = await attempts.waiting(interaction.uid, named)
-    if (question && named === undefined) return drawQuestion(ctx, question)
+    if (question && named === undefined) return questions.binding(ctx, question)
     const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
@@ -86,10 +88,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
         interaction,
         failed,
         { view: failed.entry },
-        { error, binding: pending?.provider, needsPhone: phoneOnly },
+        { error, kept, binding: pending?.provider, needsPhone: phoneOnly },
       )
     }
-    if (accounts && named === undefined && !current) return drawAccounts(ctx, accounts)
+    if (accounts && named === undefined && !current) return questions.accounts(ctx, accounts)
     if (pending && named === undefined && !current && !phoneOnly) {
       const { nickname } = pending.profile
       const { provider } = pending
@@ -103,17 +105,21 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
     const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : wanted) ?? '')
     if (!method) throw new AppError('attempt.method_unknown')
     const ask = current?.ask ?? { view: method.entry }
-    draw(ctx, interaction, method, ask, { binding: pending?.provider, needsPhone: phoneOnly, person })
+    draw(ctx, interaction, method, ask, { kept, binding: pending?.provider, needsPhone: phoneOnly, person })
   }
 
   /** POST: one step. Answers the result for the library when the person is in. */
-  async function submit(ctx: Context, interaction: Interaction, given: Input): Promise<LoginResult | undefined> {
+  async function submit(ctx: Context, interaction: Interaction, posted: Input): Promise<LoginResult | undefined> {
+    const given = options.carried.unpack(interaction.uid, posted)
     const common = attemptRequest(ctx, interaction)
+    const { show: form } = given
+    if (form !== undefined) return leaveForForm(ctx, interaction, form, given)
     const choice = choices.find((each) => each === given['choice'])
     if (choice) return choose(ctx, interaction, choice, given['account'])
     const id = given['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
+    if (method.connection) await note(interaction, given)
     try {
       const input = given['known'] === undefined ? given : completed(id, given, await known(interaction))
       return await answer(ctx, interaction, await attempts.advance({ ...common, method: id, input }))
@@ -121,6 +127,19 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       await redraw(ctx, interaction, method, given, shown(thrown))
       return undefined
     }
+  }
+
+  /** Another form, named as `method` or `method.kind`. What was typed does not travel in its address but waits here. */
+  async function leaveForForm(ctx: Context, interaction: Interaction, form: string, given: Input): Promise<undefined> {
+    await note(interaction, given)
+    const [method = '', kind] = form.split('.')
+    const query = new URLSearchParams(methods.has(method) ? { method, ...(kind === undefined ? {} : { kind }) } : {})
+    return leave(ctx, `${interactionPath(interaction.uid)}${query.size > 0 ? `?${query}` : ''}`)
+  }
+
+  /** SECURITY: what is kept holds no password and no code. */
+  async function note({ uid }: Interaction, given: Input): Promise<void> {
+    if (isTyped(typed(given))) await attempts.note(uid, (kept) => keptOf(given, kept))
   }
 
   /** When the identity can no longer be bound, the page says so beside the answers that are left. */
@@ -135,7 +154,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
     } catch (thrown) {
       const { question } = await attempts.waiting(interaction.uid)
       if (!question || !asAppError(thrown).code.startsWith('identity.')) throw thrown
-      await drawQuestion(ctx, question, shown(thrown))
+      await questions.binding(ctx, question, shown(thrown))
       return undefined
     }
   }
@@ -191,7 +210,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
         return { login: { accountId: userId, acr, amr: [...amr], ts: authTime, about } }
       }
       case 'conflict':
-        await drawConflict(ctx, outcome)
+        await questions.conflict(ctx, outcome)
         return undefined
       // A reload of what follows must not post again.
       case 'ask':
@@ -211,38 +230,6 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
         leave(ctx, outcome.to.href)
         return undefined
     }
-  }
-
-  async function drawConflict(ctx: Context, { users }: Extract<Outcome, { kind: 'conflict' }>): Promise<void> {
-    const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
-    const view = { accounts: accounts.filter((each) => each !== undefined).map(shownAccount) }
-    renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName })
-  }
-
-  async function drawAccounts(ctx: Context, { provider, accounts }: AccountQuestion): Promise<void> {
-    const found = await Promise.all(
-      accounts.map(async ({ userId, isSpare }) => {
-        const account = await directory.find(userId)
-        if (!account) throw new AppError('attempt.expired')
-        return { ...shownAccount(account), userId, nickname: account.user.profile.nickname, isSpare }
-      }),
-    )
-    const view = { provider, accounts: found, otherMethod: offered(ctx)[0] }
-    renderer.render(ctx, 'choose-account', view, { clientName: state(ctx).clientName, languageLinks: true })
-  }
-
-  async function drawQuestion(ctx: Context, question: BindingQuestion, error?: AppError): Promise<void> {
-    const account = await directory.find(question.userId)
-    if (!account) throw new AppError('attempt.expired')
-    const { provider, profile } = question.identity
-    const view = {
-      identity: { provider, label: identityLabel(question.identity), nickname: profile.nickname },
-      account: { label: maskedLabel(account), nickname: account.user.profile.nickname },
-      canBind: question.choices.includes('bind'),
-      error: error && renderer.pageError(ctx, error),
-    }
-    const page = { status: error?.status ?? 200, clientName: state(ctx).clientName }
-    renderer.render(ctx, 'bind-identity', view, { ...page, languageLinks: ctx.method === 'GET' })
   }
 
   /**
@@ -272,11 +259,6 @@ export function shown(thrown: unknown): AppError {
   const error = asAppError(thrown)
   if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
   return error
-}
-
-/** Enough for its owner to recognise an account, and no more. */
-function shownAccount(account: Account) {
-  return { label: maskedLabel(account), createdAt: account.user.createdAt, lastUsedAt: lastUseOf(account) }
 }
 
 function text(value: unknown): string | undefined {

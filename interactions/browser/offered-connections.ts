@@ -37,7 +37,8 @@ export function loginConnections(
   visit: Visit,
   { method, last, binding }: Asked,
 ): { readonly home: ConnectionItem | undefined; readonly connections: ConnectionItem[]; readonly isInApp: boolean } {
-  const rank = ({ id, isHere }: { id: string; isHere: boolean }) => (id === method ? 2 : 0) + (isHere ? 1 : 0)
+  const rank = ({ id, isHere, isHome }: { id: string; isHere: boolean; isHome: boolean }) =>
+    (id === method ? 4 : 0) + (isHere ? 2 : 0) + (isHome ? 1 : 0)
   const offered = offeredConnections(methods, visit)
     .filter(({ provider }) => provider !== binding)
     .toSorted((a, b) => rank(b) - rank(a))

@@ -11,6 +11,7 @@ import type { AccountCentre } from '../../interactions/browser/account-routes.ts
 import { accountSession } from '../../interactions/browser/account-session.ts'
 import { beginningAgain } from '../../interactions/browser/begin-again.ts'
 import { browserRoutes } from '../../interactions/browser/browser-routes.ts'
+import { carriedPasswords } from '../../interactions/browser/carried-passwords.ts'
 import { consentPages } from '../../interactions/browser/consent.ts'
 import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
 import { knownPersons } from '../../interactions/browser/known-person.ts'
@@ -124,6 +125,7 @@ export function buildPages(dependencies: Dependencies): Pages {
       registration: logins.registration,
       minPasswordLength,
       nowMs: clock,
+      carried: carriedPasswords({ sealer: core.sealer, clock }),
     },
   })
   const again = beginningAgain({ provider, secure })

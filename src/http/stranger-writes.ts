@@ -48,7 +48,7 @@ export const strangerWrites = {
   resume: { writes: 'the same login, one prompt further', ...login, ...partOfLogin },
   interaction: { writes: 'the login without a step that is begun again', ...login, ...partOfLogin },
   interaction_submit: {
-    writes: 'the step the login is at, a one-time code, counters of wrong passwords',
+    writes: 'the step the login is at, what was typed into its forms, a one-time code, counters of wrong passwords',
     ...login,
     ...partOfLogin,
     audited: true,

@@ -172,7 +172,7 @@ test('an API that wants a stronger login gets it', async () => {
 
   await page.goto(`${world.issuer}/sandbox`)
   await page.locator('#login').click()
-  await page.getByRole('link', { name: 'Password', exact: true }).click()
+  await page.getByRole('button', { name: 'Password', exact: true }).click()
   await page.locator('[name=identifier]').fill('13800137003')
   await page.locator('[name=password]').fill('green tea on a rainy roof')
   await page.getByRole('checkbox').check()

@@ -50,7 +50,7 @@ test.each([
     }
     await person.opens(shop.login())
     await look('login')
-    await person.presses('GitHub')
+    await person.button('GitHub').click()
     await look('agree')
     await person.presses(/^(同意并继续|Agree and continue)$/)
     await answers(person, `100${id}`, 'refuse')
@@ -63,7 +63,7 @@ test.each([
     await person.opens(new URL('?method=sms', person.page.url()))
     const mobile = `1380013${id}990`
     await person.page.locator('[name=phone]').fill(mobile)
-    await person.page.locator('button:not(.plain)').first().click()
+    await person.page.locator('#submit').click()
     await person.page.locator('[name=otp]').fill(await shop.world.otp(`+86${mobile}`))
     await person.sees(/^(要绑定该 GitHub 吗？|Connect your GitHub account\?)$/)
     await look('bind-identity')

@@ -56,7 +56,7 @@ test('a login by phone, with a wrong code on the way and a second one sent', asy
 test('the terms are asked for on a page of their own, for a code and for a password', async () => {
   const person = await atLogin()
   await person.enters('手机号', '13500135001')
-  await person.presses('获取验证码')
+  await person.pressesUnagreed('获取验证码')
   await person.presses('同意并继续')
   await person.sees('输入验证码')
   await person.entersCode(await world.otp('+8613500135001'))
@@ -69,8 +69,7 @@ test('the terms are asked for on a page of their own, for a code and for a passw
   await later.follows('密码登录')
   await later.enters('手机号、邮箱或用户名', 'puer')
   await later.enters('密码', password)
-  await later.presses('登录')
-  await later.enters('请再次输入密码', password)
+  await later.pressesUnagreed('登录')
   await later.presses('同意并继续')
   expect(await later.arrives(browser.app)).toHaveProperty('code')
 })

@@ -148,8 +148,10 @@ export class Person {
     await this.#leaves(() => this.button(button).click())
   }
 
+  /** Follows a link, or a button that leads to another form and takes along what was typed. */
   async follows(link: string | RegExp): Promise<void> {
-    await this.#leaves(() => this.page.getByRole('link', { name: link, exact: true }).click())
+    const named = this.page.getByRole('link', { name: link, exact: true })
+    await this.#leaves(() => named.or(this.page.locator('button[name=show]').and(this.button(link))).click())
   }
 
   /** What the page after says must not be found on the page before. */
@@ -159,6 +161,19 @@ export class Person {
 
   button(name: string | RegExp): Locator {
     return this.page.getByRole('button', { name, exact: true })
+  }
+
+  /** Presses a button of a form whose agreement is not ticked: with script it is asked for in place, else on a page. */
+  async pressesUnagreed(button: string | RegExp): Promise<void> {
+    if (this.#javaScript) await this.button(button).click()
+    else await this.presses(button)
+    await this.page.getByRole('heading', { name: '请阅读并同意以下条款' }).waitFor()
+  }
+
+  /** Answers that question, where it is asked in place. */
+  async closes(button: string): Promise<void> {
+    await this.page.getByRole('dialog').getByRole('button', { name: button, exact: true }).click()
+    await this.page.getByRole('dialog').waitFor({ state: 'hidden' })
   }
 
   field(label: string): Locator {

@@ -53,8 +53,14 @@ export async function openUpstreamBrowser(
 export async function leavesFor(person: Person, name: string): Promise<void> {
   await person.page.getByRole('checkbox').check()
   const button = new RegExp(`^(Sign in with )?${name}(登录)?( 上次使用| Last used)?$`)
-  if ((await person.button(button).count()) === 0) await person.page.locator('.others summary').click()
+  if ((await person.button(button).count()) === 0) await unfolds(person)
   await person.presses(button)
+}
+
+/** Opens what is folded away in the browser of an app. */
+export async function unfolds(person: Person): Promise<void> {
+  const folded = person.page.locator('.others:not([open]) summary')
+  if ((await folded.count()) > 0) await folded.click()
 }
 
 /** Says on the vendor's page who it is, and agrees or not. */

@@ -196,14 +196,14 @@ describe('a refusal on a page', () => {
   })
 
   it('takes the focus itself when it belongs to no field', () => {
-    const page = draw('login', samples.login[6]!, context('en'))
+    const page = draw('login', samples.login.find(({ error }) => error && !error.field)!, context('en'))
     expect(page).toMatch(/role="alert" tabindex="-1" id="error" autofocus/)
   })
 })
 
 describe('the missing agreement', () => {
   it('is asked for once more in a form whose button carries the consent', () => {
-    const page = draw('login', samples.login[2]!, context('zh-CN'))
+    const page = draw('agree', samples.agree[0]!, context('zh-CN'))
     expect(page).toContain('<button class="button" name="agreement" value="on">同意并继续</button>')
     expect(page).toContain('<input type="hidden" name="phone" value="138 0013 8000">')
     expect(page.match(/name="agreement"/g)).toHaveLength(1)

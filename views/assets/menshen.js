@@ -4,19 +4,53 @@
 
   for (const form of all('form[data-submit]')) form.submit()
 
+  // The documents are asked for in place, so that nothing that was typed is typed again.
+  for (const dialog of all('dialog[data-agree]')) {
+    const tick = document.getElementById(dialog.dataset.agree)
+    const { form } = tick
+    if (!dialog.showModal || !form.requestSubmit) continue
+    let pressed
+    form.addEventListener('submit', (event) => {
+      pressed = event.submitter
+      if (tick.checked || (pressed && pressed.name === 'show')) return
+      event.preventDefault()
+      dialog.showModal()
+    })
+    for (const button of dialog.querySelectorAll('[data-answer]')) {
+      button.addEventListener('click', () => {
+        dialog.close()
+        if (button.dataset.answer !== 'yes') return
+        tick.checked = true
+        form.requestSubmit(pressed)
+      })
+    }
+  }
+
   // Of two presses the second would cut off the answer to the first, whose code is then used up: a full code sends
   // itself, and many press Enter all the same. Where no answer comes the person may try again.
   const patienceMs = 10000
   let sentAt = -patienceMs
+  const rest = () => {
+    sentAt = -patienceMs
+    for (const button of all('[aria-busy]')) button.removeAttribute('aria-busy')
+  }
   document.addEventListener('submit', (event) => {
     // Not `form.method`: that is a field of ours.
-    if (event.defaultPrevented || event.target.getAttribute('method') !== 'post') return
+    const form = event.target
+    if (event.defaultPrevented || form.getAttribute('method') !== 'post') return
     const now = performance.now()
-    if (now - sentAt < patienceMs) event.preventDefault()
-    else sentAt = now
+    if (now - sentAt < patienceMs) return event.preventDefault()
+    sentAt = now
+    const pressed = event.submitter
+    // Whoever only looks at another form sends no password along.
+    if (pressed && pressed.name === 'show')
+      for (const field of form.querySelectorAll('[type=password]')) field.value = ''
+    const seen = pressed && pressed.tabIndex >= 0 ? pressed : form.querySelector('.button')
+    if (seen) seen.setAttribute('aria-busy', 'true')
+    setTimeout(rest, patienceMs)
   })
   addEventListener('pageshow', ({ persisted }) => {
-    if (persisted) sentAt = -patienceMs
+    if (persisted) rest()
   })
 
   // A wait ticks in sight; assistive technology hears its start and its end, not every second.

@@ -1,0 +1,41 @@
+import type { Locale } from '../../src/base/i18n.ts'
+import type { Views } from '../../views/views.ts'
+import type { Input, LoginMethod } from '../methods/method.ts'
+import { labelIn } from '../upstreams/connection-base.ts'
+import { carriedField } from './carried-passwords.ts'
+import { typed } from './typed.ts'
+
+/** What is posted again with the answer: everything but a password, which is sealed, and an answer to something else. */
+const repeated = ['kind', 'phone', 'country', 'identifier', 'known'] as const
+
+interface Question {
+  readonly method: LoginMethod
+  readonly input: Input
+  /** A password that was typed, sealed. */
+  readonly carried: string | undefined
+  readonly locale: Locale
+}
+
+/** The question whether somebody agrees, who has pressed a button without the tick. */
+export function agreeView({ method, input, carried, locale }: Question): Omit<Views['agree'], 'agreements'> {
+  const { phone, country = '86', identifier } = typed(input)
+  const fields = {
+    method: method.id,
+    ...Object.fromEntries(
+      repeated.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]] as const])),
+    ),
+    ...(carried === undefined ? {} : { [carriedField]: carried }),
+  }
+  const { connection } = method
+  const kind = input['kind'] === undefined ? '' : `.${input['kind']}`
+  const shown = connection
+    ? { kind: 'connection' as const, provider: connection.provider, text: labelIn(connection.label, locale) }
+    : phone
+      ? { kind: 'phone' as const, text: `+${country} ${phone}` }
+      : { kind: 'identifier' as const, text: identifier }
+  return {
+    fields: Object.entries(fields).map(([name, value]) => ({ name, value: String(value) })),
+    typed: connection || shown.text ? shown : undefined,
+    back: connection ? '' : `${method.id}${kind}`,
+  }
+}

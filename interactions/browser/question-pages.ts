@@ -1,0 +1,59 @@
+import type { Context } from 'koa'
+import { identityLabel, lastUseOf, maskedLabel } from '../../src/accounts/account-labels.ts'
+import type { AccountDirectory } from '../../src/accounts/directory.ts'
+import type { Account } from '../../src/accounts/user.ts'
+import { AppError } from '../../src/base/errors.ts'
+import type { RequestState } from '../../src/oidc/request-state.ts'
+import type { AccountQuestion, BindingQuestion, Outcome } from '../outcome.ts'
+import type { Renderer } from './render.ts'
+
+interface Dependencies {
+  readonly directory: AccountDirectory
+  readonly renderer: Renderer
+  /** The methods of the login page. */
+  readonly offered: (ctx: Context) => string[]
+}
+
+/** The pages that ask something about accounts in the middle of a login. */
+export function questionPages({ directory, renderer, offered }: Dependencies) {
+  const state = (ctx: Context) => ctx.state as RequestState
+
+  async function conflict(ctx: Context, { users }: Extract<Outcome, { kind: 'conflict' }>): Promise<void> {
+    const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
+    const view = { accounts: accounts.filter((each) => each !== undefined).map(shownAccount) }
+    renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName })
+  }
+
+  async function accounts(ctx: Context, { provider, accounts: several }: AccountQuestion): Promise<void> {
+    const found = await Promise.all(
+      several.map(async ({ userId, isSpare }) => {
+        const account = await directory.find(userId)
+        if (!account) throw new AppError('attempt.expired')
+        return { ...shownAccount(account), userId, nickname: account.user.profile.nickname, isSpare }
+      }),
+    )
+    const view = { provider, accounts: found, otherMethod: offered(ctx)[0] }
+    renderer.render(ctx, 'choose-account', view, { clientName: state(ctx).clientName, languageLinks: true })
+  }
+
+  async function binding(ctx: Context, question: BindingQuestion, error?: AppError): Promise<void> {
+    const account = await directory.find(question.userId)
+    if (!account) throw new AppError('attempt.expired')
+    const { provider, profile } = question.identity
+    const view = {
+      identity: { provider, label: identityLabel(question.identity), nickname: profile.nickname },
+      account: { label: maskedLabel(account), nickname: account.user.profile.nickname },
+      canBind: question.choices.includes('bind'),
+      error: error && renderer.pageError(ctx, error),
+    }
+    const page = { status: error?.status ?? 200, clientName: state(ctx).clientName }
+    renderer.render(ctx, 'bind-identity', view, { ...page, languageLinks: ctx.method === 'GET' })
+  }
+
+  return { conflict, accounts, binding }
+}
+
+/** Enough for its owner to recognise an account, and no more. */
+function shownAccount(account: Account) {
+  return { label: maskedLabel(account), createdAt: account.user.createdAt, lastUsedAt: lastUseOf(account) }
+}
