@@ -123,6 +123,8 @@ export interface LoginView {
   readonly connections: readonly ConnectionItem[]
   /** Whose own browser the page is in: its button is large and comes first, and everything else is folded below. */
   readonly home?: ConnectionItem | undefined
+  /** Whose page with a code to be scanned this page may hold: `frame` is its origin. It is a button, too. */
+  readonly scan?: (ConnectionItem & { readonly frame?: string | undefined }) | undefined
   /** Whether what is folded is open: something was typed there, or went wrong. */
   readonly isUnfolded?: boolean
   /** Whether the page is in the browser of an app, where upstreams that are not at home work badly: they are folded. */

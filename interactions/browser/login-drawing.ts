@@ -137,10 +137,12 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
           offeredMethods: ['sms'],
           connections: [],
           home: undefined,
+          scan: undefined,
           canRegister: false,
           agreements: [],
         }
-        renderer.render(ctx, 'login', { ...view, binding, ...(needsPhone ? phoneOnly : {}) }, page)
+        const shownView = { ...view, binding, ...(needsPhone ? phoneOnly : {}) }
+        renderer.render(ctx, 'login', shownView, { ...page, frames: shownView.scan?.frame })
         return
       }
       case 'register':

@@ -21,6 +21,7 @@ import { leave } from './leave.ts'
 import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
 import { questionPages } from './question-pages.ts'
 import { announceRetry, type Renderer } from './render.ts'
+import { scanFrames } from './scan-frame.ts'
 import { isTyped, keptOf, typed } from './typed.ts'
 
 interface Dependencies {
@@ -58,6 +59,7 @@ const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_ta
 export function loginPages({ attempts, methods, directory, renderer, device, known, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
+  const frames = scanFrames({ attempts, methods })
   const questions = questionPages({ directory, renderer, offered })
 
   /**
@@ -119,6 +121,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
     const id = given['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
+    if (given['frame'] !== undefined) return frames(ctx, { ...common, method: id, input: given })
     if (method.connection) await note(interaction, given)
     try {
       const input = given['known'] === undefined ? given : completed(id, given, await known(interaction))

@@ -1,4 +1,4 @@
-import type { ConnectionItem } from '../../views/views.ts'
+import type { LoginView } from '../../views/views.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { icons, labelIn } from '../upstreams/connection-base.ts'
 import { appOf, type Visit } from '../upstreams/visit.ts'
@@ -15,7 +15,9 @@ export function offeredConnections(methods: LoginMethods, visit: Visit) {
     const type = provider.split(':')[0]
     const icon = connection.icon ?? icons.find((each) => each === type) ?? 'key'
     const shown = { id, provider, label: labelIn(connection.label, visit.locale), icon, places }
-    return [{ ...shown, isHere: availability === 'here', isHome: home !== undefined && home === app }]
+    const isHere = availability === 'here'
+    const frame = isHere && connection.frame?.isOffered(visit) ? connection.frame.origin : undefined
+    return [{ ...shown, isHere, frame, isHome: home !== undefined && home === app }]
   })
 }
 
@@ -29,14 +31,14 @@ interface Asked {
 }
 
 /**
- * The upstreams of a login page: `home`, in whose own browser the page is, comes before everything else. Of the others
- * the one that the request names comes first, then those that work here, then those that need another browser.
+ * The upstreams of a login page: `home`, in whose own browser the page is, comes before everything else, and `scan` has a
+ * code to be scanned beside the form. Of the others the one that the request names comes first, then those that work here, then those that need another browser.
  */
 export function loginConnections(
   methods: LoginMethods,
   visit: Visit,
   { method, last, binding }: Asked,
-): { readonly home: ConnectionItem | undefined; readonly connections: ConnectionItem[]; readonly isInApp: boolean } {
+): Pick<LoginView, 'home' | 'scan' | 'connections' | 'isInApp'> {
   const rank = ({ id, isHere, isHome }: { id: string; isHere: boolean; isHome: boolean }) =>
     (id === method ? 4 : 0) + (isHere ? 2 : 0) + (isHome ? 1 : 0)
   const offered = offeredConnections(methods, visit)
@@ -44,5 +46,6 @@ export function loginConnections(
     .toSorted((a, b) => rank(b) - rank(a))
     .map((item) => ({ ...item, isLast: last === item.id }))
   const home = offered.find(({ isHome, isHere }) => isHome && isHere)
-  return { home, connections: offered.filter((each) => each !== home), isInApp: appOf(visit) !== undefined }
+  const scan = offered.find(({ frame }) => frame !== undefined)
+  return { home, scan, connections: offered.filter((each) => each !== home), isInApp: appOf(visit) !== undefined }
 }

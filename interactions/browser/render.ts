@@ -102,7 +102,8 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
   const render: RenderPage = (ctx, name, data, options = {}) => {
     for (const [header, value] of Object.entries(pageHeaders)) ctx.set(header, value)
     const policy = formAction(ctx.path, state(ctx).leadsTo, secure)
-    ctx.set('content-security-policy', `${contentSecurityPolicy}; ${policy}`)
+    const frames = options.frames === undefined ? '' : `; frame-src ${options.frames}`
+    ctx.set('content-security-policy', `${contentSecurityPolicy}${frames}; ${policy}`)
     ctx.set('cross-origin-opener-policy', openerPolicy(ctx.path))
     ctx.vary('Accept-Language')
     ctx.status = options.status ?? 200

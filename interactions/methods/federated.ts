@@ -57,7 +57,10 @@ export function federated({ connector, callbacks, issuer, registration }: Depend
     async step({ attemptId, clientId, input, state: left, visit, nowMs }) {
       if (input['state'] === undefined) {
         const started = await start({ attemptId, clientId }, visit, left?.state)
-        const to = await connector.authorizationUrl(started, visit)
+        const frame = input['frame'] === undefined ? undefined : connector.frame
+        const to = frame?.isOffered(visit)
+          ? frame.url(started, visit)
+          : await connector.authorizationUrl(started, visit)
         return { kind: 'redirect', to, state: { ...started, leftAt: nowMs } }
       }
       if (!left || !isSameSecret(input['state'], left.state)) throw new AppError('attempt.expired')

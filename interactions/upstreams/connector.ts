@@ -35,6 +35,16 @@ export type Availability = 'here' | 'elsewhere' | 'hidden'
 /** Where an upstream works if it works only in some browsers: in the browser of its own app, or on a computer. */
 export type Place = 'own_app' | 'computer'
 
+/** A page of an upstream inside our login page. */
+export interface Frame {
+  /** Whose page it is: nothing else may be inside ours. */
+  readonly origin: string
+  /** Whether it works for this visitor. */
+  isOffered(visit: Visit): boolean
+  /** SECURITY: from there the top window is led to the callback, where the browser's cookies are. */
+  url(authorization: Authorization, visit: Visit): URL
+}
+
 /** What an upstream vouched for. */
 export interface Identification {
   readonly identity: IdentityClaim
@@ -94,6 +104,8 @@ export interface Connector {
   /** Which channel this visitor will use. It is kept in `Authorization.variant`. */
   variant(visit: Visit): string
   authorizationUrl(authorization: Authorization, visit: Visit): Promise<URL>
+  /** The upstream's page as a part of ours, with a code that a phone scans. Absent if it has none. */
+  readonly frame?: Frame
   /**
    * Redeems what came back in the callback's query or form. Throws `upstream.cancelled`, `upstream.code_invalid`,
    * `upstream.busy`, `upstream.misconfigured`, `upstream.account_restricted`, `upstream.snapshot` or

@@ -7,6 +7,7 @@ import { addressBelow, vendorAddress } from '../../src/base/vendor-address.ts'
 import { connectionBase, vendorAccount } from './connection-base.ts'
 import {
   connectorKind,
+  type Frame,
   type Identification,
   madeUp,
   required,
@@ -170,6 +171,7 @@ export const wechat = connectorKind({
         url.hash = 'wechat_redirect'
         return url
       },
+      ...(website ? { frame: qrFrame(options, website.appid) } : {}),
       async identify({ code }, { variant }) {
         if (!code) throw upstreamError('upstream.cancelled', { vendorCode: 'no_code' })
         return redeemed(registered(variant), code)
@@ -213,6 +215,28 @@ export const wechat = connectorKind({
     }
   },
 })
+
+/**
+ * The page of the QR code as WeChat's own script puts it into others (developers.weixin.qq.com/doc/oplatform, as of
+ * 2026-11-29); `self_redirect=false` leads the top window on, and the text is dark, because a code needs a light ground.
+ */
+function qrFrame({ open_url: address }: WechatOptions, appid: string): Frame {
+  return {
+    origin: new URL(address).origin,
+    isOffered: (visit) => appOf(visit) === undefined && !isPhone(visit),
+    url: ({ redirectUri, state }, { locale }) =>
+      addressBelow(address, '/connect/qrconnect', {
+        appid,
+        scope: 'snsapi_login',
+        redirect_uri: redirectUri,
+        state,
+        login_type: 'jssdk',
+        self_redirect: 'false',
+        style: 'black',
+        lang: locale === 'en' ? 'en' : 'cn',
+      }),
+  }
+}
 
 /**
  * A unionid belongs to one Open Platform account. An openid belongs to one app, and its subject contains that app's id.

@@ -27,6 +27,8 @@ interface Asked {
   readonly signedIn?: string
   /** Shows a picture of a QR code above the form. */
   readonly isQr?: boolean
+  /** Whether it is made to be a part of a page of the app. */
+  readonly isPart?: boolean
 }
 
 interface Refused {
@@ -40,7 +42,10 @@ interface Refused {
 export type Decision = { readonly kind: 'accept'; readonly person: string } | { readonly kind: 'refuse' }
 
 /** Who are you, and do you agree? The form posts `person` and `decision` back to the address the page came from. */
-export function consentPage(request: ReceivedRequest, { look, app, scope, people, signedIn, isQr }: Asked): Answer {
+export function consentPage(
+  request: ReceivedRequest,
+  { look, app, scope, people, signedIn, isQr, isPart }: Asked,
+): Answer {
   const language = languageOf(request)
   const { title, asks, who, scan, accept, refuse } = texts[language]
   const vendor = look.names[language]
@@ -55,7 +60,8 @@ ${isQr === true && html`<p>${qrPicture(`${request.path} ${request.rawQuery}`)}</
   )}</fieldset>
 <button class="yes" name="decision" value="accept">${accept}</button> <button name="decision" value="refuse">${refuse}</button>
 </form>`
-  return htmlAnswer(200, page({ language, title: title(vendor), color: look.color, body }))
+  const policy = isPart ? "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'" : ownWindow
+  return htmlAnswer(200, page({ language, title: title(vendor), color: look.color, body }), policy)
 }
 
 /** The vendor goes no further and sends nobody back. */
@@ -95,6 +101,14 @@ export function backToApp(redirectUri: string, params: Readonly<Record<string, s
     if (value !== undefined) location.searchParams.append(name, value)
   }
   return { status: 302, body: '', headers: { location: location.href, 'cache-control': 'no-store' } }
+}
+
+/** The same from a page that is a part of the app's: it leads the whole window, and not the part, to the app. */
+export function topToApp(redirectUri: string, params: Readonly<Record<string, string | undefined>>): Answer {
+  const { headers } = backToApp(redirectUri, params)
+  const to = JSON.stringify(headers?.['location'] ?? '').replaceAll('<', '\\u003c')
+  const body = `<!doctype html><meta charset="utf-8"><title>…</title><script>window.top.location.href=${to}</script>`
+  return htmlAnswer(200, body, "default-src 'none'; script-src 'unsafe-inline'")
 }
 
 /** The same address gets the same picture; it leads nowhere. */
@@ -138,8 +152,10 @@ ${shown.body}
 </html>`.text
 }
 
-function htmlAnswer(status: number, body: string): Answer {
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+const ownWindow =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+
+function htmlAnswer(status: number, body: string, policy = ownWindow): Answer {
   const headers = {
     'content-type': 'text/html; charset=utf-8',
     'cache-control': 'no-store',

@@ -1,4 +1,4 @@
-import { backToApp, consentPage, decisionOf, refusalPage, type VendorLook } from './consent-page.ts'
+import { backToApp, consentPage, decisionOf, refusalPage, topToApp, type VendorLook } from './consent-page.ts'
 import type { Answer, ReceivedRequest } from './simulator.ts'
 import type { WechatApp, WechatState } from './wechat-state.ts'
 
@@ -16,6 +16,7 @@ const reasons = {
   response_type: { 'zh-CN': 'response_type 参数错误', en: 'The response_type is wrong' },
   scope: { 'zh-CN': 'Scope 参数错误或没有 Scope 权限', en: 'The scope is wrong or not granted' },
   state: { 'zh-CN': 'state 参数错误', en: 'The state is wrong' },
+  part: { 'zh-CN': '内嵌二维码参数错误', en: 'A parameter of the embedded page is wrong' },
   order: { 'zh-CN': '参数顺序错误', en: 'The parameters are not in the order WeChat wants' },
   wechat_only: { 'zh-CN': '请在微信客户端打开链接', en: 'Open this link in WeChat' },
   form: { 'zh-CN': '请选择一个账号', en: 'Choose an account' },
@@ -26,6 +27,8 @@ interface PageQuery {
   readonly redirectUri: string
   readonly scope: string
   readonly state: string | undefined
+  /** How WeChat's own script for other pages asks (`login_type=jssdk`): whom the answer leads on. */
+  readonly part?: 'top' | 'itself' | undefined
 }
 
 /** The QR page for desktops. After a refusal only the state comes back. */
@@ -70,10 +73,29 @@ function checkQuery(
   if (app === undefined || app.kind !== kind) return 'appid'
   const redirectUri = query.get('redirect_uri') ?? ''
   if (!isCallback(redirectUri, app)) return 'redirect_uri'
-  if (query.get('response_type') !== 'code') return 'response_type'
+  const part = partOf(query)
+  if (part === 'wrong') return 'part'
+  // The script sends none.
+  if (query.get('response_type') !== 'code' && !(part && query.get('response_type') === null)) return 'response_type'
   const scope = query.get('scope') ?? ''
   if (!scopes.includes(scope)) return 'scope'
-  return { app, redirectUri, scope, state: query.get('state') ?? undefined }
+  return { app, redirectUri, scope, state: query.get('state') ?? undefined, part }
+}
+
+/** What the script may ask for besides: see its table of options. */
+function partOf(query: URLSearchParams): PageQuery['part'] | 'wrong' {
+  const type = query.get('login_type')
+  if (type === null) return undefined
+  const redirects = query.get('self_redirect') ?? 'default'
+  const style = query.get('style') ?? 'black'
+  const href = query.get('href') ?? ''
+  const isKnown =
+    type === 'jssdk' &&
+    ['true', 'false', 'default'].includes(redirects) &&
+    ['black', 'white'].includes(style) &&
+    /^($|https:|data:text\/css;base64,)/.test(href)
+  if (!isKnown) return 'wrong'
+  return redirects === 'true' ? 'itself' : 'top'
 }
 
 /** The host must be the registered one exactly; sub-domains are other hosts. */
@@ -94,18 +116,23 @@ function decide(request: ReceivedRequest, wechat: WechatState, asked: PageQuery)
       people,
       signedIn,
       isQr: app.kind === 'website',
+      isPart: asked.part !== undefined,
     })
   }
   const decision = decisionOf(request, wechat.people)
   if (decision === undefined) return refuse(request, 'form')
-  if (decision.kind === 'refuse') return backToApp(asked.redirectUri, { state: asked.state })
+  if (decision.kind === 'refuse') return leadBack(asked, { state: asked.state })
   return accept(wechat, asked, decision.person, false)
 }
 
 function accept(wechat: WechatState, asked: PageQuery, person: string, isSnapshot: boolean): Answer {
-  const { app, scope, redirectUri, state } = asked
+  const { app, scope, state } = asked
   const code = wechat.codes.issue(wechat.grant({ person, appid: app.appid, scope, isSnapshot }))
-  return backToApp(redirectUri, { code, state })
+  return leadBack(asked, { code, state })
+}
+
+function leadBack({ redirectUri, part }: PageQuery, params: Readonly<Record<string, string | undefined>>): Answer {
+  return part === 'top' ? topToApp(redirectUri, params) : backToApp(redirectUri, params)
 }
 
 function refuse(request: ReceivedRequest, reason: keyof typeof reasons): Answer {

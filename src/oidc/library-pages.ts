@@ -10,13 +10,17 @@ import { isFormOver, isInteractionOver, typedUserCode, type UserCodeFault, userC
 import { partsOfForm } from './library/forms.ts'
 import { sentenceFor } from './protocol-sentences.ts'
 
+/** What a page needs besides its data. */
+export interface PageOptions {
+  readonly status?: number
+  readonly clientName?: string | undefined
+  readonly languageLinks?: boolean
+  /** The one other origin whose page this page may hold. */
+  readonly frames?: string | undefined
+}
+
 /** Draws a page for the visitor of `ctx`: language, headers and layout are the renderer's business. */
-export type RenderPage = <K extends ViewName>(
-  ctx: Context,
-  name: K,
-  data: Views[K],
-  options?: { readonly status?: number; readonly clientName?: string | undefined; readonly languageLinks?: boolean },
-) => void
+export type RenderPage = <K extends ViewName>(ctx: Context, name: K, data: Views[K], options?: PageOptions) => void
 
 /** Translates a message key for the visitor of `ctx`. */
 export type Translate = (ctx: Context, key: string, params?: Readonly<Record<string, string | number>>) => string

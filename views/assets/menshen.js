@@ -26,6 +26,46 @@
     }
   }
 
+  // A vendor's code in the page, for as long as what it was begun with lasts. Where it cannot be had, the form leads on.
+  const scanMs = 540000
+  for (const button of all('[data-scan]')) {
+    const { form } = button
+    const place = document.getElementById(button.dataset.scan)
+    let leads = false
+    form.addEventListener('submit', (event) => {
+      if (event.defaultPrevented || event.submitter !== button || leads) return
+      event.preventDefault()
+      const fields = new URLSearchParams(new FormData(form))
+      fields.delete('password')
+      fields.set(button.name, button.value)
+      fields.set('frame', '1')
+      button.setAttribute('aria-busy', 'true')
+      fetch(location.href, { method: 'POST', headers: { accept: 'application/json' }, body: fields })
+        .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
+        .then((answer) => {
+          const frame = document.createElement('iframe')
+          frame.title = button.dataset.title
+          frame.sandbox = 'allow-scripts allow-same-origin allow-forms allow-top-navigation'
+          frame.allow = 'local-network-access'
+          frame.referrerPolicy = 'no-referrer'
+          frame.src = answer.location
+          button.removeAttribute('aria-busy')
+          button.remove()
+          place.append(frame)
+          place.classList.add('open')
+          setTimeout(() => {
+            frame.remove()
+            place.classList.remove('open')
+            place.append(button)
+          }, scanMs)
+        })
+        .catch(() => {
+          leads = true
+          form.requestSubmit(button)
+        })
+    })
+  }
+
   // Of two presses the second would cut off the answer to the first, whose code is then used up: a full code sends
   // itself, and many press Enter all the same. Where no answer comes the person may try again.
   const patienceMs = 10000
