@@ -5,7 +5,7 @@ import type { UserId } from '../src/base/ids.ts'
 import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
-import type { TypedValues } from '../views/views.ts'
+import type { TypedValues } from '../views/form-values.ts'
 import type { Ask, Proved } from './methods/method.ts'
 import type { AccountQuestion, Choice } from './outcome.ts'
 

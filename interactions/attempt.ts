@@ -3,7 +3,7 @@ import { AppError } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
 import type { Log } from '../src/ops/log.ts'
-import type { TypedValues } from '../views/views.ts'
+import type { TypedValues } from '../views/form-values.ts'
 import {
   type Arrived,
   type AttemptMemory,

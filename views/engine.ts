@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { Eta } from 'eta'
 import { escapeHtml } from './escape.ts'
+import type { PageError } from './form-values.ts'
 import type { PagePicture } from './page-brand.ts'
-import type { PageContext, PageError, PageLocale, ViewName, Views } from './views.ts'
+import type { PageContext, PageLocale, ViewName, Views } from './views.ts'
 
 /** The folder of the templates, locales and assets. */
 export const viewsFolder: string = import.meta.dirname

@@ -1,5 +1,5 @@
+import type { AgreeView, LoginView } from './login-views.ts'
 import { agreements, countries } from './sample-values.ts'
-import type { AgreeView, LoginView } from './views.ts'
 
 const login: LoginView = {
   method: 'sms',

@@ -1,4 +1,4 @@
-import type { Agreement, Country } from './views.ts'
+import type { Agreement, Country } from './form-values.ts'
 
 /** Countries of the phone field. */
 export const countries: readonly Country[] = [

@@ -5,7 +5,7 @@ import { labelIn } from '../upstreams/connection-base.ts'
 import { carriedField } from './carried-passwords.ts'
 import { typed } from './typed.ts'
 
-/** What is posted again with the answer: everything but a password, which is sealed, and an answer to something else. */
+/** What is posted again with the answer; a password is not among it, but sealed. */
 const repeated = ['kind', 'phone', 'country', 'identifier', 'known'] as const
 
 interface Question {

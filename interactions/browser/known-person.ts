@@ -38,9 +38,9 @@ export function knownPersons({ directory, agreedIn, agreements }: Dependencies) 
     const { session, params } = interaction
     const { accountId, uid } = session ?? {}
     if (!isId('usr', accountId) || uid === undefined || isForAnother(interaction)) return undefined
-    const { claims, login_hint: hint } = params
-    // An app that goes on in a browser does not mean whoever is signed in there.
-    if (wasPushed(interaction)) return undefined
+    const { claims, login_hint: hint, prompt: asked } = params
+    // An app that goes on in a browser does not mean whoever is signed in there, nor does one that wants a new consent.
+    if (wasPushed(interaction) || String(asked ?? '').includes('consent')) return undefined
     const wanted = requestedSubject({ claims: typeof claims === 'string' ? claims : undefined })
     if (wanted !== undefined && wanted !== accountId) return undefined
     const account = await directory.find(accountId)

@@ -1,6 +1,7 @@
 import { isId } from '../../src/base/ids.ts'
 import { callingCode, nationalNumber, type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
-import type { RegisterKind, TypedValues } from '../../views/views.ts'
+import type { TypedValues } from '../../views/form-values.ts'
+import type { RegisterKind } from '../../views/views.ts'
 
 /** Letters of a hint that are looked at; nobody types more. */
 const longestHint = 200

@@ -1,4 +1,4 @@
-import type { LoginView } from '../../views/views.ts'
+import type { LoginView } from '../../views/login-views.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { icons, labelIn } from '../upstreams/connection-base.ts'
 import { appOf, type Visit } from '../upstreams/visit.ts'
@@ -31,8 +31,9 @@ interface Asked {
 }
 
 /**
- * The upstreams of a login page: `home`, in whose own browser the page is, comes before everything else, and `scan` has a
- * code to be scanned beside the form. Of the others the one that the request names comes first, then those that work here, then those that need another browser.
+ * The upstreams of a login page: `home`, in whose own browser the page is, comes before everything else, and `scan` has
+ * a code to be scanned beside the form. Of the others the one that the request names comes first, then those that work
+ * here, then those that need another browser.
  */
 export function loginConnections(
   methods: LoginMethods,

@@ -1,4 +1,5 @@
-import type { Country, RegisterKind, TypedValues } from '../../views/views.ts'
+import type { Country, TypedValues } from '../../views/form-values.ts'
+import type { RegisterKind } from '../../views/views.ts'
 import type { Input } from '../methods/method.ts'
 import { hintedPhone, loginHint } from './login-hint.ts'
 

@@ -218,7 +218,7 @@ export const wechat = connectorKind({
 
 /**
  * The page of the QR code as WeChat's own script puts it into others (developers.weixin.qq.com/doc/oplatform, as of
- * 2026-11-29); `self_redirect=false` leads the top window on, and the text is dark, because a code needs a light ground.
+ * 2026-11-29). `self_redirect=false` leads the top window on; the text is dark, because a code needs a light ground.
  */
 function qrFrame({ open_url: address }: WechatOptions, appid: string): Frame {
   return {

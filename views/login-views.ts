@@ -1,0 +1,61 @@
+import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from './form-values.ts'
+
+/**
+ * Posts `method`, `agreement` and `phone` + `country`, or `identifier` + `password`; or else `choice=cancel`. The same
+ * fields with `show` lead to another form, which begins with what was typed.
+ */
+export interface LoginView {
+  /** `sms` or `password`; empty where only connections can be used. */
+  readonly method: string
+  readonly values: TypedValues
+  readonly countries: readonly Country[]
+  readonly agreements: readonly Agreement[]
+  readonly error?: PageError | undefined
+  /** `prompt=login` or `max_age`: we know the person, who must prove it again. */
+  readonly reauthenticate: boolean
+  /** The person has chosen to use another account than the one that is signed in. */
+  readonly isSwitching?: boolean
+  /** Who it is, masked: the form asks for no number or name then and posts `known`. */
+  readonly known?: string | undefined
+  readonly canRegister: boolean
+  readonly cancelAllowed: boolean
+  /** Ids of the methods on offer; `sms` and `password` become tabs. None: only connections can be used. */
+  readonly offeredMethods: readonly string[]
+  /** Other ways to log in. Each is a button that posts its id as `method`. */
+  readonly connections: readonly ConnectionItem[]
+  /** Whose own browser the page is in: its button is large and comes first, and everything else is folded below. */
+  readonly home?: ConnectionItem | undefined
+  /** Whose page with a code to be scanned this page may hold: `frame` is its origin. It is a button, too. */
+  readonly scan?: (ConnectionItem & { readonly frame?: string | undefined }) | undefined
+  /** Whether what is folded is open: something was typed there, or went wrong. */
+  readonly isUnfolded?: boolean
+  /** Whether the page is in the browser of an app, where upstreams that are not at home work badly: they are folded. */
+  readonly isInApp?: boolean
+  /** Provider of the identity that is to be bound: after the login the person is asked whether to bind it. */
+  readonly binding?: string | undefined
+  /** Nobody can log in without a phone number, so the page asks for nothing else. */
+  readonly needsPhone?: boolean
+  /** Why the person is no longer signed in, in one translated sentence, and since when. */
+  readonly ended?: { readonly message: string; readonly at: Date } | undefined
+  /** With JavaScript the submit button waits this many seconds; the server refuses in any case. */
+  readonly retryAfterSeconds?: number | undefined
+}
+
+/**
+ * The question for a form that came without the tick. Posts its `fields` again with `agreement`, or with `show`, which
+ * leads back to the form.
+ */
+export interface AgreeView {
+  readonly agreements: readonly Agreement[]
+  readonly fields: readonly { readonly name: string; readonly value: string }[]
+  /** What the person had typed or chosen; `text` is only absent beside a `provider`. */
+  readonly typed?:
+    | {
+        readonly kind: 'phone' | 'identifier' | 'connection'
+        readonly text?: string | undefined
+        readonly provider?: string
+      }
+    | undefined
+  /** What `show` is to name. */
+  readonly back: string
+}
