@@ -77,8 +77,8 @@ export function browserRoutes(dependencies: Dependencies): Router {
     return client
   }
 
-  async function finish(ctx: Context, result: object): Promise<void> {
-    const returnTo = await answerInteraction(provider(), ctx, result)
+  async function finish(ctx: Context, result: object, how: { readonly isAlone?: boolean } = {}): Promise<void> {
+    const returnTo = await answerInteraction(provider(), ctx, result, how)
     leave(ctx, returnTo)
   }
 
@@ -146,7 +146,8 @@ export function browserRoutes(dependencies: Dependencies): Router {
     const isForOne = found.params['id_token_hint'] !== undefined
     if (isForOne) return leave(ctx, authorizationHref(found.params, { prompt: 'select_account consent' }))
     await requireSession(found)
-    await finish(ctx, { select_account: { isOther: true } satisfies AccountChoice })
+    // The login a moment ago, which this request may have begun with, is the one that is not to count.
+    await finish(ctx, { select_account: { isOther: true } satisfies AccountChoice }, { isAlone: true })
   }
 
   /** Back from an upstream. */

@@ -131,8 +131,13 @@ export async function pushRequest(
  * Leaves with an interaction what a page has found out, and answers where the browser goes on. Throws
  * `SessionNotFound`.
  */
-export function answerInteraction(provider: Provider, ctx: Context, result: object): Promise<string> {
-  return provider.interactionResult(ctx.req, ctx.res, { ...result })
+export function answerInteraction(
+  provider: Provider,
+  ctx: Context,
+  result: object,
+  { isAlone = false }: { readonly isAlone?: boolean } = {},
+): Promise<string> {
+  return provider.interactionResult(ctx.req, ctx.res, { ...result }, { mergeWithLastSubmission: !isAlone })
 }
 
 /** Whether the request of an interaction was pushed past the browser (RFC 9126). */
