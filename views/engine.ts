@@ -99,7 +99,8 @@ export function viewEngine({ folder, translate, locales, providerLabels = new Ma
           const [kind = '', which] = id.split(/:(.*)/s)
           const bare = namedProviders.has(kind) ? `${t(`provider.${kind}`)} (${which})` : (which ?? id)
           const label = providerLabels.get(id)
-          return (typeof label === 'object' ? label[page.locale] : label) ?? bare
+          if (typeof label !== 'object') return label ?? bare
+          return label[page.locale] ?? Object.values(label).find((each) => each !== undefined) ?? bare
         },
         isFromTheRight,
         languages: languageLinks(page, languages),

@@ -1,7 +1,6 @@
-import type { Locale } from '../../src/base/i18n.ts'
+import { inLanguage, type Locale } from '../../src/base/languages.ts'
 import type { Views } from '../../views/views.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
-import { labelIn } from '../upstreams/connection-base.ts'
 import { carriedField } from './carried-passwords.ts'
 import { typed } from './typed.ts'
 
@@ -29,7 +28,11 @@ export function agreeView({ method, input, carried, locale }: Question): Omit<Vi
   const { connection } = method
   const kind = input['kind'] === undefined ? '' : `.${input['kind']}`
   const shown = connection
-    ? { kind: 'connection' as const, provider: connection.provider, text: labelIn(connection.label, locale) }
+    ? {
+        kind: 'connection' as const,
+        provider: connection.provider,
+        text: connection.label && inLanguage(connection.label, locale),
+      }
     : phone
       ? { kind: 'phone' as const, text: `+${country} ${phone}` }
       : { kind: 'identifier' as const, text: identifier }

@@ -1,6 +1,7 @@
+import { inLanguage } from '../../src/base/languages.ts'
 import type { LoginView } from '../../views/login-views.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
-import { icons, labelIn } from '../upstreams/connection-base.ts'
+import { icons } from '../upstreams/connection-base.ts'
 import { appOf, type Visit } from '../upstreams/visit.ts'
 
 /**
@@ -14,7 +15,7 @@ export function offeredConnections(methods: LoginMethods, visit: Visit) {
     const { provider, places, home } = connection
     const type = provider.split(':')[0]
     const icon = connection.icon ?? icons.find((each) => each === type) ?? 'key'
-    const shown = { id, provider, label: labelIn(connection.label, visit.locale), icon, places }
+    const shown = { id, provider, label: connection.label && inLanguage(connection.label, visit.locale), icon, places }
     const isHere = availability === 'here'
     const frame = isHere && connection.frame?.isOffered(visit) ? connection.frame.origin : undefined
     return [{ ...shown, isHere, frame, isHome: home !== undefined && home === app }]

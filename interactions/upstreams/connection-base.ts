@@ -1,18 +1,10 @@
 import { z } from 'zod'
-import { type Locale, locales } from '../../src/base/i18n.ts'
+import { perLanguage } from '../../src/base/per-language.ts'
 
 const shortName = /^[a-z][a-z0-9-]{0,30}$/
 const reserved = new Set(['sms', 'password', 'register', 'reset', 'email'])
 
 const labelText = z.string().min(1).max(20)
-
-/** What a connection is called: the same in every language, or in some of them each time something else. */
-export type Label = string | Readonly<Partial<Record<Locale, string>>>
-
-/** A label in this language; undefined if there is none, and the usual one is to be taken. */
-export function labelIn(label: Label | undefined, locale: Locale): string | undefined {
-  return typeof label === 'object' ? label[locale] : label
-}
 
 /** The icons that there are for buttons. */
 export const icons = [
@@ -56,7 +48,7 @@ export function connectionBase(defaultId: string) {
       .default(defaultId)
       .describe('Name of the connection: `/callback/<id>` is what the vendor must be told.'),
     label: z
-      .union([labelText, z.partialRecord(z.enum(locales), labelText)])
+      .union([labelText, perLanguage(labelText)])
       .optional()
       .describe('Text of the button, where the usual one does not fit: one for all languages, or one for each.'),
   }

@@ -7,8 +7,9 @@ import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
+import type { Localized } from '../../src/base/languages.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
-import type { IconName, Label } from './connection-base.ts'
+import type { IconName } from './connection-base.ts'
 import type { AppName, Visit } from './visit.ts'
 
 /** What was sent to the upstream and must fit what comes back. `federated` makes it and keeps it. */
@@ -93,7 +94,7 @@ export interface Connector {
   /** The name that its identities are stored under. It says who vouched for them: see `Namespace`. */
   readonly provider: string
   /** What the operator calls it on buttons, in one language or in each, if they call it anything. */
-  readonly label?: Label | undefined
+  readonly label?: Localized | undefined
   /** The icon of its button, if it is not the one of its type. */
   readonly icon?: IconName | undefined
   availability(visit: Visit): Availability
@@ -197,7 +198,7 @@ export interface ConnectorKind<Schema extends z.ZodObject> {
 }
 
 /** Settings that every connection has: see `connectionBase`. */
-type AnyOptions = z.ZodObject & z.ZodType<{ readonly id: string; readonly label?: Label | undefined }>
+type AnyOptions = z.ZodObject & z.ZodType<{ readonly id: string; readonly label?: Localized | undefined }>
 
 /** What the settings and the name space say of a connector. */
 type FromSettings = 'id' | 'provider' | 'label'

@@ -1,4 +1,4 @@
-import type { Locale } from '../../src/base/i18n.ts'
+import type { Locale } from '../../src/base/languages.ts'
 
 /** The visitor who asks. The user agent is a hint about what can work; no security decision depends on it. */
 export interface Visit {

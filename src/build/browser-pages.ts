@@ -19,7 +19,6 @@ import { loginPages } from '../../interactions/browser/login.ts'
 import { renderer as buildRenderer, type Renderer } from '../../interactions/browser/render.ts'
 import type { LoginMethods } from '../../interactions/methods/method-registry.ts'
 import type { Words } from '../../interactions/native/refusal.ts'
-import type { Label } from '../../interactions/upstreams/connection-base.ts'
 import type { Visit } from '../../interactions/upstreams/visit.ts'
 import { viewEngine, viewsFolder } from '../../views/engine.ts'
 import type { Country } from '../../views/form-values.ts'
@@ -27,7 +26,7 @@ import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import { documentVersion } from '../base/document.ts'
 import type { UserId } from '../base/ids.ts'
-import { eachLanguage, inLanguage, type Locale } from '../base/languages.ts'
+import { eachLanguage, inLanguage, type Locale, type Localized } from '../base/languages.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
 import { drawnBrand } from '../brand/drawn-brand.ts'
 import { ownRoutes } from '../http/own-routes.ts'
@@ -256,7 +255,7 @@ function accountCentre(
   }
 }
 
-function labelsOf(methods: LoginMethods): ReadonlyMap<string, Label> {
+function labelsOf(methods: LoginMethods): ReadonlyMap<string, Localized> {
   return new Map(
     [...methods.values()].flatMap(({ connection }) =>
       connection?.label === undefined ? [] : [[connection.provider, connection.label] as const],

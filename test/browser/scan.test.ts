@@ -42,7 +42,9 @@ test('where the code cannot be had, the button leads to WeChat', async () => {
   await person.opens(shop.login())
   await person.agrees()
   await person.page.route('**/interaction/*', (route) =>
-    route.request().headers()['accept'] === 'application/json' ? route.fulfill({ body: 'nothing a script could read' }) : route.continue(),
+    route.request().headers()['accept'] === 'application/json'
+      ? route.fulfill({ body: 'nothing a script could read' })
+      : route.continue(),
   )
   await person.button('显示二维码').click()
   await person.sees('微信登录（模拟）')
