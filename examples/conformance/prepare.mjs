@@ -24,7 +24,7 @@ const press = (button) => ['click', 'css', button, 'optional']
 const shown = ['wait', 'css', 'h1', 10, '.*', 'update-image-placeholder-optional']
 
 /** What the suite's browser does with our pages; `*` stands for anything in an address. */
-function browser(alias, answers) {
+function browser(alias, answers, isTwice = false) {
   const interaction = `${issuer}/interaction/*`
   const back = `${suite}/test/*/${alias}/callback*`
   const tasks = [
@@ -37,7 +37,9 @@ function browser(alias, answers) {
     step('Sign out', `${issuer}/session/end*`, shown, press('button[name="logout"]')),
     step('Signed out', `${issuer}/session/end/*`, shown),
   ]
+  const onlyLooks = { match: `${issuer}/auth*`, 'match-limit': 1, tasks: [step('Look', interaction)] }
   return [
+    ...(isTwice ? [onlyLooks] : []),
     { match: `${issuer}/auth*`, tasks },
     { match: `${issuer}/session/end*`, tasks: logout },
   ]
@@ -50,16 +52,18 @@ const logsIn = [
   press('input[name="agreement"]'),
   press('#submit'),
 ]
-/** Modules in which the browser does something else at the login page. */
+const fapi2Module = 'fapi2-security-profile-final-'
+/** Modules in which the browser does something else at the login page, or comes to it twice and logs in then. */
 const otherwise = {
-  'oidcc-prompt-login': [shown, ...logsIn],
-  'oidcc-max-age-1': [shown, ...logsIn],
-  'fapi2-security-profile-final-user-rejects-authentication': [press('button[value="cancel"]')],
+  'oidcc-prompt-login': [[shown, ...logsIn]],
+  'oidcc-max-age-1': [[shown, ...logsIn]],
+  [`${fapi2Module}user-rejects-authentication`]: [[press('button[value="cancel"]')]],
+  [`${fapi2Module}par-ensure-reused-request-uri-prior-to-auth-completion-succeeds`]: [logsIn, true],
 }
 
 function settings(file, alias, clients) {
   const server = { discoveryUrl: `${issuer}/.well-known/openid-configuration` }
-  const entries = Object.entries(otherwise).map(([module, answers]) => [module, { browser: browser(alias, answers) }])
+  const entries = Object.entries(otherwise).map(([module, how]) => [module, { browser: browser(alias, ...how) }])
   const override = Object.fromEntries(entries)
   const quick = { browsercontrol_css_enable: false }
   const automatic = identifier && password ? { browser: browser(alias, logsIn), override, options: quick } : {}
@@ -78,17 +82,18 @@ settings('openid-connect.json', 'menshen', { client, client2, client_secret_post
 settings('back-channel-logout.json', 'menshen-backchannel', { client: withSecret('conformance-backchannel') })
 
 let fapi2 = seed('fapi2.yaml')
-/** Makes a key of a client: the seed gets its public half. */
-function withKey(clientId) {
-  const made = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
-  const key = { ...made, kid: clientId, use: 'sig', alg: 'ES256' }
-  const { d, ...half } = key
+/** Makes a key of a client: the seed gets its public half. One is RSA, so that the suite can try RS256 with it. */
+function withKey(clientId, alg) {
+  const pair = alg === 'PS256' ? ['rsa', { modulusLength: 2048 }] : ['ec', { namedCurve: 'P-256' }]
+  const made = generateKeyPairSync(...pair).privateKey.export({ format: 'jwk' })
+  const key = { ...made, kid: clientId, use: 'sig', alg }
+  const { d, p, q, dp, dq, qi, ...half } = key
   fapi2 = fapi2.replace('[{ kty: EC, crv: P-256, x: X, y: Y }]', JSON.stringify([half]))
   return { client_id: clientId, scope: 'openid offline_access', jwks: { keys: [key] }, dpop_signing_alg: 'ES256' }
 }
 settings('fapi2.json', 'menshen-fapi2', {
-  client: withKey('conformance-fapi2-1'),
-  client2: withKey('conformance-fapi2-2'),
+  client: withKey('conformance-fapi2-1', 'PS256'),
+  client2: withKey('conformance-fapi2-2', 'ES256'),
   resource: { resourceUrl: `${issuer}/me` },
 })
 write('fapi2.yaml', fapi2)
