@@ -24,7 +24,7 @@ const press = (button) => ['click', 'css', button, 'optional']
 const shown = ['wait', 'css', 'h1', 10, '.*', 'update-image-placeholder-optional']
 
 /** What the suite's browser does with our pages; `*` stands for anything in an address. */
-function browser(alias, answers, isTwice = false) {
+function browser(alias, { answers = logsIn, isTwice = false, showsEnd = false } = {}) {
   const interaction = `${issuer}/interaction/*`
   const back = `${suite}/test/*/${alias}/callback*`
   const tasks = [
@@ -34,7 +34,7 @@ function browser(alias, answers, isTwice = false) {
     step('Return', back, ['wait', 'id', 'submission_complete', 10]),
   ]
   const logout = [
-    step('Sign out', `${issuer}/session/end*`, shown, press('button[name="logout"]')),
+    step('Sign out', `${issuer}/session/end*`, ...(showsEnd ? [] : [shown]), press('button[name="logout"]')),
     step('Signed out', `${issuer}/session/end/*`, shown),
   ]
   const onlyLooks = { match: `${issuer}/auth*`, 'match-limit': 1, tasks: [step('Look', interaction)] }
@@ -53,20 +53,24 @@ const logsIn = [
   press('#submit'),
 ]
 const fapi2Module = 'fapi2-security-profile-final-'
-/** Modules in which the browser does something else at the login page, or comes to it twice and logs in then. */
+const logoutModule = 'oidcc-rp-initiated-logout-'
+/** Modules that want another picture, another answer, or a login at the second visit only. */
 const otherwise = {
-  'oidcc-prompt-login': [[shown, ...logsIn]],
-  'oidcc-max-age-1': [[shown, ...logsIn]],
-  [`${fapi2Module}user-rejects-authentication`]: [[press('button[value="cancel"]')]],
-  [`${fapi2Module}par-ensure-reused-request-uri-prior-to-auth-completion-succeeds`]: [logsIn, true],
+  'oidcc-prompt-login': { answers: [shown, ...logsIn] },
+  'oidcc-max-age-1': { answers: [shown, ...logsIn] },
+  [`${logoutModule}no-params`]: { showsEnd: true },
+  [`${logoutModule}only-state`]: { showsEnd: true },
+  [`${logoutModule}no-post-logout-redirect-uri`]: { showsEnd: true },
+  [`${fapi2Module}user-rejects-authentication`]: { answers: [press('button[value="cancel"]')] },
+  [`${fapi2Module}par-ensure-reused-request-uri-prior-to-auth-completion-succeeds`]: { isTwice: true },
 }
 
 function settings(file, alias, clients) {
   const server = { discoveryUrl: `${issuer}/.well-known/openid-configuration` }
-  const entries = Object.entries(otherwise).map(([module, how]) => [module, { browser: browser(alias, ...how) }])
+  const entries = Object.entries(otherwise).map(([module, how]) => [module, { browser: browser(alias, how) }])
   const override = Object.fromEntries(entries)
   const quick = { browsercontrol_css_enable: false }
-  const automatic = identifier && password ? { browser: browser(alias, logsIn), override, options: quick } : {}
+  const automatic = identifier && password ? { browser: browser(alias), override, options: quick } : {}
   write(file, `${JSON.stringify({ alias, description: 'Menshen', server, ...clients, ...automatic }, null, 2)}\n`)
 }
 
