@@ -59,7 +59,7 @@ export interface OtpCodes {
   issue(request: IssueRequest): Promise<Sent>
   /**
    * Uses the code up: of several callers one succeeds. Whoever pastes the whole message has entered its code. Throws
-   * `otp.required` for a text that is no code, `otp.replaced` for the code before this one, both at the price of no try;
+   * `otp.required` for a text that is no code, `otp.replaced` for the code before this one, both for no try;
    * `otp.wrong`, `otp.expired`, `otp.tries_used`.
    */
   verify(request: VerifyRequest): Promise<void>

@@ -61,7 +61,7 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Sentenc
   }
 
   const translate: I18n['translate'] = (asked, key, params = {}) => {
-    const locale = tables.has(asked) ? asked : nearest(asked, locales)
+    const locale = speaker(asked, key)
     const table = tables.get(locale) ?? {}
     const sentence = table[key]
     if (sentence === undefined) throw new Error(`no sentence "${key}" in ${locale}`)
@@ -76,6 +76,15 @@ export function i18n({ resources }: { resources: Readonly<Record<Locale, Sentenc
       if (!(whole > 0)) return table['wait.later'] ?? ''
       return instance.t('wait.after', { duration: duration(locale, whole), lng: locale })
     }
+  }
+
+  /** Nobody is kept out because a language is one sentence behind: the nearest one says it. */
+  function speaker(asked: Locale, key: string): Locale {
+    if (tables.get(asked)?.[key] !== undefined) return asked
+    return nearest(
+      asked,
+      locales.filter((locale) => locale !== asked),
+    )
   }
 
   return { locales, negotiate: (wishes) => negotiate(wishes, locales), translate }

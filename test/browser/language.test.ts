@@ -30,7 +30,10 @@ const login = (more: Record<string, string> = {}) => startLogin(world, 'shop', b
 const lang = (person: Person) => person.page.locator('html').getAttribute('lang')
 
 test.each([
-  ['zh-TW', 'zh-CN'],
+  ['zh-SG', 'zh-CN'],
+  ['zh-TW', 'zh-TW'],
+  ['zh-HK', 'zh-TW'],
+  ['ar-SA', 'ar'],
   ['en-GB', 'en'],
   ['fr-FR', 'en'],
 ])('a browser that asks for %s gets %s', async (language, shown) => {
@@ -74,4 +77,27 @@ test.each([true, false])('a person may leave the language the app asked for, wit
   await person.context.clearCookies({ name: 'menshen_lang_now' })
   await person.opens(login({ ui_locales: 'en' }))
   await person.sees('Sign in to Menshen')
+})
+
+test('a page that is read from the right is sound, and the way through it is the same', async () => {
+  const person = await browser.person({ width: 320, language: 'ar' })
+  await person.opens(login())
+  expect(await person.page.locator('html').getAttribute('dir')).toBe('rtl')
+  expect(await person.faults('everything')).toEqual([])
+  await person.enters('رقم الهاتف', '13400134009')
+  await person.page.getByRole('checkbox').check()
+  await person.presses('إرسال الرمز')
+  await person.sees('أدخل الرمز')
+  expect(await person.faults('everything')).toEqual([])
+  await person.enters('رمز من 6 أرقام', await world.otp('+8613400134009'))
+  expect(await person.arrives(browser.app)).toMatchObject({ code: expect.any(String) })
+})
+
+test('traditional characters go with a person from page to page', async () => {
+  const person = await browser.person({ language: 'zh-HK' })
+  await person.opens(login())
+  await person.sees('登入门神')
+  await person.follows('密碼登入')
+  await person.follows('註冊')
+  await person.sees('註冊门神')
 })

@@ -207,7 +207,7 @@ test('the metadata says what clients would have to guess', async () => {
   for (const path of ['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server']) {
     const told = await (await fetch(`${world.issuer}${path}`)).json()
     expect(told).toMatchObject({
-      ui_locales_supported: ['zh-CN', 'en'],
+      ui_locales_supported: ['zh-CN', 'en', 'ar', 'zh-TW'],
       revocation_endpoint_auth_methods_supported: methods,
       introspection_endpoint_auth_methods_supported: methods,
       revocation_endpoint_auth_signing_alg_values_supported: expect.arrayContaining(['HS256', 'ES256']),

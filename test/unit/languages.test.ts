@@ -72,3 +72,9 @@ test('a translator without a language answers in the nearest it has', () => {
   expect([ofTwo('zh-TW', 'hello'), ofTwo('ar', 'hello')]).toEqual(['你好', 'Hello'])
   expect(all.map((locale) => translate(locale, 'hello'))).toEqual(all)
 })
+
+test('a language that is one sentence behind has it in the nearest, and no page fails', () => {
+  const late = i18n({ resources: { 'zh-CN': { hello: '你好' }, en: { hello: 'Hello' }, ar: {}, 'zh-TW': {} } })
+  expect([late.translate('zh-TW', 'hello'), late.translate('ar', 'hello')]).toEqual(['你好', 'Hello'])
+  expect(() => late.translate('ar', 'goodbye')).toThrow('no sentence')
+})
