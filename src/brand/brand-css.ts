@@ -9,6 +9,7 @@ import {
   type Scheme,
   schemes,
 } from './palette.ts'
+import type { Theme } from './theme.ts'
 
 /** What an operator chooses of how pages look. */
 export interface Look {
@@ -17,28 +18,34 @@ export interface Look {
   /** Pixels. */
   readonly radius?: number | undefined
   readonly ground?: Colour | undefined
+  /** What a theme of the operator says, after it was checked. */
+  readonly theme?: Theme | undefined
   /** The picture under the card, by the name it is served under. */
   readonly picture?: { readonly name: string } | undefined
 }
 
 /** The colours of a look in both schemes. */
-export function palettesOf({ color, colorDark, ground }: Look): Readonly<Record<Scheme, Palette>> {
-  const inTheDark = colorDark ?? (color && accentInTheDark(color))
+export function palettesOf({ color, colorDark, ground, theme }: Look): Readonly<Record<Scheme, Palette>> {
+  const dark = paletteOf('dark', { theme: theme?.colours.dark })
+  const inTheDark = colorDark ?? (color && accentInTheDark(color, dark))
   return {
-    light: paletteOf('light', { accent: color, ground }),
-    dark: paletteOf('dark', { accent: inTheDark }),
+    light: paletteOf('light', { accent: color, ground, theme: theme?.colours.light }),
+    dark: paletteOf('dark', { accent: inTheDark, theme: theme?.colours.dark }),
   }
 }
 
 /** The stylesheet of a look: what it changes, and nothing where it changes nothing. */
 export function lookCss(look: Look): string {
   const palettes = palettesOf(look)
+  // A colour that changes by day alone is said for the dark too: what stands later wins, whatever the scheme.
+  const changed = colourNames.filter((name) =>
+    schemes.some((scheme) => palettes[scheme][name] !== defaultPalettes[scheme][name]),
+  )
   const parts = schemes.map((scheme) => {
-    const changed = colourNames.filter((name) => palettes[scheme][name] !== defaultPalettes[scheme][name])
     const radius = scheme === 'light' && look.radius !== undefined ? [`--radius:${look.radius / 16}rem`] : []
     return rootRule(scheme, [...declarations(palettes[scheme], changed), ...radius])
   })
-  return [...parts, look.picture === undefined ? '' : pictureCss(look.picture.name)]
+  return [...parts, look.picture === undefined ? '' : pictureCss(look.picture.name), look.theme?.css ?? '']
     .filter((part) => part !== '')
     .join('\n')
 }

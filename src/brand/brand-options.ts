@@ -62,6 +62,14 @@ export const brandOptions = z.strictObject({
     .refine(isPoliceFiling, 'expected the number as the police write it, such as 京公网安备11010502030143号')
     .optional()
     .describe('Filing number of the public security, with its link at the bottom of every page.'),
+  theme: file
+    .optional()
+    .describe(
+      'CSS file: custom properties and the classes that docs/brand.md lists. It loads nothing and hides nothing.',
+    ),
+  phrases: perLanguage(z.record(z.string(), z.string()))
+    .optional()
+    .describe('Sentences in other words, for each language: keys as in `views/locales`, with the same parameters.'),
   police_icon: file
     .optional()
     .describe('Picture file of the emblem that the public security hands out with the number.'),
@@ -71,7 +79,7 @@ export const brandOptions = z.strictObject({
 export type BrandOptions = z.output<typeof brandOptions>
 
 /** Settings that name files. A background may be a colour instead. */
-const fileNames = ['logo', 'logo_dark', 'favicon', 'touch_icon', 'police_icon', 'background'] as const
+const fileNames = ['logo', 'logo_dark', 'favicon', 'touch_icon', 'police_icon', 'background', 'theme'] as const
 
 /** The same settings with the whole paths of their files. */
 export function withPaths(options: BrandOptions, folderOf: (name: string) => string): BrandOptions {

@@ -104,15 +104,16 @@ export function unreadable(palette: Palette): readonly Unreadable[] {
   })
 }
 
-/** What an operator chooses: a colour of their own, and what lies under the card. */
+/** What an operator chooses: a colour of their own, what lies under the card, and single colours of a theme. */
 export interface Wishes {
   readonly accent?: Colour | undefined
   readonly ground?: Colour | undefined
+  readonly theme?: Partial<Palette> | undefined
 }
 
 /** A palette with what the operator chose, and with what follows from it. */
-export function paletteOf(scheme: Scheme, { accent, ground }: Wishes): Palette {
-  const base = { ...defaultPalettes[scheme], ...(ground === undefined ? {} : { ground }) }
+export function paletteOf(scheme: Scheme, { accent, ground, theme }: Wishes): Palette {
+  const base = { ...defaultPalettes[scheme], ...(ground === undefined ? {} : { ground }), ...theme }
   if (accent === undefined) return base
   // The colour of the card on a button, as long as it can be read; under a pointer the button moves away from its text.
   const onAccent = contrast(base.surface, accent) >= text ? base.surface : bestOn(accent, ['#ffffff', '#000000'])
@@ -121,21 +122,27 @@ export function paletteOf(scheme: Scheme, { accent, ground }: Wishes): Palette {
   const soft = [0.14, 0.12, 0.1, 0.08, 0.06, 0.04, 0.02]
     .map((share) => mixed(accent, base.surface, share))
     .find((each) => contrast(accent, each) >= text)
-  return { ...base, accent, 'accent-strong': strong, 'on-accent': onAccent, 'accent-soft': soft ?? base.surface }
+  return {
+    ...base,
+    accent,
+    'accent-strong': strong,
+    'on-accent': onAccent,
+    'accent-soft': soft ?? base.surface,
+    ...theme,
+  }
 }
 
 /** The colour of an operator as it is read in the dark, where they name none. */
-export function accentInTheDark(accent: Colour): Colour {
-  return nearestReadable(accent, [defaultPalettes.dark.surface], 6) ?? accent
+export function accentInTheDark(accent: Colour, { surface } = defaultPalettes.dark): Colour {
+  return nearestReadable(accent, [surface], 6) ?? accent
 }
 
 /** The colour nearest to an operator's that can be read where theirs is drawn. */
-export function nearestAccent(scheme: Scheme, accent: Colour): Colour {
-  return nearestReadable(accent, [defaultPalettes[scheme].surface], text) ?? defaultPalettes[scheme].accent
+export function nearestAccent({ surface, accent: other }: Palette, accent: Colour): Colour {
+  return nearestReadable(accent, [surface], text) ?? other
 }
 
 /** The ground nearest to an operator's on which everything that lies there can be read. */
-export function nearestGround(scheme: Scheme, ground: Colour): Colour {
-  const { text: ink, muted } = defaultPalettes[scheme]
-  return nearestReadable(ground, [ink, muted], text) ?? defaultPalettes[scheme].ground
+export function nearestGround({ text: ink, muted, ground: other }: Palette, ground: Colour): Colour {
+  return nearestReadable(ground, [ink, muted], text) ?? other
 }

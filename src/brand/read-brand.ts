@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import { type Look, lookCss, palettesOf } from './brand-css.ts'
 import type { BrandOptions } from './brand-options.ts'
+import { type BrandProblem, colourProblems } from './brand-problems.ts'
 import { type Colour, parseColour } from './colour.ts'
-import { nearestAccent, nearestGround, type Scheme, type Unreadable, unreadable } from './palette.ts'
+import { phraseProblems } from './phrases.ts'
 import { checkPicture, type PictureFile, type PictureRule, readBounded } from './picture-file.ts'
+import { readTheme, type Theme } from './theme.ts'
 
 /** A file that is served under a name made from its bytes. */
 export interface BrandFile {
@@ -38,12 +40,6 @@ export interface Brand {
   readonly files: readonly BrandFile[]
 }
 
-/** One thing wrong with a brand; the path begins below `brand`. */
-export interface BrandProblem {
-  readonly path: readonly string[]
-  readonly message: string
-}
-
 const kilobyte = 1000
 const rules = {
   logo: { kinds: ['svg', 'png', 'jpeg', 'webp'], maxBytes: 200 * kilobyte },
@@ -75,14 +71,16 @@ export function readBrand(options: BrandOptions): {
   }
   const ground = options.background === undefined ? undefined : parseColour(options.background)
   const background = ground === undefined ? picture('background') : undefined
+  const theme = themeOf(options.theme, problems)
   const look: Look = {
+    theme,
     color: options.color as Colour | undefined,
     colorDark: options.color_dark as Colour | undefined,
     radius: options.radius,
     ground,
     picture: background,
   }
-  problems.push(...colourProblems(look))
+  problems.push(...colourProblems(look), ...phraseProblems(options.phrases))
   const logo = picture('logo')
   const stylesheet = cssFile(lookCss(look))
   const pictures = {
@@ -99,6 +97,18 @@ export function readBrand(options: BrandOptions): {
   return { brand: { options, ...pictures, stylesheet, accents, surfaces, files }, problems }
 }
 
+function themeOf(path: string | undefined, problems: BrandProblem[]): Theme | undefined {
+  if (path === undefined) return undefined
+  try {
+    const { theme, faults } = readTheme(readBounded(path, 64 * kilobyte).toString('utf8'))
+    for (const { line, message } of faults) problems.push({ path: ['theme'], message: `${path}:${line} ${message}` })
+    return theme
+  } catch (error) {
+    problems.push({ path: ['theme'], message: `${path} ${(error as Error).message}` })
+    return undefined
+  }
+}
+
 /** The brand of a server that starts. Throws where its files have changed for the worse since they were checked. */
 export function loadBrand(options: BrandOptions): Brand {
   const { brand, problems } = readBrand(options)
@@ -113,34 +123,6 @@ export function isWordMark({ width, height }: Pick<BrandPicture, 'width' | 'heig
 
 function isSquare({ width, height }: BrandPicture): boolean {
   return Math.max(width, height) <= 1.1 * Math.min(width, height)
-}
-
-/** What of the colours cannot be read, each with the nearest colour that can. */
-export function colourProblems({ color, colorDark, ground }: Look): BrandProblem[] {
-  const palettes = palettesOf({ color, colorDark, ground })
-  const light = unreadable(palettes.light)
-  const dark = unreadable(palettes.dark)
-  const ofGround = light.find(({ under }) => under === 'ground')
-  const ofColor = light.find(({ over, under }) => over.includes('accent') && under !== 'ground')
-  const found: BrandProblem[] = []
-  if (color !== undefined && ofColor) found.push(refusal('color', 'light', color, ofColor))
-  if (colorDark !== undefined && dark[0]) found.push(refusal('color_dark', 'dark', colorDark, dark[0]))
-  if (ground !== undefined && ofGround) found.push(groundRefusal(ground, ofGround))
-  return found
-}
-
-function refusal(name: string, scheme: Scheme, colour: Colour, { ratio, atLeast }: Unreadable): BrandProblem {
-  const message =
-    `${colour} cannot be read on the ${scheme} card, where links and quiet buttons are drawn in it: the contrast is ` +
-    `${ratio.toFixed(2)} and has to be ${atLeast}; the nearest colour that can is ${nearestAccent(scheme, colour)}`
-  return { path: [name], message }
-}
-
-function groundRefusal(ground: Colour, { over, ratio, atLeast }: Unreadable): BrandProblem {
-  const message =
-    `the ${over} colour cannot be read on ${ground}: the contrast is ${ratio.toFixed(2)} and has to be ${atLeast}; ` +
-    `the nearest ground is ${nearestGround('light', ground)}`
-  return { path: ['background'], message }
 }
 
 /** A picture as a file to be served. */

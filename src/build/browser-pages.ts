@@ -26,9 +26,8 @@ import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import { documentVersion } from '../base/document.ts'
 import type { UserId } from '../base/ids.ts'
-import { eachLanguage, inLanguage, type Locale, type Localized } from '../base/languages.ts'
+import type { Locale, Localized } from '../base/languages.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
-import { drawnBrand } from '../brand/drawn-brand.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import { shownName } from '../oidc/clients/client-brand.ts'
 import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
@@ -71,7 +70,7 @@ export function buildPages(dependencies: Dependencies): Pages {
   const { core, face, logins, runtime, units } = dependencies
   const provider = () => runtime().provider()
   const policies = () => runtime().policies()
-  const { brand, i18n } = face
+  const { i18n } = face
   const { config, clock, directory, audit } = core
   const { attempts, callbacks, methods } = logins
   const minPasswordLength = config.password.min_length
@@ -85,13 +84,7 @@ export function buildPages(dependencies: Dependencies): Pages {
       providerLabels: labelsOf(methods),
     }),
     i18n,
-    brand: eachLanguage((locale) =>
-      drawnBrand(
-        brand,
-        locale,
-        config.agreements.map((each) => ({ text: titleOf(each, locale), href: each.url })),
-      ),
-    ),
+    brand: face.pageBrand,
     lookOf: (clientId) => runtime().looks().of(clientId),
     sandbox: config.sandbox,
     secure,
@@ -119,7 +112,11 @@ export function buildPages(dependencies: Dependencies): Pages {
     options: {
       secure,
       agreements: (ctx) =>
-        config.agreements.map((each) => ({ id: each.id, url: each.url, title: titleOf(each, renderer.locale(ctx)) })),
+        config.agreements.map((each) => ({
+          id: each.id,
+          url: each.url,
+          title: face.agreementTitle(each, renderer.locale(ctx)),
+        })),
       countries,
       registration: logins.registration,
       minPasswordLength,
@@ -142,12 +139,6 @@ export function buildPages(dependencies: Dependencies): Pages {
     again,
   })
 
-  function titleOf({ id, title }: (typeof config.agreements)[number], locale: Locale): string {
-    const own = inLanguage(title ?? '', locale)
-    if (own !== '') return own
-    return id === 'terms' || id === 'privacy' ? i18n.translate(locale, `agreement.${id}`) : id
-  }
-
   return {
     renderer,
     routes: ownRoutes(router),
@@ -157,7 +148,7 @@ export function buildPages(dependencies: Dependencies): Pages {
       forDevelopers: (key, params) => i18n.translate('en', key, params),
       agreementTitle: (id, { locale }) => {
         const found = config.agreements.find((each) => each.id === id)
-        return found ? titleOf(found, locale) : id
+        return found ? face.agreementTitle(found, locale) : id
       },
     },
     remember: again.note,

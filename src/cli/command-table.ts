@@ -51,6 +51,15 @@ export const commands: readonly Command[] = [
     action: 'example',
   },
   {
+    name: 'brand preview',
+    summary: 'Write every page with the configured brand as HTML that needs no server.',
+    usage: '[<folder>]',
+    args: { min: 0, max: 1 },
+    options: {},
+    module: './brand-command.ts',
+    action: 'preview',
+  },
+  {
     name: 'migrate up',
     summary: 'Bring the database schema to what this version expects.',
     usage: '',

@@ -76,7 +76,7 @@ function document({ color }: MailBrand, { locale, direction, name, lead, otp, pa
   const paragraph = (style: string) => (text: string) => `<p style="${style}">${escapeHtml(text)}</p>`
   return [
     `<!doctype html><html lang="${locale}" dir="${direction}"><head><meta charset="utf-8"><title>${escapeHtml(name)}</title></head>`,
-    `<body style="${outer}"><div style="${sheet}">`,
+    `<body dir="auto" style="${outer}"><div style="${sheet}">`,
     paragraph('margin:0 0 16px;font-size:18px;font-weight:bold')(name),
     paragraph('margin:0')(lead),
     paragraph(code)(otp),

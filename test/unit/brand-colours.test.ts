@@ -65,7 +65,7 @@ describe('the nearest colour that can be read', () => {
   })
 
   test('keeps the hue: a yellow stays one', () => {
-    const found = nearestAccent('light', '#ffd400')
+    const found = nearestAccent(defaultPalettes.light, '#ffd400')
     const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => Number.parseInt(found.slice(at, at + 2), 16))
     expect(contrast(found, '#ffffff')).toBeGreaterThanOrEqual(4.5)
     expect(red).toBeGreaterThan(blue + 60)
@@ -73,15 +73,15 @@ describe('the nearest colour that can be read', () => {
   })
 
   test('is no further away than needed', () => {
-    expect(contrast(nearestAccent('light', '#1677ff'), '#ffffff')).toBeLessThan(4.65)
-    expect(contrast(nearestAccent('dark', '#003366'), defaultPalettes.dark.surface)).toBeLessThan(4.65)
+    expect(contrast(nearestAccent(defaultPalettes.light, '#1677ff'), '#ffffff')).toBeLessThan(4.65)
+    expect(contrast(nearestAccent(defaultPalettes.dark, '#003366'), defaultPalettes.dark.surface)).toBeLessThan(4.65)
   })
 
   test('makes a palette that can be read whole, in both schemes, whatever was asked for', () => {
     fc.assert(
       fc.property(colours, (asked) => {
         for (const scheme of schemes) {
-          expect(unreadable(paletteOf(scheme, { accent: nearestAccent(scheme, asked) }))).toEqual([])
+          expect(unreadable(paletteOf(scheme, { accent: nearestAccent(defaultPalettes[scheme], asked) }))).toEqual([])
         }
         expect(unreadable(paletteOf('dark', { accent: accentInTheDark(asked) }))).toEqual([])
       }),
@@ -91,7 +91,7 @@ describe('the nearest colour that can be read', () => {
   test('exists for every ground', () => {
     fc.assert(
       fc.property(colours, (ground) => {
-        const faults = unreadable(paletteOf('light', { ground: nearestGround('light', ground) }))
+        const faults = unreadable(paletteOf('light', { ground: nearestGround(defaultPalettes.light, ground) }))
         expect(faults).toEqual([])
       }),
     )
