@@ -3,6 +3,7 @@ import { fit } from '../base/schema-problems.ts'
 import { type Path, pathText } from '../base/yaml-document.ts'
 import { withPaths } from '../brand/brand-options.ts'
 import { readBrand } from '../brand/read-brand.ts'
+import { placesFault } from '../ops/ip-places.ts'
 import { contradictions, fitness, type Unfit } from './fitness.ts'
 import type { Mode } from './process-options.ts'
 import { type Config, configSchema } from './schema.ts'
@@ -68,13 +69,33 @@ export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInpu
     const found = readBrand(brand).problems.map(({ path, message }) => located(['brand', ...path], message, sources))
     problems.push(...found)
   }
-  if (problems.length > 0 || config === undefined || brand === undefined) throw new ConfigError(problems)
+  const ops = config && withPlaceFiles(config.ops, (name) => folderOf(`ops.${name}`, sources, cwd))
+  for (const setting of placeSettings) {
+    const path = ops?.[setting]
+    const message = path === undefined ? undefined : placesFault(path, placeFiles[setting])
+    if (message !== undefined) problems.push(located(['ops', setting], message, sources))
+  }
+  if (problems.length > 0 || !config || !brand || !ops) throw new ConfigError(problems)
   return {
-    config: { ...config, data_dir: resolve(cwd, config.data_dir), brand },
+    config: { ...config, data_dir: resolve(cwd, config.data_dir), brand, ops },
     production,
     sourceOf: (path) => originOf(path, sources) ?? 'default',
     warnings: unfit,
   }
+}
+
+/** Which setting names the file for which addresses. */
+const placeFiles = { ip_places_file: 'ipv4', ip_places_file_ipv6: 'ipv6' } as const
+type PlaceSetting = keyof typeof placeFiles
+const placeSettings = Object.keys(placeFiles) as readonly PlaceSetting[]
+
+/** The settings for operators with the files of places where they really are. */
+function withPlaceFiles(ops: Config['ops'], folder: (setting: PlaceSetting) => string): Config['ops'] {
+  const named = placeSettings.flatMap((setting) => {
+    const path = ops[setting]
+    return path === undefined ? [] : [[setting, resolve(folder(setting), path)] as const]
+  })
+  return { ...ops, ...Object.fromEntries(named) }
 }
 
 /** Broken values are ignored here: they are reported as problems of their own. */

@@ -71,7 +71,7 @@ export function logOptions({ production, isTerminal }: Pick<Mode, 'production' |
   })
 }
 
-/** Settings for operators: metrics and the audit. */
+/** Settings for operators: metrics, the audit and the places of addresses. */
 export const opsOptions = z.strictObject({
   metrics: z
     .string()
@@ -82,8 +82,18 @@ export const opsOptions = z.strictObject({
     .prefault('184d')
     .describe(
       'How long audit events are kept, or `none`: for ever. The Cybersecurity Law asks for six months; with less ' +
-        'than 90d neither support nor the login page can say why somebody was logged out long ago.',
+        'than 90d neither support nor the login page can say why somebody was logged out long ago, and people see ' +
+        'their own logins of that time only.',
     ),
+  ip_places_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'File that says in which province or country an IPv4 address is, in the format xdb of ip2region; it is opened ' +
+        'at the start. Absent: the history of logins shows no places.',
+    ),
+  ip_places_file_ipv6: z.string().min(1).optional().describe('The same for IPv6 addresses.'),
 })
 
 /** Settings of the requests that this server makes to clients. */
