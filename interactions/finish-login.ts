@@ -2,6 +2,7 @@ import { isFresh } from '../src/accounts/proof.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import { acrOf, isEnough, isTooOld } from '../src/oidc/demand.ts'
+import { deviceName } from '../src/oidc/records/sign-in.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { Arrived, AttemptMemories, AttemptMemory } from './attempt-memory.ts'
 import type { Proved } from './methods/method.ts'
@@ -45,7 +46,8 @@ export async function finishLogin(
   if (isTooOld(demand, authTime, askedAt) || !isEnough(demand, amr)) {
     return { kind: 'login', userId, endedSessions }
   }
-  const detail = { method, amr, agreements: memory.agreed }
+  const device = request.deviceName ?? deviceName(request.visit.userAgent)
+  const detail = { method, amr, agreements: memory.agreed, device, begun_at: begunAt }
   await audit.write({ event: 'login.succeeded', userId, identityProvider, ...auditContext(request), detail })
   const { agreed } = memory
   const acr = acrOf(amr, demand)

@@ -100,6 +100,8 @@ export interface AdvanceRequest {
   readonly input: Input
   /** What the request came with; absent: a device that is not known to anybody. */
   readonly device?: Device | undefined
+  /** The name that an app gives the device. Without it the history of logins shows what `visit` says. */
+  readonly deviceName?: string | undefined
   readonly clientId?: string | undefined
   readonly requestId?: string | undefined
   /** Who is signed in and adds a way in; absent in a login. */

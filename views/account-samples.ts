@@ -5,6 +5,8 @@ type AccountPage =
   | 'account'
   | 'account-profile'
   | 'account-language'
+  | 'account-history'
+  | 'account-not-me'
   | 'identities'
   | 'account-unbind'
   | 'account-bind'
@@ -18,6 +20,7 @@ const accountLinks = {
   passwordHref: '/account/password',
   devicesHref: '/account/devices',
   appsHref: '/account/apps',
+  historyHref: '/account/history',
   languageHref: '/account/language',
   logoutHref: '/session/end',
 }
@@ -41,6 +44,16 @@ const withdrawal = {
   formToken: 'q1w2e3r4',
   backHref: '/account',
   delay: '取消后立即生效，部分凭证可能在 15 分钟内仍然有效。',
+}
+
+const pastLogin = {
+  at: used.lastUsedAt,
+  device: 'Chrome · Windows',
+  method: 'sms',
+  place: '广东',
+  ip: '203.0.113.*',
+  isHere: false,
+  isDisowned: false,
 }
 
 const addable = {
@@ -99,6 +112,40 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
     },
   ],
   'account-language': [{ backHref: '/account' }],
+  'account-history': [
+    {
+      logins: [
+        { ...pastLogin, isHere: true },
+        { ...pastLogin, client: longName, notMeHref: '/account/history/not-me?login=1' },
+        { ...pastLogin, device: undefined, client: '茶铺', method: 'oidc:corp', place: '日本', isDisowned: true },
+        {
+          ...{ at: used.createdAt, method: 'wechat', isHere: false, isDisowned: false },
+          notMeHref: '/account/history/not-me?login=2',
+        },
+        { ...pastLogin, device: longName, ip: '2001:db8:1:*', notMeHref: '/account/history/not-me?login=3' },
+      ],
+      newestHref: '/account/history',
+      olderHref: '/account/history?after=1740832496000-7',
+      backHref: '/account',
+    },
+    { logins: [], days: 30, backHref: '/account' },
+  ],
+  'account-not-me': [
+    {
+      loginId: '1',
+      login: { ...pastLogin, client: '茶铺' },
+      hasPassword: true,
+      formToken: 'q1w2e3r4',
+      backHref: '/account/history',
+    },
+    {
+      loginId: '1',
+      login: { at: used.createdAt, method: 'wechat', isHere: false, isDisowned: false },
+      hasPassword: false,
+      formToken: 'q1w2e3r4',
+      backHref: '/account/history',
+    },
+  ],
   'account-profile': [
     { nickname: '', maxLength: 64, formToken: 'q1w2e3r4' },
     {

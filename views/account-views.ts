@@ -26,6 +26,7 @@ export interface AccountView {
   readonly placeCount: number
   /** Number of apps of others that the person has allowed something. */
   readonly appCount: number
+  readonly historyHref: string
   readonly profileHref: string
   readonly identitiesHref: string
   readonly passwordHref: string
@@ -39,6 +40,45 @@ export interface AccountView {
 
 /** The list of languages; each is a link that the server remembers the choice of. */
 export interface AccountLanguageView {
+  readonly backHref: string
+}
+
+/** A login of the past. */
+export interface LoginItem {
+  readonly at: Date
+  /** Browser and system, or the name that an app gives the device. */
+  readonly device?: string | undefined
+  /** Name of the app. */
+  readonly client?: string | undefined
+  /** `sms`, `password`, `one_tap`, `register`, `reset`, or the provider that the person logged in with. */
+  readonly method: string
+  /** Province or country, in the language of the page. */
+  readonly place?: string | undefined
+  /** Masked. */
+  readonly ip?: string | undefined
+  /** Whether it is the login of the browser that shows this page. */
+  readonly isHere: boolean
+  /** Whether the person has said that it was not theirs. */
+  readonly isDisowned: boolean
+  readonly notMeHref?: string | undefined
+}
+
+/** Logins of the last six months, a page of them. */
+export interface AccountHistoryView {
+  readonly logins: readonly LoginItem[]
+  /** How far back it goes where that is less. */
+  readonly days?: number | undefined
+  readonly newestHref?: string | undefined
+  readonly olderHref?: string | undefined
+  readonly backHref: string
+}
+
+/** Posts `login` and `form_token`. */
+export interface AccountNotMeView {
+  readonly loginId: string
+  readonly login: LoginItem
+  readonly hasPassword: boolean
+  readonly formToken: string
   readonly backHref: string
 }
 
@@ -133,4 +173,16 @@ export interface AuthorisedAppsView {
   /** One translated sentence: what may still work for a moment after it was taken back. */
   readonly delay: string
   readonly notice?: string | undefined
+}
+
+/** The pages of the account centre whose data is here, by the names of their templates. */
+export interface OwnAccountViews {
+  readonly account: AccountView
+  readonly 'account-language': AccountLanguageView
+  readonly 'account-history': AccountHistoryView
+  readonly 'account-not-me': AccountNotMeView
+  readonly 'account-unbind': AccountUnbindView
+  readonly 'account-taken': AccountTakenView
+  readonly devices: DevicesView
+  readonly 'account-apps': AuthorisedAppsView
 }

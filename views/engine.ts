@@ -48,6 +48,9 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
   )
 }
 
+/** Ways in that are named by what the person does; the others are named after their provider. */
+const namedWays: ReadonlySet<string> = new Set(['sms', 'password', 'one_tap', 'register', 'reset'])
+
 const graphemes = new Intl.Segmenter()
 
 interface EngineOptions {
@@ -79,6 +82,14 @@ export function viewEngine({ folder, translate, locales, providerLabels = new Ma
       const part = isFromTheRight ? isolated : withoutBidi
       const t = (key: string, params: Readonly<Record<string, string | number>> = {}) =>
         translate(page.locale, key, Object.fromEntries(Object.entries(params).map(([k, v]) => [k, part(v)])))
+      const provider = (id: string) => {
+        if (namedProviders.has(id)) return t(`provider.${id}`)
+        const [kind = '', which] = id.split(/:(.*)/s)
+        const bare = namedProviders.has(kind) ? `${t(`provider.${kind}`)} (${which})` : (which ?? id)
+        const label = providerLabels.get(id)
+        if (typeof label !== 'object') return label ?? bare
+        return label[page.locale] ?? Object.values(label).find((each) => each !== undefined) ?? bare
+      }
       return eta.render(`@${name}`, {
         t,
         data,
@@ -91,17 +102,12 @@ export function viewEngine({ folder, translate, locales, providerLabels = new Ma
         },
         logoSize: fitted(page.brand.logo ?? { width: 36, height: 36 }),
         clientLogoSize: page.clientLogo && fitted(page.clientLogo),
-        time: (date: Date) => shownTime(page.locale, date),
+        time: (date: Date) => `${shownTime(page.locale, date, 'medium')} UTC+8`,
+        minute: (date: Date) => shownTime(page.locale, date, 'short'),
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
         letter: letterOf,
-        provider(id: string) {
-          if (namedProviders.has(id)) return t(`provider.${id}`)
-          const [kind = '', which] = id.split(/:(.*)/s)
-          const bare = namedProviders.has(kind) ? `${t(`provider.${kind}`)} (${which})` : (which ?? id)
-          const label = providerLabels.get(id)
-          if (typeof label !== 'object') return label ?? bare
-          return label[page.locale] ?? Object.values(label).find((each) => each !== undefined) ?? bare
-        },
+        provider,
+        way: (method: string) => (namedWays.has(method) ? t(`devices.by_${method}`) : provider(method)),
         isFromTheRight,
         languages: languageLinks(page, languages),
       })
@@ -170,7 +176,8 @@ function languageLinks(
   }))
 }
 
-function shownTime(locale: PageLocale, date: Date): string {
-  const format = { dateStyle: 'medium', timeStyle: 'medium', timeZone: 'Asia/Shanghai', hour12: false } as const
-  return `${new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : `${locale}-u-nu-latn`, format).format(date)} UTC+8`
+/** In the time of Beijing; where it can, the script shows a `time` with `data-local` in that of the browser. */
+function shownTime(locale: PageLocale, date: Date, timeStyle: 'short' | 'medium'): string {
+  const format = { dateStyle: 'medium', timeStyle, timeZone: 'Asia/Shanghai', hourCycle: 'h23' } as const
+  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : `${locale}-u-nu-latn`, format).format(date)
 }

@@ -1,12 +1,4 @@
-import type {
-  AccountLanguageView,
-  AccountTakenView,
-  AccountUnbindView,
-  AccountView,
-  AuthorisedAppsView,
-  DevicesView,
-  IdentityItem,
-} from './account-views.ts'
+import type { IdentityItem, OwnAccountViews } from './account-views.ts'
 import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } from './choice-views.ts'
 import type { ConsentView } from './consent-views.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from './form-values.ts'
@@ -166,7 +158,7 @@ export interface AccountBindView {
 }
 
 /** The data each page takes. A page's name is also the name of its template. */
-export interface Views {
+export interface Views extends OwnAccountViews {
   readonly login: LoginView
   readonly agree: AgreeView
   readonly code: CodeView
@@ -185,15 +177,9 @@ export interface Views {
   readonly 'device-code': DeviceCodeView
   readonly 'device-confirm': DeviceConfirmView
   readonly 'device-done': DeviceDoneView
-  readonly account: AccountView
   readonly 'account-profile': AccountProfileView
-  readonly 'account-language': AccountLanguageView
   readonly identities: IdentitiesView
-  readonly 'account-unbind': AccountUnbindView
   readonly 'account-bind': AccountBindView
-  readonly 'account-taken': AccountTakenView
-  readonly devices: DevicesView
-  readonly 'account-apps': AuthorisedAppsView
   readonly terms: TermsView
   readonly message: MessageView
   readonly continue: ContinueView

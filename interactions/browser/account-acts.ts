@@ -10,6 +10,9 @@ export type AccountNeed = 'session' | 'fresh'
  */
 export const accountActs: Readonly<Record<string, AccountNeed>> = {
   account: 'session',
+  account_history: 'session',
+  account_not_me: 'session',
+  account_not_me_submit: 'session',
   account_language: 'session',
   account_devices: 'session',
   account_devices_submit: 'session',

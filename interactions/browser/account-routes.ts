@@ -5,7 +5,9 @@ import type { accountPages } from './account.ts'
 import type { appPages } from './account-apps.ts'
 import type { bindingPages } from './account-binding.ts'
 import type { devicePages } from './account-devices.ts'
+import type { historyPages } from './account-history.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
+import type { notMePages } from './account-not-me.ts'
 import type { passwordPages } from './account-password.ts'
 import type { profilePages } from './account-profile.ts'
 import type { AccountSession } from './account-session.ts'
@@ -20,6 +22,8 @@ export interface AccountCentre {
   readonly binding: ReturnType<typeof bindingPages>
   readonly devices: ReturnType<typeof devicePages>
   readonly apps: ReturnType<typeof appPages>
+  readonly history: ReturnType<typeof historyPages>
+  readonly notMe: ReturnType<typeof notMePages>
 }
 
 type Handler = (ctx: Context) => Promise<void> | void
@@ -35,7 +39,7 @@ interface Wrappers {
  * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, profile, password, identities, binding, devices, apps } = centre
+  const { session, home, profile, password, identities, binding, devices, apps, history, notMe } = centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
@@ -47,6 +51,9 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.post('account_devices_submit', accountPaths.devices, guarded(devices.submit))
   router.get('account_apps', accountPaths.apps, withLanguage(apps.show))
   router.post('account_apps_submit', accountPaths.apps, guarded(apps.submit))
+  router.get('account_history', accountPaths.history, withLanguage(history.show))
+  router.get('account_not_me', accountPaths.notMe, withLanguage(notMe.show))
+  router.post('account_not_me_submit', accountPaths.notMe, guarded(notMe.submit))
   router.get('account_identities', accountPaths.identities, withLanguage(binding.show))
   router.post('account_bind', accountPaths.identities, guarded(binding.start))
   router.get('account_bind_callback', answerPath(accountPaths.identities), binding.comeBack)

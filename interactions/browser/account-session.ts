@@ -11,7 +11,7 @@ import { masked, unmasked } from '../../src/base/masked-secret.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
 import { sessionOf } from '../../src/oidc/library/models.ts'
-import { begunAtOf, cameByOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
+import { begunAtOf, cameByOf, loginBegunAtOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
 import { accountActs } from './account-acts.ts'
 import { leave } from './leave.ts'
@@ -46,6 +46,8 @@ export interface SignedIn {
   readonly isFresh: boolean
   /** When the proof of that login began, in milliseconds since the epoch. */
   readonly begunAt: number
+  /** The same moment, before a change let the login count from later; undefined: it is not known. */
+  readonly loginBegunAt: number | undefined
   /** What the login of this browser came by. */
   readonly by: SignIn['by']
 }
@@ -105,7 +107,8 @@ export function accountSession({
     // SECURITY: what has ended proofs has ended this one; the session goes on, and changes nothing without another
     // login.
     const isFresh = nowSeconds() - (loginTs ?? 0) <= freshSeconds && isUnended(account.user, { begunAt })
-    return { account, sessionUid: uid, isFresh, begunAt, by: cameByOf(cameBy) }
+    const loginBegunAt = loginBegunAtOf(cameBy)
+    return { account, sessionUid: uid, isFresh, loginBegunAt, begunAt, by: cameByOf(cameBy) }
   }
 
   /**

@@ -40,6 +40,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'idle',
   'max',
   'device',
+  'disowned',
   'password_changed',
   'password_reset',
   'identity_removed',

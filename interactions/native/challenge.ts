@@ -191,6 +191,7 @@ export class Challenge {
       requestId,
       visit,
       device,
+      deviceName: session.deviceName,
       clientId: client.clientId,
       expectedUserId: userId ?? (wanted as UserId | undefined),
       demand,

@@ -50,6 +50,8 @@ export const accountPaths = {
   profile: `${paths.account}/profile`,
   password: `${paths.account}/password`,
   devices: `${paths.account}/devices`,
+  history: `${paths.account}/history`,
+  notMe: `${paths.account}/history/not-me`,
   language: `${paths.account}/language`,
   apps: `${paths.account}/apps`,
   identities,

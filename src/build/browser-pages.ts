@@ -1,14 +1,5 @@
 import type { Context, Middleware } from 'koa'
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import { accountPages } from '../../interactions/browser/account.ts'
-import { appPages } from '../../interactions/browser/account-apps.ts'
-import { bindingPages } from '../../interactions/browser/account-binding.ts'
-import { devicePages } from '../../interactions/browser/account-devices.ts'
-import { identityPages } from '../../interactions/browser/account-identities.ts'
-import { passwordPages } from '../../interactions/browser/account-password.ts'
-import { profilePages } from '../../interactions/browser/account-profile.ts'
-import type { AccountCentre } from '../../interactions/browser/account-routes.ts'
-import { accountSession } from '../../interactions/browser/account-session.ts'
 import { beginningAgain } from '../../interactions/browser/begin-again.ts'
 import { browserRoutes } from '../../interactions/browser/browser-routes.ts'
 import { carriedPasswords } from '../../interactions/browser/carried-passwords.ts'
@@ -21,23 +12,16 @@ import type { LoginMethods } from '../../interactions/methods/method-registry.ts
 import type { Words } from '../../interactions/native/refusal.ts'
 import type { Visit } from '../../interactions/upstreams/visit.ts'
 import { viewEngine, viewsFolder } from '../../views/engine.ts'
-import type { Country } from '../../views/form-values.ts'
-import { identityLimit } from '../accounts/identity-limit.ts'
-import { epochSeconds } from '../base/clock.ts'
 import { documentVersion } from '../base/document.ts'
-import type { UserId } from '../base/ids.ts'
 import type { Locale, Localized } from '../base/languages.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
 import { ownRoutes } from '../http/own-routes.ts'
-import { shownName } from '../oidc/clients/client-brand.ts'
-import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
-import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
 import { consentTo, decide } from '../oidc/records/consents.ts'
 import type { SignIn } from '../oidc/records/sign-in.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
-import { renewSignIn } from '../oidc/renew-sign-in.ts'
 import type { OidcRuntime } from '../oidc/runtime.ts'
 import type { SessionLife } from '../oidc/session-life.ts'
+import { accountCentre } from './account-centre.ts'
 import type { Core } from './core.ts'
 import type { Face } from './face.ts'
 import type { Logins } from './logins.ts'
@@ -132,7 +116,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     pages: {
       login,
       consent: consentPages({ renderer, policies, consents: consents(core) }),
-      account: accountCentre(dependencies, renderer, countries),
+      account: accountCentre({ ...dependencies, renderer, countries }),
     },
     directory,
     audit,
@@ -158,92 +142,6 @@ export function buildPages(dependencies: Dependencies): Pages {
 /** What people have allowed apps of others. */
 function consents({ database, clock }: Core): Parameters<typeof consentPages>[0]['consents'] {
   return { find: (of) => consentTo(database, of), decide: (of, decided) => decide({ database, clock }, of, decided) }
-}
-
-/** The account centre. */
-function accountCentre(
-  { core, logins, runtime, sessions, units }: Dependencies,
-  renderer: Renderer,
-  countries: (ctx: Context) => readonly Country[],
-): AccountCentre {
-  const provider = () => runtime().provider()
-  const { config, clock, sealer, directory, audit } = core
-  const { bindings, callbacks, passwords, end, devices } = logins
-  const device = deviceCookie({ devices, secure: config.issuer.startsWith('https:') })
-  const nowSeconds = () => epochSeconds(clock)
-  const session = accountSession({
-    provider,
-    directory,
-    nowSeconds,
-    formToken: (uid) => sealer.mac('form_token', uid),
-    touch: sessions.touch,
-    about: () => units.current()?.sessions.about(),
-    renew: (sessionUid) => renewSignIn(core, { sessionUid }),
-  })
-  const common = { session, renderer, directory, audit }
-  const identities = identityPages({
-    ...common,
-    passwords,
-    options: { bindings, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
-  })
-  const list = (userId: UserId) => listDevices(core, userId)
-  const alarms = (userId: UserId) => listAlarms(core, userId)
-  const apps = (userId: UserId) => listAuthorisedApps(core, userId)
-  return {
-    session,
-    identities,
-    home: accountPages({
-      ...{ session, renderer, passwords },
-      options: { devices: list, alarms, apps, canBind: (method) => bindings.methods.has(method) },
-    }),
-    profile: profilePages(common),
-    password: passwordPages({
-      session,
-      renderer,
-      passwords,
-      audit,
-      options: { minPasswordLength: config.password.min_length, end, device, nowSeconds },
-    }),
-    devices: devicePages({
-      session,
-      renderer,
-      options: {
-        list,
-        alarms,
-        end,
-        forget: sessions.forget,
-        device,
-        nowSeconds,
-        clientName: async (clientId, locale) => {
-          const client = await provider().Client.find(clientId)
-          return client ? shownName(client, locale) : clientId
-        },
-        delaySeconds: () => runtime().policies().longestJwtSeconds,
-      },
-    }),
-    apps: appPages({
-      session,
-      renderer,
-      options: {
-        list: apps,
-        withdraw: (of, ending) => withdrawConsent(core, of, ending),
-        policies: () => runtime().policies(),
-        client: (clientId) => provider().Client.find(clientId),
-      },
-    }),
-    binding: bindingPages({
-      ...common,
-      list: identities,
-      options: {
-        bindings,
-        callbacks,
-        countries,
-        nowMs: clock,
-        device,
-        digest: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
-      },
-    }),
-  }
 }
 
 function labelsOf(methods: LoginMethods): ReadonlyMap<string, Localized> {

@@ -157,6 +157,7 @@ function cellsOf(line: EndingLine): Cell[] {
 
 const sentences: Readonly<Record<string, string>> = {
   device: 'its owner ended it in the list of devices',
+  disowned: 'its owner said that a login was not theirs',
   password_changed: 'the password was changed, and all others signed out',
   password_reset: 'the password was reset',
   identity_removed: 'an identity that this login was made with was removed',

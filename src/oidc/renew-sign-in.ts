@@ -18,7 +18,8 @@ export async function renewSignIn({ database, clock }: Dependencies, login: Kept
   const { Session, Grant } = durableModels
   const row = 'grantId' in login ? { model: Grant, id: login.grantId } : { model: Session, uid: login.sessionUid }
   const about = database.knex.raw(
-    `cast(jsonb_set(cast(about as jsonb), '{begunAt}', to_jsonb(cast(? as bigint))) as text)`,
+    `cast(jsonb_build_object('loginBegunAt', cast(about as jsonb) -> 'begunAt') || cast(about as jsonb)
+      || jsonb_build_object('begunAt', cast(? as bigint)) as text)`,
     [clock()],
   )
   await database.knex('oidc_records').where(row).update({ about })

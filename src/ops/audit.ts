@@ -7,7 +7,9 @@ import { excerpt, scrub, scrubValue } from './scrub.ts'
 
 /** Every event that is recorded somewhere, and what has happened then; words in backticks are members of `detail`. */
 export const auditEvents = {
-  'login.succeeded': 'Somebody has logged in; `method`, `amr`, `agreements`.',
+  'login.succeeded': 'Somebody has logged in; `method`, `amr`, `agreements`, `device`, `begun_at`.',
+  'login.disowned':
+    'Somebody has said that a login was not theirs, and all of their logins were ended; `login`, the number of its row.',
   'login.failed': 'A proof was refused; `method`, `error`.',
   'upstream.failed':
     'An upstream answered with an error, or not at all; `method`, `connection`, `error`, `vendor_code`.',

@@ -23,6 +23,8 @@ export interface Device {
   /** What the browser asks for in `Accept-Language`. */
   readonly language?: string
   readonly userAgent?: string
+  /** Where the clock of the device is set: `America/New_York`. */
+  readonly timeZone?: string
 }
 
 /** A real browser, shared by the tests of a file; every person has a profile of their own. */
@@ -69,13 +71,14 @@ async function openClientApp(): Promise<ClientApp> {
 }
 
 async function newPerson(browser: Browser, device: Device, origins: readonly string[]): Promise<Person> {
-  const { width = 1280, dark = false, javaScript = true, language = 'zh-CN', userAgent } = device
+  const { width = 1280, dark = false, javaScript = true, language = 'zh-CN', userAgent, timeZone } = device
   const context = await browser.newContext({
     viewport: { width, height: width < 600 ? 720 : 860 },
     colorScheme: dark ? 'dark' : 'light',
     javaScriptEnabled: javaScript,
     locale: language,
     ...(userAgent === undefined ? {} : { userAgent }),
+    ...(timeZone === undefined ? {} : { timezoneId: timeZone }),
   })
   context.setDefaultTimeout(patienceMs)
   const complaints = listen(context, origins)

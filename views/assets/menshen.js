@@ -114,6 +114,19 @@
     tick()
   }
 
+  // Moments are written in the time of Beijing; a browser elsewhere shows them in its own.
+  const { lang } = document.documentElement
+  const local = new Intl.DateTimeFormat(lang === 'en' ? 'en-GB' : lang, {
+    year: 'numeric',
+    month: 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  })
+  for (const time of all('time[data-local]')) time.textContent = local.format(new Date(time.dateTime))
+  for (const note of all('[data-beijing]')) note.hidden = true
+
   for (const button of all('[data-reveal]')) {
     const field = document.getElementById(button.dataset.reveal)
     const show = (visible) => {

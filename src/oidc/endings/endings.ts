@@ -25,6 +25,8 @@ import { partText, toldClientText } from './parted-client.ts'
 export const endReasons = [
   /** Its owner, from the list of devices. */
   'device',
+  /** Its owner, who has found a login that was not theirs. */
+  'disowned',
   'password_changed',
   'password_reset',
   /** What it came by was taken away. */

@@ -23,6 +23,8 @@ export interface SignIn {
    * login no longer counts as fresh.
    */
   readonly begunAt?: number | undefined
+  /** The same, as it was before a change let this login count from later. */
+  readonly loginBegunAt?: number
   /** `id@version` of what was agreed to in an app, which is asked again before its tokens go on. */
   readonly agreements?: readonly string[]
   /** The same for a login on a page, where nobody is asked again but at a login. */
@@ -35,6 +37,12 @@ export interface SignIn {
  */
 export function begunAtOf(about: string | null | undefined): number {
   return about ? ((JSON.parse(about) as Partial<SignIn>).begunAt ?? 0) : 0
+}
+
+/** When the proof of a login began, whatever it counts from now; undefined if what is stored does not say it. */
+export function loginBegunAtOf(about: string | null | undefined): number | undefined {
+  const { loginBegunAt, begunAt }: Partial<SignIn> = about ? JSON.parse(about) : {}
+  return loginBegunAt ?? begunAt
 }
 
 /** The order matters: browsers that run inside another browser, or pretend to be one, come first. */

@@ -1,0 +1,155 @@
+import type { Context } from 'koa'
+import { accountPages } from '../../interactions/browser/account.ts'
+import { appPages } from '../../interactions/browser/account-apps.ts'
+import { bindingPages } from '../../interactions/browser/account-binding.ts'
+import { devicePages } from '../../interactions/browser/account-devices.ts'
+import { type HistoryOptions, halfYearDays, historyPages } from '../../interactions/browser/account-history.ts'
+import { identityPages } from '../../interactions/browser/account-identities.ts'
+import { notMePages } from '../../interactions/browser/account-not-me.ts'
+import { passwordPages } from '../../interactions/browser/account-password.ts'
+import { profilePages } from '../../interactions/browser/account-profile.ts'
+import type { AccountCentre } from '../../interactions/browser/account-routes.ts'
+import { accountSession } from '../../interactions/browser/account-session.ts'
+import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
+import type { Renderer } from '../../interactions/browser/render.ts'
+import type { Country } from '../../views/form-values.ts'
+import { identityLimit } from '../accounts/identity-limit.ts'
+import { epochSeconds } from '../base/clock.ts'
+import type { UserId } from '../base/ids.ts'
+import type { Locale } from '../base/languages.ts'
+import { shownName } from '../oidc/clients/client-brand.ts'
+import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
+import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
+import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
+import { renewSignIn } from '../oidc/renew-sign-in.ts'
+import type { OidcRuntime } from '../oidc/runtime.ts'
+import type { SessionLife } from '../oidc/session-life.ts'
+import { openIpPlaces } from '../ops/ip-places.ts'
+import { findLogin, listLogins } from '../ops/login-history.ts'
+import type { Core } from './core.ts'
+import type { Logins } from './logins.ts'
+
+interface Dependencies {
+  readonly core: Core
+  readonly logins: Logins
+  /** Asked at each request, because it may have been replaced. */
+  readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies'>
+  readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
+  readonly units: UnitOfWork
+  readonly renderer: Renderer
+  readonly countries: (ctx: Context) => readonly Country[]
+}
+
+/** How many past logins a page shows. */
+const loginsOnPage = 20
+const daySeconds = 86_400
+
+/** Builds the pages of the account centre. */
+export function accountCentre(dependencies: Dependencies): AccountCentre {
+  const { core, logins, runtime, sessions, units, renderer, countries } = dependencies
+  const provider = () => runtime().provider()
+  const { config, clock, sealer, directory, audit } = core
+  const { bindings, callbacks, passwords, end, devices } = logins
+  const device = deviceCookie({ devices, secure: config.issuer.startsWith('https:') })
+  const nowSeconds = () => epochSeconds(clock)
+  const session = accountSession({
+    provider,
+    directory,
+    nowSeconds,
+    formToken: (uid) => sealer.mac('form_token', uid),
+    touch: sessions.touch,
+    about: () => units.current()?.sessions.about(),
+    renew: (sessionUid) => renewSignIn(core, { sessionUid }),
+  })
+  const common = { session, renderer, directory, audit }
+  const identities = identityPages({
+    ...common,
+    passwords,
+    options: { bindings, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
+  })
+  const { forget } = sessions
+  const clientName = async (clientId: string, locale: Locale) => {
+    const client = await provider().Client.find(clientId)
+    return client ? shownName(client, locale) : clientId
+  }
+  const pastLogins = historyOptions(core, clientName)
+  const history = historyPages({ session, renderer, options: pastLogins })
+  const list = (userId: UserId) => listDevices(core, userId)
+  const alarms = (userId: UserId) => listAlarms(core, userId)
+  const apps = (userId: UserId) => listAuthorisedApps(core, userId)
+  return {
+    session,
+    identities,
+    home: accountPages({
+      ...{ session, renderer, passwords },
+      options: { devices: list, alarms, apps, canBind: (method) => bindings.methods.has(method) },
+    }),
+    profile: profilePages(common),
+    password: passwordPages({
+      session,
+      renderer,
+      passwords,
+      audit,
+      options: { minPasswordLength: config.password.min_length, end, device, nowSeconds },
+    }),
+    devices: devicePages({
+      session,
+      renderer,
+      options: {
+        list,
+        alarms,
+        end,
+        forget,
+        device,
+        nowSeconds,
+        clientName,
+        delaySeconds: () => runtime().policies().longestJwtSeconds,
+      },
+    }),
+    apps: appPages({
+      session,
+      renderer,
+      options: {
+        list: apps,
+        withdraw: (of, ending) => withdrawConsent(core, of, ending),
+        policies: () => runtime().policies(),
+        client: (clientId) => provider().Client.find(clientId),
+      },
+    }),
+    history,
+    notMe: notMePages({
+      ...{ session, renderer, passwords, audit, history },
+      options: { login: pastLogins.login, end, forget },
+    }),
+    binding: bindingPages({
+      ...common,
+      list: identities,
+      options: {
+        bindings,
+        callbacks,
+        countries,
+        nowMs: clock,
+        device,
+        digest: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
+      },
+    }),
+  }
+}
+
+/** Past logins, as far back as the audit is kept and no further than half a year. */
+function historyOptions(
+  { config, clock, database, log }: Core,
+  clientName: HistoryOptions['clientName'],
+): HistoryOptions {
+  const { audit_retention: kept, ip_places_file: ipv4, ip_places_file_ipv6: ipv6 } = config.ops
+  const days = kept === 'none' ? halfYearDays : Math.min(halfYearDays, Math.ceil(kept / daySeconds))
+  const since = () => new Date(clock() - days * daySeconds * 1000)
+  const onFailure = (error: unknown) => log.warn({ err: error }, 'the place of an address was not found')
+  return {
+    days,
+    clientName,
+    places: openIpPlaces({ ipv4, ipv6 }, onFailure),
+    page: (userId, after) => listLogins(database.knex, { userId, since: since(), after, most: loginsOnPage }),
+    login: (userId, id) => findLogin(database.knex, { userId, since: since(), id }),
+  }
+}
