@@ -144,7 +144,7 @@ export class LoginAttempts {
       case 'existing':
       case 'login_existing': {
         const left = { ...memory, holder: undefined, contested: undefined, choices: undefined }
-        const bySms = { ...request, method: 'sms', input: { phone: contested?.phone ?? '' } }
+        const bySms = { ...request, method: 'sms', input: { phone: contested?.phone ?? '', known: choice } }
         if (contested?.proof && known) return this.#settlement.settle(bySms, contested.proof, left)
         await memories.save(request.attemptId, left)
         if (!contested || !this.#deps.methods.has('sms')) return { kind: 'login' }

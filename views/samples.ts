@@ -12,10 +12,10 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   login: loginSamples,
   agree: agreeSamples,
   code: [
-    { channel: 'sms', maskedTarget: '138****8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },
+    { channel: 'sms', target: '+86 138 0013 8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },
     {
       channel: 'sms',
-      maskedTarget: '138****0004',
+      target: '138****0004',
       purpose: 'login',
       method: 'sms',
       isUnclear: true,
@@ -23,7 +23,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
     {
       channel: 'sms',
-      maskedTarget: '+852 516****8000',
+      target: '+852 5161 8000',
       purpose: 'login',
       method: 'sms',
       resendAfterSeconds: 0,
@@ -32,14 +32,14 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
     {
       channel: 'email',
-      maskedTarget: 'l***u@example.com',
+      target: 'l***u@example.com',
       purpose: 'register',
       method: 'register',
       resendAfterSeconds: 25,
     },
     {
       channel: 'email',
-      maskedTarget: 'l***u@example.com',
+      target: 'l***u@example.com',
       purpose: 'reset',
       method: 'reset',
       resendAfterSeconds: 42,
@@ -47,7 +47,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
     {
       channel: 'email',
-      maskedTarget: 'l***u@example.com',
+      target: 'l***u@example.com',
       purpose: 'bind',
       method: 'email',
       formToken: 'q1w2e3r4',

@@ -49,11 +49,20 @@ export interface BindIdentityView {
   readonly error?: PageError | undefined
 }
 
-/** Posts `method` and `otp`; the resend form posts `method` and `resend=1`. Both carry `form_token` when given. */
+/**
+ * Posts `method` and `otp`; the resend form posts `method` and `resend=1`. Both carry `form_token` when given. With
+ * `change` in its address the form before it begins with what was typed there.
+ */
 export interface CodeView {
   readonly channel: 'sms' | 'email'
-  readonly maskedTarget: string
+  /** Whole for whoever typed it, else masked. */
+  readonly target: string
   readonly purpose: 'login' | 'register' | 'reset' | 'bind'
+  /** Whether the code can no longer be entered: the only way on is another one. */
+  readonly isDead?: boolean
+  readonly cancelAllowed?: boolean
+  /** Where whoever gives up goes, where there is no login to cancel. */
+  readonly backHref?: string | undefined
   readonly method: string
   /** Whether nobody knows if the code was sent. */
   readonly isUnclear?: boolean | undefined

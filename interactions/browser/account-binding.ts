@@ -12,7 +12,7 @@ import type { Input } from '../methods/method.ts'
 import type { codeWays, identityPages } from './account-identities.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { takeAnswer } from './callback.ts'
-import { codeView } from './code-view.ts'
+import { codeView, typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
 import { shown } from './login.ts'
@@ -128,7 +128,10 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
       await attempts.restart(request(ctx, visitor, way.method, {}).attemptId, way.method)
       return leave(ctx, ctx.path)
     }
-    await drawCode(ctx, visitor, way)
+    const { attemptId } = request(ctx, visitor, way.method, {})
+    const isChange = ctx.query['change'] !== undefined
+    const before = isChange ? typedBefore((await attempts.current(attemptId, way.method))?.ask) : undefined
+    await drawCode(ctx, visitor, way, before)
   }
 
   async function drawCode(ctx: Context, visitor: SignedIn, way: CodeWay, input: Input = {}, error?: AppError) {
@@ -140,8 +143,9 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const retryAfterSeconds = announceRetry(ctx, error)
     const formToken = session.token(visitor)
     if (current?.view === 'code') {
-      const view = codeView(current, error, options.nowMs())
-      renderer.render(ctx, 'code', { ...view, method: way.method, formToken, error: pageError }, page)
+      const view = codeView(current, error, pageError, options.nowMs())
+      const { identities: backHref } = accountPaths
+      renderer.render(ctx, 'code', { ...view, method: way.method, formToken, backHref }, page)
       return
     }
     const view = {

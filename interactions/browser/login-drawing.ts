@@ -55,7 +55,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
 /** What a login page shows besides its form. */
 export interface Shown {
   readonly error?: AppError
-  readonly input?: Input
+  readonly input?: Input | undefined
   /** What was typed into another form before. */
   readonly kept?: TypedValues | undefined
   /** Provider of an identity that waits to be bound by this login. */
@@ -159,8 +159,8 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         )
         return
       case 'code': {
-        const view = { ...codeView(ask, error, options.nowMs()), method: method.id, error: shown }
-        renderer.render(ctx, 'code', view, page)
+        const view = codeView(ask, error, shown, options.nowMs())
+        renderer.render(ctx, 'code', { ...view, method: method.id, cancelAllowed: true }, page)
         return
       }
       case 'password-new': {

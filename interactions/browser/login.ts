@@ -14,6 +14,7 @@ import type { Ending } from '../callbacks.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { Outcome } from '../outcome.ts'
+import { typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { completed, type knownPersons } from './known-person.ts'
 import { rememberMethod } from './last-method.ts'
@@ -106,8 +107,9 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
     const wanted = isNamed ? named : entry(ctx, interaction, person)
     const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : wanted) ?? '')
     if (!method) throw new AppError('attempt.method_unknown')
-    const ask = current?.ask ?? { view: method.entry }
-    draw(ctx, interaction, method, ask, { kept, binding: pending?.provider, needsPhone: phoneOnly, person })
+    const input = ctx.query['change'] === undefined ? undefined : typedBefore(current?.ask)
+    const ask = (input ? undefined : current?.ask) ?? { view: method.entry }
+    draw(ctx, interaction, method, ask, { input, kept, binding: pending?.provider, needsPhone: phoneOnly, person })
   }
 
   /** POST: one step. Answers the result for the library when the person is in. */

@@ -2,7 +2,7 @@ import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import type { Step, StepRequest } from './method.ts'
-import { maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget } from './otp.ts'
+import { maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget, otpSeconds } from './otp.ts'
 
 /** What a method remembers while a code is on its way. */
 export interface CodeState {
@@ -14,6 +14,8 @@ export interface CodeState {
   readonly ownerThen?: UserId | undefined
   /** Whether nobody knows if it was sent. */
   readonly isUnclear?: boolean | undefined
+  /** Whether we knew the number or address, and the person did not type it. */
+  readonly isLookedUp?: boolean | undefined
 }
 
 interface CodeStep<State extends CodeState> {
@@ -23,12 +25,23 @@ interface CodeStep<State extends CodeState> {
   readonly purpose: OtpPurpose
 }
 
-/** Sends the first code and asks for it. */
-export async function sendCode<State extends CodeState>(
-  step: Omit<CodeStep<State>, 'state'> & {
-    readonly state: Omit<State, 'resendAt' | 'sentAt' | 'ownerThen' | 'isUnclear'> & { target: OtpTarget }
-  },
-): Promise<Step<State>> {
+type FirstStep<State extends CodeState> = Omit<CodeStep<State>, 'state'> & {
+  readonly state: Omit<State, 'resendAt' | 'sentAt' | 'ownerThen' | 'isUnclear'> & { target: OtpTarget }
+}
+
+/**
+ * Sends the first code and asks for it. Whoever enters the number or address of a moment ago is asked for the code that
+ * is on its way to it.
+ */
+export async function beginCode<State extends CodeState>(step: FirstStep<State>): Promise<Step<State>> {
+  const { target } = step.state
+  const { state: before, nowMs } = step.request
+  const isOnItsWay =
+    before?.target.to === target.to && nowMs < Math.min(before.resendAt, before.sentAt + otpSeconds * 1000)
+  return isOnItsWay ? askCode({ ...before, ...step.state }, step.purpose) : sendCode(step)
+}
+
+async function sendCode<State extends CodeState>(step: FirstStep<State>): Promise<Step<State>> {
   const { codes, request, purpose } = step
   const { attemptId, ip, visit, nowMs, device } = request
   const issued = await codes.issue({
@@ -52,11 +65,12 @@ export async function checkCode<State extends CodeState>(step: CodeStep<State>):
 }
 
 function askCode<State extends CodeState>(state: State, purpose: OtpPurpose): Step<State> {
-  const { target, resendAt, isUnclear = false } = state
-  const maskedTarget = maskTarget(target)
+  const { target, resendAt, isUnclear = false, isLookedUp = purpose === 'reset' } = state
+  const { channel, to } = target
+  const shown = { maskedTarget: maskTarget(target), ...(isLookedUp ? {} : { typedTarget: to }) }
   return {
     kind: 'ask',
-    ask: { view: 'code', channel: target.channel, purpose, maskedTarget, resendAt, isUnclear },
+    ask: { view: 'code', channel, purpose, ...shown, resendAt, isUnclear },
     fields: ['otp', 'resend'],
     state,
   }

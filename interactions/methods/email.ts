@@ -1,6 +1,6 @@
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import { AppError } from '../../src/base/errors.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 
@@ -18,7 +18,7 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
       const { input, state } = request
       if (input['identifier'] !== undefined) {
         const target = { channel: 'email', to: readAddress(input['identifier']) } as const
-        return sendCode({ codes, request, purpose: 'bind', state: { target } })
+        return beginCode({ codes, request, purpose: 'bind', state: { target } })
       }
       if (!state) return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier'], state: undefined as never }
       const next = await checkCode({ codes, request, state, purpose: 'bind' })

@@ -34,6 +34,8 @@ export type Ask =
       readonly channel: 'sms' | 'email'
       readonly purpose: 'login' | 'register' | 'reset' | 'bind'
       readonly maskedTarget: string
+      /** The whole number or address, where it was typed in this attempt: whoever mistyped it sees that. */
+      readonly typedTarget?: string | undefined
       readonly resendAt: number
       /** Whether nobody knows if the code was sent. */
       readonly isUnclear: boolean

@@ -5,7 +5,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
 import type { Limits } from '../../src/ops/limits.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod, Step, StepRequest } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
@@ -50,7 +50,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     await limits.take('register.ip', ip)
     if (identifier.provider === 'phone') {
       const target = { channel: 'sms', to: identifier.subject as PhoneNumber } as const
-      return sendCode({ codes, request, purpose: 'register', state: { target } })
+      return beginCode({ codes, request, purpose: 'register', state: { target } })
     }
     const passwordHash = await hashNew(input['new_password'], identifier)
     if (identifier.provider === 'username') {
@@ -64,7 +64,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
       }
     }
     const target: OtpTarget = { channel: 'email', to: identifier.subject }
-    return sendCode({ codes, request, purpose: 'register', state: { target, passwordHash } })
+    return beginCode({ codes, request, purpose: 'register', state: { target, passwordHash } })
   }
 
   async function hashNew(password: string | undefined, identifier: ParsedIdentifier): Promise<string> {

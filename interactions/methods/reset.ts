@@ -3,7 +3,7 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod, Step } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
@@ -32,7 +32,9 @@ export function resetMethod({ codes, passwords }: Dependencies): LoginMethod<Res
       const { input, state } = request
       if (input['identifier'] !== undefined) {
         const target = readTarget(input['identifier'], input['country'])
-        return sendCode({ codes, request, purpose: 'reset', state: { target } })
+        // A code that came back right is used up, and the next one is asked for.
+        const again = { ...request, state: state?.proved ? undefined : state }
+        return beginCode({ codes, request: again, purpose: 'reset', state: { target } })
       }
       if (!state) return { kind: 'ask', ask: { view: 'reset' }, fields: ['identifier'], state: undefined as never }
       if (!state.proved) {

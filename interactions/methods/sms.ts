@@ -1,5 +1,5 @@
 import { parsePhone } from '../../src/base/phone.ts'
-import { type CodeState, checkCode, identityOf, otpAmr, provedByCode, sendCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 
@@ -22,7 +22,7 @@ export function smsMethod({ codes, registration, purpose }: Dependencies): Login
       const { input, state } = request
       if (input['phone'] !== undefined) {
         const target = { channel: 'sms', to: parsePhone(input['phone'], input['country']) } as const
-        return sendCode({ codes, request, purpose, state: { target } })
+        return beginCode({ codes, request, purpose, state: { target, isLookedUp: input['known'] !== undefined } })
       }
       if (!state)
         return { kind: 'ask', ask: { view: 'login' }, fields: ['phone', 'country'], state: undefined as never }

@@ -34,6 +34,11 @@ function isReachable(parsed: Parsed): boolean {
   return parsed.isValid() && (type === 'MOBILE' || type === 'FIXED_LINE_OR_MOBILE' || type === undefined)
 }
 
+/** A number as people read it: `+86 138 0013 8000`. */
+export function readablePhone(phone: PhoneNumber): string {
+  return parsePhoneNumber(phone)?.formatInternational() ?? phone
+}
+
 /** Country calling code of a number, without the plus. */
 export function callingCode(phone: PhoneNumber): string {
   return parsePhoneNumber(phone)?.countryCallingCode ?? ''

@@ -45,7 +45,7 @@ test('an unknown number gets an account on a phone, and the same number logs in 
   await phone.sees('登录门神')
   await phone.reads('登录后进入茶铺')
   await phone.asksForCode('13800138000')
-  await phone.reads('138****8000')
+  await phone.reads('+86 138 0013 8000')
   await phone.entersCode(await world.otp('+8613800138000'))
   const first = await arrivedAs(await phone.arrives(browser.app))
 
@@ -211,7 +211,7 @@ test('whoever mistyped the number changes it', async () => {
   await person.follows('更换手机号')
   await person.sees('登录门神')
   await person.asksForCode('13800138008')
-  await person.reads('138****8008')
+  await person.reads('+86 138 0013 8008')
   await person.entersCode(await world.otp('+8613800138008'))
   expect(await person.arrives(browser.app)).toHaveProperty('code')
 })
