@@ -34,6 +34,16 @@ const assetTypes: Readonly<Record<string, string>> = {
   '.ico': 'image/x-icon',
 }
 
+/** A style sheet or script without comments and indentation, which are a third of it and nobody reads there. */
+function lean(name: string, body: Buffer): Buffer {
+  const text = () => body.toString()
+  if (name.endsWith('.css')) {
+    const bare = text().replace(/\/\*[\s\S]*?\*\//g, '')
+    return Buffer.from(bare.replace(/\s*\n\s*/g, '').replace(/: /g, ':').replace(/ \{/g, '{'))
+  }
+  return name.endsWith('.js') ? Buffer.from(text().replace(/^\s*(?:\/\/.*)?\n?/gm, '')) : body
+}
+
 /** The files of the asset folder by name, such as `icons/qq.svg`. It reads the disk, so call it once at the start. */
 export function assets(folder: string = viewsFolder): Map<string, Asset> {
   const names = readdirSync(join(folder, 'assets'), { encoding: 'utf8', recursive: true }).filter(
@@ -41,7 +51,7 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
   )
   return new Map(
     names.map((name) => {
-      const body = readFileSync(join(folder, 'assets', name))
+      const body = lean(name, readFileSync(join(folder, 'assets', name)))
       const hash = createHash('sha256').update(body).digest('base64url').slice(0, 16)
       return [`/assets/${name}`, { body, type: assetTypes[extname(name)] ?? '', etag: `"${hash}"` }]
     }),

@@ -117,6 +117,6 @@ test('a button that was pressed shows that the page waits', async () => {
   })
   await person.enters('手机号', '13800138004')
   await person.agrees()
-  await person.button('获取验证码').click({ noWaitAfter: true })
+  await person.button('获取验证码').dispatchEvent('click')
   await person.page.locator('#submit[aria-busy=true]').waitFor()
 })
