@@ -109,6 +109,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   'logout-done': [{}, { clientName: longName }],
   error: [
     {
+      title: '本次登录已结束',
       code: 'attempt.expired',
       message: '本次登录已过期或已完成，请返回应用重新登录。',
       requestId,
@@ -116,6 +117,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       homeHref: 'https://tea.example.com/',
     },
     {
+      title: '操作过于频繁',
       code: 'request.too_many',
       message: '操作太频繁，请90秒钟后再试。',
       hint: '多人共用一个网络时也可能出现这种情况。',
@@ -125,7 +127,13 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       homeHref: 'https://tea.example.com/',
       retryAfterSeconds: 90,
     },
-    { code: 'server.unexpected', message: '服务出现意外问题。', requestId, at: new Date('2026-03-01T12:34:56Z') },
+    {
+      title: '暂时无法继续',
+      code: 'server.unexpected',
+      message: '服务出现意外问题。',
+      requestId,
+      at: new Date('2026-03-01T12:34:56Z'),
+    },
   ],
   'device-code': [
     { action: '/device', xsrf: 'b7f1c2' },

@@ -113,14 +113,16 @@ export interface ResetView {
 
 /** The page of an error. */
 export interface ErrorView {
+  readonly title: string
   readonly code: string
   readonly message: string
+  /** What the library says of it, in English: for developers, so only in the sandbox. */
   readonly hint?: string | undefined
   readonly requestId: string
   readonly at: Date
   readonly retryHref?: string | undefined
   readonly homeHref?: string | undefined
-  /** Our own account pages, where no app is known. */
+  /** Our own account pages, where nothing else leads on. */
   readonly accountHref?: string | undefined
   readonly retryAfterSeconds?: number | undefined
 }

@@ -78,7 +78,7 @@ export function identityPages({ session, renderer, directory, passwords, options
         notice: notices.has(done) && !error ? renderer.translate(ctx, `identities.done_${done}`) : undefined,
         error,
       },
-      { status: error?.status ?? 200, languageLinks: ctx.method === 'GET' },
+      { status: error?.status ?? 200, languageLinks: true },
     )
   }
 

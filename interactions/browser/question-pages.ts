@@ -47,7 +47,7 @@ export function questionPages({ directory, renderer, offered }: Dependencies) {
       error: error && renderer.pageError(ctx, error),
     }
     const page = { status: error?.status ?? 200, clientName: state(ctx).clientName }
-    renderer.render(ctx, 'bind-identity', view, { ...page, languageLinks: ctx.method === 'GET' })
+    renderer.render(ctx, 'bind-identity', view, { ...page, languageLinks: true })
   }
 
   return { conflict, accounts, binding }

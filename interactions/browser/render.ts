@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import { asciiText } from '../../src/base/ascii.ts'
-import { type AppError, asAppError } from '../../src/base/errors.ts'
+import { type AppError, asAppError, titleKey } from '../../src/base/errors.ts'
 import type { I18n } from '../../src/base/i18n.ts'
 import type { Locale } from '../../src/base/languages.ts'
 import { paths } from '../../src/base/paths.ts'
@@ -100,6 +100,9 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
   }
 
   const render: RenderPage = (ctx, name, data, options = {}) => {
+    const isError = name === 'error'
+    // No route has looked at the choice of a language where there is none, or it failed.
+    if (isError && ctx.method === 'GET' && switchLanguage(ctx)) return
     for (const [header, value] of Object.entries(pageHeaders)) ctx.set(header, value)
     const policy = formAction(ctx.path, state(ctx).leadsTo, secure)
     const frames = options.frames === undefined ? '' : `; frame-src ${options.frames}`
@@ -115,7 +118,7 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
       clientName: options.clientName ?? state(ctx).clientName,
       requestId: state(ctx).requestId,
       sandbox,
-      languagePath: options.languageLinks ? `${ctx.path}${searchWithoutLang(ctx)}` : undefined,
+      languagePath: options.languageLinks || isError ? `${ctx.path}${searchWithoutLang(ctx)}` : undefined,
       assetPath: paths.assets,
     })
     sendPage(ctx, html, mayBePacked(name, data))
@@ -135,10 +138,20 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
     renderError(ctx, thrown, wayOn = {}) {
       const error = asAppError(thrown)
       const retryAfterSeconds = announceRetry(ctx, error)
+      const isAstray = !wayOn.retryHref && !wayOn.homeHref
       if (ctx.accepts('json', 'html') === 'html') {
         const { requestId } = state(ctx)
         const message = translate(ctx, error.messageKey, error.params)
-        const view = { code: error.code, message, requestId, at: now(), ...wayOn }
+        const title = translate(ctx, titleKey(error.code))
+        const view = {
+          title,
+          code: error.code,
+          message,
+          requestId,
+          at: now(),
+          ...wayOn,
+          ...(isAstray ? { accountHref: paths.account } : {}),
+        }
         render(ctx, 'error', { ...view, retryAfterSeconds }, { status: error.status })
         return
       }
@@ -151,16 +164,18 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
       }
     },
 
-    switchLanguage(ctx) {
-      const wanted = ctx.query['lang']
-      const chosen = i18n.locales.find((each) => each === wanted)
-      if (!chosen) return false
-      const options = { httpOnly: true, sameSite: 'lax', secure, path: '/', signed: false } as const
-      ctx.cookies.set(languageCookie, chosen, { ...options, maxAge: languageCookieMs })
-      ctx.cookies.set(freshChoiceCookie, chosen, { ...options, maxAge: freshChoiceMs })
-      leave(ctx, `${ctx.path}${searchWithoutLang(ctx)}`)
-      return true
-    },
+    switchLanguage,
+  }
+
+  function switchLanguage(ctx: Context): boolean {
+    const wanted = ctx.query['lang']
+    const chosen = i18n.locales.find((each) => each === wanted)
+    if (!chosen) return false
+    const options = { httpOnly: true, sameSite: 'lax', secure, path: '/', signed: false } as const
+    ctx.cookies.set(languageCookie, chosen, { ...options, maxAge: languageCookieMs })
+    ctx.cookies.set(freshChoiceCookie, chosen, { ...options, maxAge: freshChoiceMs })
+    leave(ctx, `${ctx.path}${searchWithoutLang(ctx)}`)
+    return true
   }
 }
 

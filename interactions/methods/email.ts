@@ -36,6 +36,7 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
 
 function readAddress(typed: string): string {
   const invalid = () => new AppError('email.invalid', { field: 'identifier' })
+  if (typed.trim() === '') throw new AppError('email.missing', { field: 'identifier' })
   if (!typed.includes('@')) throw invalid()
   const { provider, subject } = parseIdentifier(typed)
   if (provider !== 'email') throw invalid()

@@ -32,8 +32,10 @@ export const catalogue = {
   'login.other_user': { status: 403, oauth: 'access_denied' },
   'agreement.required': { status: 400, oauth: 'insufficient_authorization' },
   'phone.required': { status: 400, oauth: 'insufficient_authorization' },
+  'phone.missing': { status: 400, oauth: 'invalid_request' },
   'phone.invalid': { status: 400, oauth: 'invalid_request' },
   'phone.country_unsupported': { status: 400, oauth: 'invalid_request' },
+  'email.missing': { status: 400, oauth: 'invalid_request' },
   'email.invalid': { status: 400, oauth: 'invalid_request' },
   'username.invalid': { status: 400, oauth: 'invalid_request' },
   'identifier.required': { status: 400, oauth: 'invalid_request' },
@@ -116,6 +118,19 @@ export class AppError extends Error {
   get messageKey(): string {
     return `errors.${this.code}`
   }
+}
+
+const titles: readonly (readonly [RegExp, string])[] = [
+  [/^request\.not_found$/, 'error.title_not_found'],
+  [/^attempt\.(expired|elsewhere)$/, 'error.title_over'],
+  [/^client\./, 'error.title_client'],
+  [/^(request\.too_many|otp\.too_soon)$/, 'error.title_busy'],
+  [/^server\.unavailable$/, 'error.title_away'],
+]
+
+/** Key of the heading over an error that has a page of its own. */
+export function titleKey(code: string): string {
+  return titles.find(([pattern]) => pattern.test(code))?.[1] ?? 'error.title'
 }
 
 /**

@@ -9,9 +9,10 @@ export type PhoneNumber = `+${string}` & { readonly [brand]: 'PhoneNumber' }
 
 /**
  * Reads what a person typed: spaces, dashes, full-width digits, `86`, `+86` and `0086` are fine. New mainland ranges
- * appear every year, so any `1[3-9]` number of eleven digits is accepted there. Throws `phone.invalid`.
+ * appear every year, so any `1[3-9]` number of eleven digits is accepted there. Throws `phone.missing`, `phone.invalid`.
  */
 export function parsePhone(text: string, country = '86'): PhoneNumber {
+  if (text.trim() === '') throw new AppError('phone.missing', { field: 'phone' })
   if (text.length > 40 || !/^\d{1,4}$/.test(country)) throw invalid()
   const parsed = read(text.normalize('NFKC').replace(/^\s*00/, '+'), country)
   if (parsed === undefined || !isReachable(parsed)) throw invalid()

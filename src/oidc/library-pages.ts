@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { Client, ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
 import type { ViewName, Views } from '../../views/views.ts'
+import { titleKey } from '../base/errors.ts'
 import type { Locale } from '../base/languages.ts'
 import { paths } from '../base/paths.ts'
 import { shownName } from './clients/client-brand.ts'
@@ -59,13 +60,16 @@ export function libraryPages({
     if (ctx.oidc.route === 'resume' && isInteractionOver(error) && ctx.oidc.session?.accountId) return drawSignedIn(ctx)
     const isOver = isFormOver(out.error_description)
     const key = isOver || isInteractionOver(error) ? 'attempt.expired' : sentenceFor(out.error, whereIn(ctx))
+    const retryHref = isOver ? formPages[ctx.oidc.route] : key === 'client.logout_wrong' ? paths.endSession : undefined
     const view = {
+      title: translate(ctx, titleKey(key)),
       code: isOver ? key : out.error,
       message: translate(ctx, `errors.${key}`),
       hint: key === 'server.unexpected' || key === 'attempt.expired' ? undefined : out.error_description,
       requestId: String(ctx.state['requestId'] ?? ''),
       at: now(),
-      retryHref: isOver ? formPages[ctx.oidc.route] : key === 'client.logout_wrong' ? paths.endSession : undefined,
+      retryHref,
+      accountHref: retryHref === undefined ? paths.account : undefined,
     }
     render(ctx, 'error', view, { status: ctx.status })
   }
@@ -113,7 +117,7 @@ export function libraryPages({
         ctx,
         'device-code',
         { action, xsrf, userCode: typedUserCode(error), error: shown },
-        { status, languageLinks: !error },
+        { status, languageLinks: true },
       )
     },
 

@@ -142,7 +142,7 @@ test('a login page left open for too long leads back to the app, where it begins
   await person.agrees()
   passTime(3601)
   await person.presses('获取验证码')
-  await person.reads('attempt.expired')
+  await person.isRefused('attempt.expired')
   await person.follows('返回应用')
   expect(await person.arrives(browser.app)).toEqual({ home: '' })
   await person.opens(login('shop', { state: 'kept' }))
@@ -225,7 +225,7 @@ test('the address of a login page is worth nothing in another browser', async ()
   const stranger = await browser.person()
   await stranger.opens(owner.page.url())
   await stranger.sees('无法继续')
-  await stranger.reads('attempt.expired')
+  await stranger.isRefused('attempt.expired')
 })
 
 test('cookies are signed, sealed or random and out of reach of scripts and other sites; those of language, method and client say nothing else', async () => {

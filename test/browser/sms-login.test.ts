@@ -144,7 +144,7 @@ test('five wrong codes end a code; a fresh one works', async () => {
   }
   for (const entered of [otherThan(otp), otp]) {
     await person.entersCode(entered)
-    await person.reads('otp.tries_used')
+    await person.isRefused('otp.tries_used')
     expect(await person.errorOf('6 位验证码')).toContain('重新获取')
   }
   passTime(61)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { exchange, loginBySms, reachLogin, startLogin, subjectOf } from '../support/login.ts'
-import type { Answer, Visitor } from '../support/visitor.ts'
+import { type Answer, errorIn, type Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const password = 'grape-ladder-42-river'
@@ -16,8 +16,6 @@ describe('somebody who is signed in and has to confirm that it is them', () => {
 
   const again = (more: Record<string, string> = {}) =>
     startLogin(world, 'plain', redirectUri, { prompt: 'login', ...more })
-  const codeOf = (answer: Answer) =>
-    /([a-z]+\.[a-z_]+) · |<code>([a-z_.]+)<\/code>/.exec(answer.text)?.slice(1).find(Boolean)
   const subOf = async (answer: Answer) => subjectOf(await exchange(world, 'plain', redirectUri, answer.location))
 
   async function member(phone: string): Promise<{ readonly visitor: Visitor; readonly sub: string }> {
@@ -75,7 +73,7 @@ describe('somebody who is signed in and has to confirm that it is them', () => {
     const { visitor } = await namedMember('zhou-min')
     const page = await reachLogin(visitor, again())
     const wrong = await visitor.post(page.url, { method: 'password', known: '1', password: 'not-it-at-all-77' })
-    expect([wrong.status, codeOf(wrong)]).toEqual([400, 'password.wrong'])
+    expect([wrong.status, errorIn(wrong)]).toEqual([400, 'password.wrong'])
     expect(wrong.text).toContain('name="known"')
     expect(wrong.text).not.toMatch(/name="identifier"/)
   })

@@ -8,7 +8,7 @@ import { clients, redirectUri, resources } from '../support/clients.ts'
 import { loginByPassword, reachLogin, startLogin } from '../support/login.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
 import { resetClock, walkTo } from '../support/time.ts'
-import { type Answer, Visitor } from '../support/visitor.ts'
+import { type Answer, errorIn, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const password = 'blue kettle 蓝色'
@@ -28,7 +28,6 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
   afterEach(resetClock)
   afterAll(() => world.close())
 
-  const codeOf = (answer: Answer) => /([a-z]+\.[a-z_]+) · /.exec(answer.text)?.[1]
   const request = () => startLogin(world, 'plain', redirectUri, { prompt: 'login' })
   const isIn = (answer: Answer) => answer.location?.startsWith(`${redirectUri}?code=`) === true
 
@@ -54,7 +53,7 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     const page = await reachLogin(visitor, request())
     const form = { method: 'password', identifier: name, password: wrong, agreement: 'on' }
     const answers = await Promise.all(from.map((ip) => visitor.post(page.url, form, { 'x-forwarded-for': ip })))
-    return answers.map(codeOf)
+    return answers.map(errorIn)
   }
 
   async function app(name: string, with_: string, installation: NativeApp): Promise<unknown> {
@@ -71,7 +70,7 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     expect(answers.filter((each) => each === 'password.locked')).toHaveLength(95)
 
     const elsewhere = await loginByPassword(world.visitor(), request(), name, password)
-    expect([elsewhere.status, codeOf(elsewhere)]).toEqual([429, 'password.locked'])
+    expect([elsewhere.status, errorIn(elsewhere)]).toEqual([429, 'password.locked'])
     expect(elsewhere.text).toContain('其他登录方式和登录过此账号的设备不受影响')
     expect(await app(name, password, await new NativeApp(world).withKey())).toBe('errors.password.locked')
 
@@ -85,8 +84,8 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     const page = await reachLogin(visitor, request())
     const form = { method: 'password', identifier: name, password: wrong, agreement: 'on' }
     const answers = await Promise.all(Array.from({ length: 30 }, () => visitor.post(page.url, form)))
-    expect(answers.filter((each) => codeOf(each) === 'password.wrong')).toHaveLength(5)
-    expect(answers.filter((each) => codeOf(each) === 'password.locked')).toHaveLength(25)
+    expect(answers.filter((each) => errorIn(each) === 'password.wrong')).toHaveLength(5)
+    expect(answers.filter((each) => errorIn(each) === 'password.locked')).toHaveLength(25)
     expect(isIn(await loginByPassword(world.visitor(), request(), name, password))).toBe(true)
   })
 
@@ -107,7 +106,7 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     const form_token = formToken(await visitor.get('/account/devices'))
     expect((await visitor.post('/account/devices', { choice: 'all', form_token })).status).toBe(200)
     await strangers(name)
-    expect(codeOf(await loginByPassword(visitor, request(), name, password))).toBe('password.locked')
+    expect(errorIn(await loginByPassword(visitor, request(), name, password))).toBe('password.locked')
     phone.authSession = undefined
     expect(await app(name, password, phone)).toBe('errors.password.locked')
   })
@@ -119,7 +118,7 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     const form_token = formToken(await visitor.get('/account/devices'))
     expect((await visitor.post('/account/devices', { choice: 'others', form_token })).status).toBe(303)
     await strangers(name)
-    expect(codeOf(await loginByPassword(other, request(), name, password))).toBe('password.locked')
+    expect(errorIn(await loginByPassword(other, request(), name, password))).toBe('password.locked')
     expect(isIn(await loginByPassword(visitor, request(), name, password))).toBe(true)
   })
 
@@ -136,7 +135,7 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     const { name, visitor } = await owner()
     walkTo(181 * day)
     await strangers(name)
-    expect(codeOf(await loginByPassword(visitor, request(), name, password))).toBe('password.locked')
+    expect(errorIn(await loginByPassword(visitor, request(), name, password))).toBe('password.locked')
   })
 
   test('is known to each account somebody logged in to with it, the last five, and to no other', async () => {
@@ -151,7 +150,7 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     }
     const [first = '', second = ''] = owners
     await Promise.all([first, second].map((name) => strangers(name, networks.slice(0, 10))))
-    expect(codeOf(await loginByPassword(visitor, request(), first, password))).toBe('password.locked')
+    expect(errorIn(await loginByPassword(visitor, request(), first, password))).toBe('password.locked')
     expect(isIn(await loginByPassword(visitor, request(), second, password))).toBe(true)
     expect(markOf(visitor)?.length).toBeLessThan(1000)
   })
@@ -179,12 +178,12 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
       const thief = world.visitor()
       thief.setCookie(cookie, text)
       const answer = await loginByPassword(thief, request(), name, password)
-      expect([kind, codeOf(answer)]).toEqual([kind, 'password.locked'])
+      expect([kind, errorIn(answer)]).toEqual([kind, 'password.locked'])
     }
     const thief = world.visitor()
     thief.setCookie(cookie, value)
     expect((await thief.get('/account')).status).toBe(303)
-    expect(codeOf(await loginByPassword(thief, request(), otherName, wrong))).toBe('password.wrong')
+    expect(errorIn(await loginByPassword(thief, request(), otherName, wrong))).toBe('password.wrong')
   })
 
   test('comes of a login and of nothing before it', async () => {

@@ -3,7 +3,7 @@ import { clients, redirectUri, resources } from '../support/clients.ts'
 import { loginBySms, reachLogin, startLogin } from '../support/login.ts'
 import { ownRedis } from '../support/redis.ts'
 import { resetClock, walkTo } from '../support/time.ts'
-import type { Answer, Visitor } from '../support/visitor.ts'
+import { type Answer, errorIn, type Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 const minute = 60_000
@@ -43,7 +43,6 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
   }
   const wrong = (otp: string) => (otp === '000000' ? '000001' : '000000')
   const isIn = (answer: Answer) => /\/auth\//.test(answer.location ?? '')
-  const codeOf = (answer: Answer) => /([a-z]+\.[a-z_]+) · /.exec(answer.text)?.[1]
 
   test('a code is taken with spaces and full-width digits, once', async () => {
     const { ask, enter, phone } = await begin()
@@ -73,11 +72,11 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     for (const code of ['otp.wrong', 'otp.wrong', 'otp.wrong', 'otp.wrong', 'otp.tries_used']) {
       const answer = await enter(wrong(otp))
       expect(answer.status).toBe(400)
-      expect(codeOf(answer)).toBe(code)
+      expect(errorIn(answer)).toBe(code)
     }
     const late = await enter(otp)
     expect(late.status).toBe(400)
-    expect(codeOf(late)).toBe('otp.tries_used')
+    expect(errorIn(late)).toBe('otp.tries_used')
   })
 
   test('a code lives five minutes', async () => {
@@ -86,7 +85,7 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     const otp = await world.otp(`+86${phone}`)
     walkTo(5 * minute + 1000)
     const answer = await enter(otp)
-    expect(codeOf(answer)).toBe('otp.expired')
+    expect(errorIn(answer)).toBe('otp.expired')
   })
 
   test('a new code ends the old one', async () => {
@@ -96,7 +95,7 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     walkTo(61_000)
     expect((await visitor.post(page.url, { method: 'sms', resend: '1' })).status).toBe(303)
     const second = await world.otp(`+86${phone}`)
-    for (let entries = 0; entries < 7; entries++) expect(codeOf(await enter(first))).toBe('otp.replaced')
+    for (let entries = 0; entries < 7; entries++) expect(errorIn(await enter(first))).toBe('otp.replaced')
     expect(isIn(await enter(second))).toBe(true)
   })
 
@@ -108,9 +107,9 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     await visitor.post(page.url, { method: 'sms', resend: '1' })
     const second = await world.otp(`+86${phone}`)
     const neither = ['000000', '000001', '000002'].find((each) => each !== first && each !== second) ?? ''
-    expect(codeOf(await enter(first))).toBe('otp.replaced')
+    expect(errorIn(await enter(first))).toBe('otp.replaced')
     const refused = await enter(neither)
-    expect(codeOf(refused)).toBe('otp.wrong')
+    expect(errorIn(refused)).toBe('otp.wrong')
     expect(refused.text).toContain('还可以再试 4 次')
     walkTo(301_000)
     expect((await enter(first)).text).toContain('还可以再试 3 次')
@@ -118,9 +117,9 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     const other = String(++phones)
     await ask(other)
     const third = await world.otp(`+86${other}`)
-    if (second !== third) expect(codeOf(await enter(second))).toBe('otp.wrong')
+    if (second !== third) expect(errorIn(await enter(second))).toBe('otp.wrong')
     for (let tries = 0; tries < 4; tries++) await enter(wrong(third))
-    expect(codeOf(await enter(third))).toBe('otp.tries_used')
+    expect(errorIn(await enter(third))).toBe('otp.tries_used')
     expect(isIn(await enter(third))).toBe(false)
   })
 
@@ -132,7 +131,7 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     await visitor.post(page.url, { method: 'sms', resend: '1' })
     const second = await world.otp(`+86${phone}`)
     const guesses = Array.from({ length: 14 }, (_, index) => (index % 2 === 0 ? first : wrong(second)))
-    const told = (await Promise.all(guesses.map(enter))).map(codeOf)
+    const told = (await Promise.all(guesses.map(enter))).map(errorIn)
     expect(told.filter((each) => each === 'otp.wrong')).toHaveLength(4)
     expect(isIn(await enter(second))).toBe(false)
   })
@@ -152,7 +151,7 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
       '【门神】',
     ]) {
       const refused = await enter(text)
-      expect([refused.status, codeOf(refused)], text).toEqual([400, 'otp.required'])
+      expect([refused.status, errorIn(refused)], text).toEqual([400, 'otp.required'])
     }
     const wide = [...otp].map((digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0)).join('')
     expect(isIn(await enter(`【门神】验证码${wide}，5分钟内有效。订单20261129001，@shop.example #${otp}`))).toBe(true)

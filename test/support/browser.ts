@@ -138,6 +138,11 @@ export class Person {
     await this.page.getByText(text).first().waitFor()
   }
 
+  /** Waits for the refusal with this code, which nobody sees. */
+  async isRefused(code: string): Promise<void> {
+    await this.page.locator(`[data-error="${code}"]`).waitFor()
+  }
+
   async enters(label: string, value: string): Promise<void> {
     await this.field(label).fill(value)
   }

@@ -9,6 +9,11 @@ export interface Answer {
   readonly url: URL
 }
 
+/** The code of the refusal that a page shows. */
+export function errorIn({ text }: Pick<Answer, 'text'>): string | undefined {
+  return /data-error="([a-z_.]+)"/.exec(text)?.[1]
+}
+
 type Form = Readonly<Record<string, string | readonly string[]>>
 
 /** A browser without script: keeps cookies by path, sends forms, follows a redirect when told to. */

@@ -183,7 +183,14 @@ describe('a refusal on a page', () => {
     expect(field?.attributes.has('autofocus')).toBe(true)
     expect(page).toMatch(/role="alert"[\s\S]*id="error-message"><a href="#f-phone">手机号格式不正确/)
     expect(page).toContain('<title>出错：')
-    expect(page).toContain('phone.invalid · 请求编号：01JXW8C7Q2M6T4')
+    expect(page).toContain('data-error="phone.invalid"')
+    expect(page.replace(/<[^>]*>/g, '')).not.toMatch(/phone\.invalid|01JXW8C7Q2M6T4/)
+  })
+
+  it('shows what the library says in English to developers only', () => {
+    const view = { ...samples.error[0]!, hint: 'client is invalid' }
+    expect(draw('error', view, { ...context('zh-CN'), sandbox: true })).toContain('lang="en">client is invalid')
+    expect(draw('error', view, { ...context('zh-CN'), sandbox: false })).not.toContain('client is invalid')
   })
 
   it('keeps what was typed but never a password', () => {
