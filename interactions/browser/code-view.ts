@@ -1,6 +1,6 @@
 import type { AppError } from '../../src/base/errors.ts'
 import { callingCode, nationalNumber, type PhoneNumber, readablePhone } from '../../src/base/phone.ts'
-import type { PageError } from '../../views/views.ts'
+import type { PageError } from '../../views/form-values.ts'
 import type { Ask, Input } from '../methods/method.ts'
 
 type CodeAsk = Extract<Ask, { view: 'code' }>
