@@ -30,7 +30,6 @@ describe('pages of errors', () => {
     ['a login that is over', () => world.visitor().get('/interaction/over', headers)],
     ['a form that is over', () => world.visitor().post('/interaction/over', { method: 'sms' }, headers)],
     ['an answer for nobody', () => world.visitor().get('/callback/github?state=x&code=y', headers)],
-    ['a wrong logout', () => world.visitor().get('/session/end?post_logout_redirect_uri=https://e.example/', headers)],
     ['a method that is none', () => world.visitor().post('/no-such-page', {}, headers)],
   ]
 
