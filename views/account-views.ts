@@ -1,3 +1,5 @@
+import type { ClientLogo } from './page-brand.ts'
+
 /** What a hint for more safety is about, the most urgent first. */
 export type AccountHint = 'alarm' | 'phone' | 'one_way' | 'password'
 
@@ -157,6 +159,7 @@ export interface AuthorisedAppItem {
   /** The value of the field `app` that takes it back. */
   readonly clientId: string
   readonly name: string
+  readonly logo?: ClientLogo | undefined
   readonly uri?: string | undefined
   readonly policyUri?: string | undefined
   /** What it may do, in the words of the consent page. */

@@ -111,7 +111,7 @@ export function viewEngine({ folder, translate, locales, providerLabels = new Ma
           return `${page.assetPath}/${file}${version === undefined ? '' : `?v=${version}`}`
         },
         logoSize: fitted(page.brand.logo ?? { width: 36, height: 36 }),
-        clientLogoSize: page.clientLogo && fitted(page.clientLogo),
+        fitted,
         time: (date: Date) => `${shownTime(page.locale, date, 'medium')} UTC+8`,
         minute: (date: Date) => shownTime(page.locale, date, 'short'),
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),

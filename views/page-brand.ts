@@ -6,6 +6,11 @@ export interface PagePicture {
   readonly height: number
 }
 
+/** Picture of an app that is somebody else's. */
+export interface ClientLogo extends PagePicture {
+  readonly darkFile?: string | undefined
+}
+
 /** A text that leads to another site. */
 export interface PageLink {
   readonly text: string

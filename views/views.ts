@@ -3,7 +3,7 @@ import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } f
 import type { ConsentView } from './consent-views.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from './form-values.ts'
 import type { AgreeView, LoginView } from './login-views.ts'
-import type { PageBrand, PagePicture } from './page-brand.ts'
+import type { ClientLogo, PageBrand } from './page-brand.ts'
 import type {
   ContinueView,
   DeviceConfirmView,
@@ -22,7 +22,7 @@ export interface PageContext {
   readonly locale: PageLocale
   readonly brand: PageBrand
   /** Picture of the app that the person wants to log in to, where that app is somebody else's. */
-  readonly clientLogo?: (PagePicture & { readonly darkFile?: string | undefined }) | undefined
+  readonly clientLogo?: ClientLogo | undefined
   /** Name of the app that the person wants to log in to. */
   readonly clientName?: string | undefined
   readonly requestId: string

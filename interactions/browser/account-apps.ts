@@ -9,6 +9,7 @@ import type { Ending } from '../../src/oidc/endings/endings.ts'
 import { type ConsentOf, grantedIn } from '../../src/oidc/records/consents.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { AuthorisedAppItem } from '../../views/account-views.ts'
+import type { ClientLogo } from '../../views/page-brand.ts'
 import { readForm } from '../form.ts'
 import { scopeTexts } from '../scope-texts.ts'
 import type { AccountSession } from './account-session.ts'
@@ -24,6 +25,7 @@ interface Dependencies {
     readonly withdraw: (of: ConsentOf, ending: Omit<Ending, 'reason'>) => Promise<boolean>
     readonly policies: () => ClientPolicies
     readonly client: (clientId: string) => Promise<Client | undefined>
+    readonly logo: (clientId: string) => ClientLogo | undefined
   }
 }
 
@@ -63,6 +65,7 @@ export function appPages({ session, renderer, options }: Dependencies) {
     return {
       clientId,
       name: client ? shownName(client, renderer.locale(ctx)) : clientId,
+      logo: options.logo(clientId),
       uri: client?.clientUri,
       policyUri: client?.policyUri,
       granted: grantedIn(decisions).map((key) => texts(key).title),

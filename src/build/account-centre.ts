@@ -17,6 +17,7 @@ import { identityLimit } from '../accounts/identity-limit.ts'
 import { epochSeconds } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Locale } from '../base/languages.ts'
+import { strangersLogo } from '../brand/drawn-brand.ts'
 import { shownName } from '../oidc/clients/client-brand.ts'
 import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
@@ -33,7 +34,7 @@ interface Dependencies {
   readonly core: Core
   readonly logins: Logins
   /** Asked at each request, because it may have been replaced. */
-  readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies'>
+  readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies' | 'looks'>
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
   readonly units: UnitOfWork
   readonly renderer: Renderer
@@ -114,6 +115,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
         withdraw: (of, ending) => withdrawConsent(core, of, ending),
         policies: () => runtime().policies(),
         client: (clientId) => provider().Client.find(clientId),
+        logo: (clientId) => strangersLogo(runtime().looks().of(clientId)),
       },
     }),
     history,
