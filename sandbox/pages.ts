@@ -99,6 +99,7 @@ const rooms = [
   { href: '/sandbox/device', key: 'nav.device' },
   { href: '/sandbox/clock', key: 'nav.clock' },
   { href: '/sandbox/oddities', key: 'nav.oddities' },
+  { href: '/sandbox/brand', key: 'nav.brand' },
 ]
 
 interface OutboxView {

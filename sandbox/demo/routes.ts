@@ -19,6 +19,7 @@ import { answerPage, clockPage, outboxPage, type Visit } from '../pages.ts'
 import type { Switches } from '../switches.ts'
 import type { NativeUpstreams } from '../upstreams.ts'
 import { appleRoutes } from './apple-routes.ts'
+import { brandRoutes } from './brand-routes.ts'
 import { demoResource } from './clients.ts'
 import type { Html } from './html.ts'
 import { nativeAppRoutes } from './native-routes.ts'
@@ -75,6 +76,7 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
   switchRoutes(router, { issuer, renderer, visit, switches })
   appleRoutes(router, { issuer, renderer, visit, vendors })
   nativeAppRoutes(router, { config, renderer, visit, vendors })
+  brandRoutes(router, { config, renderer, visit })
 
   for (const kind of ['terms', 'privacy'] as const) {
     router.get(`sandbox_${kind}`, `/sandbox/${kind}`, (ctx) => {
