@@ -39,7 +39,12 @@ function lean(name: string, body: Buffer): Buffer {
   const text = () => body.toString()
   if (name.endsWith('.css')) {
     const bare = text().replace(/\/\*[\s\S]*?\*\//g, '')
-    return Buffer.from(bare.replace(/\s*\n\s*/g, '').replace(/: /g, ':').replace(/ \{/g, '{'))
+    return Buffer.from(
+      bare
+        .replace(/\s*\n\s*/g, '')
+        .replace(/: /g, ':')
+        .replace(/ \{/g, '{'),
+    )
   }
   return name.endsWith('.js') ? Buffer.from(text().replace(/^\s*(?:\/\/.*)?\n?/gm, '')) : body
 }

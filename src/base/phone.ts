@@ -9,7 +9,8 @@ export type PhoneNumber = `+${string}` & { readonly [brand]: 'PhoneNumber' }
 
 /**
  * Reads what a person typed: spaces, dashes, full-width digits, `86`, `+86` and `0086` are fine. New mainland ranges
- * appear every year, so any `1[3-9]` number of eleven digits is accepted there. Throws `phone.missing`, `phone.invalid`.
+ * appear every year, so any `1[3-9]` number of eleven digits is accepted there. Throws `phone.missing` and
+ * `phone.invalid`.
  */
 export function parsePhone(text: string, country = '86'): PhoneNumber {
   if (text.trim() === '') throw new AppError('phone.missing', { field: 'phone' })
