@@ -26,7 +26,7 @@
     }
   }
 
-  // A vendor's code in the page, for as long as what it was begun with lasts. Where it cannot be had, the form leads on.
+  // A vendor's code in the page, for as long as what it was begun with lasts. Without one the form leads on.
   const scanMs = 540000
   for (const button of all('[data-scan]')) {
     const { form } = button
