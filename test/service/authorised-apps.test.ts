@@ -89,7 +89,7 @@ describe('the list of authorised apps', () => {
     for (const text of ['茶园记账', '手机号', '持续访问（您未使用时）', 'href="https://tea.example.com/privacy"']) {
       expect(page.text).toContain(text)
     }
-    expect(page.text).toMatch(/授权于 <time datetime="[^"]+">/)
+    expect(page.text).toMatch(/授权于 <time datetime="[^"]+"/)
     expect(page.text).toContain('不会注销您在该应用的账号')
   })
 

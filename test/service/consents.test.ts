@@ -282,14 +282,14 @@ describe('a consent', () => {
     const visitor = world.visitor()
     const page = await loginBySms(world, visitor, start({ scope: 'openid phone' }), phone)
     const { knex } = world.database.database
-    const [session] = await knex('oidc_records')
-      .where({ model: 1 })
-      .whereNotNull('user_id')
-      .orderBy('expires_at', 'desc')
-    await knex('oidc_records').where({ user_id: session?.user_id }).delete()
+    const identity = knex('identity_subjects')
+      .where({ subject: `+86${phone}` })
+      .select('identity_id')
+    const { user_id } = await knex('identities').whereIn('id', identity).first('user_id')
+    expect(await knex('oidc_records').where({ user_id }).delete()).toBeGreaterThan(0)
     const refused = await visitor.post(page.url, { choice: 'allow', scope: 'phone' })
     expect([refused.status, refused.location]).toEqual([400, undefined])
-    expect(await rowsOf(session?.user_id)).toEqual([])
+    expect(await rowsOf(user_id)).toEqual([])
   })
 
   test('names scopes and nothing else: a form cannot grant what was not asked for', async () => {
