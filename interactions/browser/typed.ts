@@ -65,8 +65,9 @@ function isNumber(text: string): boolean {
 
 function numberIn(text: string | undefined, countries: readonly Country[]): TypedValues {
   if (text === undefined || !isNumber(text)) return {}
-  const split = hintedPhone(loginHint(text) ?? {}, countries)
-  return split.phone === undefined ? { phone: text } : split
+  const read = loginHint(text)
+  // A number of a country that nobody can choose here would only be refused; it stays what it is for a password.
+  return read?.phone === undefined ? { phone: text } : hintedPhone(read, countries)
 }
 
 /** As somebody writes a number who is not asked for the country beside it. */

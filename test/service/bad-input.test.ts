@@ -32,17 +32,13 @@ describe('bad input', () => {
   }
 
   test('unknown paths and methods get a clear answer, as a page or as JSON', async () => {
-    for (const path of [
-      '/nope',
-      '/interaction',
-      '/assets/../src/main.ts',
-      '/assets/%2e%2e/package.json',
-      '//evil',
-      '/metrics',
-    ]) {
+    for (const path of ['/nope', '/interaction', '//evil', '/metrics']) {
       const answer = await raw('GET', path, '', { accept: 'application/json' })
       expect([400, 404]).toContain(answer.status)
       expect(JSON.parse(answer.text)).toMatchObject({ error: 'invalid_request' })
+    }
+    for (const path of ['/assets/../src/main.ts', '/assets/%2e%2e/package.json']) {
+      expect(await raw('GET', path)).toMatchObject({ status: 404, text: 'Not found\n' })
     }
     expect((await raw('GET', '/nope', '', { accept: 'text/html' })).text).toContain('<!doctype html>')
     for (const method of ['PUT', 'DELETE', 'PATCH', 'TRACE']) {

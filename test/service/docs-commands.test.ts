@@ -216,7 +216,7 @@ describe('the first page', () => {
       'clients/native/README.md',
     ]
     for (const page of [...pages, ...decisions]) {
-      const text = await readFile(join(root, page), 'utf8')
+      const text = (await readFile(join(root, page), 'utf8')).replaceAll(/^```[\s\S]*?^```/gm, '')
       const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)\)|src="([^"]+)"/g)].map(([, a, b]) => a ?? b ?? '')
       for (const link of links) {
         const target = join(root, dirname(page), link)

@@ -148,8 +148,9 @@ test('every parameter the endpoint reads is described, and no other', () => {
   const { properties } = body as { properties: Record<string, { description: string }> }
   for (const each of Object.values(properties)) expect(each.description).toMatch(/\S/)
   const described = Object.keys(properties)
-  // Refused by name, the pages' word for what an app sends as `agreements`, and what an upstream sends a browser back with.
-  const elsewhere = ['request', 'request_uri', 'agreement', 'code']
+  // Refused by name, the pages' words for what an app sends as `agreements` and for somebody they name, and what an
+  // upstream sends a browser back with.
+  const elsewhere = ['request', 'request_uri', 'agreement', 'known', 'code']
   const read = new Set([...readNames(), ...authorizationParams, 'client_id', 'resource'])
   expect([...read].filter((name) => !elsewhere.includes(name)).sort()).toEqual([...described].sort())
 })
