@@ -62,6 +62,7 @@ export function shell({ locale, say, brand, path }: Visit, { title, script, data
 <title>${title} · ${brand}</title>
 <link rel="icon" type="image/svg+xml" href="/assets/logo.svg">
 <link rel="stylesheet" href="/assets/menshen.css">
+<link rel="stylesheet" href="/assets/pages.css">
 <link rel="stylesheet" href="/sandbox/demo.css">
 ${head}
 <script type="module" src="/sandbox/${script}"></script>

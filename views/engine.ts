@@ -43,7 +43,8 @@ function lean(name: string, body: Buffer): Buffer {
       bare
         .replace(/\s*\n\s*/g, '')
         .replace(/: /g, ':')
-        .replace(/ \{/g, '{'),
+        .replace(/ \{/g, '{')
+        .replace(/;\}/g, '}'),
     )
   }
   return name.endsWith('.js') ? Buffer.from(text().replace(/^\s*(?:\/\/.*)?\n?/gm, '')) : body
