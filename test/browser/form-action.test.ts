@@ -54,7 +54,7 @@ async function logsIn(page: Page, url: URL, phone: string): Promise<void> {
   await page.goto(url.href)
   await page.getByLabel('手机号').fill(phone)
   await page.getByRole('checkbox').check()
-  await page.locator('form button').first().click()
+  await page.locator('form .button').first().click()
   // The page sends the code by itself.
   await page.getByLabel('验证码').fill(await otpOf(phone))
 }

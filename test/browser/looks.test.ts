@@ -118,7 +118,7 @@ async function logsIn(person: Person, phone: string, look: Look): Promise<void> 
   await look('code')
   await person.enters('6 位验证码', 'no code')
   await person.presses('登录')
-  await person.isRefused('otp.wrong')
+  await person.isRefused('otp.required')
   await look('code-refused')
   await person.entersCode(await world.otp(`+86${phone}`))
 }
