@@ -1,33 +1,19 @@
-import { dirname, resolve } from 'node:path'
-import type { Path } from '../../base/yaml-document.ts'
 import { colourProblems } from '../../brand/brand-problems.ts'
 import type { Colour } from '../../brand/colour.ts'
 import { checkPicture, type PictureFile, type PictureRule, readBounded } from '../../brand/picture-file.ts'
 import type { ClientBrand } from './client-brand.ts'
-import type { ClientSeed } from './client-schema.ts'
-import type { SeedProblem } from './seed-document.ts'
+import { besideSeed, type SeedItem, type SeedPlace, type SeedProblem } from './seed-document.ts'
 
 const rule: PictureRule = { kinds: ['svg', 'png', 'jpeg', 'webp'], maxBytes: 32_000 }
 const address = /^data:[\w/+.-]+;base64,([\w+/]+={0,2})$/
-
-interface Item {
-  readonly seed: ClientSeed
-  readonly broken: ReadonlySet<string>
-  problem(path: Path, message: string): SeedProblem
-}
-
-interface Place {
-  readonly file: string
-  readonly cwd: string
-}
 
 /**
  * Puts the pictures that a client's brand names in the place of their names, so that what is stored needs no file.
  * Nobody's browser fetches a picture from a client: its server would learn who logs in.
  */
 export function withPictures(
-  { seed, broken, problem }: Item,
-  { file, cwd }: Place,
+  { seed, broken, problem }: SeedItem,
+  place: SeedPlace,
 ): { readonly brand: ClientBrand | undefined; readonly problems: readonly SeedProblem[] } {
   const { brand } = seed
   if (!brand || broken.has('brand')) return { brand, problems: [] }
@@ -36,9 +22,9 @@ export function withPictures(
     const written = brand[name]
     if (written === undefined) return {}
     try {
-      const path = resolve(dirname(resolve(cwd, file)), written)
-      const isStored = written.startsWith('data:')
-      const { type, bytes } = isStored ? checkedPicture(written) : checkPicture(readBounded(path, rule.maxBytes), rule)
+      const { type, bytes } = written.startsWith('data:')
+        ? checkedPicture(written)
+        : checkPicture(readBounded(besideSeed(place, written), rule.maxBytes), rule)
       return { [name]: `data:${type};base64,${bytes.toString('base64')}` }
     } catch (error) {
       problems.push(problem(['brand', name], (error as Error).message))

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { type Path, pathText, readYaml } from '../../base/yaml-document.ts'
+import type { ClientSeed } from './client-schema.ts'
 
 /** One thing wrong with a seed file. Never holds a value that could be a secret. */
 export interface SeedProblem {
@@ -16,6 +17,24 @@ export interface SeedDocument {
   readonly file: string
   readonly values: unknown
   problem(path: Path, message: string): SeedProblem
+}
+
+/** A client of a seed file, the names of its fields that are wrong already, and how to tell another fault of it. */
+export interface SeedItem {
+  readonly seed: ClientSeed
+  readonly broken: ReadonlySet<string>
+  problem(path: Path, message: string): SeedProblem
+}
+
+/** Where a seed file lies. */
+export interface SeedPlace {
+  readonly file: string
+  readonly cwd: string
+}
+
+/** The path of a file that a seed names, from the seed file on, so that the folder can be moved as a whole. */
+export function besideSeed({ file, cwd }: SeedPlace, path: string): string {
+  return resolve(dirname(resolve(cwd, file)), path)
 }
 
 /** `seed.yaml:12: clients[0].scope: …`, the form editors and terminals turn into a link. */

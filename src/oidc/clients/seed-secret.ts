@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
 import { Secret } from '../../base/secret.ts'
 import type { Path } from '../../base/yaml-document.ts'
-import { type ClientSeed, needsSecret } from './client-schema.ts'
-import type { SeedProblem } from './seed-document.ts'
+import { needsSecret } from './client-schema.ts'
+import { besideSeed, type SeedItem, type SeedPlace, type SeedProblem } from './seed-document.ts'
 
 /** What a file says about the secret of a client. `generate`: one is made when the client has none. */
 export type SecretWish =
@@ -11,15 +10,7 @@ export type SecretWish =
   | { readonly kind: 'generate' }
   | { readonly kind: 'given'; readonly secret: Secret }
 
-interface Item {
-  readonly seed: ClientSeed
-  readonly broken: ReadonlySet<string>
-  problem(path: Path, message: string): SeedProblem
-}
-
-interface Place {
-  readonly file: string
-  readonly cwd: string
+interface Place extends SeedPlace {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -28,7 +19,7 @@ const longest = 1000
 
 /** Finds the secret a file only names. */
 export function resolveSecret(
-  { seed, broken, problem }: Item,
+  { seed, broken, problem }: SeedItem,
   place: Place,
 ): { readonly wish: SecretWish; readonly problems: readonly SeedProblem[] } {
   const refuse = (path: Path, message: string) => ({
@@ -62,10 +53,9 @@ export function resolveSecret(
     : refuse(path, message)
 }
 
-/** Relative to the seed file, so that the folder can be moved as a whole. */
-function readSecret(path: string, { file, cwd }: Place): string | undefined {
+function readSecret(path: string, place: SeedPlace): string | undefined {
   try {
-    return readFileSync(resolve(dirname(resolve(cwd, file)), path), 'utf8').replace(/\r?\n$/, '')
+    return readFileSync(besideSeed(place, path), 'utf8').replace(/\r?\n$/, '')
   } catch {
     return undefined
   }
