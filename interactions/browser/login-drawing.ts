@@ -91,12 +91,13 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const { params, prompt } = interaction
     const asked = prompt.reasons.includes('create') ? 'register' : text(params['method'])
     if (asked !== undefined && isAllowed(ctx, methods.get(asked))) return asked
-    const own = offered(ctx).filter((id) => labelFor(id, person) !== undefined)
+    const all = offered(ctx)
+    const own = all.filter((id) => labelFor(id, person) !== undefined)
     const last = lastMethod(ctx)
     if (own.length > 0) return own.find((id) => id === last) ?? own[0]
     const hint = hintOf(interaction)
     const fitting = hint && (hint.kind === 'phone' ? 'sms' : 'password')
-    const likely = [fitting, last, ...offered(ctx)].find((id) => id !== undefined && offered(ctx).includes(id))
+    const likely = [fitting, last, ...all].find((id) => id !== undefined && all.includes(id))
     return likely ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
   }
 
@@ -182,7 +183,8 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const countries = options.countries(ctx)
     const canRegister =
       isAllowed(ctx, methods.get('register')) && (registration.email === 'open' || registration.username === 'open')
-    const form = method.connection ? (offered(ctx)[0] ?? '') : method.id
+    const offeredMethods = offered(ctx)
+    const form = method.connection ? (offeredMethods[0] ?? '') : method.id
     const values = before(form === 'password' ? form : 'sms', countries)
     return {
       method: form,
@@ -195,7 +197,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       isSwitching: isSwitching(interaction),
       canRegister,
       cancelAllowed: true,
-      offeredMethods: offered(ctx),
+      offeredMethods,
       ...connections(ctx, interaction, binding),
       isUnfolded: error !== undefined || isTyped(values) || ctx.query['method'] !== undefined,
       retryAfterSeconds: retryAfterSeconds(cause),
