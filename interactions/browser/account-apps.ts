@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import type { Client } from 'oidc-provider'
 import type { UserId } from '../../src/base/ids.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
-import { shownName } from '../../src/oidc/clients/client-brand.ts'
+import { shownNameOf } from '../../src/oidc/clients/client-brand.ts'
 import type { ClientPolicies } from '../../src/oidc/clients/client-policies.ts'
 import type { AuthorisedApp } from '../../src/oidc/endings/authorised-apps.ts'
 import type { Ending } from '../../src/oidc/endings/endings.ts'
@@ -64,7 +64,7 @@ export function appPages({ session, renderer, options }: Dependencies) {
     const texts = scopeTexts({ ...renderer, policies: options.policies }, ctx)
     return {
       clientId,
-      name: client ? shownName(client, renderer.locale(ctx)) : clientId,
+      name: shownNameOf(clientId, client, renderer.locale(ctx)),
       logo: options.logo(clientId),
       uri: client?.clientUri,
       policyUri: client?.policyUri,

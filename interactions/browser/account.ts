@@ -4,7 +4,6 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Account, User } from '../../src/accounts/user.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { accountPaths, bindPath, paths } from '../../src/base/paths.ts'
-import type { AuthorisedApp } from '../../src/oidc/endings/authorised-apps.ts'
 import type { Alarm, Device } from '../../src/oidc/endings/devices.ts'
 import type { AccountHint, WayRow } from '../../views/account-views.ts'
 import { codeWays } from './account-identities.ts'
@@ -18,7 +17,7 @@ interface Dependencies {
   readonly options: {
     readonly devices: (userId: UserId) => Promise<readonly Device[]>
     readonly alarms: (userId: UserId) => Promise<readonly Alarm[]>
-    readonly apps: (userId: UserId) => Promise<readonly AuthorisedApp[]>
+    readonly appCount: (userId: UserId) => Promise<number>
     /** Whether this method can add a way in. */
     readonly canBind: (method: string) => boolean
   }
@@ -38,11 +37,11 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
     if (!visitor) return
     const { account } = visitor
     const { user, identities } = account
-    const [hasPassword, devices, alarms, apps] = await Promise.all([
+    const [hasPassword, devices, alarms, appCount] = await Promise.all([
       passwords.has(user.id),
       options.devices(user.id),
       options.alarms(user.id),
-      options.apps(user.id),
+      options.appCount(user.id),
     ])
     const { done } = ctx.query
     renderer.render(
@@ -59,7 +58,7 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
         providers: [...new Set(identities.map(({ provider }) => provider))].filter((each) => !ownRows.includes(each)),
         hasPassword,
         placeCount: devices.length,
-        appCount: apps.length,
+        appCount,
         profileHref: accountPaths.profile,
         identitiesHref: accountPaths.identities,
         passwordHref: accountPaths.password,

@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import type { Client } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
-import { shownName } from '../../src/oidc/clients/client-brand.ts'
+import { shownNameOf } from '../../src/oidc/clients/client-brand.ts'
 import type { AuthorisedApp } from '../../src/oidc/endings/authorised-apps.ts'
 import type { Ending } from '../../src/oidc/endings/endings.ts'
 import type { OwnAccess } from '../../src/oidc/own-endpoint-access.ts'
@@ -42,7 +42,7 @@ export class OwnConsents {
         const client = await this.#deps.client(clientId)
         return {
           client_id: clientId,
-          client_name: client ? shownName(client, this.#deps.texts.locale(ctx)) : clientId,
+          client_name: shownNameOf(clientId, client, this.#deps.texts.locale(ctx)),
           granted: grantedIn(decisions).map((key) => ({ ...scopeOfKey(key), ...shown(texts(key)) })),
           since: since.toISOString(),
           last_used_at: lastUsedAt.toISOString(),

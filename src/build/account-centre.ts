@@ -18,8 +18,8 @@ import { epochSeconds } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Locale } from '../base/languages.ts'
 import { strangersLogo } from '../brand/drawn-brand.ts'
-import { shownName } from '../oidc/clients/client-brand.ts'
-import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
+import { shownNameOf } from '../oidc/clients/client-brand.ts'
+import { countAuthorisedApps, listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
@@ -69,21 +69,23 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
     options: { bindings, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
   })
   const { forget } = sessions
-  const clientName = async (clientId: string, locale: Locale) => {
-    const client = await provider().Client.find(clientId)
-    return client ? shownName(client, locale) : clientId
-  }
+  const clientName = async (clientId: string, locale: Locale) =>
+    shownNameOf(clientId, await provider().Client.find(clientId), locale)
   const pastLogins = historyOptions(core, clientName)
   const history = historyPages({ session, renderer, options: pastLogins })
   const list = (userId: UserId) => listDevices(core, userId)
   const alarms = (userId: UserId) => listAlarms(core, userId)
-  const apps = (userId: UserId) => listAuthorisedApps(core, userId)
   return {
     session,
     identities,
     home: accountPages({
       ...{ session, renderer, passwords },
-      options: { devices: list, alarms, apps, canBind: (method) => bindings.methods.has(method) },
+      options: {
+        devices: list,
+        alarms,
+        appCount: (userId) => countAuthorisedApps(core, userId),
+        canBind: (method) => bindings.methods.has(method),
+      },
     }),
     profile: profilePages(common),
     password: passwordPages({
@@ -111,7 +113,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
       session,
       renderer,
       options: {
-        list: apps,
+        list: (userId) => listAuthorisedApps(core, userId),
         withdraw: (of, ending) => withdrawConsent(core, of, ending),
         policies: () => runtime().policies(),
         client: (clientId) => provider().Client.find(clientId),

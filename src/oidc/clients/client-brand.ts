@@ -32,3 +32,8 @@ export function shownName(client: NamedClient, locale: Locale): string {
   const { name } = Object(client['brand']) as ClientBrand
   return inLanguage(name ?? client.clientName ?? client.clientId, locale)
 }
+
+/** What people read as the name of a client that may be gone: then its id. */
+export function shownNameOf(clientId: string, client: NamedClient | undefined, locale: Locale): string {
+  return client ? shownName(client, locale) : clientId
+}

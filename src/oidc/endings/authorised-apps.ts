@@ -59,6 +59,15 @@ export async function listAuthorisedApps(
   }))
 }
 
+/** How many apps of others somebody has allowed something: their rows alone, without what each has used last. */
+export async function countAuthorisedApps(
+  { database }: Pick<Dependencies, 'database'>,
+  userId: UserId,
+): Promise<number> {
+  const row = await database.knex('consents').where({ user_id: userId }).count({ count: '*' }).first()
+  return Number(row?.['count'])
+}
+
 /**
  * Takes back what somebody has allowed an app: it is forgotten, everything that the app has got ends in every process,
  * the app is told, and the audit keeps it. False when there was nothing to take back. SECURITY: the rows of the person
