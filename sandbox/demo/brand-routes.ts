@@ -4,7 +4,7 @@ import type { Renderer } from '../../interactions/browser/render.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { paths } from '../../src/base/paths.ts'
 import { drawnBrand } from '../../src/brand/drawn-brand.ts'
-import { buildFace } from '../../src/build/face.ts'
+import { buildFace, type Face } from '../../src/build/face.ts'
 import { type SamplePage, samplePages } from '../../src/build/sample-pages.ts'
 import type { Config } from '../../src/config/config.ts'
 import { answerPage, shell, type Visit } from '../pages.ts'
@@ -21,14 +21,23 @@ const path = '/sandbox/brand'
 
 /** The page on which a brand is tried: a form, the pages as they would look, and the settings to copy. */
 export function brandRoutes(router: Router, { config, renderer, visit }: Dependencies): void {
-  const face = buildFace(config)
-  const pages = samplePages(face)
+  let made: { readonly face: Face; readonly pages: ReturnType<typeof samplePages> } | undefined
+  /** Made at the first visit, because every start of a sandbox would wait for them. */
+  const shown = () => {
+    if (made) return made
+    const face = buildFace(config)
+    made = { face, pages: samplePages(face) }
+    return made
+  }
   const draft = (ctx: Context) => draftOf(config.brand, ctx.query, renderer.locale(ctx))
-  const chosen = ({ query }: Context) => pages.all.find((page) => nameOf(page) === query['page']) ?? pages.all[0]
+  const chosen = ({ query }: Context) => {
+    const { all } = shown().pages
+    return all.find((page) => nameOf(page) === query['page']) ?? all[0]
+  }
 
   router.get('sandbox_brand', path, (ctx) => {
     if (renderer.switchLanguage(ctx)) return
-    const page = brandPage(visit(ctx, `${path}${ctx.search}`), draft(ctx), pages.all, chosen(ctx), ctx.search)
+    const page = brandPage(visit(ctx, `${path}${ctx.search}`), draft(ctx), shown().pages.all, chosen(ctx), ctx.search)
     answerPage(ctx, page)
     ctx.set('content-security-policy', `${ctx.response.get('content-security-policy')}; frame-src 'self'`)
   })
@@ -43,6 +52,7 @@ export function brandRoutes(router: Router, { config, renderer, visit }: Depende
     const page = chosen(ctx)
     if (!page) throw new AppError('request.not_found')
     const locale = renderer.locale(ctx)
+    const { face, pages } = shown()
     const drawn = drawnBrand(draft(ctx).brand, locale, face.pageBrand(locale).documents ?? [])
     const brand = { ...drawn, stylesheets: [`../sandbox/brand.css${ctx.search}`] }
     ctx.set('cache-control', 'no-store')
