@@ -26,6 +26,9 @@ export interface ThemeFault {
   readonly message: string
 }
 
+/** The condition under which the colours of a scheme are set. */
+const schemeCondition = /^\(prefers-color-scheme:(dark|light)\)$/
+
 const loading = /^(url|src|image|image-set|-webkit-image-set|cross-fade|element)$/i
 
 type Refuse = (node: CssNode, message: string) => void
@@ -58,9 +61,10 @@ export function readTheme(text: string): { readonly theme: Theme; readonly fault
     }
     const media = mediaOf(node, refuse)
     if (media === undefined) continue
-    const scheme = media === '(prefers-color-scheme:dark)' ? 'dark' : 'light'
-    const isScheme = /^\(prefers-color-scheme:(dark|light)\)$/.test(media)
-    const inside = (node.block?.children.toArray() ?? []).map((each) => visit(each, scheme, isScheme)).join('')
+    const scheme = schemeCondition.exec(media)?.[1]
+    const inside = (node.block?.children.toArray() ?? [])
+      .map((each) => visit(each, scheme === 'dark' ? 'dark' : 'light', scheme !== undefined))
+      .join('')
     if (inside !== '') css.push(`@media ${media}{${inside}}`)
   }
   return { theme: { colours, pairs, css: css.filter((part) => part !== '').join('\n') }, faults }
@@ -89,9 +93,7 @@ function mediaOf(node: Atrule, refuse: Refuse): string | undefined {
     return undefined
   }
   const condition = node.prelude ? generate(node.prelude).toLowerCase() : ''
-  const isKnown =
-    /^\(prefers-color-scheme:(dark|light)\)$/.test(condition) ||
-    /^\((min|max)-width:\d+(\.\d+)?(px|rem)\)$/.test(condition)
+  const isKnown = schemeCondition.test(condition) || /^\((min|max)-width:\d+(\.\d+)?(px|rem)\)$/.test(condition)
   if (name === 'media' && isKnown && node.block) return condition
   refuse(
     node,
