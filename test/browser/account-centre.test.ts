@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId, type UserId } from '../../src/base/ids.ts'
-import { type Device, openBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { type Device, openBrowser, type Person, shopSeed, type TestBrowser } from '../support/browser.ts'
 import { startLogin } from '../support/login.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -17,17 +17,7 @@ const pictures = process.env['TEST_PICTURES']
 beforeAll(async () => {
   world = await openWorld({ stores: 'tables' })
   browser = await openBrowser(world.issuer)
-  await world.register({
-    clients: [
-      {
-        client_id: 'shop',
-        client_name: '茶铺',
-        first_party: true,
-        token_endpoint_auth_method: 'none',
-        redirect_uris: [browser.app.redirectUri],
-      },
-    ],
-  })
+  await world.register({ clients: [shopSeed(browser.app)] })
   if (pictures) await mkdir(pictures, { recursive: true })
 })
 afterAll(async () => {

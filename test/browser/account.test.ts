@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Device, openBrowser, type Person, passTime, type TestBrowser } from '../support/browser.ts'
+import { type Device, openBrowser, type Person, passTime, shopSeed, type TestBrowser } from '../support/browser.ts'
 import { startLogin } from '../support/login.ts'
 import { freePort } from '../support/services.ts'
 import { openUpstreams, type Upstreams } from '../support/upstreams.ts'
@@ -22,17 +22,7 @@ beforeAll(async () => {
   const env = upstreams.env(['github', 'apple', 'wechat', 'silent'])
   world = await openWorld({ stores: 'tables', port, env: { ...env, MENSHEN_IDENTITIES_PER_PROVIDER: '{ email: 1 }' } })
   browser = await openBrowser(world.issuer, upstreams.origins)
-  await world.register({
-    clients: [
-      {
-        client_id: 'shop',
-        client_name: '茶铺',
-        first_party: true,
-        token_endpoint_auth_method: 'none',
-        redirect_uris: [browser.app.redirectUri],
-      },
-    ],
-  })
+  await world.register({ clients: [shopSeed(browser.app)] })
   if (pictures) await mkdir(pictures, { recursive: true })
 })
 afterAll(async () => {

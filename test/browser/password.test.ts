@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openBrowser, type Person, passTime, type TestBrowser } from '../support/browser.ts'
+import { openBrowser, type Person, passTime, shopSeed, type TestBrowser } from '../support/browser.ts'
 import { startLogin } from '../support/login.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -12,17 +12,7 @@ const another = 'green tea from 9 valleys'
 beforeAll(async () => {
   world = await openWorld({ stores: 'tables' })
   browser = await openBrowser(world.issuer)
-  await world.register({
-    clients: [
-      {
-        client_id: 'shop',
-        client_name: '茶铺',
-        first_party: true,
-        token_endpoint_auth_method: 'none',
-        redirect_uris: [browser.app.redirectUri],
-      },
-    ],
-  })
+  await world.register({ clients: [shopSeed(browser.app)] })
 })
 afterAll(async () => {
   await browser?.close()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { openBrowser, type Person, shopSeed, type TestBrowser } from '../support/browser.ts'
 import { exchange, startLogin } from '../support/login.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -10,20 +10,8 @@ let browser: TestBrowser
 beforeAll(async () => {
   world = await openWorld({ stores: 'tables' })
   browser = await openBrowser(world.issuer)
-  const { redirectUri, loggedOutUri } = browser.app
-  await world.register({
-    clients: [
-      {
-        client_id: 'shop',
-        client_name: '茶铺',
-        first_party: true,
-        token_endpoint_auth_method: 'none',
-        redirect_uris: [redirectUri],
-        post_logout_redirect_uris: [loggedOutUri],
-        logout_without_question: false,
-      },
-    ],
-  })
+  const logout = { post_logout_redirect_uris: [browser.app.loggedOutUri], logout_without_question: false }
+  await world.register({ clients: [{ ...shopSeed(browser.app), ...logout }] })
 })
 afterAll(async () => {
   await browser?.close()

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Device, openBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { type Device, openBrowser, type Person, shopSeed, type TestBrowser } from '../support/browser.ts'
 import { exchange, startLogin, subjectOf } from '../support/login.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -9,17 +9,7 @@ let browser: TestBrowser
 beforeAll(async () => {
   world = await openWorld({ stores: 'tables' })
   browser = await openBrowser(world.issuer)
-  await world.register({
-    clients: [
-      {
-        client_id: 'shop',
-        client_name: '茶铺',
-        first_party: true,
-        token_endpoint_auth_method: 'none',
-        redirect_uris: [browser.app.redirectUri],
-      },
-    ],
-  })
+  await world.register({ clients: [shopSeed(browser.app)] })
 })
 afterAll(async () => {
   await browser?.close()

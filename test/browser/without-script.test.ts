@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { openBrowser, type Person, shopSeed, type TestBrowser } from '../support/browser.ts'
 import { startLogin } from '../support/login.ts'
 import { openWorld, type World } from '../support/world.ts'
 
@@ -12,13 +12,9 @@ const another = 'green tea from 9 valleys'
 beforeAll(async () => {
   world = await openWorld()
   browser = await openBrowser(world.issuer)
-  const redirects = { token_endpoint_auth_method: 'none', redirect_uris: [browser.app.redirectUri] }
-  await world.register({
-    clients: [
-      { client_id: 'shop', client_name: '茶铺', first_party: true, ...redirects },
-      { client_id: 'courier', client_name: '快递', scope: 'openid phone', ...redirects },
-    ],
-  })
+  const shop = shopSeed(browser.app)
+  const courier = { client_id: 'courier', client_name: '快递', first_party: false, scope: 'openid phone' }
+  await world.register({ clients: [shop, { ...shop, ...courier }] })
 })
 afterAll(async () => {
   await browser?.close()

@@ -14,6 +14,17 @@ export interface ClientApp {
   close(): Promise<void>
 }
 
+/** The seed of an app of ours that is `app`: people log in to it without being asked for consent. */
+export function shopSeed({ redirectUri }: ClientApp) {
+  return {
+    client_id: 'shop',
+    client_name: '茶铺',
+    first_party: true,
+    token_endpoint_auth_method: 'none',
+    redirect_uris: [redirectUri],
+  }
+}
+
 /** What a person holds in their hands. */
 export interface Device {
   /** In CSS pixels; 375 is a phone, 1280 a desk. */

@@ -1,4 +1,4 @@
-import { type ClientApp, openBrowser, type Person, type TestBrowser } from './browser.ts'
+import { type ClientApp, openBrowser, type Person, shopSeed, type TestBrowser } from './browser.ts'
 import { exchange, startLogin, subjectOf } from './login.ts'
 import { freePort } from './services.ts'
 import { type ConnectionName, openUpstreams, type Upstreams } from './upstreams.ts'
@@ -27,10 +27,7 @@ export async function openUpstreamBrowser(
   const world = await openWorld({ stores: 'tables', port, env: { ...upstreams.env(connections), ...env } })
   const browser = await openBrowser(world.issuer, upstreams.origins)
   const { app } = browser
-  const redirects = { token_endpoint_auth_method: 'none', redirect_uris: [app.redirectUri] }
-  await world.register({
-    clients: [{ client_id: 'shop', client_name: '茶铺', first_party: true, ...redirects }],
-  })
+  await world.register({ clients: [shopSeed(app)] })
   return {
     world,
     upstreams,
