@@ -65,7 +65,7 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
 }
 
 /** Ways in that are named by what the person does; the others are named after their provider. */
-const namedWays: ReadonlySet<string> = new Set(['sms', 'password', 'one_tap', 'register', 'reset'])
+export const namedWays: ReadonlySet<string> = new Set(['sms', 'password', 'one_tap', 'register', 'reset'])
 
 const graphemes = new Intl.Segmenter()
 

@@ -6,6 +6,7 @@ import { accountPaths, paths } from '../../src/base/paths.ts'
 import type { IpPlaces } from '../../src/ops/ip-places.ts'
 import type { LoginPage, PastLogin } from '../../src/ops/login-history.ts'
 import type { LoginItem } from '../../views/account-views.ts'
+import { namedWays } from '../../views/engine.ts'
 import { type AccountSession, accountClientId, type SignedIn } from './account-session.ts'
 import type { Renderer } from './render.ts'
 
@@ -27,8 +28,6 @@ interface Dependencies {
   readonly options: HistoryOptions
 }
 
-/** Ways in that have a name of their own; the others are named after their provider. */
-const namedWays: ReadonlySet<string> = new Set(['sms', 'password', 'one_tap', 'register', 'reset'])
 /** So many days are called six months. */
 export const halfYearDays = 184
 
