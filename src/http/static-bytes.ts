@@ -19,12 +19,12 @@ const untilKeysChange = {
 const asPicture = { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox" }
 
 /**
- * Style, script and pictures, from memory, packed when the server starts. Where the address contains a hash, in the
- * name of the file or behind it, browsers may keep it for ever. Whoever asks for one that is not there wants no page.
+ * Style, script and pictures, from memory. Where the address contains a hash, in the name of the file or behind it,
+ * browsers may keep it for ever. Whoever asks for one that is not there wants no page.
  */
 export function assetBytes(
   assets: ReadonlyMap<string, Bytes>,
-  /** What clients bring along comes and goes; it is packed when it is asked for first. */
+  /** What clients bring along comes and goes. */
   ofClients: (path: string) => Bytes | undefined,
 ): Middleware {
   const ready = new Map([...assets].map(([path, bytes]) => [path, representations(bytes)]))
