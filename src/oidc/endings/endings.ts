@@ -16,8 +16,8 @@ import {
   persistsSql,
 } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
-import { lockRecordsOf } from '../records/consents.ts'
 import { lastTokensText } from '../records/last-tokens.ts'
+import { lockRecordsOf } from '../records/lock-records.ts'
 import type { CameBy } from '../records/sign-in.ts'
 import { partText, toldClientText } from './parted-client.ts'
 

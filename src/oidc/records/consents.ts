@@ -7,6 +7,7 @@ import { claimsByScope } from '../clients/claims.ts'
 import { type Grantable, type GrantScopes, settleGrant } from '../library/grant-scopes.ts'
 import { memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
+import { lockRecordsOf } from './lock-records.ts'
 
 /**
  * What a person has decided about what a client asked for, true for what they granted. The keys are those of
@@ -75,11 +76,6 @@ export async function decide(
     if (refused.length > 0) await narrowGrants(trx, { userId, clientId }, refused)
     return true
   })
-}
-
-/** Locks the sessions, grants, codes and tokens of a user, in the order in which everybody locks them. */
-export async function lockRecordsOf(trx: Knex.Transaction, userId: UserId): Promise<void> {
-  await trx.raw('select 1 from oidc_records where user_id = ? order by model, id for update', [userId])
 }
 
 const decideText = `
