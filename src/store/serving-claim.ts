@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { lockSpace } from './embedded-session.ts'
 import { errorCode } from './unavailable.ts'
 
-/** The second number of the advisory lock; the first one's other number stands for the use of the database. */
+/** The second number of the lock that is held while a claim is made; see `lockSpace` for the first. */
 const claiming = 2
 const socketName = 'serving.sock'
 const mostAnswerMs = 1000
@@ -44,7 +44,8 @@ export async function claimServing(
 async function listen(path: string, pid: number): Promise<Server> {
   const server = createServer((socket) => {
     socket.on('error', () => {})
-    socket.end(`${pid}`)
+    // Who asked and does not hang up, because it stands still, must not keep this server from ending.
+    socket.end(`${pid}`, () => socket.destroy())
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
@@ -104,6 +106,15 @@ test('who comes while PostgreSQL is down does not get the folder of a server tha
   await expect(open({ serve: true })).rejects.toThrow(`${dataDir} is in use by process ${child.pid}`)
   child.kill('SIGKILL')
   await eventually(async () => (await open({ serve: true })).stop())
+})
+
+test('somebody who asks for the server and then stands still does not keep it from ending', async () => {
+  const embedded = await open({ serve: true })
+  const asker = connect({ path: join(dataDir, 'run', 'serving.sock'), allowHalfOpen: true })
+  const [answer] = await once(asker, 'data')
+  expect(String(answer)).toBe(`${process.pid}`)
+  await embedded.stop()
+  asker.destroy()
 })
 
 test('of many that want a dead server’s folder at once one gets it', async () => {
