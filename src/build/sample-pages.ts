@@ -19,6 +19,8 @@ interface Shown {
   readonly assetPath: string
   /** Where the links of the languages lead, with `?lang=`. */
   readonly languagePath: string
+  /** Whether the page says that it is one of a sandbox. */
+  readonly sandbox?: boolean
 }
 
 /** Every page in all the ways it can look, in the brand and the words of an operator, without a server behind it. */
@@ -28,7 +30,7 @@ export function samplePages({ i18n }: { readonly i18n: I18n }) {
   const all: readonly SamplePage[] = names.flatMap((name) => samples[name].map((_, index) => ({ name, index })))
   return {
     all,
-    draw({ name, index }: SamplePage, { locale, brand, assetPath, languagePath }: Shown): string {
+    draw({ name, index }: SamplePage, { locale, brand, assetPath, languagePath, sandbox = false }: Shown): string {
       const data = samples[name][index]
       if (data === undefined) throw new AppError('request.not_found')
       const html = engine.render(name, inWordsOf(i18n, locale, data) as never, {
@@ -36,7 +38,7 @@ export function samplePages({ i18n }: { readonly i18n: I18n }) {
         brand,
         clientName: locale === 'en' ? 'Tea Ledger' : '茶园记账',
         requestId: '01JXW8C7Q2M6T4',
-        sandbox: false,
+        sandbox,
         languagePath,
         assetPath,
       })

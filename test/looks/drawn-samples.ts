@@ -1,17 +1,18 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { i18n } from '../../src/base/i18n.ts'
-import { type Locale, locales, tableOf } from '../../src/base/languages.ts'
+import { type Locale, tableOf } from '../../src/base/languages.ts'
 import { drawnBrand } from '../../src/brand/drawn-brand.ts'
 import type { Brand } from '../../src/brand/read-brand.ts'
-import { assets, sentencesOf, viewEngine, viewsFolder } from '../../views/engine.ts'
+import { samplePages } from '../../src/build/sample-pages.ts'
+import { assets, sentencesOf } from '../../views/engine.ts'
 import { samples } from '../../views/samples.ts'
 import type { ViewName } from '../../views/views.ts'
 
 const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
-const { translate } = i18n({ resources: tableOf(sentencesOf) })
-const engine = viewEngine({ folder: viewsFolder, translate, locales: locales() })
+const sentences = i18n({ resources: tableOf(sentencesOf) })
+const { draw } = samplePages({ i18n: sentences })
 
 /** The name of every page there is. */
 export const pageNames = Object.keys(samples) as ViewName[]
@@ -25,30 +26,18 @@ interface Wanted {
 
 /** Draws one sample of a page as the server would. */
 export function drawSample({ brand, locale, name, index }: Wanted): string {
-  const documents = [
-    { text: translate(locale, 'agreement.terms'), href: '/sandbox/terms' },
-    { text: translate(locale, 'agreement.privacy'), href: '/sandbox/privacy' },
-  ]
-  const html = engine.render(name, inLanguage(locale, samples[name][index] as object) as never, {
-    locale,
-    brand: drawnBrand(brand, locale, documents),
-    clientName: locale.startsWith('zh') ? '茶园记账' : 'Tea Ledger',
-    requestId: '01JXW8C7Q2M6T4',
-    sandbox: index === 0,
-    languagePath: `/${name}-${index}`,
-    assetPath: '/assets',
-  })
-  // A form that sends itself would leave before anybody has looked.
-  return html.replace(' data-submit', '')
-}
-
-/** Samples quote one language; a refusal whose code is ours is shown in the language of the page. */
-function inLanguage<T extends object>(locale: Locale, data: T): T {
-  const said = (shown: unknown) => {
-    if (typeof shown !== 'object' || shown === null || !('code' in shown) || !('message' in shown)) return shown
-    return { ...shown, message: translate(locale, `errors.${shown.code}`, { retryAfterSeconds: 90 }) }
-  }
-  return ('error' in data ? { ...data, error: said(data.error) } : said(data)) as T
+  const text = (id: string) => sentences.translate(locale, `agreement.${id}`)
+  const documents = ['terms', 'privacy'].map((id) => ({ text: text(id), href: `/sandbox/${id}` }))
+  return draw(
+    { name, index },
+    {
+      locale,
+      brand: drawnBrand(brand, locale, documents),
+      sandbox: index === 0,
+      languagePath: `/${name}-${index}`,
+      assetPath: '/assets',
+    },
+  )
 }
 
 /** Serves drawn pages by their paths, with the files they need, under the policy of the real ones. */
