@@ -57,6 +57,22 @@ test('the whole page stays under 30 KB, icons included', async () => {
   expect(total).toBeLessThan(30 * 1024)
 })
 
+test.each(['验证码登录', '密码登录'])(
+  'the rules that the page goes without are for nothing that stands on it: %s',
+  async (tab) => {
+    const person = await atLogin(375, 667)
+    await person.page.getByRole('button', { name: tab, exact: true }).click()
+    await person.page.locator(`[name=show][aria-current]:text-is("${tab}")`).waitFor()
+    const missed = await person.page.evaluate(`(async () => {
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(await (await fetch('/assets/pages.css')).text())
+    const selectors = [...sheet.cssRules].flatMap(({ selectorText }) => selectorText.split(','))
+    return [selectors.length > 20, selectors.filter((each) => document.querySelector(each))]
+  })()`)
+    expect(missed).toEqual([true, []])
+  },
+)
+
 test('the question for the agreement, asked without script, is sound for screen readers', async () => {
   const person = await atLogin(375, 667)
   await person.enters('手机号', '13800138005')
