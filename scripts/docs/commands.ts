@@ -24,7 +24,7 @@ export function commandsMarkdown(commands: readonly Command[]): string {
   const head = [
     '# Commands',
     '',
-    'Written by `npm run docs` from the table in `src/cli/command-table.ts`; do not edit.',
+    'Written by `npm run docs` from the tables that `src/cli/command-table.ts` puts together; do not edit.',
     '',
     'Results go to standard output, everything else to standard error.',
   ]

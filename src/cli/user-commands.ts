@@ -1,0 +1,100 @@
+import { type Command, dryRun, dryRunExits, one } from './command.ts'
+
+const user = '<user>'
+
+/** The rows of the table for `menshen users`. */
+export const userCommands: readonly Command[] = [
+  {
+    name: 'users show',
+    summary:
+      'One user with identities, subjects masked. A user is named by id, phone number, e-mail address or user name.',
+    usage: user,
+    args: one,
+    options: { full: { type: 'boolean', summary: 'Subjects in full: phone numbers, addresses, upstream ids.' } },
+    module: './users-command.ts',
+    action: 'show',
+  },
+  {
+    name: 'users lock',
+    summary: 'Lock a user out, and end every session and token.',
+    usage: user,
+    args: one,
+    options: { 'dry-run': dryRun },
+    module: './users-command.ts',
+    action: 'lock',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users unlock',
+    summary: 'Let a locked user in again.',
+    usage: user,
+    args: one,
+    options: { 'dry-run': dryRun },
+    module: './users-command.ts',
+    action: 'unlock',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users identities move',
+    summary:
+      'Give a way in of one user to another. What was logged in with it ends, and whoever comes by it is the other user from now on.',
+    usage: '<identity>',
+    args: one,
+    options: {
+      to: { type: 'string', value: 'USER', summary: 'Whose it is to be, named as for users show.' },
+      why: { type: 'string', value: 'TEXT', summary: 'Why, for the audit.' },
+      join: {
+        type: 'boolean',
+        summary: 'Make it part of the identity that the user has at the same vendor: both are one person’s there.',
+      },
+      last: { type: 'boolean', summary: 'Also when its user is left without a way in.' },
+      'dry-run': dryRun,
+    },
+    module: './user-identities-command.ts',
+    action: 'move',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users sessions',
+    summary: 'Where a user is signed in: browsers, and apps on their own.',
+    usage: user,
+    args: one,
+    options: {},
+    module: './user-sessions-command.ts',
+    action: 'sessions',
+  },
+  {
+    name: 'users consents',
+    summary: 'What a user has allowed apps of others, and what they refused.',
+    usage: user,
+    args: one,
+    options: {},
+    module: './user-consents-command.ts',
+    action: 'consents',
+  },
+  {
+    name: 'users revoke',
+    summary: 'Sign a user out everywhere, end one session or grant, or take back what was allowed to one client.',
+    usage: user,
+    args: one,
+    options: {
+      session: { type: 'string', value: 'ID', summary: 'Only this one, by its id in users sessions.' },
+      client: { type: 'string', value: 'ID', summary: 'Only this client, which asks for consent again.' },
+      'dry-run': dryRun,
+    },
+    module: './user-sessions-command.ts',
+    action: 'revoke',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users why',
+    summary:
+      'Why somebody was logged out, newest first, or that they were not. Named by a session, grant, request id ' +
+      'or user, or - for a token on standard input.',
+    usage: '<what>',
+    args: one,
+    options: { client: { type: 'string', value: 'ID', summary: 'Only what this client had.' } },
+    module: './users-why-command.ts',
+    action: 'why',
+  },
+]
