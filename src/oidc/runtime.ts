@@ -91,7 +91,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     await time.measure()
     const askedAtMs = clock()
     const isChanged = (await catalogVersion(database.knex)) !== current.version
-    const loaded = isChanged ? await load(dependencies) : current
+    const loaded = isChanged ? await load(dependencies, current.looks) : current
     // Of two that ask at once, the one that began first may end last.
     if (turn < heardTurn) return isChanged
     heardTurn = turn
@@ -155,7 +155,10 @@ async function loadFirst(dependencies: Dependencies) {
   return loaded
 }
 
-async function load({ parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies) {
+async function load(
+  { parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies,
+  looksBefore?: ClientLooks,
+) {
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
   const version = await catalogVersion(database.knex)
   // One after the other: where a key does not open, a query that is still on its way would keep the database from being
@@ -177,6 +180,9 @@ async function load({ parts, database, lifetimes, ownClients, ownResources, equi
   equip(provider)
   const problems = registeredProblems(catalog, lifetimes)
   const readJwt = jwtReader({ ...parts, keys: keys.signing })
-  const looks = clientLooks([...catalog.clients.values()].map(({ seed }) => seed))
+  const looks = clientLooks(
+    [...catalog.clients.values()].map(({ seed }) => seed),
+    looksBefore,
+  )
   return { version, policies, keys, looks, readJwt, problems, provider, handler: provider.callback() }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Localized } from '../../base/languages.ts'
 import { accentCss } from '../../brand/brand-css.ts'
 import type { Colour } from '../../brand/colour.ts'
@@ -11,19 +12,30 @@ import { checkedPicture } from './seed-brand.ts'
 export interface ClientLooks {
   of(clientId: string | undefined): ClientWear | undefined
   file(name: string): BrandFile | undefined
+  /** What was made of a brand, by the digest of its content. */
+  made(digest: string): ClientWear | undefined
 }
 
-/** Makes the looks of all clients that have one. */
-export function clientLooks(seeds: readonly ClientSeed[]): ClientLooks {
+/** Makes the looks of all clients that have one. Only a brand that was not there `before` is judged. */
+export function clientLooks(seeds: readonly ClientSeed[], before?: Pick<ClientLooks, 'made'>): ClientLooks {
   const looks = new Map<string, ClientWear>()
+  const made = new Map<string, ClientWear>()
   const files = new Map<string, BrandFile>()
   for (const { client_id: id, brand, first_party: isFirstParty } of seeds) {
     if (!brand) continue
-    const look = lookOf(brand, isFirstParty)
+    const digest = createHash('sha256')
+      .update(JSON.stringify([brand, isFirstParty]))
+      .digest('base64')
+    const look = before?.made(digest) ?? made.get(digest) ?? lookOf(brand, isFirstParty)
+    made.set(digest, look)
     looks.set(id, look)
     for (const file of [look.logo, look.logoDark, look.stylesheet]) if (file) files.set(file.name, file)
   }
-  return { of: (id) => (id === undefined ? undefined : looks.get(id)), file: (name) => files.get(name) }
+  return {
+    of: (id) => (id === undefined ? undefined : looks.get(id)),
+    file: (name) => files.get(name),
+    made: (digest) => made.get(digest),
+  }
 }
 
 function lookOf({ name, logo, logo_dark: logoDark, ...brand }: ClientBrand, isFirstParty: boolean): ClientWear {
