@@ -72,6 +72,8 @@ const graphemes = new Intl.Segmenter()
 interface EngineOptions {
   readonly folder: string
   readonly translate: Translate
+  /** The files of the pages, for addresses that change with them. */
+  readonly files: ReadonlyMap<string, Asset>
   /** The languages that a page may be had in, in the order of their links. */
   readonly locales: readonly PageLocale[]
   /** The operator's names for providers that have no sentence of their own: `oidc:corp`, `github:ghe.example.com`. */
@@ -79,7 +81,13 @@ interface EngineOptions {
 }
 
 /** Compiles every template at once, so that a broken template stops the start and no request reads the disk. */
-export function viewEngine({ folder, translate, locales, providerLabels = new Map() }: EngineOptions): ViewEngine {
+export function viewEngine({
+  folder,
+  translate,
+  files,
+  locales,
+  providerLabels = new Map(),
+}: EngineOptions): ViewEngine {
   const languages = locales.map((locale) => ({
     locale,
     label: translate(locale, 'language.name'),
@@ -90,7 +98,7 @@ export function viewEngine({ folder, translate, locales, providerLabels = new Ma
   for (const file of readdirSync(join(folder, 'templates'))) {
     eta.loadTemplate(`@${file.replace(/\.eta$/, '')}`, readFileSync(join(folder, 'templates', file), 'utf8'))
   }
-  const versions = new Map([...assets(folder)].map(([path, { etag }]) => [path, etag.slice(1, -1)]))
+  const versions = new Map([...files].map(([path, { etag }]) => [path, etag.slice(1, -1)]))
 
   return {
     render(name, data, page) {

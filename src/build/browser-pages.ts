@@ -64,6 +64,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     engine: viewEngine({
       folder: viewsFolder,
       translate: i18n.translate,
+      files: face.assets,
       locales: i18n.locales,
       providerLabels: labelsOf(methods),
     }),

@@ -1,3 +1,4 @@
+import { type Asset, assets } from '../../views/engine.ts'
 import type { PageBrand } from '../../views/page-brand.ts'
 import { i18n as buildI18n, type I18n } from '../base/i18n.ts'
 import { eachLanguage, inLanguage, type Locale } from '../base/languages.ts'
@@ -10,6 +11,8 @@ import type { MailBrand } from '../mail/texts.ts'
 /** What everything that speaks to people has in common: whose voice it is, and the sentences. */
 export interface Face {
   readonly brand: Brand
+  /** The product's own files for pages, by path. */
+  readonly assets: ReadonlyMap<string, Asset>
   readonly i18n: I18n
   /** The brand as pages draw it, by language. */
   readonly pageBrand: (locale: Locale) => PageBrand
@@ -20,7 +23,7 @@ export interface Face {
 
 type Agreement = Config['agreements'][number]
 
-/** Reads the brand and the sentences once, for pages and mails alike. */
+/** Reads the brand, the files and the sentences once, for pages and mails alike. */
 export function buildFace({ brand: options, agreements }: Pick<Config, 'brand' | 'agreements'>): Face {
   const brand = loadBrand(options)
   const i18n = buildI18n({ resources: sentencesWith(options.phrases) })
@@ -35,6 +38,7 @@ export function buildFace({ brand: options, agreements }: Pick<Config, 'brand' |
     agreements.map((each) => ({ text: agreementTitle(each, locale), href: each.url }))
   return {
     brand,
+    assets: assets(),
     i18n,
     agreementTitle,
     pageBrand: eachLanguage((locale) => drawnBrand(brand, locale, documentsIn(locale))),

@@ -5,6 +5,7 @@ import type { ViewName } from '../../views/views.ts'
 import { AppError } from '../base/errors.ts'
 import type { I18n } from '../base/i18n.ts'
 import type { Locale } from '../base/languages.ts'
+import type { Face } from './face.ts'
 
 /** One of the ways in which a page can look. */
 export interface SamplePage {
@@ -24,8 +25,9 @@ interface Shown {
 }
 
 /** Every page in all the ways it can look, in the brand and the words of an operator, without a server behind it. */
-export function samplePages({ i18n }: { readonly i18n: I18n }) {
-  const engine: ViewEngine = viewEngine({ folder: viewsFolder, translate: i18n.translate, locales: i18n.locales })
+export function samplePages({ i18n, assets: files }: Pick<Face, 'i18n' | 'assets'>) {
+  const { translate, locales } = i18n
+  const engine: ViewEngine = viewEngine({ folder: viewsFolder, translate, files, locales })
   const names = Object.keys(samples) as ViewName[]
   const all: readonly SamplePage[] = names.flatMap((name) => samples[name].map((_, index) => ({ name, index })))
   return {

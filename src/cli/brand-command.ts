@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { assets } from '../../views/engine.ts'
 import { escapeHtml } from '../../views/escape.ts'
 import { locales } from '../base/languages.ts'
 import { paths } from '../base/paths.ts'
@@ -26,7 +25,7 @@ export async function preview({ args, flags, env, cwd, stdout }: CommandContext)
     await mkdir(dirname(join(folder, name)), { recursive: true })
     await writeFile(join(folder, name), content)
   }
-  const own = [...assets()].map(([path, { body }]) => [path.slice(paths.assets.length + 1), body] as const)
+  const own = [...face.assets].map(([path, { body }]) => [path.slice(paths.assets.length + 1), body] as const)
   for (const [name, body] of [...own, ...face.brand.files.map(({ name, body }) => [name, body] as const)]) {
     await write(`assets/${name}`, body)
   }

@@ -9,7 +9,6 @@ import { locales } from '../../src/base/languages.ts'
 import { buildFace } from '../../src/build/face.ts'
 import { samplePages } from '../../src/build/sample-pages.ts'
 import { loadConfig } from '../../src/config/config.ts'
-import { assets } from '../../views/engine.ts'
 import { png, svg } from '../support/brand-files.ts'
 import { complaintsIn, faultsOf, launchChromium } from '../support/chromium.ts'
 
@@ -88,7 +87,7 @@ test.each(Object.entries(brands))(
     const face = buildFace(loadConfig({ env: {}, cwd: folder }).config)
     const pages = samplePages(face)
     const files = new Map<string, { readonly type: string; readonly body: string | Buffer }>([
-      ...assets(),
+      ...face.assets,
       ...face.brand.files.map((file) => [`/assets/${file.name}`, file] as const),
     ])
     for (const page of pages.all) {

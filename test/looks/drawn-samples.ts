@@ -12,7 +12,8 @@ import type { ViewName } from '../../views/views.ts'
 const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 const sentences = i18n({ resources: tableOf(sentencesOf) })
-const { draw } = samplePages({ i18n: sentences })
+const own = assets()
+const { draw } = samplePages({ i18n: sentences, assets: own })
 
 /** The name of every page there is. */
 export const pageNames = Object.keys(samples) as ViewName[]
@@ -45,7 +46,7 @@ export async function serveSamples(
   pages: ReadonlyMap<string, string>,
   brands: readonly Brand[],
 ): Promise<{ readonly origin: string; readonly close: () => void }> {
-  const files = new Map(assets() as ReadonlyMap<string, { readonly body: Buffer; readonly type: string }>)
+  const files = new Map<string, { readonly body: Buffer; readonly type: string }>(own)
   for (const brand of brands) for (const each of brand.files) files.set(`/assets/${each.name}`, each)
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')

@@ -8,6 +8,7 @@ import type { PageContext } from '../../views/views.ts'
 
 const engine = viewEngine({
   folder: viewsFolder,
+  files: new Map(),
   locales: ['zh-CN', 'en'],
   translate: (_, key, params = {}) => [key, ...Object.values(params)].join(' '),
   providerLabels: new Map([

@@ -15,7 +15,7 @@ const resources = Object.fromEntries(locales().map((locale) => [locale, sentence
 /** The sentences that every language has to have. */
 const chinese = sentences('zh-CN')
 const { translate } = i18n({ resources })
-const engine = viewEngine({ folder: viewsFolder, translate, locales: locales() })
+const engine = viewEngine({ folder: viewsFolder, translate, files: assets(), locales: locales() })
 
 /** With everything that an operator can say. */
 const fullBrand: PageBrand = {
