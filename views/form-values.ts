@@ -33,8 +33,10 @@ export interface ConnectionItem {
   readonly id: string
   readonly provider: string
   readonly label?: string | undefined
-  /** The name of a file in the folder of icons. */
+  /** The name of a file in the folder of icons, or `own`. */
   readonly icon: string
+  /** The operator's picture in its place, by the name of its file. */
+  readonly ownIcon?: string | undefined
   readonly isHere: boolean
   /** Where it works, if it does not work everywhere. */
   readonly places?: readonly ('own_app' | 'computer')[] | undefined

@@ -13,6 +13,9 @@ const login: LoginView = {
   connections: [],
 }
 
+/** An operator's picture for a button; ours stands for it here. */
+const ownIcon = { icon: 'own', ownIcon: 'logo.svg' }
+
 /** The login page in all the ways it can look. */
 export const loginSamples: readonly LoginView[] = [
   login,
@@ -91,7 +94,7 @@ export const loginSamples: readonly LoginView[] = [
     ...login,
     isInApp: true,
     isUnfolded: true,
-    home: { id: 'corp', provider: 'oidc:corp', label: '公司账号', icon: 'key', isHere: true, isLast: true },
+    home: { id: 'corp', provider: 'oidc:corp', label: '公司账号', ...ownIcon, isHere: true, isLast: true },
     connections: [
       { id: 'wechat', provider: 'wechat', icon: 'wechat', isHere: true, isLast: false },
       { id: 'qq', provider: 'qq', icon: 'qq', isHere: true, isLast: false },
@@ -100,6 +103,7 @@ export const loginSamples: readonly LoginView[] = [
       { id: 'github', provider: 'github', icon: 'github', isHere: true, isLast: false },
       { id: 'alipay', provider: 'oidc:alipay', label: '支付宝', icon: 'alipay', isHere: true, isLast: false },
       { id: 'other', provider: 'oidc:other', label: 'OpenID', icon: 'openid', isHere: true, isLast: false },
+      { id: 'school', provider: 'oidc:school', label: '校园网', ...ownIcon, isHere: true, isLast: false },
     ],
   },
   { ...login, needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false, agreements: [] },

@@ -1,7 +1,9 @@
 import { inLanguage } from '../../src/base/languages.ts'
+import type { ConnectionItem } from '../../views/form-values.ts'
 import type { LoginView } from '../../views/login-views.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { icons } from '../upstreams/connection-base.ts'
+import type { Connector } from '../upstreams/connector.ts'
 import { appOf, type Visit } from '../upstreams/visit.ts'
 
 /**
@@ -13,13 +15,18 @@ export function offeredConnections(methods: LoginMethods, visit: Visit) {
     const availability = connection?.availability(visit) ?? 'hidden'
     if (!connection || availability === 'hidden') return []
     const { provider, places, home } = connection
-    const type = provider.split(':')[0]
-    const icon = connection.icon ?? icons.find((each) => each === type) ?? 'key'
-    const shown = { id, provider, label: connection.label && inLanguage(connection.label, visit.locale), icon, places }
+    const label = connection.label && inLanguage(connection.label, visit.locale)
+    const shown = { id, provider, label, ...iconOf(connection), places }
     const isHere = availability === 'here'
     const frame = isHere && connection.frame?.isOffered(visit) ? connection.frame.origin : undefined
     return [{ ...shown, isHere, frame, isHome: home !== undefined && home === app }]
   })
+}
+
+function iconOf({ icon, provider }: Pick<Connector, 'icon' | 'provider'>): Pick<ConnectionItem, 'icon' | 'ownIcon'> {
+  if (typeof icon === 'object') return { icon: 'own', ownIcon: icon.name }
+  const type = provider.split(':')[0]
+  return { icon: icon ?? icons.find((each) => each === type) ?? 'key' }
 }
 
 interface Asked {

@@ -9,6 +9,7 @@ import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import type { Localized } from '../../src/base/languages.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
+import type { BrandPicture } from '../../src/brand/read-brand.ts'
 import type { IconName } from './connection-base.ts'
 import type { AppName, Visit } from './visit.ts'
 
@@ -95,8 +96,8 @@ export interface Connector {
   readonly provider: string
   /** What the operator calls it on buttons, in one language or in each, if they call it anything. */
   readonly label?: Localized | undefined
-  /** The icon of its button, if it is not the one of its type. */
-  readonly icon?: IconName | undefined
+  /** The icon of its button, if it is not the one of its type: one of ours, or a picture of the operator. */
+  readonly icon?: IconName | BrandPicture | undefined
   availability(visit: Visit): Availability
   /** If absent, it works everywhere. */
   readonly places?: readonly Place[]

@@ -5,6 +5,7 @@ import type { Profile } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { HttpClient } from '../../src/base/http.ts'
 import { secret } from '../../src/base/secret.ts'
+import { readButtonIcon } from '../../src/brand/button-icon.ts'
 import { connectionBase, icons } from './connection-base.ts'
 import {
   type Authorization,
@@ -43,6 +44,11 @@ export const oidcOptions = z.strictObject({
     .default('client_secret_basic')
     .describe('How the client secret is sent.'),
   icon: z.enum(icons).default('key').describe('Icon of the button.'),
+  icon_file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Icon of your own in its place: a square picture file (SVG, PNG, WebP, 50 KB).'),
   in_app: z
     .enum(apps)
     .optional()
@@ -89,7 +95,7 @@ export const oidc = connectorKind({
     }
 
     return {
-      icon: options.icon,
+      icon: options.icon_file === undefined ? options.icon : readButtonIcon(options.icon_file),
       home: options.in_app,
       async authorizationUrl({ redirectUri, state, nonce, codeVerifier }, { locale }) {
         return client.buildAuthorizationUrl(await configuration(), {

@@ -62,10 +62,10 @@ export function readBrand(options: BrandOptions): {
     const path = options[name]
     if (path === undefined) return undefined
     try {
-      return pictureFile(checkPicture(readBounded(path, rules[name].maxBytes), rules[name]))
+      return readPicture(path, rules[name])
     } catch (error) {
       const hint = name === 'background' ? '; a colour is written #rrggbb' : ''
-      problems.push({ path: [name], message: `${path} ${(error as Error).message}${hint}` })
+      problems.push({ path: [name], message: `${(error as Error).message}${hint}` })
       return undefined
     }
   }
@@ -123,6 +123,15 @@ export function isWordMark({ width, height }: Pick<BrandPicture, 'width' | 'heig
 
 function isSquare({ width, height }: BrandPicture): boolean {
   return Math.max(width, height) <= 1.1 * Math.min(width, height)
+}
+
+/** Reads a picture of an operator as a file to be served. Throws with its path and the reason. */
+export function readPicture(path: string, rule: PictureRule): BrandPicture {
+  try {
+    return pictureFile(checkPicture(readBounded(path, rule.maxBytes), rule))
+  } catch (error) {
+    throw new Error(`${path} ${(error as Error).message}`)
+  }
 }
 
 /** A picture as a file to be served. */

@@ -156,7 +156,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const front: readonly Middleware[] = [
     (ctx, next) => logins.background.during(ctx.res, next),
     requestContext({ renderer: pages.renderer, log, metrics, secure }),
-    ...buildAssets({ brand: face.brand, looks: () => runtime.looks() }),
+    ...buildAssets({ face, connectors: logins.connectors, looks: () => runtime.looks() }),
     probes({ health, home: sandbox ? paths.sandbox : paths.account }),
   ]
   const behindMetadata: readonly Middleware[] = [

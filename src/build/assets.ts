@@ -1,22 +1,25 @@
 import type { Middleware } from 'koa'
-import { assets } from '../../views/engine.ts'
+import type { Connector } from '../../interactions/upstreams/connector.ts'
 import { paths } from '../base/paths.ts'
 import type { Bytes } from '../base/representations.ts'
-import type { Brand } from '../brand/read-brand.ts'
 import { customaryPaths } from '../http/customary-paths.ts'
 import { assetBytes } from '../http/static-bytes.ts'
 import type { ClientLooks } from '../oidc/clients/client-looks.ts'
+import type { Face } from './face.ts'
 
 interface Sources {
-  readonly brand: Brand
+  readonly face: Pick<Face, 'assets' | 'brand'>
+  readonly connectors: readonly Pick<Connector, 'icon'>[]
   /** Asked at each request, because clients come and go. */
   readonly looks: () => ClientLooks
 }
 
 /** What serves the files of the pages: the product's own, the operator's and those of the clients. */
-export function buildAssets({ brand, looks }: Sources): readonly Middleware[] {
+export function buildAssets({ face: { assets, brand }, connectors, looks }: Sources): readonly Middleware[] {
   const folder = `${paths.assets}/`
-  const files = new Map([...assets(), ...brand.files.map((file) => [`${folder}${file.name}`, file] as const)])
+  const icons = connectors.flatMap(({ icon: own }) => (typeof own === 'object' ? [own] : []))
+  const own = [...brand.files, ...icons].map((file) => [`${folder}${file.name}`, file] as const)
+  const files = new Map<string, Bytes>([...assets, ...own])
   // Whose own logo stands on the pages does not want ours on the tab.
   const icon = (own: Bytes | undefined, name: string) => own ?? (brand.logo ? undefined : files.get(`${folder}${name}`))
   return [

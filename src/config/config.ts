@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { fit } from '../base/schema-problems.ts'
 import { type Path, pathText } from '../base/yaml-document.ts'
 import { withPaths } from '../brand/brand-options.ts'
+import { buttonIconFault } from '../brand/button-icon.ts'
 import { readBrand } from '../brand/read-brand.ts'
 import { placesFault } from '../ops/ip-places.ts'
 import { contradictions, fitness, type Unfit } from './fitness.ts'
@@ -75,9 +76,17 @@ export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInpu
     const message = path === undefined ? undefined : placesFault(path, placeFiles[setting])
     if (message !== undefined) problems.push(located(['ops', setting], message, sources))
   }
-  if (problems.length > 0 || !config || !brand || !ops) throw new ConfigError(problems)
+  const connections = config?.connections.map((connection, index) => {
+    if (!('icon_file' in connection) || connection.icon_file === undefined) return connection
+    const path = ['connections', index, 'icon_file']
+    const icon_file = resolve(folderOf(pathText(path), sources, cwd), connection.icon_file)
+    const fault = buttonIconFault(icon_file)
+    if (fault !== undefined) problems.push(located(path, fault, sources))
+    return { ...connection, icon_file }
+  })
+  if (problems.length > 0 || !config || !brand || !ops || !connections) throw new ConfigError(problems)
   return {
-    config: { ...config, data_dir: resolve(cwd, config.data_dir), brand, ops },
+    config: { ...config, data_dir: resolve(cwd, config.data_dir), brand, ops, connections },
     production,
     sourceOf: (path) => originOf(path, sources) ?? 'default',
     warnings: unfit,

@@ -27,6 +27,8 @@ const brand = {
   police_filing: '京公网安备11010502030143号',
 }
 
+const corp = { type: 'oidc', id: 'corp', name: 'corp', issuer: 'https://sso.example.com', client_id: 'menshen' }
+
 const ledger = {
   name: { 'zh-CN': '茶园记账', en: 'Tea Ledger' },
   logo: `data:image/png;base64,${png(64, 64, [10, 80, 160]).toString('base64')}`,
@@ -39,6 +41,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'dark.png'), png(120, 40))
   await writeFile(join(folder, 'touch.png'), png(180))
   await writeFile(join(folder, 'tea.png'), png(64, 48, [240, 240, 230]))
+  await writeFile(join(folder, 'corp.svg'), svg('<path d="M4 4h32v32H4z"/>'))
   const files = ['logo', 'logo_dark', 'touch_icon', 'background'] as const
   const absolute = Object.fromEntries(files.map((name) => [name, join(folder, brand[name])]))
   const agreements = [
@@ -48,6 +51,7 @@ beforeAll(async () => {
   const env = {
     MENSHEN_BRAND: JSON.stringify({ ...brand, ...absolute }),
     MENSHEN_AGREEMENTS: JSON.stringify(agreements),
+    MENSHEN_CONNECTIONS: JSON.stringify([{ ...corp, icon_file: join(folder, 'corp.svg') }]),
   }
   world = await openWorld({ env })
   const common = { token_endpoint_auth_method: 'none', redirect_uris: [redirectUri] }
@@ -149,6 +153,16 @@ describe('the files', () => {
     expect((await world.visitor().get(dark)).headers['content-type']).toBe('image/png')
     const { headers } = await world.visitor().get(logo)
     expect(headers['content-type']).toBe('image/svg+xml')
+    expect(headers['content-security-policy']).toBe("default-src 'none'; style-src 'unsafe-inline'; sandbox")
+  })
+
+  test('of an operator’s own icon for a connection are served like the others, and its button shows it', async () => {
+    const page = await loginPage()
+    const [, icon = ''] = /<span class="disc own"><img class="icon" src="([^"]+)" alt=""/.exec(page.text) ?? []
+    const { status, headers } = await world.visitor().get(icon)
+    expect([status, headers['content-type'], headers['cache-control']]).toEqual([
+      ...[200, 'image/svg+xml', 'public, max-age=31536000, immutable'],
+    ])
     expect(headers['content-security-policy']).toBe("default-src 'none'; style-src 'unsafe-inline'; sandbox")
   })
 

@@ -106,6 +106,47 @@ describe('files', () => {
   })
 })
 
+describe('the icon of a connection', () => {
+  function loaded(icon: string, files: Files) {
+    const corp = { type: 'oidc', name: 'corp', issuer: 'https://sso.example.com', client_id: 'menshen' }
+    const settings = { connections: [{ ...corp, icon_file: icon }] }
+    const cwd = folderWith({ 'etc/menshen.yaml': JSON.stringify(settings), ...files })
+    try {
+      return loadConfig({ argv: { config: 'etc/menshen.yaml' }, env: {}, cwd }).config.connections
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      return error.message.replaceAll(`${root}/`, '')
+    }
+  }
+
+  test('is a file beside the settings file that names it', () => {
+    expect(loaded('./corp.svg', { 'etc/corp.svg': svg() })).toMatchObject([
+      { icon_file: expect.stringMatching(/\/etc\/corp\.svg$/) },
+    ])
+  })
+
+  test.each([
+    [
+      'none.svg',
+      /^ {2}connections\[0\]\.icon_file: \d+\/etc\/none\.svg there is no such file \(etc\/menshen\.yaml:1\)$/m,
+    ],
+    ['script.svg', /icon_file: \d+\/etc\/script\.svg has an element <script>/],
+    ['wide.svg', /is 120 × 40 and has to be square/],
+    ['small.png', /has 40 × 40 pixels; at least 48 × 48 are needed/],
+    ['photo.jpg', /is JPEG; expected SVG, PNG, WEBP/],
+    ['large.svg', /has 61 KB; at most 50 KB are allowed/],
+  ])('is judged like the pictures of the brand: %s', (icon, reason) => {
+    const files = {
+      'etc/script.svg': svg('<script>alert(1)</script>'),
+      'etc/wide.svg': svg('', 'viewBox="0 0 120 40"'),
+      'etc/small.png': png(40),
+      'etc/photo.jpg': Buffer.from('ffd8ffe000104a46494600010100000100010000ffd9', 'hex'),
+      'etc/large.svg': svg(`<!--${' '.repeat(60_000)}-->`),
+    }
+    expect(loaded(icon, files)).toMatch(reason)
+  })
+})
+
 function bytesOf(...numbers: readonly number[]): Buffer {
   return Buffer.concat(numbers.map((value) => Buffer.from(value.toString(16).padStart(8, '0'), 'hex')))
 }
