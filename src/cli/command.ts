@@ -4,6 +4,11 @@ export interface Output {
   readonly isTTY?: boolean
 }
 
+/** What a command reads: standard input, or a test's. */
+export interface Input extends AsyncIterable<unknown> {
+  readonly isTTY?: boolean
+}
+
 /** One option of a command. */
 export interface Option {
   readonly type: 'string' | 'boolean'
@@ -42,8 +47,8 @@ export interface CommandContext {
   readonly stdout: Output
   /** Talk: progress, warnings, errors. */
   readonly stderr: Output
-  /** Standard input, for secrets that must not appear on the command line. */
-  readonly stdin?: AsyncIterable<unknown> | undefined
+  /** Standard input, for secrets that must not appear on the command line, and for answers of a person. */
+  readonly stdin?: Input | undefined
   readonly env: Env
   readonly cwd: string
 }
@@ -73,6 +78,12 @@ export const dryRun: Option = { type: 'boolean', summary: 'Show what would chang
 
 /** What such a command ends with. */
 export const dryRunExits = { 3: 'with --dry-run: there is something to change' }
+
+/** The option of every command of support: why it is done, for the audit. */
+export const why: Option = { type: 'string', value: 'TEXT', summary: 'Why, for the audit.' }
+
+/** The option of every command that asks before it does something that cannot be taken back. */
+export const yes: Option = { type: 'boolean', summary: 'Do it without asking.' }
 
 /** The option of every command whose change running servers have to take over. */
 export const wait: Option = {

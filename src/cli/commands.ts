@@ -1,6 +1,6 @@
 import { nearest } from '../base/nearest.ts'
 import { readArguments } from './arguments.ts'
-import type { Command, Env, Output, Run } from './command.ts'
+import type { Command, Env, Input, Output, Run } from './command.ts'
 import { commands } from './command-table.ts'
 import { commandHelp, overview } from './help.ts'
 
@@ -9,7 +9,7 @@ export interface MainInput {
   readonly argv: readonly string[]
   readonly stdout: Output
   readonly stderr: Output
-  readonly stdin?: AsyncIterable<unknown>
+  readonly stdin?: Input
   readonly cwd: string
   /** The environment of the process when absent. */
   readonly env?: Env

@@ -1,4 +1,4 @@
-import { type Command, dryRun, dryRunExits, one } from './command.ts'
+import { type Command, dryRun, dryRunExits, one, why } from './command.ts'
 
 const user = '<user>'
 
@@ -42,7 +42,7 @@ export const userCommands: readonly Command[] = [
     args: one,
     options: {
       to: { type: 'string', value: 'USER', summary: 'Whose it is to be, named as for users show.' },
-      why: { type: 'string', value: 'TEXT', summary: 'Why, for the audit.' },
+      why,
       join: {
         type: 'boolean',
         summary: 'Make it part of the identity that the user has at the same vendor: both are one person’s there.',

@@ -6,6 +6,7 @@ import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
 import { type Ended, endRecords } from '../oidc/endings/endings.ts'
 import type { CommandContext } from './command.ts'
+import { withReason } from './confirm.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson } from './output.ts'
 import { userNamed } from './user-named.ts'
@@ -22,34 +23,35 @@ class Undone extends Error {}
 export async function move(context: CommandContext): Promise<number> {
   const { args, flags } = context
   const [identityId = ''] = args
-  const { to, why } = flags
+  const { to } = flags
   if (!isId('idn', identityId)) return refuse(context, 'expected the id of an identity (idn_…), as users show tells it')
   if (typeof to !== 'string') return refuse(context, 'say whose it is to be: --to USER')
-  if (typeof why !== 'string' || why.trim() === '') return refuse(context, 'say why: --why TEXT, for the audit')
-  return withCore(context, async (core) => {
-    const user = await userNamed(core, to)
-    if (user === undefined || typeof user === 'string') return refuse(context, user ?? `there is no user "${to}"`)
-    const order = {
-      identityId,
-      to: user.user.id,
-      limitOf: identityLimit(core.config.identities_per_provider),
-      mayBeLast: flags['last'] === true,
-      joins: flags['join'] === true,
-    }
-    const operator = operatorOf(context)
-    const isDryRun = flags['dry-run'] === true
-    const { outcome, ended } = await moved(core, order, { operator, isDryRun })
-    if (outcome.kind !== 'moved') return refuse(context, moveRefusals[outcome.kind])
-    const { from, identity, nowAs } = outcome
-    const subjects = identity.subjects.map((each) => maskSubject(identity.provider, each, { withNamespace: true }))
-    const detail = { from, to: order.to, identity: identityId, now_as: nowAs, subjects, operator, why: why.trim() }
-    for (const userId of isDryRun ? [] : [from, order.to]) {
-      await core.audit.write({ event: 'identity.moved', userId, identityProvider: identity.provider, detail })
-    }
-    const vouchedAt = await vouchedFor(core, from, order.to)
-    tell(context, { outcome, ended, user, subjects, vouchedAt, isDryRun })
-    return isDryRun ? 3 : 0
-  })
+  return withReason(context, (why) =>
+    withCore(context, async (core) => {
+      const user = await userNamed(core, to)
+      if (user === undefined || typeof user === 'string') return refuse(context, user ?? `there is no user "${to}"`)
+      const order = {
+        identityId,
+        to: user.user.id,
+        limitOf: identityLimit(core.config.identities_per_provider),
+        mayBeLast: flags['last'] === true,
+        joins: flags['join'] === true,
+      }
+      const operator = operatorOf(context)
+      const isDryRun = flags['dry-run'] === true
+      const { outcome, ended } = await moved(core, order, { operator, isDryRun })
+      if (outcome.kind !== 'moved') return refuse(context, moveRefusals[outcome.kind])
+      const { from, identity, nowAs } = outcome
+      const subjects = identity.subjects.map((each) => maskSubject(identity.provider, each, { withNamespace: true }))
+      const detail = { from, to: order.to, identity: identityId, now_as: nowAs, subjects, operator, why }
+      for (const userId of isDryRun ? [] : [from, order.to]) {
+        await core.audit.write({ event: 'identity.moved', userId, identityProvider: identity.provider, detail })
+      }
+      const vouchedAt = await vouchedFor(core, from, order.to)
+      tell(context, { outcome, ended, user, subjects, vouchedAt, isDryRun })
+      return isDryRun ? 3 : 0
+    }),
+  )
 }
 
 async function moved(
