@@ -28,8 +28,8 @@ export interface PageContext {
   readonly requestId: string
   readonly sandbox: boolean
   /**
-   * Path (with query, if any) that the language links lead to; they add `lang`. Absent if the page only answers a POST
-   * to another address; then there are no links.
+   * What the language links lead to: a path, or a query alone for the address of the page; they add `lang`. Absent if
+   * the page only answers a POST to another address; then there are no links.
    */
   readonly languagePath?: string | undefined
   /** Folder of the assets as the browser sees it: `/assets`. */

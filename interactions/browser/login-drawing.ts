@@ -155,7 +155,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         renderer.render(
           ctx,
           'reset',
-          { values: before('reset', options.countries(ctx)), agreements: options.agreements(ctx), error: shown },
+          { values: before.of('reset', options.countries(ctx)), agreements: options.agreements(ctx), error: shown },
           page,
         )
         return
@@ -185,7 +185,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       isAllowed(ctx, methods.get('register')) && (registration.email === 'open' || registration.username === 'open')
     const offeredMethods = offered(ctx)
     const form = method.connection ? (offeredMethods[0] ?? '') : method.id
-    const values = before(form === 'password' ? form : 'sms', countries)
+    const values = before.of(form === 'password' ? form : 'sms', countries)
     return {
       method: form,
       values,
@@ -226,12 +226,13 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     )
     const wanted = offeredKinds.find((kind) => kind === ctx.query['kind'])
     const countries = options.countries(ctx)
-    const likely = before.kind === undefined ? undefined : offeredKinds.find((kind) => kind === before.kind)
+    const typedKind = before.kind()
+    const likely = offeredKinds.find((kind) => kind === typedKind)
     const kind = wanted ?? likely ?? offeredKinds[0] ?? 'email'
     return {
       kind,
       offeredKinds,
-      values: before(kind, countries),
+      values: before.of(kind, countries),
       countries,
       agreements: options.agreements(ctx),
       minLength: options.minPasswordLength,
@@ -243,17 +244,19 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 }
 
 /** What a form begins with, and the kind of account that fits it. */
-type Beginning = ((form: WhoForm, countries: readonly Country[]) => TypedValues) & {
-  readonly kind: RegisterKind | undefined
+interface Beginning {
+  readonly of: (form: WhoForm, countries: readonly Country[]) => TypedValues
+  readonly kind: () => RegisterKind | undefined
 }
 
 /** It begins with what was posted, else with what was typed before, else with what the app hints at. */
 function beginning(interaction: Interaction, posted: TypedValues, kept: TypedValues = {}): Beginning {
   const hint = hintOf(interaction)
   const known = isTyped(kept) || !hint ? kept : { identifier: hint.text, agreed: kept.agreed }
-  const of = (form: WhoForm, countries: readonly Country[]) =>
-    isTyped(posted) ? posted : carriedTo(form, known, countries)
-  return Object.assign(of, { kind: kindOf(isTyped(posted) ? posted : known) })
+  return {
+    of: (form, countries) => (isTyped(posted) ? posted : carriedTo(form, known, countries)),
+    kind: () => kindOf(isTyped(posted) ? posted : known),
+  }
 }
 
 /** Whom the app expects; nobody, where the person wants to be somebody else. */

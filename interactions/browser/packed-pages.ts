@@ -1,6 +1,8 @@
 import type { Context } from 'koa'
 import { encodingFor, packPage } from '../../src/base/compression.ts'
+import type { TypedValues } from '../../views/form-values.ts'
 import type { ViewName } from '../../views/views.ts'
+import { isTyped } from './typed.ts'
 
 /**
  * The pages that are packed where the browser takes it. SECURITY: whoever chooses a part of a page and sees how long it
@@ -21,18 +23,45 @@ const packed: ReadonlySet<ViewName> = new Set([
 /** Members of a page's data that name somebody, or prove who sends its form. */
 const telling = ['known', 'formToken'] as const
 
-/** Whether a page with these data may be packed. */
-export function mayBePacked(name: ViewName, data: object): boolean {
-  return packed.has(name) && !telling.some((member) => (data as Record<string, unknown>)[member] !== undefined)
+/** Pages that are drawn alike for whoever opens them, as long as nothing is typed into them. */
+const alike: ReadonlySet<ViewName> = new Set(['login', 'register', 'reset', 'terms'])
+
+/** How often a page is packed: not at all, for each request, or once for all that are drawn alike. */
+export type Packing = 'never' | 'each' | 'once'
+
+/** How a page with these data may be packed. */
+export function packingOf(name: ViewName, data: object): Packing {
+  const members = data as Readonly<Record<string, unknown>>
+  if (!packed.has(name) || telling.some((member) => members[member] !== undefined)) return 'never'
+  return alike.has(name) && !isTyped((members['values'] ?? {}) as TypedValues) ? 'once' : 'each'
 }
 
-/** Answers with a page, packed where that is allowed and the browser takes it. */
-export function sendPage(ctx: Context, html: string, mayPack: boolean): void {
+/** Two languages of a dozen apps, with and without an error. */
+const rememberedPages = 64
+const remembered = new Map<string, Buffer>()
+
+/**
+ * Answers with a page, packed where that is allowed and the browser takes it. What answers a form is sent as it is: it
+ * shows what was typed, and few ask for it.
+ */
+export function sendPage(ctx: Context, html: string, packing: Packing): void {
   ctx.type = 'html'
   // A page that failed later may have been packed.
   ctx.remove('content-encoding')
+  const mayPack = packing !== 'never' && ctx.method !== 'POST'
   if (mayPack) ctx.vary('Accept-Encoding')
   const isPacked = mayPack && encodingFor(ctx.get('accept-encoding'), ['gzip']) !== undefined
   if (isPacked) ctx.set('content-encoding', 'gzip')
-  ctx.body = isPacked ? packPage(html) : html
+  ctx.body = isPacked ? (packing === 'once' ? packedOnce(html) : packPage(html)) : html
+}
+
+/** Packing costs as much as drawing, and many people open the same page. */
+function packedOnce(html: string): Buffer {
+  const known = remembered.get(html)
+  if (known) return known
+  const body = packPage(html)
+  const [oldest] = remembered.keys()
+  if (remembered.size >= rememberedPages && oldest !== undefined) remembered.delete(oldest)
+  remembered.set(html, body)
+  return body
 }

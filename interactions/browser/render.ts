@@ -13,7 +13,7 @@ import type { PageError } from '../../views/form-values.ts'
 import type { PageBrand } from '../../views/page-brand.ts'
 import type { WayOn } from './begin-again.ts'
 import { leave } from './leave.ts'
-import { mayBePacked, sendPage } from './packed-pages.ts'
+import { packingOf, sendPage } from './packed-pages.ts'
 
 const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -118,10 +118,10 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
       clientName: options.clientName ?? state(ctx).clientName,
       requestId: state(ctx).requestId,
       sandbox,
-      languagePath: options.languageLinks || isError ? `${ctx.path}${searchWithoutLang(ctx)}` : undefined,
+      languagePath: options.languageLinks || isError ? searchWithoutLang(ctx) : undefined,
       assetPath: paths.assets,
     })
-    sendPage(ctx, html, mayBePacked(name, data))
+    sendPage(ctx, html, packingOf(name, data))
   }
 
   const translate: Translate = (ctx, key, params) => i18n.translate(locale(ctx), key, params)
@@ -193,6 +193,7 @@ export function announceRetry(ctx: Context, error: AppError | undefined): number
 
 /** Of the address that the browser asked for: what has been put into the request since is in no link. */
 function searchWithoutLang({ originalUrl }: Context): string {
+  if (!originalUrl.includes('?')) return ''
   const query = new URLSearchParams(/\?.*/.exec(originalUrl)?.[0])
   query.delete('lang')
   const text = query.toString()

@@ -36,9 +36,9 @@ export function packOnce(body: Buffer, effort: Effort = 'most'): Readonly<Record
 }
 
 /**
- * Packs a page that is drawn for one request. A window that is no larger than such a page costs a third less, some 40
- * microseconds.
+ * Packs a page that is drawn for one request. A window and a buffer that are no larger than such a page cost a third
+ * less, some 40 microseconds.
  */
 export function packPage(html: string): Buffer {
-  return gzipSync(html, { level: 6, windowBits: 13 })
+  return gzipSync(html, { level: 6, windowBits: 13, memLevel: 6, chunkSize: 8192 })
 }

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import Koa from 'koa'
 import { expect, test } from 'vitest'
-import { mayBePacked, sendPage } from '../../interactions/browser/packed-pages.ts'
+import { packingOf, sendPage } from '../../interactions/browser/packed-pages.ts'
 import { encodingFor, packOnce, packPage } from '../../src/base/compression.ts'
 import { masked, unmasked } from '../../src/base/masked-secret.ts'
 import { samples } from '../../views/samples.ts'
@@ -51,7 +51,7 @@ test('a page with a token, a code or somebody who is signed in is never packed',
     for (const data of samples[name]) {
       const text = JSON.stringify(data)
       const tells = /"(formToken|xsrf|known|account|accounts|accountLabel|fields)":/.test(text)
-      expect([name, mayBePacked(name, data)]).toEqual([name, open.has(name) && !tells])
+      expect([name, packingOf(name, data) !== 'never']).toEqual([name, open.has(name) && !tells])
     }
   }
 })
@@ -60,10 +60,36 @@ test('a page that is drawn instead of a packed one is not taken for packed', () 
   const request = new IncomingMessage(new Socket())
   request.headers['accept-encoding'] = 'gzip'
   const ctx = new Koa().createContext(request, new ServerResponse(request))
-  sendPage(ctx, '<p>first', true)
+  sendPage(ctx, '<p>first', 'each')
   expect([ctx.response.get('content-encoding'), ctx.response.get('vary')]).toEqual(['gzip', 'Accept-Encoding'])
-  sendPage(ctx, '<p>second', false)
+  sendPage(ctx, '<p>second', 'never')
   expect([ctx.response.get('content-encoding'), ctx.body]).toEqual([undefined, '<p>second'])
+})
+
+test('a page that nothing is typed into is packed once, and what was typed is not remembered', () => {
+  const once = new Set(['login', 'register', 'reset', 'terms'])
+  for (const name of Object.keys(samples) as ViewName[]) {
+    for (const data of samples[name]) {
+      const { phone, identifier } = (data as { values?: { phone?: string; identifier?: string } }).values ?? {}
+      const isBlank = once.has(name) && phone === undefined && identifier === undefined
+      if (packingOf(name, data) !== 'never')
+        expect([name, packingOf(name, data)]).toEqual([name, isBlank ? 'once' : 'each'])
+    }
+  }
+  const sent = (html: string, method = 'GET') => {
+    const request = new IncomingMessage(new Socket())
+    request.method = method
+    request.headers['accept-encoding'] = 'gzip'
+    const ctx = new Koa().createContext(request, new ServerResponse(request))
+    sendPage(ctx, html, 'once')
+    return ctx.body
+  }
+  const first = sent('<p>alike')
+  expect(sent('<p>alike')).toBe(first)
+  expect(gunzipSync(first as Buffer).toString()).toBe('<p>alike')
+  for (let page = 0; page < 64; page++) sent(`<p>other ${page}`)
+  expect(sent('<p>alike')).not.toBe(first)
+  expect(sent('<p>alike', 'POST')).toBe('<p>alike')
 })
 
 test('a masked secret is different each time, as long as the last one, and the same when it is unmasked', () => {
