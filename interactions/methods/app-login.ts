@@ -9,7 +9,7 @@ import {
   type UpstreamResponse,
 } from '../upstreams/connector.ts'
 import type { LoginMethod, Registration, StepRequest } from './method.ts'
-import { giveBack, isTaken, type Mark, type Spent, withMarks } from './spent-credentials.ts'
+import { giveBack, isTaken, isUnanswered, type Mark, type Spent, withMarks } from './spent-credentials.ts'
 
 interface Dependencies {
   readonly connectors: readonly Connector[]
@@ -56,7 +56,10 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
         const livesOn = begins[id].includes('upstream_token')
         const marks = livesOn ? await markedToken(request) : await markedCodes(id, input)
         const work = () => redeem(input)
-        const { identity, phone, isPhoneDated, credential, ifUnknown } = await withMarks(marks, work, { livesOn })
+        const own = [...marks.values()]
+        const { identity, phone, isPhoneDated, credential, ifUnknown } = await withMarks(own, work, { livesOn })
+        const phoneMark = marks.get('phone_code')
+        if (phoneMark && ifUnknown && isUnanswered(ifUnknown)) await phoneMark.giveBack()
         return {
           kind: 'proved',
           identity,
@@ -74,20 +77,23 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
   })
 
   /** Marks every code that was brought, or none. Throws for one that was brought before. */
-  async function markedCodes(id: AppMethod, input: UpstreamResponse): Promise<readonly Mark[]> {
-    const marks = await Promise.all(codes.flatMap((name) => (input[name] ? [spent.once(name, input[name])] : [])))
-    const own = marks.flatMap((mark) => (isTaken(mark) ? [] : [mark]))
-    if (own.length === marks.length) return own
-    await giveBack(own)
+  async function markedCodes(id: AppMethod, input: UpstreamResponse): Promise<Marks> {
+    const brought = codes.filter((name) => input[name])
+    const marks = await Promise.all(
+      brought.map(async (name) => [name, await spent.once(name, input[name] ?? '')] as const),
+    )
+    const own = new Map(marks.flatMap(([name, mark]) => (isTaken(mark) ? [] : [[name, mark] as const])))
+    if (own.size === marks.length) return own
+    await giveBack([...own.values()])
     throw new AppError(id === 'apple' ? 'upstream.code_used' : 'upstream.code_invalid', { cause: usedHere() })
   }
 
   /** Marks the token. Throws `upstream.used_just_now` for another attempt: it is good again after a while. */
-  async function markedToken({ input, attemptId }: StepRequest<undefined>): Promise<readonly Mark[]> {
+  async function markedToken({ input, attemptId }: StepRequest<undefined>): Promise<Marks> {
     const token = input['upstream_token']
-    if (!token) return []
+    if (!token) return new Map()
     const mark = await spent.oncePerAttempt('upstream_token', token, attemptId)
-    if (!isTaken(mark)) return [mark]
+    if (!isTaken(mark)) return new Map([['upstream_token', mark]])
     const params = { retryAfterSeconds: mark.waitSeconds }
     throw new AppError('upstream.used_just_now', { params, cause: usedHere() })
   }
@@ -104,6 +110,9 @@ export function appLogins({ connectors, spent, registration }: Dependencies): Lo
 function usedHere(): UpstreamAnswer {
   return new UpstreamAnswer({ vendorCode: 'used_here' })
 }
+
+/** By the name of the field that brought what is marked. */
+type Marks = ReadonlyMap<string, Mark>
 
 type Offer = { readonly connector: Connector }
 

@@ -81,8 +81,11 @@ export async function giveBack(marks: readonly Mark[]): Promise<void> {
   await Promise.all(marks.map((mark) => mark.giveBack()))
 }
 
-/** SECURITY: a vendor that answers has judged, even if it says that we are the trouble. */
-function isUnanswered({ code, cause }: AppError): boolean {
+/**
+ * Whether an error says that the vendor did not answer. SECURITY: a vendor that answers has judged, even if it says
+ * that we are the trouble.
+ */
+export function isUnanswered({ code, cause }: AppError): boolean {
   if (code === 'upstream.busy') return true
   if (code !== 'one_tap.unavailable' || !(cause instanceof UpstreamAnswer)) return false
   return /^(?:no_answer|page|429|5\d\d)$/.test(cause.vendorCode)

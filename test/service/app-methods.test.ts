@@ -240,6 +240,17 @@ describe('a mini program', () => {
     expect(await refusal(login(method(), madeUp), madeUp)).toEqual(['upstream.code_invalid', '40029'])
   })
 
+  test('gives the phone code back, and it alone, when WeChat could not tell the number', async () => {
+    const [path, brought] = ['/wxa/business/getuserphonenumber', world.bring()]
+    world.simulator.faults.push({ kind: 'server_error', path })
+    expect(await refusal(unlessKnown(login(method(), brought)))).toEqual(['upstream.busy', '500'])
+    expect(await refusal(login(method(), brought), brought)).toEqual(['upstream.code_invalid', 'used_here'])
+    const again = { ...world.bring(), phone_code: brought['phone_code'] ?? '' }
+    expect((await login(method(), again)).also?.subjects).toEqual(['+8613800138000'])
+    const third = { ...world.bring(), phone_code: brought['phone_code'] ?? '' }
+    expect(await refusal(login(method(), third), third)).toEqual(['upstream.code_invalid', 'used_here'])
+  })
+
   test('is not good again after a refusal because something is brought beside it that would be', async () => {
     const brought: Input = { ...world.bring(), phone_code: 'made-up-beside', upstream_token: 'of-nobody' }
     expect(await refusal(login(method(), brought))).toEqual(['upstream.code_invalid', '40029'])
