@@ -42,6 +42,8 @@ const troubles = {
     github: refusals('incorrect_client_credentials', ['/login/oauth/access_token']),
     apple: refusals('invalid_client', ['/auth/token']),
     oidc: refusals('invalid_client', ['/token']),
+    univerify: refusals('FunctionError', ['/univerify/getPhoneNumber'], 'bad sign'),
+    aliyun: refusals('SignatureDoesNotMatch', ['/']),
   },
   blocked_address: { wechat: refusals('40164', wechatSecretPaths, notListed) },
   vendor_busy: {
@@ -56,6 +58,8 @@ const troubles = {
     github: refusals('bad_verification_code', ['/login/oauth/access_token']),
     apple: refusals('invalid_grant', ['/auth/token']),
     oidc: refusals('invalid_grant', ['/token']),
+    univerify: refusals('5000', ['/univerify/getPhoneNumber']),
+    aliyun: refusals('isv.TOKEN_INVALID', ['/']),
   },
   profile_too_often: { wechat: refusals('45011', ['/sns/userinfo']) },
   profile_failed: {

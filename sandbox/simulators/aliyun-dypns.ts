@@ -79,7 +79,7 @@ export async function startAliyunDypns(options: AliyunDypnsOptions): Promise<Ali
     clock,
     port,
     handle(request, refuse) {
-      const stopped = gateway.check(request)
+      const stopped = gateway.check(request, refuse?.code)
       if (stopped !== undefined) return stopped
       const act = request.headers['x-acs-action'] === 'GetMobile' ? getMobile : verifyMobile
       const outcome = act(new URLSearchParams(request.rawQuery), refuse?.code)

@@ -30,9 +30,9 @@ export class AliyunGateway {
     this.#options = options
   }
 
-  /** The refusal of a call that does not reach the product. */
-  check(request: ReceivedRequest): Answer | undefined {
-    const refused = this.#refusal(request)
+  /** The refusal of a call that does not reach the product; `asked` is one that somebody wants to see. */
+  check(request: ReceivedRequest, asked?: string): Answer | undefined {
+    const refused = asked === 'SignatureDoesNotMatch' ? { status: 400, code: asked } : this.#refusal(request)
     if (refused === undefined) return undefined
     const { status, code: Code } = refused
     const Recommend = `https://api.aliyun.com/troubleshoot?q=${Code}`

@@ -67,6 +67,7 @@ export async function startUniverify(options: UniverifyOptions): Promise<Univeri
       if (request.path !== path) return jsonAnswer(404, { code: 'FunctionNotFound', message: 'no such function' })
       const call = mode === 'sample' ? sampleCall(request, options) : hardenedCall(request, { ...options, usedNonces })
       if (typeof call === 'string') return thrown(call)
+      if (refuse?.code === 'FunctionError') return thrown(refuse.message ?? refuse.code)
       if (refuse !== undefined) return told(shape, failure(Number(refuse.code), refuse.message))
 
       const found = carrier.find(call.accessToken)

@@ -157,6 +157,19 @@ test('with wrong_secret switched on, an app is told the same as a page', async (
   expect(answer.body['message_key']).toMatch(/^errors\.upstream\.(code_invalid|misconfigured)$/)
 })
 
+test.each([
+  ['aliyun', { vendor: 'aliyun' }, 'errors.one_tap.expired'],
+  ['univerify', { vendor: 'univerify', openid: 'of-nobody' }, 'errors.one_tap.failed'],
+])('with wrong_secret switched on, one tap through %s is not available', async (_, brought, usually) => {
+  const told = async (carrier_token: string) => {
+    const input = { method: 'one_tap', ...brought, carrier_token }
+    return (await new NativeApp(world, 'sandbox-app').challenge(input)).body['message_key']
+  }
+  expect(await told(`${brought.vendor} of nobody`)).toBe(usually)
+  await turnOn('wrong_secret')
+  expect(await told(`${brought.vendor} of nobody else`)).toBe('errors.one_tap.unavailable')
+})
+
 test('the page has every switch in both languages, says what is on, and one press turns all off', async () => {
   const visitor = world.visitor()
   const all = Object.values(switchGroups).flat()
