@@ -26,6 +26,8 @@ const tables: Readonly<Record<string, string>> = {
     'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`, that of nobody a minute after.',
   ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',
   logout_notices: 'A back-channel logout that a client has not confirmed yet.',
+  client_events:
+    'What an app of ours is to be told of an account, and has not confirmed yet. Goes when it has, after a week of attempts, or never: that an account is gone is told until it is heard.',
   consents:
     'What a person has decided about an app of others, granted and refused, whichever login it was in. Goes when they take it back, with the client, and when the account is locked or deleted.',
   readiness: 'One row that `/readyz` writes, to find out whether the database takes writes.',
@@ -44,6 +46,8 @@ const looseReferences: readonly (readonly [from: string, column: string, to: str
   ['audit_events', 'user_id', 'users'],
   ['logout_notices', 'user_id', 'users'],
   ['logout_notices', 'client_id', 'clients'],
+  ['client_events', 'user_id', 'users'],
+  ['client_events', 'client_id', 'clients'],
   ['consents', 'client_id', 'clients'],
   ['upstream_revocations', 'user_id', 'users'],
 ]

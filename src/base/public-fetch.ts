@@ -1,6 +1,6 @@
 import { type LookupAddress, lookup } from 'node:dns'
-import { get as getInsecure, type IncomingMessage } from 'node:http'
-import { get } from 'node:https'
+import { type IncomingMessage, request as requestInsecure } from 'node:http'
+import { request } from 'node:https'
 import { BlockList, isIP, type LookupFunction } from 'node:net'
 
 /** The bounds of asking an address that a stranger may have chosen. */
@@ -10,6 +10,12 @@ export interface PublicFetchOptions {
   readonly maxBytes: number
   /** Lets `http:` and addresses of private networks through; for vendors that are played on this machine. */
   readonly allowPrivate?: boolean
+}
+
+/** What is sent to such an address. */
+export interface PublicPost extends PublicFetchOptions {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
 }
 
 const mostRedirects = 3
@@ -52,17 +58,35 @@ export async function fetchPublic(address: string, options: PublicFetchOptions):
   const signal = AbortSignal.timeout(options.timeoutMs)
   let url = allowed(address, options)
   for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    const response = await answerOf(url, signal, options)
-    const { statusCode = 0, headers } = response
+    const headers = { accept: 'image/jpeg, image/png' }
+    const response = await answerOf(url, { ...options, signal, method: 'GET', headers })
+    const { statusCode = 0, headers: answered } = response
     if (statusCode === 200) return bytesOf(response, options.maxBytes)
     response.destroy()
-    if (statusCode < 300 || statusCode > 399 || !headers.location) throw new Error(`${url.host} answered ${statusCode}`)
-    url = allowed(new URL(headers.location, url).href, options)
+    if (statusCode < 300 || statusCode > 399 || !answered.location)
+      throw new Error(`${url.host} answered ${statusCode}`)
+    url = allowed(new URL(answered.location, url).href, options)
   }
   throw new Error(`${url.host} redirects too often`)
 }
 
-function allowed(address: string, { allowPrivate = false }: PublicFetchOptions): URL {
+/**
+ * Posts a text to an address that an operator has registered for somebody, on any port. SECURITY: https and public
+ * addresses only, as in `fetchPublic`; no redirect is followed. Throws an `Error` without the query of the address.
+ */
+export async function postPublic(address: string, options: PublicPost): Promise<{ readonly status: number }> {
+  const url = allowed(address, { ...options, anyPort: true })
+  const signal = AbortSignal.timeout(options.timeoutMs)
+  const response = await answerOf(url, { ...options, signal, method: 'POST' })
+  // Nothing of the body is used; what is longer than it may be is not read to its end.
+  await bytesOf(response, options.maxBytes)
+  return { status: response.statusCode ?? 0 }
+}
+
+function allowed(
+  address: string,
+  { allowPrivate = false, anyPort = false }: Pick<PublicFetchOptions, 'allowPrivate'> & { readonly anyPort?: boolean },
+): URL {
   const url = URL.parse(address)
   if (url === null) throw new Error('no address')
   if (url.username !== '' || url.password !== '') throw new Error('credentials in the address')
@@ -70,24 +94,29 @@ function allowed(address: string, { allowPrivate = false }: PublicFetchOptions):
   if (url.protocol !== 'https:') throw new Error('no https address')
   if (allowPrivate) return url
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  if (url.port !== '' || (isIP(host) !== 0 && !isPublicAddress(host))) throw new Error('no public address')
+  if ((url.port !== '' && !anyPort) || (isIP(host) !== 0 && !isPublicAddress(host)))
+    throw new Error('no public address')
   return url
 }
 
-function answerOf(
-  url: URL,
-  signal: AbortSignal,
-  { allowPrivate = false }: PublicFetchOptions,
-): Promise<IncomingMessage> {
-  const ask = url.protocol === 'http:' ? getInsecure : get
-  const headers = { accept: 'image/jpeg, image/png', 'user-agent': 'menshen' }
+interface Asking extends Pick<PublicFetchOptions, 'allowPrivate'> {
+  readonly signal: AbortSignal
+  readonly method: 'GET' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+function answerOf(url: URL, { signal, method, headers, body, allowPrivate = false }: Asking): Promise<IncomingMessage> {
+  const ask = url.protocol === 'http:' ? requestInsecure : request
+  const guard = allowPrivate ? {} : { lookup: publicOnly }
   return new Promise((resolve, reject) => {
-    const request = ask(
+    const asking = ask(
       url,
-      { headers, signal, agent: false, ...(allowPrivate ? {} : { lookup: publicOnly }) },
+      { method, headers: { ...headers, 'user-agent': 'menshen' }, signal, agent: false, ...guard },
       resolve,
     )
-    request.on('error', reject)
+    asking.on('error', reject)
+    asking.end(body)
   })
 }
 

@@ -20,6 +20,7 @@ import { metadataBytes } from '../http/static-bytes.ts'
 import { boundedPlaces, slowStrangers } from '../http/stranger-limits.ts'
 import { switchedLanguage } from '../http/switched-language.ts'
 import type { ResourceSeed } from '../oidc/clients/client-schema.ts'
+import { deliverClientEvents } from '../oidc/endings/client-event-delivery.ts'
 import { deliverLogouts, queueLogouts } from '../oidc/endings/logout-notices.ts'
 import { listen } from '../oidc/events.ts'
 import { jwtAnswers } from '../oidc/jwt-answers.ts'
@@ -252,6 +253,12 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
 
   const provider = () => runtime.provider()
   const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
+  const tellEvents = () =>
+    deliverClientEvents({
+      ...{ database, clock, provider, log, metrics, audit, issuer },
+      keys: () => runtime.keys(),
+      privateAddresses: config.outbound.private_addresses,
+    })
   const listener = httpListener({
     handler: () => runtime.handler(),
     clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies, log }),
@@ -261,6 +268,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     setInterval(() => time.isTrusted() && core.sweep().catch(reportError), sweepMs).unref(),
     setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
     setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
+    setInterval(() => time.isTrusted() && tellEvents().catch(reportError), noticesMs).unref(),
     setInterval(() => pictures.copy().catch(reportError), noticesMs).unref(),
     setInterval(() => time.isTrusted() && upstreams.giveBack().catch(reportError), upstreams.paceMs).unref(),
     setInterval(gauge, 1000).unref(),

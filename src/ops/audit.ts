@@ -39,6 +39,8 @@ export const auditEvents = {
   'grant.revoked': 'The login of an app, or what a client was allowed, was ended; `reason`.',
   'grant.expired': 'The login of an app, or what a client was allowed, ran out by itself.',
   'logout.undelivered': 'A client could not be told of a logout, and is not tried again; `attempts`, `error`.',
+  'event.undelivered':
+    'A client could not be told what became of an account, and is not tried again; `type`, `attempts`, `error`.',
   'token.reused':
     'A code or refresh token came a second time, so everything that came of it was ended; `reason`, `grant`.',
   'connection.accepted': 'An operator has said whose people a connection brings.',

@@ -92,6 +92,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    clientEvents: new Counter({
+      name: 'menshen_client_events_total',
+      help: 'Attempts to tell a client what became of an account, by event and outcome (delivered, failed, given_up, gone).',
+      labelNames: ['event', 'outcome'] as const,
+      registers,
+    }),
     upstreamNotices: new Counter({
       name: 'menshen_upstream_notices_total',
       help: 'What upstreams told us by themselves, by outcome (done, again, nothing, refused).',

@@ -19,7 +19,14 @@ const fapi2 = {
 
 /** Which fields of a client contradict each other. */
 export function ruleProblems(seed: ClientSeed): RuleProblem[] {
-  return [...publicProblems(seed), ...(seed.security_profile === 'fapi2' ? fapi2Problems(seed) : [])]
+  const others = seed.security_profile === 'fapi2' ? fapi2Problems(seed) : []
+  return [...publicProblems(seed), ...eventProblems(seed), ...others]
+}
+
+/** SECURITY: what becomes of a person is nobody's business whose app they use once. */
+function eventProblems({ account_events_uri: address, first_party: isOurs }: ClientSeed): RuleProblem[] {
+  if (address === undefined || isOurs) return []
+  return [{ field: 'account_events_uri', message: 'is only for first_party clients' }]
 }
 
 /**

@@ -124,6 +124,7 @@ export const clientSchema = z.strictObject({
   security_profile: z.enum(['none', 'fapi2']).default('none'),
   backchannel_logout_uri: httpsOrLoopback.optional(),
   backchannel_logout_session_required: z.boolean().optional(),
+  account_events_uri: httpsOrLoopback.optional(),
   require_pushed_authorization_requests: z.boolean().optional(),
   dpop_bound_access_tokens: z.boolean().optional(),
   default_max_age: z.int().positive().optional(),
@@ -162,6 +163,7 @@ export const extraProperties = [
   'require_nonce',
   'rotate_refresh_tokens',
   'security_profile',
+  'account_events_uri',
 ] as const
 
 /** Whether nobody between two machines can read what is sent to an address. */

@@ -155,6 +155,12 @@ export const clientNotes: Readonly<Record<keyof typeof clientSchema.shape, Field
     example: true,
     rfc: 'OpenID Connect Back-Channel Logout §2.2',
   },
+  account_events_uri: {
+    description:
+      'Where an app of ours is told what becomes of an account: deletion asked for and undone, deleted, merged. Only with `first_party`.',
+    example: 'https://app.example.com/account-events',
+    rfc: 'RFC 8935, RFC 8417',
+  },
   require_pushed_authorization_requests: {
     description: 'Takes no request through the browser that was not pushed before.',
     example: true,
