@@ -20,8 +20,7 @@ import { metadataBytes } from '../http/static-bytes.ts'
 import { boundedPlaces, slowStrangers } from '../http/stranger-limits.ts'
 import { switchedLanguage } from '../http/switched-language.ts'
 import type { ResourceSeed } from '../oidc/clients/client-schema.ts'
-import { deliverClientEvents } from '../oidc/endings/client-event-delivery.ts'
-import { deliverLogouts, queueLogouts } from '../oidc/endings/logout-notices.ts'
+import { queueLogouts } from '../oidc/endings/logout-notices.ts'
 import { listen } from '../oidc/events.ts'
 import { jwtAnswers } from '../oidc/jwt-answers.ts'
 import { payloadOfJwt } from '../oidc/jwt-origin.ts'
@@ -44,6 +43,7 @@ import { migrationStatus } from '../store/migrate.ts'
 import { buildAssets } from './assets.ts'
 import { buildPages } from './browser-pages.ts'
 import { type Core, openCore } from './core.ts'
+import { startDuties } from './duties.ts'
 import { buildFace } from './face.ts'
 import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
 import { buildNative } from './native-endpoints.ts'
@@ -76,15 +76,12 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
   readonly sandbox?: OpenSandbox | undefined
 }
 
-const sweepMs = 60_000
 /** A database that is full or read-only answers every question. */
 const writeReadiness = {
   name: 'write_readiness',
   text: `insert into readiness (id, written_at) values (1, now()) on conflict (id) do update set written_at = excluded.written_at`,
   values: [],
 }
-/** How long a client waits at most to be told of a logout, and a picture to be copied. */
-const noticesMs = 1000
 
 /** Builds every part and hands each what it needs: the only place that knows them all. */
 export async function buildApp({
@@ -243,36 +240,12 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     onDeaf: (error) => log.warn({ err: error }, 'the database does not tell of changes: they are looked for'),
   })
 
-  function gauge(): void {
-    metrics.hashQueue.set(logins.hashing.waiting())
-    for (const { use, alg, activatedAt, state } of runtime.keys().infos) {
-      if (use !== 'sig' || state !== 'current' || !activatedAt) continue
-      metrics.signingKeyAge.set({ alg }, (clock() - activatedAt.getTime()) / 1000)
-    }
-  }
-
-  const provider = () => runtime.provider()
-  const tellClients = () => deliverLogouts({ database, clock, provider, log, metrics, audit })
-  const tellEvents = () =>
-    deliverClientEvents({
-      ...{ database, clock, provider, log, metrics, audit, issuer },
-      keys: () => runtime.keys(),
-      privateAddresses: config.outbound.private_addresses,
-    })
   const listener = httpListener({
     handler: () => runtime.handler(),
     clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies, log }),
   })
   let metricsListener: MetricsListener | undefined
-  const timers = [
-    setInterval(() => time.isTrusted() && core.sweep().catch(reportError), sweepMs).unref(),
-    setInterval(() => logins.measure().catch(reportError), sweepMs).unref(),
-    setInterval(() => time.isTrusted() && tellClients().catch(reportError), noticesMs).unref(),
-    setInterval(() => time.isTrusted() && tellEvents().catch(reportError), noticesMs).unref(),
-    setInterval(() => pictures.copy().catch(reportError), noticesMs).unref(),
-    setInterval(() => time.isTrusted() && upstreams.giveBack().catch(reportError), upstreams.paceMs).unref(),
-    setInterval(gauge, 1000).unref(),
-  ]
+  const duties = startDuties({ core, runtime, metrics, time, logins, pictures, upstreams })
 
   return {
     core,
@@ -290,7 +263,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     },
     async close() {
       health.drain()
-      for (const timer of timers) clearInterval(timer)
+      duties.stop()
       if (listener.server.listening) await listener.stop(config.server.shutdown_seconds)
       await metricsListener?.close()
       await runtime.close()
