@@ -7,7 +7,7 @@ import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
 import type { TypedValues } from '../views/form-values.ts'
 import type { Ask, Proved } from './methods/method.ts'
-import type { AccountQuestion, Choice } from './outcome.ts'
+import type { AccountQuestion, Choice, ConflictQuestion } from './outcome.ts'
 
 /**
  * An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is.
@@ -70,6 +70,8 @@ export interface AttemptMemory {
   readonly holder?: Arrived | undefined
   /** A phone number that decides how to go on. */
   readonly contested?: Contested | undefined
+  /** Whose what was proved is, where it is another account's and the person has not said how to go on. */
+  readonly conflict?: Pick<ConflictQuestion, 'provider' | 'users'> | undefined
   /** What leads to several accounts, until the person says which of them to go on with. */
   readonly several?: Several | undefined
   /** What may be answered next. */

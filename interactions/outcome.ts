@@ -49,6 +49,14 @@ export interface BindingQuestion {
   readonly choices: readonly Choice[]
 }
 
+/** What was proved belongs to another account. Nothing has changed. */
+export interface ConflictQuestion {
+  readonly kind: 'conflict'
+  readonly provider: string
+  readonly users: readonly UserId[]
+  readonly choices: readonly Choice[]
+}
+
 /** What an attempt answers to the page or app that sent a step. */
 export type Outcome =
   | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
@@ -62,13 +70,7 @@ export type Outcome =
   | { readonly kind: 'choose'; readonly provider: string }
   /** The client lets nobody in without a phone number, or the one that was named is another's. */
   | { readonly kind: 'bind_phone'; readonly reason: 'policy' | 'conflict' }
-  /** What was proved belongs to another account. Nothing has changed. */
-  | {
-      readonly kind: 'conflict'
-      readonly provider: string
-      readonly users: readonly UserId[]
-      readonly choices: readonly Choice[]
-    }
+  | ConflictQuestion
   | BindingQuestion
   | AccountQuestion
   | {

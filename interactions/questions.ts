@@ -14,6 +14,7 @@ import {
   auditContext,
   type BindingQuestion,
   type Choice,
+  type ConflictQuestion,
   type Outcome,
 } from './outcome.ts'
 
@@ -81,12 +82,12 @@ export class Questions {
       readonly users: readonly (UserId | undefined)[]
       readonly choices: readonly Choice[]
     },
-  ): Promise<Extract<Outcome, { kind: 'conflict' }>> {
+  ): Promise<ConflictQuestion> {
     const { step, choices } = met
     const users = met.users.filter((each) => each !== undefined)
     const { provider } = step.identity
     await this.#conflicted(request, provider, users, memory.holder?.userId)
-    await this.#keep(request, { ...memory, choices })
+    await this.#keep(request, { ...memory, conflict: { provider, users }, choices })
     return { kind: 'conflict', provider, users, choices }
   }
 
@@ -126,6 +127,11 @@ function bindingQuestion({ holder, pending, contested, choices }: AttemptMemory)
   return { kind: 'bind_identity', identity, userId: holder.userId, choices }
 }
 
+/** The conflict a memory waits for an answer to; undefined: there is none. Every answer to one is this one's. */
+function conflictQuestion({ conflict, choices = [] }: AttemptMemory): ConflictQuestion | undefined {
+  return conflict && choices.includes('login_existing') ? { kind: 'conflict', ...conflict, choices } : undefined
+}
+
 /** What an attempt waits for. */
 export interface Waiting {
   /** Nobody has it, and the person has to say whose it is. */
@@ -134,18 +140,22 @@ export interface Waiting {
   readonly needsPhone: boolean
   readonly question?: BindingQuestion
   readonly accounts?: AccountQuestion
+  readonly conflict?: ConflictQuestion
 }
 
 /** What a memory waits for, as far as what was proved still counts. */
 export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
   const { pending, holder, several } = memory
+  const isPending = pending !== undefined && isFresh(pending, clock)
   const isIn = holder !== undefined && isFresh(holder, clock)
   const question = isIn ? bindingQuestion(memory) : undefined
   const accounts = several && isFresh(several.proof, clock) ? accountQuestion(memory) : undefined
+  const conflict = isIn || isPending ? conflictQuestion(memory) : undefined
   return {
-    ...(pending && isFresh(pending, clock) ? { identity: pending.identity } : {}),
+    ...(isPending ? { identity: pending.identity } : {}),
     needsPhone: isIn && !question,
     ...(question ? { question } : {}),
     ...(accounts ? { accounts } : {}),
+    ...(conflict ? { conflict } : {}),
   }
 }

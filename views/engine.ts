@@ -191,7 +191,6 @@ function languageLinks(
   languages: readonly { readonly locale: PageLocale; readonly label: string }[],
 ): readonly { locale: string; label: string; href: string; current: boolean }[] {
   const path = page.languagePath
-  if (path === undefined) return []
   return languages.map(({ locale, label }) => ({
     locale,
     label,

@@ -27,11 +27,8 @@ export interface PageContext {
   readonly clientName?: string | undefined
   readonly requestId: string
   readonly sandbox: boolean
-  /**
-   * What the language links lead to: a path, or a query alone for the address of the page; they add `lang`. Absent if
-   * the page only answers a POST to another address; then there are no links.
-   */
-  readonly languagePath?: string | undefined
+  /** What the language links lead to: a path, or a query alone for the address of the page; they add `lang`. */
+  readonly languagePath: string
   /** Folder of the assets as the browser sees it: `/assets`. */
   readonly assetPath: string
 }

@@ -44,18 +44,13 @@ export function appPages({ session, renderer, options }: Dependencies) {
     const apps = await options.list(visitor.account.user.id)
     const spanSeconds = options.policies().longestJwtSeconds
     const { done } = ctx.query
-    renderer.render(
-      ctx,
-      'account-apps',
-      {
-        apps: await Promise.all(apps.map((app) => itemOf(ctx, app))),
-        formToken: session.token(visitor),
-        backHref: paths.account,
-        delay: renderer.translate(ctx, spanSeconds > 0 ? 'apps.delay' : 'apps.delay_none', { spanSeconds }),
-        notice: notices.has(done) ? renderer.translate(ctx, `apps.done_${done}`) : undefined,
-      },
-      { languageLinks: true },
-    )
+    renderer.render(ctx, 'account-apps', {
+      apps: await Promise.all(apps.map((app) => itemOf(ctx, app))),
+      formToken: session.token(visitor),
+      backHref: paths.account,
+      delay: renderer.translate(ctx, spanSeconds > 0 ? 'apps.delay' : 'apps.delay_none', { spanSeconds }),
+      notice: notices.has(done) ? renderer.translate(ctx, `apps.done_${done}`) : undefined,
+    })
   }
 
   async function itemOf(ctx: Context, app: AuthorisedApp): Promise<AuthorisedAppItem> {

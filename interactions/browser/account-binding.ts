@@ -111,7 +111,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     if (error.code === 'identity.taken') {
       const provider = String(error.params['provider'])
       const view = { provider, backHref: accountPaths.identities, logoutHref: paths.endSession }
-      renderer.render(ctx, 'account-taken', view, { status: error.status, languageLinks: true })
+      renderer.render(ctx, 'account-taken', view, { status: error.status })
       return
     }
     if (error.code !== 'attempt.expired') return list.drawRefusal(ctx, visitor, error)
@@ -139,7 +139,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const begins = input['phone'] !== undefined || input['identifier'] !== undefined
     const current = begins ? undefined : (await attempts.current(attemptId, way.method))?.ask
     const pageError = error && renderer.pageError(ctx, error)
-    const page = { status: error?.status ?? 200, languageLinks: true }
+    const page = { status: error?.status ?? 200 }
     const retryAfterSeconds = announceRetry(ctx, error)
     const formToken = session.token(visitor)
     if (current?.view === 'code') {

@@ -48,20 +48,15 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     const isHere = ({ value }: DeviceItem) => value === undefined
     const spanSeconds = options.delaySeconds()
     const { done } = ctx.query
-    renderer.render(
-      ctx,
-      'devices',
-      {
-        devices: [...items.filter(isHere), ...items.filter((item) => !isHere(item))],
-        alarms: await Promise.all(alarms.map((alarm) => alarmOf(ctx, alarm))),
-        formToken: session.token(visitor),
-        backHref: paths.account,
-        logoutHref: paths.endSession,
-        delay: renderer.translate(ctx, spanSeconds > 0 ? 'devices.delay' : 'devices.delay_none', { spanSeconds }),
-        notice: notices.has(done) ? renderer.translate(ctx, `devices.done_${done}`) : undefined,
-      },
-      { languageLinks: true },
-    )
+    renderer.render(ctx, 'devices', {
+      devices: [...items.filter(isHere), ...items.filter((item) => !isHere(item))],
+      alarms: await Promise.all(alarms.map((alarm) => alarmOf(ctx, alarm))),
+      formToken: session.token(visitor),
+      backHref: paths.account,
+      logoutHref: paths.endSession,
+      delay: renderer.translate(ctx, spanSeconds > 0 ? 'devices.delay' : 'devices.delay_none', { spanSeconds }),
+      notice: notices.has(done) ? renderer.translate(ctx, `devices.done_${done}`) : undefined,
+    })
   }
 
   async function alarmOf(ctx: Context, { at, clientId, ip }: Alarm): Promise<AlarmItem> {
@@ -97,7 +92,8 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       options.forget(ctx)
       const words = ['title', 'body', 'next'].map((word) => renderer.translate(ctx, `devices.all_${word}`))
       const [title = '', body = '', nextLabel] = words
-      renderer.render(ctx, 'message', { title, body, nextHref: paths.account, nextLabel })
+      const { account: nextHref } = paths
+      renderer.render(ctx, 'message', { title, body, nextHref, nextLabel }, { languagePath: nextHref })
       return
     }
     if (fields['choice'] === 'others') {

@@ -46,7 +46,7 @@ export function historyPages({ session, renderer, options }: Dependencies) {
       olderHref: next === undefined ? undefined : `${accountPaths.history}?after=${next}`,
       backHref: paths.account,
     }
-    renderer.render(ctx, 'account-history', view, { languageLinks: true })
+    renderer.render(ctx, 'account-history', view)
   }
 
   /** A past login, as pages show it. */

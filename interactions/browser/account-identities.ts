@@ -78,7 +78,7 @@ export function identityPages({ session, renderer, directory, passwords, options
         notice: notices.has(done) && !error ? renderer.translate(ctx, `identities.done_${done}`) : undefined,
         error,
       },
-      { status: error?.status ?? 200, languageLinks: true },
+      { status: error?.status ?? 200 },
     )
   }
 
@@ -113,7 +113,7 @@ export function identityPages({ session, renderer, directory, passwords, options
       formToken: session.token(visitor),
       backHref: accountPaths.identities,
     }
-    renderer.render(ctx, 'account-unbind', view, { languageLinks: true })
+    renderer.render(ctx, 'account-unbind', view)
   }
 
   async function unbind(ctx: Context): Promise<void> {

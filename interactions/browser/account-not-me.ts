@@ -41,7 +41,7 @@ export function notMePages({ session, renderer, passwords, audit, history, optio
       formToken: session.token(visitor),
       backHref: accountPaths.history,
     }
-    renderer.render(ctx, 'account-not-me', view, { languageLinks: true })
+    renderer.render(ctx, 'account-not-me', view)
   }
 
   async function submit(ctx: Context): Promise<void> {
@@ -59,12 +59,14 @@ export function notMePages({ session, renderer, passwords, audit, history, optio
     options.forget(ctx)
     const hasPassword = await passwords.has(userId)
     const next = hasPassword ? 'password' : 'ways'
-    renderer.render(ctx, 'message', {
+    const nextHref = hasPassword ? accountPaths.password : accountPaths.identities
+    const view = {
       title: renderer.translate(ctx, 'devices.all_title'),
       body: renderer.translate(ctx, `not_me.then_${next}`),
-      nextHref: hasPassword ? accountPaths.password : accountPaths.identities,
+      nextHref,
       nextLabel: renderer.translate(ctx, `not_me.next_${next}`),
-    })
+    }
+    renderer.render(ctx, 'message', view, { languagePath: nextHref })
   }
 
   /** Throws `request.not_found` for a login that is not this account's. */

@@ -51,7 +51,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
         canSkip: true,
         canSignOutOthers: true,
       },
-      { status: error?.status ?? 200, languageLinks: true },
+      { status: error?.status ?? 200 },
     )
   }
 

@@ -28,7 +28,7 @@ export function profilePages({ session, renderer, directory, audit }: Dependenci
   function draw(ctx: Context, visitor: SignedIn, nickname: string, error?: PageError): void {
     const picture = picturePath(visitor.account.user)
     const view = { nickname, picture, maxLength: nicknameLength, formToken: session.token(visitor), error }
-    renderer.render(ctx, 'account-profile', view, { status: error ? 400 : 200, languageLinks: true })
+    renderer.render(ctx, 'account-profile', view, { status: error ? 400 : 200 })
   }
 
   async function submit(ctx: Context): Promise<void> {

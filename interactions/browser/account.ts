@@ -44,33 +44,28 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
       options.appCount(user.id),
     ])
     const { done } = ctx.query
-    renderer.render(
-      ctx,
-      'account',
-      {
-        accountLabel: accountLabel(account),
-        nickname: user.profile.nickname,
-        picture: picturePath(user),
-        userId: user.id,
-        hints: hints(account, { hasPassword, isAlarmed: alarms.length > 0 }),
-        phone: wayRow(account, 'phone'),
-        email: wayRow(account, 'email'),
-        providers: [...new Set(identities.map(({ provider }) => provider))].filter((each) => !ownRows.includes(each)),
-        hasPassword,
-        placeCount: devices.length,
-        appCount,
-        profileHref: accountPaths.profile,
-        identitiesHref: accountPaths.identities,
-        passwordHref: accountPaths.password,
-        devicesHref: accountPaths.devices,
-        appsHref: accountPaths.apps,
-        historyHref: accountPaths.history,
-        languageHref: accountPaths.language,
-        logoutHref: paths.endSession,
-        notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,
-      },
-      { languageLinks: true },
-    )
+    renderer.render(ctx, 'account', {
+      accountLabel: accountLabel(account),
+      nickname: user.profile.nickname,
+      picture: picturePath(user),
+      userId: user.id,
+      hints: hints(account, { hasPassword, isAlarmed: alarms.length > 0 }),
+      phone: wayRow(account, 'phone'),
+      email: wayRow(account, 'email'),
+      providers: [...new Set(identities.map(({ provider }) => provider))].filter((each) => !ownRows.includes(each)),
+      hasPassword,
+      placeCount: devices.length,
+      appCount,
+      profileHref: accountPaths.profile,
+      identitiesHref: accountPaths.identities,
+      passwordHref: accountPaths.password,
+      devicesHref: accountPaths.devices,
+      appsHref: accountPaths.apps,
+      historyHref: accountPaths.history,
+      languageHref: accountPaths.language,
+      logoutHref: paths.endSession,
+      notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,
+    })
   }
 
   function wayRow({ identities }: Account, kind: (typeof codeWays)[number]['kind']): WayRow | undefined {
@@ -100,7 +95,7 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
   /** Nobody has to be signed in to choose a language, but the page leads back to the account. */
   async function languagePage(ctx: Context): Promise<void> {
     if (!(await session.visitor(ctx, accountPaths.language))) return
-    renderer.render(ctx, 'account-language', { backHref: paths.account }, { languageLinks: true })
+    renderer.render(ctx, 'account-language', { backHref: paths.account })
   }
 
   return { home, languagePage }

@@ -95,7 +95,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     if (!visitor) throw new AppError('attempt.expired')
     if (found.prompt.name === 'select_account') {
       const account = { label: maskedLabel(visitor), nickname: visitor.user.profile.nickname }
-      return renderer.render(ctx, 'select-account', { account }, { languageLinks: true })
+      return renderer.render(ctx, 'select-account', { account })
     }
     await consent.show(ctx, found, client, visitor)
   }

@@ -52,7 +52,6 @@ export function consentPages({ renderer, policies, consents }: Dependencies) {
     const known = (await consents.find(of)) ?? {}
     renderer.render(ctx, 'consent', view(ctx, { interaction, client, account, known }), {
       clientName: (ctx.state as RequestState).clientName,
-      languageLinks: true,
     })
   }
 

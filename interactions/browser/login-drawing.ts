@@ -119,7 +119,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const named = isOther ? undefined : labelFor(method.id, person)
     const shown = error && renderer.pageError(ctx, error)
     const status = error?.status ?? 200
-    const page = { status, clientName: state(ctx).clientName, languageLinks: true }
+    const page = { status, clientName: state(ctx).clientName }
     const values = typed(input)
     if (error?.code === 'agreement.required' && input) {
       const carried = options.carried.pack(interaction.uid, input)

@@ -78,6 +78,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       needsPhone,
       question,
       accounts,
+      conflict,
       typed: kept,
       current,
     } = await attempts.waiting(interaction.uid, named)
@@ -94,12 +95,13 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
         { error, kept, binding: pending?.provider, needsPhone: phoneOnly },
       )
     }
+    if (conflict && named === undefined && !current) return questions.conflict(ctx, conflict)
     if (accounts && named === undefined && !current) return questions.accounts(ctx, accounts)
     if (pending && named === undefined && !current && !phoneOnly) {
       const { nickname } = pending.profile
       const { provider } = pending
       const view = { provider, nickname, canRegister: true, existingMethod: offered(ctx)[0] ?? 'password' }
-      renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName, languageLinks: true })
+      renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName })
       return
     }
     const person = await known(interaction)
@@ -214,9 +216,6 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
         }
         return { login: { accountId: userId, acr, amr: [...amr], ts: authTime, about } }
       }
-      case 'conflict':
-        await questions.conflict(ctx, outcome)
-        return undefined
       // A reload of what follows must not post again.
       case 'ask':
         leave(ctx, `${interactionPath(interaction.uid)}?method=${encodeURIComponent(outcome.method)}`)
@@ -226,6 +225,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
         leave(ctx, interactionPath(interaction.uid))
         return undefined
       case 'choose':
+      case 'conflict':
       case 'bind_phone':
       case 'bind_identity':
       case 'choose_account':

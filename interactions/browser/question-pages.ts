@@ -4,7 +4,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
-import type { AccountQuestion, BindingQuestion, Outcome } from '../outcome.ts'
+import type { AccountQuestion, BindingQuestion, ConflictQuestion } from '../outcome.ts'
 import type { Renderer } from './render.ts'
 
 interface Dependencies {
@@ -18,7 +18,7 @@ interface Dependencies {
 export function questionPages({ directory, renderer, offered }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
 
-  async function conflict(ctx: Context, { users }: Extract<Outcome, { kind: 'conflict' }>): Promise<void> {
+  async function conflict(ctx: Context, { users }: ConflictQuestion): Promise<void> {
     const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
     const view = { accounts: accounts.filter((each) => each !== undefined).map(shownAccount) }
     renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName })
@@ -33,7 +33,7 @@ export function questionPages({ directory, renderer, offered }: Dependencies) {
       }),
     )
     const view = { provider, accounts: found, otherMethod: offered(ctx)[0] }
-    renderer.render(ctx, 'choose-account', view, { clientName: state(ctx).clientName, languageLinks: true })
+    renderer.render(ctx, 'choose-account', view, { clientName: state(ctx).clientName })
   }
 
   async function binding(ctx: Context, question: BindingQuestion, error?: AppError): Promise<void> {
@@ -47,7 +47,7 @@ export function questionPages({ directory, renderer, offered }: Dependencies) {
       error: error && renderer.pageError(ctx, error),
     }
     const page = { status: error?.status ?? 200, clientName: state(ctx).clientName }
-    renderer.render(ctx, 'bind-identity', view, { ...page, languageLinks: true })
+    renderer.render(ctx, 'bind-identity', view, page)
   }
 
   return { conflict, accounts, binding }

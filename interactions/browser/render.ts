@@ -100,9 +100,8 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
   }
 
   const render: RenderPage = (ctx, name, data, options = {}) => {
-    const isError = name === 'error'
     // No route has looked at the choice of a language where there is none, or it failed.
-    if (isError && ctx.method === 'GET' && switchLanguage(ctx)) return
+    if (ctx.method === 'GET' && switchLanguage(ctx)) return
     for (const [header, value] of Object.entries(pageHeaders)) ctx.set(header, value)
     const policy = formAction(ctx.path, state(ctx).leadsTo, secure)
     const frames = options.frames === undefined ? '' : `; frame-src ${options.frames}`
@@ -118,7 +117,7 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
       clientName: options.clientName ?? state(ctx).clientName,
       requestId: state(ctx).requestId,
       sandbox,
-      languagePath: options.languageLinks || isError ? searchWithoutLang(ctx) : undefined,
+      languagePath: options.languagePath ?? searchWithoutLang(ctx),
       assetPath: paths.assets,
     })
     sendPage(ctx, html, packingOf(name, data))

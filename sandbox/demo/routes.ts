@@ -80,7 +80,7 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
 
   for (const kind of ['terms', 'privacy'] as const) {
     router.get(`sandbox_${kind}`, `/sandbox/${kind}`, (ctx) => {
-      if (!renderer.switchLanguage(ctx)) renderer.render(ctx, 'terms', { kind }, { languageLinks: true })
+      if (!renderer.switchLanguage(ctx)) renderer.render(ctx, 'terms', { kind })
     })
   }
 

@@ -15,7 +15,8 @@ import { sentenceFor } from './protocol-sentences.ts'
 export interface PageOptions {
   readonly status?: number
   readonly clientName?: string | undefined
-  readonly languageLinks?: boolean
+  /** Where the links to other languages lead, if the address of the page answers no GET, or answers it otherwise. */
+  readonly languagePath?: string
   /** The one other origin whose page this page may hold. */
   readonly frames?: string | undefined
 }
@@ -71,7 +72,14 @@ export function libraryPages({
       retryHref,
       accountHref: retryHref === undefined ? paths.account : undefined,
     }
-    render(ctx, 'error', view, { status: ctx.status })
+    const languagePath = ctx.method === 'POST' ? (retryHref ?? paths.account) : undefined
+    render(ctx, 'error', view, { status: ctx.status, ...(languagePath && { languagePath }) })
+  }
+
+  function drawDone(ctx: Context, client: Client | undefined): void {
+    const clientName = nameOf(ctx, client)
+    const languagePath = endedHref({ ended: 'done', client_id: client?.clientId ?? '' })
+    render(ctx, 'device-done', { clientName }, { clientName, languagePath })
   }
 
   return {
@@ -84,12 +92,12 @@ export function libraryPages({
         const fields = Object.entries({ xsrf, logout: 'yes' }).map(([name, value]) => ({ name, value }))
         return render(ctx, 'continue', { action, fields })
       }
-      render(ctx, 'logout', { action, xsrf, clientName }, { clientName, languageLinks: true })
+      render(ctx, 'logout', { action, xsrf, clientName }, { clientName })
     },
 
     async logoutDone(ctx: KoaContextWithOIDC): Promise<void> {
       const clientName = nameOf(ctx, ctx.oidc.client)
-      render(ctx, 'logout-done', { clientName }, { clientName, languageLinks: true })
+      render(ctx, 'logout-done', { clientName }, { clientName })
     },
 
     error: drawError,
@@ -98,12 +106,12 @@ export function libraryPages({
       const { action, xsrf } = partsOfForm(form)
       const status = error ? 400 : 200
       const fault = userCodeFault(error)
-      if (fault === 'aborted') {
-        render(ctx, 'message', {
-          title: translate(ctx, 'device.aborted.title'),
-          body: translate(ctx, 'device.aborted.body'),
-        })
-        return
+      const { ended, client_id: clientId } = ctx.query
+      if (ended === 'done') return drawDone(ctx, await ctx.oidc.provider.Client.find(String(clientId)))
+      if (fault === 'aborted' || ended === 'aborted') {
+        const title = translate(ctx, 'device.aborted.title')
+        const body = translate(ctx, 'device.aborted.body')
+        return render(ctx, 'message', { title, body }, { languagePath: endedHref({ ended: 'aborted' }) })
       }
       const code = fault && userCodeSentences[fault]
       const shown = code === undefined ? undefined : { code, message: translate(ctx, code), field: 'user_code' }
@@ -113,12 +121,7 @@ export function libraryPages({
         leaveSessionUntouched(ctx)
         return drawError(ctx, out, error)
       }
-      render(
-        ctx,
-        'device-code',
-        { action, xsrf, userCode: typedUserCode(error), error: shown },
-        { status, languageLinks: true },
-      )
+      render(ctx, 'device-code', { action, xsrf, userCode: typedUserCode(error), error: shown }, { status })
     },
 
     async deviceConfirm(
@@ -130,21 +133,19 @@ export function libraryPages({
     ) {
       const { action, xsrf } = partsOfForm(form)
       const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 200) : undefined)
-      render(ctx, 'device-confirm', {
-        action,
-        xsrf,
-        userCode,
-        clientName: nameOf(ctx, client) ?? '',
-        device: { ip: text(deviceInfo['ip']), userAgent: text(deviceInfo['ua']) },
+      const device = { ip: text(deviceInfo['ip']), userAgent: text(deviceInfo['ua']) }
+      const view = { action, xsrf, userCode, clientName: nameOf(ctx, client) ?? '', device }
+      render(ctx, 'device-confirm', view, {
+        languagePath: `${paths.device}?${new URLSearchParams({ user_code: userCode })}`,
       })
     },
 
-    async deviceDone(ctx: KoaContextWithOIDC): Promise<void> {
-      const clientName = nameOf(ctx, ctx.oidc.client)
-      render(ctx, 'device-done', { clientName }, { clientName })
-    },
+    deviceDone: async (ctx: KoaContextWithOIDC) => drawDone(ctx, ctx.oidc.client),
   }
 }
+
+/** The last page of a device, which comes out of a form, by a GET that changes nothing: for another language. */
+const endedHref = (query: Readonly<Record<string, string>>) => `${paths.device}?${new URLSearchParams(query)}`
 
 /** What a person was doing when it went wrong. */
 function whereIn({ method, oidc: { route } }: KoaContextWithOIDC) {

@@ -23,7 +23,7 @@ const page: PageContext = {
   clientName: undefined,
   requestId: 'r',
   sandbox: false,
-  languagePath: undefined,
+  languagePath: '/',
   assetPath: '/assets',
 }
 const choose = (provider: string) =>
