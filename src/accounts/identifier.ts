@@ -21,7 +21,7 @@ const reservedNames = new Set(
     'abuse account accounts admin administrator anonymous api billing contact everyone guest help helpdesk hostmaster ' +
     'info login logout me menshen moderator noreply no-reply null official operator owner postmaster register root ' +
     'sandbox security service staff superuser support sys sysadmin system undefined webmaster ' +
-    '管理员 系统 系统管理员 超级管理员 客服 官方 门神'
+    '管理员 系统 系统管理员 超级管理员 客服 官方 门神 管理員 系統 系統管理員 超級管理員 門神'
   ).split(' '),
 )
 

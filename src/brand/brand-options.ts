@@ -28,7 +28,7 @@ const webAddress = z.url({ protocol: /^https?$/ })
 /** Settings of what visitors see. Files are named relative to the file that names them. */
 export const brandOptions = z.strictObject({
   name: localizedName
-    .prefault({ 'zh-CN': '门神', en: 'Menshen' })
+    .prefault({ 'zh-CN': '门神', 'zh-TW': '門神', en: 'Menshen' })
     .describe('Name on pages and in mails: one text, or one for each language, `{ zh-CN: …, en: … }`.'),
   logo: file
     .optional()
