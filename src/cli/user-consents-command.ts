@@ -1,7 +1,7 @@
 import type { UserId } from '../base/ids.ts'
 import type { Core } from '../build/core.ts'
 import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
-import { type Decisions, grantedIn } from '../oidc/records/consents.ts'
+import { consentTo, type Decisions, grantedIn } from '../oidc/records/consents.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
@@ -45,8 +45,8 @@ export async function revokeClient(
 ): Promise<number> {
   const { flags, stdout } = context
   const { userId, clientId } = of
-  const known = (await listAuthorisedApps(core, userId)).some((app) => app.clientId === clientId)
-  if (!known) return refuse(context, `${userId} has allowed nothing to a client with this id`)
+  if (!(await consentTo(core.database, of)))
+    return refuse(context, `${userId} has allowed nothing to a client with this id`)
   const isDryRun = flags['dry-run'] === true
   const isDone = !isDryRun && (await withdrawConsent(core, of, { operator: operatorOf(context) }))
   if (flags['json'] === true) {
