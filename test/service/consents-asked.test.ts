@@ -1,0 +1,112 @@
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clients, resources } from '../support/clients.ts'
+import { allows, boxes, granted } from '../support/consent.ts'
+import { exchange, loginBySms, startLogin } from '../support/login.ts'
+import type { Answer, Visitor } from '../support/visitor.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+let world: World
+let phones = 13_611_000_000
+const uri = 'https://third.example.com/callback'
+const reports = 'https://reports.example.com'
+
+beforeAll(async () => {
+  world = await openWorld()
+  const third = { token_endpoint_auth_method: 'none', redirect_uris: [uri] }
+  await world.register({
+    clients: [
+      ...clients,
+      { ...third, client_id: 'reporter', client_name: '报表', scope: 'openid reports:read reports:write' },
+      { ...third, client_id: 'teller', client_name: '问候' },
+      { ...third, client_id: 'narrow', client_name: '便签', scope: 'openid profile' },
+    ],
+    resources: [
+      ...resources,
+      {
+        resource: reports,
+        title: { 'zh-CN': '报表接口' },
+        scopes: [
+          {
+            name: 'reports:read',
+            title: { 'zh-CN': '查看报表', en: 'See reports' },
+            description: { 'zh-CN': '读取您的报表。' },
+            required: true,
+          },
+          'reports:write',
+        ],
+      },
+    ],
+  })
+})
+afterAll(() => world?.close())
+
+const newPhone = () => String(++phones)
+const start = (more: Record<string, string> = {}, client = 'third') => startLogin(world, client, uri, more)
+const tokensOf = ({ location }: Answer, client = 'third') => exchange(world, client, uri, location)
+const opens = async (visitor: Visitor, url: URL) => visitor.follow(await visitor.get(url))
+
+describe('the parameter claims', () => {
+  const claims = JSON.stringify({ userinfo: { phone_number: null, picture: null }, id_token: { acr: null } })
+  const me = async (tokens: Readonly<Record<string, string>>) => {
+    const headers = { authorization: `Bearer ${tokens['access_token']}` }
+    return (await (await fetch(`${world.issuer}/me`, { headers })).json()) as Record<string, unknown>
+  }
+
+  test('is asked about in the words of the scope that releases a claim, and a box decides', async () => {
+    const phone = newPhone()
+    const visitor = world.visitor()
+    const url = start({ scope: 'openid', claims }, 'teller')
+    const page = await loginBySms(world, visitor, url, phone)
+    expect(boxes(page).toSorted()).toEqual(['phone', 'profile'])
+    const tokens = await tokensOf(await allows(visitor, page, 'phone'), 'teller')
+    expect(granted(tokens)).toEqual(['openid'])
+    const told = await me(tokens)
+    expect(told).toMatchObject({ phone_number: `+86${phone}` })
+    expect(told).not.toHaveProperty('picture')
+    expect((await opens(visitor, url)).location).toContain('code=')
+  })
+
+  test('beside a scope that was allowed takes nothing away from it', async () => {
+    const phone = newPhone()
+    const visitor = world.visitor()
+    const url = start({ scope: 'openid phone', claims: JSON.stringify({ userinfo: { phone_number: null } }) }, 'teller')
+    const page = await loginBySms(world, visitor, url, phone)
+    expect(boxes(page)).toEqual(['phone'])
+    const tokens = await tokensOf(await allows(visitor, page, 'phone'), 'teller')
+    expect(await me(tokens)).toMatchObject({ phone_number: `+86${phone}`, phone_number_verified: true })
+  })
+
+  test('cannot ask for what its app is not registered for', async () => {
+    const visitor = world.visitor()
+    const page = await loginBySms(world, visitor, start({ scope: 'openid profile', claims }, 'narrow'), newPhone())
+    expect(boxes(page)).toEqual(['profile'])
+    const tokens = await tokensOf(await allows(visitor, page, 'profile', 'phone'), 'narrow')
+    expect(await me(tokens)).not.toHaveProperty('phone_number')
+  })
+})
+
+describe('the scopes of an API', () => {
+  const asked = { scope: 'openid reports:read reports:write', resource: reports }
+
+  test('are told in the words of its seed, in the language of the page, else by their names', async () => {
+    const page = await loginBySms(world, world.visitor(), start(asked, 'reporter'), newPhone())
+    expect(page.text).toContain('报表接口')
+    expect(page.text).toMatch(/查看报表<\/strong> <span class="tag">必需<\/span>/)
+    expect(page.text).toContain('读取您的报表。')
+    expect(page.text).toContain('reports:write')
+    expect(page.text).not.toContain('aria-describedby=""')
+    const visitor = world.visitor()
+    const english = await loginBySms(world, visitor, start({ ...asked, ui_locales: 'en' }, 'reporter'), newPhone())
+    expect(english.text).toContain('See reports')
+    expect(english.text).toContain('读取您的报表。')
+  })
+
+  test('that are required cannot be left out by who allows', async () => {
+    const visitor = world.visitor()
+    const page = await loginBySms(world, visitor, start(asked, 'reporter'), newPhone())
+    expect(boxes(page)).toEqual([`${reports} reports:write`])
+    const tokens = await tokensOf(await allows(visitor, page), 'reporter')
+    expect(decodeJwt(tokens['access_token'] ?? '')).toMatchObject({ aud: reports, scope: 'reports:read' })
+  })
+})
