@@ -1,5 +1,5 @@
 import { isFresh, isUnended } from '../src/accounts/proof.ts'
-import { AppError } from '../src/base/errors.ts'
+import { AppError, refuseFaults } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
 import type { Log } from '../src/ops/log.ts'
@@ -16,7 +16,7 @@ import {
   withoutQuestion,
 } from './attempt-memory.ts'
 import { finishLogin } from './finish-login.ts'
-import { type Input, type Proved, provesPhone } from './methods/method.ts'
+import { type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
 import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
 import { type Waiting, waitingIn } from './questions.ts'
@@ -88,7 +88,7 @@ export class LoginAttempts {
     return this.#recorded(request, async () => {
       const before = await this.#deps.memories.load(request.attemptId)
       const asked = request.mustChoose ? decided(before, request) : before
-      const memory = this.#agree(withoutQuestion(asked), request.input)
+      const memory = this.#whole(request, withoutQuestion(asked))
       const holder = await this.#holder(request.attemptId, memory)
       this.#requireUseful(request, holder ?? this.#pending(memory))
       const step = await this.#step(request, memory)
@@ -106,6 +106,7 @@ export class LoginAttempts {
   /** One step of a signed-in person who adds a way in: answers what it proves; looks nothing up and stores nothing. */
   async prove(request: AdvanceRequest): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
     return this.#recorded(request, async () => {
+      refuseFaults(this.#faults(request))
       const step = await this.#step(request, await this.#deps.memories.load(request.attemptId))
       if (step.kind === 'proved') await this.#deps.memories.forget(request.attemptId)
       return step
@@ -217,12 +218,21 @@ export class LoginAttempts {
     await Promise.all([memories.save(attemptId, after), ...forgotten])
   }
 
-  /** Nothing is sent, made or looked up for a person who has not agreed in this very attempt. */
-  #agree(memory: AttemptMemory, input: Input): AttemptMemory {
+  /**
+   * Nothing is sent, made or looked up for a form that is wrong by itself, nor for a person who has not agreed in this
+   * very attempt. Throws all that is wrong at once.
+   */
+  #whole(request: AdvanceRequest, memory: AttemptMemory): AttemptMemory {
     const { agreements } = this.#deps.options
-    if (agreements.every((each) => memory.agreed.includes(each))) return memory
-    if (input['agreement'] === undefined) throw new AppError('agreement.required', { field: 'agreement' })
-    return { ...memory, agreed: agreements }
+    const hasAgreed = agreements.every((each) => memory.agreed.includes(each))
+    const agrees = hasAgreed || request.input['agreement'] !== undefined
+    const missing = agrees ? [] : [new AppError('agreement.required', { field: 'agreement' })]
+    refuseFaults([...this.#faults(request), ...missing])
+    return hasAgreed ? memory : { ...memory, agreed: agreements }
+  }
+
+  #faults({ method, input }: AdvanceRequest): readonly AppError[] {
+    return this.#deps.methods.get(method)?.faults?.(input) ?? []
   }
 
   /**

@@ -94,7 +94,7 @@ export function viewEngine({
     isFromTheRight: translate(locale, 'language.direction') === 'rtl',
   }))
   const namedProviders = providersWithName(folder)
-  const eta = new Eta({ escapeFunction: escapeHtml, functionHeader: 'const { t, data, page, error, url } = it' })
+  const eta = new Eta({ escapeFunction: escapeHtml, functionHeader: 'const { t, data, page, error, fault, url } = it' })
   for (const file of readdirSync(join(folder, 'templates'))) {
     eta.loadTemplate(`@${file.replace(/\.eta$/, '')}`, readFileSync(join(folder, 'templates', file), 'utf8'))
   }
@@ -119,7 +119,7 @@ export function viewEngine({
         data,
         page,
         url: safeUrl,
-        error: 'error' in data ? (data.error as PageError | undefined) : undefined,
+        ...faultsIn('error' in data ? (data.error as PageError | undefined) : undefined),
         asset(file: string) {
           const version = versions.get(`/assets/${file}`)
           return `${page.assetPath}/${file}${version === undefined ? '' : `?v=${version}`}`
@@ -138,6 +138,27 @@ export function viewEngine({
     },
   }
 }
+
+/** What is wrong with a field: where the page says it, and whether the field is the one to begin with. */
+interface Fault {
+  readonly id: string
+  readonly isFirst: boolean
+}
+
+/** A refusal and all that is wrong with the form, for the templates. */
+function faultsIn(error: PageError | undefined) {
+  const faults = error ? [error, ...(error.others ?? [])] : []
+  return {
+    error,
+    faults: faults.map((each, index) => ({ ...each, id: faultId(index) })),
+    fault(...names: readonly string[]): Fault | undefined {
+      const index = faults.findIndex(({ field }) => field !== undefined && names.includes(field))
+      return index < 0 ? undefined : { id: faultId(index), isFirst: index === 0 }
+    },
+  }
+}
+
+const faultId = (index: number) => (index === 0 ? 'error-message' : `error-message-${index + 1}`)
 
 /** Every sentence of a language by its key. */
 export function sentencesOf(locale: PageLocale): Record<string, string> {

@@ -3,6 +3,8 @@ export interface PageError {
   readonly code: string
   readonly message: string
   readonly field?: string | undefined
+  /** What else is wrong with the same form. */
+  readonly others?: readonly PageError[]
 }
 
 /** A country in the list beside the phone number. */

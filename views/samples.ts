@@ -86,11 +86,19 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     {
       kind: 'username',
       offeredKinds: ['phone', 'email', 'username'],
-      values: { identifier: 'linxiaoyu' },
+      values: { identifier: 'li' },
       countries,
       agreements,
       minLength: 10,
-      error: { code: 'agreement.required', message: '请先阅读并勾选同意相关协议，再继续。', field: 'agreement' },
+      error: {
+        code: 'username.invalid',
+        message: '用户名须为 3 至 32 个字符，可用中文、字母、数字和 _ . -，且至少含一个字母或汉字。',
+        field: 'identifier',
+        others: [
+          { code: 'password.too_short', message: '密码太短，请按提示的长度重新设置。', field: 'new_password' },
+          { code: 'agreement.required', message: '请先阅读并勾选同意相关协议。', field: 'agreement' },
+        ],
+      },
     },
   ],
   reset: [

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
-import type { Passwords } from '../../src/accounts/passwords.ts'
-import { AppError, asAppError } from '../../src/base/errors.ts'
+import { guessableFrom, type Passwords } from '../../src/accounts/passwords.ts'
+import { AppError, asAppError, faultsOf, refuseFaults } from '../../src/base/errors.ts'
 import { paths } from '../../src/base/paths.ts'
 import type { EndRecords } from '../../src/oidc/endings/endings.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
@@ -64,9 +64,14 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
     const { ip, requestId } = ctx.state as RequestState
     const hadPassword = await passwords.has(userId)
     try {
-      const next = fields['new_password']
-      if (!next) throw new AppError('password.required', { field: 'new_password' })
-      if (hadPassword) await passwords.change(userId, fields['password'] ?? '', next)
+      const { password: current = '', new_password: next = '' } = fields
+      refuseFaults(
+        faultsOf(
+          () => requireCurrent(hadPassword, current),
+          () => passwords.check(next, guessableFrom(visitor.account)),
+        ),
+      )
+      if (hadPassword) await passwords.change(userId, current, next)
       else await passwords.set(userId, next, visitor)
       await audit.write({ event: hadPassword ? 'password.changed' : 'password.set', userId, ip, requestId })
     } catch (thrown) {
@@ -91,6 +96,11 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
   }
 
   return { show, submit }
+}
+
+/** An empty field is no guess, and costs no try. */
+function requireCurrent(hadPassword: boolean, current: string): void {
+  if (hadPassword && current === '') throw new AppError('password.required', { field: 'password' })
 }
 
 /** Somebody who is signed in is told that the current password is wrong, not that the account may be. */

@@ -149,7 +149,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         return
       }
       case 'register':
-        renderer.render(ctx, 'register', registerView(ctx, before, shown), page)
+        renderer.render(ctx, 'register', registerView(ctx, before, shown, input?.['kind']), page)
         return
       case 'reset':
         renderer.render(
@@ -213,7 +213,12 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     return { message, at: new Date(at * 1000) }
   }
 
-  function registerView(ctx: Context, before: Beginning, error: PageError | undefined): Views['register'] {
+  function registerView(
+    ctx: Context,
+    before: Beginning,
+    error: PageError | undefined,
+    posted: string | undefined,
+  ): Views['register'] {
     const { registration } = options
     const open = {
       phone: registration.phone === 'auto',
@@ -224,7 +229,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const offeredKinds = (['phone', 'email', 'username'] as const).filter(
       (kind) => open[kind] && mayReach(demand, [acrOfKind[kind]]),
     )
-    const wanted = offeredKinds.find((kind) => kind === ctx.query['kind'])
+    const wanted = offeredKinds.find((kind) => kind === (posted ?? ctx.query['kind']))
     const countries = options.countries(ctx)
     const typedKind = before.kind()
     const likely = offeredKinds.find((kind) => kind === typedKind)

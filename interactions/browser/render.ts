@@ -123,6 +123,11 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
     sendPage(ctx, html, packingOf(name, data))
   }
 
+  function pageError(ctx: Context, { code, messageKey, params, field, others }: AppError): PageError {
+    const message = translate(ctx, messageKey, params)
+    return { code, message, field, others: others.map((each) => pageError(ctx, each)) }
+  }
+
   const translate: Translate = (ctx, key, params) => i18n.translate(locale(ctx), key, params)
 
   return {
@@ -130,9 +135,7 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
     translate,
     locale,
 
-    pageError(ctx, error) {
-      return { code: error.code, message: translate(ctx, error.messageKey, error.params), field: error.field }
-    },
+    pageError,
 
     renderError(ctx, thrown, wayOn = {}) {
       const error = asAppError(thrown)

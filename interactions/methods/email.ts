@@ -1,5 +1,5 @@
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
-import { AppError } from '../../src/base/errors.ts'
+import { AppError, faultsOf } from '../../src/base/errors.ts'
 import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
@@ -14,6 +14,7 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
     acrs: ['urn:menshen:acr:possession'],
     fields: ['identifier'],
     forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'bind' }),
+    faults: ({ identifier }) => (identifier === undefined ? [] : faultsOf(() => readAddress(identifier))),
     async step(request) {
       const { input, state } = request
       if (input['identifier'] !== undefined) {

@@ -94,6 +94,12 @@ export interface LoginMethod<State = unknown> {
    * want to be paid for them.
    */
   asksVendor?(input: Input): Asked | undefined
+  /**
+   * Everything that is wrong with a form by itself, each fault at its field, in the order of the fields; empty for an
+   * input that begins nothing. It asks nobody, costs nothing and counts nothing, so that a person hears of all faults
+   * at once before a step is taken.
+   */
+  faults?(input: Input): readonly AppError[]
   /** Forgets what was kept elsewhere for a state that is given up. */
   forget?(state: State, attemptId: string): Promise<void>
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */

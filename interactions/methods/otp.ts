@@ -50,6 +50,8 @@ interface VerifyRequest {
 
 /** One-time codes of six digits, bound to the attempt, the purpose and the number or address they were sent to. */
 export interface OtpCodes {
+  /** Throws `phone.country_unsupported` for a number to which no code is sent. It counts nothing and asks nobody. */
+  requireServed(target: OtpTarget, field?: string): void
   /**
    * Sends a code; it replaces the one before. A code that may have been sent is good like any other and counts as
    * sent. A code to reset a password is sent to nobody who has no account, and what a stranger sees of the answer does
@@ -126,6 +128,11 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     return code !== undefined && isSameSecret(code.mac, macOf(code.id, otp))
   }
 
+  function requireServed({ channel, to }: OtpTarget, field = 'phone'): void {
+    if (channel === 'sms' && !countries.some((country) => to.startsWith(`+${country}`)))
+      throw new AppError('phone.country_unsupported', { field })
+  }
+
   async function take({
     target,
     purpose,
@@ -133,8 +140,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     device,
   }: IssueRequest): Promise<{ grant: Grant; ownerThen: UserId | undefined }> {
     const isSms = target.channel === 'sms'
-    if (isSms && !countries.some((country) => target.to.startsWith(`+${country}`)))
-      throw new AppError('phone.country_unsupported', { field: 'phone' })
+    requireServed(target)
     const owner = await ownerOf(target, device)
     const isActive = owner?.status === 'active'
     const grant = await budget.take({
@@ -156,6 +162,8 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
   }
 
   return {
+    requireServed,
+
     async issue(request) {
       const { grant, ownerThen } = await take(request)
       const target = targetOf(request.target)

@@ -2,7 +2,7 @@ import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError } from '../../src/base/errors.ts'
-import type { LoginMethod } from './method.ts'
+import type { Input, LoginMethod } from './method.ts'
 
 /** User name, e-mail or phone number, and the one password of the account. */
 export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMethod<undefined> {
@@ -11,14 +11,13 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
     entry: 'login',
     acrs: ['urn:menshen:acr:knowledge'],
     fields: ['identifier', 'password'],
+    faults,
     async step(request) {
       const { input, ip, device } = request
-      const { identifier: typed, password } = input
-      if (typed === undefined && password === undefined) {
+      const { identifier: typed = '', password = '' } = input
+      if (!isBegun(input)) {
         return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier', 'password'], state: undefined }
       }
-      if (!typed?.trim()) throw new AppError('identifier.required', { field: 'identifier' })
-      if (!password) throw new AppError('password.required', { field: 'password' })
       const identifier = readIdentifier(typed, input['country'])
       await passwords.verify({ identifier, password, ip, device })
       return {
@@ -30,6 +29,19 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
       }
     },
   }
+}
+
+function isBegun({ identifier, password }: Input): boolean {
+  return identifier !== undefined || password !== undefined
+}
+
+function faults(input: Input): readonly AppError[] {
+  const { identifier = '', password = '' } = input
+  if (!isBegun(input)) return []
+  return [
+    ...(identifier.trim() === '' ? [new AppError('identifier.required', { field: 'identifier' })] : []),
+    ...(password === '' ? [new AppError('password.required', { field: 'password' })] : []),
+  ]
 }
 
 /** What nobody can have as an identifier is answered like an identifier nobody has. */

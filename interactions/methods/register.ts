@@ -1,12 +1,12 @@
 import { type ParsedIdentifier, parseNewIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { provedInOneStep } from '../../src/accounts/proof.ts'
-import { AppError } from '../../src/base/errors.ts'
+import { AppError, type ErrorCode, faultsOf } from '../../src/base/errors.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
-import type { LoginMethod, Step, StepRequest } from './method.ts'
+import type { Input, LoginMethod, Step, StepRequest } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
 interface RegisterState extends CodeState {
@@ -49,10 +49,9 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     if (rules[identifier.provider] === 'closed') throw new AppError('registration.closed')
     await limits.take('register.ip', ip)
     if (identifier.provider === 'phone') {
-      const target = { channel: 'sms', to: identifier.subject as PhoneNumber } as const
-      return beginCode({ codes, request, purpose: 'register', state: { target } })
+      return beginCode({ codes, request, purpose: 'register', state: { target: smsTo(identifier) } })
     }
-    const passwordHash = await hashNew(input['new_password'], identifier)
+    const passwordHash = await passwords.prepare(input['new_password'] ?? '', [identifier.subject])
     if (identifier.provider === 'username') {
       return {
         kind: 'proved',
@@ -67,9 +66,18 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     return beginCode({ codes, request, purpose: 'register', state: { target, passwordHash } })
   }
 
-  async function hashNew(password: string | undefined, identifier: ParsedIdentifier): Promise<string> {
-    if (!password) throw new AppError('password.required', { field: 'new_password' })
-    return passwords.prepare(password, [identifier.subject])
+  function faults(input: Input): readonly AppError[] {
+    if (!isBegun(input)) return []
+    let read: ParsedIdentifier | undefined
+    const readable = () => {
+      read = readIdentifier(input)
+      if (read.provider === 'phone') codes.requireServed(smsTo(read))
+    }
+    const choosable = () => {
+      if (input['phone'] === undefined && read?.provider !== 'phone')
+        passwords.check(input['new_password'] ?? '', read ? [read.subject] : [])
+    }
+    return faultsOf(readable, choosable)
   }
 
   return {
@@ -77,9 +85,10 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     entry: 'register',
     acrs: registrationAcrs(rules),
     forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'register' }),
+    faults,
     async step(request) {
       const { input, state } = request
-      if (input['phone'] !== undefined || input['identifier'] !== undefined) return begin(request)
+      if (isBegun(input)) return begin(request)
       if (!state) {
         return {
           kind: 'ask',
@@ -102,8 +111,22 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
   }
 }
 
-function readIdentifier(input: Readonly<Record<string, string>>): ParsedIdentifier {
+function isBegun({ phone, identifier }: Input): boolean {
+  return phone !== undefined || identifier !== undefined
+}
+
+function smsTo({ subject }: ParsedIdentifier): OtpTarget {
+  return { channel: 'sms', to: subject as PhoneNumber }
+}
+
+function readIdentifier(input: Input): ParsedIdentifier {
   if (input['phone'] !== undefined) return { provider: 'phone', subject: parsePhone(input['phone'], input['country']) }
-  if (!input['identifier']?.trim()) throw new AppError('identifier.required', { field: 'identifier' })
-  return parseNewIdentifier(input['identifier'], input['country'])
+  const { identifier = '', country, kind } = input
+  const named = kind === 'email' || kind === 'username' ? kind : undefined
+  const refused = (code: ErrorCode) => new AppError(code, { field: 'identifier' })
+  if (identifier.trim() === '') throw refused(named ? `${named}.missing` : 'identifier.required')
+  const read = parseNewIdentifier(identifier, country)
+  // Whoever makes an account with an address does not get one without, because they forgot half of it.
+  if (named && read.provider !== named) throw refused(`${named}.invalid`)
+  return read
 }

@@ -1,7 +1,7 @@
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
-import { AppError } from '../../src/base/errors.ts'
+import { AppError, faultsOf } from '../../src/base/errors.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
 import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod, Step } from './method.ts'
@@ -28,6 +28,10 @@ export function resetMethod({ codes, passwords }: Dependencies): LoginMethod<Res
     // It lets in by the code; with the new password the person can log in where only that will do.
     acrs: ['urn:menshen:acr:possession', 'urn:menshen:acr:knowledge'],
     forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'reset' }),
+    faults: ({ identifier, country }) =>
+      identifier === undefined
+        ? []
+        : faultsOf(() => codes.requireServed(readTarget(identifier, country), 'identifier')),
     async step(request) {
       const { input, state } = request
       if (input['identifier'] !== undefined) {

@@ -1,7 +1,8 @@
+import { faultsOf } from '../../src/base/errors.ts'
 import { parsePhone } from '../../src/base/phone.ts'
 import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
-import type { LoginMethod } from './method.ts'
-import type { OtpCodes } from './otp.ts'
+import type { Input, LoginMethod } from './method.ts'
+import type { OtpCodes, OtpTarget } from './otp.ts'
 
 interface Dependencies {
   readonly codes: OtpCodes
@@ -18,10 +19,12 @@ export function smsMethod({ codes, registration, purpose }: Dependencies): Login
     acrs: ['urn:menshen:acr:possession'],
     fields: ['phone'],
     forget: (_, attemptId) => codes.forget({ attemptId, purpose }),
+    faults: (input) =>
+      input['phone'] === undefined ? [] : faultsOf(() => codes.requireServed(readTarget(input['phone'], input))),
     async step(request) {
       const { input, state } = request
       if (input['phone'] !== undefined) {
-        const target = { channel: 'sms', to: parsePhone(input['phone'], input['country']) } as const
+        const target = readTarget(input['phone'], input)
         return beginCode({ codes, request, purpose, state: { target, isLookedUp: input['known'] !== undefined } })
       }
       if (!state)
@@ -37,4 +40,8 @@ export function smsMethod({ codes, registration, purpose }: Dependencies): Login
       }
     },
   }
+}
+
+function readTarget(typed = '', { country }: Input): OtpTarget {
+  return { channel: 'sms', to: parsePhone(typed, country) }
 }

@@ -51,8 +51,8 @@ export interface PasswordTry {
 /** The one password of a user, valid with every identifier that user has proved. */
 export interface Passwords {
   /**
-   * Throws `password.too_short`, `password.too_long` or `password.common` when this may not become somebody's password.
-   * The context words are what an attacker would try first: the user's names and addresses.
+   * Throws `password.required`, `password.too_short`, `password.too_long` or `password.common` when this may not become
+   * somebody's password. The context words are what an attacker would try first: the user's names and addresses.
    */
   check(password: string, contextWords?: readonly string[]): void
   /**
@@ -90,6 +90,7 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
   const lock = passwordLock({ store, limits, clock, rules: policy.lock })
 
   function check(password: string, contextWords: readonly string[] = []): void {
+    if (password === '') throw refused('password.required')
     const length = lengthOf(password)
     if (length > maxLength) throw refused('password.too_long', { max: maxLength })
     if (length < policy.min_length) throw refused('password.too_short', { min: policy.min_length })
@@ -116,7 +117,7 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
   async function contextOf(userId: UserId): Promise<readonly string[]> {
     const account = await directory.find(userId)
     if (account === undefined) throw new AppError('login.required')
-    return namesOf(account)
+    return guessableFrom(account)
   }
 
   /** A busy queue is no reason to refuse who has just logged in; the next login tries again. */
@@ -181,13 +182,14 @@ function lengthOf(password: string): number {
   return password.length > 8 * maxLength ? password.length : [...password.normalize('NFKC')].length
 }
 
-function namesOf({ user, identities }: Account): readonly string[] {
+/** What an attacker would try first as the password of an account: its names, numbers and addresses. */
+export function guessableFrom({ user, identities }: Account): readonly string[] {
   const local = identities.filter(({ provider }) => ['phone', 'email', 'username'].includes(provider))
   return [user.profile.nickname ?? '', ...local.flatMap(({ subjects }) => subjects)]
 }
 
 function refused(
-  code: 'password.too_short' | 'password.too_long' | 'password.common',
+  code: 'password.required' | 'password.too_short' | 'password.too_long' | 'password.common',
   params: Readonly<Record<string, number>> = {},
 ): AppError {
   return new AppError(code, { params, field: 'new_password' })

@@ -37,6 +37,7 @@ export const catalogue = {
   'phone.country_unsupported': { status: 400, oauth: 'invalid_request' },
   'email.missing': { status: 400, oauth: 'invalid_request' },
   'email.invalid': { status: 400, oauth: 'invalid_request' },
+  'username.missing': { status: 400, oauth: 'invalid_request' },
   'username.invalid': { status: 400, oauth: 'invalid_request' },
   'identifier.required': { status: 400, oauth: 'invalid_request' },
   'otp.required': { status: 400, oauth: 'insufficient_authorization' },
@@ -91,6 +92,8 @@ interface AppErrorOptions {
   readonly field?: string
   /** For the log only. */
   readonly cause?: unknown
+  /** What else is wrong with the same form. */
+  readonly others?: readonly AppError[]
 }
 
 /** The only error this code throws on purpose; anything else that escapes is a bug and answers 500. */
@@ -99,12 +102,15 @@ export class AppError extends Error {
   readonly code: ErrorCode
   readonly params: ErrorParams
   readonly field: string | undefined
+  /** What else is wrong with the same form: a page shows all of it at once, a program is told the first. */
+  readonly others: readonly AppError[]
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     super(code, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.params = options.params ?? {}
     this.field = options.field
+    this.others = options.others ?? []
   }
 
   get status(): number {
@@ -118,6 +124,26 @@ export class AppError extends Error {
   get messageKey(): string {
     return `errors.${this.code}`
   }
+}
+
+/** What these checks refuse, in their order; each may throw one `AppError`. */
+export function faultsOf(...checks: readonly (() => unknown)[]): readonly AppError[] {
+  return checks.flatMap((check) => {
+    try {
+      check()
+      return []
+    } catch (error) {
+      if (error instanceof AppError) return [error]
+      throw error
+    }
+  })
+}
+
+/** Throws the first fault of a form with the others beside it, if there is any. */
+export function refuseFaults([first, ...others]: readonly AppError[]): void {
+  if (!first) return
+  const { code, params, field, cause } = first
+  throw new AppError(code, { params, ...(field === undefined ? {} : { field }), cause, others })
 }
 
 const titles: readonly (readonly [RegExp, string])[] = [

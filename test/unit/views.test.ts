@@ -187,6 +187,25 @@ describe('a refusal on a page', () => {
     expect(page.replace(/<[^>]*>/g, '')).not.toMatch(/phone\.invalid|01JXW8C7Q2M6T4/)
   })
 
+  it('for several reasons lists them all, each tied to its field, and the first takes the focus', () => {
+    const page = draw('register', samples.register[2]!, context('en'))
+    const wrong = tags(page).filter(({ attributes }) => attributes.get('aria-invalid') === 'true')
+    expect(wrong.map(({ attributes }) => attributes.get('name'))).toEqual(['identifier', 'new_password', 'agreement'])
+    for (const [index, { attributes }] of wrong.entries()) {
+      const [id = ''] = attributes.get('aria-describedby')?.split(' ') ?? []
+      expect(page).toContain(
+        `<li id="${id}" data-fault="${samples.register[2]!.error?.others?.[index - 1]?.code ?? ''}`,
+      )
+      expect(attributes.has('autofocus')).toBe(index === 0)
+    }
+    const alert = /<div class="alert"[\s\S]*?<\/div>/.exec(page)?.[0] ?? ''
+    expect([...alert.matchAll(/href="#f-([\w-]+)"/g)].map(([, name]) => name)).toEqual([
+      'identifier',
+      'new_password',
+      'agreement',
+    ])
+  })
+
   it('shows what the library says in English to developers only', () => {
     const view = { ...samples.error[0]!, hint: 'client is invalid' }
     expect(draw('error', view, { ...context('zh-CN'), sandbox: true })).toContain('lang="en">client is invalid')
