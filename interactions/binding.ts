@@ -11,7 +11,7 @@ import type { Audit } from '../src/ops/audit.ts'
 import type { LoginAttempts } from './attempt.ts'
 import { keepCredential } from './keep-proof.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
-import { type AdvanceRequest, auditContext, type Outcome } from './outcome.ts'
+import { type AdvanceRequest, auditContext, type Outcome, useOf } from './outcome.ts'
 
 /** A request of somebody who is signed in. */
 export type OwnRequest = Omit<AdvanceRequest, 'userId' | 'expectedUserId' | 'demand' | 'askedAt'> & {
@@ -57,7 +57,7 @@ export class Bindings {
     const { attempts, directory, audit, options } = this.#deps
     const outcome = await attempts.prove({ ...request, demand: nothingDemanded, askedAt: epochSeconds(options.clock) })
     if (outcome.kind !== 'proved') return outcome
-    const { userId, ip, method } = request
+    const { userId, method } = request
     // SECURITY: a code that was asked for, or an upstream that was left for, before everything was ended adds nothing
     // after it.
     const user = (await directory.find(userId))?.user
@@ -75,7 +75,7 @@ export class Bindings {
         if (claim === outcome.identity) requireUnmoved(outcome, owner)
       }
       for (claim of claims) {
-        const bound = await directory.bind(userId, claim, { ip })
+        const bound = await directory.bind(userId, claim, useOf(request))
         if (bound.isNew) await audit.write({ event: 'identity.bound', ...audited(claim), detail: { method } })
         isNew ||= bound.isNew
       }

@@ -1,3 +1,4 @@
+import type { IdentityUse } from '../src/accounts/directory-types.ts'
 import type { Device } from '../src/accounts/known-devices.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
@@ -119,6 +120,11 @@ export interface AdvanceRequest {
    * does not know the question after the login either.
    */
   readonly mustChoose?: boolean | undefined
+}
+
+/** Where, and in which language, an identity is used by a request. */
+export function useOf({ ip, visit }: Pick<AdvanceRequest, 'ip' | 'visit'>): IdentityUse {
+  return { ip, locale: visit.locale }
 }
 
 /** Where a request came from, for the audit. */

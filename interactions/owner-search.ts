@@ -1,4 +1,5 @@
-import type { AccountDirectory, RegisterOptions } from '../src/accounts/directory.ts'
+import type { AccountDirectory } from '../src/accounts/directory.ts'
+import type { RegisterOptions } from '../src/accounts/directory-types.ts'
 import { partOf } from '../src/accounts/identity-claim.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import { requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
@@ -10,7 +11,7 @@ import { type AttemptMemories, type AttemptMemory, momentOf, pendingOf } from '.
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import { cameBy, isSameIdentity } from './keep-proof.ts'
 import type { Proved } from './methods/method.ts'
-import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
+import { type AdvanceRequest, type Choice, type Outcome, useOf } from './outcome.ts'
 import { Questions } from './questions.ts'
 
 interface Dependencies {
@@ -64,7 +65,7 @@ export class OwnerSearch {
   async #resolve(request: AdvanceRequest, step: Proved, memory: AttemptMemory): Promise<Found | Asked> {
     const { directory } = this.#deps
     const { identity, also } = step
-    const found = await directory.resolve(identity, { ip: request.ip })
+    const found = await directory.resolve(identity, useOf(request))
     const expected = request.expectedUserId
     if (found.kind === 'conflict') return this.#severalOf(request, step, found.users, memory)
     if (expected !== undefined && (found.kind !== 'known' || found.account.user.id !== expected)) {
@@ -117,7 +118,7 @@ export class OwnerSearch {
 
   async #register(request: AdvanceRequest, step: Proved, options: RegisterOptions): Promise<Found> {
     const password = step.password === undefined ? {} : { passwordHash: step.password.hash }
-    const use = { ip: request.ip }
+    const use = useOf(request)
     return {
       account: await this.#deps.directory.register(step.identity, use, { ...password, ...options }),
       isNew: true,
@@ -133,7 +134,7 @@ export class OwnerSearch {
     const { directory } = this.#deps
     const userId = account.user.id
     try {
-      await directory.bind(userId, also, { ip: request.ip })
+      await directory.bind(userId, also, useOf(request))
     } catch (error) {
       if (!(error instanceof AppError)) throw error
       // Who has as many numbers as may be is let in with those.

@@ -22,7 +22,7 @@ import { finishLogin, requireEnough } from './finish-login.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import { cameBy, keepCredential, keepPassword } from './keep-proof.ts'
 import type { Proved } from './methods/method.ts'
-import type { AdvanceRequest, Outcome } from './outcome.ts'
+import { type AdvanceRequest, type Outcome, useOf } from './outcome.ts'
 import { type Found, OwnerSearch } from './owner-search.ts'
 import { Questions } from './questions.ts'
 
@@ -111,12 +111,10 @@ export class Settlement {
     const { directory, memories } = this.#deps
     const { holder } = memory
     const proof = waiting(memory)
-    const bound = await directory
-      .bind(holder.userId, proof.identity, { ip: request.ip })
-      .catch(async (error: unknown) => {
-        await memories.save(request.attemptId, { ...memory, choices: ['without_binding'] })
-        throw error
-      })
+    const bound = await directory.bind(holder.userId, proof.identity, useOf(request)).catch(async (error: unknown) => {
+      await memories.save(request.attemptId, { ...memory, choices: ['without_binding'] })
+      throw error
+    })
     const account = await directory.find(holder.userId)
     if (!account) throw new AppError('user.locked')
     await keepCredential(this.#deps, account, proof)
@@ -152,7 +150,7 @@ export class Settlement {
     if (!asked) throw new AppError('attempt.expired')
     requireStanding(asked, pending, phoneClaim(phone))
     const { user } = asked
-    await directory.bind(user.id, pending.identity, { ip: request.ip })
+    await directory.bind(user.id, pending.identity, useOf(request))
     const account = (await directory.find(user.id)) ?? asked
     await keepCredential(this.#deps, account, pending)
     await this.#audit('identity.bound', request, user.id, pending)
@@ -190,7 +188,7 @@ export class Settlement {
     const chosen = await directory.find(userId)
     const identity = chosen && partOf(claim, chosen)
     if (!identity) throw new AppError('attempt.expired')
-    const found = await directory.resolve(identity, { ip })
+    const found = await directory.resolve(identity, useOf(request))
     if (found.kind !== 'known' || found.account.user.id !== userId) throw new AppError('attempt.expired')
     requireStanding(found.account, proof, identity)
     const step: Proved = { kind: 'proved', registration: 'never', ...proof, identity }

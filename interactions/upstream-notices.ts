@@ -1,5 +1,6 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import { withdrawIdentity } from '../src/accounts/identity-withdrawal.ts'
+import type { QueueOwnerMessage } from '../src/accounts/owner-messages.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
@@ -17,6 +18,7 @@ interface Dependencies {
   readonly store: Pick<EphemeralStore, 'add' | 'get' | 'set' | 'delete'>
   readonly clock: Clock
   readonly end: EndRecords
+  readonly tell: QueueOwnerMessage
   readonly audit: Pick<Audit, 'write'>
   readonly log: Pick<Log, 'warn'>
   readonly metrics: Pick<Metrics, 'upstreamNotices'>
@@ -95,10 +97,11 @@ async function workOn(
 }
 
 /** SECURITY: whoever came by the identity is out in the same moment, as when its owner removes it. */
-function withdraw(notice: UpstreamNotice, provider: string, requestId: string, { database, clock, end }: Dependencies) {
+function withdraw(notice: UpstreamNotice, provider: string, requestId: string, dependencies: Dependencies) {
+  const { clock, end } = dependencies
   const { subject, happenedAt } = notice
   const word = { provider, subject, happenedAt, at: new Date(clock()) }
-  return withdrawIdentity(database, word, (transaction, { userId, identityId }) =>
+  return withdrawIdentity(dependencies, word, (transaction, { userId, identityId }) =>
     end(userId, { kind: 'by', by: identityId }, { reason: 'upstream_ended', requestId }, transaction),
   )
 }

@@ -1,15 +1,17 @@
 import { appendFile, mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../src/base/clock.ts'
-import type { MailSender } from '../src/mail/mail-sender.ts'
-import { type SmsSender, tooSoon } from '../src/sms/sms-sender.ts'
+import type { MailNotice, MailSender } from '../src/mail/mail-sender.ts'
+import { isNotice, type SmsNotice, type SmsSender, tooSoon } from '../src/sms/sms-sender.ts'
 
-/** One message as `/sandbox/outbox` shows it. */
+/** One message as `/sandbox/outbox` shows it: with its code, or with what it tells the owner of an account. */
 export interface OutboxEntry {
   readonly to: string
   readonly channel: 'sms' | 'email'
   readonly template: string
+  /** Empty in a message that tells something. */
   readonly otp: string
+  readonly text?: string
   readonly at: string
 }
 
@@ -24,6 +26,8 @@ export interface Outbox {
 interface OutboxDeps {
   readonly dataDir: string
   readonly clock: Clock
+  /** What a mail says that tells something; without it, the name of the event. */
+  readonly write?: (message: MailNotice) => string
 }
 
 /** Numbers that fail on purpose, so that each failure can be seen in the sandbox. */
@@ -47,7 +51,7 @@ interface Line extends OutboxEntry {
  * Keeps what would have been sent in `<dataDir>/outbox.jsonl`, readable by its owner only. A message is one append of
  * one line, so several processes may share the file. SECURITY: sandbox only; the file holds live codes.
  */
-export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
+export function outbox({ dataDir, clock, write = ({ template }) => template }: OutboxDeps): Outbox {
   const file = join(dataDir, 'outbox.jsonl')
 
   const append = async (entry: Omit<OutboxEntry, 'at'>, delaySeconds = 0) => {
@@ -63,16 +67,20 @@ export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
 
   return {
     smsSender: () => ({
-      async send({ to, template, otp }) {
+      async send(message) {
+        const { to, template } = message
         if (to === specialNumbers.rateLimited) throw tooSoon('SANDBOX', undefined, 60)
         if (to === specialNumbers.neverDelivered) return 'sent'
-        await append({ to, channel: 'sms', template, otp }, to === specialNumbers.late ? lateBySeconds : 0)
+        const content = isNotice(message) ? { otp: '', text: told(message) } : { otp: message.otp }
+        await append({ to, channel: 'sms', template, ...content }, to === specialNumbers.late ? lateBySeconds : 0)
         return to === specialNumbers.answerLost ? 'unclear' : 'sent'
       },
     }),
     mailSender: () => ({
-      async send({ to, template, otp }) {
-        await append({ to, channel: 'email', template, otp })
+      async send(message) {
+        const { to, template } = message
+        const content = 'otp' in message ? { otp: message.otp } : { otp: '', text: write(message) }
+        await append({ to, channel: 'email', template, ...content })
         return 'sent'
       },
     }),
@@ -88,6 +96,18 @@ export function outbox({ dataDir, clock }: OutboxDeps): Outbox {
         .map(({ listed_from: _, ...entry }) => entry)
     },
   }
+}
+
+/** For programs: the newest entry has the newest code, and what tells something comes after all codes. */
+export function codesFirst(entries: readonly OutboxEntry[]): OutboxEntry[] {
+  return [...entries.filter(({ otp }) => otp !== ''), ...entries.filter(({ otp }) => otp === '')]
+}
+
+/** What a vendor would fill into its template. */
+function told({ values }: SmsNotice): string {
+  return Object.values(values)
+    .filter((value) => value !== '')
+    .join(' · ')
 }
 
 /** A line that was cut off, by a crash or because reading began in the middle of it, is not an entry. */

@@ -117,9 +117,13 @@ export function outboxPage(visit: Visit, { entries, to }: OutboxView): Html {
   const { say, locale, path } = visit
   const named = (template: string) => (templates.includes(template) ? say(`outbox.${template}`) : template)
   const messages = entries.map(
-    ({ to, channel, template, otp, at }) => html`<li>
+    ({ to, channel, template, otp, text, at }) => html`<li>
 <p><strong><bdi>${to}</bdi></strong> <span class="tag">${say(`outbox.${channel}`)}</span></p>
-<p class="otp-shown"><code>${otp}</code> <button class="plain" type="button" hidden data-copy="${otp}">${say('js.copy')}</button></p>
+${
+  otp === ''
+    ? html`<p class="told">${text}</p>`
+    : html`<p class="otp-shown"><code>${otp}</code> <button class="plain" type="button" hidden data-copy="${otp}">${say('js.copy')}</button></p>`
+}
 <p class="hint">${named(template)} · <time datetime="${at}">${shownTime(locale, new Date(at))}</time></p>
 </li>`,
   )

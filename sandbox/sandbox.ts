@@ -1,7 +1,10 @@
 import { oneTapOptions } from '../interactions/methods/one-tap.ts'
 import type { Sandbox } from '../src/build/app.ts'
 import type { Core } from '../src/build/core.ts'
+import { buildFace } from '../src/build/face.ts'
 import { ownRoutes } from '../src/http/own-routes.ts'
+import type { MailNotice } from '../src/mail/mail-sender.ts'
+import { mailText } from '../src/mail/texts.ts'
 import { consoleSms } from '../src/sms/console.ts'
 import type { SmsSender } from '../src/sms/sms-sender.ts'
 import { demoClients, demoResources } from './demo/clients.ts'
@@ -24,7 +27,10 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
   const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
   const connections = upstreams?.connections ?? []
   const switches = new Switches(upstreams?.simulators)
-  const messages = outbox({ dataDir: config.data_dir, clock })
+  const face = buildFace(config)
+  const write = (message: MailNotice) =>
+    mailText(message, { translate: face.i18n.translate, brand: face.mailBrand }).text
+  const messages = outbox({ dataDir: config.data_dir, clock, write })
   // The secret comes from the master key: it is the same in every process and after every start, and another on every
   // machine.
   const backendSecret = sealer.mac('sandbox', 'sandbox-backend')

@@ -5,6 +5,7 @@ import { Eta } from 'eta'
 import { escapeHtml } from './escape.ts'
 import type { PageError } from './form-values.ts'
 import type { PagePicture } from './page-brand.ts'
+import { shownTime } from './shown-time.ts'
 import type { PageContext, PageLocale, ViewName, Views } from './views.ts'
 
 /** The folder of the templates, locales and assets. */
@@ -218,10 +219,4 @@ function languageLinks(
     href: `${path}${path.includes('?') ? '&' : '?'}lang=${locale}`,
     current: locale === page.locale,
   }))
-}
-
-/** In the time of Beijing; where it can, the script shows a `time` with `data-local` in that of the browser. */
-function shownTime(locale: PageLocale, date: Date, timeStyle: 'short' | 'medium'): string {
-  const format = { dateStyle: 'medium', timeStyle, timeZone: 'Asia/Shanghai', hourCycle: 'h23' } as const
-  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : `${locale}-u-nu-latn`, format).format(date)
 }

@@ -14,7 +14,7 @@ import { representations, sendBytes } from '../../src/base/representations.ts'
 import type { Config } from '../../src/config/config.ts'
 import { assets } from '../../views/engine.ts'
 import { advanceClock, clockShiftMs, resetClock } from '../clock.ts'
-import type { Outbox } from '../outbox.ts'
+import { codesFirst, type Outbox } from '../outbox.ts'
 import { answerPage, clockPage, outboxPage, type Visit } from '../pages.ts'
 import type { Switches } from '../switches.ts'
 import type { NativeUpstreams } from '../upstreams.ts'
@@ -92,7 +92,7 @@ export function sandboxRoutes(dependencies: Dependencies): Router {
     if (renderer.switchLanguage(ctx)) return
     const to = recipient(ctx.query['to'])
     const entries = await messages.list({ to })
-    if (prefersJson(ctx)) return answerJson(ctx, entries)
+    if (prefersJson(ctx)) return answerJson(ctx, codesFirst(entries))
     const path = to === undefined ? '/sandbox/outbox' : `/sandbox/outbox?${new URLSearchParams({ to })}`
     answerPage(ctx, outboxPage(visit(ctx, path), { entries, to }))
   })

@@ -28,6 +28,8 @@ const tables: Readonly<Record<string, string>> = {
   logout_notices: 'A back-channel logout that a client has not confirmed yet.',
   client_events:
     'What an app of ours is to be told of an account, and has not confirmed yet. Goes when it has, after a week of attempts, or never: that an account is gone is told until it is heard.',
+  owner_messages:
+    'What the owner of an account is to be told, for one number or address, which is sealed; goes when it is sent, or given up after a day and a half.',
   consents:
     'What a person has decided about an app of others, granted and refused, whichever login it was in. Goes when they take it back, with the client, and when the account is locked or deleted.',
   readiness: 'One row that `/readyz` writes, to find out whether the database takes writes.',
@@ -50,6 +52,7 @@ const looseReferences: readonly (readonly [from: string, column: string, to: str
   ['client_events', 'client_id', 'clients'],
   ['consents', 'client_id', 'clients'],
   ['upstream_revocations', 'user_id', 'users'],
+  ['owner_messages', 'user_id', 'users'],
 ]
 
 interface Table {

@@ -7,6 +7,8 @@ const provider = param.text('provider')
 const subjects = param.texts('subjects')
 const ip = param.text('ip')
 const at = param.time('at')
+/** The language of whoever uses an identity; null leaves the one before. */
+const locale = param.textOrNull('locale')
 
 /**
  * Claimed subjects with their places. Inserts go in the order of the subjects, so that two of them cannot wait for each
@@ -85,7 +87,8 @@ export const useIdentity = statement(
     ),
     used as (
       update identities
-      set last_used_at = ${at}, last_used_ip = ${ip}, verified_at = coalesce(verified_at, ${at})
+      set last_used_at = ${at}, last_used_ip = ${ip}, last_used_locale = coalesce(${locale}, last_used_locale),
+        verified_at = coalesce(verified_at, ${at})
       from owner where identities.id = owner.identity_id
       returning identities.id
     ),
@@ -119,8 +122,8 @@ export const createUser = statement(
     ),
     created_identities as (
       insert into identities
-        (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip)
-      select given.id, created_user.id, given.provider, ${at}, ${at}, ${ip}, ${at}, ${ip}
+        (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip, last_used_locale)
+      select given.id, created_user.id, given.provider, ${at}, ${at}, ${ip}, ${at}, ${ip}, ${locale}
       from created_user, unnest(${param.texts('identityIds')}, ${param.texts('providers')}) as given (id, provider)
       returning id, provider
     ),

@@ -2,48 +2,24 @@ import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import { type IdentityId, newId, type UserId } from '../base/ids.ts'
+import type { Locale } from '../base/languages.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { accountFromJson } from './account-json.ts'
+import { identityLabel } from './account-labels.ts'
 import { createUser, findAccount, findOwners, lastUses, useIdentity } from './directory-statements.ts'
+import type { Binding, IdentityUse, RegisterOptions, Resolution, UsedRow } from './directory-types.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { type Addition, addIdentity } from './identity-addition.ts'
 import { checked } from './identity-claim.ts'
 import { removeIdentity } from './identity-removal.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginAccount } from './login-account.ts'
+import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 import { displayable } from './profile.ts'
 import { type Gathering, gatherSubjects, type Moved } from './subject-moves.ts'
 import { type Account, type IdentityClaim, type UserStatus, withUse } from './user.ts'
 import { setUserStatus } from './user-status.ts'
-
-/** Whom the subjects of a claim belong to. */
-export type Resolution =
-  | { readonly kind: 'known'; readonly account: Account; readonly identityId: IdentityId }
-  | { readonly kind: 'unknown' }
-  /** The subjects belong to several users, here in the order of the claim. */
-  | { readonly kind: 'conflict'; readonly users: readonly UserId[] }
-
-/** Where an identity was proved from. */
-export interface IdentityUse {
-  readonly ip: string
-}
-
-/** How a user is made. */
-export interface RegisterOptions {
-  /** Throw `identity.taken` instead of answering the account that is already there. */
-  readonly mustBeNew?: boolean
-  /** Stored together with the user, and only when this call creates the user. */
-  readonly passwordHash?: string
-  /** A second identity of the same person, made in the same statement or not at all. */
-  readonly also?: IdentityClaim
-}
-
-/** `isNew` is false when the identity was this user's already. */
-export interface Binding {
-  readonly identityId: IdentityId
-  readonly isNew: boolean
-}
 
 interface Dependencies {
   readonly database: Database
@@ -52,14 +28,8 @@ interface Dependencies {
   readonly limitOf?: (provider: string) => number | undefined
   /** Whether pictures are copied. */
   readonly copiesPictures?: boolean
-}
-
-interface UsedRow {
-  readonly users: readonly UserId[]
-  readonly identity_id: IdentityId | null
-  readonly used_id: IdentityId | null
-  readonly changes: string
-  readonly account: string | null
+  /** Tells owners what has become of their ways in. */
+  readonly tell?: QueueOwnerMessage
 }
 
 /**
@@ -73,12 +43,14 @@ export class AccountDirectory {
   readonly #clock: Clock
   readonly #limitOf: (provider: string) => number | undefined
   readonly #copiesPictures: boolean
+  readonly #tell: QueueOwnerMessage
 
-  constructor({ database, clock, limitOf = () => undefined, copiesPictures = false }: Dependencies) {
+  constructor({ database, clock, limitOf, copiesPictures, tell }: Dependencies) {
     this.#database = database
     this.#clock = clock
-    this.#limitOf = limitOf
-    this.#copiesPictures = copiesPictures
+    this.#limitOf = limitOf ?? (() => undefined)
+    this.#copiesPictures = copiesPictures ?? false
+    this.#tell = tell ?? tellNobody
   }
 
   /**
@@ -89,7 +61,7 @@ export class AccountDirectory {
     const { provider, subjects } = checked(claim)
     return retryOnConflict(async () => {
       const usedAt = new Date(this.#clock())
-      const filled = useIdentity.with({ provider, subjects, at: usedAt, ip: use.ip, ...this.#told(claim, usedAt) })
+      const filled = useIdentity.with({ provider, subjects, at: usedAt, ...used(use), ...this.#told(claim, usedAt) })
       const { rows } = await this.#database.commitQuery<UsedRow>(filled)
       const { users = [], identity_id: identityId, used_id, changes = '0', account } = rows[0] ?? {}
       if (users.length === 0) return { kind: 'unknown' }
@@ -125,7 +97,7 @@ export class AccountDirectory {
           ...this.#told(claim, createdAt),
           pictureFrom: profile.picture ? (identities[0]?.id ?? null) : null,
         },
-        ...{ at: createdAt, ip: use.ip },
+        ...{ at: createdAt, ...used(use) },
         identityIds: identities.map(({ id }) => id),
         providers: identities.map((each) => each.provider),
         subjectIdentityIds: rows.map(({ id }) => id),
@@ -159,7 +131,7 @@ export class AccountDirectory {
       const identityId = newId('idn')
       const at = new Date(this.#clock())
       const limit = this.#limitOf(provider)
-      const added = await this.#add({ userId, identityId, provider, subjects, ip: use.ip, at, limit })
+      const added = await this.#add({ userId, identityId, provider, subjects, ...used(use), at, limit })
       if (added === 'gone') throw new AppError('login.required')
       if (added === 'added') return { identityId, isNew: true }
       const owners = await this.#owners({ provider, subjects })
@@ -195,7 +167,7 @@ export class AccountDirectory {
   /** Adds it, or says that somebody has it. */
   async #add(addition: Addition): Promise<'added' | 'full' | 'gone' | 'known'> {
     try {
-      return await this.#database.knex.transaction((transaction) => addIdentity(transaction, addition))
+      return await this.#database.knex.transaction((transaction) => addIdentity(transaction, addition, this.#tell))
     } catch (error) {
       if (!isUniqueViolation(error)) throw error
       return 'known'
@@ -213,8 +185,14 @@ export class AccountDirectory {
   ): Promise<readonly Moved[]> {
     return retryOnConflict(() =>
       this.#database.knex.transaction(async (transaction) => {
-        const moved = await gatherSubjects(transaction, { ...gathering, at: new Date(this.#clock()) })
-        for (const each of moved) await alongside(transaction, each)
+        const at = new Date(this.#clock())
+        const moved = await gatherSubjects(transaction, { ...gathering, at })
+        for (const each of moved) {
+          const { provider } = gathering.claim
+          const what = { provider, label: identityLabel({ provider, subjects: each.subjects }) }
+          await this.#tell(transaction, { userId: each.from, event: 'way_removed', at, what })
+          await alongside(transaction, each)
+        }
         return moved
       }),
     )
@@ -232,7 +210,8 @@ export class AccountDirectory {
   ): Promise<void> {
     const outcome = await retryOnConflict(() =>
       this.#database.knex.transaction(async (transaction) => {
-        const removal = await removeIdentity(transaction, { userId, identityId, at: new Date(this.#clock()) })
+        const at = new Date(this.#clock())
+        const removal = await removeIdentity(transaction, { userId, identityId, at }, this.#tell)
         if (removal === 'removed') await alongside(transaction)
         return removal
       }),
@@ -290,6 +269,10 @@ export class AccountDirectory {
     const at = new Date(this.#clock())
     return this.#database.knex.transaction((transaction) => setUserStatus(transaction, { userId, status, at }))
   }
+}
+
+function used({ ip, locale = null }: { readonly ip: string; readonly locale?: Locale | null | undefined }) {
+  return { ip, locale }
 }
 
 function taken(provider: string): AppError {

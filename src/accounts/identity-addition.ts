@@ -1,6 +1,9 @@
 import type { Knex } from 'knex'
 import type { IdentityId, UserId } from '../base/ids.ts'
+import type { Locale } from '../base/languages.ts'
+import { identityLabel } from './account-labels.ts'
 import { lockUser } from './directory-statements.ts'
+import type { QueueOwnerMessage } from './owner-messages.ts'
 
 /** An identity that a user gets. */
 export interface Addition {
@@ -9,6 +12,7 @@ export interface Addition {
   readonly provider: string
   readonly subjects: readonly string[]
   readonly ip: string
+  readonly locale: Locale | null
   readonly at: Date
   /** How many identities of this provider a user may have; undefined: any number. */
   readonly limit: number | undefined
@@ -16,13 +20,21 @@ export interface Addition {
 
 /**
  * Counts and adds in a transaction under the lock of the user, so that two at once cannot pass the limit together.
- * Throws a unique violation where somebody has one of the subjects.
+ * Throws a unique violation where somebody has one of the subjects. The owner is told at what was there before.
  */
 export async function addIdentity(
   transaction: Knex.Transaction,
-  { userId, identityId, provider, subjects, ip, at, limit }: Addition,
+  { userId, identityId, provider, subjects, ip, locale, at, limit }: Addition,
+  tell: QueueOwnerMessage,
 ): Promise<'added' | 'full' | 'gone'> {
-  const used = { verified_at: at, created_at: at, created_ip: ip, last_used_at: at, last_used_ip: ip }
+  const used = {
+    verified_at: at,
+    created_at: at,
+    created_ip: ip,
+    last_used_at: at,
+    last_used_ip: ip,
+    last_used_locale: locale,
+  }
   // In the order of the subjects, so that two of them cannot wait for each other.
   const rows = subjects
     .map((subject, position) => ({ provider, subject, identity_id: identityId, position, created_at: at }))
@@ -31,6 +43,8 @@ export async function addIdentity(
   if (owner.length === 0) return 'gone'
   const held = await transaction('identities').where({ user_id: userId, provider }).select('id')
   if (held.length >= (limit ?? Number.POSITIVE_INFINITY)) return 'full'
+  const what = { provider, label: identityLabel({ provider, subjects }) }
+  await tell(transaction, { userId, event: 'way_added', at, what })
   await transaction('identities').insert({ id: identityId, user_id: userId, provider, ...used })
   await transaction('identity_subjects').insert(rows)
   return 'added'

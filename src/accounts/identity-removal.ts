@@ -1,8 +1,10 @@
 import type { Knex } from 'knex'
 import type { IdentityId, UserId } from '../base/ids.ts'
 import { accountFromJson, accountJson } from './account-json.ts'
+import { identityLabel } from './account-labels.ts'
 import { lockUser } from './directory-statements.ts'
 import { leaveRevocations } from './kept-credentials.ts'
+import type { QueueOwnerMessage } from './owner-messages.ts'
 import { isSpare } from './spare-identity.ts'
 
 interface WaysIn {
@@ -20,11 +22,12 @@ const waysIn = `
 /**
  * Removes an identity of a user in a transaction, or says why not: it is not theirs, or they would not get in without
  * it. What an upstream gave us to keep for it will be given back. SECURITY: it ends what was proved for the account and
- * waits, a login or a code on its way.
+ * waits, a login or a code on its way. The owner is told, there too.
  */
 export async function removeIdentity(
   transaction: Knex.Transaction,
   { userId, identityId, at }: { readonly userId: UserId; readonly identityId: IdentityId; readonly at: Date },
+  tell: QueueOwnerMessage,
 ): Promise<'removed' | 'not_theirs' | 'last'> {
   await transaction.raw(lockUser, { userId })
   const { rows } = await transaction.raw<{ rows: readonly WaysIn[] }>(waysIn, { userId })
@@ -33,6 +36,8 @@ export async function removeIdentity(
   const identity = account?.identities.find(({ id }) => id === identityId)
   if (!account || !identity) return 'not_theirs'
   if (!isSpare(account, identity, hasPassword)) return 'last'
+  const what = { provider: identity.provider, label: identityLabel(identity) }
+  await tell(transaction, { userId, event: 'way_removed', at, what })
   await leaveRevocations(transaction, { userId, identityId, at })
   await transaction('identities').where({ id: identityId }).delete()
   const ended = transaction.raw('greatest(proofs_ended_at, ?)', [at])

@@ -2,8 +2,10 @@ import type { Knex } from 'knex'
 import type { IdentityId, UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
+import { identityLabel } from './account-labels.ts'
 import { lockUser } from './directory-statements.ts'
 import { removeIdentity } from './identity-removal.ts'
+import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 
 /** What came of an upstream's word that an identity is not to be used any more. */
 export type Withdrawal =
@@ -35,10 +37,11 @@ const used = 'select verified_at, last_used_at from identities where id = :ident
 /**
  * Takes an identity out of use because its upstream says so. It goes where the account has another way in; the last one
  * stays and waits for its owner to come by it again, so that no upstream locks anybody out. What the upstream gave us
- * to keep is worth nothing any more and is dropped. `alongside` is done in the same transaction, if something changed.
+ * to keep is worth nothing any more and is dropped. The owner is told. `alongside` is done in the same transaction, if
+ * something changed.
  */
 export async function withdrawIdentity(
-  database: Database,
+  { database, tell }: { readonly database: Database; readonly tell: QueueOwnerMessage },
   { provider, subject, happenedAt, at }: Word,
   alongside: (transaction: Knex.Transaction, done: Done) => Promise<unknown>,
 ): Promise<Withdrawal> {
@@ -59,7 +62,9 @@ export async function withdrawIdentity(
       if (identity.last_used_at.getTime() > happenedAt + leewayMs) return { kind: 'again', userId }
       const row = transaction('identities').where({ id: identityId })
       await row.clone().update({ upstream_credential: null })
-      const isLast = (await removeIdentity(transaction, { userId, identityId, at })) === 'last'
+      const what = { provider, label: identityLabel({ provider, subjects: [subject] }) }
+      await tell(transaction, { userId, event: 'way_withdrawn', at, what })
+      const isLast = (await removeIdentity(transaction, { userId, identityId, at }, tellNobody)) === 'last'
       if (isLast) {
         await row.update({ verified_at: null })
         const ended = transaction.raw('greatest(proofs_ended_at, ?)', [at])

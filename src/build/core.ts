@@ -4,6 +4,7 @@ import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AccountDirectory } from '../accounts/directory.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
+import { ownerMessages, type QueueOwnerMessage } from '../accounts/owner-messages.ts'
 import type { Clock } from '../base/clock.ts'
 import { Secret } from '../base/secret.ts'
 import type { Config } from '../config/config.ts'
@@ -33,6 +34,7 @@ export interface Core {
   readonly sealer: Sealer
   readonly directory: AccountDirectory
   readonly audit: Audit
+  readonly queueOwnerMessage: QueueOwnerMessage
   /** Deletes what has expired, in small batches; the server calls it from time to time. */
   sweep(): Promise<void>
   close(): Promise<void>
@@ -59,6 +61,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
     const store = tables ?? redisStore({ url: config.redis.url as Secret, clock, onError })
     const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
     const seals = sealer({ keys })
+    const { queue: queueOwnerMessage } = ownerMessages({ sealer: seals })
     const everything = audit({ database, clock, log, ...(onAudit ? { onRecord: onAudit } : {}) })
     return {
       config,
@@ -69,10 +72,11 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       store,
       sealer: seals,
       directory: new AccountDirectory({
-        ...{ database, clock, copiesPictures: config.pictures.copy },
+        ...{ database, clock, copiesPictures: config.pictures.copy, tell: queueOwnerMessage },
         limitOf: identityLimit(config.identities_per_provider),
       }),
       audit: thriftyAudit(everything, { store, mac: (text) => seals.mac('audited', text) }),
+      queueOwnerMessage,
       async sweep() {
         await tables?.sweep()
         await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })

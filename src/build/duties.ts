@@ -13,13 +13,13 @@ interface Dependencies {
   readonly runtime: OidcRuntime
   readonly metrics: Metrics
   readonly time: Pick<TimeCheck, 'isTrusted'>
-  readonly logins: Pick<Logins, 'hashing' | 'measure'>
+  readonly logins: Pick<Logins, 'hashing' | 'measure' | 'tellOwners'>
   readonly pictures: Pick<Pictures, 'copy'>
   readonly upstreams: Pick<UpstreamDuties, 'giveBack' | 'paceMs'>
 }
 
 const sweepMs = 60_000
-/** How long a client waits at most to be told of something, and a picture to be copied. */
+/** How long a client or the owner of an account waits at most to be told of something, and a picture to be copied. */
 const noticesMs = 1000
 
 /**
@@ -62,6 +62,7 @@ export function startDuties({ core, runtime, metrics, time, logins, pictures, up
       noticesMs,
       trusted(() => deliverClientEvents(events)),
     ),
+    every(noticesMs, trusted(logins.tellOwners)),
     every(noticesMs, pictures.copy),
     every(upstreams.paceMs, trusted(upstreams.giveBack)),
     setInterval(gauge, 1000).unref(),

@@ -2,11 +2,12 @@ import { type Asset, assets } from '../../views/engine.ts'
 import type { PageBrand } from '../../views/page-brand.ts'
 import { i18n as buildI18n, type I18n } from '../base/i18n.ts'
 import { eachLanguage, inLanguage, type Locale } from '../base/languages.ts'
+import { paths } from '../base/paths.ts'
 import { drawnBrand } from '../brand/drawn-brand.ts'
 import { sentencesWith } from '../brand/phrases.ts'
 import { type Brand, loadBrand } from '../brand/read-brand.ts'
 import type { Config } from '../config/config.ts'
-import type { MailBrand } from '../mail/texts.ts'
+import type { MailBrand } from '../mail/mail-parts.ts'
 
 /** What everything that speaks to people has in common: whose voice it is, and the sentences. */
 export interface Face {
@@ -24,7 +25,11 @@ export interface Face {
 type Agreement = Config['agreements'][number]
 
 /** Reads the brand, the files and the sentences once, for pages and mails alike. */
-export function buildFace({ brand: options, agreements }: Pick<Config, 'brand' | 'agreements'>): Face {
+export function buildFace({
+  brand: options,
+  agreements,
+  issuer,
+}: Pick<Config, 'brand' | 'agreements' | 'issuer'>): Face {
   const brand = loadBrand(options)
   const i18n = buildI18n({ resources: sentencesWith(options.phrases) })
 
@@ -47,6 +52,7 @@ export function buildFace({ brand: options, agreements }: Pick<Config, 'brand' |
       company: options.company,
       homeUrl: options.home_url,
       supportUrl: options.support_url,
+      accountUrl: `${issuer}${paths.account}`,
       color: brand.accents.light,
     },
   }

@@ -65,6 +65,8 @@ export interface Logins extends Ways {
   readonly credentials: KeptCredentials
   /** Looks how many messages of the day are used. */
   readonly measure: () => Promise<void>
+  /** Tells owners of accounts what is due. */
+  readonly tellOwners: Messages['tellOwners']
 }
 
 /** What stands in where no vendor is configured. */
@@ -131,6 +133,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     limits,
     background: messages.background,
     measure: messages.measure,
+    tellOwners: messages.tellOwners,
     bindings: bindings(tables.binding),
     native: { ...ways(tables.native), bindings: bindings(tables.nativeBinding) },
     end,

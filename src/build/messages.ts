@@ -1,11 +1,14 @@
-import { messageBudget } from '../../interactions/methods/message-budget.ts'
+import { type MessageLimit, messageBudget } from '../../interactions/methods/message-budget.ts'
 import { type OtpCodes, otpCodes } from '../../interactions/methods/otp.ts'
+import { type OwnerMessageLimit, tellOwners } from '../../interactions/owner-deliveries.ts'
+import { ownerMessages } from '../accounts/owner-messages.ts'
 import { type AfterAnswer, afterAnswer } from '../base/after-answer.ts'
 import { httpClient } from '../base/http.ts'
 import type { MailMessage, MailSender } from '../mail/mail-sender.ts'
 import { smtpMail } from '../mail/smtp.ts'
 import { mailText } from '../mail/texts.ts'
 import { budgetAlarm } from '../ops/alarm.ts'
+import type { Limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { SmsSender } from '../sms/sms-sender.ts'
 import { buildSmsSender } from '../sms/sms-senders.ts'
@@ -29,19 +32,21 @@ export interface Messages {
   readonly background: AfterAnswer
   /** Looks how many messages of the day are used. */
   readonly measure: () => Promise<void>
+  /** Tells owners of accounts what is due. */
+  readonly tellOwners: () => Promise<unknown>
 }
 
 const senderTimeoutMs = 5000
 
 interface Dependencies {
-  readonly limits: Parameters<typeof messageBudget>[0]['limits']
+  readonly limits: Limits<MessageLimit | OwnerMessageLimit>
   readonly metrics: Metrics
   readonly face: Face
 }
 
 /** Builds the one-time codes with their senders, their budget and its alarm. */
 export function buildMessages(
-  { config, log, clock, store, sealer, directory }: Core,
+  { config, database, log, clock, store, sealer, directory, audit }: Core,
   standIns: MessageStandIns | undefined,
   { limits, metrics, face }: Dependencies,
 ): Messages {
@@ -59,10 +64,12 @@ export function buildMessages(
   const budget = messageBudget({ limits, onUsed: alarm })
   const write = (message: MailMessage) => mailText(message, { translate: face.i18n.translate, brand: face.mailBrand })
   const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
+  const sms = standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, outward)
+  const mail = config.mail ? countedMail(smtpMail(config.mail, write), metrics, log) : standIns?.mail
   const codes = otpCodes({
     store,
-    sms: standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, outward),
-    mail: config.mail ? countedMail(smtpMail(config.mail, write), metrics, log) : standIns?.mail,
+    sms,
+    mail,
     budget,
     ownerOf: ({ channel, to }, device) =>
       directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to }, device),
@@ -74,5 +81,12 @@ export function buildMessages(
     ...(standIns || senders.length > 0 ? (['sms'] as const) : []),
     ...(standIns || config.mail ? (['email'] as const) : []),
   ]
-  return { codes, channels, background, measure: budget.measure }
+  const { open } = ownerMessages({ sealer })
+  return {
+    codes,
+    channels,
+    background,
+    measure: budget.measure,
+    tellOwners: () => tellOwners({ database, clock, open, sms, mail, limits, log, metrics, audit }),
+  }
 }

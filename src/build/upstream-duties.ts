@@ -23,11 +23,11 @@ const idlePaceMs = 60_000
 
 /** Builds both ends. */
 export function buildUpstreamDuties(core: Core, logins: Logins, metrics: Metrics): UpstreamDuties {
-  const { database, directory, store, sealer, clock, log, audit } = core
+  const { database, directory, store, sealer, clock, log, audit, queueOwnerMessage: tell } = core
   const { connectors, credentials, end, limits } = logins
   const common = { connectors, database, clock, log, metrics, audit }
   const mac = (text: string) => sealer.mac('notice', text)
-  const receive = upstreamNotices({ ...common, directory, store, end, mac })
+  const receive = upstreamNotices({ ...common, directory, store, end, tell, mac })
   return {
     routes: ownRoutes(noticeRoutes({ receive, limits })),
     giveBack: () => giveBack({ ...common, open: credentials.open }),

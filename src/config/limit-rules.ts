@@ -1,4 +1,5 @@
 import type { MessageLimit } from '../../interactions/methods/message-budget.ts'
+import type { OwnerMessageLimit } from '../../interactions/owner-deliveries.ts'
 import type { LimitRule } from '../ops/limits.ts'
 import type { CountingWindow } from '../store/ephemeral.ts'
 import type { Config } from './config.ts'
@@ -8,16 +9,18 @@ const day = 86_400
 /** Every named limit of the product. Those on messages are settings, because they cost money. */
 export function rules({
   sms,
+  accounts,
   limits,
   login,
   native_login,
   password,
   sandbox,
-}: Pick<Config, 'sms' | 'limits' | 'login' | 'native_login' | 'password' | 'sandbox'>) {
+}: Pick<Config, 'sms' | 'accounts' | 'limits' | 'login' | 'native_login' | 'password' | 'sandbox'>) {
   const begun = login.limits.per_network
   return {
     ...messageRules('sms', sms.limits, sandbox),
     ...messageRules('mail', { ...sms.limits, ...limits.mail }, sandbox),
+    ...ownerMessageRules(accounts.messages),
     'password.ip': { windows: password.lock.per_ip, perNetwork: 'growing' },
     'register.ip': {
       windows: [
@@ -60,6 +63,15 @@ export function rules({
       perNetwork: 'growing',
     },
   } as const satisfies Record<string, LimitRule>
+}
+
+function ownerMessageRules({ of_one_kind, sms_per_day, mails_per_day }: Config['accounts']['messages']) {
+  const ofDay = (max: number) => ({ windows: [{ max, seconds: day }] })
+  return {
+    'owner.kind': ofDay(of_one_kind),
+    'owner.sms': ofDay(sms_per_day),
+    'owner.mail': ofDay(mails_per_day),
+  } as const satisfies Record<OwnerMessageLimit, LimitRule>
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { oneTapOptions } from '../../interactions/methods/one-tap.ts'
 import { captchaOptions } from '../../interactions/native/captcha.ts'
 import { connectionOptions } from '../../interactions/upstreams/connections.ts'
+import { accountOptions } from '../accounts/account-options.ts'
 import { identityLimitOptions } from '../accounts/identity-limit.ts'
 import { passwordOptions } from '../accounts/password-options.ts'
 import { pictureOptions } from '../accounts/picture-options.ts'
@@ -76,6 +77,7 @@ export function configSchema(mode: Mode) {
     mail: mailOptions
       .optional()
       .describe('Outgoing mail. Absent: e-mail addresses cannot be registered outside the sandbox.'),
+    accounts: accountOptions.prefault({}).describe('The life of an account.'),
     password: passwordOptions.prefault({}).describe('Password rules and hashing.'),
     login: loginOptions.prefault({}).describe('The login page.'),
     connections: z

@@ -1,17 +1,9 @@
 import { escapeHtml } from '../../views/escape.ts'
 import type { I18n } from '../base/i18n.ts'
 import type { Locale } from '../base/languages.ts'
-import type { MailMessage } from './mail-sender.ts'
-
-/** Who a mail is from, in the words and colours of the operator. */
-export interface MailBrand {
-  readonly name: (locale: Locale) => string
-  readonly company: string | undefined
-  readonly homeUrl: string | undefined
-  readonly supportUrl: string | undefined
-  /** Of the code, on white. */
-  readonly color: string
-}
+import type { MailBrand, MailLines, MailWords } from './mail-parts.ts'
+import type { MailCode, MailMessage } from './mail-sender.ts'
+import { noticeLines } from './notice-lines.ts'
 
 interface Dependencies {
   readonly translate: I18n['translate']
@@ -25,31 +17,33 @@ export interface MailText {
   readonly html: string
 }
 
-/** Writes a mail in the reader's language. The code stays out of the subject, which lock screens show. */
+/** Writes a mail in the reader's language. */
 export function mailText(message: MailMessage, { translate, brand }: Dependencies): MailText {
-  const { template, otp, ttlMinutes, locale } = message
+  const { locale } = message
   const name = brand.name(locale)
-  const what = translate(locale, `mail.${template}`)
-  const [lead, validity, ignore, sender] = [
-    translate(locale, 'mail.code', { what }),
-    translate(locale, 'mail.validity', { minutes: ttlMinutes }),
-    translate(locale, 'mail.ignore'),
-    translate(locale, 'mail.sender', { brand: name }),
-  ]
-  const help = brand.supportUrl && `${translate(locale, 'page.support')}: ${brand.supportUrl.replace(/^mailto:/, '')}`
-  const foot = [sender, brand.company, brand.homeUrl, help].filter((line) => line !== undefined)
+  const words: MailWords = (key, params = {}) => translate(locale, key, { brand: name, ...params })
+  const lines = 'otp' in message ? codeLines(message, words) : noticeLines(message, words, brand)
+  const help = brand.supportUrl && `${words('page.support')}: ${brand.supportUrl.replace(/^mailto:/, '')}`
+  const foot = [words('mail.sender'), brand.company, brand.homeUrl, help].filter((line) => line !== undefined)
+  const { subject, lead, code, paragraphs, href } = lines
+  const told = code === undefined ? [lead] : [`${lead}${code}`]
   return {
-    subject: translate(locale, 'mail.subject', { what, brand: name }),
-    text: [name, '', `${lead}${otp}`, '', validity, ignore, '', '--', ...foot, ''].join('\n'),
-    html: document(brand, {
-      locale,
-      direction: translate(locale, 'language.direction'),
-      name,
-      lead,
-      otp,
-      paragraphs: [validity, ignore],
-      foot,
-    }),
+    subject,
+    text: [name, '', ...told, '', ...paragraphs, ...(href === undefined ? [] : [href]), '', '--', ...foot, ''].join(
+      '\n',
+    ),
+    html: document(brand, { locale, direction: words('language.direction'), name, lines, foot }),
+  }
+}
+
+/** The code stays out of the subject, which lock screens show. */
+function codeLines({ template, otp, ttlMinutes }: MailCode, words: MailWords): MailLines {
+  const what = words(`mail.${template}`)
+  return {
+    subject: words('mail.subject', { what }),
+    lead: words('mail.code', { what }),
+    code: otp,
+    paragraphs: [words('mail.validity', { minutes: ttlMinutes }), words('mail.ignore')],
   }
 }
 
@@ -57,9 +51,7 @@ interface Parts {
   readonly locale: Locale
   readonly direction: string
   readonly name: string
-  readonly lead: string
-  readonly otp: string
-  readonly paragraphs: readonly string[]
+  readonly lines: MailLines
   readonly foot: readonly string[]
 }
 
@@ -71,16 +63,20 @@ const small = 'margin:0;color:#53605c;font-size:13px'
  * Tables and styles inline, as mail programs ask for. It loads nothing: a picture from elsewhere would tell when and
  * where a mail is read, and no program shows it unasked. What a page says about contrast holds here too, on white.
  */
-function document({ color }: MailBrand, { locale, direction, name, lead, otp, paragraphs, foot }: Parts): string {
-  const code = `margin:0 0 16px;color:${color};font:bold 32px/1.4 monospace;letter-spacing:4px`
+function document({ color }: MailBrand, { locale, direction, name, lines, foot }: Parts): string {
+  const { lead, code, paragraphs, href } = lines
+  const large = `margin:0 0 16px;color:${color};font:bold 32px/1.4 monospace;letter-spacing:4px`
   const paragraph = (style: string) => (text: string) => `<p style="${style}">${escapeHtml(text)}</p>`
+  const link = (to: string) =>
+    `<p style="margin:0"><a style="color:${color}" href="${escapeHtml(to)}">${escapeHtml(to)}</a></p>`
   return [
     `<!doctype html><html lang="${locale}" dir="${direction}"><head><meta charset="utf-8"><title>${escapeHtml(name)}</title></head>`,
     `<body dir="auto" style="${outer}"><div style="${sheet}">`,
     paragraph('margin:0 0 16px;font-size:18px;font-weight:bold')(name),
-    paragraph('margin:0')(lead),
-    paragraph(code)(otp),
+    paragraph(code === undefined ? 'margin:0 0 8px;font-weight:bold' : 'margin:0')(lead),
+    ...(code === undefined ? [] : [paragraph(large)(code)]),
     ...paragraphs.map(paragraph('margin:0 0 8px')),
+    ...(href === undefined ? [] : [link(href)]),
     '<hr style="margin:24px 0 16px;border:0;border-top:1px solid #d6dedb">',
     ...foot.map(paragraph(small)),
     '</div></body></html>',

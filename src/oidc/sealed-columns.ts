@@ -1,4 +1,5 @@
 import { sealedCredentials } from '../accounts/kept-credentials.ts'
+import { sealedOwnerMessages } from '../accounts/owner-messages.ts'
 import type { SealedColumn } from '../store/reseal.ts'
 import { sealedClientSecrets } from './clients/catalog.ts'
 import { sealedKeys } from './keys/signing-keys.ts'
@@ -10,4 +11,5 @@ export const sealedColumns: readonly SealedColumn[] = [
   sealedClientSecrets,
   ...sealedCredentials,
   sealedDeviceCodes,
+  sealedOwnerMessages,
 ]

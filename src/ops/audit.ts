@@ -43,6 +43,8 @@ export const auditEvents = {
     'A client could not be told what became of an account, and is not tried again; `type`, `attempts`, `error`.',
   'token.reused':
     'A code or refresh token came a second time, so everything that came of it was ended; `reason`, `grant`.',
+  'owner.untold':
+    'The owner of an account could not be told something, and is not tried again; `about`, `channel`, `attempts`, `error`.',
   'connection.accepted': 'An operator has said whose people a connection brings.',
   'client.created': 'A client was registered.',
   'client.changed': 'A client was changed.',

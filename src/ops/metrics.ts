@@ -110,6 +110,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    ownerMessages: new Counter({
+      name: 'menshen_owner_messages_total',
+      help: 'Attempts to tell the owner of an account something, by event, channel and outcome (sent, unclear, no_template, limited, refused, failed, given_up).',
+      labelNames: ['event', 'channel', 'outcome'] as const,
+      registers,
+    }),
     auditEvents: new Counter({
       name: 'menshen_audit_events_total',
       help: 'Security events, by name and outcome (stored, failed).',

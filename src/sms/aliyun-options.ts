@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { ownerEventNames } from '../accounts/owner-events.ts'
 import { addressOfVendor, vendorAddress } from '../base/vendor-address.ts'
 import { destinationKeys } from './destinations.ts'
-import { smsTemplates } from './sms-sender.ts'
+import { noticeValues, smsTemplates } from './sms-sender.ts'
 import { aliyunKeyOptions, checkAliyunKeys } from './vendor-keys.ts'
 
 const publicEndpoint = 'https://dysmsapi.aliyuncs.com'
@@ -35,6 +36,29 @@ const template = z.union([
   z.strictObject({ text, ...level }),
 ])
 
+/** Variables of a message to the owner of an account. The vendor refuses a message in which one is missing. */
+const noticeVariables = z
+  .partialRecord(z.enum(noticeValues), z.string().min(1))
+  .describe(
+    'Names of the variables in the approved template: `time` takes when it happened, `what` a masked number, address or device, `until` a date.',
+  )
+
+const { variables: _, ...noticeLevel } = level
+
+/** A template for one event. */
+const notice = z.union([
+  code.transform((code) => ({ code, variables: {} })),
+  z.strictObject({ code, ...noticeLevel, variables: noticeVariables.prefault({}) }),
+  z.strictObject({ text: z.string().min(1).describe('Sent by SendMessageToGlobe.'), ...noticeLevel }),
+])
+
+const notices = z
+  .partialRecord(z.enum(ownerEventNames), notice)
+  .optional()
+  .describe(
+    'Approved template code for messages to the owner of an account, by event; `{ code, variables }` where the text names something, or `{ text }` with `{time}`, `{what}`, `{until}` for an account of Alibaba Cloud International. An event without one is told by mail only.',
+  )
+
 const destination = z.strictObject({
   to: destinationKeys,
   ...level,
@@ -44,6 +68,7 @@ const destination = z.strictObject({
     .describe(
       'Approved template code for each purpose. Instead of a code: `{ code, … }` with settings for that purpose alone, or `{ text: "… {otp} …", … }` for an account of Alibaba Cloud International, which sends texts (SendMessageToGlobe).',
     ),
+  notices,
 })
 
 /** Settings of the Aliyun sender. */
@@ -61,6 +86,7 @@ export const aliyunSmsOptions = z
       .describe(
         'Approved template code for each purpose, for the mainland (without `86` in `sms.countries`: for all).',
       ),
+    notices,
     variables: variables.prefault({}),
     endpoint: vendorAddress(publicEndpoint).describe('Address of the service.'),
     region: level.region,

@@ -5,9 +5,9 @@ import type { HttpClient } from '../base/http.ts'
 import { callingCode, nationalNumber } from '../base/phone.ts'
 import type { AliyunSmsOptions } from './aliyun-options.ts'
 import { acs3Rpc, areRefusedKeys } from './aliyun-signature.ts'
-import { chosen, levelsOf, serves } from './destinations.ts'
+import { chosen, chosenNotice, levelsOf, serves } from './destinations.ts'
 import type { KeySource } from './rotating-keys.ts'
-import { numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
+import { isNotice, numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
 import { askVendor, isAccepted, keysOf, told, unclear } from './vendor.ts'
 
 interface AliyunDeps {
@@ -50,7 +50,8 @@ export function aliyunSms(options: AliyunSmsOptions, dependencies: AliyunDeps): 
   }
 
   return {
-    serves: (to) => serves(levels, to.slice(1)),
+    serves: (to, event) =>
+      event === undefined ? serves(levels, to.slice(1)) : chosenNotice(levels, to.slice(1), event) !== undefined,
     send: async (message) => ask(callFor(options, levels, message)),
     askNothing: () => ask({ ...sendSms, endpoint: options.endpoint, query: { PhoneNumbers: '' } }),
   }
@@ -58,19 +59,35 @@ export function aliyunSms(options: AliyunSmsOptions, dependencies: AliyunDeps): 
 
 /** The settings of Aliyun by whom they are for. */
 export function aliyunLevels(options: AliyunSmsOptions, countries: readonly string[]) {
-  const { sender_id, templates } = options
-  return levelsOf(options, { sender_id, templates }, countries)
+  const { sender_id, templates, notices } = options
+  return levelsOf(options, { sender_id, templates, notices }, countries)
 }
 
-function callFor(options: AliyunSmsOptions, levels: ReturnType<typeof aliyunLevels>, message: SmsMessage): Call {
-  const { to, template, otp, ttlMinutes } = message
-  const choice = chosen(levels, to.slice(1), template)
+type Levels = ReturnType<typeof aliyunLevels>
+
+/** What is filled into a template or a text, and what else is said of such a message. */
+function filled(options: AliyunSmsOptions, levels: Levels, message: SmsMessage) {
+  const destination = message.to.slice(1)
+  if (isNotice(message)) {
+    const choice = chosenNotice(levels, destination, message.template)
+    const names = choice && 'code' in choice.content ? choice.content.variables : {}
+    return choice && { ...choice, names, values: message.values }
+  }
+  const choice = chosen(levels, destination, message.template)
+  const names = choice?.given.variables ?? options.variables
+  return choice && { ...choice, names, values: { otp: message.otp, ttl_minutes: String(message.ttlMinutes) } }
+}
+
+function callFor(options: AliyunSmsOptions, levels: Levels, message: SmsMessage): Call {
+  const { to } = message
+  const choice = filled(options, levels, message)
   if (choice === undefined) throw new TypeError('a number that is not served')
   const { content, given } = choice
+  const values = Object.entries(choice.values)
   const region = given.region ?? options.region
   const common = region === undefined ? {} : { RegionId: region }
   if ('text' in content) {
-    const Message = content.text.replaceAll('{otp}', otp).replaceAll('{ttl_minutes}', String(ttlMinutes))
+    const Message = values.reduce((text, [name, value]) => text.replaceAll(`{${name}}`, () => value), content.text)
     const from = given.sender_id === undefined ? {} : { From: given.sender_id }
     return {
       endpoint: given.endpoint ?? textEndpoint,
@@ -79,8 +96,8 @@ function callFor(options: AliyunSmsOptions, levels: ReturnType<typeof aliyunLeve
       query: { To: to.slice(1), Message, ...from, ...common },
     }
   }
-  const variables = given.variables ?? options.variables
-  const minutes = variables.ttl_minutes === undefined ? {} : { [variables.ttl_minutes]: String(ttlMinutes) }
+  const names: Readonly<Record<string, string | undefined>> = choice.names
+  const params = values.flatMap(([name, value]) => (names[name] === undefined ? [] : [[names[name], value]]))
   return {
     endpoint: given.endpoint ?? options.endpoint,
     ...sendSms,
@@ -88,7 +105,7 @@ function callFor(options: AliyunSmsOptions, levels: ReturnType<typeof aliyunLeve
       PhoneNumbers: callingCode(to) === '86' ? nationalNumber(to) : to.slice(1),
       SignName: given.sign_name ?? options.sign_name ?? '',
       TemplateCode: content.code,
-      TemplateParam: JSON.stringify({ [variables.otp]: otp, ...minutes }),
+      TemplateParam: JSON.stringify(Object.fromEntries(params)),
       ...common,
     },
   }

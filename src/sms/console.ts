@@ -1,5 +1,5 @@
 import { maskPhone } from '../base/mask.ts'
-import type { SmsSender } from './sms-sender.ts'
+import { isNotice, type SmsSender } from './sms-sender.ts'
 
 interface ConsoleDeps {
   readonly stream: { write(text: string): unknown }
@@ -11,8 +11,12 @@ interface ConsoleDeps {
  */
 export function consoleSms({ stream }: ConsoleDeps): SmsSender {
   return {
-    async send({ to, template, otp, ttlMinutes }) {
-      const lines = [`SMS to ${maskPhone(to)}  ${template}`, `${otp}  valid ${ttlMinutes} min`]
+    async send(message) {
+      const { to, template } = message
+      const text = isNotice(message)
+        ? Object.values(message.values).filter(Boolean).join('  ')
+        : `${message.otp}  valid ${message.ttlMinutes} min`
+      const lines = [`SMS to ${maskPhone(to)}  ${template}`, text]
       const width = Math.max(...lines.map((line) => line.length))
       const rule = '─'.repeat(width + 2)
       const rows = lines.map((line) => `│ ${line.padEnd(width)} │`)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { OwnerEvent } from '../accounts/owner-events.ts'
 import type { SmsTemplate } from './sms-sender.ts'
 
 const mainlandCode = '86'
@@ -20,15 +21,21 @@ export const destinationKeys = z
   )
 
 type Templates<Content> = Partial<Readonly<Record<SmsTemplate, Content>>>
+type Notices<Content> = Partial<Readonly<Record<OwnerEvent, Content>>>
 
-/** A part of a sender's settings, whom it is for, and the templates it has. */
-export type Level<Content> = { readonly to: readonly string[]; readonly templates?: Templates<Content> | undefined }
+/** A part of a sender's settings, whom it is for, and the templates it has: for codes, and for messages to owners. */
+export type Level<Content, Notice = Content> = {
+  readonly to: readonly string[]
+  readonly templates?: Templates<Content> | undefined
+  readonly notices?: Notices<Notice> | undefined
+}
 
 type ContentOf<Given extends Level<object>> = NonNullable<NonNullable<Given['templates']>[SmsTemplate]>
+type NoticeOf<Given extends Level<object>> = NonNullable<NonNullable<Given['notices']>[OwnerEvent]>
 
 /** What a message to one destination is sent with. */
-interface Choice<Given extends Level<object>> {
-  readonly content: ContentOf<Given>
+interface Choice<Given extends Level<object>, Content = ContentOf<Given>> {
+  readonly content: Content
   /** What the levels say beside their templates, the narrowest of each. */
   readonly given: Partial<Given>
 }
@@ -66,11 +73,28 @@ export function chosen<Given extends Level<object>>(
   destination: string,
   template: SmsTemplate,
 ): Choice<Given> | undefined {
+  return choose(levels, destination, ({ templates }) => templates?.[template] as ContentOf<Given> | undefined)
+}
+
+/** The same for a message to the owner of an account; most settings have a template for some events only. */
+export function chosenNotice<Given extends Level<object>>(
+  levels: readonly Given[],
+  destination: string,
+  event: OwnerEvent,
+): Choice<Given, NoticeOf<Given>> | undefined {
+  return choose(levels, destination, ({ notices }) => notices?.[event] as NoticeOf<Given> | undefined)
+}
+
+function choose<Given extends Level<object>, Content extends object>(
+  levels: readonly Given[],
+  destination: string,
+  contentIn: (level: Given) => Content | undefined,
+): Choice<Given, Content> | undefined {
   const chain = chainOf(levels, destination)
-  const content = chain.map(({ templates }) => templates?.[template]).find((each) => each !== undefined)
+  const content = chain.map(contentIn).find((each) => each !== undefined)
   if (content === undefined) return undefined
-  const parts = chain.toReversed().flatMap((level) => [level, level.templates?.[template] ?? {}].map(said))
-  return { content: content as ContentOf<Given>, given: Object.assign({}, ...parts) }
+  const parts = chain.toReversed().flatMap((level) => [level, contentIn(level) ?? {}].map(said))
+  return { content, given: Object.assign({}, ...parts) }
 }
 
 function said(part: object): object {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { AppError, asAppError } from '../base/errors.ts'
 import { callingCode } from '../base/phone.ts'
-import { SmsRefusal, type SmsSender, type SmsVendor, undeliverable } from './sms-sender.ts'
+import { isNotice, noTemplate, SmsRefusal, type SmsSender, type SmsVendor, undeliverable } from './sms-sender.ts'
 
 /** A vendor and its name. */
 export interface NamedSmsVendor {
@@ -26,8 +26,9 @@ export function failoverSms(
 ): SmsSender {
   return {
     async send(message) {
-      let last = undeliverable({ vendorCode: 'no_sender', certainlyNotSent: true, level: 'error' })
-      for (const { name, vendor } of vendors.filter(({ vendor }) => vendor.serves(message.to))) {
+      const event = isNotice(message) ? message.template : undefined
+      let last = nobody(event)
+      for (const { name, vendor } of vendors.filter(({ vendor }) => vendor.serves(message.to, event))) {
         try {
           await vendor.send(message)
           onOutcome(name, 'sent')
@@ -57,4 +58,11 @@ export function failoverSms(
       throw last
     },
   }
+}
+
+/** An event without a template is one that the operator has not asked for. */
+function nobody(event: string | undefined): AppError {
+  return event === undefined
+    ? undeliverable({ vendorCode: 'no_sender', certainlyNotSent: true, level: 'error' })
+    : undeliverable({ vendorCode: noTemplate, certainlyNotSent: true, level: 'info' })
 }

@@ -1,3 +1,4 @@
+import type { OwnerEvent } from '../accounts/owner-events.ts'
 import { AppError } from '../base/errors.ts'
 import type { PhoneNumber } from '../base/phone.ts'
 
@@ -7,12 +8,38 @@ export const smsTemplates = ['login_code', 'register_code', 'reset_code', 'bind_
 export type SmsTemplate = (typeof smsTemplates)[number]
 
 /** A message with a code. */
-export interface SmsMessage {
+export interface SmsCode {
   readonly to: PhoneNumber
   readonly template: SmsTemplate
   readonly otp: string
   readonly ttlMinutes: number
 }
+
+/** What the text of a message to the owner of an account may name, by the names that settings use. */
+export const noticeValues = ['time', 'what', 'until'] as const
+/** One of these names. */
+export type NoticeValue = (typeof noticeValues)[number]
+
+/** A message to the owner of an account. The vendor has its text, where the settings name one for the event. */
+export interface SmsNotice {
+  readonly to: PhoneNumber
+  readonly template: OwnerEvent
+  readonly values: Readonly<Record<NoticeValue, string>>
+}
+
+/** Any message. */
+export type SmsMessage = SmsCode | SmsNotice
+
+/** Whether a message tells the owner of an account something, and brings no code. */
+export function isNotice(message: SmsMessage): message is SmsNotice {
+  return 'values' in message
+}
+
+/** What a message is for, of either kind. */
+export type SmsPurpose = SmsMessage['template']
+
+/** The vendor code of a message that no sender has a template for. */
+export const noTemplate = 'no_template'
 
 /**
  * What became of a message. `unclear`: it was handed over and the answer was lost, so that it may arrive and must not
@@ -33,8 +60,8 @@ export interface SmsSender {
  * unclear whether the message was sent.
  */
 export interface SmsVendor {
-  /** Whether the settings have what a message to this number needs. */
-  serves(to: PhoneNumber): boolean
+  /** Whether the settings have what a message to this number needs: with a code, or for this event. */
+  serves(to: PhoneNumber, event?: OwnerEvent): boolean
   send(message: SmsMessage): Promise<void>
   /** Asks for a message to nobody. A vendor that knows the keys throws that there is no number. */
   askNothing(): Promise<void>

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { ownerEventNames } from '../accounts/owner-events.ts'
 import { addressOfVendor, vendorAddress } from '../base/vendor-address.ts'
 import { destinationKeys } from './destinations.ts'
-import { smsTemplates } from './sms-sender.ts'
+import { noticeValues, smsTemplates } from './sms-sender.ts'
 import { checkTencentKeys, tencentKeyOptions } from './vendor-keys.ts'
 
 const publicEndpoint = 'https://sms.tencentcloudapi.com'
@@ -25,6 +26,24 @@ const template = z.strictObject({
   ...level,
 })
 
+const notices = z
+  .partialRecord(
+    z.enum(ownerEventNames),
+    z.strictObject({
+      id: z.string().min(1).describe('Approved template id'),
+      params: z
+        .array(z.enum(noticeValues))
+        .describe(
+          'What the approved text takes, by position: `time` when it happened, `what` a masked number, address or device, `until` a date.',
+        ),
+      ...level,
+    }),
+  )
+  .optional()
+  .describe(
+    'Approved template for messages to the owner of an account, by event. An event without one is told by mail only.',
+  )
+
 const destination = z.strictObject({
   to: destinationKeys,
   ...level,
@@ -32,6 +51,7 @@ const destination = z.strictObject({
     .partialRecord(z.enum(smsTemplates), template)
     .optional()
     .describe('Approved template for each purpose; it may also have settings for that purpose alone.'),
+  notices,
 })
 
 /** Settings of the Tencent Cloud sender. */
@@ -47,6 +67,7 @@ export const tencentSmsOptions = z
       .record(z.enum(smsTemplates), template)
       .optional()
       .describe('Approved template for each purpose, for the mainland (without `86` in `sms.countries`: for all).'),
+    notices,
     endpoint: vendorAddress(publicEndpoint).describe('Address of the service.'),
     destinations: z
       .array(destination)

@@ -3,9 +3,9 @@ import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { AppError } from '../base/errors.ts'
 import type { HttpClient } from '../base/http.ts'
 import { addressBelow } from '../base/vendor-address.ts'
-import { chosen, isMainland, levelsOf, serves } from './destinations.ts'
+import { chosen, chosenNotice, isMainland, levelsOf, serves } from './destinations.ts'
 import type { KeySource } from './rotating-keys.ts'
-import { numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
+import { isNotice, numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
 import type { TencentSmsOptions } from './tencent-options.ts'
 import { signTc3 } from './tencent-signature.ts'
 import { askVendor, isAccepted, keysOf, told, unclear } from './vendor.ts'
@@ -61,7 +61,8 @@ export function tencentSms(options: TencentSmsOptions, dependencies: TencentDeps
   }
 
   return {
-    serves: (to) => serves(levels, to.slice(1)),
+    serves: (to, event) =>
+      event === undefined ? serves(levels, to.slice(1)) : chosenNotice(levels, to.slice(1), event) !== undefined,
     send: async (message) => ask(callFor(options, levels, message)),
     async askNothing() {
       const { sdk_app_id, endpoint, region } = options
@@ -76,8 +77,8 @@ export function tencentSms(options: TencentSmsOptions, dependencies: TencentDeps
 
 /** The settings of Tencent Cloud by whom they are for. */
 export function tencentLevels(options: TencentSmsOptions, countries: readonly string[]) {
-  const { sign_name, sender_id, templates } = options
-  return levelsOf(options, { sign_name, sender_id, templates }, countries)
+  const { sign_name, sender_id, templates, notices } = options
+  return levelsOf(options, { sign_name, sender_id, templates, notices }, countries)
 }
 
 interface Call {
@@ -86,25 +87,34 @@ interface Call {
   readonly body: string
 }
 
-function callFor(options: TencentSmsOptions, levels: ReturnType<typeof tencentLevels>, message: SmsMessage): Call {
-  const choice = chosen(levels, message.to.slice(1), message.template)
+type Levels = ReturnType<typeof tencentLevels>
+
+function filled(levels: Levels, message: SmsMessage) {
+  const destination = message.to.slice(1)
+  if (isNotice(message)) {
+    const choice = chosenNotice(levels, destination, message.template)
+    return choice && { ...choice, params: choice.content.params.map((name) => message.values[name]) }
+  }
+  const values = { otp: message.otp, ttl_minutes: String(message.ttlMinutes) }
+  const choice = chosen(levels, destination, message.template)
+  return choice && { ...choice, params: choice.content.params.map((name) => values[name]) }
+}
+
+function callFor(options: TencentSmsOptions, levels: Levels, message: SmsMessage): Call {
+  const choice = filled(levels, message)
   if (choice === undefined) throw new TypeError('a number that is not served')
-  const { content, given } = choice
+  const { content, given, params } = choice
   const { sign_name, sender_id, sdk_app_id, endpoint, region } = given
   const senderId = sender_id === undefined || isMainland(message.to.slice(1)) ? {} : { SenderId: sender_id }
   const body = JSON.stringify({
     SmsSdkAppId: sdk_app_id ?? options.sdk_app_id,
     ...(sign_name === undefined ? {} : { SignName: sign_name }),
     TemplateId: content.id,
-    TemplateParamSet: content.params.map((name) => paramOf(message, name)),
+    TemplateParamSet: params,
     PhoneNumberSet: [message.to],
     ...senderId,
   })
   return { endpoint: endpoint ?? options.endpoint, region: region ?? options.region, body }
-}
-
-function paramOf({ otp, ttlMinutes }: SmsMessage, name: 'otp' | 'ttl_minutes'): string {
-  return name === 'otp' ? otp : String(ttlMinutes)
 }
 
 interface Verdict {

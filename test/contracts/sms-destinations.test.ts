@@ -3,7 +3,7 @@ import { type AliyunSmsSimulator, startAliyunSms } from '../../sandbox/simulator
 import { startTencentSms, type TencentSmsSimulator } from '../../sandbox/simulators/tencent-sms.ts'
 import { httpClient } from '../../src/base/http.ts'
 import { parsePhone } from '../../src/base/phone.ts'
-import type { SmsMessage, SmsTemplate } from '../../src/sms/sms-sender.ts'
+import type { SmsCode, SmsTemplate } from '../../src/sms/sms-sender.ts'
 import { buildSmsSender, smsSenderOptions } from '../../src/sms/sms-senders.ts'
 import { patienceMs } from '../support/patience.ts'
 import { forEachPurpose } from '../support/sms-templates.ts'
@@ -42,7 +42,7 @@ function sender(settings: readonly object[], countries = all) {
   const options = settings.map((each) => smsSenderOptions.parse(each))
   return buildSmsSender(options, { http, metadata: http, clock, log, countries })
 }
-const message = (number: string, country: string, template: SmsTemplate = 'login_code'): SmsMessage => ({
+const message = (number: string, country: string, template: SmsTemplate = 'login_code'): SmsCode => ({
   to: parsePhone(number, country),
   template,
   otp: '739251',

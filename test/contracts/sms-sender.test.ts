@@ -6,7 +6,7 @@ import { type Oddity, oddities } from '../../sandbox/simulators/oddities.ts'
 import type { Fault } from '../../sandbox/simulators/simulator.ts'
 import { AppError, type ErrorCode } from '../../src/base/errors.ts'
 import { httpClient } from '../../src/base/http.ts'
-import type { SmsMessage, SmsRefusal, SmsSender } from '../../src/sms/sms-sender.ts'
+import type { SmsCode, SmsRefusal, SmsSender } from '../../src/sms/sms-sender.ts'
 import { buildSmsSender, type SmsSenderOptions } from '../../src/sms/sms-senders.ts'
 import { patienceMs } from '../support/patience.ts'
 import { aliyun, message, tencent, type Vendor } from './sms-vendors.ts'
@@ -35,7 +35,7 @@ function recorder() {
   return { lines, log: { info: at('info'), warn: at('warn'), error: at('error') } }
 }
 
-async function refusedBy(sender: SmsSender, to: SmsMessage = message): Promise<AppError> {
+async function refusedBy(sender: SmsSender, to: SmsCode = message): Promise<AppError> {
   const thrown: unknown = await sender.send(to).then(
     () => undefined,
     (error: unknown) => error,

@@ -3,11 +3,11 @@ import type { Simulator } from '../../sandbox/simulators/simulator.ts'
 import { startTencentSms } from '../../sandbox/simulators/tencent-sms.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { parsePhone } from '../../src/base/phone.ts'
-import { type SmsMessage, smsTemplates } from '../../src/sms/sms-sender.ts'
+import { type SmsCode, smsTemplates } from '../../src/sms/sms-sender.ts'
 import { type SmsSenderOptions, smsSenderOptions } from '../../src/sms/sms-senders.ts'
 
 /** The message every sender has to deliver. */
-export const message: SmsMessage = {
+export const message: SmsCode = {
   to: parsePhone('13900001234'),
   template: 'login_code',
   otp: '739251',
@@ -29,7 +29,7 @@ export interface Vendor {
   readonly delivered: () => Delivered[]
   readonly secretOption: string
   /** A message to a number this vendor will not serve. */
-  readonly unserved: SmsMessage
+  readonly unserved: SmsCode
   /** Codes by what they must become. */
   readonly codes: Readonly<Record<'number' | 'ours' | 'theirs', readonly string[]>>
   /** Codes (and the vendor's words) by the pause they must become. */

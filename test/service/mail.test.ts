@@ -5,9 +5,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
 import { i18n } from '../../src/base/i18n.ts'
 import { tableOf } from '../../src/base/languages.ts'
+import type { MailBrand } from '../../src/mail/mail-parts.ts'
 import type { MailMessage } from '../../src/mail/mail-sender.ts'
 import { mailOptions, smtpMail } from '../../src/mail/smtp.ts'
-import { type MailBrand, mailText } from '../../src/mail/texts.ts'
+import { mailText } from '../../src/mail/texts.ts'
 import { sentencesOf } from '../../views/engine.ts'
 
 interface Received {
@@ -113,6 +114,7 @@ const brand: MailBrand = {
   company: '云上茶园科技有限公司',
   homeUrl: 'https://www.example.com/',
   supportUrl: 'mailto:help@example.com',
+  accountUrl: 'https://id.example.com/account',
   color: '#8a1c3c',
 }
 const write = (given: MailMessage) => mailText(given, { translate, brand })

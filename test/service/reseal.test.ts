@@ -56,6 +56,11 @@ beforeEach(async () => {
     created_at: at,
     due_at: at,
   })
+  await knex('owner_messages').insert({
+    ...{ id: 'm', user_id: 'usr_1', event: 'password_set', channel: 'sms', detail: '{}' },
+    address: before.seal('+8613800138000', 'owner_message'),
+    ...{ happened_at: at, created_at: at, due_at: at },
+  })
   const sealed = before.seal('{"jti":"x"}', 'DeviceCode')
   await knex('oidc_records').insert([
     { model: durableModels.DeviceCode, id: 'd', payload: JSON.stringify({ sealed, exp: 1 }), expires_at: at },
@@ -74,13 +79,15 @@ async function expectAllUnder(master: typeof after): Promise<void> {
   }
   const { credential } = await knex('upstream_revocations').first('credential')
   expect(master.open(credential, 'upstream_credential')).toBe('credential to give back')
+  const { address } = await knex('owner_messages').first('address')
+  expect(master.open(address, 'owner_message')).toBe('+8613800138000')
   const { payload } = await knex('oidc_records').where({ model: durableModels.DeviceCode }).first('payload')
   const { sealed, exp } = JSON.parse(payload)
   expect([master.open(sealed, 'DeviceCode'), exp]).toEqual(['{"jti":"x"}', 1])
 }
 
 test('after keys reseal the new master key alone opens everything, and a second run finds nothing', async () => {
-  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 8)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 9)
   const { status, stdout, stderr } = await shell.runWith(withBoth, 'keys', 'reseal', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toEqual([
@@ -89,6 +96,7 @@ test('after keys reseal the new master key alone opens everything, and a second 
     { place: 'upstream credentials', resealed: people, shut: 0 },
     { place: 'upstream revocations', resealed: 1, shut: 0 },
     { place: 'device codes', resealed: 1, shut: 0 },
+    { place: 'messages to owners', resealed: 1, shut: 0 },
   ])
   expect(stderr).toContain('you may remove the earlier ones from previous_secret_keys')
   await expectAllUnder(after)
@@ -101,7 +109,7 @@ test('of four at once each value is sealed again once', async () => {
   const { knex } = shell.database.database
   const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both, columns })))
   const sum = all.flat().reduce((total, each) => total + each.resealed, 0)
-  expect(sum).toBe(people + 8)
+  expect(sum).toBe(people + 9)
   await expectAllUnder(after)
 })
 

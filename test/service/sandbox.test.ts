@@ -7,7 +7,7 @@ import { buildApp } from '../../src/build/app.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { createLog } from '../../src/ops/log.ts'
 import { consoleSms } from '../../src/sms/console.ts'
-import type { SmsMessage } from '../../src/sms/sms-sender.ts'
+import type { SmsCode } from '../../src/sms/sms-sender.ts'
 import { codeVerifier, exchange, loginByPassword, loginBySms, startLogin, token } from '../support/login.ts'
 import { freePort } from '../support/services.ts'
 import type { Answer } from '../support/visitor.ts'
@@ -254,7 +254,7 @@ describe('the outbox', () => {
 })
 
 describe('what is printed', () => {
-  const message = (number: string): SmsMessage => ({
+  const message = (number: string): SmsCode => ({
     to: parsePhone(number),
     template: 'login_code',
     otp: '482913',

@@ -1,0 +1,41 @@
+import type { IdentityId, UserId } from '../base/ids.ts'
+import type { Locale } from '../base/languages.ts'
+import type { Account, IdentityClaim } from './user.ts'
+
+/** Whom the subjects of a claim belong to. */
+export type Resolution =
+  | { readonly kind: 'known'; readonly account: Account; readonly identityId: IdentityId }
+  | { readonly kind: 'unknown' }
+  /** The subjects belong to several users, here in the order of the claim. */
+  | { readonly kind: 'conflict'; readonly users: readonly UserId[] }
+
+/** Where an identity was proved from, and in which language. */
+export interface IdentityUse {
+  readonly ip: string
+  readonly locale?: Locale | undefined
+}
+
+/** How a user is made. */
+export interface RegisterOptions {
+  /** Throw `identity.taken` instead of answering the account that is already there. */
+  readonly mustBeNew?: boolean
+  /** Stored together with the user, and only when this call creates the user. */
+  readonly passwordHash?: string
+  /** A second identity of the same person, made in the same statement or not at all. */
+  readonly also?: IdentityClaim
+}
+
+/** `isNew` is false when the identity was this user's already. */
+export interface Binding {
+  readonly identityId: IdentityId
+  readonly isNew: boolean
+}
+
+/** What the use of an identity answers: everybody its subjects lead to, and the account where that is one. */
+export interface UsedRow {
+  readonly users: readonly UserId[]
+  readonly identity_id: IdentityId | null
+  readonly used_id: IdentityId | null
+  readonly changes: string
+  readonly account: string | null
+}
