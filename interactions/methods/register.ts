@@ -119,14 +119,19 @@ function smsTo({ subject }: ParsedIdentifier): OtpTarget {
   return { channel: 'sms', to: subject as PhoneNumber }
 }
 
+/** What is told to who makes an account of a kind that was chosen before. */
+const kindRefusals: ReadonlyMap<string | undefined, readonly [missing: ErrorCode, invalid: ErrorCode]> = new Map([
+  ['email', ['email.missing', 'email.invalid']],
+  ['username', ['username.missing', 'username.invalid']],
+])
+
 function readIdentifier(input: Input): ParsedIdentifier {
   if (input['phone'] !== undefined) return { provider: 'phone', subject: parsePhone(input['phone'], input['country']) }
   const { identifier = '', country, kind } = input
-  const named = kind === 'email' || kind === 'username' ? kind : undefined
-  const refused = (code: ErrorCode) => new AppError(code, { field: 'identifier' })
-  if (identifier.trim() === '') throw refused(named ? `${named}.missing` : 'identifier.required')
+  const [missing = 'identifier.required', invalid] = kindRefusals.get(kind) ?? []
+  if (identifier.trim() === '') throw new AppError(missing, { field: 'identifier' })
   const read = parseNewIdentifier(identifier, country)
   // Whoever makes an account with an address does not get one without, because they forgot half of it.
-  if (named && read.provider !== named) throw refused(`${named}.invalid`)
+  if (invalid && read.provider !== kind) throw new AppError(invalid, { field: 'identifier' })
   return read
 }
