@@ -47,6 +47,8 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'upstream_ended',
   'consent_withdrawn',
   'identity_moved',
+  'merged',
+  'unmerged',
   'reused',
   'operator',
   'locked',

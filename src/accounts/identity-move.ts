@@ -61,8 +61,8 @@ export async function moveIdentity(transaction: Knex.Transaction, move: Identity
   const target = move.joins ? partner(taking.account, identity) : place(taking.account, identity, move)
   if (typeof target !== 'object') return { kind: target }
   const nowAs = target.joined?.id ?? newId('idn')
-  if (target.joined) await join(transaction, identityId, nowAs)
-  else await copy(transaction, identityId, { nowAs, to })
+  if (target.joined) await joinIdentity(transaction, identityId, nowAs)
+  else await copyIdentity(transaction, identityId, { nowAs, to })
   await transaction('identity_subjects').where({ identity_id: identityId }).update({ identity_id: nowAs })
   await transaction('identities').where({ id: identityId }).delete()
   const proofs_ended_at = transaction.raw(proofsEndNow)
@@ -90,20 +90,28 @@ function namespaceOf(subject: string): string {
   return subject.slice(0, Math.max(0, subject.lastIndexOf(':')))
 }
 
-/** All that is kept beside an identity goes with it. */
-async function copy(
+/**
+ * Makes the same identity under another id for another user, whose it is from `at` on: by the clock of the database
+ * unless that is given. All that is kept beside it goes with it; its subjects still lead to the first.
+ */
+export async function copyIdentity(
   transaction: Knex.Transaction,
   identityId: IdentityId,
-  { nowAs, to }: { readonly nowAs: IdentityId; readonly to: UserId },
+  { nowAs, to, at = null }: { readonly nowAs: IdentityId; readonly to: UserId; readonly at?: Date | null },
 ): Promise<void> {
   const text = `
-    insert into identities select (jsonb_populate_record(i,
-      jsonb_build_object('id', cast(:nowAs as text), 'user_id', cast(:to as text), 'created_at', now()))).*
+    insert into identities select (jsonb_populate_record(i, jsonb_build_object('id', cast(:nowAs as text),
+      'user_id', cast(:to as text), 'created_at', coalesce(cast(:at as timestamptz), now())))).*
     from identities i where id = :identityId`
-  await transaction.raw(text, { nowAs, to, identityId })
+  await transaction.raw(text, { nowAs, to, identityId, at })
 }
 
-async function join(transaction: Knex.Transaction, identityId: IdentityId, nowAs: IdentityId): Promise<void> {
+/** Keeps what an upstream gave us for one identity beside another one of the same person there, if that has none. */
+export async function joinIdentity(
+  transaction: Knex.Transaction,
+  identityId: IdentityId,
+  nowAs: IdentityId,
+): Promise<void> {
   const text = `
     update identities set upstream_credential = coalesce(identities.upstream_credential, other.upstream_credential)
     from identities other where identities.id = :nowAs and other.id = :identityId`

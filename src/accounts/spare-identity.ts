@@ -24,7 +24,8 @@ export function canSpare(
   return isWayIn(left, hasPassword)
 }
 
-function isWayIn(identities: readonly Identity[], hasPassword: boolean): boolean {
+/** Whether somebody gets in by these identities. */
+export function isWayIn(identities: readonly Identity[], hasPassword: boolean): boolean {
   return identities.some(
     ({ provider, verifiedAt }) => verifiedAt !== undefined && (provider !== 'username' || hasPassword),
   )

@@ -10,6 +10,12 @@ const erased = {
   ...{ picture_copy: null, picture_due_at: null, picture_tries: 0 },
 }
 
+/** What taking merges apart needs goes with the account, but for one that becomes part of another itself. */
+const forgetMerges = `
+  update merges set kept = null where kept is not null
+    and into_user in (select id from users where id = :userId or merged_into = :userId)
+    and not exists (select from users where id = :userId and merged_into is not null)`
+
 /** Gives a user another status, in a transaction. False when there is no such user or it is deleted. */
 export async function setUserStatus(
   transaction: Knex.Transaction,
@@ -29,6 +35,7 @@ export async function setUserStatus(
     await transaction('passwords').where({ user_id: userId }).delete()
     await transaction('pictures').where({ user_id: userId }).delete()
     await transaction('known_devices').where({ user_id: userId }).delete()
+    await transaction.raw(forgetMerges, { userId })
   }
   return changed > 0
 }

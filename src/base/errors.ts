@@ -76,6 +76,12 @@ export const catalogue = {
   'one_tap.other_number': { status: 400, oauth: 'insufficient_authorization' },
   'one_tap.unavailable': { status: 503, oauth: 'temporarily_unavailable' },
   'identity.limit': { status: 409, oauth: 'access_denied' },
+  'merge.same': { status: 409, oauth: 'invalid_request' },
+  'merge.unfit': { status: 409, oauth: 'access_denied' },
+  'merge.undecided': { status: 400, oauth: 'invalid_request' },
+  'merge.over': { status: 409, oauth: 'access_denied' },
+  'merge.later_first': { status: 409, oauth: 'access_denied' },
+  'merge.nothing_left': { status: 409, oauth: 'access_denied' },
   'server.unavailable': { status: 503, oauth: 'temporarily_unavailable' },
   'server.unexpected': { status: 500, oauth: 'server_error' },
 } as const satisfies Record<string, Row>

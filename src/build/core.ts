@@ -8,6 +8,7 @@ import { ownerMessages, type QueueOwnerMessage } from '../accounts/owner-message
 import type { Clock } from '../base/clock.ts'
 import { Secret } from '../base/secret.ts'
 import type { Config } from '../config/config.ts'
+import { sweepMerges } from '../oidc/endings/merging.ts'
 import { sweepAnonymous, sweepRecords } from '../oidc/endings/sweep.ts'
 import { sweepServers } from '../oidc/live-servers.ts'
 import { type Audit, type AuditEventName, audit } from '../ops/audit.ts'
@@ -82,6 +83,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
         await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
         await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds })
         await sweepServers(database)
+        await sweepMerges(database, clock)
         const { audit_retention: retention } = config.ops
         if (retention !== 'none') await sweepAudit(database, clock, retention)
       },

@@ -162,6 +162,8 @@ const sentences: Readonly<Record<string, string>> = {
   password_reset: 'the password was reset',
   identity_removed: 'an identity that this login was made with was removed',
   identity_moved: 'an identity that this login was made with leads to another account now',
+  merged: 'the account became part of another one of the same person, or what this login was made with did not stay',
+  unmerged: 'two accounts that had become one are two again',
   consent_withdrawn: 'the owner has taken back what they had allowed the app',
   upstream_ended: 'the upstream that this login was made with said that its consent has ended',
   logout: 'its owner signed out',

@@ -28,6 +28,9 @@ export const auditEvents = {
   'identity.unbound': 'A way in was removed; `identity`.',
   'identity.moved':
     'A way in leads to another account now; `from`, `to`, `identity`, `subjects`, `method` or `operator` and `why`.',
+  'user.merged':
+    'An account has become part of another one of the same person; `merge`, `from`, `into`, `proved` or `operator`, `evidence` and `confirmed_by`.',
+  'user.unmerged': 'That was taken back; `merge`, `from`, `into`, `missing`, `operator`, `evidence`.',
   'identity.refused': 'A way in could not be added or removed; `error`.',
   'profile.changed': 'Somebody has changed their profile; `fields`.',
   'password.set': 'An account that had no password has one.',
@@ -98,16 +101,7 @@ interface AuditDeps {
 export function audit({ database, clock, log, onRecord = () => {} }: AuditDeps): Audit {
   return {
     async write(event) {
-      const row = {
-        at: new Date(clock()),
-        event: event.event,
-        user_id: event.userId ?? null,
-        client_id: short(event.clientId),
-        identity_provider: short(event.identityProvider),
-        ip: storedIp(event.ip),
-        request_id: short(event.requestId),
-        detail: detailText(event),
-      }
+      const row = rowOf(event, new Date(clock()))
       try {
         await database.knex('audit_events').insert(row)
         onRecord(event.event, 'stored')
@@ -116,6 +110,24 @@ export function audit({ database, clock, log, onRecord = () => {} }: AuditDeps):
         onRecord(event.event, 'failed')
       }
     },
+  }
+}
+
+/** Adds a row in the transaction of what it tells of, so that neither is there without the other. */
+export async function auditWithin(transaction: Knex.Transaction, event: AuditEvent, at: Date): Promise<void> {
+  await transaction('audit_events').insert(rowOf(event, at))
+}
+
+function rowOf(event: AuditEvent, at: Date) {
+  return {
+    at,
+    event: event.event,
+    user_id: event.userId ?? null,
+    client_id: short(event.clientId),
+    identity_provider: short(event.identityProvider),
+    ip: storedIp(event.ip),
+    request_id: short(event.requestId),
+    detail: detailText(event),
   }
 }
 

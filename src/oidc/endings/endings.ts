@@ -35,6 +35,10 @@ export const endReasons = [
   'upstream_ended',
   /** What it came by leads to another account of the same person, as they have chosen. */
   'identity_moved',
+  /** The account has become part of another one of the same person, or what it came by did not stay. */
+  'merged',
+  /** Two accounts that were one are two again. */
+  'unmerged',
   /** Its owner, where it was. */
   'logout',
   /** The app gave its token back. */
