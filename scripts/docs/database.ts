@@ -15,6 +15,7 @@ const tables: Readonly<Record<string, string>> = {
     'What an upstream gave us to keep, sealed, and is to be given back since its identity has gone; goes when that is done, or given up.',
   merges:
     'An account that became part of another. What taking them apart needs is kept for seven days; the row stays, because an old `sub` is an alias for good.',
+  merge_requests: 'A merge that one operator has asked for and another has to confirm, for a day.',
   passwords: 'The hash of the one password of a user.',
   known_devices:
     'An app that has logged in to an account, by the key it proves. Twenty a user at most; gone with signing out elsewhere.',

@@ -14,7 +14,7 @@ export interface KeptRows {
   readonly users: readonly KeptUser[]
   readonly passwords: readonly KeptRow[]
   readonly consents: readonly KeptRow[]
-  readonly identities: readonly (KeptRow & { readonly id: IdentityId })[]
+  readonly identities: readonly (KeptRow & { readonly id: IdentityId; readonly provider: string })[]
   readonly subjects: readonly {
     readonly provider: string
     readonly subject: string

@@ -32,7 +32,7 @@ export async function giveBackIdentities(transaction: Knex.Transaction, giving: 
   for (const identity of kept.before.identities) {
     const moved = kept.moved.find(({ was }) => was === identity.id)
     const isBack = moved ? await giveBack(transaction, moved, giving) : await makeAgain(transaction, identity, giving)
-    if (isBack === undefined) missing.push(String((identity as unknown as { provider: string }).provider))
+    if (isBack === undefined) missing.push(identity.provider)
     else ids.set(identity.id, isBack)
     if (moved && isBack !== undefined) back.push(moved.nowAs)
   }
@@ -70,20 +70,21 @@ async function makeAgain(
 ): Promise<IdentityId | undefined> {
   const id = newId('idn')
   const row = JSON.stringify({ ...identity, id, created_at: at })
-  const { rows } = await transaction.raw<{ rows: readonly { provider: string }[] }>(insertAgain, { row })
-  const provider = rows[0]?.provider ?? ''
+  await transaction.raw(insertAgain, { row })
   const subjects = kept.before.subjects
     .filter(({ identity_id: was }) => was === identity.id)
     .map((each) => ({ ...each, identity_id: id }))
   const { rowCount } = await transaction.raw<{ rowCount: number }>(insertSubjects, { rows: JSON.stringify(subjects) })
-  const held = await transaction('identities').where({ user_id: identity.user_id, provider }).select('id')
-  if (rowCount > 0 && held.length <= (limitOf(provider) ?? Number.POSITIVE_INFINITY)) return id
+  const held = await transaction('identities')
+    .where({ user_id: identity.user_id, provider: identity.provider })
+    .select('id')
+  if (rowCount > 0 && held.length <= (limitOf(identity.provider) ?? Number.POSITIVE_INFINITY)) return id
   await transaction('identities').where({ id }).delete()
   return undefined
 }
 
 const insertAgain = `
-  insert into identities select * from jsonb_populate_record(cast(null as identities), cast(:row as jsonb)) returning provider`
+  insert into identities select * from jsonb_populate_record(cast(null as identities), cast(:row as jsonb))`
 
 /** In the order of the subjects, so that two of them cannot wait for each other. */
 const insertSubjects = `

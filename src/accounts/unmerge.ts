@@ -41,6 +41,10 @@ interface Row {
 /** The account that went is deleted, so `lockAll` passes it over. */
 const lockEnds = `select id from users where id = any(:ends) order by id for no key update`
 
+/** Identities have another id: what had become part of the account that is back is found by these. */
+const renameKept = `
+  update merges set kept = cast(replace(cast(kept as text), :was, :isNow) as jsonb) where into_user = :from and kept is not null`
+
 /**
  * Makes two accounts of one again, in a transaction: everything that was moved goes back, and what came later stays.
  * Throws `merge.over` when it is too late or has been done, `merge.later_first` when the account has become part of
@@ -75,6 +79,7 @@ export async function unmergeUsers(
     .whereIn('id', [...kept.flattened])
     .where({ merged_into: into })
     .update({ merged_into: from })
+  for (const [was, isNow] of ids) await transaction.raw(renameKept, { from, was, isNow })
   const ended = transaction.raw('greatest(proofs_ended_at, ?)', [at])
   await transaction('users').where({ id: into }).update({ proofs_ended_at: ended })
   await transaction('merges').where({ id }).update({ undone_at: at, kept: null })

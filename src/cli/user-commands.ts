@@ -1,6 +1,12 @@
-import { type Command, dryRun, dryRunExits, one, why } from './command.ts'
+import { type Command, dryRun, dryRunExits, type Option, one, why, yes } from './command.ts'
 
 const user = '<user>'
+
+const evidence: Option = {
+  type: 'string',
+  value: 'TEXT',
+  summary: 'What shows that both are one person’s, for the audit.',
+}
 
 /** The rows of the table for `menshen users`. */
 export const userCommands: readonly Command[] = [
@@ -52,6 +58,41 @@ export const userCommands: readonly Command[] = [
     },
     module: './user-identities-command.ts',
     action: 'move',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users merge',
+    summary:
+      'Make one of two users of one person. The id of the one that goes stands for the other for good; for seven days it can be taken back.',
+    usage: '<user> <user>',
+    args: { min: 2, max: 2 },
+    options: {
+      evidence,
+      keep: { type: 'string', value: 'USER', summary: 'Which of the two stays. Unless said, the older one.' },
+      password: { type: 'string', value: 'USER', summary: 'Whose password stays. Unless said, that of who stays.' },
+      nickname: { type: 'string', value: 'USER', summary: 'Whose name stays. Unless said, that of who stays.' },
+      picture: { type: 'string', value: 'USER', summary: 'Whose picture stays. Unless said, that of who stays.' },
+      identities: {
+        type: 'string',
+        value: 'IDS',
+        summary: 'Of ways in of which both together have too many, those that stay, with commas between.',
+      },
+      'dry-run': dryRun,
+      yes,
+    },
+    module: './users-merge-command.ts',
+    action: 'merge',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users unmerge',
+    summary:
+      'Take a merge back: what was moved goes back, what came later stays. Named by the merge, or by either user.',
+    usage: '<user>',
+    args: one,
+    options: { evidence, 'dry-run': dryRun, yes },
+    module: './users-unmerge-command.ts',
+    action: 'unmerge',
     exits: dryRunExits,
   },
   {

@@ -1,4 +1,5 @@
 import { type ParsedIdentifier, parseIdentifier } from '../accounts/identifier.ts'
+import { survivorOf } from '../accounts/merged-users.ts'
 import type { Account } from '../accounts/user.ts'
 import { AppError } from '../base/errors.ts'
 import { isId, type UserId } from '../base/ids.ts'
@@ -33,8 +34,10 @@ export async function userNamed(core: Core, typed: string): Promise<Account | st
 
 type Named = { readonly id: UserId } | ParsedIdentifier
 
-async function find({ directory }: Core, named: Named): Promise<Account | undefined> {
-  const userId = 'id' in named ? named.id : (await directory.findByIdentifier(named))?.userId
+/** The id of an account that became part of another one stands for that one. */
+async function find({ directory, database }: Core, named: Named): Promise<Account | undefined> {
+  const found = 'id' in named ? survivorOf(database, named.id) : directory.findByIdentifier(named)
+  const userId = await found.then((each) => (typeof each === 'object' ? each.userId : each))
   return userId && directory.find(userId)
 }
 

@@ -1,3 +1,4 @@
+import { formerIdsOf } from '../accounts/merged-users.ts'
 import { hasPassword } from '../accounts/passwords.ts'
 import type { Account, UserStatus } from '../accounts/user.ts'
 import { maskSubject } from '../base/mask.ts'
@@ -27,6 +28,7 @@ export async function show(context: CommandContext): Promise<number> {
       created_at: user.createdAt.toISOString(),
       ...(await countsOf(account, core)),
     }
+    const formerIds = await formerIdsOf(core.database, user.id)
     const identities = account.identities.map((identity) => ({
       id: identity.id,
       provider: identity.provider,
@@ -37,7 +39,7 @@ export async function show(context: CommandContext): Promise<number> {
       created_at: identity.createdAt.toISOString(),
       last_used_at: identity.lastUsedAt.toISOString(),
     }))
-    if (flags['json'] === true) printJson(stdout, { ...facts, identities })
+    if (flags['json'] === true) printJson(stdout, { ...facts, former_ids: formerIds, identities })
     else {
       const cells = identities.map((each) => [
         each.provider,
@@ -46,7 +48,7 @@ export async function show(context: CommandContext): Promise<number> {
         each.last_used_at,
         each.id,
       ])
-      stdout.write(tableText(['user', ''], Object.entries(facts)))
+      stdout.write(tableText(['user', ''], [...Object.entries(facts), ['former_ids', formerIds.join(' ')]]))
       stdout.write(`\n${tableText(['provider', 'subjects', 'verified', 'last used', 'identity'], cells)}`)
     }
     return 0

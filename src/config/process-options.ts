@@ -85,6 +85,10 @@ export const opsOptions = z.strictObject({
         'than 90d neither support nor the login page can say why somebody was logged out long ago, and people see ' +
         'their own logins of that time only.',
     ),
+  merge_by_two: z
+    .boolean()
+    .default(false)
+    .describe('Whether `users merge` needs two operators: one asks, and another one confirms it within a day.'),
   ip_places_file: z
     .string()
     .min(1)

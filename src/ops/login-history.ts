@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { UserId } from '../base/ids.ts'
+import { everyIdText } from './every-id.ts'
 
 /** A login of the past, as the audit has it. */
 export interface PastLogin {
@@ -72,10 +73,14 @@ export async function findLogin(
   return row && loginOf(row, await disownedSince(knex, userId, row.at))
 }
 
-/** SECURITY: only rows of this very user. The index of the audit by user and time finds them. */
+/**
+ * SECURITY: only rows of this very user, and of what has become part of theirs. The index of the audit by user and time
+ * finds them.
+ */
 function loginsOf(knex: Knex, userId: UserId, since: Date): Knex.QueryBuilder<Row, Row[]> {
   return knex('audit_events')
-    .where({ user_id: userId, event: 'login.succeeded' })
+    .whereRaw(`user_id = any(${everyIdText(':userId')})`, { userId })
+    .where({ event: 'login.succeeded' })
     .where('at', '>', since)
     .select('id', 'at', 'identity_provider', 'client_id', 'ip', 'detail')
 }
@@ -83,7 +88,8 @@ function loginsOf(knex: Knex, userId: UserId, since: Date): Knex.QueryBuilder<Ro
 /** The numbers of the logins that their owner has called somebody else's. */
 async function disownedSince(knex: Knex, userId: UserId, at: Date): Promise<ReadonlySet<string>> {
   const rows: readonly Pick<Row, 'detail'>[] = await knex('audit_events')
-    .where({ user_id: userId, event: 'login.disowned' })
+    .whereRaw(`user_id = any(${everyIdText(':userId')})`, { userId })
+    .where({ event: 'login.disowned' })
     .where('at', '>=', at)
     .select('detail')
   return new Set(rows.map(({ detail }) => String(detail.login)))

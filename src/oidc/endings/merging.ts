@@ -45,8 +45,8 @@ export interface Merging {
   /** What that would do; changes nothing. */
   tryMerge(request: MergeRequest, actor: MergeActor): Promise<Merged | 'already'>
   /**
-   * Takes a merge back: every login to the account ends but the one it is asked in, and that too if it came by something
-   * that is the other account's again. Throws what `unmergeUsers` throws.
+   * Takes a merge back: every login to the account ends but the one it is asked in, and that too if it came by what is
+   * the other account's again. Throws what `unmergeUsers` throws.
    */
   unmerge(
     id: UnmergeOrder['id'],

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { Clock } from '../../base/clock.ts'
 import type { UserId } from '../../base/ids.ts'
+import { everyIdText } from '../../ops/every-id.ts'
 import type { Database } from '../../store/postgres.ts'
 import type { ClientPolicies } from '../clients/client-policies.ts'
 import type { Sliding } from '../clients/lifetimes.ts'
@@ -55,7 +56,14 @@ interface Row {
 
 const mostLines = 50
 const endingEvents = ['session.ended', 'grant.revoked', 'grant.expired']
-const userEvents = [...endingEvents, 'token.reused', 'user.locked', 'logout.undelivered']
+const userEvents = [
+  ...endingEvents,
+  'token.reused',
+  'user.locked',
+  'user.merged',
+  'user.unmerged',
+  'logout.undelivered',
+]
 
 /**
  * What ended, and why, newest first: from the audit, and from what has run out since yesterday and is not swept yet.
@@ -83,7 +91,7 @@ function meant(audited: Knex.QueryBuilder, question: WhyQuestion): void {
   }
   if ('userId' in question) {
     const { userId, clientId } = question
-    audited.where({ user_id: userId }).whereIn('event', userEvents)
+    audited.whereRaw(`user_id = any(${everyIdText(':userId')})`, { userId }).whereIn('event', userEvents)
     if (clientId !== undefined)
       audited.where((had) => had.where({ client_id: clientId }).orWhere(says({ clients: [clientId] })))
     return
@@ -104,7 +112,7 @@ function meant(audited: Knex.QueryBuilder, question: WhyQuestion): void {
 async function runOut({ database, clock }: WhyDependencies, question: WhyQuestion): Promise<readonly Row[]> {
   const [whose, value] =
     'userId' in question
-      ? ['r.user_id = :value', question.userId]
+      ? [`r.user_id = any(${everyIdText(':value')})`, question.userId]
       : 'id' in question
         ? ['(r.uid = :value or r.grant_id = :value)', question.id]
         : ['r.id = :value', recordId('RefreshToken', question.token)]
