@@ -75,6 +75,21 @@ describe('a merge', () => {
     }
   })
 
+  test('tells apps of ours that asked for it, in the same transaction', async () => {
+    const metadata = { account_events_uri: 'https://rp.example/events', first_party: true }
+    const times = { created_at: new Date(world.now), updated_at: new Date(world.now) }
+    await knex()('clients').insert({ client_id: 'told', metadata, ...times })
+    const [into, from] = await pair()
+    const { id } = await merge(into, from)
+    await world.merges.unmerge(id, actor)
+    const rows = await knex()('client_events').orderBy('id').select('client_id', 'user_id', 'event', 'detail')
+    expect(rows).toEqual([
+      { client_id: 'told', user_id: from, event: 'account-merged', detail: { new_sub: into } },
+      { client_id: 'told', user_id: from, event: 'account-unmerged', detail: { former_sub: into } },
+    ])
+    await knex()('clients').where({ client_id: 'told' }).delete()
+  })
+
   test('keeps the password that was chosen, and ends what came by the other one', async () => {
     const [into, from] = await pair()
     await Promise.all([setPassword(into, 'of-into'), setPassword(from, 'of-from')])

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { queueClientEvent } from '../../accounts/client-events.ts'
 import { type Merged, type MergeOrder, mergeUsers } from '../../accounts/merge.ts'
 import { type Unmerged, type UnmergeOrder, unmergeUsers } from '../../accounts/unmerge.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -81,6 +82,8 @@ export function merging(dependencies: Dependencies): Merging {
     const detail = { merge: id, from, into, proved, ...operatorDetail(actor) }
     for (const userId of [into, from])
       await auditWithin(transaction, { event: 'user.merged', userId, ...whereOf(actor), detail }, at)
+    const told = { userId: from, event: 'account-merged', at, detail: { new_sub: into } } as const
+    await queueClientEvent(transaction, told)
     return merged
   }
 
@@ -98,6 +101,8 @@ export function merging(dependencies: Dependencies): Merging {
     const detail = { merge: id, from, into, missing, ...operatorDetail(actor) }
     for (const userId of [into, from])
       await auditWithin(transaction, { event: 'user.unmerged', userId, ...whereOf(actor), detail }, at)
+    const told = { userId: from, event: 'account-unmerged', at, detail: { former_sub: into } } as const
+    await queueClientEvent(transaction, told)
     return unmerged
   }
 
