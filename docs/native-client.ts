@@ -531,7 +531,7 @@ export class NativeClient {
     if (used.refreshToken === undefined) throw new NativeError({ error: 'login_required' })
     const form = { grant_type: 'refresh_token', refresh_token: used.refreshToken, scope: scope || undefined }
     const attempt = () => this.#tokens(form)
-    // For 30 seconds the server gives the same successor again: an answer that was lost is asked for once more.
+    // The server gives the same successor again until it is used: an answer that was lost is asked for once more.
     const outcome = await attempt()
       .catch((error) => (isLost(error) ? attempt() : Promise.reject(error)))
       .catch((error) => (error instanceof NativeError ? error : Promise.reject(error)))

@@ -31,6 +31,7 @@ import { withoutUnreadableHint } from '../oidc/logout-hint.ts'
 import { reconfirm } from '../oidc/reconfirm-agreements.ts'
 import { adapterFactory } from '../oidc/records/adapter.ts'
 import { browsers } from '../oidc/records/browsers.ts'
+import type { RetrySeconds } from '../oidc/records/rotation.ts'
 import { unitOfWork } from '../oidc/records/unit-of-work.ts'
 import { type OidcRuntime, oidcRuntime } from '../oidc/runtime.ts'
 import { sessionLife } from '../oidc/session-life.ts'
@@ -201,6 +202,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     const jwt = await runtime.readJwt(value)
     return jwt && payloadOfJwt(jwt)
   }
+  const retrySeconds: RetrySeconds = (client) => runtime.policies().retrySeconds(client)
   const keyRules = { options: config.keys, lifetimes: config.lifetimes }
   const keyChange = { database, sealer, clock, log }
   await ensureKeys(keyChange)
@@ -210,9 +212,12 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       reachable: reachedBy(logins.methods),
       agreements: config.agreements,
       canRegister: (logins.methods.get('register')?.acrs ?? []).length > 0,
-      adapter: boundedPlaces(adapterFactory({ units, store, sealer, clock, browsers: visitors, ownJwt }), {
-        limits: logins.limits,
-      }),
+      adapter: boundedPlaces(
+        adapterFactory({ units, store, sealer, clock, browsers: visitors, ownJwt, retrySeconds }),
+        {
+          limits: logins.limits,
+        },
+      ),
       units,
       database,
       directory,

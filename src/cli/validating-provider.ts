@@ -19,7 +19,11 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
   }
   const parts = {
     issuer: config.issuer,
-    adapter: adapterFactory({ units, store, sealer, clock, browsers: visitors, ownJwt: async () => undefined }),
+    adapter: adapterFactory({
+      ...{ units, store, sealer, clock, browsers: visitors },
+      ownJwt: async () => undefined,
+      retrySeconds: () => 0,
+    }),
     units,
     database,
     directory,

@@ -10,6 +10,7 @@ import { duration, slidingLimit } from '../base/duration.ts'
 import { Secret } from '../base/secret.ts'
 import { brandOptions } from '../brand/brand-options.ts'
 import { mailOptions } from '../mail/smtp.ts'
+import { retryMeaning } from '../oidc/clients/lifetimes.ts'
 import { keyOptions } from '../oidc/keys/key-life.ts'
 import { limitOptions } from '../ops/limit-options.ts'
 import { smsOptions } from '../sms/options.ts'
@@ -102,7 +103,11 @@ export function configSchema(mode: Mode) {
       .strictObject({
         access: duration.prefault('10m').describe('Access tokens that no resource gives a time of its own.'),
         session: slidingLimit('14d', '30d').describe('The browser session.'),
-        refresh: slidingLimit('30d', '180d').describe('Refresh tokens, which slide with every use.'),
+        refresh: slidingLimit('30d', '180d')
+          .unwrap()
+          .extend({ retry: duration.prefault('24h').describe(retryMeaning) })
+          .prefault({})
+          .describe('Refresh tokens, which slide with every use.'),
       })
       .prefault({})
       .describe('How long things last; a client may have its own.'),

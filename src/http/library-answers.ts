@@ -82,7 +82,8 @@ export function libraryAnswers({
     const flushed = unit
     if (!asked || !flushed) return
     const { oidc } = asked
-    const answerLost = () => answerLostRefresh(asked, flushed, epochSeconds(clock))
+    const answerLost = () =>
+      answerLostRefresh(asked, flushed, { nowSeconds: epochSeconds(clock), retrySeconds: policies().retrySeconds })
     if (!won) await units.resume(flushed, answerLost)
     sessions.stretchCookie(asked)
     metrics.storeRoundTrips.observe({ route: String(oidc.route) }, flushed.roundTrips)

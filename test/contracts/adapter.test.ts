@@ -42,6 +42,7 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
       clock: Date.now,
       browsers: visitors,
       ownJwt: async () => undefined,
+      retrySeconds: () => 60,
     })
   })
   afterAll(async () => {

@@ -237,7 +237,7 @@ describe.each([
       ],
     })
     if (servers === 2) worlds.push(await openWorld({ stores, beside: world }))
-    for (const { app } of worlds) expect(app.runtime.policies().lifetimes({ clientId: 'web' })).toEqual(limits)
+    for (const { app } of worlds) expect(app.runtime.policies().lifetimes({ clientId: 'web' })).toMatchObject(limits)
   })
   afterEach(() => resetClock())
   afterAll(async () => {

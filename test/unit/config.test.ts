@@ -110,7 +110,11 @@ describe('sources', () => {
     [{ MENSHEN_SERVER__TRUSTED_PROXIES: '[10.0.0.0/8, "::1"]' }, 'server.trusted_proxies', ['10.0.0.0/8', '::1']],
     [{ MENSHEN_SERVER__TRUSTED_PROXIES: 'none' }, 'server.trusted_proxies', 'none'],
     [{ MENSHEN_LIFETIMES__SESSION: '{ idle: 1h, max: none }' }, 'lifetimes.session', { idle: 3600, max: 'none' }],
-    [{ MENSHEN_LIFETIMES__REFRESH__IDLE: '2d' }, 'lifetimes.refresh', { idle: 172_800, max: 15_552_000 }],
+    [
+      { MENSHEN_LIFETIMES__REFRESH__IDLE: '2d' },
+      'lifetimes.refresh',
+      { idle: 172_800, max: 15_552_000, retry: 86_400 },
+    ],
     [{ MENSHEN_PASSWORD__ARGON2__MEMORY_KIB: '32768' }, 'password.argon2.memory_kib', 32_768],
     [{ REDIS_URL: '' }, 'redis.url', undefined],
     [{ MENSHEN_SMS__LIMITS__PER_IP: '[{ max: 3, seconds: 60 }]' }, 'sms.limits.per_ip', [{ max: 3, seconds: 60 }]],

@@ -44,6 +44,11 @@ describe('a policy', () => {
       'refresh.idle: must be longer than the 30s in which a refresh may be repeated',
     ],
     [
+      'a repetition that two tabs would miss',
+      { refresh: { idle: day, max: day, retry: 29 }, access: 20 },
+      'refresh.retry: must be at least 30s: two tabs that refresh at once would sign each other out',
+    ],
+    [
       'an access token that leaves nothing to refresh with',
       { access: day, refresh: { idle: day, max: 2 * day } },
       'access or refresh.idle: access (1d) must be shorter than refresh.idle (1d), which would end first',

@@ -3,7 +3,14 @@ import type { z } from 'zod'
 import { errors } from '../library/faults.ts'
 import { type ProfileClaim, scopeOf } from './claims.ts'
 import { introspectors, type ResourceSeed } from './client-schema.ts'
-import { accessLimit, type Lifetimes, lifetimesOf, type lifetimesSchema, type Sliding } from './lifetimes.ts'
+import {
+  accessLimit,
+  type Lifetimes,
+  lifetimesOf,
+  type lifetimesSchema,
+  retrySeconds,
+  type Sliding,
+} from './lifetimes.ts'
 import { scopeNames } from './scope-words.ts'
 
 /** What decides who may look into a token. */
@@ -18,6 +25,8 @@ interface IntrospectedToken {
 export interface ClientPolicies {
   isFirstParty(client: Client): boolean
   lifetimes(client: { readonly clientId: string } | undefined): Lifetimes
+  /** Seconds after its use in which a refresh token still brings its one successor, while that is unused. */
+  retrySeconds(client: { readonly clientId: string } | undefined): number
   /**
    * Whether a client uses one refresh token until it ends. SECURITY: never one without a secret, whose stolen token
    * would serve a thief unnoticed.
@@ -83,6 +92,7 @@ export function clientPolicies({
   return {
     isFirstParty,
     lifetimes,
+    retrySeconds: (client) => retrySeconds(lifetimes(client)),
     keepsRefreshToken(client) {
       const { rotate_refresh_tokens: rotates, token_endpoint_auth_method: method } = own.get(client?.clientId) ?? {}
       return rotates === false && method !== 'none'

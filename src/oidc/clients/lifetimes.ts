@@ -6,6 +6,10 @@ const sliding = z.strictObject({
   max: durationOrNone.describe('Ends this long after the login, however much it is used; `none`: never.'),
 })
 
+/** What the setting of that name says, for clients and in general. */
+export const retryMeaning =
+  'How long a used refresh token still brings the same successor, while nobody has used that: an answer that was lost logs nobody out.'
+
 /**
  * How long opaque access tokens live that slide. They are not rotated, so a thief could use a stolen one until `max`:
  * that limit cannot be left out.
@@ -22,7 +26,10 @@ export const lifetimesSchema = z.strictObject({
     .optional()
     .describe('Access tokens that no resource gives a time of its own; opaque ones may slide.'),
   session: sliding.optional().describe('The browser session.'),
-  refresh: sliding.optional().describe('Refresh tokens, which slide with every use.'),
+  refresh: sliding
+    .extend({ retry: duration.optional().describe(retryMeaning) })
+    .optional()
+    .describe('Refresh tokens, which slide with every use.'),
 })
 
 /** Seconds something lives after its last use, and at most. */
@@ -35,7 +42,10 @@ export interface Sliding {
 export interface Lifetimes {
   readonly access: number | Sliding
   readonly session: Sliding
-  readonly refresh: Sliding
+  readonly refresh: Sliding & {
+    /** Seconds after its use in which a refresh token still brings its one successor. */
+    readonly retry?: number | undefined
+  }
 }
 
 const day = 86_400
@@ -52,8 +62,8 @@ export const fixedSeconds = {
   deviceCode: 600,
   anonymousSession: 600,
   idToken: 3600,
-  /** Seconds after its rotation in which a refresh token still brings its holder the same successor. */
-  rotationGrace: 30,
+  /** The shortest time in which a used refresh token still brings its successor: two tabs refresh at once. */
+  leastRetry: 30,
   /** Seconds that the clock of a client may be ahead of ours (FAPI 2.0 Security Profile §5.3.2.1). */
   clockTolerance: 10,
 } as const
@@ -63,8 +73,13 @@ export function lifetimesOf(own: z.output<typeof lifetimesSchema> | undefined, d
   return {
     access: own?.access ?? defaults.access,
     session: own?.session ?? defaults.session,
-    refresh: own?.refresh ?? defaults.refresh,
+    refresh: own?.refresh ? { retry: defaults.refresh.retry, ...own.refresh } : defaults.refresh,
   }
+}
+
+/** Seconds after its use in which a refresh token still brings its one successor, while that is unused. */
+export function retrySeconds({ refresh }: Pick<Lifetimes, 'refresh'>): number {
+  return refresh.retry ?? day
 }
 
 /** The life of an access token as one that slides; a fixed life is one whose idle limit equals its absolute limit. */
@@ -98,9 +113,14 @@ export function lifetimeProblems(lifetimes: Lifetimes, holder: TokenHolder): Lif
     const message = `is shorter than the ${fixedSeconds.code}s a code lives, and would end before the login is done`
     found.push({ fields: ['session.idle'], message })
   }
-  if (refresh.idle <= fixedSeconds.rotationGrace) {
-    const message = `must be longer than the ${fixedSeconds.rotationGrace}s in which a refresh may be repeated`
+  const { leastRetry } = fixedSeconds
+  if (refresh.idle <= leastRetry) {
+    const message = `must be longer than the ${leastRetry}s in which a refresh may be repeated`
     found.push({ fields: ['refresh.idle'], message })
+  }
+  if (retrySeconds(lifetimes) < leastRetry) {
+    const message = `must be at least ${leastRetry}s: two tabs that refresh at once would sign each other out`
+    found.push({ fields: ['refresh.retry'], message })
   }
   return [...found, ...accessProblems(limits.access, lifetimes, { holder, name: 'access' })]
 }

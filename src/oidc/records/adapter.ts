@@ -10,7 +10,7 @@ import type { Browsers } from './browsers.ts'
 import { openDeviceCode, sealDeviceCode } from './device-code.ts'
 import { familyBehind, livesSince } from './family-life.ts'
 import { type RecordRow, recordId } from './records.ts'
-import { withGrace } from './rotation.ts'
+import { type RetrySeconds, withGrace } from './rotation.ts'
 import type { Unit } from './unit.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
 
@@ -27,6 +27,7 @@ export interface AdapterDependencies {
   readonly browsers: Pick<Browsers, 'tie' | 'holds'>
   /** What an access token that is a JWT of ours stands for; undefined for any other text. */
   readonly ownJwt: (value: string) => Promise<Payload | undefined>
+  readonly retrySeconds: RetrySeconds
 }
 
 /** What the library asks of a store, for one model. */
@@ -54,7 +55,10 @@ export function adapterFactory(dependencies: AdapterDependencies): (model: strin
   }
 }
 
-function durableAdapter(model: DurableModel, { units, sealer, clock, ownJwt }: AdapterDependencies): Adapter {
+function durableAdapter(
+  model: DurableModel,
+  { units, sealer, clock, ownJwt, retrySeconds }: AdapterDependencies,
+): Adapter {
   /** Outside a request (in a command or a test) each call counts as a request of its own. */
   async function within<T>(work: (unit: Unit) => T | Promise<T>): Promise<T> {
     const running = units.current()
@@ -118,7 +122,8 @@ function durableAdapter(model: DurableModel, { units, sealer, clock, ownJwt }: A
         const payload = await unit.find(model, value)
         if (model === 'DeviceCode') return openDeviceCode(sealer, payload)
         if (model !== 'RefreshToken') return withId(payload, value)
-        return withId(withGrace(payload, currentContext()?.oidc?.route, epochSeconds(clock)), value)
+        const times = { nowSeconds: epochSeconds(clock), retrySeconds }
+        return withId(withGrace(payload, currentContext()?.oidc?.route, times), value)
       }),
     findByUid: (uid) => within((unit) => unit.findSessionByUid(uid)),
     findByUserCode: (userCode) =>

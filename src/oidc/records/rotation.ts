@@ -1,37 +1,42 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import { fixedSeconds } from '../clients/lifetimes.ts'
 import { errors } from '../library/faults.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { grantSource } from './grant-source.ts'
 import { revealSuccessor, type Use } from './successor.ts'
 import type { Unit } from './unit.ts'
 
+/** Seconds after its use in which a refresh token of a client still brings its one successor. */
+export type RetrySeconds = (client: { readonly clientId: string } | undefined) => number
+
 /**
- * Lets a refresh go on with a token that was rotated a moment ago, as if the token were unused. It then loses the race
- * when it is written, and `answerLostRefresh` decides. On other routes, and later, a used token counts as used.
+ * Lets a refresh go on with a token that was used a while ago, as if the token were unused. It then loses the race when
+ * it is written, and `answerLostRefresh` decides. On other routes, and later, a used token counts as used.
  */
 export function withGrace(
   payload: Payload | undefined,
   route: string | undefined,
-  nowSeconds: number,
+  { nowSeconds, retrySeconds }: { readonly nowSeconds: number; readonly retrySeconds: RetrySeconds },
 ): Payload | undefined {
   const { consumed, ...rest } = payload ?? {}
-  if (route !== 'token' || typeof consumed !== 'number' || nowSeconds - consumed > fixedSeconds.rotationGrace)
-    return payload
-  return rest
+  if (route !== 'token' || typeof consumed !== 'number') return payload
+  return nowSeconds - consumed > retrySeconds({ clientId: String(rest['clientId']) }) ? payload : rest
 }
 
 /**
  * A token request lost the race for the value it exchanges: another request used that value first. A refresh may come
- * from a second tab, or because an answer was lost. So for up to 30 s, and while nobody has used the successor, it gets
- * that same successor, and a family never forks. Everything else is a second use, whether it is noticed when the value
+ * from a second tab, or because an answer was lost, perhaps hours ago on a phone that was put away. So for a set time,
+ * and while nobody has used the successor, it gets that same successor, and a family never forks. Everything else is a second use, whether it is noticed when the value
  * is read or when it is written. Then somebody may have stolen the value, and the whole family ends, with the tokens
  * that the first request got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
  */
-export async function answerLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, nowSeconds: number): Promise<void> {
+export async function answerLostRefresh(
+  ctx: KoaContextWithOIDC,
+  unit: Unit,
+  times: { readonly nowSeconds: number; readonly retrySeconds: RetrySeconds },
+): Promise<void> {
   const source = grantSource(ctx)
   const used = source && (await unit.useOf(source.model, source.value))
-  if (source?.model === 'RefreshToken' && (await repeat(ctx, unit, { used, value: source.value, nowSeconds }))) return
+  if (source?.model === 'RefreshToken' && (await repeat(ctx, unit, { used, value: source.value, ...times }))) return
   refuse(ctx)
   // The family was ended between the read and the write, so nobody used anything twice.
   if (!source || !used?.grant_id || used.consumed === null) return
@@ -45,11 +50,17 @@ export async function answerLostRefresh(ctx: KoaContextWithOIDC, unit: Unit, now
 async function repeat(
   ctx: KoaContextWithOIDC,
   unit: Unit,
-  { used, value, nowSeconds }: { used: Use | undefined; value: string; nowSeconds: number },
+  {
+    used,
+    value,
+    nowSeconds,
+    retrySeconds,
+  }: { used: Use | undefined; value: string; nowSeconds: number; retrySeconds: RetrySeconds },
 ): Promise<boolean> {
   const body = ctx.body as Record<string, unknown> | undefined
-  const isRecent = typeof used?.consumed === 'number' && nowSeconds - used.consumed <= fixedSeconds.rotationGrace
-  if (!isRecent || used.successor === null || body?.['refresh_token'] === undefined) return false
+  if (typeof used?.consumed !== 'number') return false
+  if (nowSeconds - used.consumed > retrySeconds(ctx.oidc.client)) return false
+  if (used.successor === null || body?.['refresh_token'] === undefined) return false
   const successor = revealSuccessor(value, used.successor)
   if ((await unit.useOf('RefreshToken', successor))?.consumed !== null) return false
   await unit.flushWithout('RefreshToken')
