@@ -3,7 +3,7 @@ import { randomBytes, webcrypto } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import argon2 from 'argon2'
-import { binaries, type HashJob } from '../src/accounts/hash-job.ts'
+import { type Argon2Job, binaries } from '../src/accounts/hash-job.ts'
 import { forkChild } from '../src/accounts/hash-pool.ts'
 import { cpuMicros } from './fixture.ts'
 import { paced } from './paced.ts'
@@ -27,7 +27,9 @@ export interface ArrangementRow {
 
 const signaturesPerSecond = 100
 const waiting = 16
-const job = (): HashJob => ({
+const job = (): Argon2Job => ({
+  kind: 'argon2',
+  type: 'argon2id',
   password: new TextEncoder().encode('correct-horse-battery-staple'),
   salt: randomBytes(16),
   parameters: { memory_kib: 19_456, time_cost: 2, parallelism: 1 },

@@ -19,6 +19,7 @@ const rows: readonly (readonly string[])[] = [
   ['src/store', 'src/brand'],
   ['src/ops'],
   ['src/accounts'],
+  ['src/moving'],
   ['src/sms', 'src/mail', 'src/oidc/library'],
   ['src/oidc/clients'],
   ['src/oidc/records', 'src/oidc/keys'],

@@ -257,7 +257,7 @@ export class AccountDirectory {
     identifier: ParsedIdentifier,
     device: Device = unknownDevice,
   ): Promise<LoginAccount | undefined> {
-    return findLogin({ database: this.#database, nowMs: this.#clock() }, identifier, device)
+    return (await findLogin({ database: this.#database, nowMs: this.#clock() }, identifier, device)).account
   }
 
   /**

@@ -1,13 +1,14 @@
-import { type Binary, binaries, type HashJob, ready } from './hash-job.ts'
+import { formerDigest } from './former-digest.ts'
+import { type Argon2Job, type Binary, binaries, type HashJob, ready } from './hash-job.ts'
 
-type Derive = (job: HashJob) => Promise<Uint8Array>
+type Derive = (job: Argon2Job) => Promise<Uint8Array>
 
 async function deriverOf(binary: Binary): Promise<Derive> {
   if (binary === 'node') {
     const { argon2Sync } = await import('node:crypto')
-    return async ({ password, salt, parameters, tagLength }) =>
-      argon2Sync('argon2id', {
-        message: password,
+    return async ({ type, salt, parameters, tagLength, ...job }) =>
+      argon2Sync(type, {
+        message: messageOf(job),
         nonce: salt,
         memory: parameters.memory_kib,
         passes: parameters.time_cost,
@@ -15,11 +16,11 @@ async function deriverOf(binary: Binary): Promise<Derive> {
         tagLength,
       })
   }
-  const { hash, argon2id } = await import('argon2')
-  return ({ password, salt, parameters, tagLength }) =>
-    hash(Buffer.from(password), {
+  const { hash, ...types } = await import('argon2')
+  return ({ type, salt, parameters, tagLength, ...job }) =>
+    hash(Buffer.from(messageOf(job)), {
       raw: true,
-      type: argon2id,
+      type: types[type],
       salt: Buffer.from(salt),
       memoryCost: parameters.memory_kib,
       timeCost: parameters.time_cost,
@@ -28,7 +29,31 @@ async function deriverOf(binary: Binary): Promise<Derive> {
     })
 }
 
-const probe: HashJob = {
+/** The password, or the digest that another system has made of it. */
+function messageOf({ password, former }: Pick<Argon2Job, 'password' | 'former'>): Uint8Array {
+  if (!former) return password
+  const { recipe, salt, secret } = former
+  const digest = formerDigest(recipe, { password: Buffer.from(password).toString(), salt, secret })
+  if (!digest) throw new Error('the recipe of a stored password cannot be read')
+  return digest
+}
+
+/** What other systems than ours hash with; loaded where such a password is met. */
+async function deriveForeign(job: Exclude<HashJob, Argon2Job>): Promise<Uint8Array> {
+  if (job.kind === 'bcrypt') {
+    const { bcryptTag } = await import('./bcrypt.ts')
+    return bcryptTag(job)
+  }
+  const { pbkdf2Sync, scryptSync } = await import('node:crypto')
+  const { password, salt, tagLength } = job
+  if (job.kind === 'pbkdf2') return pbkdf2Sync(password, salt, job.iterations, tagLength, job.digest)
+  const { N, r, p } = job.cost
+  return scryptSync(password, salt, tagLength, { N, r, p, maxmem: 128 * r * (N + p + 2) })
+}
+
+const probe: Argon2Job = {
+  kind: 'argon2',
+  type: 'argon2id',
   password: new TextEncoder().encode('password'),
   salt: new TextEncoder().encode('somesalt'),
   parameters: { memory_kib: 256, time_cost: 2, parallelism: 1 },
@@ -46,7 +71,9 @@ async function serve(binary: Binary): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
   const derive = await deriverOf(binary)
   if (!probeTag.equals(await derive(probe))) throw new Error(`argon2 (${binary}) derives something else`)
-  process.on('message', async (job: HashJob) => process.send?.(await derive(job)))
+  process.on('message', async (job: HashJob) =>
+    process.send?.(await (job.kind === 'argon2' ? derive(job) : deriveForeign(job))),
+  )
   process.send?.(ready)
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { duration } from '../base/duration.ts'
+import { secret } from '../base/secret.ts'
 
 // Equally strong by OWASP's reckoning; anything at least as large as one of these in both costs is accepted.
 // https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html, read 2026-11-20
@@ -88,6 +89,16 @@ export const passwordOptions = z.strictObject({
     .max(10_000)
     .default(64)
     .describe('Passwords that may wait for a hashing process; more are answered 429.'),
+  former_secrets: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/, 'expected small letters, digits, `_`, `.` and `-`'),
+      secret(),
+    )
+    .default({})
+    .describe(
+      'Secrets that other systems mixed into the passwords of accounts that were moved in, by a name of your choice ' +
+        '(`uni_id_1` for version 1 of uni-id); needed until the last of them has logged in here.',
+    ),
   lock: lock.prefault({}).describe('What happens after wrong passwords.'),
 })
 

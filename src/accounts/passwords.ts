@@ -9,7 +9,8 @@ import type { AccountDirectory } from './directory.ts'
 import type { Guest } from './hash-pool.ts'
 import type { Hasher } from './hashing.ts'
 import type { ParsedIdentifier } from './identifier.ts'
-import { type Device, isUnknown } from './known-devices.ts'
+import { type Device, isUnknown, unknownDevice } from './known-devices.ts'
+import { findLogin } from './login-account.ts'
 import { passwordLock, TriesUsedUp } from './password-lock.ts'
 import type { PasswordPolicy } from './password-options.ts'
 import {
@@ -103,8 +104,9 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
   }
 
   /** Exactly one derivation, also for what nobody can have set. */
-  function matches(hash: string | undefined, password: string, guest: Guest): Promise<boolean> {
-    return lengthOf(password) > maxLength ? hasher.verify(undefined, '', guest) : hasher.verify(hash, password, guest)
+  function matches(hash: string | undefined, password: string, guest: Guest, like?: string): Promise<boolean> {
+    const isTooLong = lengthOf(password) > maxLength
+    return isTooLong ? hasher.verify(undefined, '', guest, like ?? hash) : hasher.verify(hash, password, guest, like)
   }
 
   async function keep(userId: UserId, hash: string, { begunAt }: Pick<ProofMoment, 'begunAt'>): Promise<void> {
@@ -137,13 +139,16 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
     store: keep,
     async verify({ identifier, password, ip, device }) {
       if (!device || isUnknown(device)) hasher.refuseWhenFull()
-      const found = await directory.findByIdentifier(identifier, device)
+      const asked = { database, nowMs: clock() }
+      const { account: found, likeHash } = await findLogin(asked, identifier, device ?? unknownDevice)
       const { userId, knownDevice } = found ?? {}
       const guest = knownDevice === undefined ? 'anybody' : 'known'
       hasher.refuseWhenFull(guest)
       const guarded = { who: `${identifier.provider}:${identifier.subject}`, userId, knownDevice, ip }
       const record = await lock
-        .guard(guarded, async () => ((await matches(found?.passwordHash, password, guest)) ? found : undefined))
+        .guard(guarded, async () =>
+          (await matches(found?.passwordHash, password, guest, likeHash)) ? found : undefined,
+        )
         .catch((error: unknown) => {
           throw error instanceof TriesUsedUp ? wrong(error) : error
         })

@@ -144,11 +144,12 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
 /** Passwords, and what counts and hashes them. */
 function buildPasswordParts(core: Core, limits: AllLimits) {
   const { config, clock, database, store, sealer, directory, log } = core
-  const { argon2, workers, max_queue: maxQueue } = config.password
+  const { argon2, workers, max_queue: maxQueue, former_secrets: secrets } = config.password
   const hashing = hasher({
     parameters: argon2,
     workers,
     maxQueue,
+    secretOf: (name) => secrets[name]?.reveal(),
     onFallback: (from, to, err) =>
       log.warn({ err, from, to }, 'a binary of argon2 does not work here: go on with another'),
   })

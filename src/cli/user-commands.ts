@@ -1,4 +1,5 @@
 import { type Command, dryRun, dryRunExits, type Option, one, why, yes } from './command.ts'
+import { movingCommands } from './moving-commands.ts'
 
 const user = '<user>'
 
@@ -138,4 +139,5 @@ export const userCommands: readonly Command[] = [
     module: './users-why-command.ts',
     action: 'why',
   },
+  ...movingCommands,
 ]

@@ -22,6 +22,8 @@ export const auditEvents = {
     'What was proved belongs to several accounts, or to another than what waits: the person has to choose; `users`.',
   'session.ended': 'The session of a browser is over; `reason`.',
   'user.registered': 'A new account.',
+  'users.imported': 'Accounts were moved in, some thousand at once; `operator`, `source`, `accounts`.',
+  'users.exported': 'All accounts were written to a file; `operator`, `accounts`.',
   'user.locked': 'An operator has locked an account; `operator`.',
   'user.unlocked': 'An operator has unlocked an account; `operator`.',
   'identity.bound': 'An account has a new way in; `method`.',

@@ -1,0 +1,86 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { hasher } from '../accounts/hashing.ts'
+import type { Core } from '../build/core.ts'
+import { type ImportOrder, importAccounts } from '../moving/account-import.ts'
+import { charsets } from '../moving/file-text.ts'
+import type { FormatOptions } from '../moving/format.ts'
+import { formats } from '../moving/formats.ts'
+import type { CommandContext } from './command.ts'
+import { importTeller } from './import-report.ts'
+import { operatorOf, refuse, withCore } from './open-core.ts'
+
+/** `users import`: what was found first, each with its place, then what came of the rest. */
+export async function importUsers(context: CommandContext): Promise<number> {
+  const said = readFlags(context)
+  if (typeof said === 'string') return wrongUsage(context, said)
+  const teller = importTeller(context, said)
+  return withCore(context, async (core) => {
+    const { password, pictures } = core.config
+    const lanes = password.workers ?? availableParallelism()
+    const hashing = hasher({ parameters: password.argon2, workers: lanes, maxQueue: lanes })
+    const order = orderOf(context, core, { ...said, onFinding: teller.finding })
+    try {
+      const imported = await importAccounts({ ...core, hasher: hashing, lanes, copiesPictures: pictures.copy }, order)
+      teller.end(imported)
+      if (imported.problems > 0) return 1
+      return said.isDryRun && imported.imported > 0 ? 3 : 0
+    } catch (error) {
+      const missing = missingFile(error)
+      if (missing === undefined) throw error
+      return refuse(context, `there is no file ${missing}`)
+    } finally {
+      await hashing.close()
+    }
+  })
+}
+
+/** What was said on the command line; a sentence where it makes no sense. */
+function readFlags({ flags, args, cwd }: CommandContext) {
+  const text = (name: string) => (typeof flags[name] === 'string' ? String(flags[name]) : undefined)
+  const format = formats.find(({ name }) => name === (text('from') ?? 'menshen'))
+  if (!format) return `--from is one of ${formats.map(({ name }) => name).join(', ')}`
+  const charset = charsets.find((each) => each === (text('charset') ?? 'utf-8').toLowerCase())
+  if (!charset) return `--charset is one of ${charsets.join(', ')}`
+  const apps = (text('apps') ?? '').split(',').filter(Boolean)
+  if (!apps.every((each) => /^[^=]+=[^=:\s]+$/.test(each))) return '--apps is a list such as wx-mp=wx0123,wx-app=wx4567'
+  const proved = (text('verified') ?? '').split(',').filter(Boolean)
+  if (!proved.every((each) => each === 'phone' || each === 'email')) return '--verified is phone, email or phone,email'
+  const country = text('country') ?? '86'
+  if (!/^\d{1,4}$/.test(country)) return '--country is a calling code such as 86'
+  const source = text('source') ?? format.name
+  if (!/^[\w.:-]{1,64}$/.test(source)) return '--source is a short name'
+  return {
+    ...{ format, charset, country, source, paths: args.map((path) => resolve(cwd, path)) },
+    apps: new Map(apps.map((each) => each.split('=') as [string, string])),
+    proved: new Set(proved),
+    ...{ formula: text('formula'), secret: text('secret') },
+    isDryRun: flags['dry-run'] === true,
+    skipsInvalid: flags['skip-invalid'] === true,
+  }
+}
+
+type Said = Exclude<ReturnType<typeof readFlags>, string> & Pick<ImportOrder, 'onFinding'>
+
+function orderOf(context: CommandContext, { config, clock }: Core, said: Said): ImportOrder {
+  const secretNames = new Set(Object.keys(config.password.former_secrets))
+  const nowMs = clock()
+  const options: FormatOptions = { ...said, secretNames, nowMs }
+  return {
+    ...said,
+    options,
+    reading: { nowMs, country: said.country, secretNames, keepsIds: said.format.keepsIds ?? false },
+    operator: operatorOf(context),
+    onProgress: (text) => context.stderr.write(`${text}\n`),
+  }
+}
+
+function wrongUsage({ stderr }: CommandContext, reason: string): number {
+  stderr.write(`error: ${reason}\n`)
+  return 2
+}
+
+function missingFile(error: unknown): string | undefined {
+  const { code, path } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' && path !== undefined ? path : undefined
+}
