@@ -269,7 +269,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     async close() {
       health.drain()
       duties.stop()
-      if (listener.server.listening) await listener.stop(config.server.shutdown_seconds)
+      const { drain_seconds: drainSeconds, shutdown_seconds: withinSeconds } = config.server
+      if (listener.server.listening) await listener.stop({ drainSeconds, withinSeconds })
       await metricsListener?.close()
       await runtime.close()
       await logins.background.close()

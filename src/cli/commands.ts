@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { nearest } from '../base/nearest.ts'
 import { readArguments } from './arguments.ts'
 import type { Command, Env, Input, Output, Run } from './command.ts'
@@ -17,6 +18,7 @@ export interface MainInput {
 
 /** Finds the command, reads its options, runs it and answers the exit status. */
 export async function main({ argv, stdout, stderr, stdin, cwd, env: given }: MainInput): Promise<number> {
+  if (argv[0] === '--version' || argv[0] === 'version') return say(stdout, `menshen ${version()}\n`, 0)
   const asksForHelp = argv[0] === 'help' || argv[0] === '--help' || argv[0] === '-h'
   const words = asksForHelp ? argv.slice(1) : argv
   const command = find(words)
@@ -47,6 +49,12 @@ export async function loadRun({ module, action }: Command): Promise<Run> {
   const run = loaded[action]
   if (typeof run !== 'function') throw new Error(`${module} exports no ${action}`)
   return run as Run
+}
+
+/** Of this program, as its package says. */
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
 }
 
 function find(words: readonly string[]): Command | undefined {

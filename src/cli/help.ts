@@ -10,7 +10,7 @@ const exitStatuses: Readonly<Record<number, string>> = {
 export function overview(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name, usage }) => `${name} ${usage}`.trim().length))
   const lines = commands.map(({ name, usage, summary }) => `  ${`${name} ${usage}`.trim().padEnd(width)}  ${summary}`)
-  return `usage: menshen <command> [options]\n\n${lines.join('\n')}\n\nmenshen <command> --help tells the options of one.\n`
+  return `usage: menshen <command> [options]\n\n${lines.join('\n')}\n\nmenshen <command> --help tells the options of one, menshen --version the version.\n`
 }
 
 /** Everything about one command. */

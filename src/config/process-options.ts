@@ -34,6 +34,12 @@ export function serverOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
       .default(1)
       .describe('Processes on this machine; `auto`: one for each core.'),
     trusted_proxies: trustedProxies(sandbox),
+    drain_seconds: z
+      .int()
+      .min(0)
+      .max(600)
+      .default(sandbox ? 0 : 5)
+      .describe('How long a process that was told to stop still answers, unready, until balancers have noticed.'),
     shutdown_seconds: z
       .int()
       .min(0)

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 interface Dependencies {
   /** It is asked again for every request, because the provider may have been replaced. */
@@ -11,8 +12,11 @@ interface Dependencies {
 export interface HttpListener {
   readonly server: Server
   listen(options: { readonly port: number; readonly host: string }): Promise<AddressInfo>
-  /** Takes no new connections, lets running requests finish for this long, then cuts the connections that are left. */
-  stop(withinSeconds: number): Promise<void>
+  /**
+   * Still takes what comes for some seconds, so that balancers notice; each answer says that its connection is not
+   * kept. Then it takes no new connections, lets running requests finish for some more, and cuts what is left.
+   */
+  stop(times: { readonly drainSeconds: number; readonly withinSeconds: number }): Promise<void>
 }
 
 /**
@@ -46,8 +50,9 @@ export function httpListener({ handler, clean }: Dependencies): HttpListener {
           resolve(server.address() as AddressInfo)
         })
       }),
-    async stop(withinSeconds) {
+    async stop({ drainSeconds, withinSeconds }) {
       isStopping = true
+      await delay(drainSeconds * 1000)
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       // A connection does not close by itself when its request is done, because the client may want it for another
       // request.

@@ -5,7 +5,7 @@ import { httpListener } from '../../src/http/server.ts'
 test('whoever has not said all the headers after 10 seconds is cut off soon after', async () => {
   const listener = httpListener({ handler: () => (_, response) => response.end(), clean: () => {} })
   const { port } = await listener.listen({ port: 0, host: '127.0.0.1' })
-  onTestFinished(() => listener.stop(0))
+  onTestFinished(() => listener.stop({ drainSeconds: 0, withinSeconds: 0 }))
   const began = performance.now()
   const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\n'))
   onTestFinished(() => void socket.destroy())

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
 import { main } from '../../src/cli/commands.ts'
@@ -50,6 +51,13 @@ describe('the dispatcher', () => {
     const { status, stdout, stderr } = await run(...argv)
     expect([status, stdout]).toEqual([2, ''])
     expect(stderr).toContain(expected)
+  })
+
+  test.each(['--version', 'version'])('%s tells the version of the package', async (word) => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string
+    }
+    expect(await run(word)).toEqual({ status: 0, stdout: `menshen ${version}\n`, stderr: '' })
   })
 
   test('what a command throws is printed without a stack and is status 1', async () => {

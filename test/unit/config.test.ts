@@ -51,7 +51,14 @@ describe('sources', () => {
     expect(config).toMatchObject({
       issuer: 'http://localhost:3000',
       sandbox: true,
-      server: { port: 3000, host: '127.0.0.1', workers: 1, trusted_proxies: 'none', shutdown_seconds: 10 },
+      server: {
+        port: 3000,
+        host: '127.0.0.1',
+        workers: 1,
+        trusted_proxies: 'none',
+        drain_seconds: 0,
+        shutdown_seconds: 10,
+      },
       database: { pool_size: 10 },
       ops: { metrics: '127.0.0.1:9464', audit_retention: 184 * 86_400 },
       brand: { name: { 'zh-CN': '门神', en: 'Menshen' } },
@@ -75,7 +82,7 @@ describe('sources', () => {
   test('the environment wins over the file, and the file over the defaults', () => {
     const yaml = 'server:\n  port: 4000\n  workers: 2\nlog: { level: warn }\n'
     const { config, sourceOf } = load({ PORT: '5000', LOG_LEVEL: 'debug' }, { 'menshen.yaml': yaml })
-    expect(config.server).toMatchObject({ port: 5000, workers: 2, shutdown_seconds: 10 })
+    expect(config.server).toMatchObject({ port: 5000, workers: 2, drain_seconds: 0, shutdown_seconds: 10 })
     expect(config.log.level).toBe('debug')
     expect(config.issuer).toBe('http://localhost:5000')
     expect(['server.port', 'server.workers', 'server.host'].map(sourceOf)).toEqual([
@@ -137,6 +144,7 @@ describe('sources', () => {
   test('a key without a value counts as absent, as when everything below it is commented out', () => {
     expect(load({}, { 'menshen.yaml': 'server:\nmail:\nbrand:\n  name:\n' }).config.brand.name).toEqual({
       'zh-CN': '门神',
+      'zh-TW': '門神',
       en: 'Menshen',
     })
     expect(load({}, { 'menshen.yaml': '# nothing\n' }).config.server.port).toBe(3000)
