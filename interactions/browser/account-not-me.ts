@@ -1,8 +1,9 @@
 import type { Context } from 'koa'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { AppError } from '../../src/base/errors.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import { accountPaths } from '../../src/base/paths.ts'
-import type { EndRecords } from '../../src/oidc/endings/endings.ts'
+import type { Ended, Ending } from '../../src/oidc/endings/endings.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
 import type { Audit } from '../../src/ops/audit.ts'
@@ -20,7 +21,8 @@ interface Dependencies {
   readonly history: ReturnType<typeof historyPages>
   readonly options: {
     readonly login: HistoryOptions['login']
-    readonly end: EndRecords
+    /** Ends everything of a user and tells them, in one transaction. */
+    readonly disown: (userId: UserId, ending: Ending) => Promise<Ended>
     readonly forget: SessionLife['forget']
   }
 }
@@ -51,7 +53,7 @@ export function notMePages({ session, renderer, passwords, audit, history, optio
     const login = await ownLogin(visitor, fields['login'])
     const userId = visitor.account.user.id
     const { ip, requestId } = ctx.state as RequestState
-    const ended = await options.end(userId, { kind: 'all' }, { reason: 'disowned', ip, requestId })
+    const ended = await options.disown(userId, { reason: 'disowned', ip, requestId })
     // Of two that come together one has ended this very session, and tells.
     if (ended.sessions > 0) {
       await audit.write({ event: 'login.disowned', userId, ip, requestId, detail: { login: login.id } })

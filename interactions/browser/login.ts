@@ -200,8 +200,9 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
   async function answer(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
     switch (outcome.kind) {
       case 'done': {
-        const { userId, amr, acr, by, authTime, begunAt, endedSessions, method, agreed } = outcome
-        await device.remember(ctx, { userId, authTime })
+        const { userId, amr, acr, by, authTime, begunAt, endedSessions, method, agreed, isNew } = outcome
+        const name = deviceName(ctx.get('user-agent'))
+        await device.remember(ctx, { userId, authTime, login: isNew ? undefined : { name } })
         rememberMethod(ctx, { method, amr }, options.secure)
         if (endedSessions) await leaveSession(interaction)
         const way = methods.get(method)?.connection?.provider ?? method
@@ -210,7 +211,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
           by,
           begunAt,
           at: options.nowMs(),
-          device: deviceName(ctx.get('user-agent')),
+          device: name,
           ip: state(ctx).ip,
           pageAgreements: agreed,
         }

@@ -234,7 +234,7 @@ export class Challenge {
       if (!(await sessions.claim(session.proved))) throw new AppError('auth_session.invalid')
       issuer.end(session.proved.grantId)
     }
-    await options.rememberDevice(request.device, { userId, authTime })
+    await options.rememberDevice(request.device, { userId, authTime, login: isNew ? undefined : { name: deviceName } })
     const unendedSince = session.proved && request.nowMs
     const code = await issuer.issue({ client, params, userId, amr, acr, authTime, jkt, about, unendedSince })
     const kept = {

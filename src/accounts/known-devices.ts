@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
 import { param, sql, statement } from '../store/statement.ts'
+import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 
 /**
  * What a browser or an app shows of itself before anybody knows who sits there. It lets nobody in: it only says to
@@ -40,6 +41,11 @@ export interface DeviceUse {
   readonly userId: UserId
   /** When it was proved, in seconds since the epoch. */
   readonly authTime: number
+  /**
+   * Given where somebody has logged in to an account that was there before: its owner is told when the device is new to
+   * it. `name` is what they know the device by.
+   */
+  readonly login?: { readonly name: string | undefined } | undefined
 }
 
 /** What has never logged in to anything. */
@@ -82,7 +88,7 @@ const key = param.text('key')
 
 /**
  * The user is locked, so that a login that was proved before devices were forgotten adds none afterwards. The use is
- * noted once a day; of too many keys the one that was used longest ago goes.
+ * noted once a day; of too many keys the one that was used longest ago goes. Answers whether the key was known before.
  */
 const rememberKey = statement(
   'known_devices_remember',
@@ -93,14 +99,21 @@ const rememberKey = statement(
         and coalesce(date_trunc('milliseconds', devices_forgotten_at) <= ${param.time('provedAt')}, true)
       for share
     ),
+    known as (
+      select from known_devices
+      where user_id = ${userId} and key = ${key} and used_at > ${param.time('oldestUse')}
+    ),
     used as (
       insert into known_devices (user_id, key, used_at) select id, ${key}, ${param.time('usedAt')} from owner
       on conflict (user_id, key) do update set used_at = excluded.used_at
       where known_devices.used_at < excluded.used_at - interval '1 day'
+    ),
+    forgotten as (
+      delete from known_devices where user_id = ${userId} and key <> ${key} and (used_at <= ${param.time('oldestUse')} or key in (
+        select key from known_devices where user_id = ${userId} and key <> ${key} order by used_at desc offset ${maxKeys - 1}
+      ))
     )
-    delete from known_devices where user_id = ${userId} and key <> ${key} and (used_at <= ${param.time('oldestUse')} or key in (
-      select key from known_devices where user_id = ${userId} and key <> ${key} order by used_at desc offset ${maxKeys - 1}
-    ))`,
+    select exists (select from known) as was_known`,
 )
 
 /** The last use of a device that is not known any more, in milliseconds since the epoch. */
@@ -125,6 +138,8 @@ export function knownDeviceName(
 interface Dependencies {
   readonly database: Database
   readonly clock: Clock
+  /** Tells owners of a device that is new. */
+  readonly tell?: QueueOwnerMessage
   /** SECURITY: of a purpose of their own, so that nothing else that is sealed opens as a mark. */
   readonly seal: (plaintext: string) => string
   readonly open: (sealed: string) => string
@@ -161,12 +176,14 @@ export class KnownDevices {
    * After a login with it a browser is known to the account: answers its new cookie, or undefined when there is nothing
    * to keep. A browser that was known keeps its name, so that logging in again brings it no further tries.
    */
-  async rememberBrowser(device: Device, { userId, authTime }: DeviceUse): Promise<string | undefined> {
+  async rememberBrowser(device: Device, use: DeviceUse): Promise<string | undefined> {
+    const { userId, authTime } = use
     const { database, clock, seal } = this.#deps
     const { rows } = await database.readQuery<{ forgotten: number }>(readForgotten.with({ userId }))
     const forgottenAt = rows[0]?.forgotten
     if (forgottenAt === undefined || forgottenAt > endOf(authTime)) return undefined
     const before = device.marks.find((each) => each.userId === userId && each.forgottenAt === forgottenAt)
+    if (before === undefined || before.usedAt <= oldestKnownUse(clock())) await this.#tellOfNew(use)
     const mark = { userId, id: before?.id ?? randomBytes(9).toString('base64url'), usedAt: clock(), forgottenAt }
     const others = device.marks.filter((each) => each.userId !== userId && each.usedAt > oldestKnownUse(clock()))
     const rest = others.toSorted((a, b) => b.usedAt - a.usedAt).slice(0, maxMarks - 1)
@@ -174,13 +191,22 @@ export class KnownDevices {
   }
 
   /** After a login with it an app is known to the account by its key. */
-  async rememberApp({ key }: Device, { userId, authTime }: DeviceUse): Promise<void> {
-    if (key === undefined) return
+  async rememberApp({ key }: Device, use: DeviceUse): Promise<void> {
+    if (key === undefined) return this.#tellOfNew(use)
+    const { userId, authTime } = use
     const { database, clock } = this.#deps
     const nowMs = clock()
     const times = { usedAt: new Date(nowMs), provedAt: new Date(endOf(authTime)) }
     const values = { userId, key, ...times, oldestUse: new Date(oldestKnownUse(nowMs)) }
-    await database.commitQuery(rememberKey.with(values))
+    const { rows } = await database.commitQuery<{ was_known: boolean }>(rememberKey.with(values))
+    if (!rows[0]?.was_known) await this.#tellOfNew(use)
+  }
+
+  async #tellOfNew({ userId, login }: DeviceUse): Promise<void> {
+    if (!login) return
+    const { database, clock, tell = tellNobody } = this.#deps
+    const what = { label: login.name }
+    await tell(database.knex, { userId, event: 'new_device', at: new Date(clock()), what })
   }
 }
 

@@ -28,17 +28,17 @@ export type OwnerMessage<Event extends OwnerEvent = OwnerEvent> = Event extends 
       readonly event: Event
       /** When it happened. */
       readonly at: Date
-      /** Identities that have gone in the same transaction: whoever took a number away is told there too. */
-      readonly gone?: readonly Told[]
+      /** Where to tell besides: an identity that has just gone, or is to come. */
+      readonly also?: readonly Told[]
     } & Pick<Facts, NamedBy<Event>>
   : never
 
 /**
  * Has the owner of an account told, in the transaction of what happened: at every proved number and address the account
  * has at this moment. So it is called before something is added, which needs no message to itself; what has gone is
- * handed over. Nobody waits for a vendor.
+ * handed over. Nobody waits for a vendor. What happens in no transaction of ours is told outside of one.
  */
-export type QueueOwnerMessage = (transaction: Knex.Transaction, message: OwnerMessage) => Promise<void>
+export type QueueOwnerMessage = (transaction: Knex, message: OwnerMessage) => Promise<void>
 
 /** For parts that tell nobody. */
 export const tellNobody: QueueOwnerMessage = async () => {}
@@ -70,18 +70,25 @@ const mostChannels = 10
 const longestLabel = 80
 
 const readOwner = `
-  select muted_messages,
-    (select last_used_locale from identities where user_id = users.id order by last_used_at desc limit 1) as locale
-  from users where id = :userId`
-const readChannels = `
-  select i.provider, s.subject
-  from identities i join identity_subjects s on s.identity_id = i.id
-  where i.user_id = :userId and i.provider in ('phone', 'email') and i.verified_at is not null
-  order by i.last_used_at desc limit ${mostChannels}`
-/** A clock that is ahead must not put a message off. */
-const insert = `
-  insert into owner_messages (id, user_id, event, channel, address, detail, locale, happened_at, created_at, due_at)
-  values (:id, :userId, :event, :channel, :address, cast(:detail as jsonb), :locale, :at, :at, least(:at, now()))`
+  select
+    (select muted_messages from users where id = :userId) as muted,
+    (select last_used_locale from identities where user_id = :userId order by last_used_at desc limit 1) as locale,
+    (select coalesce(jsonb_agg(found), '[]') from (
+      select i.provider, s.subject
+      from identities i join identity_subjects s on s.identity_id = i.id
+      where i.user_id = :userId and i.provider in ('phone', 'email') and i.verified_at is not null
+      order by i.last_used_at desc limit ${mostChannels}) as found) as reached`
+
+interface Owner {
+  readonly muted: readonly string[] | null
+  readonly locale: string | null
+  readonly reached: readonly Reached[]
+}
+
+interface Reached {
+  readonly provider: string
+  readonly subject: string
+}
 
 interface Dependencies {
   readonly sealer: Pick<Sealer, 'seal' | 'open'>
@@ -95,29 +102,26 @@ export function ownerMessages({ sealer }: Dependencies): {
   return {
     open: (address) => sealer.open(address, addressContext),
     async queue(transaction, message) {
-      const { userId, event, at, gone = [] } = message
+      const { userId, event, at, also = [] } = message
       const { what = undefined, until = undefined } = message as Partial<Facts>
-      const owner = await transaction.raw<{ rows: readonly { muted_messages: string[]; locale: string | null }[] }>(
-        readOwner,
-        { userId },
-      )
-      const [{ muted_messages: muted = [], locale = null } = {}] = owner.rows
-      if (mutableEvents.includes(event) && muted.includes(event)) return
-      const own = await transaction.raw<{ rows: readonly { provider: string; subject: string }[] }>(readChannels, {
-        userId,
-      })
-      const former = gone.flatMap(({ provider, subjects, verifiedAt }) =>
+      const { rows } = await transaction.raw<{ rows: readonly Owner[] }>(readOwner, { userId })
+      const { muted, locale = null, reached = [] } = rows[0] ?? {}
+      if (mutableEvents.includes(event) && muted?.includes(event)) return
+      const others = also.flatMap(({ provider, subjects, verifiedAt }) =>
         verifiedAt === undefined ? [] : subjects.map((subject) => ({ provider, subject })),
       )
       const named: MessageDetail = {
         ...(what && { what: storable(what) }),
         ...(until && { until: until.toISOString() }),
       }
-      const detail = JSON.stringify(named)
-      for (const { channel, address } of channelsOf([...former, ...own.rows])) {
-        const row = { id: randomUUID(), userId, event, channel, detail, locale, at }
-        await transaction.raw(insert, { ...row, address: sealer.seal(address, addressContext) })
-      }
+      const common = { user_id: userId, event, detail: JSON.stringify(named), locale, happened_at: at, created_at: at }
+      // A clock that is ahead must not put a message off.
+      const due_at = transaction.raw('least(?::timestamptz, now())', [at])
+      const messages = channelsOf([...others, ...reached]).map(({ channel, address }) => ({
+        ...{ id: randomUUID(), ...common, channel, due_at },
+        address: sealer.seal(address, addressContext),
+      }))
+      if (messages.length > 0) await transaction('owner_messages').insert(messages)
     },
   }
 }
@@ -128,11 +132,11 @@ function storable({ provider, label }: Named): Named {
   return { ...(provider === undefined ? {} : { provider }), ...(text === undefined ? {} : { label: text }) }
 }
 
-function channelsOf(found: readonly { readonly provider: string; readonly subject: string }[]) {
+function channelsOf(found: readonly Reached[]) {
   const channels = new Map<string, { readonly channel: MessageChannel; readonly address: string }>()
   for (const { provider, subject } of found) {
     if (provider === 'phone') channels.set(subject, { channel: 'sms', address: subject })
     if (provider === 'email') channels.set(subject, { channel: 'email', address: subject })
   }
-  return channels.values()
+  return [...channels.values()]
 }

@@ -13,8 +13,8 @@ const begunAt = param.time('begunAt')
 const at = param.time('at')
 
 /**
- * Keeps the password somebody chose whose proof began at `begunAt`. No row when that was ended since. Locks the user,
- * so that a deletion at the same moment leaves no password behind.
+ * Keeps the password somebody chose whose proof began at `begunAt`, and tells whether it is the account's first. No row
+ * when that was ended since. Locks the user, so that a deletion at the same moment leaves no password behind.
  */
 export const storePasswordHash = statement(
   'passwords_store',
@@ -26,7 +26,8 @@ export const storePasswordHash = statement(
     )
     insert into passwords (user_id, hash, updated_at) select id, ${hash}, ${at} from owner
     on conflict (user_id) do update set hash = excluded.hash, updated_at = excluded.updated_at
-    where passwords.updated_at <= ${begunAt}`,
+    where passwords.updated_at <= ${begunAt}
+    returning xmax = 0 as is_first`,
 )
 
 /** No row when another change was faster. */

@@ -4,6 +4,7 @@ import type { UserId } from '../base/ids.ts'
 import type { Limits } from '../ops/limits.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Database } from '../store/postgres.ts'
+import { runIn } from '../store/run-in.ts'
 import { isCommonPassword } from './common-passwords.ts'
 import type { AccountDirectory } from './directory.ts'
 import type { Guest } from './hash-pool.ts'
@@ -11,6 +12,7 @@ import type { Hasher } from './hashing.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { type Device, isUnknown, unknownDevice } from './known-devices.ts'
 import { findLogin } from './login-account.ts'
+import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 import { passwordLock, TriesUsedUp } from './password-lock.ts'
 import type { PasswordPolicy } from './password-options.ts'
 import {
@@ -32,6 +34,8 @@ interface Dependencies {
   readonly limits: Limits<'password.ip'>
   readonly clock: Clock
   readonly policy: PasswordPolicy
+  /** Tells owners of another password. */
+  readonly tell?: QueueOwnerMessage
 }
 
 /** Whether a user has a password. */
@@ -87,7 +91,8 @@ export interface Passwords {
 const maxLength = 256
 
 /** Passwords of all users. */
-export function passwords({ database, directory, hasher, store, limits, clock, policy }: Dependencies): Passwords {
+export function passwords(dependencies: Dependencies): Passwords {
+  const { database, directory, hasher, store, limits, clock, policy, tell = tellNobody } = dependencies
   const lock = passwordLock({ store, limits, clock, rules: policy.lock })
 
   function check(password: string, contextWords: readonly string[] = []): void {
@@ -110,9 +115,13 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
   }
 
   async function keep(userId: UserId, hash: string, { begunAt }: Pick<ProofMoment, 'begunAt'>): Promise<void> {
-    const times = { at: new Date(clock()), begunAt: new Date(begunAt) }
-    const { rowCount } = await database.commitQuery(storePasswordHash.with({ userId, hash, ...times }))
-    if (!rowCount) throw new AppError('attempt.expired')
+    const at = new Date(clock())
+    const filled = storePasswordHash.with({ userId, hash, at, begunAt: new Date(begunAt) })
+    await database.knex.transaction(async (transaction) => {
+      const { rows } = await runIn<{ is_first: boolean }>(transaction, filled)
+      if (!rows[0]) throw new AppError('attempt.expired')
+      await tell(transaction, { userId, event: rows[0].is_first ? 'password_set' : 'password_changed', at })
+    })
     await lock.forget(userId)
   }
 
@@ -174,9 +183,13 @@ export function passwords({ database, directory, hasher, store, limits, clock, p
           throw error instanceof TriesUsedUp ? mismatch() : error
         })
       if (hash === undefined) throw mismatch()
-      const values = { userId, verified: hash, hash: await hasher.hash(next), at: new Date(clock()) }
-      const { rowCount } = await database.commitQuery(changePasswordHash.with(values))
-      if (!rowCount) throw mismatch()
+      const at = new Date(clock())
+      const filled = changePasswordHash.with({ userId, verified: hash, hash: await hasher.hash(next), at })
+      await database.knex.transaction(async (transaction) => {
+        const { rowCount } = await runIn(transaction, filled)
+        if (!rowCount) throw mismatch()
+        await tell(transaction, { userId, event: 'password_changed', at })
+      })
     },
     has: (userId) => hasPassword(database, userId),
   }

@@ -21,6 +21,7 @@ import { strangersLogo } from '../brand/drawn-brand.ts'
 import { shownNameOf } from '../oidc/clients/client-brand.ts'
 import { countAuthorisedApps, listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
 import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
+import type { Ending, EndRecords } from '../oidc/endings/endings.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
 import type { OidcRuntime } from '../oidc/runtime.ts'
@@ -123,7 +124,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
     history,
     notMe: notMePages({
       ...{ session, renderer, passwords, audit, history },
-      options: { login: pastLogins.login, end, forget },
+      options: { login: pastLogins.login, disown: (...given) => disown(core, end, ...given), forget },
     }),
     binding: bindingPages({
       ...common,
@@ -138,6 +139,15 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
       },
     }),
   }
+}
+
+function disown({ database, clock, queueOwnerMessage }: Core, end: EndRecords, userId: UserId, ending: Ending) {
+  return database.knex.transaction(async (transaction) => {
+    const ended = await end(userId, { kind: 'all' }, ending, transaction)
+    const message = { userId, event: 'login_disowned', at: new Date(clock()) } as const
+    if (ended.sessions > 0) await queueOwnerMessage(transaction, message)
+    return ended
+  })
 }
 
 /** Past logins, as far back as the audit is kept and no further than half a year. */

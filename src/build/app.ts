@@ -5,6 +5,7 @@ import type { Renderer } from '../../interactions/browser/render.ts'
 import { reachedBy } from '../../interactions/methods/method-registry.ts'
 import { namespacesOf } from '../../interactions/upstreams/connections.ts'
 import { rememberIssuers } from '../accounts/issuers.ts'
+import type { OwnerMessage } from '../accounts/owner-messages.ts'
 import { documentVersion } from '../base/document.ts'
 import { AppError } from '../base/errors.ts'
 import { paths } from '../base/paths.ts'
@@ -189,8 +190,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     return next()
   }
 
+  const tell = (message: OwnerMessage) => core.queueOwnerMessage(database.knex, message)
+
   function equip(provider: Provider): void {
-    listen(provider, { log, metrics, audit, units })
+    listen(provider, { log, metrics, audit, units, clock, tell })
     queueLogouts(provider, units)
     explainRefusals(provider)
     provider.on('interaction.started', pages.remember)

@@ -137,7 +137,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     bindings: bindings(tables.binding),
     native: { ...ways(tables.native), bindings: bindings(tables.nativeBinding) },
     end,
-    devices: new KnownDevices({ database, clock, ...sealing(sealer, 'known_device') }),
+    devices: new KnownDevices({ database, clock, tell: core.queueOwnerMessage, ...sealing(sealer, 'known_device') }),
   }
 }
 
@@ -155,7 +155,8 @@ function buildPasswordParts(core: Core, limits: AllLimits) {
   })
   const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const policy = config.password
-  const passwords = buildPasswords({ database, directory, hasher: hashing, store: locks, limits, clock, policy })
+  const common = { database, directory, clock, tell: core.queueOwnerMessage }
+  const passwords = buildPasswords({ ...common, hasher: hashing, store: locks, limits, policy })
   return { hashing, passwords }
 }
 

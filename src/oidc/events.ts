@@ -1,5 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { OwnerMessage } from '../accounts/owner-messages.ts'
+import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import { isId, type UserId } from '../base/ids.ts'
 import type { Audit } from '../ops/audit.ts'
@@ -21,6 +23,9 @@ interface Dependencies {
   readonly metrics: Metrics
   readonly audit: Audit
   readonly units: UnitOfWork
+  /** Tells owners of accounts. */
+  readonly tell: (message: OwnerMessage) => Promise<void>
+  readonly clock: Clock
 }
 
 const grantTypes = new Set([
@@ -64,7 +69,7 @@ const refusing = [
  * Counts and logs what happens inside the library, with its private reason, and writes into the audit what matters for
  * security.
  */
-export function listen(provider: Provider, { log, metrics, audit, units }: Dependencies): void {
+export function listen(provider: Provider, { log, metrics, audit, units, tell, clock }: Dependencies): void {
   const grantType = (ctx: KoaContextWithOIDC) => {
     const named = String(paramsOf(ctx)['grant_type'] ?? '')
     return grantTypes.has(named) ? named : 'other'
@@ -101,7 +106,10 @@ export function listen(provider: Provider, { log, metrics, audit, units }: Depen
           grant: grantId,
           ...deviceAndMethod(grantId && units.current()?.about(grantId)),
         }
-        return audit.write({ event: 'token.reused', userId: userIdOf(accountId), ...context(ctx), detail: reused })
+        const userId = userIdOf(accountId)
+        const told = userId && tell({ userId, event: 'token_reused', at: new Date(clock()) })
+        told?.catch((err: unknown) => log.error({ err, user_id: userId }, 'the owner of a token was not told'))
+        return audit.write({ event: 'token.reused', userId, ...context(ctx), detail: reused })
       })
     }
   })
