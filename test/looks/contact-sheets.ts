@@ -16,9 +16,17 @@ const style = `body{margin:16px;background:#888;font:14px sans-serif;color:#fff}
 main{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start}
 figure{margin:0}img{display:block;background:#fff}figcaption{padding:4px 0}a{color:#fff}`
 
+/** More on one sheet could not be read by eye at once. */
+const mostOnSheet = 12
+
 /** Joins pictures into sheets, one HTML page and one PNG each, and writes an index of all. */
 export async function writeSheets(folder: string, shots: readonly Shot[], browser: Browser): Promise<string[]> {
-  const sheets = Map.groupBy(shots, ({ sheet }) => sheet)
+  const sheets = new Map<string, readonly Shot[]>()
+  for (const [sheet, each] of Map.groupBy(shots, (shot) => shot.sheet)) {
+    for (let at = 0; at < each.length; at += mostOnSheet) {
+      sheets.set(`${sheet}.${at / mostOnSheet + 1}`, each.slice(at, at + mostOnSheet))
+    }
+  }
   const page = await browser.newPage({ viewport: { width: 2000, height: 1200 } })
   for (const [sheet, each] of sheets) {
     const name = join(folder, `sheet.${sheet}`)
