@@ -68,7 +68,10 @@ function rootRule(scheme: Scheme, declared: readonly string[]): string {
   return scheme === 'light' ? rule : `@media (prefers-color-scheme:dark){${rule}}`
 }
 
-/** On phones there is no ground to be seen. Whatever lies on a picture gets a surface, so that it can be read. */
+/**
+ * On phones there is no ground to be seen. Whatever lies on a picture gets a surface, so that it can be read; in the
+ * dark a shade lies on the picture itself.
+ */
 function pictureCss(name: string): string {
   return `@media (min-width:36rem){
 body{background:var(--ground) url(${name}) center/cover fixed}
@@ -76,5 +79,6 @@ body{background:var(--ground) url(${name}) center/cover fixed}
 .masthead{margin-top:3rem;padding:1.5rem 2rem 0;border-radius:1rem 1rem 0 0}
 .card{border-width:0;border-radius:0;box-shadow:none}
 .footer{margin-bottom:3rem;padding:0.5rem 2rem 1rem;border-radius:0 0 1rem 1rem}
-}`
+}
+@media (min-width:36rem) and (prefers-color-scheme:dark){body{background-image:linear-gradient(#000000b3,#000000b3),url(${name})}}`
 }
