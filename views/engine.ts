@@ -68,6 +68,9 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
 /** Ways in that are named by what the person does; the others are named after their provider. */
 export const namedWays: ReadonlySet<string> = new Set(['sms', 'password', 'one_tap', 'register', 'reset'])
 
+/** Kinds of identities that have no name of their own, so that inside of a sentence they are written like other words. */
+const ownKinds: ReadonlySet<string> = new Set(['phone', 'email', 'username'])
+
 const graphemes = new Intl.Segmenter()
 
 interface EngineOptions {
@@ -132,6 +135,7 @@ export function viewEngine({
         initial: (text: string) => (Array.from(text.trim())[0] ?? '·').toUpperCase(),
         letter: letterOf,
         provider,
+        within: (id: string) => (ownKinds.has(id) ? t(`within.${id}`) : provider(id)),
         way: (method: string) => (namedWays.has(method) ? t(`devices.by_${method}`) : provider(method)),
         isFromTheRight,
         languages: languageLinks(page, languages),
