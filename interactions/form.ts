@@ -37,9 +37,18 @@ export async function readForm(ctx: Context, listName?: string): Promise<Form> {
 
 /** Reads a body as text. Throws `request.too_large`, or `request.invalid` for bytes that are no UTF-8. */
 export async function readText(ctx: Context): Promise<string> {
+  const body = await readBytes(ctx, maxBytes)
   try {
-    const body = await getRawBody(ctx.req, { limit: maxBytes, length: ctx.request.length ?? null })
     return new TextDecoder('utf-8', { fatal: true }).decode(body)
+  } catch (cause) {
+    throw new AppError('request.invalid', { cause })
+  }
+}
+
+/** Reads a body. Throws `request.too_large`, or `request.invalid` where it breaks off. */
+export async function readBytes(ctx: Context, limit: number): Promise<Buffer> {
+  try {
+    return await getRawBody(ctx.req, { limit, length: ctx.request.length ?? null })
   } catch (cause) {
     const type = (cause as { type?: string }).type
     throw new AppError(type === 'entity.too.large' ? 'request.too_large' : 'request.invalid', { cause })

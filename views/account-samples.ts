@@ -25,6 +25,8 @@ const accountLinks = {
   logoutHref: '/session/end',
 }
 
+const profile = { pictureHref: '/account/profile/picture', hasPicture: false, maxLength: 64, formToken: 'q1w2e3r4' }
+
 const used = {
   createdAt: new Date('2025-03-01T12:34:56Z'),
   lastUsedAt: new Date('2026-03-01T12:34:56Z'),
@@ -37,7 +39,7 @@ const devices = {
   formToken: 'q1w2e3r4',
   backHref: '/account',
   logoutHref: '/session/end',
-  delay: '退出后，已发给应用的部分凭证最长还会有效15分钟。',
+  delay: '退出后，已发给应用的部分凭证最长还会有效 15 分钟。',
 }
 
 const withdrawal = {
@@ -147,12 +149,18 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
     },
   ],
   'account-profile': [
-    { nickname: '', maxLength: 64, formToken: 'q1w2e3r4' },
+    { ...profile, nickname: '' },
     {
+      ...profile,
       nickname: longName,
-      maxLength: 64,
-      formToken: 'q1w2e3r4',
       error: { code: 'request.invalid', message: '昵称最多 64 个字符。', field: 'nickname' },
+    },
+    {
+      ...profile,
+      nickname: '林小雨',
+      picture: '/assets/apple-touch-icon.png',
+      hasPicture: true,
+      error: { code: 'picture.unsupported', message: '头像只支持 JPG 和 PNG 图片。', field: 'picture' },
     },
   ],
   identities: [

@@ -132,11 +132,14 @@ export interface DeviceCodeView {
   readonly error?: PageError | undefined
 }
 
-/** Posts `nickname` and `form_token`. */
+/** Posts `nickname` and `form_token`, or `picture` as a file, `choice` where it is to be removed, and `form_token`. */
 export interface AccountProfileView {
   readonly nickname: string
   /** Path of our own copy of the picture. */
   readonly picture?: string | undefined
+  /** Whether others see a picture, ours or one that an upstream tells. */
+  readonly hasPicture: boolean
+  readonly pictureHref: string
   readonly maxLength: number
   readonly formToken: string
   readonly error?: PageError | undefined

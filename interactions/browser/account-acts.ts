@@ -21,6 +21,7 @@ export const accountActs: Readonly<Record<string, AccountNeed>> = {
   account_identities: 'session',
   account_profile: 'fresh',
   account_profile_submit: 'fresh',
+  account_picture_submit: 'fresh',
   account_password: 'fresh',
   account_password_submit: 'fresh',
   account_bind: 'fresh',

@@ -44,6 +44,7 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
   router.post('account_profile_submit', accountPaths.profile, guarded(profile.submit))
+  router.post('account_picture_submit', accountPaths.picture, guarded(profile.submitPicture))
   router.get('account_language', accountPaths.language, withLanguage(home.languagePage))
   router.get('account_password', accountPaths.password, withLanguage(password.show))
   router.post('account_password_submit', accountPaths.password, guarded(password.submit))

@@ -24,7 +24,9 @@ interface Dependencies {
 }
 
 /** What `?done=` may say: a sentence each. */
-const notices: ReadonlySet<unknown> = new Set(['password', 'password_changed', 'password_alone', 'profile'])
+const notices: ReadonlySet<unknown> = new Set([
+  ...['password', 'password_changed', 'password_alone', 'profile', 'picture', 'picture_removed'],
+])
 /** More hints than these at once are read by nobody. */
 const mostHints = 2
 /** Ways in that have a row of their own. */

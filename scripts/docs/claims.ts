@@ -25,7 +25,7 @@ export const examplePeople: Readonly<Record<string, Account>> = {
 
 /** A scope, a claim that it releases, and what each person has there; undefined where they have none. */
 export function claimRows(): readonly (readonly [string, string, ...unknown[]])[] {
-  const known = Object.values(examplePeople).map((each) => claimsOf(each))
+  const known = Object.values(examplePeople).map((each) => claimsOf(each, (id) => id))
   return Object.entries(claimsByScope).flatMap(([scope, claims]) =>
     claims
       .filter((claim) => scope !== 'openid' || claim === 'sub')

@@ -37,21 +37,26 @@ const picture = param.textOrNull('picture')
 /** From when a new picture is to be copied; null: never. */
 const copyAt = param.timeOrNull('copyAt')
 
+// The person may choose between the look at the row and the change of it, so the row as it is then is asked again.
+const replaces = sql`told.replaces and not users.picture_chosen`
+const misses = sql`told.misses and not users.picture_chosen`
+
 /**
  * Queries after `owner`, of which `followed` writes only what changes: a name where there is none and the person has
- * not chosen that; a picture where there is none, or where this identity told the one that is there, or where nobody
- * does any more.
+ * not chosen that; a picture, unless the person has chosen, where there is none, or where this identity told the one
+ * that is there, or where nobody does any more.
  */
 const following = sql`
     told as (
       select owner.identity_id, u.id as user_id,
         ${nickname} is not null and u.nickname is null and not u.nickname_chosen as fills,
-        ${picture} is not null and u.picture is distinct from ${picture} and (u.picture is null or not exists (
-          select from identities other where other.user_id = u.id and other.id <> owner.identity_id
-            and other.id = coalesce(u.picture_from, (
-              select first.id from identities first where first.user_id = u.id and first.created_at = u.created_at
-                and first.provider not in ('phone', 'email', 'username') limit 1))
-        )) as replaces,
+        ${picture} is not null and not u.picture_chosen and u.picture is distinct from ${picture}
+          and (u.picture is null or not exists (
+            select from identities other where other.user_id = u.id and other.id <> owner.identity_id
+              and other.id = coalesce(u.picture_from, (
+                select first.id from identities first where first.user_id = u.id and first.created_at = u.created_at
+                  and first.provider not in ('phone', 'email', 'username') limit 1))
+          )) as replaces,
         ${copyAt} is not null and u.picture = ${picture} and u.picture_copy is null and u.picture_due_at is null
           and u.picture_tries < ${mostTries} as misses
       from owner join users u on u.id = owner.user_id and u.status <> 'deleted'
@@ -59,11 +64,11 @@ const following = sql`
     followed as (
       update users
       set nickname = coalesce(users.nickname, case when not users.nickname_chosen then ${nickname} end),
-        picture = case when told.replaces then ${picture} else users.picture end,
-        picture_from = case when told.replaces then told.identity_id else users.picture_from end,
-        picture_copy = case when told.replaces and ${copyAt} is null then null else users.picture_copy end,
-        picture_due_at = case when told.replaces or told.misses then ${copyAt} else users.picture_due_at end,
-        picture_tries = case when told.replaces then 0 else users.picture_tries end,
+        picture = case when ${replaces} then ${picture} else users.picture end,
+        picture_from = case when ${replaces} then told.identity_id else users.picture_from end,
+        picture_copy = case when ${replaces} and ${copyAt} is null then null else users.picture_copy end,
+        picture_due_at = case when ${replaces} or ${misses} then ${copyAt} else users.picture_due_at end,
+        picture_tries = case when ${replaces} then 0 else users.picture_tries end,
         updated_at = ${at}
       from told where users.id = told.user_id and (told.fills or told.replaces or told.misses)
       returning users.id

@@ -15,7 +15,9 @@ const timeoutMs = 10_000
  * second format, is gone. Throws for what is neither JPEG nor PNG.
  */
 export async function reencoded(bytes: Buffer): Promise<Picture> {
-  const type = typeOf(bytes)
+  const type = pictureType(bytes)
+  if (!type) throw new Error('neither JPEG nor PNG')
+  if (type === 'image/png' && pngPixels(bytes) > mostPixels) throw new Error('too many pixels')
   const resourceLimits = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 32 }
   const worker = new Worker(new URL('./picture-worker.ts', import.meta.url), {
     workerData: { bytes, type },
@@ -36,11 +38,14 @@ export async function reencoded(bytes: Buffer): Promise<Picture> {
   }
 }
 
-/** By the first bytes, not by what a server says. The decoder of JPEG has a limit of its own. */
-function typeOf(bytes: Buffer): Picture['type'] {
+/** What a file is by its first bytes, whatever its name or a server says. */
+export function pictureType(bytes: Buffer): Picture['type'] | undefined {
   if (bytes.subarray(0, 3).toString('hex') === 'ffd8ff') return 'image/jpeg'
   const isPng = bytes.length > 24 && bytes.subarray(0, 8).toString('hex') === '89504e470d0a1a0a'
-  if (!isPng) throw new Error('neither JPEG nor PNG')
-  if (bytes.readUInt32BE(16) * bytes.readUInt32BE(20) > mostPixels) throw new Error('too many pixels')
-  return 'image/png'
+  return isPng ? 'image/png' : undefined
+}
+
+/** The decoder of JPEG has a limit of its own. */
+function pngPixels(bytes: Buffer): number {
+  return bytes.readUInt32BE(16) * bytes.readUInt32BE(20)
 }

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import { newId, type UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
@@ -58,19 +59,52 @@ async function takeDue({ database, clock }: Dependencies): Promise<Due | undefin
   return rows[0]
 }
 
-async function store({ database, clock }: Dependencies, { id, picture }: Due, { type, bytes }: Picture): Promise<void> {
+async function store({ database, clock }: Dependencies, { id, picture }: Due, made: Picture): Promise<void> {
   const copy = newId('pic')
   const at = new Date(clock())
   await database.knex.transaction(async (transaction) => {
     const changed = await transaction('users')
       .where({ id, picture })
       .update({ picture_copy: copy, picture_due_at: null, picture_tries: 0, updated_at: at })
+    if (changed > 0) await storePicture(transaction, id, { ...made, id: copy, at })
+  })
+}
+
+/** Puts a picture in the place of the one that a user has. The caller has changed the row of the user before. */
+async function storePicture(
+  transaction: Knex.Transaction,
+  userId: UserId,
+  { id, type, bytes, at }: Picture & { readonly id: string; readonly at: Date },
+): Promise<void> {
+  const made = { id, type, bytes, copied_at: at }
+  await transaction('pictures')
+    .insert({ user_id: userId, ...made })
+    .onConflict('user_id')
+    .merge(made)
+}
+
+/**
+ * Gives a user the picture they chose, or none. No login changes it any more, and what is being copied meanwhile is
+ * dropped.
+ */
+export async function choosePicture(
+  { database, clock }: Pick<Dependencies, 'database' | 'clock'>,
+  userId: UserId,
+  chosen: Picture | undefined,
+): Promise<void> {
+  const id = chosen ? newId('pic') : null
+  const at = new Date(clock())
+  await database.knex.transaction(async (transaction) => {
+    const changed = await transaction('users')
+      .where({ id: userId })
+      .whereNot({ status: 'deleted' })
+      .update({
+        ...{ picture: null, picture_from: null, picture_chosen: true, updated_at: at },
+        ...{ picture_copy: id, picture_due_at: null, picture_tries: 0 },
+      })
     if (changed === 0) return
-    const made = { id: copy, type, bytes, copied_at: at }
-    await transaction('pictures')
-      .insert({ user_id: id, ...made })
-      .onConflict('user_id')
-      .merge(made)
+    if (chosen && id) await storePicture(transaction, userId, { ...chosen, id, at })
+    else await transaction('pictures').where({ user_id: userId }).delete()
   })
 }
 

@@ -7,7 +7,7 @@ import type { UserStatus } from './user.ts'
 /** What is left of a deleted user beside the row: nothing. */
 const erased = {
   ...{ nickname: null, nickname_chosen: false, picture: null, picture_from: null },
-  ...{ picture_copy: null, picture_due_at: null, picture_tries: 0 },
+  ...{ picture_chosen: false, picture_copy: null, picture_due_at: null, picture_tries: 0 },
 }
 
 /** What taking merges apart needs goes with the account, but for one that becomes part of another itself. */

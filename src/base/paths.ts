@@ -48,6 +48,7 @@ export const accountPaths = {
   /** Where a person comes back to who had to log in first. */
   loggedIn: `${paths.account}/return`,
   profile: `${paths.account}/profile`,
+  picture: `${paths.account}/profile/picture`,
   password: `${paths.account}/password`,
   devices: `${paths.account}/devices`,
   history: `${paths.account}/history`,

@@ -30,10 +30,12 @@ import { openIpPlaces } from '../ops/ip-places.ts'
 import { findLogin, listLogins } from '../ops/login-history.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
+import type { Pictures } from './pictures.ts'
 
 interface Dependencies {
   readonly core: Core
   readonly logins: Logins
+  readonly pictures: Pictures
   /** Asked at each request, because it may have been replaced. */
   readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies' | 'looks'>
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
@@ -48,7 +50,7 @@ const daySeconds = 86_400
 
 /** Builds the pages of the account centre. */
 export function accountCentre(dependencies: Dependencies): AccountCentre {
-  const { core, logins, runtime, sessions, units, renderer, countries } = dependencies
+  const { core, logins, pictures, runtime, sessions, units, renderer, countries } = dependencies
   const provider = () => runtime().provider()
   const { config, clock, sealer, directory, audit } = core
   const { bindings, callbacks, passwords, end, devices } = logins
@@ -88,7 +90,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
         canBind: (method) => bindings.methods.has(method),
       },
     }),
-    profile: profilePages(common),
+    profile: profilePages({ ...common, options: pictures }),
     password: passwordPages({
       session,
       renderer,

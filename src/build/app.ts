@@ -119,12 +119,12 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure, clock })
   const units = unitOfWork({ database, clock })
-  const pages = buildPages({ core, face, logins, runtime: () => runtime, sessions, units })
+  const pictures = buildPictures(core, logins)
+  const pages = buildPages({ core, face, logins, pictures, runtime: () => runtime, sessions, units })
   const { render, translate, locale } = pages.renderer
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
   const upstreams = buildUpstreamDuties(core, logins, metrics)
-  const pictures = buildPictures(core, logins)
   const time = timeCheck({ database, clock, log })
   await time.measure()
   const health = buildHealth({

@@ -25,6 +25,7 @@ import { accountCentre } from './account-centre.ts'
 import type { Core } from './core.ts'
 import type { Face } from './face.ts'
 import type { Logins } from './logins.ts'
+import type { Pictures } from './pictures.ts'
 
 /** The pages for browsers. */
 export interface Pages {
@@ -43,6 +44,7 @@ interface Dependencies {
   readonly core: Core
   readonly face: Face
   readonly logins: Logins
+  readonly pictures: Pictures
   /** Asked at each request, because clients come and go, and the provider with them. */
   readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies' | 'looks'>
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>

@@ -34,6 +34,7 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
     reachable: new Set(acrValues),
     canRegister: true,
     agreements: [],
+    pictureAddress: (id: string) => id,
     privateAddresses: config.outbound.private_addresses,
   }
   const policies = clientPolicies({ clients: [], resources: new Map(), defaults: config.lifetimes })

@@ -42,6 +42,12 @@ export function rules({
     'native.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
     'vendor.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
     'picture.ip': { windows: [{ max: 6000, seconds: 600 }], perNetwork: 'growing' },
+    'picture.user': {
+      windows: [
+        { max: 20, seconds: 3600 },
+        { max: 50, seconds: day },
+      ],
+    },
     'notification.ip': {
       windows: [
         { max: 1200, seconds: 600 },

@@ -112,6 +112,7 @@ export const strangerWrites = {
   account_return: 'nothing',
   account_profile: 'nothing',
   account_profile_submit: 'nothing',
+  account_picture_submit: 'nothing',
   account_history: 'nothing',
   account_not_me: 'nothing',
   account_not_me_submit: 'nothing',

@@ -15,8 +15,8 @@ interface Dependencies {
   /** Throws where a person has to do something before tokens are refreshed. */
   readonly mayContinue: ReturnType<typeof reconfirm>
   readonly policies: Pick<ClientPolicies, 'tokenClaims'>
-  /** Where our copies of pictures are served; undefined: there are none. */
-  readonly pictureAddress?: ((copy: string) => string) | undefined
+  /** Where our copies of pictures are served. */
+  readonly pictureAddress: (copy: string) => string
 }
 
 /**

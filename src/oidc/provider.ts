@@ -57,8 +57,8 @@ export interface ProviderParts {
   readonly mayContinue: ReturnType<typeof reconfirm>
   /** Whether clients' own addresses may be private ones. */
   readonly privateAddresses: boolean
-  /** Where our copies of pictures are served; undefined: there are none. */
-  readonly pictureAddress?: ((copy: string) => string) | undefined
+  /** Where our copies of pictures are served. */
+  readonly pictureAddress: (copy: string) => string
   /** Every `acr` that a configured way in reaches. */
   readonly reachable: ReadonlySet<Acr>
   /** Whether people may make accounts by themselves. */

@@ -69,7 +69,7 @@ test.each([{ javaScript: true }, { javaScript: false }])(
       [/^设备与登录 1 处/, '设备与登录'],
       [/^登录记录/, '登录记录'],
       [/^语言 简体中文/, '语言'],
-      [/设置昵称$/, '修改昵称'],
+      [/设置头像和昵称$/, '修改资料'],
     ] as const) {
       await person.follows(row)
       await person.sees(heading)

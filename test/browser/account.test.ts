@@ -136,7 +136,7 @@ test('the nickname is chosen, and a password change signs the others out when th
   const phone = '13100131006'
   const [here, there] = [await atIdentities(phone, { width: 375 }), await atIdentities(phone)]
   await here.follows('返回我的账号')
-  await here.follows(/设置昵称$/)
+  await here.follows(/设置头像和昵称$/)
   await here.enters('昵称', '林小雨')
   await here.presses('保存')
   await here.reads('昵称已保存')

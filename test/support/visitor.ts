@@ -65,6 +65,16 @@ export class Visitor {
     })
   }
 
+  /** Posts a form with files, as the browser writes them. */
+  async upload(target: string | URL, form: FormData, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const written = new Response(form)
+    return this.#send('POST', target, Buffer.from(await written.arrayBuffer()), {
+      'content-type': written.headers.get('content-type') ?? '',
+      'sec-fetch-site': 'same-origin',
+      ...headers,
+    })
+  }
+
   /** Follows redirects that stay on the issuer; the last answer may lead elsewhere. */
   async follow(answer: Answer): Promise<Answer> {
     let current = answer
@@ -79,7 +89,7 @@ export class Visitor {
   async #send(
     method: string,
     target: string | URL,
-    body: string | undefined,
+    body: string | Buffer | undefined,
     headers: Readonly<Record<string, string>>,
   ): Promise<Answer> {
     const url = new URL(target, this.#issuer)

@@ -40,7 +40,7 @@ export function scopeOf(claim: ProfileClaim): string {
 /** What may be said about an account; the library keeps what the granted scopes and the `claims` parameter ask for. */
 export function claimsOf(
   account: Account,
-  pictureAddress?: (copy: string) => string,
+  pictureAddress: (copy: string) => string,
 ): Record<string, unknown> & { sub: string } {
   const { user, identities } = account
   const phone = newest(identities, 'phone')
@@ -53,7 +53,7 @@ export function claimsOf(
     // What a person has chosen to be called by, else a name that stays: apps make accounts and addresses from it.
     preferred_username: newest(identities, 'username')?.subjects[0] ?? user.id,
     updated_at: Math.floor(user.updatedAt.getTime() / 1000),
-    picture: user.pictureCopy && pictureAddress ? pictureAddress(user.pictureCopy) : user.profile.picture,
+    picture: user.pictureCopy === undefined ? user.profile.picture : pictureAddress(user.pictureCopy),
     ...(phone && { phone_number: phone.subjects[0], phone_number_verified: phone.verifiedAt !== undefined }),
     ...(email && { email: email.subjects[0], email_verified: email.verifiedAt !== undefined }),
     identities: identities.map(({ provider, subjects }) => ({ provider, subjects })),

@@ -1,0 +1,7 @@
+// A picture that a person chose stays, also when they chose to have none, as a nickname does. So it has to be known who chose.
+import type { Knex } from 'knex'
+
+export async function up(knex: Knex): Promise<void> {
+  await knex.raw('alter table users add column picture_chosen boolean not null default false')
+  await knex.raw(`comment on column users.picture_chosen is 'set by the person, maybe to none: no login changes it'`)
+}
