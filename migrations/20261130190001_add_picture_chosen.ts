@@ -1,4 +1,4 @@
-// A picture that a person chose stays, also when they chose to have none, as a nickname does. So it has to be known who chose.
+// A picture that a person chose stays, as a nickname does, also when they chose to have none. So it has to be known.
 import type { Knex } from 'knex'
 
 export async function up(knex: Knex): Promise<void> {

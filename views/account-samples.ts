@@ -1,4 +1,4 @@
-import { countries, longName } from './sample-values.ts'
+import { countries, longName, samplePicture } from './sample-values.ts'
 import type { Views } from './views.ts'
 
 type AccountPage =
@@ -158,7 +158,7 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
     {
       ...profile,
       nickname: '林小雨',
-      picture: '/assets/apple-touch-icon.png',
+      picture: samplePicture,
       hasPicture: true,
       error: { code: 'picture.unsupported', message: '头像只支持 JPG 和 PNG 图片。', field: 'picture' },
     },

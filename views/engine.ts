@@ -68,7 +68,7 @@ export function assets(folder: string = viewsFolder): Map<string, Asset> {
 /** Ways in that are named by what the person does; the others are named after their provider. */
 export const namedWays: ReadonlySet<string> = new Set(['sms', 'password', 'one_tap', 'register', 'reset'])
 
-/** Kinds of identities that have no name of their own, so that inside of a sentence they are written like other words. */
+/** Kinds of identities that have no name of their own: inside of a sentence they are written like other words. */
 const ownKinds: ReadonlySet<string> = new Set(['phone', 'email', 'username'])
 
 const graphemes = new Intl.Segmenter()

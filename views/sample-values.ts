@@ -19,3 +19,6 @@ export const agreements: readonly Agreement[] = [
 export const longName = '中华人民共和国超长名称测试应用之二十四节气农事与茶叶交易平台国际版 International Edition'
 /** A request id for the samples. */
 export const requestId = '01JXW8C7Q2M6T4'
+
+/** Where a picture of a person would be. There is none for samples, so who draws them puts another address in its place. */
+export const samplePicture = '/pictures/pic_sample'

@@ -1,5 +1,6 @@
 import { type ViewEngine, viewEngine, viewsFolder } from '../../views/engine.ts'
 import type { PageBrand } from '../../views/page-brand.ts'
+import { samplePicture } from '../../views/sample-values.ts'
 import { samples } from '../../views/samples.ts'
 import type { ViewName } from '../../views/views.ts'
 import { AppError } from '../base/errors.ts'
@@ -45,7 +46,7 @@ export function samplePages({ i18n, assets: files }: Pick<Face, 'i18n' | 'assets
         assetPath,
       })
       // A form that sends itself would leave before anybody has looked at it.
-      return html.replace(' data-submit', '')
+      return html.replace(' data-submit', '').replace(samplePicture, `${assetPath}/apple-touch-icon.png`)
     },
   }
 }

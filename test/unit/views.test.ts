@@ -121,7 +121,7 @@ describe.each(pages)('$name sample $index in $locale', ({ html, locale, name, in
       ...get('use').map(({ attributes }) => attributes.get('href')?.replace(/#i$/, '')),
     ].filter((address) => address !== undefined)
     for (const address of loaded)
-      expect(address).toMatch(/^\/assets\/([a-z./]+\?v=[\w-]{16}|[\da-f]{32}\.(svg|png|css))$/)
+      expect(address).toMatch(/^\/(assets\/([a-z./]+\?v=[\w-]{16}|[\da-f]{32}\.(svg|png|css))|pictures\/pic_\w+)$/)
     expect(get('iframe').concat(get('object'), get('embed'), get('base'))).toEqual([])
   })
 
@@ -271,9 +271,9 @@ describe('hostile text', () => {
         const poisoned = tags(draw(name, poison(data), page))
         const loading = (names: readonly string[]) => names.filter((tag) => tag === 'script' || tag === 'img')
         expect(loading(poisoned.map((tag) => tag.name))).toEqual(loading(clean))
-        const scripts = ['code', 'device-code'].includes(name) ? ['script', 'script'] : ['script']
-        const ownIcons = (JSON.stringify(data).match(/"ownIcon":/g) ?? []).map(() => 'img')
-        expect(loading(clean)).toEqual([...scripts, 'img', 'img', ...ownIcons])
+        const scripts = ['code', 'device-code', 'account-profile'].includes(name) ? ['script', 'script'] : ['script']
+        const pictures = (JSON.stringify(data).match(/"(?:ownIcon|picture)":/g) ?? []).map(() => 'img')
+        expect(loading(clean)).toEqual([...scripts, 'img', 'img', ...pictures])
         expect(poisoned.length).toBeLessThanOrEqual(clean.length + 4)
       }
     }
@@ -341,7 +341,9 @@ describe('the assets', () => {
   it('are served under /assets with their type and a tag that follows the content', () => {
     const found = assets()
     const names =
-      'account.css apple-touch-icon.png code.js favicon.ico logo.svg menshen.css menshen.js pages.css'.split(' ')
+      'account.css apple-touch-icon.png code.js favicon.ico logo.svg menshen.css menshen.js pages.css picture.js'.split(
+        ' ',
+      )
     const pages = [...found.keys()].filter((path) => !path.startsWith('/assets/icons/'))
     expect(pages.sort()).toEqual(names.map((name) => `/assets/${name}`))
     expect(found.get('/assets/favicon.ico')?.type).toBe('image/x-icon')
