@@ -20,5 +20,5 @@ export const longName = '中华人民共和国超长名称测试应用之二十�
 /** A request id for the samples. */
 export const requestId = '01JXW8C7Q2M6T4'
 
-/** Where a picture of a person would be. There is none for samples, so who draws them puts another address in its place. */
+/** Where the picture of a person would be. Samples have none, so who draws them puts another address in its place. */
 export const samplePicture = '/pictures/pic_sample'
