@@ -50,6 +50,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'merged',
   'unmerged',
   'reused',
+  'outnumbered',
   'operator',
   'locked',
 ])

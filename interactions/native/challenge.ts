@@ -229,7 +229,8 @@ export class Challenge {
     const named = options.methods.has(request.fields['method'] ?? '') ? request.fields['method'] : undefined
     const method = session.proved?.method ?? named ?? amr[0] ?? 'login'
     const at = options.nowMs()
-    const about = { method, by, begunAt, at, device: deviceName, ip: request.ip, agreements: agreed }
+    const { key } = request.device
+    const about = { method, by, begunAt, at, device: deviceName, key, ip: request.ip, agreements: agreed }
     if (session.proved) {
       if (!(await sessions.claim(session.proved))) throw new AppError('auth_session.invalid')
       issuer.end(session.proved.grantId)

@@ -118,7 +118,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const logins = buildLogins(core, sandbox, { metrics, face })
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure, clock })
-  const units = unitOfWork({ database, clock })
+  const units = unitOfWork({ database, clock, perClient: config.session.per_client })
   const pictures = buildPictures(core, logins)
   const pages = buildPages({ core, face, logins, pictures, runtime: () => runtime, sessions, units })
   const { render, translate, locale } = pages.renderer

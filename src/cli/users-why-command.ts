@@ -169,6 +169,8 @@ const sentences: Readonly<Record<string, string>> = {
   logout: 'its owner signed out',
   app: 'the app gave its token back',
   reused: 'a code or refresh token came a second time',
+  replaced: 'the app has logged in again on the same device',
+  outnumbered: 'its owner has newer logins of this app, as many as may live at once (session.per_client)',
   operator: 'an operator ended it',
   locked: 'an operator locked the user',
   rotated: 'it was replaced by a newer one',

@@ -12,7 +12,7 @@ import { unitOfWork } from '../oidc/records/unit-of-work.ts'
 /** A provider like the server's that answers no requests: it judges clients. It writes nothing. */
 export function validatingProvider(core: Core, keys: Keys): Provider {
   const { config, database, store, sealer, clock, directory } = core
-  const units = unitOfWork({ database, clock })
+  const units = unitOfWork({ database, clock, perClient: config.session.per_client })
   const visitors = browsers({ secure: true, mac: (secret) => sealer.mac('browser', secret) })
   const drawn = () => {
     throw new Error('this provider draws no pages')

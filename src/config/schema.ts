@@ -111,6 +111,20 @@ export function configSchema(mode: Mode) {
       })
       .prefault({})
       .describe('How long things last; a client may have its own.'),
+    session: z
+      .strictObject({
+        per_client: z
+          .int()
+          .min(1)
+          .max(1000)
+          .default(20)
+          .describe(
+            'How many logins of one account for one client live at once, browsers and apps together; another one ' +
+              'ends the oldest. An app that proves a key takes the place of its own login on the same device anyway.',
+          ),
+      })
+      .prefault({})
+      .describe('How many logins an account has.'),
     keys: keyOptions.prefault({}).describe('Keys that sign tokens and cookies: the server makes and replaces them.'),
   })
 }

@@ -62,20 +62,23 @@ export function libraryAnswers({
   return async (ctx, next) => {
     if (resumed.test(ctx.path)) ctx.querystring = ''
     let unit: Unit | undefined
-    const won = await units.run(async (begun) => {
-      unit = begun
-      await next()
-      // A request that fails halfway writes nothing, and is answered like every failure of ours: 503 if a store is
-      // down.
-      const { failure } = ctx.state as RequestState
-      if (failure !== undefined) throw failure
-      const asked = libraryContext(ctx)
-      if (asked?.oidc.route === 'token' && ctx.status >= 400) begun.abandon()
-      if (asked?.oidc.route === 'token') tellGrantedScope(asked)
-      if (asked) await answerForJwt(asked, begun)
-      const nowSeconds = epochSeconds(clock)
-      if (asked?.oidc.route) await slideUsed(asked, { unit: begun, policies: policies(), nowSeconds })
-    })
+    const won = await units.run(
+      async (begun) => {
+        unit = begun
+        await next()
+        // A request that fails halfway writes nothing, and is answered like every failure of ours: 503 if a store is
+        // down.
+        const { failure } = ctx.state as RequestState
+        if (failure !== undefined) throw failure
+        const asked = libraryContext(ctx)
+        if (asked?.oidc.route === 'token' && ctx.status >= 400) begun.abandon()
+        if (asked?.oidc.route === 'token') tellGrantedScope(asked)
+        if (asked) await answerForJwt(asked, begun)
+        const nowSeconds = epochSeconds(clock)
+        if (asked?.oidc.route) await slideUsed(asked, { unit: begun, policies: policies(), nowSeconds })
+      },
+      (ctx.state as RequestState).requestId,
+    )
     // While this request was running, somebody ended the session, or what the login was made with.
     const asked = libraryContext(ctx)
     if (!won && asked?.oidc.route !== 'token') throw new AppError('attempt.expired')

@@ -49,6 +49,7 @@ export const param = {
   text: kind<string>('text'),
   textOrNull: kind<string | null>('text'),
   smallint: kind<number>('smallint'),
+  int: kind<number>('int'),
   smallintOrNull: kind<number | null>('smallint'),
   bigint: kind<number>('bigint'),
   float: kind<number>('float8'),

@@ -33,7 +33,7 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
     seal = sealer({ keys: [new Secret(randomBytes(32).toString('base64url'))] })
   })
   beforeEach(() => {
-    units = unitOfWork({ database: db.database, clock: Date.now })
+    units = unitOfWork({ database: db.database, clock: Date.now, perClient: 20 })
     const visitors = browsers({ secure: true, mac: (secret) => seal.mac('browser', secret) })
     adapter = adapterFactory({
       units,

@@ -24,6 +24,7 @@ function counted(queries: Partial<Pick<Database, 'readQuery' | 'commitQuery'>> =
   let statements = 0
   const { readQuery, commitQuery } = { ...own.database, ...queries }
   const { read, write } = recordStore({
+    perClient: 20,
     database: {
       readQuery: (statement) => {
         statements += 1

@@ -95,6 +95,12 @@ const calls: Record<string, () => NamedStatement> = {
       consentKeys: ['openid'],
       neededIdentities: ['i7'],
       unendedSince: 1,
+      loginGrants: [],
+      loginUsers: [],
+      loginClients: [],
+      loginKeys: [],
+      perClient: 20,
+      requestId: null,
     }),
 }
 

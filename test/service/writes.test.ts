@@ -27,7 +27,7 @@ test('of two that wait for each other the one that is undone writes all the same
     await other.raw("set local deadlock_timeout = '10min'")
     await other('oidc_records').where({ id: 'c' }).update({ payload: '{"other":1}' })
     await gate('oidc_records').where({ id: 'b' }).forUpdate()
-    const written = recordStore({ database }).write({ ...noChanges, at: later, slides })
+    const written = recordStore({ database, perClient: 20 }).write({ ...noChanges, at: later, slides })
     await untilLocked(knex)
     const otherWrites = other('oidc_records').where({ id: 'a' }).update({ payload: '{"other":1}' })
     const othersEnd = otherWrites.then(() => other.commit())
@@ -47,7 +47,7 @@ test('of two that wait for each other the one that is undone writes all the same
 })
 
 // What each clause of the statements that write does to single rows.
-const store = recordStore({ database })
+const store = recordStore({ database, perClient: 20 })
 const now = Math.floor(Date.now() / 1000)
 const unique = () => randomBytes(6).toString('hex')
 const empty = { payload: '{}', grantId: null, uid: null, userCode: null, sessionUid: null, userId: null, since: null }

@@ -13,4 +13,6 @@ export const noChanges: Changes = {
   required: [],
   needed: { identities: [], unendedSince: undefined },
   consent: undefined,
+  logins: [],
+  requestId: undefined,
 }

@@ -34,7 +34,7 @@ export interface NativeAnswer {
   readonly body: Record<string, unknown> & { readonly auth_session?: string; readonly authorization_code?: string }
 }
 
-interface Tokens {
+export interface Tokens {
   readonly access_token: string
   readonly id_token: string
   readonly refresh_token: string
@@ -60,6 +60,13 @@ export class NativeApp {
   async withKey(): Promise<this> {
     this.#key = await generateKeyPair('ES256')
     return this
+  }
+
+  /** The same installation beginning another login: it has the same key. */
+  again(): NativeApp {
+    const again = new NativeApp(this.#world, this.#clientId)
+    again.#key = this.#key
+    return again
   }
 
   /** A proof of the key for one request. */

@@ -4,7 +4,7 @@ import { olderMsText, olderValues } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
 import { isBoundSql, isSignedInSql, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
-import { endedDetail, signInDetail } from './endings.ts'
+import { endedDetail, signInDetail } from '../records/ended-detail.ts'
 
 const { Session, Grant, RefreshToken, DeviceCode } = durableModels
 

@@ -32,6 +32,11 @@ export function authorizationsIn(session: Payload | undefined): Readonly<Record<
   return (session?.['authorizations'] ?? {}) as Members['authorizations']
 }
 
+/** The client that the payload of a grant, code or token names, as it is stored. */
+export function clientIdIn(payload: string): string | undefined {
+  return (JSON.parse(payload) as Partial<Members>).clientId
+}
+
 /** The name of a member, for SQL that writes one; no other name compiles. */
 export function memberName(name: keyof Members): string {
   return name

@@ -2,6 +2,7 @@ import { inGroups } from '../../base/grouping.ts'
 import type { Database } from '../../store/postgres.ts'
 import { errorCode } from '../../store/unavailable.ts'
 import { type DurableModel, durableModels } from '../library/stored-models.ts'
+import type { AppLogin } from './app-login.ts'
 import type { ConsentOf } from './consents.ts'
 import type { LastTokens } from './last-tokens.ts'
 import type { LogoutNotice, RecordRow, SessionChange, Slide, StoredRow } from './records.ts'
@@ -34,6 +35,9 @@ export interface Changes {
   readonly needed: LoginNeeds
   /** The same for what a person has allowed the client. */
   readonly consent: RequiredConsent | undefined
+  /** Grants among the rows: each ends older ones of its user and client. */
+  readonly logins: readonly AppLogin[]
+  readonly requestId: string | undefined
 }
 
 /** A consent that must still stand, with everything in it that is granted by it. */
@@ -83,17 +87,20 @@ export function isNothing(changes: Changes): boolean {
 }
 
 /** Whether the changes need `commit`. They need it if there is more than rows, a value to consume and slides. */
-function needsCommit({ deletes, revokedGrants, sessions, notices, required, needed, consent }: Changes): boolean {
-  const more = [deletes, revokedGrants, sessions, notices, required, needed.identities]
+function needsCommit({ consent, needed, ...changes }: Changes): boolean {
+  const { deletes, revokedGrants, sessions, notices, required, logins } = changes
+  const more = [deletes, revokedGrants, sessions, notices, required, needed.identities, logins]
   return consent !== undefined || more.some(({ length }) => length > 0)
 }
 
-/** The records of one database. */
-export function recordStore({
-  database,
-}: {
+interface Dependencies {
   readonly database: Pick<Database, 'readQuery' | 'commitQuery'>
-}): RecordStore {
+  /** How many grants of a user for one client live at once; the oldest end when there is another. */
+  readonly perClient: number
+}
+
+/** The records of one database. */
+export function recordStore({ database, perClient }: Dependencies): RecordStore {
   const readers = Object.fromEntries(
     Object.entries(lookUps).map(([by, lookUp]) => [
       by,
@@ -139,7 +146,7 @@ export function recordStore({
   }
 
   async function commit(changes: Changes): Promise<Written> {
-    const filled = statements.commit.with(commitValues(changes))
+    const filled = statements.commit.with({ ...commitValues(changes), perClient })
     const { rows } = await undeadlocked(() =>
       database.commitQuery<{ allowed: boolean; ended: LastTokens | null }>(filled),
     )
@@ -197,7 +204,7 @@ function consumedValues(consumed: Consumed | undefined) {
 }
 
 function commitValues({ rows, at, consumed, deletes, revokedGrants, sessions, ...others }: Changes) {
-  const { slides, notices, required, needed, consent } = others
+  const { slides, notices, required, needed, consent, logins, requestId } = others
   return {
     ...insertValues(rows),
     at,
@@ -222,6 +229,11 @@ function commitValues({ rows, at, consumed, deletes, revokedGrants, sessions, ..
     consentUser: consent?.userId ?? null,
     consentClient: consent?.clientId ?? null,
     consentKeys: consent?.keys ?? [],
+    loginGrants: logins.map(({ grantId }) => grantId),
+    loginUsers: logins.map(({ userId }) => userId),
+    loginClients: logins.map(({ clientId }) => clientId),
+    loginKeys: logins.map(({ key }) => key ?? null),
+    requestId: requestId ?? null,
   }
 }
 

@@ -17,6 +17,8 @@ export interface SignIn {
   /** When the login was finished, in milliseconds since the epoch. */
   readonly at: number
   readonly device?: string | undefined
+  /** Of an app: thumbprint of the key of its installation, by which the next login there takes the place of this one. */
+  readonly key?: string | undefined
   readonly ip: string
   /**
    * When the proof of this login began, in milliseconds since the epoch. If something has ended proofs since then, this

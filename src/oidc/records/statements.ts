@@ -3,6 +3,7 @@ import { param, type Sql, sql, statement } from '../../store/statement.ts'
 import { authorizationsSql, memberName, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from './last-tokens.ts'
+import { olderGrants } from './older-grants.ts'
 import { type RecordRow, type Slide, usedPrecisionSeconds } from './records.ts'
 
 const tokenModels = [
@@ -136,6 +137,8 @@ const identities = param.textList('neededIdentities')
 const unendedSince = param.floatOrNull('unendedSince')
 const consentUser = param.textOrNull('consentUser')
 const ifAllowed = 'exists (select 1 from allowed)'
+/** After what the request deletes itself, because no row can be deleted twice. */
+const endOlder = olderGrants(`${ifAllowed} and (select count(*) from gone) >= 0`)
 
 const commit = sql`with ${consumedValue}, present as (
       select 1 from oidc_records where uid = any(${required}) order by uid for no key update
@@ -166,7 +169,7 @@ const commit = sql`with ${consumedValue}, present as (
       ) returning ${goneColumns}
     ), revoked as (
       delete from oidc_records where grant_id = any(${param.textList('revokedGrants')}) returning ${goneColumns}
-    ), gone as (select * from deleted union all select * from revoked), sessions as (
+    ), gone as (select * from deleted union all select * from revoked), ${endOlder}, sessions as (
       update oidc_records o set id = n.id, user_id = ${memberTextSql('n.payload', 'accountId')},
         expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp(${at}),
         about = coalesce(n.about, o.about),

@@ -10,8 +10,9 @@ export interface UnitOfWork {
   current(): Unit | undefined
   /**
    * Runs `work` with a unit of its own and flushes it; returns false if the flush lost the race for a consumed value.
+   * What the audit notes of it names the request.
    */
-  run(work: (unit: Unit) => Promise<void>): Promise<boolean>
+  run(work: (unit: Unit) => Promise<void>, requestId?: string): Promise<boolean>
   /** Runs `work` with a unit that has been flushed already, for what still has to be done. */
   resume(unit: Unit, work: () => Promise<void>): Promise<void>
 }
@@ -19,16 +20,19 @@ export interface UnitOfWork {
 interface Dependencies {
   readonly database: Database
   readonly clock: Clock
+  /** How many grants of a user for one client live at once. */
+  readonly perClient: number
 }
 
 /** Where the adapter finds the unit of the request it is called in. */
-export function unitOfWork({ database, clock }: Dependencies): UnitOfWork {
-  const records = recordStore({ database })
+export function unitOfWork({ database, clock, perClient }: Dependencies): UnitOfWork {
+  const records = recordStore({ database, perClient })
   const storage = new AsyncLocalStorage<Unit>()
   return {
     current: () => storage.getStore(),
-    async run(work) {
+    async run(work, requestId) {
       const unit = new Unit({ clock, records })
+      unit.requestId = requestId
       await storage.run(unit, () => work(unit))
       return unit.flush()
     },

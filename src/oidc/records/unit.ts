@@ -2,6 +2,7 @@ import { accountFromJson } from '../../accounts/account-json.ts'
 import type { Account } from '../../accounts/user.ts'
 import { type Clock, epochSeconds } from '../../base/clock.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
+import { appLoginsIn } from './app-login.ts'
 import { GrantEndings } from './last-tokens.ts'
 import { ReadSessions } from './read-sessions.ts'
 import { type Changes, isNothing, type RecordStore, type RequiredConsent } from './record-store.ts'
@@ -52,6 +53,7 @@ export class Unit {
   #successor: string | undefined
   /** What this request is answered by; it has to stand until everything is written. */
   consent: RequiredConsent | undefined
+  requestId: string | undefined
   roundTrips = 0
 
   constructor({ clock, records }: UnitDependencies) {
@@ -233,6 +235,7 @@ export class Unit {
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
       consent: this.consent,
       needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#logins),
+      ...{ logins: appLoginsIn(rows), requestId: this.requestId },
     }
   }
 
@@ -254,9 +257,8 @@ export class Unit {
     return row?.model === durableModels[model] ? this.#related(row) : undefined
   }
 
-  async #readRelated(by: LookUp, value: string): Promise<Payload | undefined> {
-    const row = await this.#read(by, value)
-    return row && this.#related(row)
+  #readRelated(by: LookUp, value: string): Promise<Payload | undefined> {
+    return this.#read(by, value).then((row) => row && this.#related(row))
   }
 
   async #readSession(by: LookUp, key: string, jti: string | undefined): Promise<Payload | undefined> {
