@@ -2,7 +2,7 @@ import { inGroups } from '../../base/grouping.ts'
 import type { Database } from '../../store/postgres.ts'
 import { errorCode } from '../../store/unavailable.ts'
 import { type DurableModel, durableModels } from '../library/stored-models.ts'
-import type { AppLogin } from './app-login.ts'
+import type { ClientLogin } from './client-login.ts'
 import type { ConsentOf } from './consents.ts'
 import type { LastTokens } from './last-tokens.ts'
 import type { LogoutNotice, RecordRow, SessionChange, Slide, StoredRow } from './records.ts'
@@ -36,7 +36,7 @@ export interface Changes {
   /** The same for what a person has allowed the client. */
   readonly consent: RequiredConsent | undefined
   /** Grants among the rows: each ends older ones of its user and client. */
-  readonly logins: readonly AppLogin[]
+  readonly logins: readonly ClientLogin[]
   readonly requestId: string | undefined
 }
 

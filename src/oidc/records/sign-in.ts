@@ -17,7 +17,7 @@ export interface SignIn {
   /** When the login was finished, in milliseconds since the epoch. */
   readonly at: number
   readonly device?: string | undefined
-  /** Of an app: thumbprint of the key of its installation, by which the next login there takes the place of this one. */
+  /** Of an app: thumbprint of the key of its installation; the next login there takes the place of this one. */
   readonly key?: string | undefined
   readonly ip: string
   /**

@@ -2,7 +2,7 @@ import { accountFromJson } from '../../accounts/account-json.ts'
 import type { Account } from '../../accounts/user.ts'
 import { type Clock, epochSeconds } from '../../base/clock.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
-import { appLoginsIn } from './app-login.ts'
+import { clientLoginsIn } from './client-login.ts'
 import { GrantEndings } from './last-tokens.ts'
 import { ReadSessions } from './read-sessions.ts'
 import { type Changes, isNothing, type RecordStore, type RequiredConsent } from './record-store.ts'
@@ -235,7 +235,7 @@ export class Unit {
       required: rows.some(({ model: kind }) => kind === 'Grant') ? this.sessions.uidsWithLogin() : [],
       consent: this.consent,
       needed: neededBy([...this.#inserts.values(), ...this.#sessions.values()], this.#logins),
-      ...{ logins: appLoginsIn(rows), requestId: this.requestId },
+      ...{ logins: clientLoginsIn(rows), requestId: this.requestId },
     }
   }
 

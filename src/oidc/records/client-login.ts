@@ -3,7 +3,7 @@ import type { RecordRow } from './records.ts'
 import type { SignIn } from './sign-in.ts'
 
 /** What a login gave one client, as far as it matters to the older ones of the same user and client. */
-export interface AppLogin {
+export interface ClientLogin {
   readonly grantId: string
   readonly userId: string
   readonly clientId: string
@@ -12,7 +12,7 @@ export interface AppLogin {
 }
 
 /** The grants among the rows that a request writes. */
-export function appLoginsIn(rows: readonly RecordRow[]): readonly AppLogin[] {
+export function clientLoginsIn(rows: readonly RecordRow[]): readonly ClientLogin[] {
   return rows.flatMap(({ model, id, userId, payload, about }) => {
     const clientId = model === 'Grant' ? clientIdIn(payload) : undefined
     if (clientId === undefined || userId === null) return []
