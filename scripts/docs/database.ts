@@ -44,7 +44,8 @@ const tables: Readonly<Record<string, string>> = {
 
 /** What each function is for. */
 const functions: Readonly<Record<string, string>> = {
-  end_older_grants: 'Ends the logins that a new one takes the place of, one login after the other, and answers their rows.',
+  end_older_grants:
+    'Ends the logins that a new one takes the place of, one login after the other, and answers their rows.',
   take_counters: 'Counts for limits in several rows of `ephemeral`, in all of them or in none.',
 }
 
