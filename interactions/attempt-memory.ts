@@ -1,6 +1,7 @@
 import type { UpstreamCredential } from '../src/accounts/kept-credentials.ts'
-import type { ProofMoment } from '../src/accounts/proof.ts'
+import { isFresh, type ProofMoment } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
+import type { Clock } from '../src/base/clock.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
@@ -52,6 +53,21 @@ export interface Several extends Pick<AccountQuestion, 'accounts'> {
   readonly proof: Pending
 }
 
+/** A phone number that was proved, and that its account has not proved for long. */
+export interface Doubted {
+  readonly method: string
+  readonly proof: Proved
+  readonly phone: string
+  /** The account that the number leads to. */
+  readonly owner: UserId
+  /** The account has not proved it since, in milliseconds since the epoch. */
+  readonly provedSince: number
+  /** Whether the carriers say that it has changed hands: then nobody's word is enough. */
+  readonly hasChanged: boolean
+  /** Whether the person has said that the account is theirs, and is about to show it by something else. */
+  readonly isClaimed?: boolean
+}
+
 /** Copies the moment of a proof and nothing else. */
 export function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
   return { provedAt, begunAt }
@@ -74,6 +90,8 @@ export interface AttemptMemory {
   readonly conflict?: Pick<ConflictQuestion, 'provider' | 'users'> | undefined
   /** What leads to several accounts, until the person says which of them to go on with. */
   readonly several?: Several | undefined
+  /** A number that may have gone to somebody else, until the person shows whose its account is. */
+  readonly doubted?: Doubted | undefined
   /** What may be answered next. */
   readonly choices?: readonly Choice[] | undefined
 }
@@ -103,6 +121,11 @@ export function withoutQuestion(memory: AttemptMemory): AttemptMemory {
   if (!isBindingAsked(memory)) return memory
   const left = memory.contested ? { contested: undefined } : { holder: undefined }
   return { ...memory, ...left, choices: undefined }
+}
+
+/** The number whose account the person is about to show to be theirs, while the proof of it counts. */
+export function claimedIn({ doubted }: AttemptMemory, clock: Clock): Doubted | undefined {
+  return doubted?.isClaimed && isFresh(doubted.proof, clock) ? doubted : undefined
 }
 
 /** Without what a method was in the middle of. */

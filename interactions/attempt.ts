@@ -8,7 +8,9 @@ import {
   type Arrived,
   type AttemptMemory,
   type Current,
+  claimedIn,
   currentIn,
+  type Doubted,
   latest,
   mostStates,
   type Pending,
@@ -90,7 +92,7 @@ export class LoginAttempts {
       const asked = request.mustChoose ? decided(before, request) : before
       const memory = this.#whole(request, withoutQuestion(asked))
       const holder = await this.#holder(request.attemptId, memory)
-      this.#requireUseful(request, holder ?? this.#pending(memory))
+      this.#requireUseful(request, holder ?? this.#pending(memory) ?? claimedIn(memory, this.#deps.options.clock))
       const step = await this.#step(request, memory)
       if (step.kind !== 'proved') return step
       return this.#settlement.settle(request, step, memory).catch(async (error: unknown) => {
@@ -120,6 +122,8 @@ export class LoginAttempts {
   async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice, account?: string): Promise<Outcome> {
     if (choice === 'bind' || choice === 'without_binding') return this.#single.bind(request, choice)
     if (choice === 'account') return this.#single.goOnWith(request, account)
+    if (choice === 'not_mine') return this.#single.disown(request)
+    if (choice === 'mine') return this.#claim(request)
     const { memories } = this.#deps
     const memory = await memories.load(request.attemptId)
     const { contested } = memory
@@ -158,6 +162,26 @@ export class LoginAttempts {
     }
   }
 
+  /**
+   * The account of a number in doubt is theirs: they show it by something else, unless their word is enough. They may
+   * still say that it is not, when they find that they cannot.
+   */
+  async #claim(request: Omit<AdvanceRequest, 'method' | 'input'>): Promise<Outcome> {
+    const { memories, directory, doubts, options } = this.#deps
+    const memory = await memories.load(request.attemptId)
+    const { doubted, choices, holder } = memory
+    if (!doubted || !choices?.includes('mine')) throw new AppError('request.invalid')
+    if (!isFresh(doubted.proof, options.clock)) throw new AppError('attempt.expired')
+    const account = await directory.find(doubted.owner)
+    const left = { ...memory, holder: undefined, contested: undefined }
+    if (!doubted.hasChanged && account && (await doubts.isWordEnough(account, doubted.phone)))
+      return this.#settlement.confirm({ ...request, method: doubted.method, input: {} }, doubted, left)
+    const may = choices.filter((each) => each === 'not_mine' && !holder)
+    const claimed = { ...left, doubted: { ...doubted, isClaimed: true }, choices: may.length > 0 ? may : undefined }
+    await memories.save(request.attemptId, claimed)
+    return { kind: 'login', isClaim: true }
+  }
+
   async #registerPending(
     request: Omit<AdvanceRequest, 'method' | 'input'>,
     pending: Pending,
@@ -172,7 +196,7 @@ export class LoginAttempts {
    * Throws `login.insufficient` for a method that cannot reach the demand, before it sends anything. A method that adds
    * to a proof that waits passes.
    */
-  #requireUseful({ demand, method }: AdvanceRequest, waiting: Arrived | Pending | undefined): void {
+  #requireUseful({ demand, method }: AdvanceRequest, waiting: Arrived | Pending | Doubted | undefined): void {
     const acrs = this.#deps.methods.get(method)?.acrs
     if (waiting === undefined && acrs && !mayReach(demand, acrs)) throw new AppError('login.insufficient')
   }
@@ -262,6 +286,7 @@ export class LoginAttempts {
 
 /** The memory without what waits for a choice, or a phone number, that the person did not give. */
 function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): AttemptMemory {
-  const isAnswered = !memory.choices && (!demand.requiresPhone || provesPhone.includes(method))
-  return isAnswered ? memory : { ...memory, pending: undefined, several: undefined }
+  const isAsked = memory.choices && !memory.doubted?.isClaimed
+  const isAnswered = !isAsked && (!demand.requiresPhone || provesPhone.includes(method))
+  return isAnswered ? memory : { ...memory, pending: undefined, several: undefined, doubted: undefined }
 }

@@ -4,7 +4,7 @@ import { AppError } from '../src/base/errors.ts'
 import { acrOf, isEnough, isTooOld } from '../src/oidc/demand.ts'
 import { deviceName } from '../src/oidc/records/sign-in.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import type { Arrived, AttemptMemories, AttemptMemory } from './attempt-memory.ts'
+import { type Arrived, type AttemptMemories, type AttemptMemory, claimedIn } from './attempt-memory.ts'
 import type { Proved } from './methods/method.ts'
 import { type AdvanceRequest, auditContext, type Outcome } from './outcome.ts'
 
@@ -21,10 +21,12 @@ interface Dependencies {
 export function requireEnough(
   { demand }: AdvanceRequest,
   { amr, password }: Proved,
-  { pending, holder }: AttemptMemory,
+  memory: AttemptMemory,
   clock: Clock,
 ): void {
-  const waiting = [pending, holder].flatMap((each) => (each && isFresh(each, clock) ? each.amr : []))
+  const waiting = [memory.pending, memory.holder, claimedIn(memory, clock)?.proof].flatMap((each) =>
+    each && isFresh(each, clock) ? each.amr : [],
+  )
   if (password?.replace || isEnough(demand, [...amr, ...waiting])) return
   throw new AppError('login.insufficient')
 }

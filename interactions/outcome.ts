@@ -24,6 +24,10 @@ export type Choice =
   | 'without_binding'
   /** I go on with this one of my accounts. */
   | 'account'
+  /** The account of the number is mine, and I show it by something else. */
+  | 'mine'
+  /** The account of the number is not mine: it loses the number. */
+  | 'not_mine'
 
 /** One of several accounts that one proof leads to. */
 export interface AskedAccount {
@@ -58,15 +62,32 @@ export interface ConflictQuestion {
   readonly choices: readonly Choice[]
 }
 
+/**
+ * Somebody has proved a phone number that its account has not proved for long: is that account theirs? Nothing has
+ * changed.
+ */
+export interface OwnerQuestion {
+  readonly kind: 'confirm_owner'
+  readonly userId: UserId
+  /** Whether somebody is in already, to whom the number comes where the account is not theirs. */
+  readonly isIn: boolean
+  readonly choices: readonly Choice[]
+}
+
 /** What an attempt answers to the page or app that sent a step. */
 export type Outcome =
   | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
   | { readonly kind: 'redirect'; readonly to: URL }
   /**
    * The person has to prove who they are by any method; once more, with `userId`, whose login was too old for the
-   * request by then.
+   * request by then. `isClaim`: by something else than the number they have proved.
    */
-  | { readonly kind: 'login'; readonly userId?: UserId; readonly endedSessions?: boolean }
+  | {
+      readonly kind: 'login'
+      readonly userId?: UserId
+      readonly endedSessions?: boolean
+      readonly isClaim?: boolean
+    }
   /** An upstream vouched for somebody nobody knows: a new account, or one that is there already? */
   | { readonly kind: 'choose'; readonly provider: string }
   /** The client lets nobody in without a phone number, or the one that was named is another's. */
@@ -74,6 +95,7 @@ export type Outcome =
   | ConflictQuestion
   | BindingQuestion
   | AccountQuestion
+  | OwnerQuestion
   | {
       readonly kind: 'done'
       readonly userId: UserId

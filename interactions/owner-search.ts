@@ -7,10 +7,12 @@ import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import { type AttemptMemories, type AttemptMemory, momentOf, pendingOf } from './attempt-memory.ts'
+import { type AttemptMemories, type AttemptMemory, type Doubted, momentOf, pendingOf } from './attempt-memory.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import { cameBy, isSameIdentity } from './keep-proof.ts'
 import type { Proved } from './methods/method.ts'
+import { isNameOnly, type NumberDoubts } from './number-doubts.ts'
+import type { NumberOwners } from './number-owners.ts'
 import { type AdvanceRequest, type Choice, type Outcome, useOf } from './outcome.ts'
 import { Questions } from './questions.ts'
 
@@ -19,6 +21,8 @@ interface Dependencies {
   readonly passwords: Pick<Passwords, 'has'>
   readonly memories: AttemptMemories
   readonly audit: Audit
+  readonly doubts: NumberDoubts
+  readonly numbers: Pick<NumberOwners, 'disown'>
 }
 
 /** Somebody a proof led to. */
@@ -28,7 +32,10 @@ export interface Found {
 }
 
 /** The outcomes by which the person is asked whose an identity is. */
-export type Asked = Extract<Outcome, { kind: 'choose' | 'choose_account' | 'conflict' | 'bind_phone' }>
+export type Asked = Extract<
+  Outcome,
+  { kind: 'choose' | 'choose_account' | 'conflict' | 'bind_phone' | 'confirm_owner' }
+>
 
 const tries = 3
 
@@ -62,11 +69,22 @@ export class OwnerSearch {
     }
   }
 
-  async #resolve(request: AdvanceRequest, step: Proved, memory: AttemptMemory): Promise<Found | Asked> {
+  async #resolve(
+    request: AdvanceRequest,
+    step: Proved,
+    memory: AttemptMemory,
+    { provedSince }: { readonly provedSince: Date | undefined } = { provedSince: this.#deps.doubts.provedSince(step) },
+  ): Promise<Found | Asked> {
     const { directory } = this.#deps
     const { identity, also } = step
-    const found = await directory.resolve(identity, useOf(request))
+    const use = { ...useOf(request), isNameOnly: isNameOnly(step), provedSince }
+    const found = await directory.resolve(identity, use)
     const expected = request.expectedUserId
+    if (found.kind === 'stale' && provedSince) {
+      if (expected !== undefined && expected !== found.userId) throw new AppError('login.other_user')
+      const asked = await this.#doubt(request, step, memory, { owner: found.userId, provedSince })
+      return asked ?? this.#resolve(request, step, memory, { provedSince: undefined })
+    }
     if (found.kind === 'conflict') return this.#severalOf(request, step, found.users, memory)
     if (expected !== undefined && (found.kind !== 'known' || found.account.user.id !== expected)) {
       throw new AppError('login.other_user')
@@ -79,6 +97,7 @@ export class OwnerSearch {
       return this.#bindPhone(request, { account, step, also }, memory)
     }
     if (step.ifUnknown) throw step.ifUnknown
+    if (found.kind === 'stale') throw new AppError('attempt.expired')
     requireUnmoved(step, undefined)
     const owner = also && (await directory.ownerOf(also))
     if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, memory)
@@ -87,6 +106,30 @@ export class OwnerSearch {
     if (step.registration === 'ask' || (lacksPhone && !step.password))
       return this.#questions.whose(request, step, memory)
     return this.#register(request, step, also ? { also } : {})
+  }
+
+  /**
+   * An account has not proved its number for long, and whoever has proved it now may be somebody else. Undefined: it is
+   * its owner. Where the carriers say that it is not, the account is not theirs. Otherwise they are asked.
+   */
+  async #doubt(
+    request: AdvanceRequest,
+    step: Proved,
+    memory: AttemptMemory,
+    { owner, provedSince }: { readonly owner: UserId; readonly provedSince: Date },
+  ): Promise<Found | Asked | undefined> {
+    const { directory, doubts, numbers } = this.#deps
+    const [phone] = step.identity.subjects
+    const account = await directory.find(owner)
+    if (!account) throw new AppError('attempt.expired')
+    requireStanding(account, step, step.identity)
+    const verdict = await doubts.judge(request, phone)
+    if (verdict === 'same') return undefined
+    const hasChanged = verdict === 'changed'
+    const mayDisown = step.registration === 'allowed' && request.expectedUserId === undefined
+    const doubted = doubtOf(request, step, { phone, owner, provedSince, hasChanged })
+    if (hasChanged && mayDisown) return { account: (await numbers.disown(request, doubted)).account, isNew: true }
+    return this.#questions.owner(request, memory, { doubted, mayDisown })
   }
 
   /**
@@ -143,6 +186,8 @@ export class OwnerSearch {
       const owner = await directory.ownerOf(also)
       const common = { isNew: false, endedSessions: false, method: request.method, provider: step.identity.provider }
       const holder = { userId, amr: step.amr, by: cameBy(account, step), ...momentOf(step), ...common }
+      const asked = await this.contest(request, step, { ...memory, holder }, { phone: also.subjects[0], owner })
+      if (asked) return asked
       const choices = [
         'login_existing',
         'use_other_phone',
@@ -156,6 +201,23 @@ export class OwnerSearch {
     }
     await this.#audit('identity.bound', request, userId, { identity: also })
     return { account: (await directory.find(userId)) ?? account, isNew: false }
+  }
+
+  /**
+   * Somebody who is in has proved a number that another account has. Asks whose that account is where the number is in
+   * doubt; undefined: it is not.
+   */
+  async contest(
+    request: AdvanceRequest,
+    step: Proved,
+    memory: AttemptMemory,
+    { phone, owner }: { readonly phone: string; readonly owner: UserId | undefined },
+  ): Promise<Asked | undefined> {
+    const { doubts } = this.#deps
+    const provedSince = doubts.oldestProof()
+    if (!owner || !provedSince || !(await doubts.isDoubted(request, phone))) return undefined
+    const doubted = doubtOf(request, step, { phone, owner, provedSince, hasChanged: false })
+    return this.#questions.owner(request, { ...memory, contested: undefined }, { doubted, mayDisown: true })
   }
 
   /**
@@ -175,10 +237,20 @@ export class OwnerSearch {
     // Another request with both was faster.
     if (account?.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
     const hasOther = account?.identities.some(({ provider }) => provider === step.identity.provider)
-    const mayJoin = account && !step.isAlsoDated && !hasOther
-    const contested = { phone: step.also?.subjects[0] ?? '', ...(mayJoin ? { owner: account.user.id } : {}) }
+    const phone = step.also?.subjects[0] ?? ''
+    // SECURITY: a number in doubt opens no account by itself: a code to it is asked for, and whose the account is.
+    const mayJoin = account && !step.isAlsoDated && !hasOther && !(await this.#deps.doubts.isDoubted(request, phone))
+    const contested = { phone, ...(mayJoin ? { owner: account.user.id } : {}) }
     const kept = { ...memory, pending: pendingOf(request.method, step), contested }
     const choices: readonly Choice[] = ['login_existing', 'use_other_phone', ...(mayJoin ? ['join' as const] : [])]
     return this.#questions.conflict(request, kept, { step, users: [owner], choices })
   }
+}
+
+function doubtOf(
+  { method }: Pick<AdvanceRequest, 'method'>,
+  { ifUnknown: _, ...proof }: Proved,
+  about: Pick<Doubted, 'phone' | 'owner' | 'hasChanged'> & { readonly provedSince: Date },
+): Doubted {
+  return { ...about, method, proof, provedSince: about.provedSince.getTime() }
 }

@@ -6,7 +6,15 @@ import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
-import { type Arrived, type AttemptMemories, type AttemptMemory, pendingOf } from './attempt-memory.ts'
+import {
+  type Arrived,
+  type AttemptMemories,
+  type AttemptMemory,
+  claimedIn,
+  type Doubted,
+  pendingOf,
+  withoutMethod,
+} from './attempt-memory.ts'
 import type { Proved } from './methods/method.ts'
 import {
   type AccountQuestion,
@@ -16,6 +24,7 @@ import {
   type Choice,
   type ConflictQuestion,
   type Outcome,
+  type OwnerQuestion,
 } from './outcome.ts'
 
 interface Dependencies {
@@ -103,6 +112,25 @@ export class Questions {
     return question
   }
 
+  /**
+   * What was proved leads to an account that has not proved it for long: is that theirs? Whoever says no gets the
+   * number without the account, where they may.
+   */
+  async owner(
+    request: AdvanceRequest,
+    memory: AttemptMemory,
+    { doubted, mayDisown }: { readonly doubted: Doubted; readonly mayDisown: boolean },
+  ): Promise<OwnerQuestion> {
+    const { owner: userId, hasChanged } = doubted
+    const choices = mayDisown ? (['not_mine', 'mine'] as const) : (['mine'] as const)
+    const detail = { method: request.method, has_changed: hasChanged }
+    const about = { userId, identityProvider: 'phone', detail }
+    await this.#deps.audit.write({ event: 'identity.doubted', ...about, ...auditContext(request) })
+    // The code is used up: the same number is sent another one.
+    await this.#keep(request, { ...withoutMethod(memory, request.method), doubted, choices })
+    return { kind: 'confirm_owner', userId, isIn: memory.holder !== undefined, choices }
+  }
+
   async #conflicted(request: AdvanceRequest, identityProvider: string, users: readonly UserId[], userId?: UserId) {
     const whose = { userId, identityProvider, detail: { users } }
     await this.#deps.audit.write({ event: 'identity.conflicted', ...whose, ...auditContext(request) })
@@ -118,6 +146,12 @@ export function accountQuestion({ several, choices }: AttemptMemory): AccountQue
   if (!several || !choices?.includes('account')) return undefined
   const { proof, accounts } = several
   return { kind: 'choose_account', provider: proof.identity.provider, accounts }
+}
+
+/** The question whose the account of a number is, that a memory waits for an answer to; undefined for every other. */
+export function ownerQuestion({ doubted, holder, choices = [] }: AttemptMemory): OwnerQuestion | undefined {
+  if (!doubted || !choices.includes('mine')) return undefined
+  return { kind: 'confirm_owner', userId: doubted.owner, isIn: holder !== undefined, choices }
 }
 
 /** The question a memory waits for an answer to; undefined for every other. */
@@ -141,21 +175,28 @@ export interface Waiting {
   readonly question?: BindingQuestion
   readonly accounts?: AccountQuestion
   readonly conflict?: ConflictQuestion
+  readonly owner?: OwnerQuestion
+  /** The person has said that the account of a number is theirs; `mayDisown`: they may still say that it is not. */
+  readonly claim?: { readonly mayDisown: boolean }
 }
 
 /** What a memory waits for, as far as what was proved still counts. */
 export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
-  const { pending, holder, several } = memory
+  const { pending, holder, several, doubted } = memory
   const isPending = pending !== undefined && isFresh(pending, clock)
   const isIn = holder !== undefined && isFresh(holder, clock)
   const question = isIn ? bindingQuestion(memory) : undefined
+  const owner = doubted && isFresh(doubted.proof, clock) ? ownerQuestion(memory) : undefined
+  const claim = claimedIn(memory, clock) && { mayDisown: memory.choices?.includes('not_mine') === true }
   const accounts = several && isFresh(several.proof, clock) ? accountQuestion(memory) : undefined
   const conflict = isIn || isPending ? conflictQuestion(memory) : undefined
   return {
     ...(isPending ? { identity: pending.identity } : {}),
-    needsPhone: isIn && !question,
+    needsPhone: isIn && !question && !owner,
     ...(question ? { question } : {}),
     ...(accounts ? { accounts } : {}),
     ...(conflict ? { conflict } : {}),
+    ...(owner ? { owner } : {}),
+    ...(claim ? { claim } : {}),
   }
 }

@@ -3,7 +3,7 @@ import { partOf } from '../src/accounts/identity-claim.ts'
 import type { KeptCredentials } from '../src/accounts/kept-credentials.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import { isFresh, isUnended, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
-import { type Account, hasPhone, type IdentityClaim } from '../src/accounts/user.ts'
+import { type Account, hasPhone } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
@@ -14,6 +14,8 @@ import {
   type Arrived,
   type AttemptMemories,
   type AttemptMemory,
+  claimedIn,
+  type Doubted,
   momentOf,
   type Pending,
   type Several,
@@ -22,6 +24,8 @@ import { finishLogin, requireEnough } from './finish-login.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import { cameBy, keepCredential, keepPassword } from './keep-proof.ts'
 import type { Proved } from './methods/method.ts'
+import { type NumberDoubts, phoneClaim } from './number-doubts.ts'
+import { NumberOwners, type PassNumber } from './number-owners.ts'
 import { type AdvanceRequest, type Outcome, useOf } from './outcome.ts'
 import { type Found, OwnerSearch } from './owner-search.ts'
 import { Questions } from './questions.ts'
@@ -32,6 +36,8 @@ export interface SettlementDependencies {
   readonly passwords: Passwords
   readonly memories: AttemptMemories
   readonly audit: Audit
+  /** Whether a number leads to whom it led to before. */
+  readonly doubts: NumberDoubts
   readonly options: {
     readonly clock: Clock
     /** What has to be agreed to before anything is sent or made: `id@version`. */
@@ -39,6 +45,7 @@ export interface SettlementDependencies {
     /** Keeps what an upstream gave us. */
     readonly keepCredential: KeptCredentials['keep']
     readonly end: EndRecords
+    readonly passNumber: PassNumber
   }
 }
 
@@ -52,12 +59,14 @@ export class Settlement {
   readonly #deps: SettlementDependencies
   readonly #questions: Questions
   readonly #owners: OwnerSearch
+  readonly #numbers: NumberOwners
   readonly #audit: AuditIdentity
 
   constructor(dependencies: SettlementDependencies) {
     this.#deps = dependencies
     this.#questions = new Questions(dependencies)
-    this.#owners = new OwnerSearch(dependencies)
+    this.#numbers = new NumberOwners(dependencies)
+    this.#owners = new OwnerSearch({ ...dependencies, numbers: this.#numbers })
     this.#audit = identityAudit(dependencies)
   }
 
@@ -73,7 +82,37 @@ export class Settlement {
     requireEnough(request, step, memory, clock)
     if (holder && isFresh(holder, clock)) return this.#addToHolder(request, step, { ...memory, holder })
     const found = await this.#owners.find(request, step, memory)
-    return 'kind' in found ? found : this.#letIn(request, step, found, memory)
+    if ('kind' in found) return found
+    const left = { ...memory, doubted: undefined }
+    const claimed = claimedIn(memory, clock)
+    if (!claimed || found.account.user.id !== claimed.owner) return this.#letIn(request, step, found, left)
+    await keepCredential(this.#deps, found.account, step)
+    return this.confirm(request, claimed, memory, step)
+  }
+
+  /**
+   * The account of a number in doubt is theirs: lets them in by both proofs, or by the number and their word. Throws
+   * `attempt.expired` where that has changed since.
+   */
+  async confirm(request: AdvanceRequest, doubted: Doubted, memory: AttemptMemory, second?: Proved): Promise<Outcome> {
+    const { account, step } = await this.#numbers.confirm(request, doubted, second)
+    const left = { ...memory, doubted: undefined, choices: undefined }
+    return this.#letIn({ ...request, method: doubted.method }, step, { account, isNew: false }, left)
+  }
+
+  /**
+   * The account of a number in doubt is not theirs: the number is taken off it, and becomes that of the account they
+   * are in, or of a new one. Throws `attempt.expired` where its owner was faster, and `identity.limit`.
+   */
+  async disown(request: AdvanceRequest, doubted: Doubted, memory: AttemptMemory): Promise<Outcome> {
+    const { holder } = memory
+    const left = { ...memory, doubted: undefined, choices: undefined }
+    const { account } = await this.#numbers.disown(request, doubted, holder?.userId)
+    const { proof } = doubted
+    if (!holder) return this.#letIn(request, proof, { account, isNew: true }, left)
+    const amr = [...new Set([...holder.amr, ...proof.amr])]
+    const by = [...new Set([...holder.by, ...cameBy(account, { identity: phoneClaim(doubted.phone), amr: [] })])]
+    return this.#arrive(request, account, { ...left, holder: { ...holder, amr, by } })
   }
 
   /** Lets in whom a proof led to, and stores what it brought along. */
@@ -212,6 +251,8 @@ export class Settlement {
     const holding = { ...memory, pending: undefined, contested: { phone: subjects[0], proof: step } }
     if (owner === undefined) return this.#questions.binding(request, holding)
     if (owner === holder.userId) return this.bindWaiting(request, holding)
+    const asked = await this.#owners.contest(request, step, holding, { phone: subjects[0], owner })
+    if (asked) return asked
     const choices = ['login_existing', 'use_other_phone'] as const
     return this.#questions.conflict(request, holding, { step, users: [owner], choices })
   }
@@ -240,8 +281,4 @@ function waiting({ contested, pending }: AttemptMemory): Proved | Pending {
   const proof = contested?.proof ?? pending
   if (!proof) throw new AppError('attempt.expired')
   return proof
-}
-
-function phoneClaim(phone: string): IdentityClaim {
-  return { provider: 'phone', subjects: [phone], profile: {} }
 }

@@ -54,6 +54,17 @@ export class SingleAnswers {
     return this.#deps.settlement.goOnWith(answered, several, userId, { ...memory, choices: undefined })
   }
 
+  /** The account of a number in doubt is not theirs. */
+  async disown(request: Answering): Promise<Outcome> {
+    const { settlement, clock, holder: holderOf } = this.#deps
+    const memory = await this.#take(request, ({ choices }) => choices?.includes('not_mine') === true)
+    const { doubted } = memory
+    if (!doubted || !isFresh(doubted.proof, clock)) throw new AppError('attempt.expired')
+    const holder = await holderOf(request.attemptId, memory)
+    const answered = { ...request, method: doubted.method, input: {} }
+    return settlement.disown(answered, doubted, { ...memory, holder, choices: undefined })
+  }
+
   async #take({ attemptId }: Answering, isAsked: (memory: AttemptMemory) => boolean): Promise<AttemptMemory> {
     const { memories } = this.#deps
     if (!isAsked(await memories.load(attemptId))) throw new AppError('request.invalid')

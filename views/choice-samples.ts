@@ -1,7 +1,7 @@
 import { longName } from './sample-values.ts'
 import type { Views } from './views.ts'
 
-type ChoicePage = 'choose' | 'choose-account' | 'select-account' | 'conflict' | 'bind-identity'
+type ChoicePage = 'choose' | 'choose-account' | 'select-account' | 'conflict' | 'confirm-owner' | 'bind-identity'
 
 const mine = {
   label: '138****8000',
@@ -53,6 +53,11 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
     { account: { label: '138****8000' } },
   ],
   conflict: [{ accounts: [mine] }],
+  'confirm-owner': [
+    { account: { name: '林***', year: 2024 }, without: 'new' },
+    { account: { year: 2021 }, without: 'own' },
+    { account: { name: 'L***', year: 2023 } },
+  ],
   'bind-identity': [
     {
       identity: { provider: 'github', label: 'gh****8f42', nickname: '林小雨' },

@@ -24,6 +24,17 @@ export interface ConflictView {
   readonly accounts: readonly ShownAccount[]
 }
 
+/**
+ * A phone number was proved that its account has not proved for long. Posts `choice=mine`, after which something else
+ * is to be proved, or `choice=not_mine`.
+ */
+export interface ConfirmOwnerView {
+  /** As little as its owner knows it by: whoever asks may be a stranger to it. */
+  readonly account: { readonly name?: string | undefined; readonly year: number }
+  /** What becomes of the number when the account is not theirs; undefined: they cannot say so here. */
+  readonly without?: 'new' | 'own' | undefined
+}
+
 /** One proof leads to several accounts of one person. Posts `choice=account` with the id of one as `account`. */
 export interface ChooseAccountView {
   readonly provider: string

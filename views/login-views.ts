@@ -35,6 +35,11 @@ export interface LoginView {
   readonly binding?: string | undefined
   /** Nobody can log in without a phone number, so the page asks for nothing else. */
   readonly needsPhone?: boolean
+  /**
+   * The person has said that the account of a number is theirs, and shows it by something else. With `mayDisown` the
+   * page also posts `choice=not_mine`.
+   */
+  readonly claim?: { readonly mayDisown: boolean } | undefined
   /** Why the person is no longer signed in, in one translated sentence, and since when. */
   readonly ended?: { readonly message: string; readonly at: Date } | undefined
   /** With JavaScript the submit button waits this many seconds; the server refuses in any case. */

@@ -1,5 +1,11 @@
 import type { IdentityItem, OwnAccountViews } from './account-views.ts'
-import type { ChooseAccountView, ChooseView, ConflictView, SelectAccountView } from './choice-views.ts'
+import type {
+  ChooseAccountView,
+  ChooseView,
+  ConfirmOwnerView,
+  ConflictView,
+  SelectAccountView,
+} from './choice-views.ts'
 import type { ConsentView } from './consent-views.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from './form-values.ts'
 import type { AgreeView, LoginView } from './login-views.ts'
@@ -181,6 +187,7 @@ export interface Views extends OwnAccountViews {
   readonly 'choose-account': ChooseAccountView
   readonly 'select-account': SelectAccountView
   readonly conflict: ConflictView
+  readonly 'confirm-owner': ConfirmOwnerView
   readonly 'bind-identity': BindIdentityView
   readonly logout: LogoutView
   readonly 'logout-done': LogoutDoneView

@@ -6,7 +6,7 @@ import type { Why } from '../../src/oidc/endings/why.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Agreement, Country, PageError, TypedValues } from '../../views/form-values.ts'
 import type { RegisterKind, Views } from '../../views/views.ts'
-import type { Ask, Input, LoginMethod } from '../methods/method.ts'
+import { type Ask, type Input, type LoginMethod, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { acrOfKind } from '../methods/register.ts'
 import { agreeView } from './agree.ts'
@@ -49,6 +49,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'identity_moved',
   'merged',
   'unmerged',
+  'number_freed',
   'reused',
   'outnumbered',
   'operator',
@@ -67,6 +68,8 @@ export interface Shown {
   readonly needsPhone?: boolean
   /** Whom the page names instead of asking who it is. */
   readonly person?: KnownPerson | undefined
+  /** The account of a number is to be shown to be theirs by something else. */
+  readonly claim?: Views['login']['claim']
 }
 
 /** Draws the step a login is at. Knows no method by name but those of the tabs. */
@@ -80,9 +83,12 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 
   /** Methods with a form of their own that can reach an `acr` the client insists on. */
   function offered(ctx: Context): string[] {
-    return [...methods.values()]
-      .filter((method) => method.entry === 'login' && !method.connection && isAllowed(ctx, method))
-      .map((method) => method.id)
+    return withForm((method) => isAllowed(ctx, method))
+  }
+
+  function withForm(isWanted: (method: LoginMethod) => boolean): string[] {
+    const all = [...methods.values()].filter((method) => method.entry === 'login' && !method.connection)
+    return all.filter(isWanted).map(({ id }) => id)
   }
 
   /**
@@ -90,8 +96,13 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
    * makes it; for somebody who is known the one they used last; the one that its hint fits, the one that was used last
    * in this browser, or the first on offer.
    */
-  function entry(ctx: Context, interaction: Interaction, person?: KnownPerson): string | undefined {
+  function entry(
+    ctx: Context,
+    interaction: Interaction,
+    { person, claim }: Pick<Shown, 'person' | 'claim'>,
+  ): string | undefined {
     const { params, prompt } = interaction
+    if (claim) return withoutNumber()[0] ?? [...methods.keys()].find((id) => !provesPhone.includes(id))
     const asked = prompt.reasons.includes('create') ? 'register' : text(params['method'])
     if (asked !== undefined && isAllowed(ctx, methods.get(asked))) return asked
     const all = offered(ctx)
@@ -104,9 +115,15 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     return likely ?? [...methods.values()].find((method) => isAllowed(ctx, method))?.id
   }
 
+  /** What shows that the account of a number is theirs, whatever is demanded of the login: it adds to the number. */
+  function withoutNumber(): string[] {
+    return withForm(({ id }) => !provesPhone.includes(id))
+  }
+
   /** Upstreams for this visitor; none where the client wants a stronger `acr`. */
-  function connections(ctx: Context, { params }: Interaction, binding: string | undefined) {
-    if (!mayReach(state(ctx).demand ?? nothingDemanded, ['urn:menshen:acr:federated'])) return { connections: [] }
+  function connections(ctx: Context, { params }: Interaction, { binding, claim }: Pick<Shown, 'binding' | 'claim'>) {
+    if (!claim && !mayReach(state(ctx).demand ?? nothingDemanded, ['urn:menshen:acr:federated']))
+      return { connections: [] }
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     return loginConnections(methods, visit, { method: params['method'], last: lastMethod(ctx), binding })
   }
@@ -116,9 +133,9 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     interaction: Interaction,
     method: LoginMethod,
     ask: Ask,
-    { error, input, kept, binding, needsPhone, person }: Shown,
+    { error, input, kept, binding, needsPhone, person, claim }: Shown,
   ): void {
-    const isOther = ctx.query['other'] !== undefined || binding !== undefined || needsPhone
+    const isOther = ctx.query['other'] !== undefined || binding !== undefined || needsPhone || claim !== undefined
     const named = isOther ? undefined : labelFor(method.id, person)
     const shown = error && renderer.pageError(ctx, error)
     const status = error?.status ?? 200
@@ -134,7 +151,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     switch (ask.view) {
       case 'login': {
         const view = {
-          ...loginView(ctx, interaction, method, before, { error: shown, cause: error, binding }),
+          ...loginView(ctx, interaction, method, before, { error: shown, cause: error, binding, claim }),
           ...(named === undefined ? {} : { known: named }),
           ...(named !== undefined && person?.hasAgreed ? { agreements: [] } : {}),
         }
@@ -147,7 +164,8 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
           canRegister: false,
           agreements: [],
         }
-        const shownView = { ...view, binding, ...(needsPhone ? phoneOnly : {}) }
+        const claimed = { claim, offeredMethods: withoutNumber(), agreements: [], canRegister: false, ended: undefined }
+        const shownView = { ...view, binding, ...(needsPhone ? phoneOnly : {}), ...(claim ? claimed : {}) }
         renderer.render(ctx, 'login', shownView, { ...page, frames: shownView.scan?.frame })
         return
       }
@@ -180,7 +198,11 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     interaction: Interaction,
     method: LoginMethod,
     before: Beginning,
-    { error, cause, binding }: Pick<Shown, 'binding'> & { error: PageError | undefined; cause: AppError | undefined },
+    {
+      error,
+      cause,
+      ...waiting
+    }: Pick<Shown, 'binding' | 'claim'> & { error: PageError | undefined; cause: AppError | undefined },
   ): Views['login'] {
     const { registration } = options
     const countries = options.countries(ctx)
@@ -201,7 +223,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       canRegister,
       cancelAllowed: true,
       offeredMethods,
-      ...connections(ctx, interaction, binding),
+      ...connections(ctx, interaction, waiting),
       isUnfolded: error !== undefined || isTyped(values) || ctx.query['method'] !== undefined,
       retryAfterSeconds: retryAfterSeconds(cause),
     }

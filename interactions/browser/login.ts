@@ -11,7 +11,7 @@ import { deviceName, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
-import type { Input, LoginMethod } from '../methods/method.ts'
+import { type Input, type LoginMethod, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { Outcome } from '../outcome.ts'
 import { typedBefore } from './code-view.ts'
@@ -51,7 +51,10 @@ export interface LoginResult {
 const longRequest = 1000
 
 /** What a page may ask in the field `choice`. */
-const choices = ['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding', 'account'] as const
+const choices = [
+  ...(['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding', 'account'] as const),
+  ...(['mine', 'not_mine'] as const),
+]
 
 /** Failures of vendors about which a person can do something: they are shown on the page where they happened. */
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
@@ -79,10 +82,13 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       question,
       accounts,
       conflict,
+      owner,
+      claim,
       typed: kept,
       current,
     } = await attempts.waiting(interaction.uid, named)
     if (question && named === undefined) return questions.binding(ctx, question)
+    if (owner && named === undefined) return questions.owner(ctx, owner)
     const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
@@ -92,7 +98,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
         interaction,
         failed,
         { view: failed.entry },
-        { error, kept, binding: pending?.provider, needsPhone: phoneOnly },
+        { error, kept, binding: pending?.provider, needsPhone: phoneOnly, claim },
       )
     }
     if (conflict && named === undefined && !current) return questions.conflict(ctx, conflict)
@@ -104,14 +110,21 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName })
       return
     }
-    const person = await known(interaction)
-    const isNamed = named !== undefined && isAllowed(ctx, methods.get(named))
-    const wanted = isNamed ? named : entry(ctx, interaction, person)
+    const person = claim ? undefined : await known(interaction)
+    const isNamed = named !== undefined && (claim ? !provesPhone.includes(named) : isAllowed(ctx, methods.get(named)))
+    const wanted = isNamed ? named : entry(ctx, interaction, { person, claim })
     const method = methods.get(current?.method ?? (phoneOnly ? 'sms' : wanted) ?? '')
     if (!method) throw new AppError('attempt.method_unknown')
     const input = ctx.query['change'] === undefined ? undefined : typedBefore(current?.ask)
     const ask = (input ? undefined : current?.ask) ?? { view: method.entry }
-    draw(ctx, interaction, method, ask, { input, kept, binding: pending?.provider, needsPhone: phoneOnly, person })
+    draw(ctx, interaction, method, ask, {
+      input,
+      kept,
+      binding: pending?.provider,
+      needsPhone: phoneOnly,
+      person,
+      claim,
+    })
   }
 
   /** POST: one step. Answers the result for the library when the person is in. */
@@ -230,6 +243,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       case 'bind_phone':
       case 'bind_identity':
       case 'choose_account':
+      case 'confirm_owner':
         leave(ctx, interactionPath(interaction.uid))
         return undefined
       case 'redirect':
@@ -251,10 +265,10 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
   async function redraw(ctx: Context, interaction: Interaction, method: LoginMethod, input: Input, error: AppError) {
     const begins = input['phone'] !== undefined || input['identifier'] !== undefined
     announceRetry(ctx, error)
-    const { identity, needsPhone, current } = await attempts.waiting(interaction.uid, method.id)
+    const { identity, needsPhone, current, claim } = await attempts.waiting(interaction.uid, method.id)
     const ask = (begins ? undefined : current?.ask) ?? { view: method.entry }
     const person = input['known'] === undefined ? undefined : await known(interaction)
-    draw(ctx, interaction, method, ask, { error, input, binding: identity?.provider, needsPhone, person })
+    draw(ctx, interaction, method, ask, { error, input, binding: identity?.provider, needsPhone, person, claim })
   }
 
   return { show, submit, receive }

@@ -1,10 +1,10 @@
 import type { Context } from 'koa'
-import { identityLabel, lastUseOf, maskedLabel } from '../../src/accounts/account-labels.ts'
+import { identityLabel, lastUseOf, maskedLabel, ownerHint } from '../../src/accounts/account-labels.ts'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
-import type { AccountQuestion, BindingQuestion, ConflictQuestion } from '../outcome.ts'
+import type { AccountQuestion, BindingQuestion, ConflictQuestion, OwnerQuestion } from '../outcome.ts'
 import type { Renderer } from './render.ts'
 
 interface Dependencies {
@@ -50,7 +50,19 @@ export function questionPages({ directory, renderer, offered }: Dependencies) {
     renderer.render(ctx, 'bind-identity', view, page)
   }
 
-  return { conflict, accounts, binding }
+  async function owner(ctx: Context, { userId, choices, isIn }: OwnerQuestion): Promise<void> {
+    const account = await directory.find(userId)
+    if (!account) throw new AppError('attempt.expired')
+    const without = choices.includes('not_mine') ? (isIn ? ('own' as const) : ('new' as const)) : undefined
+    renderer.render(
+      ctx,
+      'confirm-owner',
+      { account: ownerHint(account), without },
+      { clientName: state(ctx).clientName },
+    )
+  }
+
+  return { conflict, accounts, binding, owner }
 }
 
 /** Enough for its owner to recognise an account, and no more. */

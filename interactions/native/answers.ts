@@ -25,6 +25,9 @@ export const bindingOptions = ['without_binding', 'bind'] as const
 /** What may be answered to the question which of several accounts it is to be. */
 export const accountOptions = ['account'] as const
 
+/** What may be answered to the question whether the account of a number is theirs. */
+export const ownerOptions = ['not_mine', 'mine'] as const
+
 /** What an app has to show or do next, told by `step`. */
 export const step = z.discriminatedUnion('step', [
   z
@@ -94,6 +97,18 @@ export const step = z.discriminatedUnion('step', [
     ),
   z
     .object({
+      step: z.literal('confirm_owner'),
+      provider: z.literal('phone'),
+      account: z
+        .object({ name: text.optional(), year: z.int() })
+        .describe('The first letter of its nickname and the year it was made: whoever asks may be a stranger to it.'),
+      options: z.array(z.enum(ownerOptions)),
+    })
+    .describe(
+      'The account of the number has not proved it for long, and does not know this device. Send `choice`; after `mine`, a login by anything else shows it, and with `not_mine` the number leaves that account.',
+    ),
+  z
+    .object({
       step: z.literal('bind_identity'),
       identity: z
         .object({ provider: text, label: text, nickname: text.optional() })
@@ -141,6 +156,7 @@ export const refusal = z.object({
       'choose',
       'conflict',
       'choose_account',
+      'confirm_owner',
       'bind_identity',
     ])
     .optional(),

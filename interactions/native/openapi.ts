@@ -25,7 +25,7 @@ const parameters: Readonly<Record<string, string>> = {
   agreements: '`id@version` of each document agreed to, separated by spaces.',
   device_name: 'What the person knows this device by, for the list of devices.',
   captcha_token: 'Answer to the step `captcha`.',
-  choice: 'Answer to the steps `choose`, `choose_account`, `conflict` and `bind_identity`.',
+  choice: 'Answer to the steps `choose`, `choose_account`, `conflict`, `confirm_owner` and `bind_identity`.',
   account: 'choice=account: which of the accounts of the step `choose_account`.',
   phone: 'sms: E.164, or a national number with `country`. one_tap of `aliyun`: is this the number of this phone?',
   country: 'Calling code for `phone`; 86.',

@@ -1,4 +1,4 @@
-import { identityLabel, lastUseOf, maskedLabel } from '../../src/accounts/account-labels.ts'
+import { identityLabel, lastUseOf, maskedLabel, ownerHint } from '../../src/accounts/account-labels.ts'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { UserId } from '../../src/base/ids.ts'
@@ -7,7 +7,7 @@ import { type Ask, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { otpSeconds } from '../methods/otp.ts'
 import type { AskedAccount, Choice, Outcome } from '../outcome.ts'
-import { accountOptions, bindingOptions, conflictOptions, type NextStep } from './answers.ts'
+import { accountOptions, bindingOptions, conflictOptions, type NextStep, ownerOptions } from './answers.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -16,7 +16,10 @@ interface Dependencies {
 }
 
 /** What an app may answer. */
-export const choices: readonly Choice[] = ['new', 'existing', ...conflictOptions, ...bindingOptions, ...accountOptions]
+export const choices: readonly Choice[] = [
+  ...(['new', 'existing'] as const),
+  ...[...conflictOptions, ...bindingOptions, ...accountOptions, ...ownerOptions],
+]
 
 /** The steps of an attempt in the words of the challenge endpoint. */
 export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
@@ -63,7 +66,7 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
         if (outcome.ask.view === 'code') return otp(outcome.method, outcome.ask)
         return { step: 'login', methods: [{ method: outcome.method, fields: [...outcome.fields] }] }
       case 'login':
-        return login(demand)
+        return outcome.isClaim ? login(nothingDemanded, provesPhone) : login(demand)
       case 'choose': {
         const named = nickname === undefined ? {} : { nickname }
         return { step: 'choose', provider: outcome.provider, options: ['new', 'existing'], ...named }
@@ -77,6 +80,11 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
       case 'choose_account': {
         const accounts = await Promise.all(outcome.accounts.map(recognisable))
         return { step: 'choose_account', provider: outcome.provider, accounts, options: [...accountOptions] }
+      }
+      case 'confirm_owner': {
+        const account = await directory.find(outcome.userId)
+        const options = outcome.choices.filter(isOneOf(ownerOptions))
+        return account && { step: 'confirm_owner', provider: 'phone', account: ownerHint(account), options }
       }
       case 'bind_identity': {
         const { provider, profile } = outcome.identity

@@ -183,6 +183,8 @@ ${back(say)}`
     case 'conflict':
       if (step.accounts.length === 0) return html`${about({}, 'unsure')}${options(step.options)}${back(say)}`
       return html`${about({ accounts: step.accounts.map(({ label }) => label).join(', ') })}${options(step.options)}${back(say)}`
+    case 'confirm_owner':
+      return html`${about({ name: step.account.name ?? '', year: step.account.year })}${options(step.options)}${back(say)}`
     case 'choose_account':
       return html`${about({ provider: providerName(say, step.provider) })}${form(
         html`<input type="hidden" name="choice" value="account"><div class="stack">${step.accounts.map(

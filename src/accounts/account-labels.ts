@@ -18,6 +18,12 @@ export function maskedLabel({ user, identities }: Account): string {
   return maskName(user.profile.nickname ?? own?.subjects[0] ?? user.id)
 }
 
+/** As little as its owner knows an account by, for somebody who may be a stranger to it. */
+export function ownerHint({ user }: Account): { readonly name?: string; readonly year: number } {
+  const { nickname } = user.profile
+  return { ...(nickname ? { name: maskName(nickname) } : {}), year: user.createdAt.getUTCFullYear() }
+}
+
 /** When any of its identities was used last. */
 export function lastUseOf({ identities }: Account): Date {
   return new Date(Math.max(...identities.map(({ lastUsedAt }) => lastUsedAt.getTime())))

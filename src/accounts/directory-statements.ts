@@ -74,26 +74,36 @@ const following = sql`
       returning users.id
     )`
 
-/** Writes only when all subjects that are known lead to one user. */
+/**
+ * SQL of when an identity was proved for the last time, for a row `i`; null: never. What an older version of this
+ * program has stored counts from its first proof.
+ */
+export const lastProof = `coalesce(i.proved_at, i.verified_at)`
+
+/**
+ * Writes only when all subjects that are known lead to one user, and nothing for an identity that was proved before
+ * `provedSince` for the last time: then there is a user without an `identity_id`.
+ */
 export const useIdentity = statement(
   'accounts_use_identity',
   sql`
     with given as (${given}),
     found as (
-      select given.subject, given.position, i.id as identity_id, i.user_id
+      select given.subject, given.position, i.id as identity_id, i.user_id,
+        coalesce(${lastProof} < ${param.timeOrNull('provedSince')}, false) as is_stale
       from given
       join identity_subjects s on s.provider = ${provider} and s.subject = given.subject
       join identities i on i.id = s.identity_id
     ),
     owner as (
       select identity_id, user_id from found
-      where (select count(distinct user_id) from found) = 1
+      where (select count(distinct user_id) from found) = 1 and not is_stale
       order by position limit 1
     ),
     used as (
       update identities
       set last_used_at = ${at}, last_used_ip = ${ip}, last_used_locale = coalesce(${locale}, last_used_locale),
-        verified_at = coalesce(verified_at, ${at})
+        verified_at = coalesce(verified_at, ${at}), proved_at = coalesce(${param.timeOrNull('provedAt')}, proved_at)
       from owner where identities.id = owner.identity_id
       returning identities.id
     ),
@@ -113,6 +123,14 @@ export const useIdentity = statement(
       ${accountJson('(select user_id from owner)')} as account`,
 )
 
+/** When an identity was proved for the last time. */
+export const findLastProof = statement(
+  'accounts_find_last_proof',
+  sql`
+    select ${lastProof} as at from identity_subjects s join identities i on i.id = s.identity_id
+    where s.provider = ${provider} and s.subject = any(${subjects})`,
+)
+
 const passwordHash = param.textOrNull('passwordHash')
 
 /** The user with identities, the subjects that lead to each, and a password unless that is null. */
@@ -127,8 +145,9 @@ export const createUser = statement(
     ),
     created_identities as (
       insert into identities
-        (id, user_id, provider, verified_at, created_at, created_ip, last_used_at, last_used_ip, last_used_locale)
-      select given.id, created_user.id, given.provider, ${at}, ${at}, ${ip}, ${at}, ${ip}, ${locale}
+        (id, user_id, provider, verified_at, proved_at, created_at, created_ip, last_used_at, last_used_ip,
+          last_used_locale)
+      select given.id, created_user.id, given.provider, ${at}, ${at}, ${at}, ${ip}, ${at}, ${ip}, ${locale}
       from created_user, unnest(${param.texts('identityIds')}, ${param.texts('providers')}) as given (id, provider)
       returning id, provider
     ),

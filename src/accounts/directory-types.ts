@@ -8,11 +8,17 @@ export type Resolution =
   | { readonly kind: 'unknown' }
   /** The subjects belong to several users, here in the order of the claim. */
   | { readonly kind: 'conflict'; readonly users: readonly UserId[] }
+  /** It is this user's, but was proved for the last time before `provedSince`. Nothing was noted. */
+  | { readonly kind: 'stale'; readonly userId: UserId }
 
 /** Where an identity was proved from, and in which language. */
 export interface IdentityUse {
   readonly ip: string
   readonly locale?: Locale | undefined
+  /** Whether only its name was given, beside a password: that proves nothing about who holds a number now. */
+  readonly isNameOnly?: boolean
+  /** Whoever proved it before this for the last time may not be the one who does now. */
+  readonly provedSince?: Date | undefined
 }
 
 /** How a user is made. */

@@ -7,7 +7,7 @@ import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { accountFromJson } from './account-json.ts'
 import { identityLabel } from './account-labels.ts'
-import { createUser, findAccount, findOwners, lastUses, useIdentity } from './directory-statements.ts'
+import { createUser, findAccount, findLastProof, findOwners, lastUses, useIdentity } from './directory-statements.ts'
 import type { Binding, IdentityUse, RegisterOptions, Resolution, UsedRow } from './directory-types.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { type Addition, addIdentity } from './identity-addition.ts'
@@ -61,15 +61,19 @@ export class AccountDirectory {
     const { provider, subjects } = checked(claim)
     return retryOnConflict(async () => {
       const usedAt = new Date(this.#clock())
-      const filled = useIdentity.with({ provider, subjects, at: usedAt, ...used(use), ...this.#told(claim, usedAt) })
+      const { isNameOnly, provedSince = null } = use
+      const noted = { at: usedAt, ...used(use), provedAt: isNameOnly ? null : usedAt, provedSince }
+      const filled = useIdentity.with({ provider, subjects, ...noted, ...this.#told(claim, usedAt) })
       const { rows } = await this.#database.commitQuery<UsedRow>(filled)
       const { users = [], identity_id: identityId, used_id, changes = '0', account } = rows[0] ?? {}
-      if (users.length === 0) return { kind: 'unknown' }
+      const [userId] = users
+      if (userId === undefined) return { kind: 'unknown' }
       if (users.length > 1) return { kind: 'conflict', users }
-      if (!identityId || !account || used_id === null) return undefined
+      if (!identityId) return { kind: 'stale', userId }
+      if (!account || used_id === null) return undefined
       if (Number(changes) === 0)
         return { kind: 'known', identityId, account: withUse(accountFromJson(account), identityId, usedAt) }
-      const current = await this.find(users[0] as UserId)
+      const current = await this.find(userId)
       return current && { kind: 'known', identityId, account: current }
     })
   }
@@ -142,7 +146,7 @@ export class AccountDirectory {
       if (owners.some((owner) => owner !== userId)) throw taken(provider)
       const resolution = await this.resolve(claim, use)
       if (resolution.kind === 'unknown') return undefined
-      if (resolution.kind === 'conflict' || resolution.account.user.id !== userId) throw taken(provider)
+      if (resolution.kind !== 'known' || resolution.account.user.id !== userId) throw taken(provider)
       return { identityId: resolution.identityId, isNew: false }
     })
   }
@@ -157,6 +161,12 @@ export class AccountDirectory {
   async ownerOf(claim: IdentityClaim): Promise<UserId | undefined> {
     const [owner] = await this.#owners(checked(claim))
     return owner
+  }
+
+  /** When this identity was proved for the last time; undefined: never, or nobody has it. */
+  async lastProofOf(claim: IdentityClaim): Promise<Date | undefined> {
+    const { rows } = await this.#database.readQuery<{ at: Date | null }>(findLastProof.with(checked(claim)))
+    return rows[0]?.at ?? undefined
   }
 
   async #owners({ provider, subjects }: { provider: string; subjects: readonly string[] }): Promise<UserId[]> {

@@ -29,6 +29,7 @@ export async function addIdentity(
 ): Promise<'added' | 'full' | 'gone'> {
   const used = {
     verified_at: at,
+    proved_at: at,
     created_at: at,
     created_ip: ip,
     last_used_at: at,

@@ -12,13 +12,17 @@ import {
 import { buildOneTapVendors, type OneTapOptions } from '../../interactions/methods/one-tap.ts'
 import type { RegistrationRules } from '../../interactions/methods/register.ts'
 import { spent as buildSpent } from '../../interactions/methods/spent-credentials.ts'
+import { NumberDoubts } from '../../interactions/number-doubts.ts'
 import type { SettlementDependencies } from '../../interactions/settlement.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { Connector } from '../../interactions/upstreams/connector.ts'
+import { aliyunNumberCheck, type NumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
+import { identityLimit } from '../accounts/identity-limit.ts'
 import { type KeptCredentials, keptCredentials } from '../accounts/kept-credentials.ts'
 import { KnownDevices } from '../accounts/known-devices.ts'
+import { passNumberOn } from '../accounts/number-passing.ts'
 import { passwords as buildPasswords, type Passwords } from '../accounts/passwords.ts'
 import type { AfterAnswer } from '../base/after-answer.ts'
 import { documentVersion } from '../base/document.ts'
@@ -73,6 +77,7 @@ export interface Logins extends Ways {
 export interface StandIns extends MessageStandIns {
   readonly connections: readonly ConnectionOptions[]
   readonly oneTap: readonly OneTapOptions[]
+  readonly carrierCheck?: NumberCheckOptions | undefined
 }
 
 /** The connections in force: the stand-ins, where none is configured. */
@@ -110,11 +115,13 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     passwords,
     memories: new AttemptMemories({ store, ...sealing(sealer, 'attempt') }),
     audit: countedAudit(core.audit, metrics),
+    doubts: buildDoubts(core, standIns, { limits, passwords }),
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),
       keepCredential: credentials.keep,
       end,
+      passNumber: (passing, alongside) => passNumberOn({ database, tell: core.queueOwnerMessage }, passing, alongside),
     },
   }
   const ways = (methods: LoginMethods): Ways => ({
@@ -158,6 +165,22 @@ function buildPasswordParts(core: Core, limits: AllLimits) {
   const common = { database, directory, clock, tell: core.queueOwnerMessage }
   const passwords = buildPasswords({ ...common, hasher: hashing, store: locks, limits, policy })
   return { hashing, passwords }
+}
+
+/** What decides whether a number leads to whom it led to before. */
+function buildDoubts(
+  { config, clock, directory, log }: Core,
+  standIns: StandIns | undefined,
+  parts: Pick<Logins, 'limits' | 'passwords'>,
+): NumberDoubts {
+  const { reverify_after: reverifyAfter, without_other_way: withoutOtherWay, carrier_check } = config.phone
+  const asked = carrier_check[0] ?? standIns?.carrierCheck
+  const http = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
+  const check =
+    asked && aliyunNumberCheck(asked, { ...{ http, clock }, metadata: metadataClient(), allowInsecure: config.sandbox })
+  const mostNumbers = identityLimit(config.identities_per_provider)('phone')
+  const numbers = { reverifyAfter, withoutOtherWay, mostNumbers, check }
+  return new NumberDoubts({ directory, log, ...parts, options: { clock, numbers } })
 }
 
 /** An account that was registered by phone has no password: without a login by SMS it would have no way in. */

@@ -3,6 +3,7 @@ import type { CommandContext } from './command.ts'
 import { checkCaptcha } from './doctor-captcha.ts'
 import { type Finding, fail, ok, reasonOf, warn } from './doctor-checks.ts'
 import { checkConnections } from './doctor-connections.ts'
+import { checkNumberCheck } from './doctor-number-check.ts'
 import { checkOneTap } from './doctor-one-tap.ts'
 import { checkPlaces } from './doctor-places.ts'
 import { checkSms } from './doctor-sms.ts'
@@ -37,14 +38,15 @@ async function examine(context: CommandContext): Promise<Finding[]> {
     findings: [unexamined('stores', error)],
     keyIds: undefined,
   }))
-  const [places, sms, connections, oneTap, captcha] = await Promise.all([
+  const [places, sms, connections, oneTap, captcha, numbers] = await Promise.all([
     checkPlaces(config, keyIds).catch((error) => [unexamined('places', error)]),
     checkSms(config).catch((error) => [unexamined('sms', error)]),
     checkConnections(config).catch((error) => [unexamined('connections', error)]),
     checkOneTap(config).catch((error) => [unexamined('one_tap', error)]),
     checkCaptcha(config).catch((error) => [unexamined('captcha', error)]),
+    checkNumberCheck(config).catch((error) => [unexamined('phone.carrier_check', error)]),
   ])
-  const vendors = [...sms, ...connections, ...oneTap, ...captcha]
+  const vendors = [...sms, ...connections, ...oneTap, ...captcha, ...numbers]
   return [ok('configuration', 'is valid'), ...findings, ...places, ...vendors, ...unfit]
 }
 

@@ -164,6 +164,7 @@ const sentences: Readonly<Record<string, string>> = {
   identity_moved: 'an identity that this login was made with leads to another account now',
   merged: 'the account became part of another one of the same person, or what this login was made with did not stay',
   unmerged: 'two accounts that had become one are two again',
+  number_freed: 'the number that this login was made with is somebody else’s now',
   consent_withdrawn: 'the owner has taken back what they had allowed the app',
   upstream_ended: 'the upstream that this login was made with said that its consent has ended',
   logout: 'its owner signed out',

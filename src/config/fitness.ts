@@ -116,6 +116,17 @@ const clashes: readonly Contradiction[] = [
     path: 'captcha.verify_url',
     message: 'must be an https address outside the sandbox: it gets a secret',
   },
+  {
+    holds: ({ phone, sandbox }) =>
+      !sandbox && phone.carrier_check.some(({ endpoint }) => !endpoint.startsWith('https:')),
+    path: 'phone.carrier_check[0].endpoint',
+    message: 'must be an https address outside the sandbox: it gets a secret and hashes of numbers',
+  },
+  {
+    holds: ({ phone }) => phone.carrier_check.length > 0 && phone.reverify_after === 'none',
+    path: 'phone.carrier_check',
+    message: 'is never asked, because phone.reverify_after is 0; set that, or take this away',
+  },
 ]
 
 /** Settings that are each valid but do not go together. */

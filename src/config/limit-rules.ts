@@ -14,8 +14,9 @@ export function rules({
   login,
   native_login,
   password,
+  phone,
   sandbox,
-}: Pick<Config, 'sms' | 'accounts' | 'limits' | 'login' | 'native_login' | 'password' | 'sandbox'>) {
+}: Pick<Config, 'sms' | 'accounts' | 'limits' | 'login' | 'native_login' | 'password' | 'phone' | 'sandbox'>) {
   const begun = login.limits.per_network
   return {
     ...messageRules('sms', sms.limits, sandbox),
@@ -48,6 +49,8 @@ export function rules({
         { max: 50, seconds: day },
       ],
     },
+    'number_check.number': { windows: [{ max: 3, seconds: day }] },
+    'number_check.day': { windows: [{ max: phone.carrier_check[0]?.per_day ?? 1, seconds: day }] },
     'notification.ip': {
       windows: [
         { max: 1200, seconds: 600 },

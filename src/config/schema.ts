@@ -2,9 +2,11 @@ import { z } from 'zod'
 import { oneTapOptions } from '../../interactions/methods/one-tap.ts'
 import { captchaOptions } from '../../interactions/native/captcha.ts'
 import { connectionOptions } from '../../interactions/upstreams/connections.ts'
+import { aliyunNumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { accountOptions } from '../accounts/account-options.ts'
 import { identityLimitOptions } from '../accounts/identity-limit.ts'
 import { passwordOptions } from '../accounts/password-options.ts'
+import { reverifyOptions } from '../accounts/phone-options.ts'
 import { pictureOptions } from '../accounts/picture-options.ts'
 import { duration, slidingLimit } from '../base/duration.ts'
 import { Secret } from '../base/secret.ts'
@@ -91,6 +93,20 @@ export function configSchema(mode: Mode) {
       .refine((all) => isUnique(all.map(({ vendor }) => vendor)), 'two entries have the same vendor')
       .default([])
       .describe('Vendors that ask the carrier for the number of a phone, for apps.'),
+    phone: z
+      .strictObject({
+        ...reverifyOptions,
+        carrier_check: z
+          .array(aliyunNumberCheckOptions)
+          .max(1)
+          .default([])
+          .describe(
+            'Vendor that asks the carriers whether such a number has changed hands, before anybody is asked whose the ' +
+              'account is. One at most.',
+          ),
+      })
+      .prefault({})
+      .describe('Phone numbers that may have gone to somebody else.'),
     native_login: nativeLoginOptions.prefault({}).describe('Logins on an app’s own screens.'),
     limits: limitOptions.prefault({}).describe('Limits that belong to no part alone.'),
     captcha: captchaOptions

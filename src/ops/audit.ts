@@ -33,6 +33,12 @@ export const auditEvents = {
   'user.merged':
     'An account has become part of another one of the same person; `merge`, `from`, `into`, `proved` or `operator`, `evidence` and `confirmed_by`.',
   'user.unmerged': 'That was taken back; `merge`, `from`, `into`, `missing`, `operator`, `evidence`.',
+  'identity.doubted':
+    'Somebody has proved a number that its account had not proved for long, from a device it does not know, and was asked whose the account is; `method`, `has_changed`.',
+  'identity.confirmed':
+    'The owner of an account has shown, after its number was doubted, that the account is theirs; `by`: what else they showed, or their `word`.',
+  'identity.freed':
+    'A number was taken off an account because somebody else has it now; `identity`, `to`, `method`, `has_changed`: the carriers said so.',
   'identity.refused': 'A way in could not be added or removed; `error`.',
   'profile.changed': 'Somebody has changed their profile; `fields`.',
   'password.set': 'An account that had no password has one.',

@@ -8,6 +8,7 @@ export interface AliyunCall {
   readonly url: string
   readonly host: string
   readonly action: string
+  readonly version?: string
   readonly params: Readonly<Record<string, string>>
   readonly key: string
   readonly secret: string
@@ -33,7 +34,7 @@ export async function callAliyun<Body>(one: AliyunCall): Promise<{ status: numbe
     'x-acs-content-sha256': sha(''),
     'x-acs-date': one.date,
     'x-acs-signature-nonce': one.nonce,
-    'x-acs-version': '2017-05-25',
+    'x-acs-version': one.version ?? '2017-05-25',
     ...one.extra,
   }
   const names = Object.keys(headers).sort()

@@ -20,13 +20,17 @@ function withKey(yaml: string): string {
 
 const schema = configSchema({ production: true, sandbox: false, port: 3000, isTerminal: false })
 const settings = snippets.map((yaml) =>
-  schema.pick({ connections: true, one_tap: true }).parse(parse(withKey(yaml)) as unknown),
+  schema.pick({ connections: true, one_tap: true, phone: true }).parse(parse(withKey(yaml)) as unknown),
 )
 const connections = settings.flatMap((each) => each.connections)
 
 test('docs/connections.md has a snippet for every one-tap vendor', () => {
   const vendors = oneTapOptions.options.map(({ shape }) => shape.vendor.value)
   expect(settings.flatMap((each) => each.one_tap).map(({ vendor }) => vendor)).toEqual(vendors)
+})
+
+test('docs/connections.md has a snippet for the vendor that asks the carriers, and the server takes it', () => {
+  expect(settings.flatMap(({ phone }) => phone.carrier_check).map(({ vendor }) => vendor)).toEqual(['aliyun'])
 })
 
 test('docs/connections.md has a snippet for every kind, and the server takes each', () => {

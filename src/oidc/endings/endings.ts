@@ -38,6 +38,8 @@ export const endReasons = [
   'merged',
   /** Two accounts that were one are two again. */
   'unmerged',
+  /** The number it came by is somebody else's now. */
+  'number_freed',
   /** Its owner, where it was. */
   'logout',
   /** The app gave its token back. */
