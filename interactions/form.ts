@@ -9,6 +9,13 @@ export interface Form {
   readonly list: readonly string[]
 }
 
+/** The one name that may come several times, and how large a form with it may be. */
+interface ListField {
+  readonly name: string
+  readonly most: number
+  readonly bytes: number
+}
+
 const maxBytes = 16 * 1024
 const maxFields = 40
 const maxFieldLength = 4000
@@ -17,27 +24,29 @@ const maxFieldLength = 4000
  * Reads a posted form. Throws `request.unsupported_type`, `request.too_large`, or `request.invalid` for a name that
  * comes twice, too many or too long fields, bytes that are no UTF-8, and NUL.
  */
-export async function readForm(ctx: Context, listName?: string): Promise<Form> {
+export async function readForm(ctx: Context, listed?: string | ListField): Promise<Form> {
   if (!ctx.is('application/x-www-form-urlencoded')) throw new AppError('request.unsupported_type')
-  const body = await readText(ctx)
+  const several = typeof listed === 'object' ? listed : { name: listed, most: 0, bytes: maxBytes }
+  const body = await readText(ctx, several.bytes)
   const fields: Record<string, string> = Object.create(null) as Record<string, string>
   const list: string[] = []
   const pairs = body === '' ? [] : body.split('&')
-  if (pairs.length > maxFields) throw invalid()
+  if (pairs.length > maxFields + several.most) throw invalid()
   for (const pair of pairs) {
     const separator = pair.indexOf('=')
     const name = decode(separator === -1 ? pair : pair.slice(0, separator))
     const value = decode(separator === -1 ? '' : pair.slice(separator + 1))
-    if (name === listName) list.push(value)
+    if (name === several.name) list.push(value)
     else if (name in fields) throw invalid()
     else fields[name] = value
   }
+  if (pairs.length - list.length > maxFields) throw invalid()
   return { fields: { ...fields }, list }
 }
 
 /** Reads a body as text. Throws `request.too_large`, or `request.invalid` for bytes that are no UTF-8. */
-export async function readText(ctx: Context): Promise<string> {
-  const body = await readBytes(ctx, maxBytes)
+export async function readText(ctx: Context, limit = maxBytes): Promise<string> {
+  const body = await readBytes(ctx, limit)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body)
   } catch (cause) {

@@ -7,6 +7,7 @@ import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { answerPath, callbackPath, interactionPath, paths } from '../../src/base/paths.ts'
 import { shownName } from '../../src/oidc/clients/client-brand.ts'
+import { consentForm } from '../../src/oidc/clients/consent-form.ts'
 import { demandOf } from '../../src/oidc/demand.ts'
 import { isInteractionOver } from '../../src/oidc/library/faults.ts'
 import { answerInteraction } from '../../src/oidc/library/models.ts'
@@ -101,7 +102,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
   }
 
   async function submit(ctx: Context): Promise<void> {
-    const form = await readForm(ctx, 'scope')
+    const form = await readForm(ctx, consentForm)
     const found = await interaction(ctx)
     const client = await clientOf(ctx, found)
     const { choice } = form.fields

@@ -24,7 +24,7 @@ export const longestParams: Readonly<Record<string, number>> = {
   resource: 1024,
   response_mode: 32,
   response_type: 64,
-  scope: 1024,
+  scope: 2048,
   state: 2048,
   ui_locales: 128,
 }

@@ -9,6 +9,8 @@ import { openWorld, type World } from '../support/world.ts'
 let world: World
 let phones = 13_611_000_000
 const uri = 'https://third.example.com/callback'
+const registry = 'https://registry.example.com/api/v1'
+const areas = Array.from({ length: 100 }, (_, index) => `area-${index}:read`)
 const reports = 'https://reports.example.com'
 
 beforeAll(async () => {
@@ -18,11 +20,13 @@ beforeAll(async () => {
     clients: [
       ...clients,
       { ...third, client_id: 'reporter', client_name: '报表', scope: 'openid reports:read reports:write' },
+      { ...third, client_id: 'registry', scope: `openid ${areas.join(' ')}` },
       { ...third, client_id: 'teller', client_name: '问候' },
       { ...third, client_id: 'narrow', client_name: '便签', scope: 'openid profile' },
     ],
     resources: [
       ...resources,
+      { resource: registry, scopes: areas },
       {
         resource: reports,
         title: { 'zh-CN': '报表接口' },
@@ -108,5 +112,30 @@ describe('the scopes of an API', () => {
     expect(boxes(page)).toEqual([`${reports} reports:write`])
     const tokens = await tokensOf(await allows(visitor, page), 'reporter')
     expect(decodeJwt(tokens['access_token'] ?? '')).toMatchObject({ aud: reports, scope: 'reports:read' })
+  })
+
+  test('may be a hundred: each has its box, and each that is ticked is granted', async () => {
+    const visitor = world.visitor()
+    const url = start({ scope: `openid ${areas.join(' ')}`, resource: registry }, 'registry')
+    const page = await loginBySms(world, visitor, url, newPhone())
+    const all = boxes(page)
+    expect(all).toHaveLength(100)
+    const tokens = await tokensOf(await allows(visitor, page, ...all.slice(1)), 'registry')
+    expect(String(decodeJwt(tokens['access_token'] ?? '')['scope']).split(' ')).toHaveLength(99)
+    expect((await opens(visitor, url)).location).toContain('code=')
+  })
+
+  test('come in no form that is larger than any client’s, nor beside many other fields', async () => {
+    const visitor = world.visitor()
+    const page = await loginBySms(world, visitor, start(asked, 'reporter'), newPhone())
+    const many = Array.from({ length: 260 }, (_, index) => `x${index}`)
+    const answers = [
+      await visitor.post(page.url, { choice: 'allow', scope: many }),
+      await visitor.post(page.url, {
+        choice: 'allow',
+        ...Object.fromEntries(many.slice(0, 60).map((each) => [each, ''])),
+      }),
+    ]
+    expect(answers.map(({ status }) => status)).toEqual([400, 400])
   })
 })

@@ -267,6 +267,29 @@ describe('against what is registered', () => {
     ])
   })
 
+  test('what a client may ask for has room in one form of a consent page, whichever file makes it too much', () => {
+    const names = (count: number) => Array.from({ length: count }, (_, index) => `area-${index}:read`)
+    const wide = (count: number) => ({ resource: 'https://wide.example.com', scopes: names(count) })
+    const text = (count: number, more = '') =>
+      client(`    scope: openid ${names(count).join(' ')}\n    redirect_uris: [https://o.example/cb]\n${more}`)
+    expect(lines(text(199), catalogOf({ resources: [wide(199)] }))).toEqual([])
+    const [problem, ...others] = lines(text(200), catalogOf({ resources: [wide(200)] }))
+    expect(others).toEqual([])
+    expect(problem).toMatch(/^seed\.yaml:4: clients\[0\]\.scope: its scopes are 201 boxes of \d+ bytes .* room for 200/)
+    expect(lines(text(200, '    first_party: true\n'), catalogOf({ resources: [wide(200)] }))).toEqual([])
+    const long = { resource: `https://example.com/${'a'.repeat(400)}`, scopes: names(150) }
+    expect(lines(text(150), catalogOf({ resources: [long] }))[0]).toContain('which has room for 200 of 49152')
+    const api = `resources:\n  - { resource: 'https://wide.example.com', scopes: [${names(250).join(', ')}] }\n`
+    const everything = {
+      client_id: 'other',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: ['https://o.example/cb'],
+    }
+    expect(lines(api, catalogOf({ clients: [everything] }))[0]).toMatch(
+      /^seed\.yaml:2: resources\[0\]\.scopes: the registered client other: all scopes there are, because it names none/,
+    )
+  })
+
   test('a phone number is required only where one can be proved', () => {
     const text = client('    require_phone: true\n')
     expect(lines(text, catalogOf({}))).toEqual([])

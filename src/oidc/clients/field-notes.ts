@@ -79,7 +79,8 @@ export const clientNotes: Readonly<Record<keyof typeof clientSchema.shape, Field
     rfc: 'RFC 8707',
   },
   scope: {
-    description: 'All it may ask for, of the protocol and of APIs; without it everything.',
+    description:
+      'All it may ask for, of the protocol and of APIs; without it everything. The consent page of an app of others has room for 200 scopes, each counted for every API that has it, in 48 KiB; a request names scopes of 2048 bytes at most.',
     example: 'openid profile offline_access orders:read',
     rfc: metadata,
   },

@@ -11,6 +11,7 @@ import {
   scopesOf,
   setsLifetime,
 } from './client-schema.ts'
+import { consentFormProblem } from './consent-form.ts'
 import { accessLimit, accessProblems, type Lifetimes, lifetimeProblems, lifetimesOf } from './lifetimes.ts'
 import { scopeNames } from './scope-words.ts'
 import type { SeedProblem } from './seed-document.ts'
@@ -34,6 +35,7 @@ export function catalogProblems(
   const scopes = new Set([...known.values()].flat())
   const isComplete = resources.every(({ broken }) => !broken.has('scopes'))
   const found: SeedProblem[] = []
+  const apis = [...others.resources, ...resources].map(({ seed }) => seed)
   for (const { seed, broken, problem } of clients) {
     const { default_resource: target } = seed
     if (target !== undefined && !known.has(target)) {
@@ -48,6 +50,8 @@ export function catalogProblems(
     if (scopesOf(seed)?.includes('identities') && !seed.first_party && !broken.has('first_party')) {
       found.push(problem(['scope'], 'identities is only for first_party clients'))
     }
+    const tooMuch = isComplete && !broken.has('scope') ? consentFormProblem(seed, apis) : undefined
+    if (tooMuch) found.push(problem(['scope'], tooMuch))
     if (requiresPhone(seed) && !hasSms) {
       found.push(problem(['require_phone'], 'nobody could prove a number: login.methods has no sms'))
     }
@@ -56,6 +60,7 @@ export function catalogProblems(
     ...askerProblems({ resources, clients }, others),
     ...pairProblems({ resources, clients }, others, lifetimes),
     ...lostScopes(resources, { catalog, others, scopes }),
+    ...crowdedForms(resources, others, apis),
   )
   return found
 }
@@ -168,6 +173,15 @@ export function registeredProblems({ clients, resources }: Catalog, defaults: Li
       ...own.map(({ fields, message }) => `client ${seed.client_id}: lifetimes.${fields[0]}: ${message}`),
       ...withResources.map(({ message }) => `client ${seed.client_id}: ${message}`),
     ]
+  })
+}
+
+/** A file may not give an API so many scopes that a client outside the files asks for more than its form may send. */
+function crowdedForms([first]: Seeds['resources'], others: Others, apis: readonly ResourceSeed[]): SeedProblem[] {
+  if (!first) return []
+  return others.clients.flatMap(({ seed }) => {
+    const tooMuch = consentFormProblem(seed, apis)
+    return tooMuch ? [first.problem(['scopes'], `the registered client ${seed.client_id}: ${tooMuch}`)] : []
   })
 }
 
