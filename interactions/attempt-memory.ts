@@ -8,6 +8,7 @@ import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
 import type { TypedValues } from '../views/form-values.ts'
 import type { Ask, Proved } from './methods/method.ts'
+import type { CodeOver } from './methods/otp.ts'
 import type { AccountQuestion, Choice, ConflictQuestion } from './outcome.ts'
 
 /**
@@ -100,6 +101,8 @@ export interface AttemptMemory {
 export interface Current {
   readonly method: string
   readonly ask: Ask
+  /** Why a code that it asks for can no longer be entered. */
+  readonly over?: CodeOver | undefined
 }
 
 /** What a method, or else the last one, asked; undefined when it is not in the middle of anything. */

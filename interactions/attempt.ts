@@ -55,7 +55,7 @@ export class LoginAttempts {
 
   /** The method this attempt is in the middle of, and what it asked last. Nothing is counted or sent. */
   async current(attemptId: string, method?: string): Promise<Current | undefined> {
-    return currentIn(await this.#deps.memories.load(attemptId), method)
+    return this.#current(attemptId, await this.#deps.memories.load(attemptId), method)
   }
 
   /**
@@ -69,7 +69,7 @@ export class LoginAttempts {
   ): Promise<Waiting & Pick<AttemptMemory, 'typed'> & { readonly current: Current | undefined }> {
     const memory = await this.#deps.memories.load(attemptId)
     const waiting = waitingIn(memory, this.#deps.options.clock)
-    return { ...waiting, typed: memory.typed, current: currentIn(memory, method) }
+    return { ...waiting, typed: memory.typed, current: await this.#current(attemptId, memory, method) }
   }
 
   /** Keeps what somebody has typed to say who they are, so that the next form begins with it. */
@@ -77,12 +77,6 @@ export class LoginAttempts {
     const { memories } = this.#deps
     const memory = await memories.load(attemptId)
     await memories.save(attemptId, { ...memory, typed: change(memory.typed) })
-  }
-
-  /** Forgets what a method was in the middle of: the person wants another number. */
-  async restart(attemptId: string, method: string): Promise<void> {
-    const memory = await this.#deps.memories.load(attemptId)
-    await this.#save(attemptId, memory, withoutMethod(memory, method))
   }
 
   /** Takes what was entered. When it throws an `AppError`, the memory of the attempt stays as it was. */
@@ -201,11 +195,18 @@ export class LoginAttempts {
     if (waiting === undefined && acrs && !mayReach(demand, acrs)) throw new AppError('login.insufficient')
   }
 
+  async #current(attemptId: string, memory: AttemptMemory, method?: string): Promise<Current | undefined> {
+    const found = currentIn(memory, method)
+    if (found?.ask.view !== 'code') return found
+    const over = await this.#deps.methods.get(found.method)?.overBy?.(memory.states[found.method], attemptId)
+    return { ...found, over }
+  }
+
   async #step(
     request: AdvanceRequest,
     memory: AttemptMemory,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
-    const { attemptId, method: id, ip, visit, input, device, clientId } = request
+    const { attemptId, method: id, ip, visit, input, device, clientId, sent, userId } = request
     const { methods, limits, options } = this.#deps
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
@@ -218,6 +219,8 @@ export class LoginAttempts {
       visit,
       input,
       device,
+      sent,
+      userId,
       nowMs: options.clock(),
       state: memory.states[id],
     })
@@ -227,7 +230,7 @@ export class LoginAttempts {
     const states = latest(memory.states, most, [id, step.state])
     await this.#save(attemptId, memory, { ...memory, method: id, asks, states })
     return step.kind === 'ask'
-      ? { kind: 'ask', method: id, ask: step.ask, fields: step.fields }
+      ? { kind: 'ask', method: id, ask: step.ask, fields: step.fields, sent: step.sent }
       : { kind: 'redirect', to: step.to }
   }
 

@@ -43,7 +43,7 @@ export class Bindings {
     return this.#deps.methods
   }
 
-  get attempts(): Pick<LoginAttempts, 'current' | 'restart'> {
+  get attempts(): Pick<LoginAttempts, 'current'> {
     return this.#deps.attempts
   }
 

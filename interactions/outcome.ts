@@ -4,7 +4,7 @@ import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Acr, Demand } from '../src/oidc/demand.ts'
 import type { SignIn } from '../src/oidc/records/sign-in.ts'
-import type { Ask, Input } from './methods/method.ts'
+import type { Ask, Input, SentCode } from './methods/method.ts'
 import type { Visit } from './upstreams/visit.ts'
 
 /** What a person may answer where an attempt cannot go on by itself. */
@@ -76,7 +76,14 @@ export interface OwnerQuestion {
 
 /** What an attempt answers to the page or app that sent a step. */
 export type Outcome =
-  | { readonly kind: 'ask'; readonly method: string; readonly ask: Ask; readonly fields: readonly string[] }
+  | {
+      readonly kind: 'ask'
+      readonly method: string
+      readonly ask: Ask
+      readonly fields: readonly string[]
+      /** The code that is asked for, for the browser to remember. */
+      readonly sent?: SentCode | undefined
+    }
   | { readonly kind: 'redirect'; readonly to: URL }
   /**
    * The person has to prove who they are by any method; once more, with `userId`, whose login was too old for the
@@ -123,6 +130,8 @@ export interface AdvanceRequest {
   readonly ip: string
   readonly visit: Visit
   readonly input: Input
+  /** Codes that the same browser has asked for. */
+  readonly sent?: readonly SentCode[] | undefined
   /** What the request came with; absent: a device that is not known to anybody. */
   readonly device?: Device | undefined
   /** The name that an app gives the device. Without it the history of logins shows what `visit` says. */

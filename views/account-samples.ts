@@ -78,7 +78,7 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
         { kind: 'password', href: '/account/password' },
       ],
       phone: { labels: ['138****8000'], href: '/account/identities' },
-      email: { labels: [], href: '/account/identities/email?restart=1' },
+      email: { labels: [], href: '/account/identities/email?change=1' },
       providers: [],
       hasPassword: false,
       placeCount: 1,
@@ -104,7 +104,7 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
       userId: 'usr_0123456789abcdefghjkmnpqrs',
       hints: [
         { kind: 'alarm', href: '/account/devices' },
-        { kind: 'phone', href: '/account/identities/phone?restart=1' },
+        { kind: 'phone', href: '/account/identities/phone?change=1' },
       ],
       providers: ['username'],
       hasPassword: true,

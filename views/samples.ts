@@ -32,10 +32,22 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
     {
       channel: 'email',
-      target: 'l***u@example.com',
+      target: 'lin@example.com',
       purpose: 'register',
       method: 'register',
+      isEarlier: true,
+      cancelAllowed: true,
       resendAfterSeconds: 25,
+    },
+    {
+      channel: 'sms',
+      target: '+86 138 0013 8000',
+      purpose: 'login',
+      method: 'sms',
+      isDead: true,
+      over: 'otp.expired',
+      cancelAllowed: true,
+      resendAfterSeconds: 0,
     },
     {
       channel: 'email',
@@ -55,7 +67,16 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
   ],
   'password-new': [
-    { purpose: 'reset', method: 'reset', minLength: 8, username: 'linxiaoyu', needsCurrent: false, canSkip: false },
+    {
+      purpose: 'reset',
+      method: 'reset',
+      minLength: 8,
+      username: 'linxiaoyu',
+      needsCurrent: false,
+      canSkip: false,
+      back: 'password',
+      cancelAllowed: true,
+    },
     { purpose: 'set', minLength: 8, needsCurrent: false, formToken: 'q1w2e3r4', canSkip: true },
     {
       purpose: 'change',

@@ -63,6 +63,10 @@ export interface CodeView {
   readonly purpose: 'login' | 'register' | 'reset' | 'bind'
   /** Whether the code can no longer be entered: the only way on is another one. */
   readonly isDead?: boolean
+  /** Why not, where nothing was tried just now: `otp.expired` or `otp.tries_used`. */
+  readonly over?: string | undefined
+  /** Whether it was sent before, and whoever asked for one again was led back to it. */
+  readonly isEarlier?: boolean | undefined
   readonly cancelAllowed?: boolean
   /** Where whoever gives up goes, where there is no login to cancel. */
   readonly backHref?: string | undefined
@@ -89,6 +93,9 @@ export interface PasswordNewView {
   readonly error?: PageError | undefined
   readonly formToken?: string | undefined
   readonly canSkip: boolean
+  readonly cancelAllowed?: boolean
+  /** The form that whoever chooses no password after all is led to, as `show` names it. */
+  readonly back?: string
   /** Offers the box `sign_out_others`, which is never ticked beforehand. */
   readonly canSignOutOthers?: boolean
 }

@@ -12,6 +12,7 @@ import type { Input } from '../methods/method.ts'
 import type { codeWays, identityPages } from './account-identities.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { takeAnswer } from './callback.ts'
+import type { CodeCookie } from './code-cookie.ts'
 import { codeView, typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
@@ -29,6 +30,7 @@ interface Dependencies {
     readonly countries: (ctx: Context) => readonly Country[]
     readonly nowMs: () => number
     readonly device: Pick<DeviceCookie, 'read'>
+    readonly codes: CodeCookie
     /** A keyed digest nobody else can make. */
     readonly digest: (sessionUid: string, userId: UserId) => string
   }
@@ -51,7 +53,8 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const userId = account.user.id
     const visit = { userAgent: ctx.get('user-agent'), locale: renderer.locale(ctx) }
     const attemptId = bindingId(options.digest(sessionUid, userId))
-    return { attemptId, userId, method, ip, requestId, visit, input, device: options.device.read(ctx) }
+    const [device, sent] = [options.device.read(ctx), options.codes.read(ctx)]
+    return { attemptId, userId, method, ip, requestId, visit, input, device, sent }
   }
 
   /** The list, or what came of an upstream's answer. */
@@ -124,10 +127,6 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     if (!methods.has(way.method)) throw new AppError('request.not_found')
     const visitor = await session.visitor(ctx)
     if (!visitor) return
-    if (ctx.query['restart'] !== undefined) {
-      await attempts.restart(request(ctx, visitor, way.method, {}).attemptId, way.method)
-      return leave(ctx, ctx.path)
-    }
     const { attemptId } = request(ctx, visitor, way.method, {})
     const isChange = ctx.query['change'] !== undefined
     const before = isChange ? typedBefore((await attempts.current(attemptId, way.method))?.ask) : undefined
@@ -137,13 +136,14 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
   async function drawCode(ctx: Context, visitor: SignedIn, way: CodeWay, input: Input = {}, error?: AppError) {
     const { attemptId } = request(ctx, visitor, way.method, {})
     const begins = input['phone'] !== undefined || input['identifier'] !== undefined
-    const current = begins ? undefined : (await attempts.current(attemptId, way.method))?.ask
+    const current = begins ? undefined : await attempts.current(attemptId, way.method)
     const pageError = error && renderer.pageError(ctx, error)
     const page = { status: error?.status ?? 200 }
     const retryAfterSeconds = announceRetry(ctx, error)
     const formToken = session.token(visitor)
-    if (current?.view === 'code') {
-      const view = codeView(current, error, pageError, options.nowMs())
+    if (current?.ask.view === 'code') {
+      const { over } = current
+      const view = codeView(current.ask, { error, shown: pageError, over, nowMs: options.nowMs() })
       const { identities: backHref } = accountPaths
       renderer.render(ctx, 'code', { ...view, method: way.method, formToken, backHref }, page)
       return
@@ -166,6 +166,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     try {
       const outcome = await bindings.add(request(ctx, visitor, way.method, fields))
       if (outcome.kind === 'bound') return showBound(ctx, outcome)
+      if (outcome.kind === 'ask' && outcome.sent) options.codes.remember(ctx, outcome.sent)
       // A reload of what follows must not post again.
       leave(ctx, bindPath(way.kind))
     } catch (thrown) {

@@ -71,7 +71,7 @@ export function identityPages({ session, renderer, directory, passwords, options
         })),
         codeWays: codeWays
           .filter(({ method }) => methods.has(method))
-          .map(({ kind }) => ({ kind, href: `${bindPath(kind)}?restart=1`, isFull: isFull(kind) })),
+          .map(({ kind }) => ({ kind, href: `${bindPath(kind)}?change=1`, isFull: isFull(kind) })),
         connections: connections(ctx).map((item) => ({ ...item, isFull: isFull(item.provider) })),
         formToken: session.token(visitor),
         backHref: paths.account,

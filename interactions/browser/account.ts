@@ -74,7 +74,7 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
     const labels = identities.filter(({ provider }) => provider === kind).map(identityLabel)
     if (labels.length > 0) return { labels, href: accountPaths.identities }
     const method = codeWays.find((way) => way.kind === kind)?.method ?? ''
-    return options.canBind(method) ? { labels, href: `${bindPath(kind)}?restart=1` } : undefined
+    return options.canBind(method) ? { labels, href: `${bindPath(kind)}?change=1` } : undefined
   }
 
   function hints(

@@ -2,23 +2,33 @@ import type { AppError } from '../../src/base/errors.ts'
 import { callingCode, nationalNumber, type PhoneNumber, readablePhone } from '../../src/base/phone.ts'
 import type { PageError } from '../../views/form-values.ts'
 import type { Ask, Input } from '../methods/method.ts'
+import type { CodeOver } from '../methods/otp.ts'
+import { written } from './typed.ts'
 
 type CodeAsk = Extract<Ask, { view: 'code' }>
 
-/** Refusals after which no code can be entered any more. */
-const ends: ReadonlySet<string> = new Set(['otp.tries_used', 'otp.expired'])
+interface Shown {
+  readonly error: AppError | undefined
+  readonly shown: PageError | undefined
+  /** Why the code can no longer be entered. */
+  readonly over: CodeOver | undefined
+  readonly nowMs: number
+}
 
 /** What the page for a code shows of the step that asks for it. */
-export function codeView(ask: CodeAsk, error: AppError | undefined, shown: PageError | undefined, nowMs: number) {
-  const { channel, maskedTarget, typedTarget, purpose, resendAt, isUnclear } = ask
+export function codeView(ask: CodeAsk, { error, shown, over, nowMs }: Shown) {
+  const { channel, maskedTarget, purpose, resendAt, isUnclear, isEarlier } = ask
+  const typedTarget = purpose === 'reset' ? undefined : ask.typedTarget
   const whole = typedTarget && (channel === 'sms' ? readablePhone(typedTarget as PhoneNumber) : typedTarget)
-  const isDead = error !== undefined && ends.has(error.code)
+  const isDead = over !== undefined
   return {
     channel,
     target: whole ?? maskedTarget,
     purpose,
     isUnclear,
     isDead,
+    isEarlier: isEarlier && !isDead && !error,
+    over: error ? undefined : over,
     resendAfterSeconds: Math.max(0, Math.ceil((resendAt - nowMs) / 1000)),
     triesLeft: error?.params['triesLeft'] as number | undefined,
     // A dead field takes no focus: the refusal itself does.
@@ -29,9 +39,12 @@ export function codeView(ask: CodeAsk, error: AppError | undefined, shown: PageE
 /** What the form before the code begins with for whoever wants to change what they typed there. */
 export function typedBefore(ask: Ask | undefined): Input | undefined {
   if (ask?.view !== 'code') return undefined
-  const { channel, typedTarget } = ask
+  const { channel, purpose, typedTarget } = ask
   if (typedTarget === undefined) return {}
   if (channel === 'email') return { identifier: typedTarget, agreement: 'on' }
-  const phone = typedTarget as PhoneNumber
-  return { phone: nationalNumber(phone), country: callingCode(phone), agreement: 'on' }
+  const country = callingCode(typedTarget as PhoneNumber)
+  const phone = nationalNumber(typedTarget as PhoneNumber)
+  // The form of a reset has one field for a number or an address.
+  if (purpose === 'reset') return { identifier: written(phone, country), agreement: 'on' }
+  return { phone, country, agreement: 'on' }
 }

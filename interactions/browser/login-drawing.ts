@@ -5,19 +5,20 @@ import { mayReach, nothingDemanded } from '../../src/oidc/demand.ts'
 import type { Why } from '../../src/oidc/endings/why.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Agreement, Country, PageError, TypedValues } from '../../views/form-values.ts'
-import type { RegisterKind, Views } from '../../views/views.ts'
+import type { Views } from '../../views/views.ts'
 import { type Ask, type Input, type LoginMethod, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
+import type { CodeOver } from '../methods/otp.ts'
 import { acrOfKind } from '../methods/register.ts'
 import { agreeView } from './agree.ts'
 import type { carriedPasswords } from './carried-passwords.ts'
 import { codeView } from './code-view.ts'
+import { type Beginning, beginning, hintOf } from './form-beginning.ts'
 import { isForAnother, isSwitching, type KnownPerson, labelFor } from './known-person.ts'
 import { lastMethod } from './last-method.ts'
-import { type LoginHint, loginHint } from './login-hint.ts'
 import { loginConnections } from './offered-connections.ts'
 import { type Renderer, retryAfterSeconds } from './render.ts'
-import { carriedTo, isTyped, kindOf, typed, type WhoForm } from './typed.ts'
+import { isTyped, typed } from './typed.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -62,6 +63,8 @@ export interface Shown {
   readonly input?: Input | undefined
   /** What was typed into another form before. */
   readonly kept?: TypedValues | undefined
+  /** Why the code that is asked for can no longer be entered. */
+  readonly over?: CodeOver | undefined
   /** Provider of an identity that waits to be bound by this login. */
   readonly binding?: string | undefined
   /** The login is complete but for a phone number. */
@@ -133,7 +136,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     interaction: Interaction,
     method: LoginMethod,
     ask: Ask,
-    { error, input, kept, binding, needsPhone, person, claim }: Shown,
+    { error, input, kept, over, binding, needsPhone, person, claim }: Shown,
   ): void {
     const isOther = ctx.query['other'] !== undefined || binding !== undefined || needsPhone || claim !== undefined
     const named = isOther ? undefined : labelFor(method.id, person)
@@ -181,14 +184,20 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         )
         return
       case 'code': {
-        const view = codeView(ask, error, shown, options.nowMs())
+        const view = codeView(ask, { error, shown, over, nowMs: options.nowMs() })
         renderer.render(ctx, 'code', { ...view, method: method.id, cancelAllowed: true }, page)
         return
       }
       case 'password-new': {
         const { purpose, username } = ask
         const view = { purpose, username, method: method.id, minLength: options.minPasswordLength }
-        renderer.render(ctx, 'password-new', { ...view, needsCurrent: false, canSkip: false, error: shown }, page)
+        const ways = { cancelAllowed: true, back: 'password' }
+        renderer.render(
+          ctx,
+          'password-new',
+          { ...view, ...ways, needsCurrent: false, canSkip: false, error: shown },
+          page,
+        )
       }
     }
   }
@@ -271,27 +280,6 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
   }
 
   return { draw, offered, entry, isAllowed }
-}
-
-/** What a form begins with, and the kind of account that fits it. */
-interface Beginning {
-  readonly of: (form: WhoForm, countries: readonly Country[]) => TypedValues
-  readonly kind: () => RegisterKind | undefined
-}
-
-/** It begins with what was posted, else with what was typed before, else with what the app hints at. */
-function beginning(interaction: Interaction, posted: TypedValues, kept: TypedValues = {}): Beginning {
-  const hint = hintOf(interaction)
-  const known = isTyped(kept) || !hint ? kept : { identifier: hint.text, agreed: kept.agreed }
-  return {
-    of: (form, countries) => (isTyped(posted) ? posted : carriedTo(form, known, countries)),
-    kind: () => kindOf(isTyped(posted) ? posted : known),
-  }
-}
-
-/** Whom the app expects; nobody, where the person wants to be somebody else. */
-function hintOf(interaction: Interaction): LoginHint | undefined {
-  return isSwitching(interaction) ? undefined : loginHint(interaction.params['login_hint'])
 }
 
 function text(value: unknown): string | undefined {

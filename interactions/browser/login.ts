@@ -14,6 +14,7 @@ import type { Ending } from '../callbacks.ts'
 import { type Input, type LoginMethod, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { Outcome } from '../outcome.ts'
+import type { CodeCookie } from './code-cookie.ts'
 import { typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { completed, type knownPersons } from './known-person.ts'
@@ -31,6 +32,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly renderer: Renderer
   readonly device: DeviceCookie
+  readonly codes: CodeCookie
   readonly known: ReturnType<typeof knownPersons>
   readonly options: LoginPageOptions & { readonly secure: boolean }
 }
@@ -60,7 +62,7 @@ const choices = [
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
-export function loginPages({ attempts, methods, directory, renderer, device, known, options }: Dependencies) {
+export function loginPages({ attempts, methods, directory, renderer, device, codes, known, options }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
   const frames = scanFrames({ attempts, methods })
@@ -72,10 +74,6 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
    */
   async function show(ctx: Context, interaction: Interaction, ending?: Ending): Promise<void> {
     const named = text(ctx.query['method'])
-    if (named !== undefined && ctx.query['restart'] !== undefined) {
-      await attempts.restart(interaction.uid, named)
-      return leave(ctx, `${ctx.path}?method=${encodeURIComponent(methods.has(named) ? named : '')}`)
-    }
     const {
       identity: pending,
       needsPhone,
@@ -117,14 +115,8 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
     if (!method) throw new AppError('attempt.method_unknown')
     const input = ctx.query['change'] === undefined ? undefined : typedBefore(current?.ask)
     const ask = (input ? undefined : current?.ask) ?? { view: method.entry }
-    draw(ctx, interaction, method, ask, {
-      input,
-      kept,
-      binding: pending?.provider,
-      needsPhone: phoneOnly,
-      person,
-      claim,
-    })
+    const waits = { over: current?.over, binding: pending?.provider, needsPhone: phoneOnly }
+    draw(ctx, interaction, method, ask, { input, kept, ...waits, person, claim })
   }
 
   /** POST: one step. Answers the result for the library when the person is in. */
@@ -207,7 +199,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
     const expectedUserId = wanted as UserId | undefined
     const isLong = JSON.stringify(params).length > longRequest
     const asked = { clientId, demand, askedAt, expectedUserId, isLong }
-    return { attemptId: uid, ip, requestId, visit, ...asked, device: device.read(ctx) }
+    return { attemptId: uid, ip, requestId, visit, ...asked, device: device.read(ctx), sent: codes.read(ctx) }
   }
 
   async function answer(ctx: Context, interaction: Interaction, outcome: Outcome): Promise<LoginResult | undefined> {
@@ -232,6 +224,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
       }
       // A reload of what follows must not post again.
       case 'ask':
+        if (outcome.sent) codes.remember(ctx, outcome.sent)
         leave(ctx, `${interactionPath(interaction.uid)}?method=${encodeURIComponent(outcome.method)}`)
         return undefined
       case 'login':
@@ -268,7 +261,8 @@ export function loginPages({ attempts, methods, directory, renderer, device, kno
     const { identity, needsPhone, current, claim } = await attempts.waiting(interaction.uid, method.id)
     const ask = (begins ? undefined : current?.ask) ?? { view: method.entry }
     const person = input['known'] === undefined ? undefined : await known(interaction)
-    draw(ctx, interaction, method, ask, { error, input, binding: identity?.provider, needsPhone, person, claim })
+    const waits = { over: current?.over, binding: identity?.provider, needsPhone }
+    draw(ctx, interaction, method, ask, { error, input, ...waits, person, claim })
   }
 
   return { show, submit, receive }

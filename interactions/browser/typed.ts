@@ -71,6 +71,6 @@ function numberIn(text: string | undefined, countries: readonly Country[]): Type
 }
 
 /** As somebody writes a number who is not asked for the country beside it. */
-function written(phone: string, country = '86'): string {
+export function written(phone: string, country = '86'): string {
   return country === '86' || phone.trim().startsWith('+') ? phone : `+${country} ${phone}`
 }

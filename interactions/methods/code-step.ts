@@ -1,19 +1,14 @@
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
-import type { UserId } from '../../src/base/ids.ts'
-import type { Step, StepRequest } from './method.ts'
-import { maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget, otpSeconds } from './otp.ts'
+import type { LoginMethod, SentCode, Step, StepRequest } from './method.ts'
+import { maskTarget, type OtpCodes, type OtpPurpose, type OtpTarget } from './otp.ts'
 
 /** What a method remembers while a code is on its way. */
-export interface CodeState {
-  readonly target: OtpTarget
-  readonly resendAt: number
-  /** When the last code was sent, in milliseconds since the epoch. */
-  readonly sentAt: number
-  /** Whose the number or address was then. */
-  readonly ownerThen?: UserId | undefined
-  /** Whether nobody knows if it was sent. */
-  readonly isUnclear?: boolean | undefined
+export interface CodeState extends Omit<SentCode, 'attemptId' | 'purpose' | 'userId'> {
+  /** The attempt that the code is kept with, where it is another one of the same browser. */
+  readonly keptWith?: string | undefined
+  /** Whether it was sent before, and whoever asked for one again was led back to it. */
+  readonly isEarlier?: boolean | undefined
   /** Whether we knew the number or address, and the person did not type it. */
   readonly isLookedUp?: boolean | undefined
 }
@@ -26,53 +21,81 @@ interface CodeStep<State extends CodeState> {
 }
 
 type FirstStep<State extends CodeState> = Omit<CodeStep<State>, 'state'> & {
-  readonly state: Omit<State, 'resendAt' | 'sentAt' | 'ownerThen' | 'isUnclear'> & { target: OtpTarget }
+  readonly state: Omit<State, Exclude<keyof CodeState, 'target' | 'isLookedUp'>> & Pick<CodeState, 'target'>
 }
 
 /**
- * Sends the first code and asks for it. Whoever enters the number or address of a moment ago is asked for the code that
- * is on its way to it.
+ * Sends the first code and asks for it. Whoever enters the number or address of a code that can still be entered is
+ * asked for that one, however often they begin anew in their browser: it is on its way, and another one costs a press
+ * of its own. SECURITY: that a code is out for a number is told to this attempt and this browser alone; to everybody
+ * else the number is one like any other.
  */
 export async function beginCode<State extends CodeState>(step: FirstStep<State>): Promise<Step<State>> {
+  const { request, purpose, codes } = step
   const { target } = step.state
-  const { state: before, nowMs } = step.request
-  const isOnItsWay =
-    before?.target.to === target.to && nowMs < Math.min(before.resendAt, before.sentAt + otpSeconds * 1000)
-  return isOnItsWay ? askCode({ ...before, ...step.state }, step.purpose) : sendCode(step)
+  const own = request.state && { ...request.state, attemptId: codeAttempt(request, request.state) }
+  const elsewhere = request.sent?.filter((each) => each.purpose === purpose && each.userId === request.userId) ?? []
+  for (const known of [own, ...elsewhere]) {
+    if (known?.target.to !== target.to || known.target.channel !== target.channel) continue
+    const { attemptId, resendAt, sentAt, ownerThen, isUnclear } = known
+    if ((await codes.overBy({ attemptId, purpose, target })) !== undefined) continue
+    const keptWith = attemptId === request.attemptId ? undefined : attemptId
+    const found = { resendAt, sentAt, ownerThen, isUnclear, keptWith, isEarlier: true }
+    return askCode({ ...step, state: { ...step.state, ...found } as unknown as State })
+  }
+  return sendCode(step)
 }
 
-async function sendCode<State extends CodeState>(step: FirstStep<State>): Promise<Step<State>> {
-  const { codes, request, purpose } = step
-  const { attemptId, ip, visit, nowMs, device } = request
-  const issued = await codes.issue({
-    attemptId,
-    ip,
-    locale: visit.locale,
-    purpose,
-    target: step.state.target,
-    device,
-  })
-  return askCode({ ...step.state, ...issued, sentAt: nowMs } as State, purpose)
+async function sendCode<State extends CodeState>(step: FirstStep<State> | CodeStep<State>): Promise<Step<State>> {
+  const { codes, request, purpose, state } = step
+  const { ip, visit, nowMs, device } = request
+  const attemptId = codeAttempt(request, state as Pick<CodeState, 'keptWith'>)
+  const issued = await codes.issue({ attemptId, ip, locale: visit.locale, purpose, target: state.target, device })
+  const sent = { ...state, ...issued, sentAt: nowMs, isEarlier: false } as unknown as State
+  return askCode({ ...step, state: sent })
 }
 
 /** Takes what came back: another code is sent, or the code is checked and `undefined` says that it was right. */
 export async function checkCode<State extends CodeState>(step: CodeStep<State>): Promise<Step<State> | undefined> {
   const { codes, request, state, purpose } = step
-  if (request.input['resend'] !== undefined) return sendCode(step)
-  if (request.input['otp'] === undefined) return askCode(state, purpose)
-  await codes.verify({ attemptId: request.attemptId, purpose, target: state.target, otp: request.input['otp'] })
+  const { resend, otp } = request.input
+  if (resend !== undefined) return sendCode(step)
+  if (otp === undefined) return askCode(step)
+  await codes.verify({ attemptId: codeAttempt(request, state), purpose, target: state.target, otp })
   return undefined
 }
 
-function askCode<State extends CodeState>(state: State, purpose: OtpPurpose): Step<State> {
-  const { target, resendAt, isUnclear = false, isLookedUp = purpose === 'reset' } = state
+/** What every method with a code does about one that is on its way. */
+export function keptCodes<State extends CodeState>(
+  codes: OtpCodes,
+  purpose: OtpPurpose,
+): Required<Pick<LoginMethod<State>, 'forget' | 'overBy'>> {
+  return {
+    // A code of another attempt stays: its page may still be open.
+    async forget({ keptWith }, attemptId) {
+      if (keptWith === undefined) await codes.forget({ attemptId, purpose })
+    },
+    overBy: (state, attemptId) =>
+      codes.overBy({ attemptId: codeAttempt({ attemptId }, state), purpose, target: state.target }),
+  }
+}
+
+/** The attempt that a code is kept with. */
+function codeAttempt({ attemptId }: Pick<SentCode, 'attemptId'>, { keptWith }: Pick<CodeState, 'keptWith'>): string {
+  return keptWith ?? attemptId
+}
+
+function askCode<State extends CodeState>({ request, state, purpose }: CodeStep<State>): Step<State> {
+  const { target, resendAt, sentAt, ownerThen, isUnclear = false, isLookedUp = false, isEarlier } = state
   const { channel, to } = target
+  const { userId } = request
   const shown = { maskedTarget: maskTarget(target), ...(isLookedUp ? {} : { typedTarget: to }) }
   return {
     kind: 'ask',
-    ask: { view: 'code', channel, purpose, ...shown, resendAt, isUnclear },
+    ask: { view: 'code', channel, purpose, ...shown, resendAt, isUnclear, isEarlier },
     fields: ['otp', 'resend'],
     state,
+    sent: { attemptId: codeAttempt(request, state), purpose, target, resendAt, sentAt, ownerThen, isUnclear, userId },
   }
 }
 

@@ -1,6 +1,6 @@
 import { parseIdentifier } from '../../src/accounts/identifier.ts'
 import { AppError, faultsOf } from '../../src/base/errors.ts'
-import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, keptCodes, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod } from './method.ts'
 import type { OtpCodes } from './otp.ts'
 
@@ -13,7 +13,7 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
     entry: 'login',
     acrs: ['urn:menshen:acr:possession'],
     fields: ['identifier'],
-    forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'bind' }),
+    ...keptCodes(codes, 'bind'),
     faults: ({ identifier }) => (identifier === undefined ? [] : faultsOf(() => readAddress(identifier))),
     async step(request) {
       const { input, state } = request

@@ -3,9 +3,11 @@ import type { Device } from '../../src/accounts/known-devices.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import type { IdentityClaim } from '../../src/accounts/user.ts'
 import type { AppError } from '../../src/base/errors.ts'
+import type { UserId } from '../../src/base/ids.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
 import type { Connector } from '../upstreams/connector.ts'
 import type { Visit } from '../upstreams/visit.ts'
+import type { CodeOver, OtpPurpose, OtpTarget } from './otp.ts'
 
 /** What a person or an app has entered, by field name. */
 export type Input = Readonly<Record<string, string>>
@@ -18,6 +20,10 @@ export interface StepRequest<State> {
   readonly ip: string
   readonly visit: Visit
   readonly input: Input
+  /** Codes that are on their way because the same browser has asked for them, in this attempt or another. */
+  readonly sent?: readonly SentCode[] | undefined
+  /** Who is signed in and adds a way in; absent in a login. */
+  readonly userId?: UserId | undefined
   /** The browser or app that the person uses. */
   readonly device?: Device | undefined
   /** When this step began, in milliseconds since the epoch. */
@@ -39,15 +45,42 @@ export type Ask =
       readonly resendAt: number
       /** Whether nobody knows if the code was sent. */
       readonly isUnclear: boolean
+      /** Whether it was sent before, and whoever asked for one again was led back to it. */
+      readonly isEarlier?: boolean | undefined
     }
   | { readonly view: 'password-new'; readonly purpose: 'reset'; readonly username: string }
 
 /** What the account table may do with a proved identity nobody has yet, or somebody has already. */
 export type Registration = 'allowed' | 'required' | 'ask' | 'never'
 
+/** A code that was asked for, so that another attempt of the same browser finds it. */
+export interface SentCode {
+  /** The attempt that it is kept with. */
+  readonly attemptId: string
+  readonly purpose: OtpPurpose
+  readonly target: OtpTarget
+  /** When the next may be asked for, in milliseconds since the epoch. */
+  readonly resendAt: number
+  /** When it was sent, in milliseconds since the epoch. */
+  readonly sentAt: number
+  /** Whose the number or address was then. */
+  readonly ownerThen?: UserId | undefined
+  /** Whether nobody knows if it was sent. */
+  readonly isUnclear?: boolean | undefined
+  /** Who was signed in when it was asked for. */
+  readonly userId?: UserId | undefined
+}
+
 /** What a method answers: it asks for something, sends the person to an upstream, or has proved an identity. */
 export type Step<State> =
-  | { readonly kind: 'ask'; readonly ask: Ask; readonly fields: readonly string[]; readonly state: State }
+  | {
+      readonly kind: 'ask'
+      readonly ask: Ask
+      readonly fields: readonly string[]
+      readonly state: State
+      /** The code that is asked for. */
+      readonly sent?: SentCode
+    }
   | { readonly kind: 'redirect'; readonly to: URL; readonly state: State }
   | ({
       readonly kind: 'proved'
@@ -100,6 +133,8 @@ export interface LoginMethod<State = unknown> {
    * at once before a step is taken.
    */
   faults?(input: Input): readonly AppError[]
+  /** Why what it asked for last can no longer be answered; undefined while it can. Nothing is counted. */
+  overBy?(state: State, attemptId: string): Promise<CodeOver | undefined>
   /** Forgets what was kept elsewhere for a state that is given up. */
   forget?(state: State, attemptId: string): Promise<void>
   /** One step. Throws an `AppError` when the input does not do; the state then stays as it was. */

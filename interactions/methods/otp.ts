@@ -48,6 +48,9 @@ interface VerifyRequest {
   readonly otp: string
 }
 
+/** Why a code can no longer be entered. */
+export type CodeOver = 'otp.expired' | 'otp.tries_used'
+
 /** One-time codes of six digits, bound to the attempt, the purpose and the number or address they were sent to. */
 export interface OtpCodes {
   /** Throws `phone.country_unsupported` for a number to which no code is sent. It counts nothing and asks nobody. */
@@ -65,6 +68,8 @@ export interface OtpCodes {
    * `otp.wrong`, `otp.expired`, `otp.tries_used`.
    */
   verify(request: VerifyRequest): Promise<void>
+  /** Why the code that was sent can no longer be entered; undefined while it can. No try is counted. */
+  overBy(of: Omit<VerifyRequest, 'otp'>): Promise<CodeOver | undefined>
   /** The code that was sent for this purpose, if any, does no longer. */
   forget(of: Pick<VerifyRequest, 'attemptId' | 'purpose'>): Promise<void>
 }
@@ -109,6 +114,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
   const keyOf = ({ attemptId, purpose }: { attemptId: string; purpose: OtpPurpose }) =>
     `otp:${purpose}:${mac(attemptId)}`
   const targetOf = (target: OtpTarget) => `${target.channel}:${target.to}`
+  const triesOf = ({ id }: Issued) => `otp-tries:${id}`
   const macOf = (id: string, otp: string) => mac(`otp:${id}:${otp}`)
 
   /** SECURITY: a code goes on being known only beside another one for the same number or address, and as a digest. */
@@ -131,6 +137,12 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
   function requireServed({ channel, to }: OtpTarget, field = 'phone'): void {
     if (channel === 'sms' && !countries.some((country) => to.startsWith(`+${country}`)))
       throw new AppError('phone.country_unsupported', { field })
+  }
+
+  async function issuedTo(request: Omit<VerifyRequest, 'otp'>): Promise<Issued | undefined> {
+    const issued = await store.get<Issued>(keyOf(request))
+    const isGood = issued?.target === targetOf(request.target) && issued.expiresAt > clock()
+    return isGood ? issued : undefined
   }
 
   async function take({
@@ -196,15 +208,15 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       const typed = codeIn(request.otp)
       if (typed === undefined) throw new AppError('otp.required', { field: 'otp' })
       const key = keyOf(request)
-      const issued = await store.get<Issued>(key)
-      if (!issued || issued.target !== targetOf(request.target)) throw new AppError('otp.expired', { field: 'otp' })
+      const issued = await issuedTo(request)
+      if (!issued) throw new AppError('otp.expired', { field: 'otp' })
       // It opens nothing any more, so that whoever hits upon it has learned nothing; all else is counted.
       const { before } = issued
       if (before && before.expiresAt > clock() && isOf(before, typed)) {
         throw new AppError('otp.replaced', { field: 'otp' })
       }
       // SECURITY: counted before it is compared, so that parallel guesses cannot outrun the limit.
-      const tries = await store.increment(`otp-tries:${issued.id}`, otpSeconds)
+      const tries = await store.increment(triesOf(issued), otpSeconds)
       if (tries > maxTries) {
         await store.delete(key)
         throw new AppError('otp.tries_used', { field: 'otp' })
@@ -215,6 +227,13 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       }
       const taken = await store.take<Issued>(key)
       if (taken?.id !== issued.id) throw new AppError('otp.expired', { field: 'otp' })
+    },
+
+    async overBy(of) {
+      const issued = await issuedTo(of)
+      if (!issued) return 'otp.expired'
+      const tries = (await store.get<number>(triesOf(issued))) ?? 0
+      return tries < maxTries ? undefined : 'otp.tries_used'
     },
 
     forget: (of) => store.delete(keyOf(of)),

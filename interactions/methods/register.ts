@@ -5,7 +5,7 @@ import { AppError, type ErrorCode, faultsOf } from '../../src/base/errors.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
 import type { Limits } from '../../src/ops/limits.ts'
-import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, keptCodes, otpAmr, provedByCode } from './code-step.ts'
 import type { Input, LoginMethod, Step, StepRequest } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
@@ -84,7 +84,7 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     id: 'register',
     entry: 'register',
     acrs: registrationAcrs(rules),
-    forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'register' }),
+    ...keptCodes(codes, 'register'),
     faults,
     async step(request) {
       const { input, state } = request

@@ -3,7 +3,7 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { ProofMoment } from '../../src/accounts/proof.ts'
 import { AppError, faultsOf } from '../../src/base/errors.ts'
 import type { PhoneNumber } from '../../src/base/phone.ts'
-import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, keptCodes, otpAmr, provedByCode } from './code-step.ts'
 import type { LoginMethod, Step } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
@@ -27,7 +27,7 @@ export function resetMethod({ codes, passwords }: Dependencies): LoginMethod<Res
     entry: 'reset',
     // It lets in by the code; with the new password the person can log in where only that will do.
     acrs: ['urn:menshen:acr:possession', 'urn:menshen:acr:knowledge'],
-    forget: (_, attemptId) => codes.forget({ attemptId, purpose: 'reset' }),
+    ...keptCodes(codes, 'reset'),
     faults: ({ identifier, country }) =>
       identifier === undefined
         ? []

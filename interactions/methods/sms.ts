@@ -1,6 +1,6 @@
 import { faultsOf } from '../../src/base/errors.ts'
 import { parsePhone } from '../../src/base/phone.ts'
-import { beginCode, type CodeState, checkCode, identityOf, otpAmr, provedByCode } from './code-step.ts'
+import { beginCode, type CodeState, checkCode, identityOf, keptCodes, otpAmr, provedByCode } from './code-step.ts'
 import type { Input, LoginMethod } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
 
@@ -18,7 +18,7 @@ export function smsMethod({ codes, registration, purpose }: Dependencies): Login
     entry: 'login',
     acrs: ['urn:menshen:acr:possession'],
     fields: ['phone'],
-    forget: (_, attemptId) => codes.forget({ attemptId, purpose }),
+    ...keptCodes(codes, purpose),
     faults: (input) =>
       input['phone'] === undefined ? [] : faultsOf(() => codes.requireServed(readTarget(input['phone'], input))),
     async step(request) {

@@ -10,6 +10,7 @@ import { passwordPages } from '../../interactions/browser/account-password.ts'
 import { profilePages } from '../../interactions/browser/account-profile.ts'
 import type { AccountCentre } from '../../interactions/browser/account-routes.ts'
 import { accountSession } from '../../interactions/browser/account-session.ts'
+import type { CodeCookie } from '../../interactions/browser/code-cookie.ts'
 import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import type { Country } from '../../views/form-values.ts'
@@ -42,6 +43,7 @@ interface Dependencies {
   readonly units: UnitOfWork
   readonly renderer: Renderer
   readonly countries: (ctx: Context) => readonly Country[]
+  readonly codes: CodeCookie
 }
 
 /** How many past logins a page shows. */
@@ -50,7 +52,7 @@ const daySeconds = 86_400
 
 /** Builds the pages of the account centre. */
 export function accountCentre(dependencies: Dependencies): AccountCentre {
-  const { core, logins, pictures, runtime, sessions, units, renderer, countries } = dependencies
+  const { core, logins, pictures, runtime, sessions, units, renderer, countries, codes } = dependencies
   const provider = () => runtime().provider()
   const { config, clock, sealer, directory, audit } = core
   const { bindings, callbacks, passwords, end, devices } = logins
@@ -137,6 +139,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
         countries,
         nowMs: clock,
         device,
+        codes,
         digest: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
       },
     }),

@@ -3,6 +3,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { beginningAgain } from '../../interactions/browser/begin-again.ts'
 import { browserRoutes } from '../../interactions/browser/browser-routes.ts'
 import { carriedPasswords } from '../../interactions/browser/carried-passwords.ts'
+import { codeCookie } from '../../interactions/browser/code-cookie.ts'
 import { consentPages } from '../../interactions/browser/consent.ts'
 import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
 import { knownPersons } from '../../interactions/browser/known-person.ts'
@@ -89,12 +90,14 @@ export function buildPages(dependencies: Dependencies): Pages {
     const about = unit?.sessions.aboutOf(sessionUid)
     return about === undefined ? [] : ((JSON.parse(about) as Partial<SignIn>).pageAgreements ?? [])
   }
+  const codes = codeCookie({ sealer: core.sealer, clock, secure })
   const login = loginPages({
     attempts,
     methods,
     directory,
     renderer,
     device: deviceCookie({ devices: logins.devices, secure }),
+    codes,
     known: knownPersons({ directory, agreedIn, agreements: config.agreements.map(documentVersion) }),
     options: {
       secure,
@@ -119,7 +122,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     pages: {
       login,
       consent: consentPages({ renderer, policies, consents: consents(core) }),
-      account: accountCentre({ ...dependencies, renderer, countries }),
+      account: accountCentre({ ...dependencies, renderer, countries, codes }),
     },
     directory,
     audit,

@@ -21,7 +21,7 @@ export interface Generated extends RawRequest {
 const protocolNames =
   'client_id client_secret redirect_uri response_type response_mode scope state nonce prompt max_age acr_values claims ui_locales login_hint id_token_hint code_challenge code_challenge_method request request_uri resource grant_type code code_verifier refresh_token device_code token token_type_hint dpop_jkt audience authorization_details post_logout_redirect_uri logout_hint offline method kind lang to'
 const formNames =
-  'method phone country otp identifier password new_password agreement resend choice form_token xsrf logout user_code confirm abort nickname device identity answer done handle restart error error_description'
+  'method phone country otp identifier password new_password agreement resend choice form_token xsrf logout user_code confirm abort nickname device identity answer done handle change error error_description'
 const appNames =
   'auth_session agreements connection upstream_code upstream_token upstream_subject identity_token raw_nonce phone_code carrier_token vendor openid device_name captcha_token require_phone'
 const names = `${protocolNames} ${formNames} ${appNames}`.split(' ')
@@ -34,7 +34,7 @@ const known =
 
 /** Every cookie of ours, with and without the prefix that it has under https. */
 const cookieNames =
-  'menshen_browser_x menshen_browser_0a1b2c menshen_device menshen_client menshen_last menshen_lang menshen_session menshen_interaction menshen_resume'
+  'menshen_browser_x menshen_browser_0a1b2c menshen_device menshen_codes menshen_client menshen_last menshen_lang menshen_session menshen_interaction menshen_resume'
     .split(' ')
     .flatMap((name) => [name, `__Host-${name}`, `${name}.sig`])
 

@@ -79,11 +79,29 @@ describe('the page for a code', () => {
     }
   })
 
-  test('masks the number of a reset', async () => {
-    const { visitor, enter } = await asked('13900020006')
+  test('masks the number of a reset, and fills it in where it is changed', async () => {
+    const { visitor, page, enter } = await asked('13900020006')
     const shown = await follow(visitor, await enter({ method: 'reset', identifier: '13900020007' }))
     expect(shown.text).toContain('139****0007')
     expect(shown.text).not.toContain('0002 0007')
+    const form = await visitor.get(`${page.url.pathname}?method=reset&change=1`)
+    expect(form.text).toMatch(/name="identifier"[^>]* value="13900020007"/)
+    expect(form.text).toMatch(/name="agreement"[^>]* checked/)
+  })
+
+  test('a reset can be given up, or left for the login, where the new password is chosen', async () => {
+    const phone = '13900020009'
+    await loginBySms(world, world.visitor(), login(), phone)
+    walkTo(61_000)
+    const { visitor, page, enter } = await asked('13900020010')
+    const otp = await world.otpAfter(`+86${phone}`, () => enter({ method: 'reset', identifier: phone }))
+    const chosen = await follow(visitor, await enter({ method: 'reset', otp }))
+    expect(chosen.text).toContain('name="new_password"')
+    expect(chosen.text).toContain('name="choice" value="cancel"')
+    const back = await visitor.post(page.url, { show: 'password' })
+    expect((await follow(visitor, back)).text).toContain('name="password"')
+    const again = await visitor.get(`${page.url.pathname}?method=reset`)
+    expect(again.text).toContain('name="new_password"')
   })
 
   test('has no field to type in and one button, when the tries are used up or the code is over', async () => {
@@ -102,6 +120,24 @@ describe('the page for a code', () => {
     }
     expect((await enter({ resend: '1' })).status).toBe(303)
     expect(isIn(await enter({ otp: await world.otp('+8613900020008') }))).toBe(true)
+  })
+
+  test('is dead for whoever only opens it again, and says why', async () => {
+    const { visitor, page, enter } = await asked('13900020011')
+    const open = async () => (await visitor.get(`${page.url.pathname}?method=sms`)).text
+    expect(await open()).not.toMatch(/<input class="otp"[^>]* disabled/)
+    const wrong = (await world.otp('+8613900020011')) === '000000' ? '000001' : '000000'
+    for (let tries = 0; tries < 5; tries++) await enter({ otp: wrong })
+    const used = await open()
+    walkTo(301_000)
+    const over = await open()
+    for (const text of [used, over]) {
+      expect(text).toMatch(/<input class="otp"[^>]* disabled/)
+      expect(text.match(/<button class="button"[^>]*>/g)).toHaveLength(1)
+      expect(text).not.toContain(' autofocus')
+    }
+    expect(used).toContain('错误次数过多')
+    expect(over).toContain('验证码已过期')
   })
 
   test.each(['sms', 'register', 'reset'])('%s can be given up at every step', async (method) => {
