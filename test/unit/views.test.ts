@@ -173,7 +173,8 @@ describe.each(pages)('$name sample $index in $locale', ({ html, locale, name, in
 })
 
 describe('a refusal on a page', () => {
-  const html = (locale: Locale) => draw('login', samples.login[1]!, context(locale))
+  const wrong = samples.login.find(({ error }) => error?.code === 'phone.invalid')
+  const html = (locale: Locale) => draw('login', wrong!, context(locale))
 
   it('is announced at the top, tied to its field, and takes the focus there', () => {
     const page = html('zh-CN')
