@@ -13,6 +13,7 @@ import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import type { RequestState } from '../oidc/request-state.ts'
 import type { SessionLife } from '../oidc/session-life.ts'
 import { slideUsed } from '../oidc/sliding.ts'
+import { tellWhatIsGranted } from '../oidc/still-granted.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 
@@ -74,6 +75,7 @@ export function libraryAnswers({
         if (asked?.oidc.route === 'token' && ctx.status >= 400) begun.abandon()
         if (asked?.oidc.route === 'token') tellGrantedScope(asked)
         if (asked) await answerForJwt(asked, begun)
+        if (asked) await tellWhatIsGranted(asked, policies())
         const nowSeconds = epochSeconds(clock)
         if (asked?.oidc.route) await slideUsed(asked, { unit: begun, policies: policies(), nowSeconds })
       },

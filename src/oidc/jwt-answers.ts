@@ -29,7 +29,8 @@ interface Dependencies {
 export function jwtAnswers({ read, policies, units, directory, store, clock }: Dependencies) {
   const mark = ({ claims }: OwnJwt) => `revoked-token:${digest(String(claims.jti))}`
 
-  async function stands({ oidc: { provider } }: KoaContextWithOIDC, jwt: OwnJwt): Promise<boolean> {
+  async function stands({ oidc }: KoaContextWithOIDC, jwt: OwnJwt): Promise<boolean> {
+    const { provider } = oidc
     const { grantId, sessionUid } = jwt.origin
     const { sub, client_id: clientId, auth_time: authTime } = jwt.claims
     if (!(await provider.Client.find(clientId))) return false
@@ -40,6 +41,7 @@ export function jwtAnswers({ read, policies, units, directory, store, clock }: D
       sessionUid === undefined ? undefined : provider.Session.findByUid(sessionUid),
     ])
     if (!account || grant?.accountId !== sub || grant?.clientId !== clientId) return false
+    oidc.entity('Grant', grant)
     return sessionUid === undefined || (session?.accountId === sub && session?.grantIdFor(clientId) === grantId)
   }
 

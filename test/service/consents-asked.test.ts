@@ -1,14 +1,15 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { clients, resources } from '../support/clients.ts'
+import { backendAuth, clients, resources } from '../support/clients.ts'
 import { allows, boxes, granted } from '../support/consent.ts'
-import { exchange, loginBySms, startLogin } from '../support/login.ts'
+import { exchange, introspect, loginBySms, startLogin } from '../support/login.ts'
 import type { Answer, Visitor } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 let world: World
 let phones = 13_611_000_000
 const uri = 'https://third.example.com/callback'
+const ledgers = { opaque: 'https://ledger.example.com/opaque', jwt: 'https://ledger.example.com/jwt' }
 const registry = 'https://registry.example.com/api/v1'
 const areas = Array.from({ length: 100 }, (_, index) => `area-${index}:read`)
 const reports = 'https://reports.example.com'
@@ -21,12 +22,18 @@ beforeAll(async () => {
       ...clients,
       { ...third, client_id: 'reporter', client_name: '报表', scope: 'openid reports:read reports:write' },
       { ...third, client_id: 'registry', scope: `openid ${areas.join(' ')}` },
+      { ...third, client_id: 'keeper', client_name: '记账' },
       { ...third, client_id: 'teller', client_name: '问候' },
       { ...third, client_id: 'narrow', client_name: '便签', scope: 'openid profile' },
     ],
     resources: [
       ...resources,
       { resource: registry, scopes: areas },
+      ...(['opaque', 'jwt'] as const).map((format) => ({
+        resource: ledgers[format],
+        scopes: ['look', 'change'],
+        access_token: { format, claims: ['phone_number'], introspected_by: ['backend'] },
+      })),
       {
         resource: reports,
         title: { 'zh-CN': '报表接口' },
@@ -88,6 +95,31 @@ describe('the parameter claims', () => {
     const tokens = await tokensOf(await allows(visitor, page, 'profile', 'phone'), 'narrow')
     expect(await me(tokens)).not.toHaveProperty('phone_number')
   })
+})
+
+describe('a scope that is taken back later', () => {
+  const told = async (tokens: Readonly<Record<string, string>>) => {
+    const { active, scope, phone_number } = await introspect(world, tokens['access_token'], backendAuth)
+    return { active, scope: scope === undefined ? undefined : String(scope).split(' ').toSorted(), phone_number }
+  }
+
+  test.each(Object.entries(ledgers))(
+    'is not told of a token that is out (%s), nor is what it released',
+    async (_, resource) => {
+      const visitor = world.visitor()
+      const phone = newPhone()
+      const key = (scope: string) => `${resource} ${scope}`
+      const wanted = { scope: 'openid phone look change', resource }
+      const page = await loginBySms(world, visitor, start(wanted, 'keeper'), phone)
+      const tokens = await tokensOf(await allows(visitor, page, 'phone', key('look'), key('change')), 'keeper')
+      expect(await told(tokens)).toEqual({ active: true, scope: ['change', 'look'], phone_number: `+86${phone}` })
+      const again = await opens(visitor, start({ ...wanted, prompt: 'consent' }, 'keeper'))
+      await allows(visitor, again, key('look'))
+      expect(await told(tokens)).toEqual({ active: true, scope: ['look'], phone_number: undefined })
+      await allows(visitor, await opens(visitor, start({ ...wanted, prompt: 'consent' }, 'keeper')))
+      expect(await told(tokens)).toEqual({ active: true, scope: undefined, phone_number: undefined })
+    },
+  )
 })
 
 describe('the scopes of an API', () => {

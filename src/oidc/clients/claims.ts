@@ -31,6 +31,11 @@ export function isReleasable(claim: string): boolean {
   return releasable.has(claim)
 }
 
+/** Whether a name is that of a claim about a person. */
+export function isProfileClaim(name: string): name is ProfileClaim {
+  return (profileClaims as readonly string[]).includes(name)
+}
+
 /** The scope that releases a claim. */
 export function scopeOf(claim: ProfileClaim): string {
   const found = Object.entries(claimsByScope).find(([, claims]) => (claims as readonly string[]).includes(claim))
