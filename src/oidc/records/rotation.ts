@@ -25,9 +25,9 @@ export function withGrace(
 /**
  * A token request lost the race for the value it exchanges: another request used that value first. A refresh may come
  * from a second tab, or because an answer was lost, perhaps hours ago on a phone that was put away. So for a set time,
- * and while nobody has used the successor, it gets that same successor, and a family never forks. Everything else is a second use, whether it is noticed when the value
- * is read or when it is written. Then somebody may have stolen the value, and the whole family ends, with the tokens
- * that the first request got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
+ * and while nobody has used the successor, it gets that same successor, and a family never forks. Everything else is a
+ * second use, whether it is noticed when the value is read or when it is written. Then somebody may have stolen the
+ * value, and the whole family ends, with the tokens that the first request got (RFC 6749 §4.1.2, RFC 9700 §4.14.2).
  */
 export async function answerLostRefresh(
   ctx: KoaContextWithOIDC,
