@@ -21,6 +21,11 @@ export function appBindingId(digest: string): string {
   return `${binding}${app}${digest}`
 }
 
+/** The same for one half of a change of number: the old one is proved, then the new one. */
+export function changeId(half: 'old' | 'new', digest: string): string {
+  return `${binding}${half}.${digest}`
+}
+
 /** Whether the person is signed in and adds a way in. */
 export function isBinding(attemptId: string): boolean {
   return attemptId.startsWith(binding)

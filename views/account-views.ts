@@ -1,3 +1,4 @@
+import type { Country, PageError, TypedValues } from './form-values.ts'
 import type { ClientLogo } from './page-brand.ts'
 
 /** What a hint for more safety is about, the most urgent first. */
@@ -96,6 +97,10 @@ export interface IdentityItem {
   readonly isProved: boolean
   /** Absent for the last way to log in. */
   readonly unbindHref?: string | undefined
+  /** Absent for what is not changed by a code. */
+  readonly changeHref?: string | undefined
+  /** What is to take its place, masked, and when; the form to stop that posts `form_token`. */
+  readonly changing?: { readonly label: string; readonly dueAt: Date; readonly stopAction: string } | undefined
 }
 
 /** Posts `identity` and `form_token`. */
@@ -107,6 +112,27 @@ export interface AccountUnbindView {
   readonly endsHere: boolean
   readonly formToken: string
   readonly backHref: string
+}
+
+/**
+ * Posts `choice=send_old` or `choice=without_old`; with the step `new` it posts the number or address. All carry
+ * `form_token`.
+ */
+export interface AccountChangeView {
+  readonly kind: 'phone' | 'email'
+  readonly step: 'old' | 'new'
+  /** What is to be replaced, masked. */
+  readonly label: string
+  readonly values: TypedValues
+  readonly countries: readonly Country[]
+  /** Whether it goes without a code to the old one, or why not. */
+  readonly without: 'possible' | 'only_way' | 'other_login'
+  /** How long it waits then. */
+  readonly waitSeconds: number
+  readonly formToken: string
+  readonly backHref: string
+  readonly error?: PageError | undefined
+  readonly retryAfterSeconds?: number | undefined
 }
 
 /** The identity that was proved belongs to somebody else. Nothing of that account is shown. */
@@ -185,6 +211,7 @@ export interface OwnAccountViews {
   readonly 'account-history': AccountHistoryView
   readonly 'account-not-me': AccountNotMeView
   readonly 'account-unbind': AccountUnbindView
+  readonly 'account-change': AccountChangeView
   readonly 'account-taken': AccountTakenView
   readonly devices: DevicesView
   readonly 'account-apps': AuthorisedAppsView

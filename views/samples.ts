@@ -1,4 +1,5 @@
 import { accountSamples } from './account-samples.ts'
+import { changeSamples } from './change-samples.ts'
 import { choiceSamples } from './choice-samples.ts'
 import { consentSamples } from './consent-samples.ts'
 import { agreeSamples, loginSamples } from './login-samples.ts'
@@ -185,6 +186,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   ],
   'device-done': [{}, { clientName: '客厅电视' }],
   ...accountSamples,
+  ...changeSamples,
   ...choiceSamples,
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],
   continue: [{ action: '/session/end/confirm', fields: [{ name: 'xsrf', value: 'b7f1c2' }] }],

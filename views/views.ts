@@ -60,7 +60,9 @@ export interface CodeView {
   readonly channel: 'sms' | 'email'
   /** Whole for whoever typed it, else masked. */
   readonly target: string
-  readonly purpose: 'login' | 'register' | 'reset' | 'bind'
+  readonly purpose: 'login' | 'register' | 'reset' | 'bind' | 'change'
+  /** Whether the number or address is the account's and cannot be another. */
+  readonly isFixed?: boolean
   /** Whether the code can no longer be entered: the only way on is another one. */
   readonly isDead?: boolean
   /** Why not, where nothing was tried just now: `otp.expired` or `otp.tries_used`. */

@@ -4,15 +4,18 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { isSpare } from '../../src/accounts/spare-identity.ts'
 import type { Account, Identity } from '../../src/accounts/user.ts'
+import type { WaitingChange } from '../../src/accounts/waiting-changes.ts'
 import { AppError, asAppError } from '../../src/base/errors.ts'
 import { type IdentityId, isId } from '../../src/base/ids.ts'
 import { maskIp } from '../../src/base/mask.ts'
-import { accountPaths, bindPath, paths } from '../../src/base/paths.ts'
+import { accountPaths, bindPath, paths, stopChangePath } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { PageError } from '../../views/form-values.ts'
 import type { Views } from '../../views/views.ts'
 import type { Bindings } from '../binding.ts'
 import { readForm } from '../form.ts'
+import type { NumberChanges } from '../number-changes.ts'
+import { changeHref } from './account-change.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
@@ -28,6 +31,7 @@ interface Dependencies {
     readonly bindings: Bindings
     /** How many identities of a provider a user may bind; undefined: any number. */
     readonly limitOf: (provider: string) => number | undefined
+    readonly changes: NumberChanges
     readonly device: DeviceCookie
     readonly nowSeconds: () => number
   }
@@ -40,7 +44,7 @@ export const codeWays = [
 ] as const
 
 /** What `?done=` may say: a sentence each. */
-const notices: ReadonlySet<unknown> = new Set(['bound', 'known', 'unbound'])
+const notices: ReadonlySet<unknown> = new Set(['bound', 'known', 'unbound', 'changed', 'changing', 'kept', 'gone'])
 
 /** The list of ways in, with what can be added, and the page to remove one. */
 export function identityPages({ session, renderer, directory, passwords, options }: Dependencies) {
@@ -53,6 +57,7 @@ export function identityPages({ session, renderer, directory, passwords, options
     const isFull = (provider: string) =>
       account.identities.filter((each) => each.provider === provider).length >=
       (options.limitOf(provider) ?? Number.POSITIVE_INFINITY)
+    const waiting = await options.changes.waitingFor(account.user.id)
     const { done } = ctx.query
     renderer.render(
       ctx,
@@ -65,6 +70,7 @@ export function identityPages({ session, renderer, directory, passwords, options
           lastUsedAt: identity.lastUsedAt,
           lastUsedIp: maskIp(usedFrom.get(identity.id)),
           isProved: identity.verifiedAt !== undefined,
+          ...changeOf(identity, waiting),
           unbindHref: isSpare(account, identity, hasPassword)
             ? `${accountPaths.unbind}?identity=${identity.id}`
             : undefined,
@@ -80,6 +86,12 @@ export function identityPages({ session, renderer, directory, passwords, options
       },
       { status: error?.status ?? 200 },
     )
+  }
+
+  function changeOf(identity: Identity, waiting: readonly WaitingChange[]) {
+    const found = waiting.find(({ identityId }) => identityId === identity.id)
+    if (found) return { changing: { label: found.label, dueAt: found.dueAt, stopAction: stopChangePath(identity.id) } }
+    return options.changes.canChange(identity) ? { changeHref: changeHref(identity.id) } : {}
   }
 
   /** The list, with what went wrong above it. */

@@ -1,9 +1,10 @@
 import type Router from '@koa/router'
 import type { Context } from 'koa'
-import { accountPaths, answerPath, bindPath, paths } from '../../src/base/paths.ts'
+import { accountPaths, answerPath, bindPath, changePath, paths, stopChangePath } from '../../src/base/paths.ts'
 import type { accountPages } from './account.ts'
 import type { appPages } from './account-apps.ts'
 import type { bindingPages } from './account-binding.ts'
+import type { changePages } from './account-change.ts'
 import type { devicePages } from './account-devices.ts'
 import type { historyPages } from './account-history.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
@@ -20,6 +21,7 @@ export interface AccountCentre {
   readonly password: ReturnType<typeof passwordPages>
   readonly identities: ReturnType<typeof identityPages>
   readonly binding: ReturnType<typeof bindingPages>
+  readonly change: ReturnType<typeof changePages>
   readonly devices: ReturnType<typeof devicePages>
   readonly apps: ReturnType<typeof appPages>
   readonly history: ReturnType<typeof historyPages>
@@ -39,7 +41,7 @@ interface Wrappers {
  * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, profile, password, identities, binding, devices, apps, history, notMe } = centre
+  const { session, home, profile, password, identities, binding, change, devices, apps, history, notMe } = centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
@@ -60,6 +62,9 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.get('account_bind_callback', answerPath(accountPaths.identities), binding.comeBack)
   router.get('account_unbind', accountPaths.unbind, withLanguage(identities.unbindPage))
   router.post('account_unbind_submit', accountPaths.unbind, guarded(identities.unbind))
+  router.get('account_change', changePath(':identity'), withLanguage(change.show))
+  router.post('account_change_submit', changePath(':identity'), guarded(change.submit))
+  router.post('account_change_stop', stopChangePath(':identity'), guarded(change.cancel))
   for (const way of codeWays) {
     const path = bindPath(way.kind)
     router.get(`account_bind_${way.kind}`, path, withLanguage(binding.codePage(way)))

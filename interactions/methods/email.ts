@@ -19,7 +19,12 @@ export function emailMethod({ codes }: { codes: OtpCodes }): LoginMethod<CodeSta
       const { input, state } = request
       if (input['identifier'] !== undefined) {
         const target = { channel: 'email', to: readAddress(input['identifier']) } as const
-        return beginCode({ codes, request, purpose: 'bind', state: { target } })
+        return beginCode({
+          codes,
+          request,
+          purpose: 'bind',
+          state: { target, isLookedUp: input['known'] !== undefined },
+        })
       }
       if (!state) return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier'], state: undefined as never }
       const next = await checkCode({ codes, request, state, purpose: 'bind' })

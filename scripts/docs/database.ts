@@ -35,6 +35,8 @@ const tables: Readonly<Record<string, string>> = {
     'What an app of ours is to be told of an account, and has not confirmed yet. Goes when it has, after a week of attempts, or never: that an account is gone is told until it is heard.',
   owner_messages:
     'What the owner of an account is to be told, for one number or address, which is sealed; goes when it is sent, or given up after a day and a half.',
+  identity_changes:
+    'A number or address, sealed, that waits to take the place of one that was not proved. Goes when it has, when it is stopped, and with the identity.',
   consents:
     'What a person has decided about an app of others, granted and refused, whichever login it was in. Goes when they take it back, with the client, and when the account is locked or deleted.',
   readiness: 'One row that `/readyz` writes, to find out whether the database takes writes.',

@@ -41,6 +41,14 @@ export const durationOrNone = z
   .transform((text): number | 'none' => (text === 'none' ? text : (parseDuration(text) ?? 0)))
   .meta({ duration: true })
 
+/** As `duration`, where the setting may also be `0s`: at once. */
+export const durationOrZero = z
+  .string({ error: expected })
+  .regex(/^(0s|[1-9]\d{0,9}[smhd])$/, { error: expected, abort: true })
+  .refine((text) => text === '0s' || parseDuration(text) !== undefined, { error: 'is longer than 36500d' })
+  .transform((text) => parseDuration(text) ?? 0)
+  .meta({ duration: true })
+
 /** Schema of what slides with use and ends at a limit. */
 export const slidingLimit = (idle: string, max: string) =>
   z

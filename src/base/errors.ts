@@ -58,6 +58,8 @@ export const catalogue = {
   'password.mismatch': { status: 400, oauth: 'invalid_request' },
   'password.busy': { status: 429, oauth: 'slow_down' },
   'identity.taken': { status: 409, oauth: 'access_denied' },
+  'identity.changing': { status: 409, oauth: 'access_denied' },
+  'identity.change_refused': { status: 409, oauth: 'access_denied' },
   'identity.last': { status: 409, oauth: 'access_denied' },
   'user.locked': { status: 403, oauth: 'access_denied' },
   'registration.closed': { status: 403, oauth: 'access_denied' },

@@ -64,6 +64,16 @@ export function bindPath(kind: 'phone' | 'email'): string {
   return `${identities}/${kind}`
 }
 
+/** The page that puts another number or address in the place of this identity. */
+export function changePath(identity: string): string {
+  return `${identities}/${identity}/change`
+}
+
+/** Where a change that waits is stopped. */
+export function stopChangePath(identity: string): string {
+  return `${changePath(identity)}/stop`
+}
+
 /** The page of a login in a browser. */
 export function interactionPath(uid: string): string {
   return `${paths.interaction}/${uid}`

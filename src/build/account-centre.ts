@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import { accountPages } from '../../interactions/browser/account.ts'
 import { appPages } from '../../interactions/browser/account-apps.ts'
 import { bindingPages } from '../../interactions/browser/account-binding.ts'
+import { changePages } from '../../interactions/browser/account-change.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { type HistoryOptions, halfYearDays, historyPages } from '../../interactions/browser/account-history.ts'
 import { identityPages } from '../../interactions/browser/account-identities.ts'
@@ -55,7 +56,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
   const { core, logins, pictures, runtime, sessions, units, renderer, countries, codes } = dependencies
   const provider = () => runtime().provider()
   const { config, clock, sealer, directory, audit } = core
-  const { bindings, callbacks, passwords, end, devices } = logins
+  const { bindings, changes, callbacks, passwords, end, devices } = logins
   const device = deviceCookie({ devices, secure: config.issuer.startsWith('https:') })
   const nowSeconds = () => epochSeconds(clock)
   const session = accountSession({
@@ -68,10 +69,11 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
     renew: (sessionUid) => renewSignIn(core, { sessionUid }),
   })
   const common = { session, renderer, directory, audit }
+  const digest = (sessionUid: string, userId: UserId) => sealer.mac('binding', `${sessionUid} ${userId}`)
   const identities = identityPages({
     ...common,
     passwords,
-    options: { bindings, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
+    options: { bindings, changes, limitOf: identityLimit(config.identities_per_provider), device, nowSeconds },
   })
   const { forget } = sessions
   const clientName = async (clientId: string, locale: Locale) =>
@@ -140,8 +142,13 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
         nowMs: clock,
         device,
         codes,
-        digest: (sessionUid, userId) => sealer.mac('binding', `${sessionUid} ${userId}`),
+        digest,
       },
+    }),
+    change: changePages({
+      session,
+      renderer,
+      options: { changes, countries, nowMs: clock, waitSeconds: config.accounts.change_wait, device, digest },
     }),
   }
 }

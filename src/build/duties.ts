@@ -13,7 +13,7 @@ interface Dependencies {
   readonly runtime: OidcRuntime
   readonly metrics: Metrics
   readonly time: Pick<TimeCheck, 'isTrusted'>
-  readonly logins: Pick<Logins, 'hashing' | 'measure' | 'tellOwners'>
+  readonly logins: Pick<Logins, 'hashing' | 'measure' | 'tellOwners' | 'applyDue'>
   readonly pictures: Pick<Pictures, 'copy'>
   readonly upstreams: Pick<UpstreamDuties, 'giveBack' | 'paceMs'>
 }
@@ -63,6 +63,7 @@ export function startDuties({ core, runtime, metrics, time, logins, pictures, up
       trusted(() => deliverClientEvents(events)),
     ),
     every(noticesMs, trusted(logins.tellOwners)),
+    every(noticesMs, trusted(logins.applyDue)),
     every(noticesMs, pictures.copy),
     every(upstreams.paceMs, trusted(upstreams.giveBack)),
     setInterval(gauge, 1000).unref(),

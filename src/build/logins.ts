@@ -12,6 +12,7 @@ import {
 import { buildOneTapVendors, type OneTapOptions } from '../../interactions/methods/one-tap.ts'
 import type { RegistrationRules } from '../../interactions/methods/register.ts'
 import { spent as buildSpent } from '../../interactions/methods/spent-credentials.ts'
+import type { NumberChanges } from '../../interactions/number-changes.ts'
 import { NumberDoubts } from '../../interactions/number-doubts.ts'
 import type { SettlementDependencies } from '../../interactions/settlement.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
@@ -35,6 +36,7 @@ import type { Metrics } from '../ops/metrics.ts'
 import { metadataClient } from '../sms/vendor-keys.ts'
 import { keyedStore } from '../store/keyed-store.ts'
 import { sealing } from '../store/seal.ts'
+import { buildNumberChanges } from './changed-numbers.ts'
 import type { Core } from './core.ts'
 import { countedAudit } from './counted-outcomes.ts'
 import type { Face } from './face.ts'
@@ -58,6 +60,9 @@ export interface Logins extends Ways {
   readonly bindings: Bindings
   /** Both for apps that draw their own screens. */
   readonly native: Ways & { readonly bindings: Bindings }
+  readonly changes: NumberChanges
+  /** Does the changes of numbers that have waited. */
+  readonly applyDue: () => Promise<void>
   readonly end: EndRecords
   readonly devices: KnownDevices
   /** Who may make an account, and by what. */
@@ -129,6 +134,8 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     attempts: new LoginAttempts({ ...common, limits, log, methods }),
   })
   const bindings = (methods: LoginMethods) => new Bindings({ ...common, ...ways(methods) })
+  const browserBindings = bindings(tables.binding)
+  const { attempts } = ways(tables.binding)
   return {
     ...ways(tables.login),
     callbacks,
@@ -141,7 +148,8 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     background: messages.background,
     measure: messages.measure,
     tellOwners: messages.tellOwners,
-    bindings: bindings(tables.binding),
+    bindings: browserBindings,
+    ...buildNumberChanges(core, { passwords, end, bindings: browserBindings, attempts, memories: common.memories }),
     native: { ...ways(tables.native), bindings: bindings(tables.nativeBinding) },
     end,
     devices: new KnownDevices({ database, clock, tell: core.queueOwnerMessage, ...sealing(sealer, 'known_device') }),

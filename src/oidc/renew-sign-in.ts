@@ -1,10 +1,26 @@
+import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
+import type { IdentityId, UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
 import { durableModels } from './library/stored-models.ts'
 
 interface Dependencies {
   readonly database: Database
   readonly clock: Clock
+}
+
+/**
+ * Lets the logins that are left of those by an identity say that they came by the one in its place, in the transaction
+ * that replaces it. SECURITY: else they would not end with that one.
+ */
+export async function renameCameBy(
+  transaction: Knex.Transaction,
+  { userId, from, to }: { readonly userId: UserId; readonly from: IdentityId; readonly to: IdentityId },
+): Promise<void> {
+  await transaction('oidc_records')
+    .where({ user_id: userId })
+    .where('about', 'like', `%${from}%`)
+    .update({ about: transaction.raw('replace(about, ?, ?)', [from, to]) })
 }
 
 /** Names a login by the session or the grant it belongs to. */

@@ -1,5 +1,6 @@
 import { sealedCredentials } from '../accounts/kept-credentials.ts'
 import { sealedOwnerMessages } from '../accounts/owner-messages.ts'
+import { sealedIdentityChanges } from '../accounts/waiting-changes.ts'
 import type { SealedColumn } from '../store/reseal.ts'
 import { sealedClientSecrets } from './clients/catalog.ts'
 import { sealedKeys } from './keys/signing-keys.ts'
@@ -12,4 +13,5 @@ export const sealedColumns: readonly SealedColumn[] = [
   ...sealedCredentials,
   sealedDeviceCodes,
   sealedOwnerMessages,
+  sealedIdentityChanges,
 ]

@@ -39,6 +39,11 @@ export const auditEvents = {
     'The owner of an account has shown, after its number was doubted, that the account is theirs; `by`: what else they showed, or their `word`.',
   'identity.freed':
     'A number was taken off an account because somebody else has it now; `identity`, `to`, `method`, `has_changed`: the carriers said so.',
+  'identity.changing':
+    'Another number or address waits to take the place of one that was not proved; `identity`, `due_at`.',
+  'identity.changed': 'A number or address has taken the place of another one; `from`, `identity`.',
+  'identity.change_stopped':
+    'A number or address that waited does not take the place of another one; `identity`, `reason` where nobody stopped it.',
   'identity.refused': 'A way in could not be added or removed; `error`.',
   'profile.changed': 'Somebody has changed their profile; `fields`.',
   'password.set': 'An account that had no password has one.',

@@ -61,6 +61,11 @@ beforeEach(async () => {
     address: before.seal('+8613800138000', 'owner_message'),
     ...{ happened_at: at, created_at: at, due_at: at },
   })
+  await knex('identity_changes').insert({
+    ...{ identity_id: 'idn_none', user_id: 'usr_1', label: '138****8000', ip: '::1' },
+    subject: before.seal('+8613800138001', 'identity_change'),
+    ...{ proved_at: at, asked_at: at, due_at: at },
+  })
   const sealed = before.seal('{"jti":"x"}', 'DeviceCode')
   await knex('oidc_records').insert([
     { model: durableModels.DeviceCode, id: 'd', payload: JSON.stringify({ sealed, exp: 1 }), expires_at: at },
@@ -81,13 +86,15 @@ async function expectAllUnder(master: typeof after): Promise<void> {
   expect(master.open(credential, 'upstream_credential')).toBe('credential to give back')
   const { address } = await knex('owner_messages').first('address')
   expect(master.open(address, 'owner_message')).toBe('+8613800138000')
+  const { subject } = await knex('identity_changes').first('subject')
+  expect(master.open(subject, 'identity_change')).toBe('+8613800138001')
   const { payload } = await knex('oidc_records').where({ model: durableModels.DeviceCode }).first('payload')
   const { sealed, exp } = JSON.parse(payload)
   expect([master.open(sealed, 'DeviceCode'), exp]).toEqual(['{"jti":"x"}', 1])
 }
 
 test('after keys reseal the new master key alone opens everything, and a second run finds nothing', async () => {
-  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 9)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 10)
   const { status, stdout, stderr } = await shell.runWith(withBoth, 'keys', 'reseal', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toEqual([
@@ -97,6 +104,7 @@ test('after keys reseal the new master key alone opens everything, and a second 
     { place: 'upstream revocations', resealed: 1, shut: 0 },
     { place: 'device codes', resealed: 1, shut: 0 },
     { place: 'messages to owners', resealed: 1, shut: 0 },
+    { place: 'numbers to come', resealed: 1, shut: 0 },
   ])
   expect(stderr).toContain('you may remove the earlier ones from previous_secret_keys')
   await expectAllUnder(after)
@@ -109,7 +117,7 @@ test('of four at once each value is sealed again once', async () => {
   const { knex } = shell.database.database
   const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both, columns })))
   const sum = all.flat().reduce((total, each) => total + each.resealed, 0)
-  expect(sum).toBe(people + 9)
+  expect(sum).toBe(people + 10)
   await expectAllUnder(after)
 })
 

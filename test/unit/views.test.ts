@@ -242,7 +242,19 @@ describe('hostile text', () => {
 
   /** The same data with the hostile text in place of every text that a person or a client can choose. */
   function poison<T>(value: T, key = ''): T {
-    const fixed = ['method', 'icon', 'purpose', 'kind', 'channel', 'field', 'id', 'callingCode', 'country', 'over']
+    const fixed = [
+      'method',
+      'icon',
+      'purpose',
+      'kind',
+      'channel',
+      'field',
+      'id',
+      'callingCode',
+      'country',
+      'over',
+      'without',
+    ]
     if (typeof value === 'string') return (fixed.includes(key) ? value : hostile) as T
     if (value instanceof Date || typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) {
