@@ -15,6 +15,8 @@ export interface Findings {
   readonly roundTrips: (name: ScenarioName) => number | undefined
   /** CPU time of a login through an upstream over that of one with a code from a message. */
   readonly upstreamTimesSms: number | undefined
+  /** Moving a million accounts in. */
+  readonly imported: { readonly accountsPerCoreSecond: number; readonly residentMiB: number } | undefined
   readonly storm: { readonly p99Ms: number; readonly timesIdle: number } | undefined
 }
 
@@ -102,6 +104,19 @@ const goals: readonly Goal[] = [
     must: 2,
     atMost: true,
     measure: ({ upstreamTimesSms }) => upstreamTimesSms,
+  },
+  {
+    id: 'import',
+    title: 'accounts moved in per core-second of the program',
+    must: 20_000,
+    measure: ({ imported }) => imported?.accountsPerCoreSecond,
+  },
+  {
+    id: 'import',
+    title: 'import of a million accounts, MiB resident',
+    must: 200,
+    atMost: true,
+    measure: ({ imported }) => imported?.residentMiB,
   },
 ]
 

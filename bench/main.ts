@@ -6,6 +6,7 @@ import { type Findings, judge } from './goals.ts'
 import type { LoadCalls } from './load.ts'
 import { describeMachine } from './machine.ts'
 import { alternate, besideNames, type Server, type ServerName, serverNames, startServer } from './measure.ts'
+import { type ImportRow, measureImport } from './moving.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { type Report, type Row, reportText, type StormRow, type TripsRow } from './report.ts'
 import { type Scenario, type ScenarioName, scenarioNames, scenarios } from './scenarios.ts'
@@ -61,9 +62,28 @@ async function measureAll(bench: Bench, versions: Report['versions']): Promise<R
     progress('hashing')
     hashing.push(...(await measureArrangements(Math.ceil(pairs / 2), seconds * 4)))
   }
-  const goals = quick ? [] : judge(findings(rows, storm, upstream, roundTrips))
+  const moving: ImportRow[] = []
+  if (options.rows.includes('import')) {
+    progress('import')
+    moving.push(await measureImport(bench.stores, quick ? 1000 : 1_000_000))
+  }
+  const goals = quick ? [] : judge(findings({ rows, storm, upstream, trips: roundTrips, moving }))
   const at = new Date().toISOString()
-  return { at, machine, versions, seconds, pairs, connections, rows, storm, upstream, roundTrips, hashing, goals }
+  return {
+    at,
+    machine,
+    versions,
+    seconds,
+    pairs,
+    connections,
+    rows,
+    storm,
+    upstream,
+    roundTrips,
+    hashing,
+    moving,
+    goals,
+  }
 }
 
 async function measureScenario({ options, servers, load }: Bench, scenario: ScenarioName): Promise<Row[]> {
@@ -151,12 +171,19 @@ async function countTrips({ servers, load }: Bench): Promise<TripsRow[]> {
 }
 
 /** Goals are judged on the dearer of our two servers. */
-function findings(
-  rows: readonly Row[],
-  storm: readonly StormRow[],
-  upstream: readonly UpstreamRow[],
-  trips: readonly TripsRow[],
-): Findings {
+function findings({
+  rows,
+  storm,
+  upstream,
+  trips,
+  moving,
+}: {
+  readonly rows: readonly Row[]
+  readonly storm: readonly StormRow[]
+  readonly upstream: readonly UpstreamRow[]
+  readonly trips: readonly TripsRow[]
+  readonly moving: readonly ImportRow[]
+}): Findings {
   const floorOf = (name: ScenarioName) => rows.find((row) => row.scenario === name && row.server === 'floor')
   const dearest = (name: Row['scenario']) =>
     rows
@@ -178,6 +205,7 @@ function findings(
       return counted.length === 0 ? undefined : Math.max(...counted)
     },
     upstreamTimesSms: upstream.length === 0 ? undefined : Math.max(...upstream.map(({ timesSms }) => timesSms)),
+    imported: moving[0],
     storm: worst && { p99Ms: worst.stormP99Ms, timesIdle: worst.timesIdle },
   }
 }

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { type ScenarioName, scenarioNames } from './scenarios.ts'
 
 /** Rows of the table that are not one scenario in alternating slices. */
-const extraNames = ['login_keycloak', 'storm', 'upstream', 'round_trips', 'hashing'] as const
+const extraNames = ['login_keycloak', 'storm', 'upstream', 'round_trips', 'hashing', 'import'] as const
 type RowName = ScenarioName | (typeof extraNames)[number]
 
 export interface Options {

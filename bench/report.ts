@@ -2,6 +2,7 @@ import type { ArrangementRow } from './arrangements.ts'
 import type { Verdict } from './goals.ts'
 import type { Machine } from './machine.ts'
 import type { ServerName } from './measure.ts'
+import type { ImportRow } from './moving.ts'
 import { type ScenarioName, scenarios } from './scenarios.ts'
 import { type Ratio, ratioOf, type Slice } from './statistics.ts'
 import { backgroundPerSecond, type StormRound } from './storm.ts'
@@ -53,6 +54,7 @@ export interface Report {
   readonly storm: readonly StormRow[]
   readonly hashing: readonly ArrangementRow[]
   readonly upstream: readonly UpstreamRow[]
+  readonly moving: readonly ImportRow[]
   readonly roundTrips: readonly TripsRow[]
   readonly goals: readonly Verdict[]
 }
@@ -73,6 +75,7 @@ export function reportText(report: Report): string {
   if (report.storm.length > 0) parts.push(stormText(report.storm))
   if (report.upstream.length > 0) parts.push(upstreamText(report.upstream))
   if (report.roundTrips.length > 0) parts.push(tripsText(report.roundTrips))
+  if (report.moving.length > 0) parts.push(movingText(report.moving))
   if (report.hashing.length > 0) parts.push(hashingText(report.hashing))
   if (report.goals.length > 0) parts.push(goalsText(report.goals))
   return `${parts.join('\n\n')}\n`
@@ -156,6 +159,19 @@ function hashingText(rows: readonly ArrangementRow[]): string {
     ]),
   )
   return `argon2id at 19 MiB and 2 passes beside 100 ES256 signatures a second, ms\n\n${text}`
+}
+
+function movingText(rows: readonly ImportRow[]): string {
+  const text = table(
+    ['accounts', 'accounts/s', 'accounts/core-s of the program', 'MiB resident'],
+    rows.map((row) => [
+      figure(row.accounts),
+      figure(row.accountsPerSecond),
+      figure(row.accountsPerCoreSecond),
+      figure(row.residentMiB),
+    ]),
+  )
+  return `users import\n\n${text}`
 }
 
 function upstreamText(rows: readonly UpstreamRow[]): string {

@@ -1,5 +1,6 @@
 import { param, sql, statement } from '../store/statement.ts'
 import { accountJson } from './account-json.ts'
+import { isMereClaim } from './mere-claims.ts'
 import { mostTries } from './picture-copies.ts'
 
 const userId = param.text('userId')
@@ -29,7 +30,7 @@ export const findOwners = statement(
   sql`
     select distinct i.user_id
     from identity_subjects s join identities i on i.id = s.identity_id
-    where s.provider = ${provider} and s.subject = any(${subjects})`,
+    where s.provider = ${provider} and s.subject = any(${subjects}) and not ${isMereClaim('i')}`,
 )
 
 const nickname = param.textOrNull('nickname')
@@ -82,7 +83,9 @@ export const lastProof = `coalesce(i.proved_at, i.verified_at)`
 
 /**
  * Writes only when all subjects that are known lead to one user, and nothing for an identity that was proved before
- * `provedSince` for the last time: then there is a user without an `identity_id`.
+ * `provedSince` for the last time: then there is a user without an `identity_id`. SECURITY: with the first
+ * proof of a number or address the password goes that came with it from elsewhere: whoever chose it has never shown
+ * that the number is theirs.
  */
 export const useIdentity = statement(
   'accounts_use_identity',
@@ -90,13 +93,15 @@ export const useIdentity = statement(
     with given as (${given}),
     found as (
       select given.subject, given.position, i.id as identity_id, i.user_id,
-        coalesce(${lastProof} < ${param.timeOrNull('provedSince')}, false) as is_stale
+        coalesce(${lastProof} < ${param.timeOrNull('provedSince')}, false) as is_stale,
+        i.verified_at is null as is_first_proof
       from given
       join identity_subjects s on s.provider = ${provider} and s.subject = given.subject
       join identities i on i.id = s.identity_id
+      where not ${isMereClaim('i')}
     ),
     owner as (
-      select identity_id, user_id from found
+      select identity_id, user_id, is_first_proof from found
       where (select count(distinct user_id) from found) = 1 and not is_stale
       order by position limit 1
     ),
@@ -106,6 +111,10 @@ export const useIdentity = statement(
         verified_at = coalesce(verified_at, ${at}), proved_at = coalesce(${param.timeOrNull('provedAt')}, proved_at)
       from owner where identities.id = owner.identity_id
       returning identities.id
+    ),
+    disowned as (
+      delete from passwords using owner
+      where passwords.user_id = owner.user_id and owner.is_first_proof and ${provider} in ('phone', 'email')
     ),
     attached as (
       insert into identity_subjects (provider, subject, identity_id, position, created_at)

@@ -15,6 +15,7 @@ import { checked } from './identity-claim.ts'
 import { removeIdentity } from './identity-removal.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginAccount } from './login-account.ts'
+import { dropClaims } from './mere-claims.ts'
 import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 import { displayable } from './profile.ts'
 import { type Gathering, gatherSubjects, type Moved } from './subject-moves.ts'
@@ -113,6 +114,8 @@ export class AccountDirectory {
         await this.#database.commitQuery(filled)
       } catch (error) {
         if (!isUniqueViolation(error)) throw error
+        const dropped = await Promise.all(claims.map((each) => dropClaims(this.#database, each)))
+        if (dropped.includes(true)) return undefined
         if (options.mustBeNew) throw taken(provider)
         const resolution = await this.resolve(claim, use)
         if (resolution.kind === 'conflict') throw taken(provider)
@@ -140,6 +143,7 @@ export class AccountDirectory {
       if (added === 'added') return { identityId, isNew: true }
       const owners = await this.#owners({ provider, subjects })
       if (owners.length === 0) {
+        await dropClaims(this.#database, { provider, subjects })
         if (added === 'full') throw new AppError('identity.limit', { params: { provider } })
         return undefined
       }

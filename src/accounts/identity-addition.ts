@@ -42,7 +42,10 @@ export async function addIdentity(
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
   const { rows: owner } = await transaction.raw(lockUser, { userId })
   if (owner.length === 0) return 'gone'
-  const held = await transaction('identities').where({ user_id: userId, provider }).select('id')
+  const held = await transaction('identities')
+    .where({ user_id: userId, provider })
+    .whereNotNull('verified_at')
+    .select('id')
   if (held.length >= (limit ?? Number.POSITIVE_INFINITY)) return 'full'
   const what = { provider, label: identityLabel({ provider, subjects }) }
   await tell(transaction, { userId, event: 'way_added', at, what })

@@ -12,10 +12,27 @@ export type MergeId = Id<'mrg'>
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
+const idBytes = 26
+const drawnBytes = idBytes * 128
+/** Random bytes that wait to be used, each once: one draw of many is much cheaper than many draws. */
+let drawn: Buffer | undefined
+let used = 0
+
+function drawId(): Buffer {
+  if (!drawn || used === drawnBytes) {
+    drawn = randomBytes(drawnBytes)
+    used = 0
+  }
+  used += idBytes
+  return drawn.subarray(used - idBytes, used)
+}
+
 /** A new random id of 130 bits, Crockford base 32, so that a leaked value says what it is. */
 export function newId<Prefix extends string>(prefix: Prefix): Id<Prefix> {
-  const text = Array.from(randomBytes(26), (byte) => alphabet[byte & 31]).join('')
-  return `${prefix}_${text}` as Id<Prefix>
+  let text: string = prefix
+  text += '_'
+  for (const byte of drawId()) text += alphabet[byte & 31]
+  return text as Id<Prefix>
 }
 
 /** True for text that has the shape of an id with this prefix. */

@@ -13,12 +13,16 @@ export type PhoneNumber = `+${string}` & { readonly [brand]: 'PhoneNumber' }
  * `phone.invalid`.
  */
 export function parsePhone(text: string, country = '86'): PhoneNumber {
+  // What is stored already is the same after all that follows.
+  if (mainland.test(text)) return text as PhoneNumber
   if (text.trim() === '') throw new AppError('phone.missing', { field: 'phone' })
   if (text.length > 40 || !/^\d{1,4}$/.test(country)) throw invalid()
   const parsed = read(text.normalize('NFKC').replace(/^\s*00/, '+'), country)
   if (parsed === undefined || !isReachable(parsed)) throw invalid()
   return parsed.number as unknown as PhoneNumber
 }
+
+const mainland = /^\+861[3-9]\d{9}$/
 
 /** The library throws plain errors at calling codes that no country has. */
 function read(typed: string, country: string): Parsed | undefined {

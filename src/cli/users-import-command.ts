@@ -7,6 +7,7 @@ import { charsets } from '../moving/file-text.ts'
 import type { FormatOptions } from '../moving/format.ts'
 import { formats } from '../moving/formats.ts'
 import type { CommandContext } from './command.ts'
+import { flatMemory } from './flat-memory.ts'
 import { importTeller } from './import-report.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 
@@ -71,6 +72,7 @@ function orderOf(context: CommandContext, { config, clock }: Core, said: Said): 
     options,
     reading: { nowMs, country: said.country, secretNames, keepsIds: said.format.keepsIds ?? false },
     operator: operatorOf(context),
+    onBatch: flatMemory(),
     onProgress: (text) => context.stderr.write(`${text}\n`),
   }
 }

@@ -41,6 +41,8 @@ export interface ImportOrder extends Files {
   readonly skipsInvalid: boolean
   readonly onFinding: (place: Place, finding: Finding) => void
   readonly onProgress: (text: string) => void
+  /** Called after some thousand rows. */
+  readonly onBatch: () => void
 }
 
 /** What came of it. */

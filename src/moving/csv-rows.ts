@@ -33,7 +33,9 @@ export async function* csvRows(
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    rows.push({ line: before + 1, problem: error.code === 'CSV_MAX_RECORD_SIZE' ? 'too_long' : 'csv' })
+    // What was read before it may not have come out yet, so only the parser knows the line.
+    const line = Math.max(before + 1, 'lines' in error ? Number(error.lines) : 1)
+    rows.push({ line, problem: error.code === 'CSV_MAX_RECORD_SIZE' ? 'too_long' : 'csv' })
   }
   yield rows
 }

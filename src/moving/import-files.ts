@@ -22,6 +22,7 @@ interface Work extends Files {
   readonly staged: Staging
   readonly seal: (text: string, n: number) => string
   readonly onProgress: (rows: number) => void
+  readonly onBatch: () => void
 }
 
 const progressRows = 100_000
@@ -46,7 +47,7 @@ export async function readFiles(work: Work): Promise<number> {
       }
       if (Math.floor((rows + batch.length) / progressRows) > Math.floor(rows / progressRows)) work.onProgress(rows)
       rows += batch.length
-      await work.staged.flush()
+      if (await work.staged.flush()) work.onBatch()
     }
   }
   await work.staged.flush(true)
@@ -107,7 +108,7 @@ async function joinParts(work: Work): Promise<void> {
       }
       together.push(row)
     }
-    await staged.flush()
+    if (await staged.flush()) work.onBatch()
     if (rows.length < fetchedParts) break
   }
   end()

@@ -66,8 +66,8 @@ export interface Staging {
   account(place: Place, account: ReadAccount, seal: (text: string, n: number) => string): void
   finding(place: Place, finding: Finding, isProblem: boolean): void
   part(place: Place, part: StagedPart): void
-  /** Writes what has come together, when it is much or when it has to be. */
-  flush(isLast?: boolean): Promise<void>
+  /** Writes what has come together, when it is much or when it has to be; answers whether it was. */
+  flush(isLast?: boolean): Promise<boolean>
 }
 
 const flushedCharacters = 1_000_000
@@ -107,12 +107,13 @@ export function staging(knex: Knex): Staging {
       add('staged_parts', [key, link, file, line, source, record])
     },
     async flush(isLast = false) {
-      if (length < flushedCharacters && !isLast) return
+      if (length < flushedCharacters && !isLast) return false
       for (const table of Object.keys(waiting) as Table[]) {
         const rows = waiting[table].splice(0)
         if (rows.length > 0) await copy(knex, `copy ${table} (${columns[table]}) from stdin`, rows.join(''))
       }
       length = 0
+      return true
     },
   }
 }
@@ -125,7 +126,8 @@ const special: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '
 function copyText(value: Value): string {
   if (value === undefined) return '\\N'
   if (value instanceof Date) return value.toISOString()
-  return typeof value === 'string' ? value.replace(/[\\\t\n\r]/g, (found) => special[found] as string) : String(value)
+  if (typeof value !== 'string') return String(value)
+  return /[\\\t\n\r]/.test(value) ? value.replace(/[\\\t\n\r]/g, (found) => special[found] as string) : value
 }
 
 /** knex has no COPY, but lends the connection that it would use. */

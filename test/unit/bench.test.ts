@@ -46,6 +46,7 @@ describe('goals', () => {
       roundTrips: (name) => (name === 'refresh' ? 2 : undefined),
       upstreamTimesSms: undefined,
       storm: undefined,
+      imported: undefined,
     })
     expect(verdicts.map(({ id, measured, met }) => [id, measured, met])).toEqual([
       ['G6', 2.2, true],

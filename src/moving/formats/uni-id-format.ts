@@ -9,6 +9,7 @@ import {
   type UpstreamNames,
   upstreamIdentities,
 } from '../format.ts'
+import type { NeutralIdentity } from '../neutral-account.ts'
 import type { PasswordEntry } from '../password-entry.ts'
 import type { RawRecord } from '../raw-rows.ts'
 
@@ -34,14 +35,14 @@ export const uniIdFormat: Format = {
       isEmailProved: Number(record['email_confirmed'] ?? 0) === 1,
       username: textOf(record, 'username'),
     }
-    const { identities, findings } = upstreamIdentities(upstreamsOf(record), options)
+    const { identities, findings } = upstreamIdentities(upstreamsOf(record, options), options)
     const account = {
       external_id: textOf(record, '_id') ?? textOf(objectOf(record['_id']), '$oid'),
       ...present('nickname', textOf(record, 'nickname')),
       ...present('picture', textOf(record, 'avatar') ?? textOf(objectOf(record['avatar_file']), 'url')),
       ...present('created_at', timeOf(record['register_date'])),
       ...(lockedStatuses.has(status) ? { status: 'locked' as const } : {}),
-      identities: [...localIdentities(names, options), ...joined(identities)],
+      identities: [...localIdentities(names, options).map((each) => used(each, record)), ...joined(identities)],
       ...present('password', passwordOf(record, options)),
     }
     return { account, findings }
@@ -49,14 +50,16 @@ export const uniIdFormat: Format = {
 }
 
 /** Newer versions write the openid of one app twice: under `mp` and under `mp_<id of the app at DCloud>`. */
-function upstreamsOf(record: RawRecord): readonly UpstreamNames[] {
+function upstreamsOf(record: RawRecord, { apps }: FormatOptions): readonly UpstreamNames[] {
   const vendors = ['wx', 'qq'].flatMap((vendor) => {
     const openids = Object.entries(objectOf(record[`${vendor}_openid`]))
     const unionid = textOf(record, `${vendor}_unionid`)
-    const own = openids.flatMap(([platform, value]) => {
+    const all = openids.flatMap(([platform, value]) => {
       const openid = textOf({ value }, 'value')
       return openid ? [{ name: `${vendor}-${platform}`, openid }] : []
     })
+    const known = new Set(all.flatMap(({ name, openid }) => (apps.has(name) ? [openid] : [])))
+    const own = all.filter(({ name, openid }) => apps.has(name) || !known.has(openid))
     return [...own, ...(unionid ? [{ name: vendor, unionid }] : [])]
   })
   const [apple, alipay] = [textOf(record, 'apple_openid'), textOf(record, 'ali_openid')]
@@ -83,6 +86,12 @@ function joined<Identity extends { provider: string; subject?: string | undefine
     const isUnion = (subject: string) => subject.startsWith('unionid:')
     return { provider, subjects: [...new Set([...subjects.filter(isUnion), ...subjects])] }
   })
+}
+
+/** Whoever logged in there had the number then. */
+function used<Identity extends NeutralIdentity>(identity: Identity, record: RawRecord): Identity {
+  const at = timeOf(record['last_login_date'])
+  return at === undefined ? identity : { ...identity, last_used_at: at }
 }
 
 function timeOf(value: unknown): number | string | undefined {
