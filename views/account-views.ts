@@ -155,6 +155,8 @@ export interface DeviceItem {
   readonly method?: string | undefined
   /** Masked. */
   readonly ip?: string | undefined
+  /** Whether the item above is on the same device. */
+  readonly isSameDevice?: boolean
   readonly createdAt: Date
   readonly lastUsedAt: Date
 }
@@ -171,6 +173,8 @@ export interface AlarmItem {
 /** Posts `form_token` and `device`, or `choice` = `others` or `all`. */
 export interface DevicesView {
   readonly devices: readonly DeviceItem[]
+  readonly newestHref?: string | undefined
+  readonly olderHref?: string | undefined
   readonly alarms: readonly AlarmItem[]
   readonly formToken: string
   readonly backHref: string

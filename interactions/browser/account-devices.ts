@@ -3,7 +3,13 @@ import type { UserId } from '../../src/base/ids.ts'
 import type { Locale } from '../../src/base/languages.ts'
 import { maskIp } from '../../src/base/mask.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
-import { type Alarm, type Device, endingOf } from '../../src/oidc/endings/devices.ts'
+import {
+  type Alarm,
+  type Device,
+  type DevicePage,
+  type DevicePageAsked,
+  endingOf,
+} from '../../src/oidc/endings/devices.ts'
 import type { EndingScope, EndRecords } from '../../src/oidc/endings/endings.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
@@ -18,7 +24,7 @@ interface Dependencies {
   readonly session: AccountSession
   readonly renderer: Renderer
   readonly options: {
-    readonly list: (userId: UserId) => Promise<readonly Device[]>
+    readonly page: (userId: UserId, asked: DevicePageAsked) => Promise<DevicePage>
     readonly alarms: (userId: UserId) => Promise<readonly Alarm[]>
     readonly end: EndRecords
     readonly forget: SessionLife['forget']
@@ -43,13 +49,16 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     const visitor = await session.visitor(ctx, accountPaths.devices)
     if (!visitor) return
     const userId = visitor.account.user.id
-    const [devices, alarms] = await Promise.all([options.list(userId), options.alarms(userId)])
-    const items = await Promise.all(devices.map((device) => itemOf(ctx, device, visitor)))
-    const isHere = ({ value }: DeviceItem) => value === undefined
+    const after = typeof ctx.query['after'] === 'string' ? ctx.query['after'] : undefined
+    const asked = { after, here: visitor.sessionUid }
+    const [{ devices, next }, alarms] = await Promise.all([options.page(userId, asked), options.alarms(userId)])
+    const items = await Promise.all(devices.map((device, index) => itemOf(ctx, device, visitor, devices[index - 1])))
     const spanSeconds = options.delaySeconds()
     const { done } = ctx.query
     renderer.render(ctx, 'devices', {
-      devices: [...items.filter(isHere), ...items.filter((item) => !isHere(item))],
+      devices: items,
+      newestHref: after === undefined ? undefined : accountPaths.devices,
+      olderHref: next === undefined ? undefined : `${accountPaths.devices}?after=${next}`,
       alarms: await Promise.all(alarms.map((alarm) => alarmOf(ctx, alarm))),
       formToken: session.token(visitor),
       backHref: paths.account,
@@ -64,7 +73,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
     return { at, client, ip: maskIp(ip) }
   }
 
-  async function itemOf(ctx: Context, device: Device, visitor: SignedIn): Promise<DeviceItem> {
+  async function itemOf(ctx: Context, device: Device, visitor: SignedIn, above?: Device): Promise<DeviceItem> {
     const { kind, id, clientIds, signIn, ...times } = device
     const apps = clientIds.filter((clientId) => clientId !== accountClientId)
     return {
@@ -72,6 +81,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
       value: kind === 'session' && id === visitor.sessionUid ? undefined : formValueOf({ kind, id }),
       clients: await Promise.all(apps.map((clientId) => options.clientName(clientId, renderer.locale(ctx)))),
       name: signIn.device,
+      isSameDevice: kind === 'grant' && above?.kind === 'grant' && isSameName(signIn, above.signIn),
       method: signIn.method?.replace(/_(app|mini_program)$/, ''),
       ip: maskIp(signIn.ip),
       createdAt: times.createdAt,
@@ -109,6 +119,11 @@ export function devicePages({ session, renderer, options }: Dependencies) {
   }
 
   return { show, submit }
+}
+
+/** Apps that give their device one name are on one. */
+function isSameName({ device }: Device['signIn'], other: Device['signIn']): boolean {
+  return device !== undefined && device === other.device
 }
 
 /** How the form names an item of the list. */

@@ -4,7 +4,7 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Account, User } from '../../src/accounts/user.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { accountPaths, bindPath, paths } from '../../src/base/paths.ts'
-import type { Alarm, Device } from '../../src/oidc/endings/devices.ts'
+import type { Alarm } from '../../src/oidc/endings/devices.ts'
 import type { AccountHint, WayRow } from '../../views/account-views.ts'
 import { codeWays } from './account-identities.ts'
 import type { AccountSession } from './account-session.ts'
@@ -15,7 +15,8 @@ interface Dependencies {
   readonly renderer: Renderer
   readonly passwords: Pick<Passwords, 'has'>
   readonly options: {
-    readonly devices: (userId: UserId) => Promise<readonly Device[]>
+    /** At how many places somebody is signed in. */
+    readonly deviceCount: (userId: UserId) => Promise<number>
     readonly alarms: (userId: UserId) => Promise<readonly Alarm[]>
     readonly appCount: (userId: UserId) => Promise<number>
     /** Whether this method can add a way in. */
@@ -39,9 +40,9 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
     if (!visitor) return
     const { account } = visitor
     const { user, identities } = account
-    const [hasPassword, devices, alarms, appCount] = await Promise.all([
+    const [hasPassword, placeCount, alarms, appCount] = await Promise.all([
       passwords.has(user.id),
-      options.devices(user.id),
+      options.deviceCount(user.id),
       options.alarms(user.id),
       options.appCount(user.id),
     ])
@@ -56,7 +57,7 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
       email: wayRow(account, 'email'),
       providers: [...new Set(identities.map(({ provider }) => provider))].filter((each) => !ownRows.includes(each)),
       hasPassword,
-      placeCount: devices.length,
+      placeCount,
       appCount,
       profileHref: accountPaths.profile,
       identitiesHref: accountPaths.identities,

@@ -12,6 +12,15 @@ interface WaysIn {
   readonly has_password: boolean
 }
 
+/** An identity that is to go. */
+interface Removal {
+  readonly userId: UserId
+  readonly identityId: IdentityId
+  readonly at: Date
+  /** Also when its user would not get in without it: an operator may mean that. */
+  readonly mayBeLast?: boolean
+}
+
 /**
  * A statement after `lockUser`: a statement sees what was committed when it began, and this one has to see what the
  * last holder of the lock removed.
@@ -26,7 +35,7 @@ const waysIn = `
  */
 export async function removeIdentity(
   transaction: Knex.Transaction,
-  { userId, identityId, at }: { readonly userId: UserId; readonly identityId: IdentityId; readonly at: Date },
+  { userId, identityId, at, mayBeLast = false }: Removal,
   tell: QueueOwnerMessage,
 ): Promise<'removed' | 'not_theirs' | 'last'> {
   await transaction.raw(lockUser, { userId })
@@ -35,7 +44,7 @@ export async function removeIdentity(
   const account = json === null ? undefined : accountFromJson(json)
   const identity = account?.identities.find(({ id }) => id === identityId)
   if (!account || !identity) return 'not_theirs'
-  if (!isSpare(account, identity, hasPassword)) return 'last'
+  if (!mayBeLast && !isSpare(account, identity, hasPassword)) return 'last'
   const what = { provider: identity.provider, label: identityLabel(identity) }
   await tell(transaction, { userId, event: 'way_removed', at, what })
   await leaveRevocations(transaction, { userId, identityId, at })

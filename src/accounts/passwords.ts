@@ -5,7 +5,6 @@ import type { Limits } from '../ops/limits.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Database } from '../store/postgres.ts'
 import { runIn } from '../store/run-in.ts'
-import { isCommonPassword } from './common-passwords.ts'
 import type { AccountDirectory } from './directory.ts'
 import type { Guest } from './hash-pool.ts'
 import type { Hasher } from './hashing.ts'
@@ -15,6 +14,7 @@ import { findLogin } from './login-account.ts'
 import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 import { passwordLock, TriesUsedUp } from './password-lock.ts'
 import type { PasswordPolicy } from './password-options.ts'
+import { lengthOf, maxLength, refuseBadPassword } from './password-rules.ts'
 import {
   changePasswordHash,
   findPasswordHash,
@@ -88,20 +88,13 @@ export interface Passwords {
   has(userId: UserId): Promise<boolean>
 }
 
-const maxLength = 256
-
 /** Passwords of all users. */
 export function passwords(dependencies: Dependencies): Passwords {
   const { database, directory, hasher, store, limits, clock, policy, tell = tellNobody } = dependencies
   const lock = passwordLock({ store, limits, clock, rules: policy.lock })
 
-  function check(password: string, contextWords: readonly string[] = []): void {
-    if (password === '') throw refused('password.required')
-    const length = lengthOf(password)
-    if (length > maxLength) throw refused('password.too_long', { max: maxLength })
-    if (length < policy.min_length) throw refused('password.too_short', { min: policy.min_length })
-    if (isCommonPassword(password, [...policy.blocked_words, ...contextWords])) throw refused('password.common')
-  }
+  const check = (password: string, contextWords: readonly string[] = []) =>
+    refuseBadPassword(policy, password, contextWords)
 
   async function prepare(password: string, contextWords: readonly string[] = []): Promise<string> {
     check(password, contextWords)
@@ -195,22 +188,10 @@ export function passwords(dependencies: Dependencies): Passwords {
   }
 }
 
-/** In code points of what is hashed. */
-function lengthOf(password: string): number {
-  return password.length > 8 * maxLength ? password.length : [...password.normalize('NFKC')].length
-}
-
 /** What an attacker would try first as the password of an account: its names, numbers and addresses. */
 export function guessableFrom({ user, identities }: Account): readonly string[] {
   const local = identities.filter(({ provider }) => ['phone', 'email', 'username'].includes(provider))
   return [user.profile.nickname ?? '', ...local.flatMap(({ subjects }) => subjects)]
-}
-
-function refused(
-  code: 'password.required' | 'password.too_short' | 'password.too_long' | 'password.common',
-  params: Readonly<Record<string, number>> = {},
-): AppError {
-  return new AppError(code, { params, field: 'new_password' })
 }
 
 function wrong(cause?: TriesUsedUp): AppError {

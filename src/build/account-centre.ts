@@ -22,7 +22,7 @@ import type { Locale } from '../base/languages.ts'
 import { strangersLogo } from '../brand/drawn-brand.ts'
 import { shownNameOf } from '../oidc/clients/client-brand.ts'
 import { countAuthorisedApps, listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
-import { listAlarms, listDevices } from '../oidc/endings/devices.ts'
+import { countDevices, listAlarms, listDevices } from '../oidc/endings/devices.ts'
 import type { Ending, EndRecords } from '../oidc/endings/endings.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
@@ -80,7 +80,6 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
     shownNameOf(clientId, await provider().Client.find(clientId), locale)
   const pastLogins = historyOptions(core, clientName)
   const history = historyPages({ session, renderer, options: pastLogins })
-  const list = (userId: UserId) => listDevices(core, userId)
   const alarms = (userId: UserId) => listAlarms(core, userId)
   return {
     session,
@@ -88,7 +87,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
     home: accountPages({
       ...{ session, renderer, passwords },
       options: {
-        devices: list,
+        deviceCount: (userId) => countDevices(core, userId),
         alarms,
         appCount: (userId) => countAuthorisedApps(core, userId),
         canBind: (method) => bindings.methods.has(method),
@@ -106,7 +105,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
       session,
       renderer,
       options: {
-        list,
+        page: (userId, asked) => listDevices(core, userId, asked),
         alarms,
         end,
         forget,

@@ -1,5 +1,6 @@
 import { clientCommands } from './client-commands.ts'
 import { type Command, dryRun, dryRunExits, none, one, wait, waitExits } from './command.ts'
+import { supportCommands } from './support-commands.ts'
 import { userCommands } from './user-commands.ts'
 
 /** Every command of `menshen`; help, the dispatcher and the generator of `docs/cli.md` read this table. */
@@ -148,6 +149,7 @@ export const commands: readonly Command[] = [
     action: 'reseal',
   },
   ...userCommands,
+  ...supportCommands,
   {
     name: 'doctor',
     summary:

@@ -85,6 +85,15 @@ export const why: Option = { type: 'string', value: 'TEXT', summary: 'Why, for t
 /** The option of every command that asks before it does something that cannot be taken back. */
 export const yes: Option = { type: 'boolean', summary: 'Do it without asking.' }
 
+/** The option of every command that shows less of a person than there is. */
+export const full: Option = { type: 'boolean', summary: 'Numbers, addresses and upstream ids in full; say why.' }
+
+/** The options of every command that answers in pages. */
+export const paged = {
+  limit: { type: 'string', value: 'NUMBER', summary: 'Rows of a page, 50 if it is not said, 1000 at most.' },
+  after: { type: 'string', value: 'CURSOR', summary: 'The page after the one that has told this.' },
+} as const satisfies Readonly<Record<string, Option>>
+
 /** The option of every command whose change running servers have to take over. */
 export const wait: Option = {
   type: 'string',

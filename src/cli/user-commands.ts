@@ -1,5 +1,6 @@
-import { type Command, dryRun, dryRunExits, type Option, one, why, yes } from './command.ts'
+import { type Command, dryRun, dryRunExits, full, many, none, type Option, one, paged, why, yes } from './command.ts'
 import { movingCommands } from './moving-commands.ts'
+import { movingRow } from './support-commands.ts'
 
 const user = '<user>'
 
@@ -22,6 +23,55 @@ export const userCommands: readonly Command[] = [
     action: 'show',
   },
   {
+    name: 'users list',
+    summary: 'Users, those who came last first, subjects masked.',
+    usage: '',
+    args: none,
+    options: {
+      status: { type: 'string', value: 'STATUS', summary: 'Only these: active, locked or deleted.' },
+      'created-since': { type: 'string', value: 'TIME', summary: 'Who came then or later.' },
+      'created-until': { type: 'string', value: 'TIME', summary: 'Who came before.' },
+      'used-since': { type: 'string', value: 'TIME', summary: 'Who has logged in then or later.' },
+      'unused-since': {
+        type: 'string',
+        value: 'TIME',
+        summary: 'Who has not logged in since. 10 000 users are looked at for a page, which may so be short.',
+      },
+      ...paged,
+      full,
+      why,
+    },
+    module: './user-search-command.ts',
+    action: 'list',
+  },
+  {
+    name: 'users find',
+    summary:
+      'Users by an id, a phone number, an e-mail address, a user name, what an upstream calls them (openid, unionid, with or without its namespace), or the beginning of a nickname.',
+    usage: '<text>',
+    args: one,
+    options: { ...paged, full, why },
+    module: './user-search-command.ts',
+    action: 'find',
+  },
+  {
+    name: 'users create',
+    summary:
+      'Make a user. Each argument is a way in: a phone number, an e-mail address, a user name, or PROVIDER=SUBJECT. They let nobody in, but by proving them, unless --proved.',
+    usage: '<identity>...',
+    args: many,
+    options: {
+      nickname: { type: 'string', value: 'TEXT', summary: 'The name that is shown.' },
+      proved: { type: 'boolean', summary: 'You know that all of them are this person’s.' },
+      'password-stdin': { type: 'boolean', summary: 'Read a password from standard input.' },
+      why,
+      'dry-run': dryRun,
+    },
+    module: './user-create-command.ts',
+    action: 'create',
+    exits: dryRunExits,
+  },
+  {
     name: 'users lock',
     summary: 'Lock a user out, and end every session and token.',
     usage: user,
@@ -41,26 +91,7 @@ export const userCommands: readonly Command[] = [
     action: 'unlock',
     exits: dryRunExits,
   },
-  {
-    name: 'users identities move',
-    summary:
-      'Give a way in of one user to another. What was logged in with it ends, and whoever comes by it is the other user from now on.',
-    usage: '<identity>',
-    args: one,
-    options: {
-      to: { type: 'string', value: 'USER', summary: 'Whose it is to be, named as for users show.' },
-      why,
-      join: {
-        type: 'boolean',
-        summary: 'Make it part of the identity that the user has at the same vendor: both are one person’s there.',
-      },
-      last: { type: 'boolean', summary: 'Also when its user is left without a way in.' },
-      'dry-run': dryRun,
-    },
-    module: './user-identities-command.ts',
-    action: 'move',
-    exits: dryRunExits,
-  },
+  movingRow('users identities move'),
   {
     name: 'users merge',
     summary:
@@ -98,10 +129,11 @@ export const userCommands: readonly Command[] = [
   },
   {
     name: 'users sessions',
-    summary: 'Where a user is signed in: browsers, and apps on their own.',
+    summary:
+      'Where a user is signed in: browsers, and apps on their own. After more than a page: --after with the last id.',
     usage: user,
     args: one,
-    options: {},
+    options: { ...paged },
     module: './user-sessions-command.ts',
     action: 'sessions',
   },

@@ -1,9 +1,10 @@
 import { maskIp } from '../base/mask.ts'
-import { type Device, endingOf, listDevices } from '../oidc/endings/devices.ts'
+import { countDevices, type Device, endingOf, findDevice, listDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
+import { limitOf } from './paging.ts'
 import { revokeClient } from './user-consents-command.ts'
 import { withUser } from './user-named.ts'
 
@@ -12,9 +13,14 @@ import { withUser } from './user-named.ts'
  * takes.
  */
 export async function sessions(context: CommandContext): Promise<number> {
-  const { flags, stdout } = context
+  const { flags, stdout, stderr } = context
+  const limit = limitOf(context)
+  if (typeof limit === 'string') return refuse(context, limit)
+  const after = String(flags['after'] ?? '')
   return withUser(context, async ({ user }, core) => {
-    const found = await listDevices(core, user.id)
+    const { devices: found, next } = await listDevices(core, user.id, { after: after || undefined, limit })
+    // The cursor is the id of the last one, so that the list stays one for machines.
+    if (next !== undefined) stderr.write(`there are more: --after ${next}\n`)
     if (flags['json'] === true) {
       printJson(stdout, found.map(asJson))
       return 0
@@ -57,12 +63,11 @@ export async function revoke(context: CommandContext): Promise<number> {
     const { client } = flags
     if (typeof client === 'string') return revokeClient(context, core, { userId: user.id, clientId: client })
     const wanted = flags['session']
-    const found = await listDevices(core, user.id)
-    const device = found.find(({ id }) => id === wanted)
+    const device = typeof wanted === 'string' ? await findDevice(core, user.id, wanted) : undefined
     if (wanted !== undefined && !device) return refuse(context, `${user.id} has no session or grant with this id`)
     const isDryRun = flags['dry-run'] === true
     const scope = device ? endingOf(device) : ({ kind: 'all' } as const)
-    const count = device ? 1 : found.length
+    const count = device ? 1 : await countDevices(core, user.id)
     const ending = { reason: 'operator', operator: operatorOf(context) } as const
     const ended = isDryRun ? { records: 0 } : await endRecords(core, user.id, scope, ending)
     const isDone = ended.records > 0

@@ -3,7 +3,7 @@ import { hasPassword } from '../accounts/passwords.ts'
 import type { Account, UserStatus } from '../accounts/user.ts'
 import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
-import { listDevices } from '../oidc/endings/devices.ts'
+import { countDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import { countRecords, countRefreshTokens } from '../oidc/endings/record-counts.ts'
 import type { CommandContext } from './command.ts'
@@ -120,9 +120,9 @@ function gone(context: CommandContext): number {
 /** `sessions` counts what `users sessions` lists. */
 async function countsOf({ user: { id } }: Account, { database, clock }: Core) {
   const [devices, refreshTokens, password] = await Promise.all([
-    listDevices({ database, clock }, id),
+    countDevices({ database, clock }, id),
     countRefreshTokens({ database, clock }, id),
     hasPassword(database, id),
   ])
-  return { has_password: password, sessions: devices.length, refresh_tokens: refreshTokens }
+  return { has_password: password, sessions: devices, refresh_tokens: refreshTokens }
 }

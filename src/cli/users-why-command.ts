@@ -25,7 +25,8 @@ export async function why(context: CommandContext): Promise<number> {
     const catalog = await loadCatalog(core.database.knex)
     const asked: Asked = { context, core, catalog, dependencies: dependenciesOf(core, catalog) }
     if (token !== undefined) return whyToken(asked, token)
-    const found = await whatBecameOf(asked.dependencies, { id: what })
+    const isNumberOrAddress = /^\+?[\d\s()-]+$|@|^usr_/.test(what)
+    const found = isNumberOrAddress ? [] : await whatBecameOf(asked.dependencies, { id: what })
     if (found.length > 0) return printEndings(asked, found)
     const account = await userNamed(core, what)
     if (typeof account === 'object') return whyUser(asked, account.user.id, wantedClient(context))

@@ -24,10 +24,13 @@ export const auditEvents = {
   'user.registered': 'A new account.',
   'users.imported': 'Accounts were moved in, some thousand at once; `operator`, `source`, `accounts`.',
   'users.exported': 'All accounts were written to a file; `operator`, `accounts`.',
+  'user.created': 'An operator has made an account; `operator`, `why`, `providers`, `proved`.',
   'user.locked': 'An operator has locked an account; `operator`.',
   'user.unlocked': 'An operator has unlocked an account; `operator`.',
+  'support.looked':
+    'An operator has looked at what is personal; `command`, `operator`, `why`, `full`, `shown`, and what was asked for.',
   'identity.bound': 'An account has a new way in; `method`.',
-  'identity.unbound': 'A way in was removed; `identity`.',
+  'identity.unbound': 'A way in was removed; `identity`, of an operator also `operator` and `why`.',
   'identity.moved':
     'A way in leads to another account now; `from`, `to`, `identity`, `subjects`, `method` or `operator` and `why`.',
   'user.merged':

@@ -269,7 +269,7 @@ describe('an ending', () => {
 
 describe('the list of devices', () => {
   const list = async (userId: UserId) => {
-    const found = await listDevices({ database: own.database, clock }, userId)
+    const { devices: found } = await listDevices({ database: own.database, clock }, userId)
     return found.map(({ kind, id, clientIds }: Device) => [kind, id, ...clientIds])
   }
 
@@ -330,7 +330,7 @@ describe('the list of devices', () => {
       refresh(`short-${u}`, `app-${u}`, { expires: now + 10 }),
       refresh(`long-${u}`, `app-${u}`, { expires: until, used_at: new Date(used * 1000) }),
     )
-    const [device] = await listDevices({ database: own.database, clock }, userId)
+    const [device] = (await listDevices({ database: own.database, clock }, userId)).devices
     expect(device).toMatchObject({ expiresAt: new Date(until * 1000), lastUsedAt: new Date(used * 1000) })
     expect(device?.createdAt).toEqual(new Date((now - hour) * 1000))
   })

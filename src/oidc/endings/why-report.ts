@@ -70,11 +70,7 @@ const userEvents = [
  */
 export async function endingsOf(dependencies: WhyDependencies, question: WhyQuestion): Promise<readonly EndingLine[]> {
   const { knex } = dependencies.database
-  const rows: Row[] = await knex('audit_events')
-    .select('at', 'event', 'user_id', 'client_id', 'ip', 'request_id', 'detail')
-    .where((audited) => meant(audited, question))
-    .orderBy('id', 'desc')
-    .limit(mostLines)
+  const rows: Row[] = await endingRows(knex, question)
   const lines = [...rows, ...(await runOut(dependencies, question))].map((row) => lineOf(row, dependencies.policies))
   const wanted = 'userId' in question ? question.clientId : undefined
   return lines
@@ -82,30 +78,48 @@ export async function endingsOf(dependencies: WhyDependencies, question: WhyQues
     .toSorted((a, b) => b.at.getTime() - a.at.getTime())
 }
 
-function meant(audited: Knex.QueryBuilder, question: WhyQuestion): void {
-  const says = (...facts: object[]) => {
+const columns = ['id', 'at', 'event', 'user_id', 'client_id', 'ip', 'request_id', 'detail']
+
+/**
+ * The newest lines that are meant. They are found first, each part by its own index, and put in order then: PostgreSQL
+ * would read the whole audit from its end otherwise, until it has met enough of them.
+ */
+export function endingRows(knex: Knex, question: WhyQuestion) {
+  const [first, ...others] = partsOf(question).map((part) => knex('audit_events').select(columns).where(part))
+  const found = others.reduce((all, part) => all.union(part), first as Knex.QueryBuilder)
+  return knex.withMaterialized('found', found).select().from('found').orderBy('id', 'desc').limit(mostLines)
+}
+
+type Part = (audited: Knex.QueryBuilder) => void
+
+function partsOf(question: WhyQuestion): readonly Part[] {
+  const says = (...facts: object[]): Part => {
     const texts = facts.map((fact) => JSON.stringify(fact))
-    return (either: Knex.QueryBuilder) => {
+    return (either) => {
       for (const text of texts) either.orWhereRaw('detail @> ?::jsonb', [text])
     }
   }
+  const ended =
+    (...facts: object[]): Part =>
+    (had) =>
+      had.whereIn('event', endingEvents).where(says(...facts))
   if ('userId' in question) {
     const { userId, clientId } = question
-    audited.whereRaw(`user_id = any(${everyIdText(':userId')})`, { userId }).whereIn('event', userEvents)
-    if (clientId !== undefined)
-      audited.where((had) => had.where({ client_id: clientId }).orWhere(says({ clients: [clientId] })))
-    return
+    return [
+      (audited) => {
+        audited.whereRaw(`user_id = any(${everyIdText(':userId')})`, { userId }).whereIn('event', userEvents)
+        if (clientId !== undefined)
+          audited.where((had) => had.where({ client_id: clientId }).orWhere(says({ clients: [clientId] })))
+      },
+    ]
   }
   if ('token' in question) {
     const id = recordId('RefreshToken', question.token)
     // The value of a cookie is found too, by what its session left.
-    audited.whereIn('event', endingEvents).where(says({ tokens: [id] }, { key: id }))
-    return
+    return [ended({ tokens: [id] }, { key: id })]
   }
   const { id } = question
-  audited
-    .where((ended) => ended.whereIn('event', endingEvents).where(says({ session: id }, { grant: id })))
-    .orWhere({ request_id: id })
+  return [ended({ session: id }, { grant: id }), (audited) => audited.where({ request_id: id })]
 }
 
 /** The same lines the sweep is going to write. */

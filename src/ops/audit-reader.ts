@@ -1,0 +1,113 @@
+import { cursorTime, microseconds, newest, type TimeCursor } from '../store/cursor.ts'
+import type { Database } from '../store/postgres.ts'
+import { param, sql, statement } from '../store/statement.ts'
+
+/** One line of the audit, as it is stored. */
+export interface AuditLine {
+  readonly id: number | string
+  readonly at: Date
+  readonly event: string
+  readonly user_id: string | null
+  readonly client_id: string | null
+  readonly identity_provider: string | null
+  readonly ip: string | null
+  readonly request_id: string | null
+  readonly detail: Readonly<Record<string, unknown>>
+  /** When, in microseconds since the epoch. */
+  readonly us: number
+}
+
+/** Which lines are read. */
+export interface AuditFilter {
+  readonly userId?: string | undefined
+  readonly clientId?: string | undefined
+  readonly event?: string | undefined
+  readonly since?: Date | undefined
+  readonly until?: Date | undefined
+}
+
+const columns = `a.id, a.at, a.event, a.user_id, a.client_id, a.identity_provider, host(a.ip) as ip, a.request_id,
+  a.detail, ${microseconds('a.at')} as us`
+const most = param.int('most')
+const userId = param.text('userId')
+const clientId = param.text('clientId')
+const event = param.text('event')
+
+/** Lines of a time, the newest first; `where` is more that they have to be. */
+const lines = <Values>(where: ReturnType<typeof sql> & { readonly values?: Values }) => sql`
+  select ${columns} from audit_events a
+  where ${where} and a.at >= ${param.time('since')} and a.at < ${param.time('until')}
+    and (a.at, a.id) < (${cursorTime}, ${param.bigint('lineId')})
+  order by a.at desc, a.id desc limit ${most}`
+
+const also = sql`(${param.textOrNull('alsoClient')} is null or a.client_id = ${param.textOrNull('alsoClient')})
+  and (${param.textOrNull('alsoEvent')} is null or a.event = ${param.textOrNull('alsoEvent')})`
+
+/**
+ * The statements that read the audit, by what is known; each finds its lines in an index, whichever they are. A client
+ * alone is read event by event, because its index has them in that order: there are few.
+ */
+export const auditReads = {
+  all: statement('audit_all', lines(sql`true`)),
+  user: statement('audit_user', lines(sql`a.user_id = ${userId} and ${also}`)),
+  event: statement('audit_event', lines(sql`a.event = ${event}`)),
+  clientEvent: statement('audit_client_event', lines(sql`a.client_id = ${clientId} and a.event = ${event}`)),
+  client: statement(
+    'audit_client',
+    sql`
+    with recursive kinds as (
+      (select event from audit_events where client_id = ${clientId} order by event limit 1)
+      union all
+      select (
+        select next.event from audit_events next where next.client_id = ${clientId} and next.event > kinds.event
+        order by next.event limit 1
+      ) from kinds where kinds.event is not null
+    )
+    select each.* from kinds cross join lateral (${lines(sql`a.client_id = ${clientId} and a.event = kinds.event`)}) each
+    order by each.at desc, each.id desc limit ${most}`,
+  ),
+  request: statement(
+    'audit_request',
+    sql`select ${columns} from audit_events a where a.request_id = ${param.text('requestId')}
+      order by a.at, a.id limit ${most}`,
+  ),
+} as const
+
+const everAfter = new Date('9999-12-31T00:00:00Z')
+
+/** Reads one page of the audit, the newest lines first. */
+export async function readAudit(
+  { commitQuery }: Pick<Database, 'commitQuery'>,
+  { userId, clientId, event, since = new Date(0), until = everAfter }: AuditFilter,
+  { after = newest, limit }: { readonly after?: TimeCursor | undefined; readonly limit: number },
+): Promise<readonly AuditLine[]> {
+  const page = { since, until, us: after.us, lineId: Number(after.id === '' ? 0 : after.id), most: limit }
+  const others = { alsoClient: clientId ?? null, alsoEvent: event ?? null }
+  const filled =
+    userId !== undefined
+      ? auditReads.user.with({ ...page, userId, ...others })
+      : clientId !== undefined && event !== undefined
+        ? auditReads.clientEvent.with({ ...page, clientId, event })
+        : clientId !== undefined
+          ? auditReads.client.with({ ...page, clientId })
+          : event !== undefined
+            ? auditReads.event.with({ ...page, event })
+            : auditReads.all.with(page)
+  return (await commitQuery<AuditLine>(filled)).rows
+}
+
+/** What one request can have left in the audit at most; more is left out. */
+const mostOfRequest = 1000
+
+/** What happened under a request id, the first thing first. */
+export async function readRequest(
+  { commitQuery }: Pick<Database, 'commitQuery'>,
+  requestId: string,
+): Promise<readonly AuditLine[]> {
+  return (await commitQuery<AuditLine>(auditReads.request.with({ requestId, most: mostOfRequest }))).rows
+}
+
+/** Where the page after this line begins. */
+export function cursorAt({ us, id }: AuditLine): TimeCursor {
+  return { us, id: String(id) }
+}

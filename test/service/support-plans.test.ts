@@ -1,0 +1,121 @@
+import type { Knex } from 'knex'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { findAccount } from '../../src/accounts/directory-statements.ts'
+import { listedUser, lookedAt, userLists, usersByNickname, usersBySubject } from '../../src/accounts/user-search.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import { endingRows } from '../../src/oidc/endings/why-report.ts'
+import { auditReads } from '../../src/ops/audit-reader.ts'
+import type { NamedStatement } from '../../src/store/statement.ts'
+import { createDatabase, type TestDatabase } from '../support/database.ts'
+
+// What support asks is answered from indexes, however many people and lines there are.
+
+let own: TestDatabase
+let knex: Knex
+
+const people = 200_000
+const lines = 1_000_000
+const user = (i: number | string) => `'usr_' || lpad(cast(${i} as text), 26, '0')`
+
+beforeAll(async () => {
+  own = await createDatabase()
+  await own.database.maintenance(async (slow) => {
+    const each = `from generate_series(1, ${people}) i`
+    const at = `timestamptz '2026-01-01' + i * interval '1 second'`
+    await slow.raw(`insert into users (id, nickname, status, created_at, updated_at)
+      select ${user('i')}, case i % 2 when 0 then 'Name ' || md5(i::text) end,
+        case when i % 5000 = 0 then 'locked' else 'active' end, ${at}, ${at} ${each}`)
+    await slow.raw(`insert into identities (id, user_id, provider, created_at, created_ip, last_used_at, last_used_ip)
+      select 'idn_' || i, ${user('i')}, case i % 2 when 0 then 'phone' else 'wechat' end, ${at}, '', ${at}, '' ${each}`)
+    await slow.raw(`insert into identity_subjects (identity_id, provider, subject, position, created_at)
+      select 'idn_' || i, case i % 2 when 0 then 'phone' else 'wechat' end,
+        case i % 2 when 0 then '+86' || i else 'openid:wx1:o' || i end, 0, ${at} ${each}`)
+    await slow.raw(`insert into audit_events (at, event, user_id, client_id, request_id, detail)
+      select timestamptz '2026-01-01' + i * interval '1 second',
+        case when i % 10000 = 0 then 'user.locked' when i % 3 = 0 then 'session.ended' else 'login.succeeded' end,
+        ${user(`i % ${people}`)}, case when i % 20000 = 0 then 'rare' else 'c' || i % 3 end, 'request-' || i,
+        jsonb_build_object('session', 's' || i, 'reason', 'logout')
+      from generate_series(1, ${lines}) i`)
+    await slow.raw('analyze')
+  })
+  knex = own.database.knex
+})
+afterAll(() => own.drop())
+
+const page = {
+  ...{ since: new Date(0), until: new Date('2027-01-01'), us: 9e15, lineId: 0, most: 51 },
+}
+const list = {
+  ...{ createdSince: new Date(0), createdUntil: new Date('2027-01-01'), us: 9e15, id: '', most: 51 },
+}
+const userId = `usr_${'7'.padStart(26, '0')}` as UserId
+
+/** What a command asks, with values as it asks it. */
+const calls: Readonly<Record<string, () => NamedStatement>> = {
+  ...Object.fromEntries(
+    [...userLists].flatMap(([status = 'any', statement]) => [
+      [`list ${status}`, () => statement.with({ ...list, usedSince: null, unusedSince: null, window: 51 })],
+      [
+        `list ${status} by use`,
+        () => statement.with({ ...list, usedSince: null, unusedSince: new Date('2025-01-01'), window: lookedAt }),
+      ],
+    ]),
+  ),
+  'find by id': () => listedUser.with({ userId }),
+  'find by subject': () => usersBySubject.with({ typed: 'openid:wx1:o7', bare: 'o7', most: 50 }),
+  'find by nickname': () =>
+    usersByNickname.with({ prefix: 'name 1', end: 'name 1\u{10FFFF}', afterName: '', afterId: '', most: 51 }),
+  'identities list': () => findAccount.with({ userId }),
+  audit: () => auditReads.all.with(page),
+  'audit of a user': () => auditReads.user.with({ ...page, userId, alsoClient: null, alsoEvent: 'user.locked' }),
+  'audit of an event': () => auditReads.event.with({ ...page, event: 'user.locked' }),
+  'audit of a client': () => auditReads.client.with({ ...page, clientId: 'rare' }),
+  'audit of a client and an event': () =>
+    auditReads.clientEvent.with({ ...page, clientId: 'c1', event: 'user.locked' }),
+  requests: () => auditReads.request.with({ requestId: 'request-7', most: 1000 }),
+  'why of a user': () => whyOf({ userId }),
+  'why of a user at a client': () => whyOf({ userId, clientId: 'c1' }),
+  'why of a session, grant or request': () => whyOf({ id: 'request-7' }),
+  'why of a token': () => whyOf({ token: 'x'.repeat(43) }),
+}
+
+function whyOf(question: Parameters<typeof endingRows>[1]): NamedStatement {
+  const { sql, bindings } = endingRows(knex, question).toSQL().toNative()
+  return { name: 'why', text: sql, values: bindings as unknown[] }
+}
+
+interface Plan {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Index Name'?: string
+  readonly 'Index Cond'?: string
+  readonly 'Actual Rows'?: number
+  readonly 'Rows Removed by Filter'?: number
+  readonly Plans?: readonly Plan[]
+}
+
+const nodesOf = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
+
+describe('a question of support', () => {
+  test.each(Object.entries(calls))('%s is answered by an index, with any plan', async (_, call) => {
+    for (const mode of ['force_custom_plan', 'force_generic_plan']) {
+      await knex.transaction(async (trx) => {
+        const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
+        const connection = await client.acquireConnection()
+        await connection.query({ text: `set local plan_cache_mode = ${mode}` })
+        const { text, values } = call()
+        const explained = await connection.query({ text: `explain (analyze, format json) ${text}`, values })
+        const [{ Plan: plan }] = explained.rows.flatMap((row) => row['QUERY PLAN']) as [{ Plan: Plan }]
+        const scans = nodesOf(plan).filter((node) => 'Relation Name' in node || 'Index Name' in node)
+        expect(scans.length).toBeGreaterThan(0)
+        expect(scans.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([])
+        // Nor is an index read through in search of the few that are meant.
+        expect(scans.filter((node) => (node['Rows Removed by Filter'] ?? 0) > 1000)).toEqual([])
+      })
+    }
+  })
+})
+
+interface Connection {
+  query(statement: object): Promise<{ rows: Record<string, unknown>[] }>
+}
