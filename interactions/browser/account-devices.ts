@@ -123,7 +123,7 @@ export function devicePages({ session, renderer, options }: Dependencies) {
 
 /** Apps that give their device one name are on one. */
 function isSameName({ device }: Device['signIn'], other: Device['signIn']): boolean {
-  return device !== undefined && device === other.device
+  return typeof device === 'string' && device === other.device
 }
 
 /** How the form names an item of the list. */

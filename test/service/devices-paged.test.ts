@@ -31,6 +31,11 @@ const devices = '/account/devices'
 const valuesOf = (text: string) => [...text.matchAll(/name="device" value="([^"]+)"/g)].map(([, value = '']) => value)
 const olderOf = (text: string) => /href="([^"]*after=[^"]*)"/.exec(text)?.[1]?.replaceAll('&amp;', '&')
 
+test('debug', async () => {
+  const k = world.database.database.knex
+  console.log(JSON.stringify(await k('oidc_records').select('model', k.raw('count(*), min(expires_at), min(payload), min(about), min(grant_id), min(user_id)')).groupBy('model')), (await visitor.get(devices)).status, world.log.filter((l) => l.includes('"err"')).join('\n').slice(0, 1500))
+})
+
 test('a page holds fifty, this browser first, and is small', async () => {
   const { text } = await visitor.get(devices)
   expect(valuesOf(text)).toHaveLength(49)

@@ -30,6 +30,7 @@ beforeAll(async () => {
     await slow.raw(`insert into identity_subjects (identity_id, provider, subject, position, created_at)
       select 'idn_' || i, case i % 2 when 0 then 'phone' else 'wechat' end,
         case i % 2 when 0 then '+86' || i else 'openid:wx1:o' || i end, 0, ${at} ${each}`)
+    await slow.raw(`insert into passwords (user_id, hash, updated_at) select ${user('i')}, '', now() ${each}`)
     await slow.raw(`insert into audit_events (at, event, user_id, client_id, request_id, detail)
       select timestamptz '2026-01-01' + i * interval '1 second',
         case when i % 10000 = 0 then 'user.locked' when i % 3 = 0 then 'session.ended' else 'login.succeeded' end,
