@@ -18,7 +18,13 @@ export const userCommands: readonly Command[] = [
       'One user with identities, subjects masked. A user is named by id, phone number, e-mail address or user name.',
     usage: user,
     args: one,
-    options: { full: { type: 'boolean', summary: 'Subjects in full: phone numbers, addresses, upstream ids.' } },
+    options: {
+      full: {
+        type: 'boolean',
+        summary: 'Subjects in full: phone numbers, addresses, upstream ids; the audit notes it.',
+      },
+      why,
+    },
     module: './users-command.ts',
     action: 'show',
   },

@@ -7,6 +7,7 @@ import { countDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import { countRecords, countRefreshTokens } from '../oidc/endings/record-counts.ts'
 import type { CommandContext } from './command.ts'
+import { noteLook } from './looked-up.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 import { withUser } from './user-named.ts'
@@ -51,6 +52,7 @@ export async function show(context: CommandContext): Promise<number> {
       stdout.write(tableText(['user', ''], [...Object.entries(facts), ['former_ids', formerIds.join(' ')]]))
       stdout.write(`\n${tableText(['provider', 'subjects', 'verified', 'last used', 'identity'], cells)}`)
     }
+    if (isFull) await noteLook(core, context, { command: 'users show', userId: user.id, shown: 1 })
     return 0
   })
 }

@@ -71,7 +71,10 @@ describe('users show', () => {
   })
 
   test('shows all of it with --full', async () => {
-    const { stdout } = await shell.run('users', 'show', alice, '--full')
+    const { stdout } = await shell.run('users', 'show', alice, '--full', '--why', 'ticket 7')
+    const looked = await shell.database.database.knex('audit_events').where({ event: 'support.looked' })
+    const detail = { command: 'users show', operator: 'alice', why: 'ticket 7', full: true, shown: 1 }
+    expect(looked).toMatchObject([{ user_id: alice, detail }])
     for (const text of ['+8613800138000', 'alice@example.com', 'unionid:o6_bmasdasdsad6_2sgVt7hMZOPfL']) {
       expect(stdout).toContain(text)
     }
