@@ -18,7 +18,7 @@ const tables: Readonly<Record<string, string>> = {
   merge_requests: 'A merge that one operator has asked for and another has to confirm, for a day.',
   passwords: 'The hash of the one password of a user.',
   imported_accounts:
-    'What an account was called in the system that it was moved in from. Stays when the account is deleted, so that no later import brings it back.',
+    'What an account was called in the system that it was moved in from. A digest of it stays when the account is deleted, so that no later import brings it back.',
   known_devices:
     'An app that has logged in to an account, by the key it proves. Twenty a user at most; gone with signing out elsewhere.',
   clients: 'A registered client as its seed says; `secret` is sealed.',

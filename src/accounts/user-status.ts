@@ -16,6 +16,17 @@ const forgetMerges = `
     and into_user in (select id from users where id = :userId or merged_into = :userId)
     and not exists (select from users where id = :userId and merged_into is not null)`
 
+/**
+ * What an account was called in the system it was moved in from may be a name or a number. A digest stays, by which no
+ * later import brings back who is deleted; `checkAgainstEarlier` makes the same one.
+ */
+const forgetFormerNames = `
+  update imported_accounts
+  set external_id = 'forgotten:' || encode(sha256(convert_to(external_id, 'UTF8')), 'hex'), fingerprint = ''
+  where user_id in (select id from users where id = :userId or merged_into = :userId)
+    and not starts_with(external_id, 'forgotten:')
+    and not exists (select from users where id = :userId and merged_into is not null)`
+
 /** Gives a user another status, in a transaction. False when there is no such user or it is deleted. */
 export async function setUserStatus(
   transaction: Knex.Transaction,
@@ -36,6 +47,7 @@ export async function setUserStatus(
     await transaction('pictures').where({ user_id: userId }).delete()
     await transaction('known_devices').where({ user_id: userId }).delete()
     await transaction.raw(forgetMerges, { userId })
+    await transaction.raw(forgetFormerNames, { userId })
   }
   return changed > 0
 }

@@ -19,7 +19,7 @@ export async function indexStaging(knex: Knex): Promise<void> {
   await knex.raw('analyze staged_subjects')
 }
 
-/** Accounts that came before stay as they are here. */
+/** Accounts that came before stay as they are here, also deleted. */
 export async function checkAgainstEarlier(knex: Knex, source: string, { from, to }: Range): Promise<void> {
   await knex.raw(
     `with came as (
@@ -30,6 +30,17 @@ export async function checkAgainstEarlier(knex: Knex, source: string, { from, to
      )
      insert into staged_findings (n, file, line, code, about, is_problem)
      select n, file, line, 'differs', null, false from came where outcome = 'differs'`,
+    { source, from, to },
+  )
+  await knex.raw(
+    `with gone as (
+       update staged_accounts a set outcome = 'gone' from imported_accounts i
+       where ${within} and i.source = :source and a.outcome is null
+         and i.external_id = 'forgotten:' || encode(sha256(convert_to(a.external_id, 'UTF8')), 'hex')
+       returning a.n, a.file, a.line
+     )
+     insert into staged_findings (n, file, line, code, about, is_problem)
+     select n, file, line, 'deleted_here', null, false from gone`,
     { source, from, to },
   )
 }

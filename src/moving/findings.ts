@@ -36,6 +36,7 @@ export const notes = {
   identity_dropped: 'an identity was left out',
   unproved_dropped: 'an identity that was not proved was left out, because somebody else has it',
   differs: 'the account came before, and the file says something else now: it was left as it is here',
+  deleted_here: 'the account came before, and was deleted here: it does not come back',
   left_out: 'left out',
 } as const
 

@@ -137,6 +137,23 @@ describe('somebody who is faster by a moment', () => {
   }, 120_000)
 })
 
+describe('somebody whose account was deleted here', () => {
+  test('does not come back, and what they were called elsewhere is forgotten', async () => {
+    await shell.write('users.jsonl', accounts(3))
+    await importing()
+    const { database } = shell.database
+    const directory = new AccountDirectory({ database, clock: () => Date.now() })
+    const { user_id } = await database.knex('imported_accounts').where({ external_id: 'u1' }).first()
+    await directory.setStatus(user_id, 'deleted')
+    expect(await importing()).toMatchObject({
+      ...{ status: 0, imported: 0, unchanged: 2 },
+      findings: [{ line: 2, code: 'deleted_here' }],
+    })
+    const names = await database.knex('imported_accounts').orderBy('external_id').pluck('external_id')
+    expect(names).toEqual([expect.stringMatching(/^forgotten:[0-9a-f]{64}$/), 'u0', 'u2'])
+  })
+})
+
 describe('everything that is written out', () => {
   test('is the same after it was read in elsewhere, ids and hashes too', async () => {
     const more = { nickname: '门神', picture: 'https://example.com/a.png' }
