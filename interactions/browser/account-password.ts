@@ -100,7 +100,7 @@ export function passwordPages({ session, renderer, passwords, audit, options }: 
 
 /** An empty field is no guess, and costs no try. */
 function requireCurrent(hadPassword: boolean, current: string): void {
-  if (hadPassword && current === '') throw new AppError('password.required', { field: 'password' })
+  if (hadPassword && current === '') throw new AppError('password.current_missing', { field: 'password' })
 }
 
 /** Somebody who is signed in is told that the current password is wrong, not that the account may be. */

@@ -50,6 +50,7 @@ export const catalogue = {
   'sms.number_refused': { status: 400, oauth: 'access_denied' },
   'mail.undeliverable': { status: 502, oauth: 'temporarily_unavailable' },
   'password.required': { status: 400, oauth: 'invalid_request' },
+  'password.current_missing': { status: 400, oauth: 'invalid_request' },
   'password.wrong': { status: 400, oauth: 'access_denied' },
   'password.locked': { status: 429, oauth: 'slow_down' },
   'password.too_short': { status: 400, oauth: 'invalid_request' },

@@ -151,7 +151,7 @@ describe('the password of somebody who is signed in', () => {
     for (let times = 0; times < 3; times++) {
       const answer = await change(visitor, { password: '', new_password: '1' })
       expect(faultsOf(answer)).toEqual({
-        codes: ['password.required', 'password.too_short'],
+        codes: ['password.current_missing', 'password.too_short'],
         marked: ['password', 'new_password'],
       })
     }
