@@ -66,7 +66,8 @@ test.each(['验证码登录', '密码登录'])(
     const missed = await person.page.evaluate(`(async () => {
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(await (await fetch('/assets/pages.css')).text())
-    const selectors = [...sheet.cssRules].flatMap(({ selectorText }) => selectorText.split(','))
+    const rules = [...sheet.cssRules].flatMap((rule) => (rule.selectorText ? [rule] : [...rule.cssRules]))
+    const selectors = rules.flatMap(({ selectorText }) => selectorText.split(','))
     return [selectors.length > 20, selectors.filter((each) => document.querySelector(each))]
   })()`)
     expect(missed).toEqual([true, []])
