@@ -177,6 +177,12 @@ export const identity = z.object({
 /** Status 200 of listing. */
 export const identityList = z.object({ identities: z.array(identity) })
 
+/** Status 200 of changing a number or address. */
+export const changed = z.object({
+  changed: z.boolean().describe('False: it waits, because the old one was not proved.'),
+  due_at: z.iso.datetime().optional().describe('When it takes the place of the old one.'),
+})
+
 /** Status 200 of listing what somebody has allowed apps of others. */
 export const consentList = z.object({
   consents: z.array(

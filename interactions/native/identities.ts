@@ -63,7 +63,7 @@ export class OwnIdentities {
   /** One step of a binding. SECURITY: the attempt is that of this grant, so another login cannot go on with it. */
   async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
     const { bindings, find, options } = this.#deps
-    const { account, clientId, grantId, key, by } = await this.#fresh(ctx)
+    const { account, clientId, grantId, key, by } = await this.fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const userId = account.user.id
     const attemptId = appBindingId(options.digest(grantId))
@@ -86,7 +86,7 @@ export class OwnIdentities {
   }
 
   async unbind(ctx: Context): Promise<void> {
-    const { account, clientId, grantId } = await this.#fresh(ctx)
+    const { account, clientId, grantId } = await this.fresh(ctx)
     const { ip, requestId } = ctx.state as RequestState
     const identityId = ctx['params'].identity
     const identity = isId('idn', identityId) ? account.identities.find(({ id }) => id === identityId) : undefined
@@ -96,7 +96,8 @@ export class OwnIdentities {
     ctx.status = 204
   }
 
-  async #fresh(ctx: Context): Promise<OwnAccess> {
+  /** Whose token this is, where their login is fresh. Throws `insufficient_user_authentication` where it is not. */
+  async fresh(ctx: Context): Promise<OwnAccess> {
     const access = await this.#deps.access(ctx, scope)
     const isFresh = this.#deps.options.nowMs() / 1000 - access.authTime <= freshSeconds
     // SECURITY: what has ended proofs has ended this one; the tokens go on, and change nothing without another login.

@@ -12,6 +12,7 @@ import { readForm } from '../form.ts'
 import type { Challenge, ChallengeAnswer } from './challenge.ts'
 import type { OwnIdentities } from './identities.ts'
 import { openapi } from './openapi.ts'
+import type { OwnChanges } from './own-changes.ts'
 import type { OwnConsents } from './own-consents.ts'
 import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
 
@@ -30,6 +31,7 @@ interface Dependencies {
   readonly issuer: string
   readonly challenge: Challenge
   readonly identities: OwnIdentities
+  readonly changes: OwnChanges
   readonly consents: OwnConsents
   readonly proofs: Proofs
   readonly words: Words & { readonly locale: (ctx: Context) => Locale }
@@ -38,7 +40,15 @@ interface Dependencies {
 const openapiPath = paths.openapi
 
 /** The endpoints for apps of ours that draw their own screens. Every route says who may call it. */
-export function nativeRoutes({ issuer, challenge, identities, consents, proofs, words }: Dependencies): Router {
+export function nativeRoutes({
+  issuer,
+  challenge,
+  identities,
+  changes,
+  consents,
+  proofs,
+  words,
+}: Dependencies): Router {
   const router = new Router()
   const description = representationsOfJson(openapi(issuer))
 
@@ -133,6 +143,16 @@ export function nativeRoutes({ issuer, challenge, identities, consents, proofs, 
     'identities_unbind',
     `${paths.identities}/:identity`,
     own((ctx) => identities.unbind(ctx)),
+  )
+  router.post(
+    'identities_change',
+    `${paths.identities}/:identity/change`,
+    own((ctx, fields) => changes.step(ctx, fields, visitOf(ctx))),
+  )
+  router.delete(
+    'identities_change_stop',
+    `${paths.identities}/:identity/change`,
+    own((ctx) => changes.stop(ctx, visitOf(ctx))),
   )
   router.get(
     'consents',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { paths } from '../../src/base/paths.ts'
-import { bound, consentList, identityList, refusal, step, success } from './answers.ts'
+import { bound, changed, consentList, identityList, refusal, step, success } from './answers.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -49,6 +49,16 @@ const parameters: Readonly<Record<string, string>> = {
 
 /** Parameters of a login method, which binding takes too. */
 const methodParameters = Object.entries(parameters).slice(Object.keys(parameters).indexOf('phone'))
+
+/** Parameters of a change, in the order an app meets them. */
+const changeParameters = [
+  ['choice', '`send_old`: send a code to the old one; `without_old`: go on without it, and wait. Begins again.'],
+  ['otp', 'The code; `proving` says of which one.'],
+  ['resend', '`1`: send another code.'],
+  ['phone', 'The new number: E.164, or a national number with `country`.'],
+  ['country', 'Calling code for `phone`; 86.'],
+  ['identifier', 'The new mail address.'],
+] as const
 
 function form(fields: readonly (readonly [string, string])[], required: readonly string[]): Json {
   const properties = Object.fromEntries(fields.map(([name, description]) => [name, { type: 'string', description }]))
@@ -107,6 +117,7 @@ export function openapi(issuer: string): Json {
     '409': json('Somebody else’s, the last one, or one too many.', 'Refusal'),
   }
   const security = [{ token: [] }]
+  const named = { name: 'identity', in: 'path', required: true, schema: { type: 'string' } }
   return {
     openapi: '3.1.0',
     info: {
@@ -149,12 +160,27 @@ export function openapi(issuer: string): Json {
         delete: {
           summary: 'Removes a way in, but never the last one.',
           security,
-          parameters: [dpop, { name: 'identity', in: 'path', required: true, schema: { type: 'string' } }],
+          parameters: [dpop, named],
           responses: {
             '204': { description: 'It is gone.' },
             '404': json('None of this person’s.', 'Refusal'),
             ...own,
           },
+        },
+      },
+      [`${paths.identities}/{identity}/change`]: {
+        post: {
+          summary: 'One step of putting another number or address in the place of one.',
+          security,
+          parameters: [dpop, named],
+          requestBody: form(changeParameters, []),
+          responses: { '200': json('It is changed, or waits.', 'Changed'), ...own, ...posted },
+        },
+        delete: {
+          summary: 'Stops a change that waits.',
+          security,
+          parameters: [dpop, named],
+          responses: { '204': { description: 'It is stopped.' }, '404': json('None waits.', 'Refusal'), ...own },
         },
       },
       [paths.consents]: {
@@ -192,6 +218,7 @@ export function openapi(issuer: string): Json {
         Step: schemaOf(step),
         IdentityList: schemaOf(identityList),
         Bound: schemaOf(bound),
+        Changed: schemaOf(changed),
         ConsentList: schemaOf(consentList),
       },
     },

@@ -6,6 +6,7 @@ import { Challenge } from '../../interactions/native/challenge.ts'
 import { Gate } from '../../interactions/native/gate.ts'
 import { OwnIdentities } from '../../interactions/native/identities.ts'
 import { nativeRoutes, nativeTokenAnswers, type Proofs } from '../../interactions/native/native-routes.ts'
+import { OwnChanges } from '../../interactions/native/own-changes.ts'
 import { OwnConsents } from '../../interactions/native/own-consents.ts'
 import { nativeSteps } from '../../interactions/native/steps.ts'
 import { httpClient } from '../base/http.ts'
@@ -121,7 +122,15 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     options: { words, nowMs: clock, digest: (grantId) => sealer.mac('binding', `native ${grantId}`) },
   })
 
-  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, consents, proofs, words })
+  const changes = new OwnChanges({
+    access: (ctx) => access(ctx, 'identities'),
+    fresh: (ctx) => identities.fresh(ctx),
+    changes: logins.changes,
+    steps: nativeSteps({ methods: logins.bindings.methods, directory, nowMs: clock }),
+    options: { words, digest: (grantId) => sealer.mac('binding', `native ${grantId}`) },
+  })
+
+  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, changes, consents, proofs, words })
   return {
     challenge,
     routes: ownRoutes(router),

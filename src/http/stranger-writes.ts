@@ -140,6 +140,8 @@ export const strangerWrites = {
   identities: 'nothing',
   identities_bind: 'nothing',
   identities_unbind: 'nothing',
+  identities_change: 'nothing',
+  identities_change_stop: 'nothing',
   openapi: 'nothing',
   userinfo: 'nothing',
   introspection: 'nothing',
