@@ -9,7 +9,7 @@ import type { Sealing } from '../src/store/seal.ts'
 import type { TypedValues } from '../views/form-values.ts'
 import type { Ask, Proved } from './methods/method.ts'
 import type { CodeOver } from './methods/otp.ts'
-import type { AccountQuestion, Choice, ConflictQuestion } from './outcome.ts'
+import type { AccountQuestion, Choice, ConflictQuestion, LeavingQuestion } from './outcome.ts'
 
 /**
  * An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is.
@@ -69,6 +69,11 @@ export interface Doubted {
   readonly isClaimed?: boolean
 }
 
+/** A proof that leads to an account on its way out. */
+export interface Leaving extends Pick<LeavingQuestion, 'userId' | 'leavesAtMs'> {
+  readonly proof: Pending
+}
+
 /** Copies the moment of a proof and nothing else. */
 export function momentOf({ provedAt, begunAt }: ProofMoment): ProofMoment {
   return { provedAt, begunAt }
@@ -93,6 +98,8 @@ export interface AttemptMemory {
   readonly several?: Several | undefined
   /** A number that may have gone to somebody else, until the person shows whose its account is. */
   readonly doubted?: Doubted | undefined
+  /** What leads to an account on its way out, until the person says whether it is to stay. */
+  readonly leaving?: Leaving | undefined
   /** What may be answered next. */
   readonly choices?: readonly Choice[] | undefined
 }

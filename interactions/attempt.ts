@@ -118,6 +118,7 @@ export class LoginAttempts {
     if (choice === 'account') return this.#single.goOnWith(request, account)
     if (choice === 'not_mine') return this.#single.disown(request)
     if (choice === 'mine') return this.#claim(request)
+    if (choice === 'undo_deletion' || choice === 'keep_deletion') return this.#single.stay(request, choice)
     const { memories } = this.#deps
     const memory = await memories.load(request.attemptId)
     const { contested } = memory
@@ -291,5 +292,7 @@ export class LoginAttempts {
 function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): AttemptMemory {
   const isAsked = memory.choices && !memory.doubted?.isClaimed
   const isAnswered = !isAsked && (!demand.requiresPhone || provesPhone.includes(method))
-  return isAnswered ? memory : { ...memory, pending: undefined, several: undefined, doubted: undefined }
+  return isAnswered
+    ? memory
+    : { ...memory, pending: undefined, several: undefined, doubted: undefined, leaving: undefined }
 }

@@ -28,6 +28,10 @@ export type Choice =
   | 'mine'
   /** The account of the number is not mine: it loses the number. */
   | 'not_mine'
+  /** My account is to stay. */
+  | 'undo_deletion'
+  /** It is to go as I have asked, and I log in no more. */
+  | 'keep_deletion'
 
 /** One of several accounts that one proof leads to. */
 export interface AskedAccount {
@@ -74,6 +78,14 @@ export interface OwnerQuestion {
   readonly choices: readonly Choice[]
 }
 
+/** Somebody has proved that an account is theirs whose deletion was asked for: is it to stay? Nothing has changed. */
+export interface LeavingQuestion {
+  readonly kind: 'leaving'
+  readonly userId: UserId
+  /** When the account will be gone, in milliseconds since the epoch. */
+  readonly leavesAtMs: number
+}
+
 /** What an attempt answers to the page or app that sent a step. */
 export type Outcome =
   | {
@@ -103,6 +115,9 @@ export type Outcome =
   | BindingQuestion
   | AccountQuestion
   | OwnerQuestion
+  | LeavingQuestion
+  /** The account goes as its owner wants, and nobody was let in. */
+  | { readonly kind: 'left'; readonly leavesAtMs: number }
   | {
       readonly kind: 'done'
       readonly userId: UserId

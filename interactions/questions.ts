@@ -23,6 +23,7 @@ import {
   type BindingQuestion,
   type Choice,
   type ConflictQuestion,
+  type LeavingQuestion,
   type Outcome,
   type OwnerQuestion,
 } from './outcome.ts'
@@ -131,6 +132,21 @@ export class Questions {
     return { kind: 'confirm_owner', userId, isIn: memory.holder !== undefined, choices }
   }
 
+  /**
+   * The account is on its way out: is it to stay? SECURITY: a login never takes a deletion back by itself, because it
+   * may be somebody else's, or an app's that tries again.
+   */
+  async leaving(
+    request: AdvanceRequest,
+    memory: AttemptMemory,
+    { step, account }: { readonly step: Proved; readonly account: Account },
+  ): Promise<LeavingQuestion> {
+    const { id: userId, leavesAt } = account.user
+    const leaving = { proof: pendingOf(request.method, step), userId, leavesAtMs: leavesAt?.getTime() ?? 0 }
+    await this.#keep(request, { ...memory, leaving, choices: ['undo_deletion', 'keep_deletion'] })
+    return { kind: 'leaving', userId, leavesAtMs: leaving.leavesAtMs }
+  }
+
   async #conflicted(request: AdvanceRequest, identityProvider: string, users: readonly UserId[], userId?: UserId) {
     const whose = { userId, identityProvider, detail: { users } }
     await this.#deps.audit.write({ event: 'identity.conflicted', ...whose, ...auditContext(request) })
@@ -154,6 +170,12 @@ export function ownerQuestion({ doubted, holder, choices = [] }: AttemptMemory):
   return { kind: 'confirm_owner', userId: doubted.owner, isIn: holder !== undefined, choices }
 }
 
+/** The account on its way out that a memory waits for an answer about; undefined: none. */
+export function leavingQuestion({ leaving, choices }: AttemptMemory): LeavingQuestion | undefined {
+  if (!leaving || !choices?.includes('undo_deletion')) return undefined
+  return { kind: 'leaving', userId: leaving.userId, leavesAtMs: leaving.leavesAtMs }
+}
+
 /** The question a memory waits for an answer to; undefined for every other. */
 function bindingQuestion({ holder, pending, contested, choices }: AttemptMemory): BindingQuestion | undefined {
   const identity = (contested?.proof ?? pending)?.identity
@@ -174,6 +196,7 @@ export interface Waiting {
   readonly needsPhone: boolean
   readonly question?: BindingQuestion
   readonly accounts?: AccountQuestion
+  readonly leaving?: LeavingQuestion
   readonly conflict?: ConflictQuestion
   readonly owner?: OwnerQuestion
   /** The person has said that the account of a number is theirs; `mayDisown`: they may still say that it is not. */
@@ -182,19 +205,21 @@ export interface Waiting {
 
 /** What a memory waits for, as far as what was proved still counts. */
 export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
-  const { pending, holder, several, doubted } = memory
+  const { pending, holder, several, doubted, leaving: proved } = memory
   const isPending = pending !== undefined && isFresh(pending, clock)
   const isIn = holder !== undefined && isFresh(holder, clock)
   const question = isIn ? bindingQuestion(memory) : undefined
   const owner = doubted && isFresh(doubted.proof, clock) ? ownerQuestion(memory) : undefined
   const claim = claimedIn(memory, clock) && { mayDisown: memory.choices?.includes('not_mine') === true }
   const accounts = several && isFresh(several.proof, clock) ? accountQuestion(memory) : undefined
+  const leaving = proved && isFresh(proved.proof, clock) ? leavingQuestion(memory) : undefined
   const conflict = isIn || isPending ? conflictQuestion(memory) : undefined
   return {
     ...(isPending ? { identity: pending.identity } : {}),
     needsPhone: isIn && !question && !owner,
     ...(question ? { question } : {}),
     ...(accounts ? { accounts } : {}),
+    ...(leaving ? { leaving } : {}),
     ...(conflict ? { conflict } : {}),
     ...(owner ? { owner } : {}),
     ...(claim ? { claim } : {}),

@@ -2,12 +2,13 @@ import type { AccountDirectory } from '../src/accounts/directory.ts'
 import { partOf } from '../src/accounts/identity-claim.ts'
 import type { KeptCredentials } from '../src/accounts/kept-credentials.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
-import { isFresh, isUnended, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
+import { isFresh, isUnended, requireActive, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import { type Account, hasPhone } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import { maskSubject } from '../src/base/mask.ts'
+import type { LeavingActor } from '../src/oidc/endings/account-leaving.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import {
@@ -16,6 +17,7 @@ import {
   type AttemptMemory,
   claimedIn,
   type Doubted,
+  type Leaving,
   momentOf,
   type Pending,
   type Several,
@@ -46,6 +48,8 @@ export interface SettlementDependencies {
     readonly keepCredential: KeptCredentials['keep']
     readonly end: EndRecords
     readonly passNumber: PassNumber
+    /** Takes back the deletion of an account, see `stayAfterAll`. */
+    readonly stay: (userId: UserId, actor: LeavingActor) => Promise<boolean>
   }
 }
 
@@ -124,7 +128,8 @@ export class Settlement {
   ): Promise<Outcome> {
     const { clock } = this.#deps.options
     const userId = account.user.id
-    if (account.user.status !== 'active') throw new AppError('user.locked')
+    if (account.user.status === 'leaving') return this.#questions.leaving(request, memory, { step, account })
+    requireActive(account)
     const isWaiting = await this.#isWaiting(request, account, memory)
     const kept = isNew ? undefined : await keepPassword(this.#deps, userId, step, request)
     if (kept) await this.#audit(kept, request, userId, step)
@@ -188,6 +193,7 @@ export class Settlement {
     const asked = owner && (await directory.find(owner))
     if (!asked) throw new AppError('attempt.expired')
     requireStanding(asked, pending, phoneClaim(phone))
+    requireActive(asked)
     const { user } = asked
     await directory.bind(user.id, pending.identity, useOf(request))
     const account = (await directory.find(user.id)) ?? asked
@@ -224,14 +230,31 @@ export class Settlement {
       const detail = { from: left, to: userId, identity, subjects: masked, method: proof.method }
       for (const whose of [left, userId]) await this.#audit('identity.moved', request, whose, proof, detail)
     }
+    return this.#letInAgain(request, proof, userId, { ...memory, several: undefined })
+  }
+
+  /**
+   * The person said that their account is to stay. What was proved lets them in then, but for a new password: nobody
+   * knew yet whether there would be an account for it. Throws `attempt.expired` where it is gone by now.
+   */
+  async stay(request: AdvanceRequest, { proof, userId }: Leaving, memory: AttemptMemory): Promise<Outcome> {
+    const { ip, requestId, clientId } = request
+    requireEnough(request, { ...proof, kind: 'proved', registration: 'never' }, memory, this.#deps.options.clock)
+    await this.#deps.options.stay(userId, { ip, requestId, clientId })
+    return this.#letInAgain(request, proof, userId, memory)
+  }
+
+  /** Lets somebody in by what they proved before they answered a question. */
+  async #letInAgain(request: AdvanceRequest, proof: Pending, userId: UserId, memory: AttemptMemory): Promise<Outcome> {
+    const { directory } = this.#deps
     const chosen = await directory.find(userId)
-    const identity = chosen && partOf(claim, chosen)
+    const identity = chosen && partOf(proof.identity, chosen)
     if (!identity) throw new AppError('attempt.expired')
     const found = await directory.resolve(identity, useOf(request))
     if (found.kind !== 'known' || found.account.user.id !== userId) throw new AppError('attempt.expired')
     requireStanding(found.account, proof, identity)
     const step: Proved = { kind: 'proved', registration: 'never', ...proof, identity }
-    return this.#letIn(request, step, { account: found.account, isNew: false }, { ...memory, several: undefined })
+    return this.#letIn(request, step, { account: found.account, isNew: false }, memory)
   }
 
   /** Who is in, with nothing left to bind. */

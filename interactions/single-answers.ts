@@ -3,7 +3,7 @@ import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { Arrived, AttemptMemories, AttemptMemory } from './attempt-memory.ts'
 import type { AdvanceRequest, Outcome } from './outcome.ts'
-import { accountQuestion } from './questions.ts'
+import { accountQuestion, leavingQuestion } from './questions.ts'
 import type { Settlement } from './settlement.ts'
 
 interface Dependencies {
@@ -63,6 +63,16 @@ export class SingleAnswers {
     const holder = await holderOf(request.attemptId, memory)
     const answered = { ...request, method: doubted.method, input: {} }
     return settlement.disown(answered, doubted, { ...memory, holder, choices: undefined })
+  }
+
+  /** Whether an account on its way out is to stay. */
+  async stay(request: Answering, choice: 'undo_deletion' | 'keep_deletion'): Promise<Outcome> {
+    const memory = await this.#take(request, (each) => leavingQuestion(each) !== undefined)
+    const { leaving } = memory
+    if (!leaving || !isFresh(leaving.proof, this.#deps.clock)) throw new AppError('attempt.expired')
+    if (choice === 'keep_deletion') return { kind: 'left', leavesAtMs: leaving.leavesAtMs }
+    const answered = { ...request, method: leaving.proof.method, input: {} }
+    return this.#deps.settlement.stay(answered, leaving, { ...memory, choices: undefined, leaving: undefined })
   }
 
   async #take({ attemptId }: Answering, isAsked: (memory: AttemptMemory) => boolean): Promise<AttemptMemory> {

@@ -1,4 +1,5 @@
 import { oneTapOptions } from '../interactions/methods/one-tap.ts'
+import { Secret } from '../src/base/secret.ts'
 import type { Sandbox } from '../src/build/app.ts'
 import type { Core } from '../src/build/core.ts'
 import { buildFace } from '../src/build/face.ts'
@@ -11,6 +12,7 @@ import { demoClients, demoResources } from './demo/clients.ts'
 import { sandboxRoutes } from './demo/routes.ts'
 import { oneTapSettings } from './one-tap.ts'
 import { outbox, specialNumbers } from './outbox.ts'
+import { startDeletionHook } from './simulators/deletion-hook.ts'
 import { Switches } from './switches.ts'
 import { startUpstreams } from './upstreams.ts'
 
@@ -19,6 +21,8 @@ import { startUpstreams } from './upstreams.ts'
  */
 const terminal = { write: (text: string) => process.stderr.isTTY && process.stderr.write(text) }
 
+const hookSecret = 'the secret of the shop in the sandbox'
+
 export { sandboxClock as clock } from './clock.ts'
 
 /** Everything that lets somebody try the server offline. It is never part of the image. */
@@ -26,7 +30,8 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
   const { issuer } = config
   const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
   const connections = upstreams?.connections ?? []
-  const switches = new Switches(upstreams?.simulators)
+  const hook = await startDeletionHook({ secret: hookSecret, clock, ordersUrl: 'https://shop.example.com/orders' })
+  const switches = new Switches(upstreams?.simulators, hook)
   const face = buildFace(config)
   const write = (message: MailNotice) =>
     mailText(message, { translate: face.i18n.translate, brand: face.mailBrand }).text
@@ -38,6 +43,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
     sms: switches.messages(printed(messages.smsSender(), consoleSms({ stream: terminal }))),
     mail: messages.mailSender(),
     connections,
+    deletionHook: { url: hook.url, secret: new Secret(hookSecret) },
     oneTap: upstreams?.native ? oneTapSettings(upstreams.native.oneTap).map((each) => oneTapOptions.parse(each)) : [],
     clients: demoClients(issuer, backendSecret),
     resources: demoResources(issuer),
@@ -56,6 +62,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
     },
     async close() {
       await upstreams?.close()
+      await hook.close()
     },
   }
 }

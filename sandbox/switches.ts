@@ -1,5 +1,6 @@
 import type { SmsSender } from '../src/sms/sms-sender.ts'
 import { undeliverable } from '../src/sms/sms-sender.ts'
+import type { HookMood, HookSimulator } from './simulators/deletion-hook.ts'
 import { type Oddity, oddities } from './simulators/oddities.ts'
 import type { Fault, Simulator } from './simulators/simulator.ts'
 import type { WechatSimulator } from './simulators/wechat.ts'
@@ -77,11 +78,21 @@ const troubles = {
 
 type Trouble = keyof typeof troubles
 /** What is neither an oddity nor a trouble of one request. */
-const states = ['snapshot', 'unionid_later', 'sms_answer_lost', 'sms_template_refused'] as const
+const states = [
+  ...(['snapshot', 'unionid_later', 'sms_answer_lost', 'sms_template_refused'] as const),
+  ...(['deletion_orders', 'deletion_slow', 'deletion_wrong'] as const),
+] as const
 type State = (typeof states)[number]
 
 /** What can be switched on. */
 export type Switch = Oddity | Trouble | State
+
+/** What the shop says that is asked before a deletion. */
+const moods: readonly (readonly [State, HookMood])[] = [
+  ['deletion_orders', 'open_orders'],
+  ['deletion_slow', 'slow'],
+  ['deletion_wrong', 'wrong'],
+]
 
 /** All switches as the page groups them. */
 export const switchGroups: Readonly<Record<'writing' | 'refusing' | 'state', readonly Switch[]>> = {
@@ -99,10 +110,12 @@ const boundApps = ['wx5a00000000000001', 'wx5a00000000000002', 'wx5a000000000000
  */
 export class Switches {
   readonly #simulators: Simulators | undefined
+  readonly #hook: HookSimulator
   readonly #on = new Set<Switch>()
 
-  constructor(simulators: Simulators | undefined) {
+  constructor(simulators: Simulators | undefined, hook: HookSimulator) {
     this.#simulators = simulators
+    this.#hook = hook
   }
 
   isOn(name: Switch): boolean {
@@ -145,6 +158,7 @@ export class Switches {
   }
 
   #apply(): void {
+    this.#hook.mood = moods.find(([name]) => this.isOn(name))?.[1] ?? 'allows'
     const simulators = this.#simulators
     if (!simulators) return
     for (const [name, simulator] of Object.entries(simulators) as [VendorName, Simulator][]) {

@@ -35,6 +35,7 @@ export interface AccountView {
   readonly passwordHref: string
   readonly devicesHref: string
   readonly appsHref: string
+  readonly deletionHref: string
   readonly languageHref: string
   readonly logoutHref: string
   /** One translated sentence that says what was just done. */
@@ -208,6 +209,30 @@ export interface AuthorisedAppsView {
   readonly notice?: string | undefined
 }
 
+/** Posts `form_token` and `confirm`, a box that is never ticked beforehand. */
+export interface AccountDeletionView {
+  /** Names of the apps that somebody is signed in to, or has allowed something. */
+  readonly apps: readonly string[]
+  /** Two translated sentences: how long it may be taken back, and how long what law wants is kept. */
+  readonly wait: string
+  readonly kept: string
+  /** What stands in the way, in the words of the operator's system: text, and an https address. */
+  readonly blocked?: { readonly reason: string; readonly link?: string | undefined } | undefined
+  readonly error?: PageError | undefined
+  readonly formToken: string
+  readonly appsHref: string
+  readonly backHref: string
+}
+
+/** The account goes, or is gone where that time has come. Nobody is signed in any more. */
+export interface LeftView {
+  readonly leavesAt: Date
+  /** Whether it was asked for just now. */
+  readonly isAsked?: boolean
+  /** Where somebody else may log in. */
+  readonly nextHref?: string | undefined
+}
+
 /** The pages of the account centre whose data is here, by the names of their templates. */
 export interface OwnAccountViews {
   readonly account: AccountView
@@ -219,4 +244,6 @@ export interface OwnAccountViews {
   readonly 'account-taken': AccountTakenView
   readonly devices: DevicesView
   readonly 'account-apps': AuthorisedAppsView
+  readonly 'account-deletion': AccountDeletionView
+  readonly left: LeftView
 }

@@ -1,7 +1,14 @@
 import { longName } from './sample-values.ts'
 import type { Views } from './views.ts'
 
-type ChoicePage = 'choose' | 'choose-account' | 'select-account' | 'conflict' | 'confirm-owner' | 'bind-identity'
+type ChoicePage =
+  | 'choose'
+  | 'choose-account'
+  | 'select-account'
+  | 'conflict'
+  | 'confirm-owner'
+  | 'leaving'
+  | 'bind-identity'
 
 const mine = {
   label: '138****8000',
@@ -57,6 +64,10 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
     { account: { name: '林***', year: 2024 }, without: 'new' },
     { account: { year: 2021 }, without: 'own' },
     { account: { name: 'L***', year: 2023 } },
+  ],
+  leaving: [
+    { account: { label: '138****8000', nickname: '林小雨' }, leavesAt: new Date('2026-12-06T15:04:00Z') },
+    { account: { label: 'ow****F2ZQ' }, leavesAt: new Date('2026-12-06T15:04:00Z') },
   ],
   'bind-identity': [
     {

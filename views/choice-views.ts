@@ -47,3 +47,9 @@ export interface ChooseAccountView {
   /** A way in with a form, for who wants to log in without the proof. */
   readonly otherMethod?: string | undefined
 }
+
+/** The account is on its way out. Posts `choice=undo_deletion` or `choice=keep_deletion`. */
+export interface LeavingView {
+  readonly account: { readonly label: string; readonly nickname?: string | undefined }
+  readonly leavesAt: Date
+}

@@ -4,6 +4,7 @@ import type {
   ChooseView,
   ConfirmOwnerView,
   ConflictView,
+  LeavingView,
   SelectAccountView,
 } from './choice-views.ts'
 import type { ConsentView } from './consent-views.ts'
@@ -197,6 +198,7 @@ export interface Views extends OwnAccountViews {
   readonly 'select-account': SelectAccountView
   readonly conflict: ConflictView
   readonly 'confirm-owner': ConfirmOwnerView
+  readonly leaving: LeavingView
   readonly 'bind-identity': BindIdentityView
   readonly logout: LogoutView
   readonly 'logout-done': LogoutDoneView

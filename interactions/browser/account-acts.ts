@@ -19,6 +19,8 @@ export const accountActs: Readonly<Record<string, AccountNeed>> = {
   account_apps: 'session',
   account_apps_submit: 'session',
   account_identities: 'session',
+  account_deletion: 'fresh',
+  account_deletion_submit: 'fresh',
   account_profile: 'fresh',
   account_profile_submit: 'fresh',
   account_picture_submit: 'fresh',

@@ -5,6 +5,7 @@ import type { accountPages } from './account.ts'
 import type { appPages } from './account-apps.ts'
 import type { bindingPages } from './account-binding.ts'
 import type { changePages } from './account-change.ts'
+import type { deletionPages } from './account-deletion.ts'
 import type { devicePages } from './account-devices.ts'
 import type { historyPages } from './account-history.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
@@ -24,6 +25,7 @@ export interface AccountCentre {
   readonly change: ReturnType<typeof changePages>
   readonly devices: ReturnType<typeof devicePages>
   readonly apps: ReturnType<typeof appPages>
+  readonly deletion: ReturnType<typeof deletionPages>
   readonly history: ReturnType<typeof historyPages>
   readonly notMe: ReturnType<typeof notMePages>
 }
@@ -41,7 +43,8 @@ interface Wrappers {
  * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, profile, password, identities, binding, change, devices, apps, history, notMe } = centre
+  const { session, home, profile, password, identities, binding, change, devices, apps, deletion, history, notMe } =
+    centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
@@ -54,6 +57,8 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.post('account_devices_submit', accountPaths.devices, guarded(devices.submit))
   router.get('account_apps', accountPaths.apps, withLanguage(apps.show))
   router.post('account_apps_submit', accountPaths.apps, guarded(apps.submit))
+  router.get('account_deletion', accountPaths.deletion, withLanguage(deletion.show))
+  router.post('account_deletion_submit', accountPaths.deletion, guarded(deletion.submit))
   router.get('account_history', accountPaths.history, withLanguage(history.show))
   router.get('account_not_me', accountPaths.notMe, withLanguage(notMe.show))
   router.post('account_not_me_submit', accountPaths.notMe, guarded(notMe.submit))

@@ -65,6 +65,7 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
       devicesHref: accountPaths.devices,
       appsHref: accountPaths.apps,
       historyHref: accountPaths.history,
+      deletionHref: accountPaths.deletion,
       languageHref: accountPaths.language,
       logoutHref: paths.endSession,
       notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,

@@ -47,6 +47,7 @@ const toldReasons: ReadonlySet<Why['reason']> = new Set([
   'identity_removed',
   'upstream_ended',
   'consent_withdrawn',
+  'leaving',
   'identity_moved',
   'merged',
   'unmerged',

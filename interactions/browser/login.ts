@@ -55,11 +55,11 @@ const longRequest = 1000
 /** What a page may ask in the field `choice`. */
 const choices = [
   ...(['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding', 'account'] as const),
-  ...(['mine', 'not_mine'] as const),
+  ...(['mine', 'not_mine', 'undo_deletion', 'keep_deletion'] as const),
 ]
 
 /** Failures of vendors about which a person can do something: they are shown on the page where they happened. */
-const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|(upstream|one_tap)\.\w+)$/
+const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|deletion\.unanswered|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages({ attempts, methods, directory, renderer, device, codes, known, options }: Dependencies) {
@@ -79,6 +79,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, cod
       needsPhone,
       question,
       accounts,
+      leaving,
       conflict,
       owner,
       claim,
@@ -101,6 +102,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, cod
     }
     if (conflict && named === undefined && !current) return questions.conflict(ctx, conflict)
     if (accounts && named === undefined && !current) return questions.accounts(ctx, accounts)
+    if (leaving && named === undefined && !current) return questions.leaving(ctx, leaving)
     if (pending && named === undefined && !current && !phoneOnly) {
       const { nickname } = pending.profile
       const { provider } = pending
@@ -237,7 +239,11 @@ export function loginPages({ attempts, methods, directory, renderer, device, cod
       case 'bind_identity':
       case 'choose_account':
       case 'confirm_owner':
+      case 'leaving':
         leave(ctx, interactionPath(interaction.uid))
+        return undefined
+      case 'left':
+        questions.left(ctx, outcome.leavesAtMs)
         return undefined
       case 'redirect':
         leave(ctx, outcome.to.href)

@@ -4,7 +4,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
-import type { AccountQuestion, BindingQuestion, ConflictQuestion, OwnerQuestion } from '../outcome.ts'
+import type { AccountQuestion, BindingQuestion, ConflictQuestion, LeavingQuestion, OwnerQuestion } from '../outcome.ts'
 import type { Renderer } from './render.ts'
 
 interface Dependencies {
@@ -62,7 +62,20 @@ export function questionPages({ directory, renderer, offered }: Dependencies) {
     )
   }
 
-  return { conflict, accounts, binding, owner }
+  async function leaving(ctx: Context, { userId, leavesAtMs }: LeavingQuestion): Promise<void> {
+    const account = await directory.find(userId)
+    if (!account) throw new AppError('attempt.expired')
+    const shown = { label: maskedLabel(account), nickname: account.user.profile.nickname }
+    const view = { account: shown, leavesAt: new Date(leavesAtMs) }
+    renderer.render(ctx, 'leaving', view, { clientName: state(ctx).clientName })
+  }
+
+  /** The account goes, and nobody was let in. */
+  function left(ctx: Context, leavesAtMs: number): void {
+    renderer.render(ctx, 'left', { leavesAt: new Date(leavesAtMs), nextHref: ctx.path })
+  }
+
+  return { conflict, accounts, binding, owner, leaving, left }
 }
 
 /** Enough for its owner to recognise an account, and no more. */

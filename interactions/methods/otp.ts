@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Device } from '../../src/accounts/known-devices.ts'
 import type { LoginAccount } from '../../src/accounts/login-account.ts'
+import { isAnswered } from '../../src/accounts/user.ts'
 import type { AfterAnswer } from '../../src/base/after-answer.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { AppError } from '../../src/base/errors.ts'
@@ -154,7 +155,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     const isSms = target.channel === 'sms'
     requireServed(target)
     const owner = await ownerOf(target, device)
-    const isActive = owner?.status === 'active'
+    const isActive = owner !== undefined && isAnswered(owner)
     const grant = await budget.take({
       channel: isSms ? 'sms' : 'mail',
       to: isSms ? target.to : mailboxOf(target.to),

@@ -28,6 +28,9 @@ export const accountOptions = ['account'] as const
 /** What may be answered to the question whether the account of a number is theirs. */
 export const ownerOptions = ['not_mine', 'mine'] as const
 
+/** What may be answered to the question whether an account on its way out is to stay. */
+export const leavingOptions = ['keep_deletion', 'undo_deletion'] as const
+
 /** What an app has to show or do next, told by `step`. */
 export const step = z.discriminatedUnion('step', [
   z
@@ -117,6 +120,16 @@ export const step = z.discriminatedUnion('step', [
       options: z.array(z.enum(bindingOptions)),
     })
     .describe('Both may be different people’s: show both, with no as the default, and send `choice`.'),
+  z
+    .object({
+      step: z.literal('leaving'),
+      account: z.object({ label: text, nickname: text.optional() }),
+      deletion_at: z.iso.datetime().describe('When the account will be gone.'),
+      options: z.array(z.enum(leavingOptions)),
+    })
+    .describe(
+      'Deletion of the account was asked for. Show the date and ask: `choice=undo_deletion` lets in, `choice=keep_deletion` changes nothing and ends the login with `access_denied`.',
+    ),
 ])
 
 /** One step as the app endpoints describe it. */
@@ -146,6 +159,8 @@ export const refusal = z.object({
     .optional()
     .describe('With `redirect_to_web`: open the authorization endpoint with it in the system browser.'),
   expires_in: seconds.optional().describe('Seconds the `request_uri` is good for.'),
+  reason: text.optional().describe('What stands in the way of a deletion, in the words of the operator’s system.'),
+  link: text.optional().describe('Where that can be put in order; https.'),
   step: z
     .enum([
       'login',
@@ -158,6 +173,7 @@ export const refusal = z.object({
       'choose_account',
       'confirm_owner',
       'bind_identity',
+      'leaving',
     ])
     .optional(),
 })
@@ -202,6 +218,18 @@ export const consentList = z.object({
     }),
   ),
 })
+
+/** Status 200 of what to say before a deletion. */
+export const deletionFacts = z.object({
+  wait_seconds: seconds.describe('How long it may be taken back; 0: not at all.'),
+  audit_seconds: seconds.optional().describe('How long the law has the audit kept. Absent: without end.'),
+  apps: z
+    .array(z.object({ client_id: text, client_name: text }))
+    .describe('Apps that the person is signed in to, or has allowed something.'),
+})
+
+/** Status 200 of asking for a deletion. */
+export const deletionAsked = z.object({ deletion_at: z.iso.datetime().describe('When the account will be gone.') })
 
 /** Status 200 of binding. */
 export const bound = z.object({

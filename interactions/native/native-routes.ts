@@ -1,9 +1,9 @@
 import Router from '@koa/router'
-import type { Context, Middleware } from 'koa'
+import type { Context, Middleware, Next } from 'koa'
 import type { Client } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/languages.ts'
-import { paths } from '../../src/base/paths.ts'
+import { accountPaths, paths } from '../../src/base/paths.ts'
 import { representationsOfJson, sendBytes } from '../../src/base/representations.ts'
 import { errors } from '../../src/oidc/library/faults.ts'
 import { waitingLogin } from '../../src/oidc/reconfirm-agreements.ts'
@@ -14,6 +14,7 @@ import type { OwnIdentities } from './identities.ts'
 import { openapi } from './openapi.ts'
 import type { OwnChanges } from './own-changes.ts'
 import type { OwnConsents } from './own-consents.ts'
+import type { OwnDeletion } from './own-deletion.ts'
 import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
 
 /** How a request proves what it is beside its body. */
@@ -33,6 +34,7 @@ interface Dependencies {
   readonly identities: OwnIdentities
   readonly changes: OwnChanges
   readonly consents: OwnConsents
+  readonly deletion: OwnDeletion
   readonly proofs: Proofs
   readonly words: Words & { readonly locale: (ctx: Context) => Locale }
 }
@@ -46,6 +48,7 @@ export function nativeRoutes({
   identities,
   changes,
   consents,
+  deletion,
   proofs,
   words,
 }: Dependencies): Router {
@@ -164,6 +167,11 @@ export function nativeRoutes({
     `${paths.consents}/:client`,
     own((ctx) => consents.withdraw(ctx)),
   )
+  // Without an access token it is the page of the same address.
+  const ifOwn = (handler: (ctx: Context) => Promise<void>) => (ctx: Context, next: Next) =>
+    ctx.get('authorization') === '' ? next() : handler(ctx)
+  router.get('deletion', accountPaths.deletion, ifOwn(own((ctx) => deletion.show(ctx))))
+  router.post('deletion_ask', accountPaths.deletion, ifOwn(own((ctx, fields) => deletion.ask(ctx, fields))))
   router.get('openapi', openapiPath, (ctx: Context) => {
     sendBytes(ctx, description, { 'cache-control': 'public, max-age=300' })
   })

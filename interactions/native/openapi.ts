@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { paths } from '../../src/base/paths.ts'
-import { bound, changed, consentList, identityList, refusal, step, success } from './answers.ts'
+import { accountPaths, paths } from '../../src/base/paths.ts'
+import { bound, changed, consentList, deletionAsked, deletionFacts, identityList, refusal, step, success } from './answers.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -25,7 +25,7 @@ const parameters: Readonly<Record<string, string>> = {
   agreements: '`id@version` of each document agreed to, separated by spaces.',
   device_name: 'What the person knows this device by, for the list of devices.',
   captcha_token: 'Answer to the step `captcha`.',
-  choice: 'Answer to the steps `choose`, `choose_account`, `conflict`, `confirm_owner` and `bind_identity`.',
+  choice: 'Answer to the steps `choose`, `choose_account`, `conflict`, `confirm_owner`, `bind_identity` and `leaving`.',
   account: 'choice=account: which of the accounts of the step `choose_account`.',
   phone: 'sms: E.164, or a national number with `country`. one_tap of `aliyun`: is this the number of this phone?',
   country: 'Calling code for `phone`; 86.',
@@ -191,6 +191,26 @@ export function openapi(issuer: string): Json {
           responses: { '200': json('All of it, what was used last first.', 'ConsentList'), ...own },
         },
       },
+      [accountPaths.deletion]: {
+        get: {
+          summary: 'What to say before somebody asks for the deletion of their account.',
+          security,
+          parameters: [dpop],
+          responses: { '200': json('How long, and which apps.', 'DeletionFacts'), ...own },
+        },
+        post: {
+          summary: 'Asks for the deletion of the account; every token of the person ends.',
+          security,
+          parameters: [dpop],
+          requestBody: form([['confirm', '`1`: the person has said that they mean it.']], ['confirm']),
+          responses: {
+            ...own,
+            '200': json('It was asked for, now or before.', 'DeletionAsked'),
+            '409': json('Something stands in the way: `reason`, and mostly `link`.', 'Refusal'),
+            '503': json('The operator’s system did not say whether anything stands in the way.', 'Refusal'),
+          },
+        },
+      },
       [`${paths.consents}/{client}`]: {
         delete: {
           summary: 'Takes back what the person has allowed one app; everything that it has got ends.',
@@ -220,6 +240,8 @@ export function openapi(issuer: string): Json {
         Bound: schemaOf(bound),
         Changed: schemaOf(changed),
         ConsentList: schemaOf(consentList),
+        DeletionFacts: schemaOf(deletionFacts),
+        DeletionAsked: schemaOf(deletionAsked),
       },
     },
   }

@@ -7,7 +7,14 @@ import { type Ask, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { otpSeconds } from '../methods/otp.ts'
 import type { AskedAccount, Choice, Outcome } from '../outcome.ts'
-import { accountOptions, bindingOptions, conflictOptions, type NextStep, ownerOptions } from './answers.ts'
+import {
+  accountOptions,
+  bindingOptions,
+  conflictOptions,
+  leavingOptions,
+  type NextStep,
+  ownerOptions,
+} from './answers.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -18,7 +25,7 @@ interface Dependencies {
 /** What an app may answer. */
 export const choices: readonly Choice[] = [
   ...(['new', 'existing'] as const),
-  ...[...conflictOptions, ...bindingOptions, ...accountOptions, ...ownerOptions],
+  ...[...conflictOptions, ...bindingOptions, ...accountOptions, ...ownerOptions, ...leavingOptions],
 ]
 
 /** The steps of an attempt in the words of the challenge endpoint. */
@@ -94,6 +101,15 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
         const identity = { provider, label, ...(profile.nickname ? { nickname: profile.nickname } : {}) }
         return { step: 'bind_identity', identity, account, options: outcome.choices.filter(isOneOf(bindingOptions)) }
       }
+      case 'leaving': {
+        const [account] = await named([outcome.userId])
+        if (!account) return undefined
+        const deletionAt = new Date(outcome.leavesAtMs).toISOString()
+        return { step: 'leaving', account, deletion_at: deletionAt, options: [...leavingOptions] }
+      }
+      // The login is over as the person wants.
+      case 'left':
+        throw new AppError('user.leaving')
       default:
         return undefined
     }

@@ -192,6 +192,8 @@ ${back(say)}`
             html`<button class="button secondary" name="account" value="${each.account}">${named(each)}</button>`,
         )}</div>`,
       )}${back(say)}`
+    case 'leaving':
+      return html`${about({ account: named(step.account), at: step.deletion_at })}${options(step.options, 'keep_deletion')}${back(say)}`
     case 'bind_identity': {
       const { identity, account } = step
       const names = {

@@ -122,6 +122,7 @@ function others({ say }: Visit, { issuer, resource, backendSecret }: OthersView)
 <pre class="code"><code>${token}</code></pre>
 <pre class="code"><code>${call}</code></pre></div>
 <div class="step"><h3>${say('others.third_party')}</h3><p class="hint">${say('others.third_party_about')}</p></div>
+<div class="step"><h3>${say('others.deletion')}</h3><p class="hint">${say('others.deletion_about')} <a href="/account/deletion">${say('others.deletion_link')}</a></p></div>
 <div class="step"><h3>${say('others.tv')}</h3><p class="hint">${say('others.tv_about')} <a href="/sandbox/device">${say('others.tv_link')}</a></p></div>
 <div class="step"><h3>${say('others.native')}</h3><p class="hint">${say('others.native_about')} <a href="/sandbox/native">${say('others.native_link')}</a></p></div>
 </section>`

@@ -31,6 +31,8 @@ const tables: Readonly<Record<string, string>> = {
     'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`, that of nobody a minute after.',
   ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',
   logout_notices: 'A back-channel logout that a client has not confirmed yet.',
+  account_deletions:
+    'An account whose deletion was asked for, and until when it may be taken back. Goes when it is, and with the account.',
   client_events:
     'What an app of ours is to be told of an account, and has not confirmed yet. Goes when it has, after a week of attempts, or never: that an account is gone is told until it is heard.',
   owner_messages:

@@ -279,7 +279,7 @@ export class AccountDirectory {
    * identities, and the row stays so that its id is never given again. False when there is no such user or it is
    * deleted.
    */
-  async setStatus(userId: UserId, status: UserStatus): Promise<boolean> {
+  async setStatus(userId: UserId, status: Exclude<UserStatus, 'leaving'>): Promise<boolean> {
     const at = new Date(this.#clock())
     return this.#database.knex.transaction((transaction) => setUserStatus(transaction, { userId, status, at }))
   }

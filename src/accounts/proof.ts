@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
-import type { Account, IdentityClaim, User } from './user.ts'
+import { type Account, type IdentityClaim, isAnswered, type User } from './user.ts'
 
 /** When something was proved: a proof is a moment and never a mere yes. Both in milliseconds since the epoch. */
 export interface ProofMoment {
@@ -70,8 +70,16 @@ function stands({ user, identities }: Account, moment: ProofMoment, claim: Ident
   return isFirst ? moment.provedAt + atOnceMs >= boundAt : moment.begunAt >= boundAt
 }
 
-/** Throws `user.locked`, and `attempt.expired` where `stands` says no. */
+/**
+ * Throws `user.locked`, and `attempt.expired` where `stands` says no. Whoever is leaving stands: what they may do is
+ * asked afterwards, by `requireActive` or by the question whether to stay.
+ */
 export function requireStanding(account: Account, moment: ProofMoment, claim: IdentityClaim): void {
-  if (account.user.status !== 'active') throw new AppError('user.locked')
+  if (!isAnswered(account.user)) throw new AppError('user.locked')
   if (!stands(account, moment, claim)) throw new AppError('attempt.expired')
+}
+
+/** Throws `user.locked` for an account that nobody may log in to, `user.leaving` for one that is on its way out. */
+export function requireActive({ user }: Account): void {
+  if (user.status !== 'active') throw new AppError(user.status === 'leaving' ? 'user.leaving' : 'user.locked')
 }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import { AppError } from '../base/errors.ts'
 import type { IdentityId, UserId } from '../base/ids.ts'
 import { partOf } from './identity-claim.ts'
-import { type ProofMoment, requireStanding } from './proof.ts'
+import { type ProofMoment, requireActive, requireStanding } from './proof.ts'
 import { canSpare } from './spare-identity.ts'
 import type { IdentityClaim } from './user.ts'
 import { type Locked, lockAll } from './user-locks.ts'
@@ -61,6 +61,7 @@ function standingPart(locked: Locked | undefined, moment: ProofMoment, claim: Id
   const part = locked && partOf(claim, locked.account)
   if (!part) throw new AppError('attempt.expired')
   requireStanding(locked.account, moment, part)
+  requireActive(locked.account)
   return part
 }
 

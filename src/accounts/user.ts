@@ -1,7 +1,15 @@
 import type { IdentityId, UserId } from '../base/ids.ts'
 
-/** Whether a user may log in; a deleted one stays as a row without identities. */
-export type UserStatus = 'active' | 'locked' | 'deleted'
+/**
+ * Whether a user may log in. `leaving`: deletion was asked for, and its owner may take it back at a login; a deleted one
+ * stays as a row without identities.
+ */
+export type UserStatus = 'active' | 'locked' | 'leaving' | 'deleted'
+
+/** Whether whoever proves that an account is theirs gets an answer, be it the question whether to stay. */
+export function isAnswered({ status }: Pick<User, 'status'>): boolean {
+  return status === 'active' || status === 'leaving'
+}
 
 /** For display only; never matched on. */
 export interface Profile {
@@ -23,6 +31,8 @@ export interface User {
   readonly signedOutAt?: Date
   /** A proof from before this moment that is not a session yet no longer lets anybody in. */
   readonly proofsEndedAt?: Date
+  /** Of an account that is leaving: until then its owner may take it back. */
+  readonly leavesAt?: Date
 }
 
 /** One way a user proves who they are. The first subject is canonical, the rest are aliases of the same person. */

@@ -55,6 +55,8 @@ export const accountPaths = {
   notMe: `${paths.account}/history/not-me`,
   language: `${paths.account}/language`,
   apps: `${paths.account}/apps`,
+  /** For pages, and for apps that bring an access token. */
+  deletion: `${paths.account}/deletion`,
   identities,
   unbind: `${identities}/unbind`,
 } as const

@@ -3,6 +3,7 @@ import { accountPages } from '../../interactions/browser/account.ts'
 import { appPages } from '../../interactions/browser/account-apps.ts'
 import { bindingPages } from '../../interactions/browser/account-binding.ts'
 import { changePages } from '../../interactions/browser/account-change.ts'
+import { deletionPages } from '../../interactions/browser/account-deletion.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { type HistoryOptions, halfYearDays, historyPages } from '../../interactions/browser/account-history.ts'
 import { identityPages } from '../../interactions/browser/account-identities.ts'
@@ -126,6 +127,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
         logo: (clientId) => strangersLogo(runtime().looks().of(clientId)),
       },
     }),
+    deletion: deletionPages({ session, renderer, requests: logins.deletion, options: { forget, clientName } }),
     history,
     notMe: notMePages({
       ...{ session, renderer, passwords, audit, history },

@@ -1,3 +1,4 @@
+import { deleteDueAccounts } from '../oidc/endings/account-leaving.ts'
 import { deliverClientEvents } from '../oidc/endings/client-event-delivery.ts'
 import { deliverLogouts } from '../oidc/endings/logout-notices.ts'
 import type { OidcRuntime } from '../oidc/runtime.ts'
@@ -64,6 +65,10 @@ export function startDuties({ core, runtime, metrics, time, logins, pictures, up
     ),
     every(noticesMs, trusted(logins.tellOwners)),
     every(noticesMs, trusted(logins.applyDue)),
+    every(
+      noticesMs,
+      trusted(() => deleteDueAccounts({ ...common, queueOwnerMessage: core.queueOwnerMessage })),
+    ),
     every(noticesMs, pictures.copy),
     every(upstreams.paceMs, trusted(upstreams.giveBack)),
     setInterval(gauge, 1000).unref(),

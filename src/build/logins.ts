@@ -2,6 +2,7 @@ import { LoginAttempts } from '../../interactions/attempt.ts'
 import { AttemptMemories } from '../../interactions/attempt-memory.ts'
 import { Bindings } from '../../interactions/binding.ts'
 import { Callbacks } from '../../interactions/callbacks.ts'
+import type { DeletionRequests } from '../../interactions/deletion-requests.ts'
 import {
   bindingMethods,
   type LoginMethods,
@@ -19,6 +20,7 @@ import { buildConnectors, type ConnectionOptions } from '../../interactions/upst
 import type { Connector } from '../../interactions/upstreams/connector.ts'
 import { aliyunNumberCheck, type NumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
+import type { DeletionOptions } from '../accounts/deletion-options.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { type KeptCredentials, keptCredentials } from '../accounts/kept-credentials.ts'
@@ -30,6 +32,7 @@ import { documentVersion } from '../base/document.ts'
 import { httpClient } from '../base/http.ts'
 import type { Config } from '../config/config.ts'
 import { rules } from '../config/limit-rules.ts'
+import { stayAfterAll } from '../oidc/endings/account-leaving.ts'
 import { type EndRecords, endRecords } from '../oidc/endings/endings.ts'
 import { limits as buildLimits, type Limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
@@ -39,6 +42,7 @@ import { sealing } from '../store/seal.ts'
 import { buildNumberChanges } from './changed-numbers.ts'
 import type { Core } from './core.ts'
 import { countedAudit } from './counted-outcomes.ts'
+import { buildDeletion } from './deletion.ts'
 import type { Face } from './face.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
 
@@ -64,6 +68,7 @@ export interface Logins extends Ways {
   /** Does the changes of numbers that have waited. */
   readonly applyDue: () => Promise<void>
   readonly end: EndRecords
+  readonly deletion: DeletionRequests
   readonly devices: KnownDevices
   /** Who may make an account, and by what. */
   readonly registration: RegistrationRules
@@ -83,6 +88,8 @@ export interface StandIns extends MessageStandIns {
   readonly connections: readonly ConnectionOptions[]
   readonly oneTap: readonly OneTapOptions[]
   readonly carrierCheck?: NumberCheckOptions | undefined
+  /** What is asked before an account is deleted, where nothing is configured. */
+  readonly deletionHook: NonNullable<DeletionOptions['hook']>
 }
 
 /** The connections in force: the stand-ins, where none is configured. */
@@ -127,6 +134,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
       keepCredential: credentials.keep,
       end,
       passNumber: (passing, alongside) => passNumberOn({ database, tell: core.queueOwnerMessage }, passing, alongside),
+      stay: (userId, actor) => stayAfterAll(core, userId, actor),
     },
   }
   const ways = (methods: LoginMethods): Ways => ({
@@ -152,6 +160,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     ...buildNumberChanges(core, { passwords, end, bindings: browserBindings, attempts, memories: common.memories }),
     native: { ...ways(tables.native), bindings: bindings(tables.nativeBinding) },
     end,
+    deletion: buildDeletion(core, limits, standIns?.deletionHook),
     devices: new KnownDevices({ database, clock, tell: core.queueOwnerMessage, ...sealing(sealer, 'known_device') }),
   }
 }

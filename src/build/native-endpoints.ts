@@ -8,10 +8,12 @@ import { OwnIdentities } from '../../interactions/native/identities.ts'
 import { nativeRoutes, nativeTokenAnswers, type Proofs } from '../../interactions/native/native-routes.ts'
 import { OwnChanges } from '../../interactions/native/own-changes.ts'
 import { OwnConsents } from '../../interactions/native/own-consents.ts'
+import { OwnDeletion } from '../../interactions/native/own-deletion.ts'
 import { nativeSteps } from '../../interactions/native/steps.ts'
 import { httpClient } from '../base/http.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import { attestedInstallation } from '../oidc/clients/attestation.ts'
+import { shownNameOf } from '../oidc/clients/client-brand.ts'
 import { CodeIssuer } from '../oidc/code-issuer.ts'
 import { dpopThumbprint } from '../oidc/dpop.ts'
 import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
@@ -130,7 +132,15 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     options: { words, digest: (grantId) => sealer.mac('binding', `native ${grantId}`) },
   })
 
-  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, changes, consents, proofs, words })
+  const deletion = new OwnDeletion({
+    access: (ctx) => access(ctx, 'identities'),
+    fresh: (ctx) => identities.fresh(ctx),
+    requests: logins.deletion,
+    clientName: async (clientId, locale) => shownNameOf(clientId, await provider().Client.find(clientId), locale),
+    words,
+  })
+
+  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, changes, consents, deletion, proofs, words })
   return {
     challenge,
     routes: ownRoutes(router),

@@ -10,6 +10,8 @@ const evidence: Option = {
   summary: 'What shows that both are one person’s, for the audit.',
 }
 
+const reason: Option = { type: 'string', value: 'TEXT', summary: 'Why, for the audit.' }
+
 /** The rows of the table for `menshen users`. */
 export const userCommands: readonly Command[] = [
   {
@@ -131,6 +133,32 @@ export const userCommands: readonly Command[] = [
     options: { evidence, 'dry-run': dryRun, yes },
     module: './users-unmerge-command.ts',
     action: 'unmerge',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users delete',
+    summary:
+      'Delete a user: all sessions and tokens end at once, the rest goes when the wait of the settings is over, and until then the owner may take it back.',
+    usage: user,
+    args: one,
+    options: {
+      now: { type: 'boolean', summary: 'Without the wait: nothing can be taken back.' },
+      reason,
+      'dry-run': dryRun,
+      yes,
+    },
+    module: './user-deletion-command.ts',
+    action: 'remove',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users undelete',
+    summary: 'Take the deletion of a user back, as long as it is not done.',
+    usage: user,
+    args: one,
+    options: { reason, 'dry-run': dryRun },
+    module: './user-deletion-command.ts',
+    action: 'undelete',
     exits: dryRunExits,
   },
   {

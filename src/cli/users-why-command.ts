@@ -166,6 +166,7 @@ const sentences: Readonly<Record<string, string>> = {
   merged: 'the account became part of another one of the same person, or what this login was made with did not stay',
   unmerged: 'two accounts that had become one are two again',
   number_freed: 'the number that this login was made with is somebody else’s now',
+  leaving: 'deletion of the account was asked for',
   consent_withdrawn: 'the owner has taken back what they had allowed the app',
   upstream_ended: 'the upstream that this login was made with said that its consent has ended',
   logout: 'its owner signed out',

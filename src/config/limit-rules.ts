@@ -64,6 +64,7 @@ export function rules({
         { max: 200, seconds: day },
       ],
     },
+    'deletion.account': { windows: [{ max: 10, seconds: 3600 }] },
     'logout.ip': {
       windows: [
         { max: 300, seconds: 600 },

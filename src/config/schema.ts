@@ -4,6 +4,7 @@ import { captchaOptions } from '../../interactions/native/captcha.ts'
 import { connectionOptions } from '../../interactions/upstreams/connections.ts'
 import { aliyunNumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { accountOptions } from '../accounts/account-options.ts'
+import { deletionOptions } from '../accounts/deletion-options.ts'
 import { identityLimitOptions } from '../accounts/identity-limit.ts'
 import { passwordOptions } from '../accounts/password-options.ts'
 import { reverifyOptions } from '../accounts/phone-options.ts'
@@ -114,6 +115,7 @@ export function configSchema(mode: Mode) {
       .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),
     registration: registrationOptions.prefault({}).describe('Who may make an account.'),
     identities_per_provider: identityLimitOptions,
+    deletion: deletionOptions.prefault({}).describe('Deletion of accounts by their owners.'),
     pictures: pictureOptions.prefault({}).describe('Pictures that upstreams tell.'),
     lifetimes: z
       .strictObject({

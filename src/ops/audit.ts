@@ -25,6 +25,10 @@ export const auditEvents = {
   'users.imported': 'Accounts were moved in, some thousand at once; `operator`, `source`, `accounts`.',
   'users.exported': 'All accounts were written to a file; `operator`, `accounts`.',
   'user.created': 'An operator has made an account; `operator`, `why`, `providers`, `proved`.',
+  'user.deletion_asked':
+    'Deletion of an account was asked for: everything of it was ended; `deletion_at`, in seconds, `operator`, `why`.',
+  'user.deletion_undone': 'That was taken back; `operator`, `why`.',
+  'user.deleted': 'Nothing is left of an account but its id; `operator`, `why`.',
   'user.locked': 'An operator has locked an account; `operator`.',
   'user.unlocked': 'An operator has unlocked an account; `operator`.',
   'support.looked':

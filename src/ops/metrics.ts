@@ -92,6 +92,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    accountDeletions: new Counter({
+      name: 'menshen_account_deletions_total',
+      help: 'Accounts whose time has come, by outcome (done, undone, failed).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     clientEvents: new Counter({
       name: 'menshen_client_events_total',
       help: 'Attempts to tell a client what became of an account, by event and outcome (delivered, failed, given_up, gone).',

@@ -52,6 +52,8 @@ export const endReasons = [
   'replaced',
   /** Its owner, by more logins of the app than may live at once. */
   'outnumbered',
+  /** Its owner has asked for the deletion of the account, or an operator has. */
+  'leaving',
   'operator',
   'locked',
 ] as const

@@ -1,0 +1,60 @@
+import type { Knex } from 'knex'
+import type { UserId } from '../base/ids.ts'
+import { proofsEndNow } from './directory-statements.ts'
+import { leaveRevocations } from './kept-credentials.ts'
+
+/**
+ * What becomes of every table that names a user when the account is deleted: `erased`, its rows go, in this order; or
+ * why they may stay. A test finds a table that is not in here.
+ */
+export const tablesOfUser: Readonly<Record<string, 'erased' | { readonly stays: string }>> = {
+  consents: 'erased',
+  identities: 'erased',
+  passwords: 'erased',
+  pictures: 'erased',
+  known_devices: 'erased',
+  account_deletions: 'erased',
+  imported_accounts: 'erased',
+  users: { stays: 'the id alone, so that it is never given again' },
+  oidc_records: { stays: 'none: everything was ended in the same transaction' },
+  audit_events: { stays: 'the id and what happened; no address, device or place' },
+  merge_requests: { stays: 'none: what an operator had asked for is dropped' },
+  merges: { stays: 'the ids, because the old one is an alias for good; what taking it apart needs goes' },
+  owner_messages: { stays: 'the sealed address, until the last message was sent or given up' },
+  logout_notices: { stays: 'the id, until the client has been told' },
+  client_events: { stays: 'the id, until the client has been told' },
+  upstream_revocations: { stays: 'the sealed credential, until the upstream has taken it back, three days at most' },
+}
+
+/** What is left of a deleted user beside the row: nothing. */
+const erased = {
+  ...{ nickname: null, nickname_chosen: false, picture: null, picture_from: null },
+  ...{ picture_chosen: false, picture_copy: null, picture_due_at: null, picture_tries: 0 },
+  ...{ devices_forgotten_at: null, muted_messages: [] },
+}
+
+/** What taking merges apart needs goes with the account, but for one that becomes part of another itself. */
+const forgetMerges = `
+  update merges set kept = null where kept is not null
+    and into_user in (select id from users where id = :userId or merged_into = :userId)
+    and not exists (select from users where id = :userId and merged_into is not null)`
+
+/**
+ * Leaves nothing of a user but the id, in a transaction that has locked the row: what led to the account is free for
+ * anybody who proves it, and what upstreams gave us waits to be given back. Whoever ends an account for good ends its
+ * records in the same transaction.
+ */
+export async function eraseUser(
+  transaction: Knex.Transaction,
+  { userId, at }: { readonly userId: UserId; readonly at: Date },
+): Promise<void> {
+  await leaveRevocations(transaction, { userId, at })
+  for (const [table, what] of Object.entries(tablesOfUser)) {
+    if (what === 'erased') await transaction(table).where({ user_id: userId }).delete()
+  }
+  await transaction('merge_requests').where({ into_user: userId }).orWhere({ from_user: userId }).delete()
+  await transaction.raw(forgetMerges, { userId })
+  await transaction('users')
+    .where({ id: userId })
+    .update({ status: 'deleted', updated_at: at, proofs_ended_at: transaction.raw(proofsEndNow), ...erased })
+}
