@@ -4,17 +4,18 @@ import { proofsEndNow } from './directory-statements.ts'
 import { leaveRevocations } from './kept-credentials.ts'
 
 /**
- * What becomes of every table that names a user when the account is deleted: `erased`, its rows go, in this order; or
- * why they may stay. A test finds a table that is not in here.
+ * What becomes of every table that names a user when the account is deleted: `erased`, its rows go, in this order;
+ * `erased_at_last`, they go with the person, and not when the account becomes part of another one; or why they may stay.
+ * A test finds a table that is not in here.
  */
-export const tablesOfUser: Readonly<Record<string, 'erased' | { readonly stays: string }>> = {
+export const tablesOfUser: Readonly<Record<string, 'erased' | 'erased_at_last' | { readonly stays: string }>> = {
   consents: 'erased',
   identities: 'erased',
   passwords: 'erased',
   pictures: 'erased',
   known_devices: 'erased',
   account_deletions: 'erased',
-  imported_accounts: 'erased',
+  imported_accounts: 'erased_at_last',
   users: { stays: 'the id alone, so that it is never given again' },
   oidc_records: { stays: 'none: everything was ended in the same transaction' },
   audit_events: { stays: 'the id and what happened; no address, device or place' },
@@ -33,11 +34,14 @@ const erased = {
   ...{ devices_forgotten_at: null, muted_messages: [] },
 }
 
-/** What taking merges apart needs goes with the account, but for one that becomes part of another itself. */
-const forgetMerges = `
-  update merges set kept = null where kept is not null
-    and into_user in (select id from users where id = :userId or merged_into = :userId)
-    and not exists (select from users where id = :userId and merged_into is not null)`
+/** The account with all that became part of it; nobody where it becomes part of another one itself. */
+const wholePerson = `
+  in (select id from users where id = :userId or merged_into = :userId)
+  and not exists (select from users where id = :userId and merged_into is not null)`
+/** Merges that an operator has asked for and nobody has confirmed. */
+const dropRequests = `delete from merge_requests where into_user ${wholePerson} or from_user ${wholePerson}`
+/** What taking merges apart needs. */
+const forgetMerges = `update merges set kept = null where kept is not null and into_user ${wholePerson}`
 
 /**
  * Leaves nothing of a user but the id, in a transaction that has locked the row: what led to the account is free for
@@ -51,8 +55,10 @@ export async function eraseUser(
   await leaveRevocations(transaction, { userId, at })
   for (const [table, what] of Object.entries(tablesOfUser)) {
     if (what === 'erased') await transaction(table).where({ user_id: userId }).delete()
+    if (what === 'erased_at_last')
+      await transaction.raw(`delete from ${table} where user_id ${wholePerson}`, { userId })
   }
-  await transaction('merge_requests').where({ into_user: userId }).orWhere({ from_user: userId }).delete()
+  await transaction.raw(dropRequests, { userId })
   await transaction.raw(forgetMerges, { userId })
   await transaction('users')
     .where({ id: userId })
