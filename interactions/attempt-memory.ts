@@ -2,6 +2,7 @@ import type { UpstreamCredential } from '../src/accounts/kept-credentials.ts'
 import { isFresh, type ProofMoment } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
+import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
@@ -72,6 +73,16 @@ export interface Doubted {
 /** A proof that leads to an account on its way out. */
 export interface Leaving extends Pick<LeavingQuestion, 'userId' | 'leavesAtMs'> {
   readonly proof: Pending
+}
+
+/**
+ * What was proved in the same attempt as the login of whoever is in: a number that they were to add, or what was there
+ * before. Throws `attempt.expired` where nothing is.
+ */
+export function waitingProof({ contested, pending }: AttemptMemory): Proved | Pending {
+  const proof = contested?.proof ?? pending
+  if (!proof) throw new AppError('attempt.expired')
+  return proof
 }
 
 /** Copies the moment of a proof and nothing else. */

@@ -21,6 +21,7 @@ import {
   momentOf,
   type Pending,
   type Several,
+  waitingProof,
 } from './attempt-memory.ts'
 import { finishLogin, requireEnough } from './finish-login.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
@@ -154,7 +155,7 @@ export class Settlement {
   async bindWaiting(request: AdvanceRequest, memory: Holding): Promise<Outcome> {
     const { directory, memories } = this.#deps
     const { holder } = memory
-    const proof = waiting(memory)
+    const proof = waitingProof(memory)
     const bound = await directory.bind(holder.userId, proof.identity, useOf(request)).catch(async (error: unknown) => {
       await memories.save(request.attemptId, { ...memory, choices: ['without_binding'] })
       throw error
@@ -175,7 +176,7 @@ export class Settlement {
   async leaveWaiting(request: AdvanceRequest, memory: Holding): Promise<Outcome> {
     const { holder, contested } = memory
     const detail = { method: holder.method, error: 'declined' }
-    await this.#audit('identity.refused', request, holder.userId, waiting(memory), detail)
+    await this.#audit('identity.refused', request, holder.userId, waitingProof(memory), detail)
     const left = { ...memory, pending: undefined, contested: undefined, choices: undefined }
     if (contested?.proof) return this.settle(request, contested.proof, { ...left, holder: undefined })
     const account = await this.#deps.directory.find(holder.userId)
@@ -294,14 +295,4 @@ export class Settlement {
     await memories.save(request.attemptId, { ...memory, pending: undefined })
     throw new AppError('identity.taken', { params: { provider: pending.identity.provider } })
   }
-}
-
-/**
- * What was proved in the same attempt as the login of whoever is in: a number that they were to add, or what was there
- * before.
- */
-function waiting({ contested, pending }: AttemptMemory): Proved | Pending {
-  const proof = contested?.proof ?? pending
-  if (!proof) throw new AppError('attempt.expired')
-  return proof
 }

@@ -2,6 +2,7 @@ import { accountSamples } from './account-samples.ts'
 import { changeSamples } from './change-samples.ts'
 import { choiceSamples } from './choice-samples.ts'
 import { consentSamples } from './consent-samples.ts'
+import { deletionSamples } from './deletion-samples.ts'
 import { agreeSamples, loginSamples } from './login-samples.ts'
 import { agreements, countries, longName, requestId } from './sample-values.ts'
 import type { ViewName, Views } from './views.ts'
@@ -187,6 +188,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   'device-done': [{}, { clientName: '客厅电视' }],
   ...accountSamples,
   ...changeSamples,
+  ...deletionSamples,
   ...choiceSamples,
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],
   continue: [{ action: '/session/end/confirm', fields: [{ name: 'xsrf', value: 'b7f1c2' }] }],

@@ -16,7 +16,9 @@ interface Dependencies {
   readonly words: Words & { readonly locale: (ctx: Context) => Locale }
 }
 
-/** The deletion of one's own account, for apps: the same as on the account pages, and as there a fresh login is needed. */
+/**
+ * The deletion of one's own account, for apps: the same as on the account pages, and as there a fresh login is needed.
+ */
 export class OwnDeletion {
   readonly #deps: Dependencies
 

@@ -1,7 +1,8 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../src/base/clock.ts'
+import { isSameSecret } from '../../src/base/same-secret.ts'
 
 /** What the simulated shop says when it is asked whether somebody may leave. */
 export type HookMood = 'allows' | 'open_orders' | 'slow' | 'wrong'
@@ -48,7 +49,7 @@ export async function startDeletionHook({ secret, clock, ordersUrl }: HookOption
     const [, time = '', digest = ''] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(header) ?? []
     if (time === '' || Math.abs(clock() / 1000 - Number(time)) > freshSeconds) return false
     const own = createHmac('sha256', secret).update(`${time}.${body}`).digest()
-    return timingSafeEqual(own, Buffer.from(digest, 'hex'))
+    return isSameSecret(Buffer.from(digest, 'hex'), own)
   }
 
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))

@@ -5,8 +5,8 @@ import { leaveRevocations } from './kept-credentials.ts'
 
 /**
  * What becomes of every table that names a user when the account is deleted: `erased`, its rows go, in this order;
- * `erased_at_last`, they go with the person, and not when the account becomes part of another one; or why they may stay.
- * A test finds a table that is not in here.
+ * `erased_at_last`, they go with the person, and not when the account becomes part of another one; or why they may
+ * stay. A test finds a table that is not in here.
  */
 export const tablesOfUser: Readonly<Record<string, 'erased' | 'erased_at_last' | { readonly stays: string }>> = {
   consents: 'erased',

@@ -1,8 +1,8 @@
 import type { IdentityId, UserId } from '../base/ids.ts'
 
 /**
- * Whether a user may log in. `leaving`: deletion was asked for, and its owner may take it back at a login; a deleted one
- * stays as a row without identities.
+ * Whether a user may log in. `leaving`: deletion was asked for, and its owner may take it back at a login; a deleted
+ * one stays as a row without identities.
  */
 export type UserStatus = 'active' | 'locked' | 'leaving' | 'deleted'
 

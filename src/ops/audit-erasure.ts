@@ -13,8 +13,8 @@ const impersonal = [
 ]
 
 /**
- * Takes out of the audit where and on what a user was: the rows stay with the id, for the law and whoever has to explain
- * them, and no address, device or masked number is left in them.
+ * Takes out of the audit where and on what a user was: the rows stay with the id, for the law and whoever has to
+ * explain them, and no address, device or masked number is left in them.
  */
 export async function anonymiseAudit(transaction: Knex.Transaction, userId: UserId): Promise<void> {
   await transaction.raw(
