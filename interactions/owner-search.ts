@@ -92,7 +92,13 @@ export class OwnerSearch {
     if (found.kind === 'known') {
       const { account } = found
       requireStanding(account, step, identity)
-      if (!also || step.isAlsoDated || account.identities.some((each) => isSameIdentity(each, also)))
+      // Whoever is leaving is asked first whether to stay.
+      if (
+        !also ||
+        step.isAlsoDated ||
+        account.user.status === 'leaving' ||
+        account.identities.some((each) => isSameIdentity(each, also))
+      )
         return { account, isNew: false }
       return this.#bindPhone(request, { account, step, also }, memory)
     }

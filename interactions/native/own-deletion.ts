@@ -50,7 +50,7 @@ export class OwnDeletion {
     })
     if (asked.kind === 'leaving') return answer(ctx, 200, { deletion_at: asked.leavesAt.toISOString() })
     const { reason, link } = asked
-    const { status, body } = refusalOf(ctx, new AppError('deletion.blocked', { params: { reason } }), words)
+    const { status, body } = refusalOf(ctx, new AppError('deletion.blocked'), words)
     answer(ctx, status, { ...body, reason, ...(link === undefined ? {} : { link }) })
   }
 }

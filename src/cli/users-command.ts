@@ -74,7 +74,7 @@ export async function lock(context: CommandContext): Promise<number> {
         isNeeded ? 3 : 0,
       )
     }
-    if (user.status === 'active' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
+    if (user.status !== 'locked' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
     const operator = operatorOf(context)
     const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', operator })
     await audit.write({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
@@ -97,7 +97,10 @@ export async function unlock(context: CommandContext): Promise<number> {
     }
     if (!(await directory.setStatus(user.id, 'active'))) return gone(context)
     await audit.write({ event: 'user.unlocked', userId: user.id, detail: { operator: operatorOf(context) } })
-    return answer(context, { id: user.id, status: 'active', changed: true }, `unlocked ${user.id}`, 0)
+    // Whose deletion was asked for is on the way out still, and its owner may take it back again.
+    const status = (await directory.find(user.id))?.user.status ?? 'active'
+    const text = status === 'leaving' ? `unlocked ${user.id}, whose deletion was asked for` : `unlocked ${user.id}`
+    return answer(context, { id: user.id, status, changed: true }, text, 0)
   })
 }
 

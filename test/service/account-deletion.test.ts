@@ -307,6 +307,18 @@ describe('users delete and undelete', () => {
     expect((await userOf(phone))?.status).toBe('active')
   })
 
+  test('a lock takes the choice away from whoever leaves, and unlocking gives it back', async () => {
+    const phone = nextPhone()
+    await asksToLeave(await signedIn(world, redirectUri, phone))
+    expect((await run('lock', phone)).status).toBe(0)
+    const { page } = await comesBack(phone)
+    expect(page.text).not.toContain('undo_deletion')
+    expect(page.status).toBe(403)
+    expect((await userOf(phone))?.status).toBe('locked')
+    expect((await run('unlock', phone)).stdout).toContain('whose deletion was asked for')
+    expectsQuestion((await comesBack(phone)).page)
+  })
+
   test('with --now nothing can be taken back', async () => {
     const phone = nextPhone()
     await signedIn(world, redirectUri, phone)

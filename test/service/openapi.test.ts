@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { paths as endpoints } from '../../src/base/paths.ts'
+import { accountPaths, paths } from '../../src/base/paths.ts'
 import { authorizationParams } from '../../src/oidc/code-issuer.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
 import { openWorld, type World } from '../support/world.ts'
+
+/** Where apps ask, by the names that the routes use. */
+const endpoints: Readonly<Record<string, string>> = { ...paths, ...accountPaths, identities: paths.identities }
 
 const root = new URL('../..', import.meta.url)
 const written: unknown = JSON.parse(readFileSync(new URL('docs/openapi.json', root), 'utf8'))
@@ -96,24 +99,26 @@ test('the description is valid OpenAPI 3.1 whose references lead somewhere', () 
 })
 
 test('every endpoint that is described is served, and every one that is served described', async () => {
-  const { paths } = description.parse(written)
-  const described = Object.entries(paths).flatMap(([path, operations]) =>
+  const { paths: own } = description.parse(written)
+  const described = Object.entries(own).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),
   )
   const routes = readFileSync(new URL('interactions/native/native-routes.ts', root), 'utf8')
-  const named = /router\.(get|post|delete)\(\s*'\w+',\s*(?:`\$\{)?paths\.(\w+)\}?([^`,]*)/g
+  const named = /router\.(get|post|delete)\(\s*'\w+',\s*(?:`\$\{)?(?:paths|accountPaths)\.(\w+)\}?([^`,]*)/g
   const served = [...routes.matchAll(named)].map(
-    ([, method, name, rest = '']) => `${method} ${endpoints[name as 'identities']}${rest.replace(/:(\w+)/, '{$1}')}`,
+    ([, method, name, rest = '']) => `${method} ${endpoints[name ?? '']}${rest.replace(/:(\w+)/, '{$1}')}`,
   )
   expect(described.sort()).toEqual([...served, 'post /authorize-challenge'].sort())
   for (const each of described) {
     const [method = '', path = ''] = each.split(' ')
     const answer = await fetch(`${world.issuer}${path.replace('{identity}', 'idn_1').replace('{client}', 'courier')}`, {
       method: method.toUpperCase(),
+      // Without a token one of them is a page.
+      headers: { authorization: 'Bearer nonsense' },
       ...(method === 'post' ? { body: new URLSearchParams() } : {}),
     })
     expect(`${each} ${answer.status}`).toMatch(/ 40[01]$/)
-    expect(Object.keys(paths[path]?.[method as 'get' | 'post' | 'delete']?.responses ?? {})).toContain(
+    expect(Object.keys(own[path]?.[method as 'get' | 'post' | 'delete']?.responses ?? {})).toContain(
       String(answer.status),
     )
   }

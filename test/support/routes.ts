@@ -21,7 +21,7 @@ export async function routesOf<Built>(
   const folder = new URL('../../node_modules/oidc-provider/', import.meta.url)
   const library = (await import(new URL('lib/helpers/router.js', folder).href)) as { default: { prototype: Registers } }
   const found = new Map<string, Route>()
-  const note = (route: Route) => found.set(`${route.method} ${route.path}`, route)
+  const note = (route: Route) => found.set(`${route.method} ${route.path} ${route.name}`, route)
   const undo = [watchLibrary(library.default.prototype, note), watchOurs(note)]
   try {
     const built = await build()
