@@ -70,9 +70,9 @@ test.each([
   const button = (name: string) => page.getByRole('button', { name, exact: true })
   await person.opens(startLogin(world, 'shop', browser.app.redirectUri))
   await logsIn(person, phone)
+  await page.waitForURL(`${browser.app.origin}/**`)
 
-  // From a page at the bottom of the account centre: back, delete, tick, delete.
-  await page.goto(`${world.issuer}/account/identities/email`)
+  // Below the ways in, which the pages at the bottom of the account centre lead back to: delete, tick, delete.
   await page.goto(`${world.issuer}/account/identities`)
   await page.getByRole('link', { name: say.row }).click()
   await looksAt(person, `account-deletion.${language}`)
