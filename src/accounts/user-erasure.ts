@@ -10,6 +10,7 @@ import { leaveRevocations } from './kept-credentials.ts'
  */
 export const tablesOfUser: Readonly<Record<string, 'erased' | 'erased_at_last' | { readonly stays: string }>> = {
   consents: 'erased',
+  identity_changes: 'erased',
   identities: 'erased',
   passwords: 'erased',
   pictures: 'erased',
