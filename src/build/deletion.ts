@@ -13,6 +13,8 @@ import type { Core } from './core.ts'
 /** How long the operator's system may take to say whether anything stands in the way of a deletion. */
 const hookMs = 3000
 const hookBytes = 16_384
+/** Nobody is signed in to other apps in more places than these. */
+const mostDevices = 1000
 
 /** Builds what pages and apps ask for the deletion of an account by. */
 export function buildDeletion(
@@ -26,7 +28,10 @@ export function buildDeletion(
 
   /** Every app that somebody is signed in to, or that is not ours and was allowed something. */
   async function clients(userId: UserId): Promise<readonly string[]> {
-    const [devices, apps] = await Promise.all([listDevices(core, userId), listAuthorisedApps(core, userId)])
+    const [{ devices }, apps] = await Promise.all([
+      listDevices(core, userId, { limit: mostDevices }),
+      listAuthorisedApps(core, userId),
+    ])
     const ids = [...devices.flatMap(({ clientIds }) => clientIds), ...apps.map(({ clientId }) => clientId)]
     return [...new Set(ids)]
   }
