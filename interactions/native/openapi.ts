@@ -1,6 +1,16 @@
 import { z } from 'zod'
 import { accountPaths, paths } from '../../src/base/paths.ts'
-import { bound, changed, consentList, deletionAsked, deletionFacts, identityList, refusal, step, success } from './answers.ts'
+import {
+  bound,
+  changed,
+  consentList,
+  deletionAsked,
+  deletionFacts,
+  identityList,
+  refusal,
+  step,
+  success,
+} from './answers.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -4,11 +4,10 @@ import { proofsEndNow } from './directory-statements.ts'
 import { leaveRevocations } from './kept-credentials.ts'
 
 /**
- * What becomes of every table that names a user when the account is deleted: `erased`, its rows go, in this order;
- * `erased_at_last`, they go with the person, and not when the account becomes part of another one; or why they may
- * stay. A test finds a table that is not in here.
+ * What becomes of every table that names a user when the account is deleted: `erased`, its rows go, in this order; or
+ * why they may stay. A test finds a table that is not in here.
  */
-export const tablesOfUser: Readonly<Record<string, 'erased' | 'erased_at_last' | { readonly stays: string }>> = {
+export const tablesOfUser: Readonly<Record<string, 'erased' | { readonly stays: string }>> = {
   consents: 'erased',
   identity_changes: 'erased',
   identities: 'erased',
@@ -16,10 +15,10 @@ export const tablesOfUser: Readonly<Record<string, 'erased' | 'erased_at_last' |
   pictures: 'erased',
   known_devices: 'erased',
   account_deletions: 'erased',
-  imported_accounts: 'erased_at_last',
   users: { stays: 'the id alone, so that it is never given again' },
   oidc_records: { stays: 'none: everything was ended in the same transaction' },
   audit_events: { stays: 'the id and what happened; no address, device or place' },
+  imported_accounts: { stays: 'a digest of what it was called elsewhere, so that no later import brings it back' },
   merge_requests: { stays: 'none: what an operator had asked for is dropped' },
   merges: { stays: 'the ids, because the old one is an alias for good; what taking it apart needs goes' },
   owner_messages: { stays: 'the sealed address, until the last message was sent or given up' },
@@ -45,6 +44,15 @@ const dropRequests = `delete from merge_requests where into_user ${wholePerson} 
 const forgetMerges = `update merges set kept = null where kept is not null and into_user ${wholePerson}`
 
 /**
+ * What an account was called in the system it was moved in from may be a name or a number. A digest stays, by which no
+ * later import brings back who is deleted; `checkAgainstEarlier` makes the same one.
+ */
+const forgetFormerNames = `
+  update imported_accounts
+  set external_id = 'forgotten:' || encode(sha256(convert_to(external_id, 'UTF8')), 'hex'), fingerprint = ''
+  where not starts_with(external_id, 'forgotten:') and user_id ${wholePerson}`
+
+/**
  * Leaves nothing of a user but the id, in a transaction that has locked the row: what led to the account is free for
  * anybody who proves it, and what upstreams gave us waits to be given back. Whoever ends an account for good ends its
  * records in the same transaction.
@@ -56,11 +64,10 @@ export async function eraseUser(
   await leaveRevocations(transaction, { userId, at })
   for (const [table, what] of Object.entries(tablesOfUser)) {
     if (what === 'erased') await transaction(table).where({ user_id: userId }).delete()
-    if (what === 'erased_at_last')
-      await transaction.raw(`delete from ${table} where user_id ${wholePerson}`, { userId })
   }
   await transaction.raw(dropRequests, { userId })
   await transaction.raw(forgetMerges, { userId })
+  await transaction.raw(forgetFormerNames, { userId })
   await transaction('users')
     .where({ id: userId })
     .update({ status: 'deleted', updated_at: at, proofs_ended_at: transaction.raw(proofsEndNow), ...erased })
