@@ -5,6 +5,12 @@ import { identityLabel } from './account-labels.ts'
 import { lockUser } from './directory-statements.ts'
 import type { QueueOwnerMessage } from './owner-messages.ts'
 
+/**
+ * How many identities a person may have in all. Every token request reads them, so somebody with thousands would make
+ * the server slow for everybody.
+ */
+export const mostIdentities = 100
+
 /** An identity that a user gets. */
 export interface Addition {
   readonly userId: UserId
@@ -42,11 +48,13 @@ export async function addIdentity(
     .toSorted((a, b) => (a.subject < b.subject ? -1 : 1))
   const { rows: owner } = await transaction.raw(lockUser, { userId })
   if (owner.length === 0) return 'gone'
-  const held = await transaction('identities')
-    .where({ user_id: userId, provider })
-    .whereNotNull('verified_at')
-    .select('id')
-  if (held.length >= (limit ?? Number.POSITIVE_INFINITY)) return 'full'
+  const held: readonly { readonly provider: string; readonly verified_at: Date | null }[] = await transaction(
+    'identities',
+  )
+    .where({ user_id: userId })
+    .select('provider', 'verified_at')
+  const ofProvider = held.filter((each) => each.provider === provider && each.verified_at !== null).length
+  if (held.length >= mostIdentities || ofProvider >= (limit ?? Number.POSITIVE_INFINITY)) return 'full'
   const what = { provider, label: identityLabel({ provider, subjects }) }
   await tell(transaction, { userId, event: 'way_added', at, what })
   await transaction('identities').insert({ id: identityId, user_id: userId, provider, ...used })
