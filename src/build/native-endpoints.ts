@@ -140,7 +140,16 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     words,
   })
 
-  const router = nativeRoutes({ issuer: config.issuer, challenge, identities, changes, consents, deletion, proofs, words })
+  const router = nativeRoutes({
+    issuer: config.issuer,
+    challenge,
+    identities,
+    changes,
+    consents,
+    deletion,
+    proofs,
+    words,
+  })
   return {
     challenge,
     routes: ownRoutes(router),
