@@ -141,7 +141,7 @@ function readNames(): string[] {
   return files.flatMap((file) => {
     const source = readFileSync(file, 'utf8')
     const taken = [...source.matchAll(/const \{ ([^}]+) \} = (?:input|fields)\b/g)].flatMap(([, names = '']) =>
-      names.split(', ').map((name) => name.split(':')[0] ?? ''),
+      names.split(', ').map((name) => name.split(/:| = /)[0] ?? ''),
     )
     return [...taken, ...[...source.matchAll(asked)].map(([, member, argument]) => member ?? argument ?? '')]
   })
