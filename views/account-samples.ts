@@ -22,6 +22,7 @@ const accountLinks = {
   appsHref: '/account/apps',
   historyHref: '/account/history',
   deletionHref: '/account/deletion',
+  messagesHref: '/account/messages',
   languageHref: '/account/language',
   logoutHref: '/session/end',
 }

@@ -30,6 +30,7 @@ export interface AccountView {
   /** Number of apps of others that the person has allowed something. */
   readonly appCount: number
   readonly historyHref: string
+  readonly messagesHref: string
   readonly profileHref: string
   readonly identitiesHref: string
   readonly passwordHref: string
@@ -134,6 +135,14 @@ export interface AccountChangeView {
   readonly backHref: string
   readonly error?: PageError | undefined
   readonly retryAfterSeconds?: number | undefined
+}
+
+/** Posts `form_token` and the id of each event that is to be told. */
+export interface AccountMessagesView {
+  readonly events: readonly { readonly id: string; readonly isTold: boolean }[]
+  readonly formToken: string
+  readonly backHref: string
+  readonly notice?: string | undefined
 }
 
 /** The identity that was proved belongs to somebody else. Nothing of that account is shown. */
@@ -241,6 +250,7 @@ export interface OwnAccountViews {
   readonly 'account-not-me': AccountNotMeView
   readonly 'account-unbind': AccountUnbindView
   readonly 'account-change': AccountChangeView
+  readonly 'account-messages': AccountMessagesView
   readonly 'account-taken': AccountTakenView
   readonly devices: DevicesView
   readonly 'account-apps': AuthorisedAppsView

@@ -6,12 +6,25 @@ const change = {
   ...{ formToken: 'q1w2e3r4', backHref: '/account/identities' },
 }
 
-/** The pages that put another number or address in the place of one. */
-export const changeSamples: { readonly 'account-change': readonly Views['account-change'][] } = {
+type ChangePage = 'account-change' | 'account-messages'
+
+/** The pages that put another number or address in the place of one, and that say what is told of it. */
+export const changeSamples: { readonly [K in ChangePage]: readonly Views[K][] } = {
   'account-change': [
     { ...change, kind: 'phone', step: 'old', label: '138****8000', without: 'possible' },
     { ...change, kind: 'email', step: 'old', label: 'li***@example.com', without: 'only_way' },
     { ...change, kind: 'phone', step: 'old', label: '138****8000', without: 'other_login', waitSeconds: 0 },
     { ...change, kind: 'phone', step: 'new', label: '138****8000', without: 'possible' },
+  ],
+  'account-messages': [
+    {
+      events: [
+        { id: 'new_device', isTold: true },
+        { id: 'export_ready', isTold: false },
+      ],
+      formToken: 'q1w2e3r4',
+      backHref: '/account',
+      notice: '已保存。',
+    },
   ],
 }

@@ -21,6 +21,8 @@ export const accountActs: Readonly<Record<string, AccountNeed>> = {
   account_identities: 'session',
   account_deletion: 'fresh',
   account_deletion_submit: 'fresh',
+  account_messages: 'fresh',
+  account_messages_submit: 'fresh',
   account_profile: 'fresh',
   account_profile_submit: 'fresh',
   account_picture_submit: 'fresh',

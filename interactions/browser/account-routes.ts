@@ -9,6 +9,7 @@ import type { deletionPages } from './account-deletion.ts'
 import type { devicePages } from './account-devices.ts'
 import type { historyPages } from './account-history.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
+import type { messagePages } from './account-messages.ts'
 import type { notMePages } from './account-not-me.ts'
 import type { passwordPages } from './account-password.ts'
 import type { profilePages } from './account-profile.ts'
@@ -23,6 +24,7 @@ export interface AccountCentre {
   readonly identities: ReturnType<typeof identityPages>
   readonly binding: ReturnType<typeof bindingPages>
   readonly change: ReturnType<typeof changePages>
+  readonly messages: ReturnType<typeof messagePages>
   readonly devices: ReturnType<typeof devicePages>
   readonly apps: ReturnType<typeof appPages>
   readonly deletion: ReturnType<typeof deletionPages>
@@ -43,8 +45,8 @@ interface Wrappers {
  * Adds the routes under `/account`. Every page asks for a signed-in session itself, and every POST for its form token.
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
-  const { session, home, profile, password, identities, binding, change, devices, apps, deletion, history, notMe } =
-    centre
+  const { session, home, profile, password, identities, binding, change, messages } = centre
+  const { devices, apps, deletion, history, notMe } = centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
@@ -67,6 +69,8 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.get('account_bind_callback', answerPath(accountPaths.identities), binding.comeBack)
   router.get('account_unbind', accountPaths.unbind, withLanguage(identities.unbindPage))
   router.post('account_unbind_submit', accountPaths.unbind, guarded(identities.unbind))
+  router.get('account_messages', accountPaths.messages, withLanguage(messages.show))
+  router.post('account_messages_submit', accountPaths.messages, guarded(messages.submit))
   router.get('account_change', changePath(':identity'), withLanguage(change.show))
   router.post('account_change_submit', changePath(':identity'), guarded(change.submit))
   router.post('account_change_stop', stopChangePath(':identity'), guarded(change.cancel))

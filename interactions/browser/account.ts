@@ -66,6 +66,7 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
       appsHref: accountPaths.apps,
       historyHref: accountPaths.history,
       deletionHref: accountPaths.deletion,
+      messagesHref: accountPaths.messages,
       languageHref: accountPaths.language,
       logoutHref: paths.endSession,
       notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,

@@ -53,6 +53,7 @@ export const accountPaths = {
   devices: `${paths.account}/devices`,
   history: `${paths.account}/history`,
   notMe: `${paths.account}/history/not-me`,
+  messages: `${paths.account}/messages`,
   language: `${paths.account}/language`,
   apps: `${paths.account}/apps`,
   /** For pages, and for apps that bring an access token. */

@@ -7,6 +7,7 @@ import { deletionPages } from '../../interactions/browser/account-deletion.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { type HistoryOptions, halfYearDays, historyPages } from '../../interactions/browser/account-history.ts'
 import { identityPages } from '../../interactions/browser/account-identities.ts'
+import { messagePages } from '../../interactions/browser/account-messages.ts'
 import { notMePages } from '../../interactions/browser/account-not-me.ts'
 import { passwordPages } from '../../interactions/browser/account-password.ts'
 import { profilePages } from '../../interactions/browser/account-profile.ts'
@@ -146,11 +147,22 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
         digest,
       },
     }),
+    messages: messagePages({ session, renderer, options: mutedMessages(core) }),
     change: changePages({
       session,
       renderer,
       options: { changes, countries, nowMs: clock, waitSeconds: config.accounts.change_wait, device, digest },
     }),
+  }
+}
+
+function mutedMessages({ database }: Core): Parameters<typeof messagePages>[0]['options'] {
+  const row = (id: UserId) => database.knex('users').where({ id })
+  return {
+    muted: async (userId) => (await row(userId).first<{ muted: string[] }>('muted_messages as muted'))?.muted ?? [],
+    mute: async (userId, events) => {
+      await row(userId).update({ muted_messages: [...events] })
+    },
   }
 }
 

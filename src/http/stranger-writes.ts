@@ -130,6 +130,8 @@ export const strangerWrites = {
   account_bind_callback: 'nothing',
   account_unbind: 'nothing',
   account_unbind_submit: 'nothing',
+  account_messages: 'nothing',
+  account_messages_submit: 'nothing',
   account_change: 'nothing',
   account_change_submit: 'nothing',
   account_change_stop: 'nothing',

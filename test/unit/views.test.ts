@@ -128,9 +128,11 @@ describe.each(pages)('$name sample $index in $locale', ({ html, locale, name, in
   it('ticks no box that the person has not ticked before', () => {
     const ticked = get('input').filter(({ attributes }) => attributes.has('checked'))
     const before = name === 'consent' ? samples.consent[index]!.scopes.filter((each) => each.isTicked) : []
-    expect(ticked.map(({ attributes }) => attributes.get('value'))).toEqual(
-      before.filter(({ required }) => !required).map((each) => each.name),
-    )
+    const told = name === 'account-messages' ? samples['account-messages'][index]!.events : []
+    expect(ticked.map(({ attributes }) => attributes.get('value'))).toEqual([
+      ...before.filter(({ required }) => !required).map((each) => each.name),
+      ...told.flatMap(({ isTold }) => (isTold ? ['on'] : [])),
+    ])
   })
 
   it('gives every field a label and every button a purpose', () => {
