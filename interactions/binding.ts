@@ -9,8 +9,12 @@ import { nothingDemanded } from '../src/oidc/demand.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { LoginAttempts } from './attempt.ts'
+import { type AttemptMemories, nothingYet } from './attempt-memory.ts'
 import { keepCredential } from './keep-proof.ts'
+import type { Proved } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
+import type { NumberDoubts } from './number-doubts.ts'
+import { NumberOwners, type PassNumber } from './number-owners.ts'
 import { type AdvanceRequest, auditContext, type Outcome, useOf } from './outcome.ts'
 
 /** A request of somebody who is signed in. */
@@ -24,19 +28,24 @@ interface Dependencies {
   readonly methods: LoginMethods
   readonly directory: AccountDirectory
   readonly audit: Audit
+  readonly memories: AttemptMemories
+  readonly doubts: NumberDoubts
   readonly options: {
     readonly clock: Clock
     readonly keepCredential: KeptCredentials['keep']
     readonly end: EndRecords
+    readonly passNumber: PassNumber
   }
 }
 
 /** The ways in of somebody who is signed in: adds and removes them, whoever renders it. */
 export class Bindings {
   readonly #deps: Dependencies
+  readonly #numbers: NumberOwners
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies
+    this.#numbers = new NumberOwners(dependencies)
   }
 
   get methods(): LoginMethods {
@@ -82,12 +91,46 @@ export class Bindings {
     } catch (error) {
       if (error instanceof AppError && error.code.startsWith('identity.')) {
         await audit.write({ event: 'identity.refused', ...audited(claim), detail: { method, error: error.code } })
+        if (claim === outcome.identity) throw await this.#contested(request, outcome, error)
       }
       throw error
     }
     const account = outcome.credential === undefined ? undefined : await directory.find(userId)
     if (account) await keepCredential(this.#deps, account, outcome)
     return { kind: 'bound', isNew }
+  }
+
+  /**
+   * The account that has the number is not theirs: the number becomes this user's. Throws `request.invalid` where that
+   * was not asked, `attempt.expired` where the proof is over or its owner was faster, and `identity.limit`.
+   */
+  async disown(request: OwnRequest): Promise<{ readonly kind: 'bound'; readonly isNew: true }> {
+    const { memories, directory, options } = this.#deps
+    const { doubted, choices } = await memories.take(request.attemptId)
+    if (!doubted || !choices?.includes('not_mine')) throw new AppError('request.invalid')
+    const user = (await directory.find(request.userId))?.user
+    const isOver = !user || !isUnended(user, doubted.proof) || !isFresh(doubted.proof, options.clock)
+    if (isOver) throw new AppError('attempt.expired')
+    const asked = { ...request, demand: nothingDemanded, askedAt: epochSeconds(options.clock) }
+    await this.#numbers.disown(asked, doubted, request.userId)
+    return { kind: 'bound', isNew: true }
+  }
+
+  /**
+   * The refusal of an identity that another account has. A number in doubt may be taken from there: then the refusal
+   * says so, and the proof waits for the answer.
+   */
+  async #contested(request: OwnRequest, { ifUnknown: _, ...proof }: Proved, refusal: AppError): Promise<AppError> {
+    const { memories, directory, doubts } = this.#deps
+    const [phone] = proof.identity.subjects
+    const provedSince = doubts.provedSince(proof)?.getTime()
+    const isTaken = refusal.code === 'identity.taken' && provedSince !== undefined
+    if (!isTaken || !(await doubts.isDoubted(request, phone))) return refusal
+    const owner = await directory.ownerOf(proof.identity)
+    if (!owner) return refusal
+    const doubted = { method: request.method, proof, phone, owner, provedSince, hasChanged: false }
+    await memories.save(request.attemptId, { ...nothingYet, doubted, choices: ['not_mine'] })
+    return new AppError('identity.taken', { params: { ...refusal.params, mayDisown: 1 }, cause: refusal })
   }
 
   async #ownOrNobodys(userId: UserId, claim: IdentityClaim): Promise<UserId | undefined> {

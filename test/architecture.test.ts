@@ -24,6 +24,7 @@ const rows: readonly (readonly string[])[] = [
   ['src/oidc/clients'],
   ['src/oidc/records', 'src/oidc/keys'],
   ['src/oidc/endings'],
+  ['src/own-data'],
   ['src/oidc'],
   ['interactions/upstreams'],
   ['interactions/methods'],

@@ -1,4 +1,6 @@
+import { dataLinks, ownDataSamples } from './own-data-samples.ts'
 import { countries, longName, samplePicture } from './sample-values.ts'
+import { takenSamples } from './taken-samples.ts'
 import type { Views } from './views.ts'
 
 type AccountPage =
@@ -13,6 +15,7 @@ type AccountPage =
   | 'account-taken'
   | 'devices'
   | 'account-apps'
+  | 'account-data'
 
 const accountLinks = {
   profileHref: '/account/profile',
@@ -23,6 +26,7 @@ const accountLinks = {
   historyHref: '/account/history',
   deletionHref: '/account/deletion',
   messagesHref: '/account/messages',
+  ...dataLinks,
   languageHref: '/account/language',
   logoutHref: '/session/end',
 }
@@ -241,6 +245,7 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
       retryAfterSeconds: 42,
     },
   ],
+  'account-data': ownDataSamples,
   'account-apps': [
     { apps: [], ...withdrawal },
     {
@@ -292,8 +297,5 @@ export const accountSamples: { readonly [K in AccountPage]: readonly Views[K][] 
     },
     { devices: [{ kind: 'session', clients: [], method: 'password', ...seen }], alarms: [], ...devices },
   ],
-  'account-taken': [
-    { provider: 'github', backHref: '/account/identities', logoutHref: '/session/end' },
-    { provider: 'oidc:corp', backHref: '/account/identities', logoutHref: '/session/end' },
-  ],
+  'account-taken': takenSamples,
 }

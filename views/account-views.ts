@@ -31,6 +31,8 @@ export interface AccountView {
   readonly appCount: number
   readonly historyHref: string
   readonly messagesHref: string
+  readonly dataHref: string
+  readonly collectedHref: string
   readonly profileHref: string
   readonly identitiesHref: string
   readonly passwordHref: string
@@ -145,9 +147,13 @@ export interface AccountMessagesView {
   readonly notice?: string | undefined
 }
 
-/** The identity that was proved belongs to somebody else. Nothing of that account is shown. */
+/**
+ * The identity that was proved belongs to somebody else. Nothing of that account is shown. With `disown` the page posts
+ * `choice=not_mine` there: a number that the account has not proved for long may be taken from it.
+ */
 export interface AccountTakenView {
   readonly provider: string
+  readonly disown?: { readonly href: string; readonly formToken: string } | undefined
   readonly backHref: string
   readonly logoutHref: string
 }
@@ -242,6 +248,19 @@ export interface LeftView {
   readonly nextHref?: string | undefined
 }
 
+/** Posts `form_token`, to itself to have an archive made, or to `/account/data/archive` to fetch it. */
+export interface AccountDataView {
+  readonly state: 'none' | 'waiting' | 'ready'
+  /** When the archive that is ready goes. */
+  readonly expiresAt?: Date | undefined
+  /** How many days an archive can be fetched. */
+  readonly days: number
+  readonly formToken: string
+  readonly collectedHref: string
+  readonly backHref: string
+  readonly error?: PageError | undefined
+}
+
 /** The pages of the account centre whose data is here, by the names of their templates. */
 export interface OwnAccountViews {
   readonly account: AccountView
@@ -256,4 +275,5 @@ export interface OwnAccountViews {
   readonly 'account-apps': AuthorisedAppsView
   readonly 'account-deletion': AccountDeletionView
   readonly left: LeftView
+  readonly 'account-data': AccountDataView
 }

@@ -21,14 +21,6 @@ export const loginSamples: readonly LoginView[] = [
   login,
   {
     ...login,
-    method: 'password',
-    offeredMethods: ['password'],
-    agreements: [],
-    canRegister: false,
-    claim: { mayDisown: true },
-  },
-  {
-    ...login,
     values: { phone: '1380013800', country: '86' },
     ended: { message: '您已 14 天没有使用，请重新登录。', at: new Date('2026-03-01T12:34:56Z') },
     error: { code: 'phone.invalid', message: '手机号格式不正确，请检查号码和国家或地区代码。', field: 'phone' },
@@ -115,6 +107,14 @@ export const loginSamples: readonly LoginView[] = [
     ],
   },
   { ...login, needsPhone: true, offeredMethods: ['sms'], connections: [], canRegister: false, agreements: [] },
+  {
+    ...login,
+    method: 'password',
+    offeredMethods: ['password'],
+    agreements: [],
+    canRegister: false,
+    claim: { mayDisown: true },
+  },
 ]
 
 /** The question whether somebody agrees. */

@@ -46,3 +46,28 @@ export interface MessageView {
   readonly nextHref?: string | undefined
   readonly nextLabel?: string | undefined
 }
+
+/** What is kept of people, and who else gets it. */
+export interface CollectedView {
+  readonly kept: readonly {
+    readonly kind: 'phone' | 'email' | 'password' | 'nickname' | 'upstream' | 'carrier' | 'consent' | 'log'
+    /** Of `upstream`. */
+    readonly provider?: string | undefined
+    /** How long it is kept, where that is a time. */
+    readonly days?: number | undefined
+  }[]
+  readonly shared: readonly {
+    readonly kind: 'sms' | 'mail' | 'carrier' | 'number_check' | 'captcha' | 'upstream'
+    /** Of a vendor. */
+    readonly name?: string | undefined
+    /** Of `upstream`. */
+    readonly provider?: string | undefined
+  }[]
+  /** Apps of others, and what they may ask for. */
+  readonly apps: readonly {
+    readonly name: string
+    readonly scopes: readonly string[]
+    readonly policyUri?: string | undefined
+  }[]
+  readonly dataHref: string
+}

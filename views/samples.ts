@@ -4,6 +4,7 @@ import { choiceSamples } from './choice-samples.ts'
 import { consentSamples } from './consent-samples.ts'
 import { deletionSamples } from './deletion-samples.ts'
 import { agreeSamples, loginSamples } from './login-samples.ts'
+import { collectedSamples } from './own-data-samples.ts'
 import { agreements, countries, longName, requestId } from './sample-values.ts'
 import type { ViewName, Views } from './views.ts'
 
@@ -11,6 +12,7 @@ import type { ViewName, Views } from './views.ts'
  * Every page in all the ways it can look: normal, refused, with long names. Tests and the screenshot script render all.
  */
 export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
+  collected: collectedSamples,
   login: loginSamples,
   agree: agreeSamples,
   code: [

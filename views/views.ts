@@ -12,6 +12,7 @@ import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from 
 import type { AgreeView, LoginView } from './login-views.ts'
 import type { ClientLogo, PageBrand } from './page-brand.ts'
 import type {
+  CollectedView,
   ContinueView,
   DeviceConfirmView,
   DeviceDoneView,
@@ -212,6 +213,7 @@ export interface Views extends OwnAccountViews {
   readonly terms: TermsView
   readonly message: MessageView
   readonly continue: ContinueView
+  readonly collected: CollectedView
 }
 
 /** The name of a page. */

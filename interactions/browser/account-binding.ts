@@ -113,7 +113,11 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
   async function showError(ctx: Context, visitor: SignedIn, error: AppError): Promise<void> {
     if (error.code === 'identity.taken') {
       const provider = String(error.params['provider'])
-      const view = { provider, backHref: accountPaths.identities, logoutHref: paths.endSession }
+      const mayDisown = error.params['mayDisown'] !== undefined
+      const view = {
+        ...{ provider, backHref: accountPaths.identities, logoutHref: paths.endSession },
+        disown: mayDisown ? { href: bindPath('phone'), formToken: session.token(visitor) } : undefined,
+      }
       renderer.render(ctx, 'account-taken', view, { status: error.status })
       return
     }
@@ -164,7 +168,9 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const visitor = await session.sender(ctx, fields, bindPath(way.kind))
     if (!visitor) return
     try {
-      const outcome = await bindings.add(request(ctx, visitor, way.method, fields))
+      const asked = request(ctx, visitor, way.method, fields)
+      const isDisowning = way.kind === 'phone' && fields['choice'] === 'not_mine'
+      const outcome = isDisowning ? await bindings.disown(asked) : await bindings.add(asked)
       if (outcome.kind === 'bound') return showBound(ctx, outcome)
       if (outcome.kind === 'ask' && outcome.sent) options.codes.remember(ctx, outcome.sent)
       // A reload of what follows must not post again.

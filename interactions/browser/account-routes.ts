@@ -5,6 +5,7 @@ import type { accountPages } from './account.ts'
 import type { appPages } from './account-apps.ts'
 import type { bindingPages } from './account-binding.ts'
 import type { changePages } from './account-change.ts'
+import type { dataPages } from './account-data.ts'
 import type { deletionPages } from './account-deletion.ts'
 import type { devicePages } from './account-devices.ts'
 import type { historyPages } from './account-history.ts'
@@ -30,6 +31,7 @@ export interface AccountCentre {
   readonly deletion: ReturnType<typeof deletionPages>
   readonly history: ReturnType<typeof historyPages>
   readonly notMe: ReturnType<typeof notMePages>
+  readonly data: ReturnType<typeof dataPages>
 }
 
 type Handler = (ctx: Context) => Promise<void> | void
@@ -46,7 +48,7 @@ interface Wrappers {
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
   const { session, home, profile, password, identities, binding, change, messages } = centre
-  const { devices, apps, deletion, history, notMe } = centre
+  const { devices, apps, deletion, history, notMe, data } = centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
@@ -64,6 +66,9 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.get('account_history', accountPaths.history, withLanguage(history.show))
   router.get('account_not_me', accountPaths.notMe, withLanguage(notMe.show))
   router.post('account_not_me_submit', accountPaths.notMe, guarded(notMe.submit))
+  router.get('account_data', accountPaths.data, withLanguage(data.show))
+  router.post('account_data_submit', accountPaths.data, guarded(data.request))
+  router.post('account_data_archive', accountPaths.archive, guarded(data.fetch))
   router.get('account_identities', accountPaths.identities, withLanguage(binding.show))
   router.post('account_bind', accountPaths.identities, guarded(binding.start))
   router.get('account_bind_callback', answerPath(accountPaths.identities), binding.comeBack)

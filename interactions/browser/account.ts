@@ -67,6 +67,8 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
       historyHref: accountPaths.history,
       deletionHref: accountPaths.deletion,
       messagesHref: accountPaths.messages,
+      dataHref: accountPaths.data,
+      collectedHref: paths.collected,
       languageHref: accountPaths.language,
       logoutHref: paths.endSession,
       notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,

@@ -6,6 +6,7 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { answerPath, callbackPath, interactionPath, paths } from '../../src/base/paths.ts'
+import { type Representations, sendBytes } from '../../src/base/representations.ts'
 import { shownName } from '../../src/oidc/clients/client-brand.ts'
 import { consentForm } from '../../src/oidc/clients/consent-form.ts'
 import { demandOf } from '../../src/oidc/demand.ts'
@@ -32,6 +33,9 @@ interface Dependencies {
     readonly login: ReturnType<typeof loginPages>
     readonly consent: ReturnType<typeof consentPages>
     readonly account: AccountCentre
+    readonly collected: (ctx: Context) => Promise<void>
+    /** What the archives look like that people take along. */
+    readonly archiveSchema: Representations
   }
   readonly callbacks: Callbacks
   readonly directory: AccountDirectory
@@ -223,6 +227,10 @@ export function browserRoutes(dependencies: Dependencies): Router {
   router.get('callback', callbackPath(':connection'), orAccount)
   router.post('callback_post', callbackPath(':connection'), orAccount)
   accountRoutes(router, account, { guarded, withLanguage })
+  router.get('collected', paths.collected, withLanguage(pages.collected))
+  router.get('own_data_schema', paths.ownDataSchema, (ctx: Context) => {
+    sendBytes(ctx, pages.archiveSchema, { 'cache-control': 'public, max-age=300' })
+  })
   return router
 }
 

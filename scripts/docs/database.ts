@@ -16,6 +16,8 @@ const tables: Readonly<Record<string, string>> = {
   merges:
     'An account that became part of another. What taking them apart needs is kept for seven days; the row stays, because an old `sub` is an alias for good.',
   merge_requests: 'A merge that one operator has asked for and another has to confirm, for a day.',
+  data_export_requests: 'Somebody who waits for what is kept about them; gone when it is made.',
+  data_exports: 'An archive of what is kept about a person, sealed; swept after seven days.',
   passwords: 'The hash of the one password of a user.',
   imported_accounts:
     'What an account was called in the system that it was moved in from. A digest of it stays when the account is deleted, so that no later import brings it back.',

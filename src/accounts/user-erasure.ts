@@ -14,6 +14,8 @@ export const tablesOfUser: Readonly<Record<string, 'erased' | { readonly stays: 
   passwords: 'erased',
   pictures: 'erased',
   known_devices: 'erased',
+  data_export_requests: 'erased',
+  data_exports: 'erased',
   account_deletions: 'erased',
   users: { stays: 'the id alone, so that it is never given again' },
   oidc_records: { stays: 'none: everything was ended in the same transaction' },

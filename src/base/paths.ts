@@ -27,6 +27,9 @@ export const paths = {
   notifications: '/notifications',
   account: '/account',
   assets: '/assets',
+  /** What is kept of people, for everybody to read; and what their archives look like. */
+  collected: '/personal-information',
+  ownDataSchema: '/personal-information/schema.json',
   /** Copies of people's pictures. */
   pictures: '/pictures',
   sandbox: '/sandbox',
@@ -58,6 +61,8 @@ export const accountPaths = {
   apps: `${paths.account}/apps`,
   /** For pages, and for apps that bring an access token. */
   deletion: `${paths.account}/deletion`,
+  data: `${paths.account}/data`,
+  archive: `${paths.account}/data/archive`,
   identities,
   unbind: `${identities}/unbind`,
 } as const

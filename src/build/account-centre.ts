@@ -3,6 +3,7 @@ import { accountPages } from '../../interactions/browser/account.ts'
 import { appPages } from '../../interactions/browser/account-apps.ts'
 import { bindingPages } from '../../interactions/browser/account-binding.ts'
 import { changePages } from '../../interactions/browser/account-change.ts'
+import { dataPages } from '../../interactions/browser/account-data.ts'
 import { deletionPages } from '../../interactions/browser/account-deletion.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { type HistoryOptions, halfYearDays, historyPages } from '../../interactions/browser/account-history.ts'
@@ -32,6 +33,7 @@ import type { OidcRuntime } from '../oidc/runtime.ts'
 import type { SessionLife } from '../oidc/session-life.ts'
 import { openIpPlaces } from '../ops/ip-places.ts'
 import { findLogin, listLogins } from '../ops/login-history.ts'
+import type { OwnDataExports } from '../own-data/exports.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
 import type { Pictures } from './pictures.ts'
@@ -40,6 +42,7 @@ interface Dependencies {
   readonly core: Core
   readonly logins: Logins
   readonly pictures: Pictures
+  readonly exports: OwnDataExports
   /** Asked at each request, because it may have been replaced. */
   readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies' | 'looks'>
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
@@ -130,6 +133,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
     }),
     deletion: deletionPages({ session, renderer, requests: logins.deletion, options: { forget, clientName } }),
     history,
+    data: dataPages({ session, renderer, exports: dependencies.exports }),
     notMe: notMePages({
       ...{ session, renderer, passwords, audit, history },
       options: { login: pastLogins.login, disown: (...given) => disown(core, end, ...given), forget },

@@ -49,6 +49,7 @@ import { startDuties } from './duties.ts'
 import { buildFace } from './face.ts'
 import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
 import { buildNative } from './native-endpoints.ts'
+import { buildExports } from './own-archives.ts'
 import { buildPictures } from './pictures.ts'
 import { buildUpstreamDuties } from './upstream-duties.ts'
 
@@ -120,7 +121,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const sessions = sessionLife({ policies, secure, clock })
   const units = unitOfWork({ database, clock, perClient: config.session.per_client })
   const pictures = buildPictures(core, logins)
-  const pages = buildPages({ core, face, logins, pictures, runtime: () => runtime, sessions, units })
+  const exports = buildExports(core, logins, face)
+  const pages = buildPages({ core, face, logins, pictures, exports, runtime: () => runtime, sessions, units })
   const { render, translate, locale } = pages.renderer
   const visitors = browsers({ secure, mac: (secret) => sealer.mac('browser', secret) })
   const native = buildNative({ core, logins, pages, units, runtime: () => runtime })
@@ -253,7 +255,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     clean: requestOrigin({ issuer, trustedProxies: config.server.trusted_proxies, log }),
   })
   let metricsListener: MetricsListener | undefined
-  const duties = startDuties({ core, runtime, metrics, time, logins, pictures, upstreams })
+  const duties = startDuties({ core, runtime, metrics, time, logins, exports, pictures, upstreams })
 
   return {
     core,

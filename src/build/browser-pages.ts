@@ -4,6 +4,7 @@ import { beginningAgain } from '../../interactions/browser/begin-again.ts'
 import { browserRoutes } from '../../interactions/browser/browser-routes.ts'
 import { carriedPasswords } from '../../interactions/browser/carried-passwords.ts'
 import { codeCookie } from '../../interactions/browser/code-cookie.ts'
+import { collectedPage } from '../../interactions/browser/collected.ts'
 import { consentPages } from '../../interactions/browser/consent.ts'
 import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
 import { knownPersons } from '../../interactions/browser/known-person.ts'
@@ -16,16 +17,21 @@ import { viewEngine, viewsFolder } from '../../views/engine.ts'
 import { documentVersion } from '../base/document.ts'
 import type { Locale, Localized } from '../base/languages.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
+import { representationsOfJson } from '../base/representations.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import { consentTo, decide } from '../oidc/records/consents.ts'
 import type { SignIn } from '../oidc/records/sign-in.ts'
 import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import type { OidcRuntime } from '../oidc/runtime.ts'
 import type { SessionLife } from '../oidc/session-life.ts'
+import { schemaAddress } from '../own-data/archive.ts'
+import type { OwnDataExports } from '../own-data/exports.ts'
+import { ownDataSchema } from '../own-data/own-data.ts'
 import { accountCentre } from './account-centre.ts'
 import type { Core } from './core.ts'
 import type { Face } from './face.ts'
 import type { Logins } from './logins.ts'
+import { appsOfOthers, collectedFacts } from './own-archives.ts'
 import type { Pictures } from './pictures.ts'
 
 /** The pages for browsers. */
@@ -46,6 +52,7 @@ interface Dependencies {
   readonly face: Face
   readonly logins: Logins
   readonly pictures: Pictures
+  readonly exports: OwnDataExports
   /** Asked at each request, because clients come and go, and the provider with them. */
   readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies' | 'looks'>
   readonly sessions: Pick<SessionLife, 'touch' | 'forget'>
@@ -115,6 +122,15 @@ export function buildPages(dependencies: Dependencies): Pages {
     },
   })
   const again = beginningAgain({ provider, secure })
+  const collected = collectedPage({
+    renderer,
+    options: {
+      facts: collectedFacts(core, logins),
+      others: () => appsOfOthers(core),
+      client: (clientId) => provider().Client.find(clientId),
+      policies,
+    },
+  })
   const router = browserRoutes({
     provider,
     renderer,
@@ -122,6 +138,8 @@ export function buildPages(dependencies: Dependencies): Pages {
     pages: {
       login,
       consent: consentPages({ renderer, policies, consents: consents(core) }),
+      collected,
+      archiveSchema: representationsOfJson(ownDataSchema(schemaAddress(config.issuer))),
       account: accountCentre({ ...dependencies, renderer, countries, codes }),
     },
     directory,

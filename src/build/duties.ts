@@ -4,6 +4,7 @@ import { deliverLogouts } from '../oidc/endings/logout-notices.ts'
 import type { OidcRuntime } from '../oidc/runtime.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { TimeCheck } from '../ops/time-check.ts'
+import type { OwnDataExports } from '../own-data/exports.ts'
 import type { Core } from './core.ts'
 import type { Logins } from './logins.ts'
 import type { Pictures } from './pictures.ts'
@@ -15,6 +16,7 @@ interface Dependencies {
   readonly metrics: Metrics
   readonly time: Pick<TimeCheck, 'isTrusted'>
   readonly logins: Pick<Logins, 'hashing' | 'measure' | 'tellOwners' | 'applyDue'>
+  readonly exports: Pick<OwnDataExports, 'make' | 'sweep'>
   readonly pictures: Pick<Pictures, 'copy'>
   readonly upstreams: Pick<UpstreamDuties, 'giveBack' | 'paceMs'>
 }
@@ -27,7 +29,7 @@ const noticesMs = 1000
  * Starts what a server does by itself, from time to time. What cannot be undone, and what others are told, waits while
  * the clock of this process cannot be gone by.
  */
-export function startDuties({ core, runtime, metrics, time, logins, pictures, upstreams }: Dependencies): {
+export function startDuties({ core, runtime, metrics, time, logins, exports, pictures, upstreams }: Dependencies): {
   stop(): void
 } {
   const { config, log, clock, database, audit } = core
@@ -54,6 +56,14 @@ export function startDuties({ core, runtime, metrics, time, logins, pictures, up
 
   const timers = [
     every(sweepMs, trusted(core.sweep)),
+    every(
+      sweepMs,
+      trusted(() => exports.sweep()),
+    ),
+    every(
+      noticesMs,
+      trusted(() => exports.make()),
+    ),
     every(sweepMs, logins.measure),
     every(
       noticesMs,

@@ -39,8 +39,10 @@ export function buildFace({
     return id === 'terms' || id === 'privacy' ? i18n.translate(locale, `agreement.${id}`) : id
   }
 
-  const documentsIn = (locale: Locale) =>
-    agreements.map((each) => ({ text: agreementTitle(each, locale), href: each.url }))
+  const documentsIn = (locale: Locale) => [
+    ...agreements.map((each) => ({ text: agreementTitle(each, locale), href: each.url })),
+    { text: i18n.translate(locale, 'collected.title'), href: paths.collected },
+  ]
   return {
     brand,
     assets: assets(),

@@ -18,7 +18,7 @@ import { NumberDoubts } from '../../interactions/number-doubts.ts'
 import type { SettlementDependencies } from '../../interactions/settlement.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { Connector } from '../../interactions/upstreams/connector.ts'
-import { aliyunNumberCheck, type NumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
+import { aliyunNumberCheck } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
 import type { DeletionOptions } from '../accounts/deletion-options.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
@@ -76,6 +76,10 @@ export interface Logins extends Ways {
   /** What is sent after an answer. */
   readonly background: AfterAnswer
   readonly connectors: readonly Connector[]
+  /** What there is a sender for. */
+  readonly channels: Messages['channels']
+  /** Names of the vendors that ask the carrier for a number. */
+  readonly oneTap: readonly string[]
   readonly credentials: KeptCredentials
   /** Looks how many messages of the day are used. */
   readonly measure: () => Promise<void>
@@ -87,7 +91,6 @@ export interface Logins extends Ways {
 export interface StandIns extends MessageStandIns {
   readonly connections: readonly ConnectionOptions[]
   readonly oneTap: readonly OneTapOptions[]
-  readonly carrierCheck?: NumberCheckOptions | undefined
   /** What is asked before an account is deleted, where nothing is configured. */
   readonly deletionHook: NonNullable<DeletionOptions['hook']>
 }
@@ -127,7 +130,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     passwords,
     memories: new AttemptMemories({ store, ...sealing(sealer, 'attempt') }),
     audit: countedAudit(core.audit, metrics),
-    doubts: buildDoubts(core, standIns, { limits, passwords }),
+    doubts: buildDoubts(core, { limits, passwords }),
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),
@@ -148,6 +151,8 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     ...ways(tables.login),
     callbacks,
     connectors: tables.connectors,
+    channels: messages.channels,
+    oneTap: tables.oneTap,
     credentials,
     passwords,
     hashing,
@@ -187,11 +192,10 @@ function buildPasswordParts(core: Core, limits: AllLimits) {
 /** What decides whether a number leads to whom it led to before. */
 function buildDoubts(
   { config, clock, directory, log }: Core,
-  standIns: StandIns | undefined,
   parts: Pick<Logins, 'limits' | 'passwords'>,
 ): NumberDoubts {
   const { reverify_after: reverifyAfter, without_other_way: withoutOtherWay, carrier_check } = config.phone
-  const asked = carrier_check[0] ?? standIns?.carrierCheck
+  const [asked] = carrier_check
   const http = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
   const check =
     asked && aliyunNumberCheck(asked, { ...{ http, clock }, metadata: metadataClient(), allowInsecure: config.sandbox })
@@ -235,6 +239,7 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
   }
   return {
     connectors,
+    oneTap: options.oneTap.map(({ vendor }) => vendor),
     login: loginMethods({ codes, passwords, limits, options }),
     binding: bindingMethods({ codes, options }),
     native: nativeMethods({ codes, passwords, spent, options }),

@@ -162,6 +162,19 @@ export const userCommands: readonly Command[] = [
     exits: dryRunExits,
   },
   {
+    name: 'users export',
+    summary:
+      'What is kept about one user, as they would get it: an archive in a file, or with --json the data on standard output.',
+    usage: user,
+    args: one,
+    options: {
+      out: { type: 'string', value: 'FILE', summary: 'Where to write the archive. Unless said, <id>.zip here.' },
+      lang: { type: 'string', value: 'TAG', summary: 'Language of the page in it. Unless said, the first one.' },
+    },
+    module: './users-take-along-command.ts',
+    action: 'takeAlong',
+  },
+  {
     name: 'users sessions',
     summary:
       'Where a user is signed in: browsers, and apps on their own. After more than a page: --after with the last id.',

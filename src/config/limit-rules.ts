@@ -49,6 +49,7 @@ export function rules({
         { max: 50, seconds: day },
       ],
     },
+    'export.user': { windows: [{ max: 3, seconds: day }] },
     'number_check.number': { windows: [{ max: 3, seconds: day }] },
     'number_check.day': { windows: [{ max: phone.carrier_check[0]?.per_day ?? 1, seconds: day }] },
     'notification.ip': {

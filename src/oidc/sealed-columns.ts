@@ -1,6 +1,7 @@
 import { sealedCredentials } from '../accounts/kept-credentials.ts'
 import { sealedOwnerMessages } from '../accounts/owner-messages.ts'
 import { sealedIdentityChanges } from '../accounts/waiting-changes.ts'
+import { sealedExports } from '../own-data/exports.ts'
 import type { SealedColumn } from '../store/reseal.ts'
 import { sealedClientSecrets } from './clients/catalog.ts'
 import { sealedKeys } from './keys/signing-keys.ts'
@@ -14,4 +15,5 @@ export const sealedColumns: readonly SealedColumn[] = [
   sealedDeviceCodes,
   sealedOwnerMessages,
   sealedIdentityChanges,
+  sealedExports,
 ]

@@ -52,6 +52,9 @@ export const auditEvents = {
   'identity.change_stopped':
     'A number or address that waited does not take the place of another one; `identity`, `reason` where nobody stopped it.',
   'identity.refused': 'A way in could not be added or removed; `error`.',
+  'export.requested': 'Somebody has asked for what is kept of them.',
+  'export.made': 'An archive of what is kept of somebody is ready.',
+  'export.fetched': 'An archive of what is kept of somebody was handed out; `operator`.',
   'profile.changed': 'Somebody has changed their profile; `fields`.',
   'password.set': 'An account that had no password has one.',
   'password.changed': 'Somebody signed in has changed their password.',

@@ -66,6 +66,9 @@ beforeEach(async () => {
     subject: before.seal('+8613800138001', 'identity_change'),
     ...{ proved_at: at, asked_at: at, due_at: at },
   })
+  const archived = { made_at: at, expires_at: at, archive: before.seal('a ZIP', 'data_export') }
+  const [person] = await knex('users').limit(1)
+  await knex('data_exports').insert({ user_id: person.id, ...archived })
   const sealed = before.seal('{"jti":"x"}', 'DeviceCode')
   await knex('oidc_records').insert([
     { model: durableModels.DeviceCode, id: 'd', payload: JSON.stringify({ sealed, exp: 1 }), expires_at: at },
@@ -88,13 +91,15 @@ async function expectAllUnder(master: typeof after): Promise<void> {
   expect(master.open(address, 'owner_message')).toBe('+8613800138000')
   const { subject } = await knex('identity_changes').first('subject')
   expect(master.open(subject, 'identity_change')).toBe('+8613800138001')
+  const { archive } = await knex('data_exports').first('archive')
+  expect(master.open(archive, 'data_export')).toBe('a ZIP')
   const { payload } = await knex('oidc_records').where({ model: durableModels.DeviceCode }).first('payload')
   const { sealed, exp } = JSON.parse(payload)
   expect([master.open(sealed, 'DeviceCode'), exp]).toEqual(['{"jti":"x"}', 1])
 }
 
 test('after keys reseal the new master key alone opens everything, and a second run finds nothing', async () => {
-  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 10)
+  expect(await countStale({ knex: shell.database.database.knex, sealer: both, columns })).toBe(people + 11)
   const { status, stdout, stderr } = await shell.runWith(withBoth, 'keys', 'reseal', '--json')
   expect(status).toBe(0)
   expect(JSON.parse(stdout)).toEqual([
@@ -105,6 +110,7 @@ test('after keys reseal the new master key alone opens everything, and a second 
     { place: 'device codes', resealed: 1, shut: 0 },
     { place: 'messages to owners', resealed: 1, shut: 0 },
     { place: 'numbers to come', resealed: 1, shut: 0 },
+    { place: 'archives of people’s own data', resealed: 1, shut: 0 },
   ])
   expect(stderr).toContain('you may remove the earlier ones from previous_secret_keys')
   await expectAllUnder(after)
@@ -117,7 +123,7 @@ test('of four at once each value is sealed again once', async () => {
   const { knex } = shell.database.database
   const all = await Promise.all(Array.from({ length: 4 }, () => reseal({ knex, sealer: both, columns })))
   const sum = all.flat().reduce((total, each) => total + each.resealed, 0)
-  expect(sum).toBe(people + 10)
+  expect(sum).toBe(people + 11)
   await expectAllUnder(after)
 })
 

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { UserId } from '../../src/base/ids.ts'
+import { formToken } from '../support/account.ts'
 import { aged, asksWhose, ownerOf, password, proveNumber, withPassword } from '../support/aged.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { loginByPassword, reachLogin, startLogin } from '../support/login.ts'
@@ -7,7 +8,7 @@ import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { freePort } from '../support/services.ts'
 import { resetClock } from '../support/time.ts'
 import { miniProgram, openUpstreams, type Upstreams } from '../support/upstreams.ts'
-import type { Answer } from '../support/visitor.ts'
+import { type Answer, errorIn } from '../support/visitor.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 // Every way to prove a phone number, where the account of the number has not proved it for long: none lets in by itself.
@@ -94,6 +95,25 @@ describe('a browser', () => {
     expect(await loginsOf(userId)).toHaveLength(2)
     const again = await loginByPassword(world.visitor(), lead(), 'forgetter', 'another long phrase')
     expect(again.location).toContain('code=')
+  })
+
+  test('that adds the number to an account has it once they say that the other one is not theirs', async () => {
+    const { phone, userId } = await aged(world, newGuest())
+    const own = await aged(world, newGuest())
+    const visitor = own.owner
+    await proveNumber(world, visitor, own.phone)
+    const home = await visitor.get('/account/identities/phone')
+    const form_token = formToken(home)
+    const otp = await world.otpAfter(phone, () => visitor.post(home.url, { phone: phone.slice(3), form_token }))
+    const taken = await visitor.post(home.url, { otp, form_token })
+    expect(taken.status).toBe(409)
+    await expectUntouched(userId, phone)
+    const no = { choice: 'not_mine', form_token: formToken(taken) }
+    expect((await visitor.post(home.url, no)).location).toContain('done=bound')
+    expect(await ownerOf(world, phone)).toBe(own.userId)
+    expect(await providersOf(userId)).toEqual([])
+    // Another answer has nothing to be about.
+    expect(errorIn(await visitor.post(home.url, no))).toBe('request.invalid')
   })
 
   test('that adds the number to an account is refused, and the number stays where it is', async () => {
