@@ -92,7 +92,7 @@ describe('the list', () => {
     const here = await browser(phone)
     const app = new NativeApp(world)
     const first = await app.exchange(await nativeSms(world, app, phone))
-    await app.refresh(first)
+    await app.refresh(await app.refresh(first))
     expect((await here.visitor.get(devices)).text).not.toContain('被重复使用')
     walkTo(60_000)
     expect((await app.tryToken({ grant_type: 'refresh_token', refresh_token: first.refresh_token })).status).toBe(400)
