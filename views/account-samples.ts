@@ -25,7 +25,6 @@ const accountLinks = {
   appsHref: '/account/apps',
   historyHref: '/account/history',
   deletionHref: '/account/deletion',
-  messagesHref: '/account/messages',
   ...dataLinks,
   languageHref: '/account/language',
   logoutHref: '/session/end',

@@ -1,8 +1,12 @@
 import { longName } from './sample-values.ts'
 import type { Views } from './views.ts'
 
-/** Where the account centre leads to for them. */
-export const dataLinks = { dataHref: '/account/data', collectedHref: '/personal-information' }
+/** Where the account centre leads to for what it keeps and tells. */
+export const dataLinks = {
+  dataHref: '/account/data',
+  collectedHref: '/personal-information',
+  messagesHref: '/account/messages',
+}
 
 const ownData = { days: 7, formToken: 'q1w2e3r4', collectedHref: '/personal-information', backHref: '/account' }
 
