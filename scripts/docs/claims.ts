@@ -52,7 +52,7 @@ const places = `
 | the same, with a token bound to a key (DPoP) | all of the scopes that were granted | all of the scopes that were granted |
 
 \`acr\`, \`amr\` and \`auth_time\` say how and when the person logged in; an ID token always has them. The parameter \`claims\` asks for single claims of this table (OIDC Core §5.5).
-\`identities\` is for first-party clients. A JWT or an introspection has \`sub\`, \`acr\`, \`amr\`, \`auth_time\` and what the resource lists.
+\`identities\` and \`former_subs\` are for first-party clients; the latter lists the \`sub\` of every account that has become part of this one, where there is one ([accounts.md](accounts.md)). A JWT or an introspection has \`sub\`, \`acr\`, \`amr\`, \`auth_time\` and what the resource lists.
 `
 
 /** The reference of claims, as Markdown. */

@@ -36,6 +36,8 @@ export interface Merged {
   readonly moved: readonly MovedIdentity[]
   /** Identities of the account that stays which did not, because there were too many. */
   readonly leftOut: readonly IdentityId[]
+  /** What leads nowhere now, of either: whoever had it there is told. */
+  readonly gone: readonly Identity[]
   /** Whether the account that stays has the password of the other one now, instead of its own. */
   readonly replacesPassword: boolean
   /** Clients to which the account that stays had granted what its owner has refused at the other one since. */
@@ -83,7 +85,17 @@ export async function mergeUsers(transaction: Knex.Transaction, order: MergeOrde
   const id = newId('mrg')
   const undoUntil = new Date(at.getTime() + daysToUndo * 86_400_000)
   await kept.store({ id, at, undoUntil, moved, flattened })
-  return { id, into, from, undoUntil, moved, leftOut: lost.map((each) => each.id), replacesPassword, narrowed }
+  return {
+    id,
+    into,
+    from,
+    undoUntil,
+    moved,
+    leftOut: lost.map((each) => each.id),
+    gone: without,
+    replacesPassword,
+    narrowed,
+  }
 }
 
 function requirePair(locked: ReadonlyMap<UserId, Locked>, { into, from, proofs }: MergeOrder): Pair {

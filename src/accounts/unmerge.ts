@@ -15,6 +15,8 @@ export interface UnmergeOrder {
   readonly at: Date
   /** From when pictures are to be copied again; null: never. */
   readonly copyAt: Date | null
+  /** Done for the account that stayed, before anything is taken from it. */
+  readonly before: (into: UserId) => Promise<unknown>
 }
 
 /** What taking a merge back has done. */
@@ -52,7 +54,7 @@ const renameKept = `
  */
 export async function unmergeUsers(
   transaction: Knex.Transaction,
-  { id, limitOf, at, copyAt }: UnmergeOrder,
+  { id, limitOf, at, copyAt, before }: UnmergeOrder,
 ): Promise<Unmerged> {
   const read = () => transaction('merges').where({ id }).first<Row | undefined>()
   const found = await read()
@@ -66,6 +68,7 @@ export async function unmergeUsers(
   const { kept } = row
   const locked = (await lockAll(transaction, [into])).get(into)
   requireFit(locked)
+  await before(into)
 
   const proofs = { proofs_ended_at: at, updated_at: at }
   await transaction('users')

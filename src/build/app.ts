@@ -226,7 +226,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       units,
       database,
       directory,
-      pages: libraryPages({ render, translate, locale, now: () => new Date(clock()) }),
+      pages: libraryPages({ render, translate, locale, now: () => new Date(clock()), database }),
       sealer,
       clock,
       mayContinue: reconfirm({

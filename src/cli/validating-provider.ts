@@ -27,7 +27,7 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
     units,
     database,
     directory,
-    pages: libraryPages({ render: drawn, translate: drawn, locale: drawn, now: () => new Date(clock()) }),
+    pages: libraryPages({ render: drawn, translate: drawn, locale: drawn, now: () => new Date(clock()), database }),
     sealer,
     clock,
     mayContinue: () => {},

@@ -1,7 +1,9 @@
 import type { AccessToken, Account, KoaContextWithOIDC } from 'oidc-provider'
 import type { AccountDirectory } from '../accounts/directory.ts'
+import { formerIdsOf } from '../accounts/merged-users.ts'
 import { hasPhone, isEndedSince, type Account as OwnAccount } from '../accounts/user.ts'
 import { isId } from '../base/ids.ts'
+import type { Database } from '../store/postgres.ts'
 import { claimsOf } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import type { reconfirm } from './reconfirm-agreements.ts'
@@ -14,7 +16,8 @@ interface Dependencies {
   readonly directory: AccountDirectory
   /** Throws where a person has to do something before tokens are refreshed. */
   readonly mayContinue: ReturnType<typeof reconfirm>
-  readonly policies: Pick<ClientPolicies, 'tokenClaims'>
+  readonly policies: Pick<ClientPolicies, 'tokenClaims' | 'isFirstParty'>
+  readonly database: Pick<Database, 'readQuery'>
   /** Where our copies of pictures are served. */
   readonly pictureAddress: (copy: string) => string
 }
@@ -41,17 +44,24 @@ export async function standingAccount(
  * sessions and tokens stop at the next use. SECURITY: nor is a user by a login from before everything of theirs was
  * ended: who knew a password that was reset may have its proof still in hand.
  */
-export function accountFinder({ units, directory, mayContinue, policies, pictureAddress }: Dependencies) {
+export function accountFinder(dependencies: Dependencies) {
+  const { units, directory, database, mayContinue, policies, pictureAddress } = dependencies
+
   return async (ctx: KoaContextWithOIDC, sub: string, token?: unknown): Promise<Account | undefined> => {
     const provedAt = (token as { authTime?: number } | undefined)?.authTime ?? ctx?.oidc?.session?.loginTs
     const account = await standingAccount({ units, directory }, sub, provedAt)
     if (!account) return undefined
     mayContinue(ctx, token)
     if (ctx?.oidc?.route === 'userinfo') refuseOtherProof(ctx.get('DPoP'), ctx.oidc.client)
-    const claims = async () => {
+    const claims: Account['claims'] = async (_, scope, asked) => {
       const api = ctx?.oidc?.route === 'userinfo' ? apiThatMayAsk(token as AccessToken) : undefined
       const known = claimsOf(account, pictureAddress)
-      return api === undefined ? known : knownTo(api, ctx, known)
+      if (api !== undefined) return knownTo(api, ctx, known)
+      const isAsked = scope.split(' ').includes('former_subs') || Object.hasOwn(asked, 'former_subs')
+      // SECURITY: an app of others would learn that two people it knows are one.
+      const mayKnow = isAsked && ctx.oidc.client !== undefined && policies.isFirstParty(ctx.oidc.client)
+      const former = mayKnow ? await formerIdsOf(database, account.user.id) : []
+      return former.length > 0 ? { ...known, former_subs: former } : known
     }
     return { accountId: sub, claims, hasPhone: hasPhone(account) }
   }

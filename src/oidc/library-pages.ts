@@ -4,6 +4,7 @@ import type { ViewName, Views } from '../../views/views.ts'
 import { titleKey } from '../base/errors.ts'
 import type { Locale } from '../base/languages.ts'
 import { paths } from '../base/paths.ts'
+import type { Database } from '../store/postgres.ts'
 import { shownName } from './clients/client-brand.ts'
 import { isLogoutConfirmed } from './endings/logout.ts'
 import { leaveSessionUntouched } from './library/context.ts'
@@ -33,11 +34,13 @@ export function libraryPages({
   translate,
   locale,
   now,
+  database,
 }: {
   render: RenderPage
   translate: Translate
   locale: (ctx: Context) => Locale
   now: () => Date
+  database: Pick<Database, 'readQuery'>
 }) {
   const nameOf = (ctx: Context, client: Client | undefined) => client && shownName(client, locale(ctx))
 
@@ -87,7 +90,7 @@ export function libraryPages({
       const { action, xsrf } = partsOfForm(form)
       const clientName = nameOf(ctx, ctx.oidc.client)
       ctx.state['leadsTo'] = ctx.oidc.params?.['post_logout_redirect_uri']
-      if (isLogoutConfirmed(ctx)) {
+      if (await isLogoutConfirmed(ctx, database)) {
         // What the first button of the question sends. The library takes an answer only from a form.
         const fields = Object.entries({ xsrf, logout: 'yes' }).map(([name, value]) => ({ name, value }))
         return render(ctx, 'continue', { action, fields })

@@ -17,6 +17,7 @@ import { claimsByScope } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { clientAuthMethods, extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
 import { fixedSeconds, grantSeconds, sessionSeconds } from './clients/lifetimes.ts'
+import { nameCurrentSubjects } from './current-subjects.ts'
 import { type Acr, acrValues, refuseTwoPersons, refuseUnmeetable } from './demand.ts'
 import { metadataOf } from './discovery.ts'
 import { endWebGrants } from './endings/logout.ts'
@@ -117,10 +118,11 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     // wherever one comes in: at the authorization endpoint, pushed, and from a device.
     extraParams: {
       offline: keepOfflineAccess(policies),
-      method: (ctx, _, client) => {
+      method: async (ctx, _, client) => {
         boundedRequest(ctx)
         refuseWithoutRedirectUri(ctx)
         refuseUnmeetable(paramsOf(ctx), client, parts.reachable)
+        await nameCurrentSubjects(ctx, parts.database)
         refuseTwoPersons(paramsOf(ctx), hintedLogin(ctx)?.sub)
       },
     },

@@ -75,13 +75,19 @@ describe('a merge', () => {
     }
   })
 
-  test('tells apps of ours that asked for it, in the same transaction', async () => {
+  test('tells apps of ours that asked for it, and the owner at every number of both', async () => {
     const metadata = { account_events_uri: 'https://rp.example/events', first_party: true }
     const times = { created_at: new Date(world.now), updated_at: new Date(world.now) }
     await knex()('clients').insert({ client_id: 'told', metadata, ...times })
     const [into, from] = await pair()
     const { id } = await merge(into, from)
     await world.merges.unmerge(id, actor)
+    const messages = await knex()('owner_messages').whereIn('user_id', [into, from]).select('event', 'user_id')
+    // At both numbers, which one account had when it was told.
+    const message = (event: string) => ({ event, user_id: into })
+    expect(messages.filter(({ event }) => event.endsWith('merged'))).toEqual([
+      ...[message('merged'), message('merged'), message('unmerged'), message('unmerged')],
+    ])
     const rows = await knex()('client_events').orderBy('id').select('client_id', 'user_id', 'event', 'detail')
     expect(rows).toEqual([
       { client_id: 'told', user_id: from, event: 'account-merged', detail: { new_sub: into } },

@@ -1,7 +1,11 @@
 import { AccountDirectory } from '../../src/accounts/directory.ts'
+import { ownerMessages } from '../../src/accounts/owner-messages.ts'
 import type { UserId } from '../../src/base/ids.ts'
+import { Secret } from '../../src/base/secret.ts'
 import { type Merging, merging } from '../../src/oidc/endings/merging.ts'
 import { memberName } from '../../src/oidc/library/payload.ts'
+import { sealer } from '../../src/store/seal.ts'
+import { secretKey } from './cli.ts'
 import { createDatabase, type TestDatabase } from './database.ts'
 import { claimOf } from './several.ts'
 
@@ -24,12 +28,13 @@ export async function openMergeHome(limits: Readonly<Record<string, number>> = {
   const home = await createDatabase()
   const limitOf = (provider: string) => limits[provider]
   const clock = () => opened.now
+  const { queue: tell } = ownerMessages({ sealer: sealer({ keys: [new Secret(secretKey)] }) })
   const directory = new AccountDirectory({ database: home.database, clock, limitOf })
   let people = 0
   const opened: MergeHome = {
     home,
     directory,
-    merges: merging({ database: home.database, clock, limitOf, copiesPictures: false }),
+    merges: merging({ database: home.database, clock, limitOf, copiesPictures: false, tell }),
     // Not ahead of the database: what cannot be undone goes by the older clock of both.
     now: Date.now() - 30 * day,
     async person(nickname) {

@@ -11,7 +11,11 @@ export const claimsByScope = {
   phone: ['phone_number', 'phone_number_verified'],
   email: ['email', 'email_verified'],
   identities: ['identities'],
+  former_subs: ['former_subs'],
 } as const
+
+/** Scopes that only apps of ours may have: they tell of an account what is nobody else's business. */
+export const ownScopes: readonly string[] = ['identities', 'former_subs']
 
 /** Claims about a person that an API may have in its access tokens. */
 export const profileClaims = [

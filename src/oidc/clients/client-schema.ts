@@ -2,13 +2,21 @@ import { z } from 'zod'
 import { duration } from '../../base/duration.ts'
 import { accessTokenAlgorithms, assertionAlgorithms, idTokenAlgorithms } from './algorithms.ts'
 import { attestationSchema } from './attestation.ts'
-import { profileClaims } from './claims.ts'
+import { ownScopes, profileClaims } from './claims.ts'
 import { clientBrandSchema } from './client-brand.ts'
 import { lifetimesSchema, slidingAccess, type TokenHolder } from './lifetimes.ts'
 import { scopeNames, scopesSchema, titleSchema } from './scope-words.ts'
 
 /** Scopes of the protocol itself; every other scope belongs to a resource. */
-export const protocolScopes = ['openid', 'offline_access', 'profile', 'phone', 'email', 'identities'] as const
+export const protocolScopes = [
+  'openid',
+  'offline_access',
+  'profile',
+  'phone',
+  'email',
+  'identities',
+  'former_subs',
+] as const
 
 /** Whether a scope is one of the protocol's own. */
 export function isProtocolScope(scope: string): boolean {
@@ -234,7 +242,7 @@ export function libraryMetadata(client: ClientSeed, secret: string | undefined):
   const grantTypes = grantTypesOf(client)
   const scopes = scopesOf(client)
   const allowed = (scopes ?? protocolScopes).filter(
-    (each) => isProtocolScope(each) && (each !== 'identities' || client.first_party),
+    (each) => isProtocolScope(each) && (!ownScopes.includes(each) || client.first_party),
   )
   return definedOnly({
     ...rest,

@@ -1,5 +1,6 @@
 import { meant } from '../../base/schema-problems.ts'
 import type { Catalog, StoredClient, StoredResource } from './catalog.ts'
+import { ownScopes } from './claims.ts'
 import {
   asksFor,
   type ClientSeed,
@@ -47,8 +48,8 @@ export function catalogProblems(
       const hint = meant(scope, [...scopes, ...protocolScopes])
       found.push(problem(['scope'], `no resource has the scope ${scope}${hint}`))
     }
-    if (scopesOf(seed)?.includes('identities') && !seed.first_party && !broken.has('first_party')) {
-      found.push(problem(['scope'], 'identities is only for first_party clients'))
+    for (const scope of seed.first_party || broken.has('first_party') ? [] : ownScopes) {
+      if (scopesOf(seed)?.includes(scope)) found.push(problem(['scope'], `${scope} is only for first_party clients`))
     }
     const tooMuch = isComplete && !broken.has('scope') ? consentFormProblem(seed, apis) : undefined
     if (tooMuch) found.push(problem(['scope'], tooMuch))

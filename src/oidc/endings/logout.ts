@@ -1,4 +1,6 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { currentSubject } from '../../accounts/merged-users.ts'
+import type { Database } from '../../store/postgres.ts'
 import { endsWithBrowser } from '../clients/browser-clients.ts'
 import { logsOutWithoutQuestion } from '../clients/client-schema.ts'
 import { hintedLogin } from '../library/context.ts'
@@ -32,10 +34,14 @@ export function endWebGrants(provider: Provider, clients: readonly Record<string
  * whoever is signed in here does, because any site can send a browser to the logout: an ID token of ours for this very
  * person and client, which has a login in this session, and in no other where the token names one (`sid`).
  */
-export function isLogoutConfirmed(ctx: KoaContextWithOIDC): boolean {
+export async function isLogoutConfirmed(
+  ctx: KoaContextWithOIDC,
+  database: Pick<Database, 'readQuery'>,
+): Promise<boolean> {
   const { client, session } = ctx.oidc
   const hinted = hintedLogin(ctx)
   if (!client || !session || !hinted || !logsOutWithoutQuestion(client)) return false
   const held = session.authorizations?.[client.clientId]
-  return hinted.sub === session.accountId && held !== undefined && (hinted.sid ?? held.sid) === held.sid
+  const isTheirs = (await currentSubject(database, hinted.sub)) === session.accountId
+  return isTheirs && held !== undefined && (hinted.sid ?? held.sid) === held.sid
 }

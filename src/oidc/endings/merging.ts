@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { queueClientEvent } from '../../accounts/client-events.ts'
 import { type Merged, type MergeOrder, mergeUsers } from '../../accounts/merge.ts'
+import type { QueueOwnerMessage } from '../../accounts/owner-messages.ts'
 import { type Unmerged, type UnmergeOrder, unmergeUsers } from '../../accounts/unmerge.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { IdentityId, UserId } from '../../base/ids.ts'
@@ -18,6 +19,7 @@ interface Dependencies {
   readonly copiesPictures: boolean
   /** How many identities of a provider a user may have; undefined: any number. */
   readonly limitOf: (provider: string) => number | undefined
+  readonly tell: QueueOwnerMessage
 }
 
 /** Who merges, or takes it back. */
@@ -58,7 +60,7 @@ export interface Merging {
 
 /** Merges the accounts of one database. */
 export function merging(dependencies: Dependencies): Merging {
-  const { database, clock, copiesPictures, limitOf } = dependencies
+  const { database, clock, copiesPictures, limitOf, tell } = dependencies
 
   /** An operator's clock may be anything; what they do counts by that of the database. */
   async function momentOf(transaction: Knex.Transaction, { operator }: MergeActor): Promise<Date> {
@@ -84,6 +86,7 @@ export function merging(dependencies: Dependencies): Merging {
       await auditWithin(transaction, { event: 'user.merged', userId, ...whereOf(actor), detail }, at)
     const told = { userId: from, event: 'account-merged', at, detail: { new_sub: into } } as const
     await queueClientEvent(transaction, told)
+    await tell(transaction, { userId: into, event: 'merged', at, gone: merged.gone })
     return merged
   }
 
@@ -94,7 +97,8 @@ export function merging(dependencies: Dependencies): Merging {
   ) {
     const at = await momentOf(transaction, actor)
     const copyAt = copiesPictures ? at : null
-    const unmerged = await unmergeUsers(transaction, { id, limitOf, at, copyAt })
+    const before = (staying: UserId) => tell(transaction, { userId: staying, event: 'unmerged', at })
+    const unmerged = await unmergeUsers(transaction, { id, limitOf, at, copyAt, before })
     const { into, from, missing } = unmerged
     const ending = { ...whereOf(actor), reason: 'unmerged' } as const
     await endRecords(dependencies, into, scopeOf(unmerged, actor), ending, transaction)

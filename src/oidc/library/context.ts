@@ -77,6 +77,16 @@ export function refreshedIn(ctx: KoaContextWithOIDC): RefreshToken | undefined {
   return RotatedRefreshToken ?? (paramsOf(ctx)['grant_type'] === 'refresh_token' ? RefreshToken : undefined)
 }
 
+/** Puts another value in the place of a parameter, before the library uses it. */
+export function replaceParam(ctx: KoaContextWithOIDC, name: string, value: string): void {
+  Object.assign(ctx.oidc.params ?? {}, { [name]: value })
+}
+
+/** Has the `id_token_hint` of a request, which the library has verified, tell of another person. */
+export function replaceHintedSubject(ctx: KoaContextWithOIDC, sub: string): void {
+  Object.assign(hintedLogin(ctx) ?? {}, { sub })
+}
+
 /** Whose login the `id_token_hint` of a request tells of, once the library has verified it. */
 export function hintedLogin({ oidc }: KoaContextWithOIDC): { readonly sub: string; readonly sid?: string } | undefined {
   const hint = oidc.entities.IdTokenHint as
