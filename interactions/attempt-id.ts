@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto'
 // another.
 const binding = 'bind.'
 const app = 'native.'
+const merging = 'merge.'
 
 /** The id of a new login in an app. */
 export function newAppLoginId(): string {
@@ -24,6 +25,16 @@ export function appBindingId(digest: string): string {
 /** The same for one half of a change of number: the old one is proved, then the new one. */
 export function changeId(half: 'old' | 'new', digest: string): string {
   return `${binding}${half}.${digest}`
+}
+
+/** The id of the attempt of somebody who is signed in to the account pages and proves another account of theirs. */
+export function mergingId(digest: string): string {
+  return `${merging}${digest}`
+}
+
+/** Whether the person is signed in and proves another account. */
+export function isMerging(attemptId: string): boolean {
+  return attemptId.startsWith(merging)
 }
 
 /** Whether the person is signed in and adds a way in. */

@@ -1,3 +1,4 @@
+import type { AccountProof } from '../src/accounts/account-proof.ts'
 import type { UpstreamCredential } from '../src/accounts/kept-credentials.ts'
 import { isFresh, type ProofMoment } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
@@ -48,6 +49,13 @@ export interface Contested {
   readonly proof?: Proved
   /** The account that has the number; what waits may join it if the person says so. */
   readonly owner?: UserId
+}
+
+/** That somebody has proved two accounts, which may become one. */
+export interface MergeOffer {
+  readonly proofs: readonly [AccountProof, AccountProof]
+  /** What one proof vouches for in both. */
+  readonly joins?: IdentityClaim
 }
 
 /** One proof, and the accounts it leads to. */
@@ -111,6 +119,8 @@ export interface AttemptMemory {
   readonly doubted?: Doubted | undefined
   /** What leads to an account on its way out, until the person says whether it is to stay. */
   readonly leaving?: Leaving | undefined
+  /** Two accounts that were both proved, until the person says that they are to be one. */
+  readonly merging?: MergeOffer | undefined
   /** What may be answered next. */
   readonly choices?: readonly Choice[] | undefined
 }

@@ -18,7 +18,8 @@ import {
   withoutQuestion,
 } from './attempt-memory.ts'
 import { finishLogin } from './finish-login.ts'
-import { type Proved, provesPhone } from './methods/method.ts'
+import type { LoginMerges } from './login-merges.ts'
+import { type Input, type Proved, provesPhone } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
 import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
 import { type Waiting, waitingIn } from './questions.ts'
@@ -27,6 +28,7 @@ import { Settlement, type SettlementDependencies } from './settlement.ts'
 import { SingleAnswers } from './single-answers.ts'
 
 type Dependencies = SettlementDependencies & {
+  readonly merges: LoginMerges
   readonly methods: LoginMethods
   readonly limits: Pick<Limits<'vendor.ip'>, 'take'>
   readonly log: Pick<Log, 'info' | 'warn'>
@@ -48,7 +50,7 @@ export class LoginAttempts {
     this.#settlement = new Settlement(dependencies)
     this.#recorded = refusalRecord(dependencies)
     this.#single = new SingleAnswers({
-      ...{ memories, settlement: this.#settlement, clock: options.clock },
+      ...{ memories, settlement: this.#settlement, merges: dependencies.merges, clock: options.clock },
       holder: (attemptId, memory) => this.#holder(attemptId, memory),
     })
   }
@@ -58,11 +60,7 @@ export class LoginAttempts {
     return this.#current(attemptId, await this.#deps.memories.load(attemptId), method)
   }
 
-  /**
-   * What waits for the person: an identity whose owner has to say whose it is, an account that lacks a phone number,
-   * the question whether one becomes part of the other, or which of several accounts it is to be; what was typed; and
-   * what `current` answers.
-   */
+  /** What waits for the person and an answer of theirs, what was typed, and what `current` answers. */
   async waiting(
     attemptId: string,
     method?: string,
@@ -110,15 +108,13 @@ export class LoginAttempts {
   }
 
   /**
-   * What the person answers where the attempt could not go on by itself; `account` names one of several. Throws
-   * `request.invalid` for what was not offered and `attempt.expired` when what was proved is over.
+   * What the person answers where the attempt could not go on by itself; `account` of the input names one of several.
+   * Throws `request.invalid` for what was not offered and `attempt.expired` when what was proved is over.
    */
-  async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice, account?: string): Promise<Outcome> {
-    if (choice === 'bind' || choice === 'without_binding') return this.#single.bind(request, choice)
-    if (choice === 'account') return this.#single.goOnWith(request, account)
-    if (choice === 'not_mine') return this.#single.disown(request)
+  async choose(request: Omit<AdvanceRequest, 'method' | 'input'>, choice: Choice, input: Input = {}): Promise<Outcome> {
+    const single = this.#single.answer({ ...request, input }, choice)
+    if (single) return single
     if (choice === 'mine') return this.#claim(request)
-    if (choice === 'undo_deletion' || choice === 'keep_deletion') return this.#single.stay(request, choice)
     const { memories } = this.#deps
     const memory = await memories.load(request.attemptId)
     const { contested } = memory
@@ -127,7 +123,8 @@ export class LoginAttempts {
     const isRepeated = choice === 'existing' && pending !== undefined && memory.choices === undefined
     if (!isRepeated && !memory.choices?.includes(choice)) throw new AppError('request.invalid')
     const known = await this.#holder(request.attemptId, memory)
-    if (!known && !pending && choice !== 'login_existing') throw new AppError('attempt.expired')
+    const needsNobody = choice === 'login_existing' || memory.several !== undefined
+    if (!known && !pending && !needsNobody) throw new AppError('attempt.expired')
     switch (choice) {
       case 'new':
         if (pending) return this.#registerPending(request, pending, memory)
@@ -135,6 +132,8 @@ export class LoginAttempts {
       case 'join':
         if (pending) return this.#settlement.join({ ...request, method: pending.method, input: {} }, pending, memory)
         throw new AppError('attempt.expired')
+      case 'one_account':
+        return this.#deps.merges.begin(request, memory, (input) => this.advance({ ...request, method: 'sms', input }))
       case 'use_other_phone':
         await memories.save(request.attemptId, { ...memory, contested: undefined, choices: undefined })
         return { kind: 'bind_phone', reason: 'conflict' }
@@ -154,6 +153,8 @@ export class LoginAttempts {
           throw error
         })
       }
+      default:
+        throw new AppError('request.invalid')
     }
   }
 

@@ -57,11 +57,12 @@ export class Bindings {
   }
 
   /**
-   * One step; what it proves becomes this user's. Throws what the method throws, `identity.taken` or `identity.limit`;
-   * nobody else's account changes.
+   * One step; what it proves becomes this user's. `onTaken` is told of what is somebody else's. Throws what the method
+   * throws, `identity.taken` or `identity.limit`; nobody else's account changes.
    */
   async add(
     request: OwnRequest,
+    onTaken?: (proved: Proved) => Promise<unknown>,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | { readonly kind: 'bound'; readonly isNew: boolean }> {
     const { attempts, directory, audit, options } = this.#deps
     const outcome = await attempts.prove({ ...request, demand: nothingDemanded, askedAt: epochSeconds(options.clock) })
@@ -91,6 +92,7 @@ export class Bindings {
     } catch (error) {
       if (error instanceof AppError && error.code.startsWith('identity.')) {
         await audit.write({ event: 'identity.refused', ...audited(claim), detail: { method, error: error.code } })
+        if (error.code === 'identity.taken' && claim === outcome.identity) await onTaken?.(outcome)
         if (claim === outcome.identity) throw await this.#contested(request, outcome, error)
       }
       throw error

@@ -1,6 +1,7 @@
 import type { IdentityUse } from '../src/accounts/directory-types.ts'
 import type { Device } from '../src/accounts/known-devices.ts'
-import type { IdentityClaim } from '../src/accounts/user.ts'
+import type { Collisions } from '../src/accounts/merge-collisions.ts'
+import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Acr, Demand } from '../src/oidc/demand.ts'
 import type { SignIn } from '../src/oidc/records/sign-in.ts'
@@ -32,6 +33,28 @@ export type Choice =
   | 'undo_deletion'
   /** It is to go as I have asked, and I log in no more. */
   | 'keep_deletion'
+  /** Both accounts are mine, and are to be one. */
+  | 'one_account'
+  | 'merge'
+  | 'apart'
+
+/** One of two accounts that may become one, as its owner knows it. */
+export interface MergeSide {
+  readonly userId: UserId
+  readonly label: string
+  readonly nickname: string | undefined
+  readonly createdAt: Date
+  readonly lastUsedAt: Date
+  readonly identities: Account['identities']
+}
+
+/** What the person is asked before two accounts become one. Nothing has changed. */
+export interface MergeQuestion {
+  readonly sides: readonly [MergeSide, MergeSide]
+  /** The one that stays unless the person says otherwise. */
+  readonly into: UserId
+  readonly collisions: Collisions
+}
 
 /** One of several accounts that one proof leads to. */
 export interface AskedAccount {
@@ -45,6 +68,8 @@ export interface AccountQuestion {
   readonly kind: 'choose_account'
   readonly provider: string
   readonly accounts: readonly AskedAccount[]
+  /** Whether they may become one. */
+  readonly canMerge: boolean
 }
 
 /**
@@ -118,6 +143,8 @@ export type Outcome =
   | LeavingQuestion
   /** The account goes as its owner wants, and nobody was let in. */
   | { readonly kind: 'left'; readonly leavesAtMs: number }
+  /** Two accounts were proved, and the person has to say whether they are to be one. */
+  | { readonly kind: 'merge'; readonly question: MergeQuestion }
   | {
       readonly kind: 'done'
       readonly userId: UserId

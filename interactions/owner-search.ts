@@ -197,6 +197,7 @@ export class OwnerSearch {
       const choices = [
         'login_existing',
         'use_other_phone',
+        'one_account' as const,
         ...(request.demand.requiresPhone ? [] : ['without_phone' as const]),
       ] as const
       return this.#questions.conflict(

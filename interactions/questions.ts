@@ -12,6 +12,7 @@ import {
   type AttemptMemory,
   claimedIn,
   type Doubted,
+  type MergeOffer,
   pendingOf,
   withoutMethod,
 } from './attempt-memory.ts'
@@ -79,8 +80,9 @@ export class Questions {
     const users = accounts.map(({ userId }) => userId)
     await this.#conflicted(request, identity.provider, users, users[0])
     const several = { proof: pendingOf(request.method, step), accounts }
-    await this.#keep(request, { ...memory, several, choices: ['account'] })
-    return { kind: 'choose_account', provider: identity.provider, accounts }
+    const asked = { ...memory, several, choices: accountChoices(accounts) }
+    await this.#keep(request, asked)
+    return { kind: 'choose_account', provider: identity.provider, accounts, canMerge: canMerge(asked) }
   }
 
   /** What was proved belongs to another account. */
@@ -161,7 +163,16 @@ export class Questions {
 export function accountQuestion({ several, choices }: AttemptMemory): AccountQuestion | undefined {
   if (!several || !choices?.includes('account')) return undefined
   const { proof, accounts } = several
-  return { kind: 'choose_account', provider: proof.identity.provider, accounts }
+  return { kind: 'choose_account', provider: proof.identity.provider, accounts, canMerge: canMerge({ choices }) }
+}
+
+/** Two accounts of one proof may become one; of more the person chooses first. */
+function accountChoices(accounts: readonly unknown[]): readonly Choice[] {
+  return accounts.length === 2 ? ['account', 'one_account'] : ['account']
+}
+
+function canMerge({ choices }: Pick<AttemptMemory, 'choices'>): boolean {
+  return choices?.includes('one_account') === true
 }
 
 /** The question whose the account of a number is, that a memory waits for an answer to; undefined for every other. */
@@ -201,11 +212,14 @@ export interface Waiting {
   readonly owner?: OwnerQuestion
   /** The person has said that the account of a number is theirs; `mayDisown`: they may still say that it is not. */
   readonly claim?: { readonly mayDisown: boolean }
+  /** Two accounts were proved that may become one. */
+  readonly merging?: MergeOffer
 }
 
 /** What a memory waits for, as far as what was proved still counts. */
 export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
-  const { pending, holder, several, doubted, leaving: proved } = memory
+  const { pending, holder, several, doubted, leaving: proved, merging, choices } = memory
+  const isMerging = choices?.includes('merge') && merging?.proofs.every((each) => isFresh(each, clock))
   const isPending = pending !== undefined && isFresh(pending, clock)
   const isIn = holder !== undefined && isFresh(holder, clock)
   const question = isIn ? bindingQuestion(memory) : undefined
@@ -216,10 +230,11 @@ export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
   const conflict = isIn || isPending ? conflictQuestion(memory) : undefined
   return {
     ...(isPending ? { identity: pending.identity } : {}),
-    needsPhone: isIn && !question && !owner,
+    needsPhone: isIn && !question && !owner && !isMerging,
     ...(question ? { question } : {}),
     ...(accounts ? { accounts } : {}),
     ...(leaving ? { leaving } : {}),
+    ...(isMerging && merging ? { merging } : {}),
     ...(conflict ? { conflict } : {}),
     ...(owner ? { owner } : {}),
     ...(claim ? { claim } : {}),

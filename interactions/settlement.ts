@@ -117,7 +117,7 @@ export class Settlement {
     if (!holder) return this.#letIn(request, proof, { account, isNew: true }, left)
     const amr = [...new Set([...holder.amr, ...proof.amr])]
     const by = [...new Set([...holder.by, ...cameBy(account, { identity: phoneClaim(doubted.phone), amr: [] })])]
-    return this.#arrive(request, account, { ...left, holder: { ...holder, amr, by } })
+    return this.arrive(request, account, { ...left, holder: { ...holder, amr, by } })
   }
 
   /** Lets in whom a proof led to, and stores what it brought along. */
@@ -145,7 +145,7 @@ export class Settlement {
     const by = cameBy(account, step)
     const arrived = { userId, amr, by, isNew, endedSessions, method: request.method, provider, ...moment }
     const holding = { ...memory, holder: arrived, contested: undefined, choices: undefined }
-    return isWaiting ? this.#questions.binding(request, holding) : this.#arrive(request, account, holding)
+    return isWaiting ? this.#questions.binding(request, holding) : this.arrive(request, account, holding)
   }
 
   /**
@@ -166,7 +166,7 @@ export class Settlement {
     await this.#audit('identity.bound', request, holder.userId, proof)
     const amr = [...new Set([...holder.amr, ...proof.amr])]
     const by = [...holder.by, bound.identityId]
-    return this.#arrive(request, account, { ...memory, holder: { ...holder, amr, by } })
+    return this.arrive(request, account, { ...memory, holder: { ...holder, amr, by } })
   }
 
   /**
@@ -181,7 +181,7 @@ export class Settlement {
     if (contested?.proof) return this.settle(request, contested.proof, { ...left, holder: undefined })
     const account = await this.#deps.directory.find(holder.userId)
     if (!account) throw new AppError('user.locked')
-    return this.#arrive(request, account, left)
+    return this.arrive(request, account, left)
   }
 
   /**
@@ -204,7 +204,7 @@ export class Settlement {
     const common = { isNew: false, endedSessions: false, ...momentOf(pending) }
     const by = cameBy(account, { identity, also: phoneClaim(phone), amr })
     const holder = { userId: user.id, amr, by, method, provider: identity.provider, ...common }
-    return this.#arrive(request, account, { ...memory, holder, choices: undefined })
+    return this.arrive(request, account, { ...memory, holder, choices: undefined })
   }
 
   /**
@@ -259,7 +259,7 @@ export class Settlement {
   }
 
   /** Who is in, with nothing left to bind. */
-  async #arrive(request: AdvanceRequest, account: Account, memory: Holding): Promise<Outcome> {
+  async arrive(request: AdvanceRequest, account: Account, memory: Holding): Promise<Outcome> {
     const left = { ...memory, pending: undefined, contested: undefined }
     if (request.demand.requiresPhone && !hasPhone(account)) return this.#questions.phone(request, left)
     return finishLogin(this.#deps, request, memory.holder, memory)
@@ -272,12 +272,13 @@ export class Settlement {
     if (provider !== 'phone') throw new AppError('phone.required', { field: 'phone' })
     const owner = await this.#deps.directory.ownerOf(step.identity)
     requireUnmoved(step, owner)
-    const holding = { ...memory, pending: undefined, contested: { phone: subjects[0], proof: step } }
+    const contested = { phone: subjects[0], proof: step, ...(owner ? { owner } : {}) }
+    const holding = { ...memory, pending: undefined, contested }
     if (owner === undefined) return this.#questions.binding(request, holding)
     if (owner === holder.userId) return this.bindWaiting(request, holding)
     const asked = await this.#owners.contest(request, step, holding, { phone: subjects[0], owner })
     if (asked) return asked
-    const choices = ['login_existing', 'use_other_phone'] as const
+    const choices = ['login_existing', 'use_other_phone', 'one_account'] as const
     return this.#questions.conflict(request, holding, { step, users: [owner], choices })
   }
 

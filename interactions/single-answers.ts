@@ -2,13 +2,15 @@ import { isFresh } from '../src/accounts/proof.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { Arrived, AttemptMemories, AttemptMemory } from './attempt-memory.ts'
-import type { AdvanceRequest, Outcome } from './outcome.ts'
+import type { LoginMerges } from './login-merges.ts'
+import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
 import { accountQuestion, leavingQuestion } from './questions.ts'
 import type { Settlement } from './settlement.ts'
 
 interface Dependencies {
   readonly memories: AttemptMemories
   readonly settlement: Settlement
+  readonly merges: LoginMerges
   readonly clock: Clock
   /** Whose login waits in a memory; throws where their proof no longer counts. */
   readonly holder: (attemptId: string, memory: AttemptMemory) => Promise<Arrived | undefined>
@@ -25,6 +27,15 @@ export class SingleAnswers {
 
   constructor(dependencies: Dependencies) {
     this.#deps = dependencies
+  }
+
+  /** What comes of such an answer; undefined: the choice is none of these. */
+  answer(request: Answering & Pick<AdvanceRequest, 'input'>, choice: Choice): Promise<Outcome> | undefined {
+    if (choice === 'bind' || choice === 'without_binding') return this.bind(request, choice)
+    if (choice === 'account') return this.goOnWith(request, request.input['account'])
+    if (choice === 'not_mine') return this.disown(request)
+    if (choice === 'undo_deletion' || choice === 'keep_deletion') return this.stay(request, choice)
+    return choice === 'merge' || choice === 'apart' ? this.merge(request, choice) : undefined
   }
 
   /** Whether what waits becomes part of the account they are in. */
@@ -73,6 +84,27 @@ export class SingleAnswers {
     if (choice === 'keep_deletion') return { kind: 'left', leavesAtMs: leaving.leavesAtMs }
     const answered = { ...request, method: leaving.proof.method, input: {} }
     return this.#deps.settlement.stay(answered, leaving, { ...memory, choices: undefined, leaving: undefined })
+  }
+
+  /** Whether two accounts become one. What is undecided may be answered again. */
+  async merge(request: Answering & Pick<AdvanceRequest, 'input'>, choice: 'merge' | 'apart'): Promise<Outcome> {
+    const { settlement, memories, merges } = this.#deps
+    const memory = await this.#take(request, ({ choices }) => choices?.includes(choice) === true)
+    const { several, contested, holder } = memory
+    const answered = { ...request, method: several?.proof.method ?? contested?.proof?.amr[0] ?? holder?.method ?? '' }
+    const left = { ...memory, merging: undefined, several: undefined, choices: undefined }
+    if (choice === 'apart') {
+      const step = several ? ({ kind: 'proved', registration: 'never', ...several.proof } as const) : contested?.proof
+      if (!step) throw new AppError('attempt.expired')
+      return settlement.settle(answered, step, left)
+    }
+    try {
+      const { account, holder: arrived } = await merges.carryOut(answered, memory, request.input)
+      return await settlement.arrive(answered, account, { ...left, holder: arrived })
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'merge.undecided') await memories.save(request.attemptId, memory)
+      throw error
+    }
   }
 
   async #take({ attemptId }: Answering, isAsked: (memory: AttemptMemory) => boolean): Promise<AttemptMemory> {

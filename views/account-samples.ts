@@ -26,7 +26,7 @@ const accountLinks = {
   historyHref: '/account/history',
   deletionHref: '/account/deletion',
   ...dataLinks,
-  languageHref: '/account/language',
+  ...{ languageHref: '/account/language', mergeHref: '/account/merge' },
   logoutHref: '/session/end',
 }
 

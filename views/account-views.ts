@@ -40,6 +40,7 @@ export interface AccountView {
   readonly appsHref: string
   readonly deletionHref: string
   readonly languageHref: string
+  readonly mergeHref: string
   readonly logoutHref: string
   /** One translated sentence that says what was just done. */
   readonly notice?: string | undefined
@@ -156,6 +157,8 @@ export interface AccountTakenView {
   readonly disown?: { readonly href: string; readonly formToken: string } | undefined
   readonly backHref: string
   readonly logoutHref: string
+  /** Where both accounts can be made one; absent where that cannot be. */
+  readonly mergeHref?: string | undefined
 }
 
 /** A place where the person is signed in. */

@@ -31,6 +31,7 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
   'choose-account': [
     {
       provider: 'wechat',
+      canMerge: true,
       accounts: [
         { ...mine, userId: 'usr_1a', nickname: '林小雨', isSpare: true },
         { ...other, nickname: longName, isSpare: false },
@@ -39,6 +40,7 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
     },
     {
       provider: 'qq',
+      canMerge: true,
       accounts: [
         { ...mine, userId: 'usr_1a', nickname: '林小雨', isSpare: true },
         { ...other, isSpare: true },
@@ -47,6 +49,7 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
     },
     {
       provider: 'oidc:corp',
+      canMerge: false,
       accounts: [
         { ...other, isSpare: false },
         { ...other, userId: 'usr_3c', nickname: '林小雨', isSpare: false },
@@ -59,7 +62,10 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
     { account: { label: 'ow****F2ZQ', nickname: longName } },
     { account: { label: '138****8000' } },
   ],
-  conflict: [{ accounts: [mine] }],
+  conflict: [
+    { accounts: [mine], canMerge: true },
+    { accounts: [mine], canMerge: false },
+  ],
   'confirm-owner': [
     { account: { name: '林***', year: 2024 }, without: 'new' },
     { account: { year: 2021 }, without: 'own' },

@@ -22,6 +22,8 @@ export interface SelectAccountView {
 /** The phone number belongs to another account. Posts `choice=use_other_phone` or `choice=login_existing`. */
 export interface ConflictView {
   readonly accounts: readonly ShownAccount[]
+  /** Whether `choice=one_account` is offered too: the accounts become one. */
+  readonly canMerge: boolean
 }
 
 /**
@@ -38,6 +40,8 @@ export interface ConfirmOwnerView {
 /** One proof leads to several accounts of one person. Posts `choice=account` with the id of one as `account`. */
 export interface ChooseAccountView {
   readonly provider: string
+  /** Whether `choice=one_account` is offered too: the accounts become one. */
+  readonly canMerge: boolean
   readonly accounts: readonly (ShownAccount & {
     readonly userId: string
     readonly nickname?: string | undefined

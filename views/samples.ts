@@ -4,6 +4,7 @@ import { choiceSamples } from './choice-samples.ts'
 import { consentSamples } from './consent-samples.ts'
 import { deletionSamples } from './deletion-samples.ts'
 import { agreeSamples, loginSamples } from './login-samples.ts'
+import { mergeSamples } from './merge-samples.ts'
 import { collectedSamples } from './own-data-samples.ts'
 import { agreements, countries, longName, requestId } from './sample-values.ts'
 import type { ViewName, Views } from './views.ts'
@@ -191,6 +192,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   ...accountSamples,
   ...changeSamples,
   ...deletionSamples,
+  ...mergeSamples,
   ...choiceSamples,
   terms: [{ kind: 'terms' }, { kind: 'privacy' }],
   continue: [{ action: '/session/end/confirm', fields: [{ name: 'xsrf', value: 'b7f1c2' }] }],

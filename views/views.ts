@@ -10,6 +10,7 @@ import type {
 import type { ConsentView } from './consent-views.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from './form-values.ts'
 import type { AgreeView, LoginView } from './login-views.ts'
+import type { MergeViews } from './merge-views.ts'
 import type { ClientLogo, PageBrand } from './page-brand.ts'
 import type {
   CollectedView,
@@ -186,7 +187,7 @@ export interface AccountBindView {
 }
 
 /** The data each page takes. A page's name is also the name of its template. */
-export interface Views extends OwnAccountViews {
+export interface Views extends OwnAccountViews, MergeViews {
   readonly login: LoginView
   readonly agree: AgreeView
   readonly code: CodeView

@@ -8,8 +8,9 @@ import { bindingId } from '../attempt-id.ts'
 import type { Bindings } from '../binding.ts'
 import type { Callbacks } from '../callbacks.ts'
 import { readForm } from '../form.ts'
-import type { Input } from '../methods/method.ts'
+import type { Input, Proved } from '../methods/method.ts'
 import type { codeWays, identityPages } from './account-identities.ts'
+import type { mergePages } from './account-merge.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { takeAnswer } from './callback.ts'
 import type { CodeCookie } from './code-cookie.ts'
@@ -33,6 +34,8 @@ interface Dependencies {
     readonly codes: CodeCookie
     /** A keyed digest nobody else can make. */
     readonly digest: (sessionUid: string, userId: UserId) => string
+    /** Keeps what is another account's, so that both can become one. */
+    readonly merge: Pick<ReturnType<typeof mergePages>, 'offer' | 'isOffered'>
   }
 }
 
@@ -94,7 +97,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     const isBack = await takeAnswer(ctx, { callbacks, attemptId, page: accountPaths.identities }, async (kept) => {
       const { connection, response } = kept
       try {
-        const outcome = await bindings.add(request(ctx, visitor, connection, response))
+        const outcome = await bindings.add(request(ctx, visitor, connection, response), offers(ctx, visitor))
         if (outcome.kind === 'bound') showBound(ctx, outcome)
         return undefined
       } catch (thrown) {
@@ -105,6 +108,9 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     if (!isBack) leave(ctx, `${accountPaths.identities}?done=expired`)
   }
 
+  /** What turns out to be another account's was proved all the same. */
+  const offers = (ctx: Context, visitor: SignedIn) => (proved: Proved) => options.merge.offer(ctx, visitor, proved)
+
   function showBound(ctx: Context, { isNew }: { readonly isNew: boolean }): void {
     leave(ctx, `${accountPaths.identities}?done=${isNew ? 'bound' : 'known'}`)
   }
@@ -114,7 +120,9 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     if (error.code === 'identity.taken') {
       const provider = String(error.params['provider'])
       const mayDisown = error.params['mayDisown'] !== undefined
+      const mergeHref = (await options.merge.isOffered(visitor)) ? accountPaths.merge : undefined
       const view = {
+        mergeHref,
         ...{ provider, backHref: accountPaths.identities, logoutHref: paths.endSession },
         disown: mayDisown ? { href: bindPath('phone'), formToken: session.token(visitor) } : undefined,
       }
@@ -170,7 +178,7 @@ export function bindingPages({ session, renderer, list, options }: Dependencies)
     try {
       const asked = request(ctx, visitor, way.method, fields)
       const isDisowning = way.kind === 'phone' && fields['choice'] === 'not_mine'
-      const outcome = isDisowning ? await bindings.disown(asked) : await bindings.add(asked)
+      const outcome = isDisowning ? await bindings.disown(asked) : await bindings.add(asked, offers(ctx, visitor))
       if (outcome.kind === 'bound') return showBound(ctx, outcome)
       if (outcome.kind === 'ask' && outcome.sent) options.codes.remember(ctx, outcome.sent)
       // A reload of what follows must not post again.

@@ -10,6 +10,7 @@ import type { deletionPages } from './account-deletion.ts'
 import type { devicePages } from './account-devices.ts'
 import type { historyPages } from './account-history.ts'
 import { codeWays, type identityPages } from './account-identities.ts'
+import type { mergePages } from './account-merge.ts'
 import type { messagePages } from './account-messages.ts'
 import type { notMePages } from './account-not-me.ts'
 import type { passwordPages } from './account-password.ts'
@@ -32,6 +33,7 @@ export interface AccountCentre {
   readonly history: ReturnType<typeof historyPages>
   readonly notMe: ReturnType<typeof notMePages>
   readonly data: ReturnType<typeof dataPages>
+  readonly merge: ReturnType<typeof mergePages>
 }
 
 type Handler = (ctx: Context) => Promise<void> | void
@@ -48,7 +50,7 @@ interface Wrappers {
  */
 export function accountRoutes(router: Router, centre: AccountCentre, { guarded, withLanguage }: Wrappers): void {
   const { session, home, profile, password, identities, binding, change, messages } = centre
-  const { devices, apps, deletion, history, notMe, data } = centre
+  const { devices, apps, deletion, history, notMe, data, merge } = centre
   router.get('account', paths.account, withLanguage(home.home))
   router.get('account_return', accountPaths.loggedIn, session.comeBack)
   router.get('account_profile', accountPaths.profile, withLanguage(profile.show))
@@ -69,6 +71,9 @@ export function accountRoutes(router: Router, centre: AccountCentre, { guarded, 
   router.get('account_data', accountPaths.data, withLanguage(data.show))
   router.post('account_data_submit', accountPaths.data, guarded(data.request))
   router.post('account_data_archive', accountPaths.archive, guarded(data.fetch))
+  router.get('account_merge', accountPaths.merge, withLanguage(merge.show))
+  router.post('account_merge_submit', accountPaths.merge, guarded(merge.submit))
+  router.get('account_merge_callback', answerPath(accountPaths.merge), merge.comeBack)
   router.get('account_identities', accountPaths.identities, withLanguage(binding.show))
   router.post('account_bind', accountPaths.identities, guarded(binding.start))
   router.get('account_bind_callback', answerPath(accountPaths.identities), binding.comeBack)

@@ -70,6 +70,7 @@ export function accountPages({ session, renderer, passwords, options }: Dependen
       dataHref: accountPaths.data,
       collectedHref: paths.collected,
       languageHref: accountPaths.language,
+      mergeHref: accountPaths.merge,
       logoutHref: paths.endSession,
       notice: notices.has(done) ? renderer.translate(ctx, `account.done_${done}`) : undefined,
     })

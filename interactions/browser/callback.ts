@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from 'koa'
 import { AppError } from '../../src/base/errors.ts'
 import { accountPaths, answerPath, interactionPath } from '../../src/base/paths.ts'
-import { isBinding } from '../attempt-id.ts'
+import { isBinding, isMerging } from '../attempt-id.ts'
 import type { Callbacks, Ending, Kept } from '../callbacks.ts'
 import { readForm } from '../form.ts'
 import { leave } from './leave.ts'
@@ -19,7 +19,11 @@ export function receiveCallback(callbacks: Callbacks) {
   return async (ctx: Context): Promise<void> => {
     const response = ctx.method === 'POST' ? (await readForm(ctx)).fields : singleValues(ctx.query)
     const { attemptId, handle } = await callbacks.receive(String(ctx['params'].connection), response)
-    const page = isBinding(attemptId) ? accountPaths.identities : interactionPath(attemptId)
+    const page = isBinding(attemptId)
+      ? accountPaths.identities
+      : isMerging(attemptId)
+        ? accountPaths.merge
+        : interactionPath(attemptId)
     leave(ctx, `${answerPath(page)}?handle=${handle}`)
   }
 }

@@ -9,6 +9,7 @@ import { nothingDemanded, requestedSubject } from '../../src/oidc/demand.ts'
 import { hintedSubject } from '../../src/oidc/policy.ts'
 import { deviceName, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
+import type { AccountMerges } from '../account-merges.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import type { Ending } from '../callbacks.ts'
 import { type Input, type LoginMethod, provesPhone } from '../methods/method.ts'
@@ -30,6 +31,7 @@ interface Dependencies {
   readonly attempts: LoginAttempts
   readonly methods: LoginMethods
   readonly directory: AccountDirectory
+  readonly merges: Pick<AccountMerges, 'questionOf'>
   readonly renderer: Renderer
   readonly device: DeviceCookie
   readonly codes: CodeCookie
@@ -55,6 +57,7 @@ const longRequest = 1000
 /** What a page may ask in the field `choice`. */
 const choices = [
   ...(['new', 'login_existing', 'use_other_phone', 'bind', 'without_binding', 'account'] as const),
+  ...(['one_account', 'merge', 'apart'] as const),
   ...(['mine', 'not_mine', 'undo_deletion', 'keep_deletion'] as const),
 ]
 
@@ -62,11 +65,12 @@ const choices = [
 const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|deletion\.unanswered|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
-export function loginPages({ attempts, methods, directory, renderer, device, codes, known, options }: Dependencies) {
+export function loginPages(dependencies: Dependencies) {
+  const { attempts, methods, directory, merges, renderer, device, codes, known, options } = dependencies
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
   const frames = scanFrames({ attempts, methods })
-  const questions = questionPages({ directory, renderer, offered })
+  const questions = questionPages({ directory, merges, renderer, offered })
 
   /**
    * GET: what came of an upstream's answer, what waits for a choice, the asked-for method, or the step that is under
@@ -83,11 +87,13 @@ export function loginPages({ attempts, methods, directory, renderer, device, cod
       conflict,
       owner,
       claim,
+      merging,
       typed: kept,
       current,
     } = await attempts.waiting(interaction.uid, named)
     if (question && named === undefined) return questions.binding(ctx, question)
     if (owner && named === undefined) return questions.owner(ctx, owner)
+    if (merging && named === undefined) return questions.merge(ctx, merging)
     const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
@@ -128,7 +134,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, cod
     const { show: form } = given
     if (form !== undefined) return leaveForForm(ctx, interaction, form, given)
     const choice = choices.find((each) => each === given['choice'])
-    if (choice) return choose(ctx, interaction, choice, given['account'])
+    if (choice) return choose(ctx, interaction, choice, given)
     const id = given['method'] ?? (await attempts.current(interaction.uid))?.method ?? ''
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
@@ -157,16 +163,15 @@ export function loginPages({ attempts, methods, directory, renderer, device, cod
   }
 
   /** When the identity can no longer be bound, the page says so beside the answers that are left. */
-  async function choose(
-    ctx: Context,
-    interaction: Interaction,
-    choice: (typeof choices)[number],
-    account: string | undefined,
-  ) {
+  async function choose(ctx: Context, interaction: Interaction, choice: (typeof choices)[number], given: Input) {
     try {
-      return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice, account))
+      return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice, given))
     } catch (thrown) {
-      const { question } = await attempts.waiting(interaction.uid)
+      const { question, merging } = await attempts.waiting(interaction.uid)
+      if (merging && asAppError(thrown).code === 'merge.undecided') {
+        await questions.merge(ctx, merging, shown(thrown))
+        return undefined
+      }
       if (!question || !asAppError(thrown).code.startsWith('identity.')) throw thrown
       await questions.binding(ctx, question, shown(thrown))
       return undefined
@@ -240,6 +245,7 @@ export function loginPages({ attempts, methods, directory, renderer, device, cod
       case 'choose_account':
       case 'confirm_owner':
       case 'leaving':
+      case 'merge':
         leave(ctx, interactionPath(interaction.uid))
         return undefined
       case 'left':

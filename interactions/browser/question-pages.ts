@@ -4,27 +4,39 @@ import type { AccountDirectory } from '../../src/accounts/directory.ts'
 import type { Account } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
+import type { AccountMerges } from '../account-merges.ts'
+import type { MergeOffer } from '../attempt-memory.ts'
 import type { AccountQuestion, BindingQuestion, ConflictQuestion, LeavingQuestion, OwnerQuestion } from '../outcome.ts'
+import { mergeView } from './merge-view.ts'
 import type { Renderer } from './render.ts'
 
 interface Dependencies {
   readonly directory: AccountDirectory
+  readonly merges: Pick<AccountMerges, 'questionOf'>
   readonly renderer: Renderer
   /** The methods of the login page. */
   readonly offered: (ctx: Context) => string[]
 }
 
 /** The pages that ask something about accounts in the middle of a login. */
-export function questionPages({ directory, renderer, offered }: Dependencies) {
+export function questionPages({ directory, merges, renderer, offered }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
 
-  async function conflict(ctx: Context, { users }: ConflictQuestion): Promise<void> {
+  async function merge(ctx: Context, offer: MergeOffer, error?: AppError): Promise<void> {
+    const question = await merges.questionOf(offer)
+    if (!question) throw new AppError('attempt.expired')
+    const view = { ...mergeView(question), error: error && renderer.pageError(ctx, error) }
+    renderer.render(ctx, 'merge', view, { status: error?.status ?? 200, clientName: state(ctx).clientName })
+  }
+
+  async function conflict(ctx: Context, { users, choices }: ConflictQuestion): Promise<void> {
     const accounts = await Promise.all(users.map((userId) => directory.find(userId)))
-    const view = { accounts: accounts.filter((each) => each !== undefined).map(shownAccount) }
+    const shown = accounts.filter((each) => each !== undefined).map(shownAccount)
+    const view = { accounts: shown, canMerge: choices.includes('one_account') }
     renderer.render(ctx, 'conflict', view, { status: 409, clientName: state(ctx).clientName })
   }
 
-  async function accounts(ctx: Context, { provider, accounts: several }: AccountQuestion): Promise<void> {
+  async function accounts(ctx: Context, { provider, accounts: several, canMerge }: AccountQuestion): Promise<void> {
     const found = await Promise.all(
       several.map(async ({ userId, isSpare }) => {
         const account = await directory.find(userId)
@@ -32,7 +44,7 @@ export function questionPages({ directory, renderer, offered }: Dependencies) {
         return { ...shownAccount(account), userId, nickname: account.user.profile.nickname, isSpare }
       }),
     )
-    const view = { provider, accounts: found, otherMethod: offered(ctx)[0] }
+    const view = { provider, accounts: found, canMerge, otherMethod: offered(ctx)[0] }
     renderer.render(ctx, 'choose-account', view, { clientName: state(ctx).clientName })
   }
 
@@ -75,7 +87,7 @@ export function questionPages({ directory, renderer, offered }: Dependencies) {
     renderer.render(ctx, 'left', { leavesAt: new Date(leavesAtMs), nextHref: ctx.path })
   }
 
-  return { conflict, accounts, binding, owner, leaving, left }
+  return { conflict, accounts, binding, owner, leaving, left, merge }
 }
 
 /** Enough for its owner to recognise an account, and no more. */

@@ -26,7 +26,7 @@ const pageHeaders: Readonly<Record<string, string>> = {
 }
 
 /** Pages whose form may be answered by a way out: to the client, to a vendor. */
-const leavingPath = /^\/(auth|interaction|session\/end)(\/|$)|^\/account\/identities\/?$/i
+const leavingPath = /^\/(auth|interaction|session\/end)(\/|$)|^\/account\/(identities|merge)\/?$/i
 
 /**
  * Where the forms of a page may lead. SECURITY: home only, wherever the way ends here. Browsers apply this to every

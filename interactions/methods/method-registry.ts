@@ -75,6 +75,16 @@ export function bindingMethods({ codes, options }: BindingDependencies): LoginMe
   ])
 }
 
+/**
+ * Every way to prove another account of somebody who is signed in: as adding a way in, and by its password. SECURITY:
+ * none of them is in the table of the logins.
+ */
+export function mergingMethods({ passwords, ...binding }: MergingDependencies): LoginMethods {
+  return byId([...bindingMethods(binding).values(), erase(passwordMethod({ passwords }))])
+}
+
+type MergingDependencies = BindingDependencies & Pick<Dependencies, 'passwords'>
+
 interface NativeDependencies {
   readonly codes: OtpCodes
   readonly passwords: Passwords

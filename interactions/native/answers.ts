@@ -17,13 +17,16 @@ const method = z.object({
 })
 
 /** What may be answered to a conflict. */
-export const conflictOptions = ['login_existing', 'use_other_phone', 'without_phone', 'join'] as const
+export const conflictOptions = ['login_existing', 'use_other_phone', 'without_phone', 'join', 'one_account'] as const
 
 /** What may be answered to the question whether what waits becomes part of the account that is in. */
 export const bindingOptions = ['without_binding', 'bind'] as const
 
 /** What may be answered to the question which of several accounts it is to be. */
-export const accountOptions = ['account'] as const
+export const accountOptions = ['account', 'one_account'] as const
+
+/** What may be answered to the question whether two accounts become one. */
+export const mergeOptions = ['merge', 'apart'] as const
 
 /** What may be answered to the question whether the account of a number is theirs. */
 export const ownerOptions = ['not_mine', 'mine'] as const
@@ -112,6 +115,36 @@ export const step = z.discriminatedUnion('step', [
     ),
   z
     .object({
+      step: z.literal('merge'),
+      accounts: z.array(
+        z.object({
+          account: text.describe('Value of `into` and of the parameters `keep_…`.'),
+          label: text.describe('Masked: the phone number where there is one.'),
+          nickname: text.optional(),
+          created_at: z.iso.datetime(),
+          last_used_at: z.iso.datetime(),
+        }),
+      ),
+      into: text.describe('The account that stays unless `into` names the other one.'),
+      keep: z
+        .array(z.enum(['keep_password', 'keep_nickname', 'keep_picture']))
+        .describe('Parameters by which the person says whose stays; without one, that of the account that stays.'),
+      too_many: z
+        .array(
+          z.object({
+            provider: text,
+            limit: seconds.describe('How many stay at most.'),
+            identities: z.array(z.object({ id: text, label: text })),
+          }),
+        )
+        .describe('Of these the person says which stay: `stays_<id>` for each.'),
+      options: z.array(z.enum(mergeOptions)),
+    })
+    .describe(
+      'Both accounts were proved: show them, and send `choice=merge` with what stays, or `choice=apart`. It can be taken back for seven days.',
+    ),
+  z
+    .object({
       step: z.literal('bind_identity'),
       identity: z
         .object({ provider: text, label: text, nickname: text.optional() })
@@ -174,6 +207,7 @@ export const refusal = z.object({
       'confirm_owner',
       'bind_identity',
       'leaving',
+      'merge',
     ])
     .optional(),
 })

@@ -207,10 +207,10 @@ export class Challenge {
     }
     const choice = choices.find((each) => each === fields['choice'])
     if (fields['choice'] !== undefined && !choice) throw new AppError('request.invalid', { field: 'choice' })
-    const sender = choice === 'login_existing' ? 'sms' : method
+    const sender = choice === 'login_existing' || choice === 'one_account' ? 'sms' : method
     if (sender !== undefined)
       session.sendsLeft = await gate.pass(request, session, { method: sender, attested: request.isGenuine })
-    const chosen = choice && (await attempts.choose(common, choice, fields['account']))
+    const chosen = choice && (await attempts.choose(common, choice, fields))
     if (chosen && !(chosen.kind === 'login' && method)) return chosen
     if (method === undefined) return { kind: 'login' }
     const own = Object.entries(fields).filter(([name]) => !ownFields.has(name))

@@ -6,12 +6,13 @@ import { type Demand, mayReach, nothingDemanded } from '../../src/oidc/demand.ts
 import { type Ask, provesPhone } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import { otpSeconds } from '../methods/otp.ts'
-import type { AskedAccount, Choice, Outcome } from '../outcome.ts'
+import type { AskedAccount, Choice, MergeQuestion, Outcome } from '../outcome.ts'
 import {
   accountOptions,
   bindingOptions,
   conflictOptions,
   leavingOptions,
+  mergeOptions,
   type NextStep,
   ownerOptions,
 } from './answers.ts'
@@ -25,7 +26,7 @@ interface Dependencies {
 /** What an app may answer. */
 export const choices: readonly Choice[] = [
   ...(['new', 'existing'] as const),
-  ...[...conflictOptions, ...bindingOptions, ...accountOptions, ...ownerOptions, ...leavingOptions],
+  ...[...conflictOptions, ...bindingOptions, ...accountOptions, ...ownerOptions, ...leavingOptions, ...mergeOptions],
 ]
 
 /** The steps of an attempt in the words of the challenge endpoint. */
@@ -86,13 +87,16 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
       }
       case 'choose_account': {
         const accounts = await Promise.all(outcome.accounts.map(recognisable))
-        return { step: 'choose_account', provider: outcome.provider, accounts, options: [...accountOptions] }
+        const options = accountOptions.filter((each) => each === 'account' || outcome.canMerge)
+        return { step: 'choose_account', provider: outcome.provider, accounts, options }
       }
       case 'confirm_owner': {
         const account = await directory.find(outcome.userId)
         const options = outcome.choices.filter(isOneOf(ownerOptions))
         return account && { step: 'confirm_owner', provider: 'phone', account: ownerHint(account), options }
       }
+      case 'merge':
+        return mergeStep(outcome.question)
       case 'bind_identity': {
         const { provider, profile } = outcome.identity
         const [account] = await named([outcome.userId])
@@ -143,6 +147,33 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
   }
 
   return { of, login, awaited }
+}
+
+/** Two accounts that may become one, as their owner knows them. */
+function mergeStep({ sides, into, collisions }: MergeQuestion): NextStep {
+  const { hasTwoPasswords, hasTwoNicknames, hasTwoPictures, tooMany } = collisions
+  return {
+    step: 'merge',
+    accounts: sides.map(({ userId, label, nickname, createdAt, lastUsedAt }) => ({
+      account: userId,
+      label,
+      ...(nickname === undefined ? {} : { nickname }),
+      created_at: createdAt.toISOString(),
+      last_used_at: lastUsedAt.toISOString(),
+    })),
+    into,
+    keep: [
+      ...(hasTwoPasswords ? (['keep_password'] as const) : []),
+      ...(hasTwoNicknames ? (['keep_nickname'] as const) : []),
+      ...(hasTwoPictures ? (['keep_picture'] as const) : []),
+    ],
+    too_many: tooMany.map(({ provider, limit, identities }) => ({
+      provider,
+      limit,
+      identities: identities.map((each) => ({ id: each.id, label: identityLabel(each) })),
+    })),
+    options: [...mergeOptions],
+  }
 }
 
 function isOneOf<Option extends Choice>(options: readonly Option[]) {

@@ -191,7 +191,13 @@ ${back(say)}`
           (each) =>
             html`<button class="button secondary" name="account" value="${each.account}">${named(each)}</button>`,
         )}</div>`,
-      )}${back(say)}`
+      )}${step.options.includes('one_account') && options(['one_account'])}${back(say)}`
+    case 'merge':
+      return html`${about({ accounts: step.accounts.map(named).join(', ') })}${form(
+        html`${step.too_many.flatMap(({ limit, identities }) =>
+          identities.slice(0, limit).map(({ id }) => html`<input type="hidden" name="stays_${id}" value="on">`),
+        )}<button class="button" name="choice" value="merge">${say('native.choice_merge')}</button>`,
+      )}${options(['apart'])}${back(say)}`
     case 'leaving':
       return html`${about({ account: named(step.account), at: step.deletion_at })}${options(step.options, 'keep_deletion')}${back(say)}`
     case 'bind_identity': {

@@ -1,7 +1,7 @@
 import { AppError } from '../base/errors.ts'
 import type { IdentityId, UserId } from '../base/ids.ts'
 import { partOf } from './identity-claim.ts'
-import type { Account, Identity, IdentityClaim } from './user.ts'
+import type { Account, Identity, IdentityClaim, User } from './user.ts'
 import type { Locked } from './user-locks.ts'
 
 /** What a person says where both accounts have something of which one is to stay. Each is one of the accounts. */
@@ -43,13 +43,13 @@ interface Rules {
 
 /** What collides when one account becomes part of another. */
 export function collisionsOf({ into, from }: Pair, { limitOf, joins }: Rules): Collisions {
-  const [first, second] = [into.account.user.profile, from.account.user.profile]
+  const [first, second] = [into.account.user, from.account.user]
   const apart = from.account.identities.filter((each) => !isJoined(each, into.account, joins))
   const providers = [...new Set(apart.map(({ provider }) => provider))]
   return {
     hasTwoPasswords: into.hasPassword && from.hasPassword,
-    hasTwoNicknames: differs(first.nickname, second.nickname),
-    hasTwoPictures: differs(first.picture, second.picture),
+    hasTwoNicknames: differs(first.profile.nickname, second.profile.nickname),
+    hasTwoPictures: differs(pictureOf(first), pictureOf(second)),
     tooMany: providers.flatMap((provider) => {
       const identities = [...into.account.identities, ...apart].filter((each) => each.provider === provider)
       const limit = limitOf(provider) ?? Number.POSITIVE_INFINITY
@@ -78,6 +78,11 @@ export function leftOut({ tooMany }: Collisions, { identities: chosen = [] }: Me
     if (staying.length === 0 || staying.length > limit) throw new AppError('merge.undecided')
     return identities.filter(({ id }) => !chosen.includes(id))
   })
+}
+
+/** What others see of somebody: their own picture, or our copy of one, before the address of another. */
+export function pictureOf({ pictureCopy, profile }: User): string | undefined {
+  return pictureCopy ?? profile.picture
 }
 
 function differs(a: string | undefined, b: string | undefined): boolean {

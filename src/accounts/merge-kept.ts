@@ -13,6 +13,7 @@ export interface MovedIdentity {
 export interface KeptRows {
   readonly users: readonly KeptUser[]
   readonly passwords: readonly KeptRow[]
+  readonly pictures: readonly KeptRow[]
   readonly consents: readonly KeptRow[]
   readonly identities: readonly (KeptRow & { readonly id: IdentityId; readonly provider: string })[]
   readonly subjects: readonly {
@@ -26,12 +27,17 @@ interface KeptRow {
   readonly user_id: UserId
 }
 
-interface KeptUser {
+/** Who somebody was to others. */
+export interface KeptUser {
   readonly id: UserId
   readonly nickname: string | null
   readonly nickname_chosen: boolean
   readonly picture: string | null
+  readonly picture_chosen: boolean
+  readonly picture_copy: string | null
   readonly picture_from: string | null
+  readonly picture_due_at: string | null
+  readonly picture_tries: number
 }
 
 /** Everything that taking two accounts apart needs. */
@@ -47,7 +53,8 @@ export interface Kept {
 const list = (rows: string) => `coalesce((select jsonb_agg(to_jsonb(kept)) from (${rows}) kept), '[]')`
 
 const profiles = (whose: string) =>
-  list(`select id, nickname, nickname_chosen, picture, picture_from from users where id ${whose}`)
+  list(`select id, nickname, nickname_chosen, picture, picture_chosen, picture_copy, picture_from, picture_due_at,
+    picture_tries from users where id ${whose}`)
 const rowsOf = (table: string, whose: string) => list(`select * from ${table} where user_id ${whose}`)
 
 /** What an upstream gave us to keep stays with the identity, or is given back: none of it is kept twice. */
@@ -56,6 +63,7 @@ const beforeText = `
   select jsonb_build_object(
     'users', ${profiles('in (:into, :from)')},
     'passwords', ${rowsOf('passwords', 'in (:into, :from)')},
+    'pictures', ${rowsOf('pictures', 'in (:into, :from)')},
     'consents', ${rowsOf('consents', 'in (:into, :from)')},
     'identities', coalesce((select jsonb_agg(to_jsonb(kept) - 'upstream_credential') from ${wanted} kept), '[]'),
     'subjects', ${list(`select s.* from identity_subjects s join ${wanted} i on i.id = s.identity_id order by s.position`)}

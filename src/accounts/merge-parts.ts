@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { UserId } from '../base/ids.ts'
-import type { MergeChoices, Pair } from './merge-collisions.ts'
+import { type MergeChoices, type Pair, pictureOf } from './merge-collisions.ts'
 import type { MovedIdentity } from './merge-kept.ts'
 
 interface Ends {
@@ -35,7 +35,7 @@ export async function moveProfile(
   if (takes(choices.nickname, into.profile.nickname, from.profile.nickname)) {
     await transaction.raw(takeNickname, { into: into.id, from: from.id, at })
   }
-  if (takes(choices.picture, into.profile.picture, from.profile.picture)) {
+  if (takes(choices.picture, pictureOf(into), pictureOf(from))) {
     await transaction('pictures').where({ user_id: into.id }).delete()
     await transaction('pictures').where({ user_id: from.id }).update({ user_id: into.id })
     const ids = { was: moved.map((each) => each.was), nowAs: moved.map((each) => each.nowAs) }
@@ -55,7 +55,7 @@ const takeNickname = `
   from users other where users.id = :into and other.id = :from`
 
 const takePicture = `
-  update users set picture = other.picture, picture_copy = other.picture_copy, picture_due_at = other.picture_due_at,
+  update users set picture = other.picture, picture_chosen = other.picture_chosen, picture_copy = other.picture_copy, picture_due_at = other.picture_due_at,
     picture_tries = other.picture_tries, updated_at = :at,
     picture_from = (select now_as from unnest(cast(:was as text[]), cast(:nowAs as text[])) as moved (was, now_as)
       where moved.was = other.picture_from)

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { IdentityId, UserId } from '../base/ids.ts'
-import type { Kept } from './merge-kept.ts'
+import type { Kept, KeptUser } from './merge-kept.ts'
 
 interface GivingBack {
   readonly kept: Kept
@@ -68,32 +68,45 @@ interface Profiles extends GivingBack {
   /** New ids of identities by those from before the merge. */
   readonly ids: ReadonlyMap<IdentityId, IdentityId>
   readonly at: Date
-  readonly copyAt: Date | null
 }
 
 /** Each gets the name and picture it had. What the account that stayed has been given since stays there. */
 export async function giveBackProfile(
   transaction: Knex.Transaction,
-  { kept, into, from, ids, at, copyAt }: Profiles,
+  { kept, into, from, ids, at }: Profiles,
 ): Promise<void> {
   const [own, other] = [into, from].map((id) => kept.before.users.find((user) => user.id === id))
   const [then] = kept.after.users
-  const now = await transaction('users').where({ id: into }).first('nickname', 'picture', 'picture_copy')
+  const now = await transaction('users').where({ id: into }).first<KeptUser | undefined>()
   if (!own || !other || !then || !now) return
   const givesName = now.nickname === then.nickname && then.nickname !== own.nickname
-  const givesPicture = now.picture === then.picture && then.picture !== own.picture
-  const idNow = (id: string | null) => (id === null ? null : (ids.get(id as IdentityId) ?? id))
-  if (givesPicture) await transaction('pictures').where({ user_id: into }).update({ user_id: from })
-  const named = ({ nickname, nickname_chosen }: typeof own) => ({ nickname, nickname_chosen })
-  const pictured = ({ picture, picture_from }: typeof own, picture_copy: string | null) => ({
-    ...{ picture, picture_from: idNow(picture_from), picture_copy, picture_tries: 0 },
-    picture_due_at: picture !== null && picture_copy === null ? copyAt : null,
-  })
+  const givesPicture = !isSamePicture(then, own) && isSamePicture(now, then)
+  const pictured = (user: KeptUser) => pictureOf(user, ids)
+  if (givesPicture) await transaction('pictures').where({ user_id: into }).delete()
+  await transaction.raw(restorePictures, { kept: JSON.stringify(kept), from, both: givesPicture })
   await transaction('users')
     .where({ id: from })
-    .update({ ...named(other), ...pictured(other, givesPicture ? now.picture_copy : null), updated_at: at })
+    .update({ ...nameOf(other), ...pictured(other), updated_at: at })
   if (!givesName && !givesPicture) return
   await transaction('users')
     .where({ id: into })
-    .update({ ...(givesName ? named(own) : {}), ...(givesPicture ? pictured(own, null) : {}), updated_at: at })
+    .update({ ...(givesName ? nameOf(own) : {}), ...(givesPicture ? pictured(own) : {}), updated_at: at })
+}
+
+const restorePictures = `
+  insert into pictures select known.* from ${before('pictures')} known where known.user_id = :from or :both`
+
+function nameOf({ nickname, nickname_chosen }: KeptUser) {
+  return { nickname, nickname_chosen }
+}
+
+function pictureOf(user: KeptUser, ids: ReadonlyMap<IdentityId, IdentityId>) {
+  const { picture, picture_chosen, picture_copy, picture_from, picture_due_at, picture_tries } = user
+  const told = picture_from === null ? null : (ids.get(picture_from as IdentityId) ?? picture_from)
+  return { picture, picture_chosen, picture_copy, picture_from: told, picture_due_at, picture_tries }
+}
+
+/** The copy of what an upstream tells may have been made since; a picture of one's own is its copy. */
+function isSamePicture(a: KeptUser, b: KeptUser): boolean {
+  return a.picture === b.picture && (a.picture_copy === b.picture_copy || !(a.picture_chosen || b.picture_chosen))
 }

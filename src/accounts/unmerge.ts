@@ -13,8 +13,6 @@ export interface UnmergeOrder {
   readonly id: MergeId
   readonly limitOf: (provider: string) => number | undefined
   readonly at: Date
-  /** From when pictures are to be copied again; null: never. */
-  readonly copyAt: Date | null
   /** Done for the account that stayed, before anything is taken from it. */
   readonly before: (into: UserId) => Promise<unknown>
 }
@@ -54,7 +52,7 @@ const renameKept = `
  */
 export async function unmergeUsers(
   transaction: Knex.Transaction,
-  { id, limitOf, at, copyAt, before }: UnmergeOrder,
+  { id, limitOf, at, before }: UnmergeOrder,
 ): Promise<Unmerged> {
   const read = () => transaction('merges').where({ id }).first<Row | undefined>()
   const found = await read()
@@ -77,7 +75,7 @@ export async function unmergeUsers(
   const { back, ids, missing } = await giveBackIdentities(transaction, { kept, into, from, limitOf, at })
   const changesPassword = await giveBackPassword(transaction, { kept, into, from })
   await giveBackConsents(transaction, { kept, into, from })
-  await giveBackProfile(transaction, { kept, into, from, ids, at, copyAt })
+  await giveBackProfile(transaction, { kept, into, from, ids, at })
   await transaction('users')
     .whereIn('id', [...kept.flattened])
     .where({ merged_into: into })

@@ -63,6 +63,7 @@ export const accountPaths = {
   deletion: `${paths.account}/deletion`,
   data: `${paths.account}/data`,
   archive: `${paths.account}/data/archive`,
+  merge: `${paths.account}/merge`,
   identities,
   unbind: `${identities}/unbind`,
 } as const

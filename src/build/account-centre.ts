@@ -8,6 +8,7 @@ import { deletionPages } from '../../interactions/browser/account-deletion.ts'
 import { devicePages } from '../../interactions/browser/account-devices.ts'
 import { type HistoryOptions, halfYearDays, historyPages } from '../../interactions/browser/account-history.ts'
 import { identityPages } from '../../interactions/browser/account-identities.ts'
+import { mergePages } from '../../interactions/browser/account-merge.ts'
 import { messagePages } from '../../interactions/browser/account-messages.ts'
 import { notMePages } from '../../interactions/browser/account-not-me.ts'
 import { passwordPages } from '../../interactions/browser/account-password.ts'
@@ -19,6 +20,7 @@ import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import type { Country } from '../../views/form-values.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
+import { undoableMerges } from '../accounts/merged-users.ts'
 import { epochSeconds } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
 import type { Locale } from '../base/languages.ts'
@@ -86,9 +88,18 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
   const pastLogins = historyOptions(core, clientName)
   const history = historyPages({ session, renderer, options: pastLogins })
   const alarms = (userId: UserId) => listAlarms(core, userId)
+  const merge = mergePages({
+    ...{ session, renderer },
+    options: {
+      ...{ others: logins.others, merging: logins.merging, callbacks, countries, nowMs: clock, device, forget },
+      undoable: (userId) => undoableMerges(core.database, userId, new Date(clock())),
+      digest: (sessionUid, userId) => sealer.mac('merging', `${sessionUid} ${userId}`),
+    },
+  })
   return {
     session,
     identities,
+    merge,
     home: accountPages({
       ...{ session, renderer, passwords },
       options: {
@@ -148,6 +159,7 @@ export function accountCentre(dependencies: Dependencies): AccountCentre {
         nowMs: clock,
         device,
         codes,
+        merge,
         digest,
       },
     }),

@@ -102,6 +102,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     attempts,
     methods,
     directory,
+    merges: logins.others.merges,
     renderer,
     device: deviceCookie({ devices: logins.devices, secure }),
     codes,

@@ -1,12 +1,15 @@
+import { AccountMerges } from '../../interactions/account-merges.ts'
 import { LoginAttempts } from '../../interactions/attempt.ts'
 import { AttemptMemories } from '../../interactions/attempt-memory.ts'
 import { Bindings } from '../../interactions/binding.ts'
 import { Callbacks } from '../../interactions/callbacks.ts'
 import type { DeletionRequests } from '../../interactions/deletion-requests.ts'
+import { LoginMerges } from '../../interactions/login-merges.ts'
 import {
   bindingMethods,
   type LoginMethods,
   loginMethods,
+  mergingMethods,
   nativeBindingMethods,
   nativeMethods,
 } from '../../interactions/methods/method-registry.ts'
@@ -15,6 +18,7 @@ import type { RegistrationRules } from '../../interactions/methods/register.ts'
 import { spent as buildSpent } from '../../interactions/methods/spent-credentials.ts'
 import type { NumberChanges } from '../../interactions/number-changes.ts'
 import { NumberDoubts } from '../../interactions/number-doubts.ts'
+import { OtherAccounts } from '../../interactions/other-accounts.ts'
 import type { SettlementDependencies } from '../../interactions/settlement.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { Connector } from '../../interactions/upstreams/connector.ts'
@@ -34,6 +38,7 @@ import type { Config } from '../config/config.ts'
 import { rules } from '../config/limit-rules.ts'
 import { stayAfterAll } from '../oidc/endings/account-leaving.ts'
 import { type EndRecords, endRecords } from '../oidc/endings/endings.ts'
+import { type Merging, merging } from '../oidc/endings/merging.ts'
 import { limits as buildLimits, type Limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { metadataClient } from '../sms/vendor-keys.ts'
@@ -62,6 +67,10 @@ export interface Logins extends Ways {
   readonly hashing: Hasher
   /** The same for somebody who is signed in and adds a way in: methods and attempts that no login shares. */
   readonly bindings: Bindings
+  /** Merges accounts and takes it back. */
+  readonly merging: Merging
+  /** The same for somebody who proves another account of theirs. */
+  readonly others: OtherAccounts
   /** Both for apps that draw their own screens. */
   readonly native: Ways & { readonly bindings: Bindings }
   readonly changes: NumberChanges
@@ -125,12 +134,18 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
   const registration = registrationOf(config)
   const credentials = keptCredentials({ database, sealer })
   const tables = buildMethods(core, standIns, { limits, passwords, messages, callbacks, registration })
+  const memories = new AttemptMemories({ store, ...sealing(sealer, 'attempt') })
+  const limitOf = identityLimit(config.identities_per_provider)
+  const merges = merging({ database, clock, limitOf, tell: core.queueOwnerMessage })
+  const doubts = buildDoubts(core, { limits, passwords })
+  const accountMerges = new AccountMerges({ directory, passwords, memories, merging: merges, doubts, clock, limitOf })
+  const loginMerges = new LoginMerges({ directory, memories, merges: accountMerges, clock })
   const common: SettlementDependencies = {
     directory,
     passwords,
-    memories: new AttemptMemories({ store, ...sealing(sealer, 'attempt') }),
+    memories,
     audit: countedAudit(core.audit, metrics),
-    doubts: buildDoubts(core, { limits, passwords }),
+    doubts,
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),
@@ -142,7 +157,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
   }
   const ways = (methods: LoginMethods): Ways => ({
     methods,
-    attempts: new LoginAttempts({ ...common, limits, log, methods }),
+    attempts: new LoginAttempts({ ...common, merges: loginMerges, limits, log, methods }),
   })
   const bindings = (methods: LoginMethods) => new Bindings({ ...common, ...ways(methods) })
   const browserBindings = bindings(tables.binding)
@@ -163,6 +178,8 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     tellOwners: messages.tellOwners,
     bindings: browserBindings,
     ...buildNumberChanges(core, { passwords, end, bindings: browserBindings, attempts, memories: common.memories }),
+    merging: merges,
+    others: new OtherAccounts({ ...ways(tables.merging), merges: accountMerges, clock }),
     native: { ...ways(tables.native), bindings: bindings(tables.nativeBinding) },
     end,
     deletion: buildDeletion(core, limits, standIns?.deletionHook),
@@ -242,6 +259,7 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
     oneTap: options.oneTap.map(({ vendor }) => vendor),
     login: loginMethods({ codes, passwords, limits, options }),
     binding: bindingMethods({ codes, options }),
+    merging: mergingMethods({ codes, passwords, options }),
     native: nativeMethods({ codes, passwords, spent, options }),
     nativeBinding: nativeBindingMethods({ codes, spent, options }),
   }

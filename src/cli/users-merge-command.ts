@@ -28,7 +28,7 @@ const refusals: Readonly<Record<string, string>> = {
 /** Of a merge with its `Merging`, in words of operators. */
 export function mergingOf({ database, clock, config, queueOwnerMessage: tell }: Core): Merging {
   const limitOf = identityLimit(config.identities_per_provider)
-  return merging({ database, clock, limitOf, copiesPictures: config.pictures.copy, tell })
+  return merging({ database, clock, limitOf, tell })
 }
 
 /** What was said with `--evidence`; refuses when nothing was. */

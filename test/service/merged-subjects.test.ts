@@ -47,7 +47,7 @@ async function mergedPair(): Promise<{ readonly into: Person; readonly from: Per
   const [into, from] = [await signsIn(), await signsIn()]
   const { database, clock, config, queueOwnerMessage: tell } = world.app.core
   const limitOf = identityLimit(config.identities_per_provider)
-  const merges = merging({ database, clock, limitOf, copiesPictures: false, tell })
+  const merges = merging({ database, clock, limitOf, tell })
   const request = { into: into.userId, from: from.userId, choices: {} }
   await merges.merge(request, { operator: 'alice', evidence: 'ticket' })
   return { into, from }

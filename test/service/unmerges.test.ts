@@ -53,15 +53,19 @@ async function whole(userId: UserId) {
     profile: account?.user.profile,
     ways: await waysOf(world, userId),
     passwords: await rows('passwords'),
+    pictures: await rows('pictures'),
     consents: await rows('consents').orderBy('client_id'),
   }
 }
 
 async function furnish(userId: UserId, name: string): Promise<void> {
   const times = { created_at: new Date(world.now - 9000), updated_at: new Date(world.now - 9000) }
+  const copy = { picture_copy: `copy-${userId}`, picture_chosen: name === 'other' }
   await knex()('users')
     .where({ id: userId })
-    .update({ picture: `https://p.example/${name}` })
+    .update({ picture: `https://p.example/${name}`, ...copy })
+  const picture = { id: `copy-${userId}`, bytes: Buffer.from(name), type: 'image/png', copied_at: new Date(world.now) }
+  await knex()('pictures').insert({ user_id: userId, ...picture })
   await knex()('passwords').insert({ user_id: userId, hash: `of-${name}`, updated_at: new Date(world.now - 9000) })
   await knex()('consents').insert([
     { user_id: userId, client_id: 'both', decisions: { openid: true, [name]: true }, ...times },

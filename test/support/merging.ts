@@ -34,7 +34,7 @@ export async function openMergeHome(limits: Readonly<Record<string, number>> = {
   const opened: MergeHome = {
     home,
     directory,
-    merges: merging({ database: home.database, clock, limitOf, copiesPictures: false, tell }),
+    merges: merging({ database: home.database, clock, limitOf, tell }),
     // Not ahead of the database: what cannot be undone goes by the older clock of both.
     now: Date.now() - 30 * day,
     async person(nickname) {

@@ -15,8 +15,6 @@ import { type Ending, type EndingScope, endRecords } from './endings.ts'
 interface Dependencies {
   readonly database: Database
   readonly clock: Clock
-  /** Whether pictures are copied. */
-  readonly copiesPictures: boolean
   /** How many identities of a provider a user may have; undefined: any number. */
   readonly limitOf: (provider: string) => number | undefined
   readonly tell: QueueOwnerMessage
@@ -60,7 +58,7 @@ export interface Merging {
 
 /** Merges the accounts of one database. */
 export function merging(dependencies: Dependencies): Merging {
-  const { database, clock, copiesPictures, limitOf, tell } = dependencies
+  const { database, clock, limitOf, tell } = dependencies
 
   /** An operator's clock may be anything; what they do counts by that of the database. */
   async function momentOf(transaction: Knex.Transaction, { operator }: MergeActor): Promise<Date> {
@@ -86,7 +84,7 @@ export function merging(dependencies: Dependencies): Merging {
       await auditWithin(transaction, { event: 'user.merged', userId, ...whereOf(actor), detail }, at)
     const told = { userId: from, event: 'account-merged', at, detail: { new_sub: into } } as const
     await queueClientEvent(transaction, told)
-    await tell(transaction, { userId: into, event: 'merged', at, gone: merged.gone })
+    await tell(transaction, { userId: into, event: 'merged', at, also: merged.gone })
     return merged
   }
 
@@ -96,9 +94,8 @@ export function merging(dependencies: Dependencies): Merging {
     actor: MergeActor & { readonly by?: readonly string[] | undefined },
   ) {
     const at = await momentOf(transaction, actor)
-    const copyAt = copiesPictures ? at : null
     const before = (staying: UserId) => tell(transaction, { userId: staying, event: 'unmerged', at })
-    const unmerged = await unmergeUsers(transaction, { id, limitOf, at, copyAt, before })
+    const unmerged = await unmergeUsers(transaction, { id, limitOf, at, before })
     const { into, from, missing } = unmerged
     const ending = { ...whereOf(actor), reason: 'unmerged' } as const
     await endRecords(dependencies, into, scopeOf(unmerged, actor), ending, transaction)
