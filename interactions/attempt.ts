@@ -117,14 +117,13 @@ export class LoginAttempts {
     if (choice === 'mine') return this.#claim(request)
     const { memories } = this.#deps
     const memory = await memories.load(request.attemptId)
-    const { contested } = memory
+    const { contested, several } = memory
     const pending = this.#pending(memory)
     // The same answer may be sent again, when the person tries its method a second time.
     const isRepeated = choice === 'existing' && pending !== undefined && memory.choices === undefined
     if (!isRepeated && !memory.choices?.includes(choice)) throw new AppError('request.invalid')
     const known = await this.#holder(request.attemptId, memory)
-    const needsNobody = choice === 'login_existing' || memory.several !== undefined
-    if (!known && !pending && !needsNobody) throw new AppError('attempt.expired')
+    if (!known && !pending && !several && choice !== 'login_existing') throw new AppError('attempt.expired')
     switch (choice) {
       case 'new':
         if (pending) return this.#registerPending(request, pending, memory)

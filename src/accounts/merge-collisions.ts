@@ -63,7 +63,7 @@ export function isJoined(identity: Identity, into: Account, joins: IdentityClaim
   return (
     joins !== undefined &&
     identity.provider === joins.provider &&
-    identity.subjects.every((each) => joins.subjects.includes(each)) &&
+    identity.subjects.some((each) => joins.subjects.includes(each)) &&
     partOf(joins, into) !== undefined
   )
 }
