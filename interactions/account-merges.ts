@@ -124,15 +124,15 @@ export class AccountMerges {
 
 /** What a form or an app says; names of one account or of none count as nothing said. */
 function choicesIn(input: Input): MergeChoices {
-  const user = (name: string) => (isId('usr', input[name]) ? input[name] : undefined)
+  const user = (text: string | undefined) => (isId('usr', text) ? text : undefined)
   const identities = Object.keys(input).flatMap((name) => {
     const [, id] = /^stays_(.+)$/.exec(name) ?? []
     return isId('idn', id) ? [id] : []
   })
   return {
-    password: user('keep_password'),
-    nickname: user('keep_nickname'),
-    picture: user('keep_picture'),
+    password: user(input['keep_password']),
+    nickname: user(input['keep_nickname']),
+    picture: user(input['keep_picture']),
     identities,
   }
 }

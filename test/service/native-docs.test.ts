@@ -103,7 +103,7 @@ test('every way in, step and method of the endpoint is on the page', async () =>
   const steps = [...JSON.stringify(served).matchAll(/"step":\{"type":"string","const":"(\w+)"/g)].map(
     ([, step]) => step,
   )
-  expect(steps).toHaveLength(11)
+  expect(steps).toHaveLength(12)
   for (const step of steps) expect(text).toContain(`| \`${step}\` |`)
   for (const method of world.app.core.config.login.methods) expect(text).toContain(`method=${method}`)
   for (const method of ['one_tap', 'wechat_app', 'wechat_mini_program', 'qq_app', 'weibo_app', 'apple']) {

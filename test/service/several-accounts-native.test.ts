@@ -54,7 +54,7 @@ test('the app shows both, and the person goes on with one of them, which has all
   })
   expect(asked.body).toMatchObject({
     provider: 'wechat',
-    options: ['account'],
+    options: ['account', 'one_account'],
     accounts: [shown(byCode, '小明 1', phone), shown(inside, '小明 2', other)],
   })
   expect(JSON.stringify(asked.body)).not.toContain(phone.slice(3))
