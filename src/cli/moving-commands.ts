@@ -1,4 +1,4 @@
-import { type Command, dryRun, dryRunExits, many, none } from './command.ts'
+import { type Command, dryRun, dryRunExits, many } from './command.ts'
 
 /** The rows of the table for moving accounts in and out. */
 export const movingCommands: readonly Command[] = [
@@ -56,22 +56,5 @@ export const movingCommands: readonly Command[] = [
     module: './users-import-command.ts',
     action: 'importUsers',
     exits: dryRunExits,
-  },
-  {
-    name: 'users export',
-    summary:
-      'Write all accounts out, in the form that users import reads: with their ids, and with hashes as they are.',
-    usage: '--all',
-    args: none,
-    options: {
-      all: { type: 'boolean', summary: 'All accounts, so that nothing keeps you here.' },
-      out: {
-        type: 'string',
-        value: 'FILE',
-        summary: 'A new file that only its owner reads; otherwise standard output.',
-      },
-    },
-    module: './users-export-command.ts',
-    action: 'exportUsers',
   },
 ]

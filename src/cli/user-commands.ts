@@ -164,15 +164,25 @@ export const userCommands: readonly Command[] = [
   {
     name: 'users export',
     summary:
-      'What is kept about one user, as they would get it: an archive in a file, or with --json the data on standard output.',
-    usage: user,
-    args: one,
+      'What is kept about one user, as they would get it: an archive in a file, or with --json the data on standard output. With --all every account, in the form that users import reads: with their ids, and with hashes as they are.',
+    usage: '[<user>]',
+    args: { min: 0, max: 1 },
     options: {
-      out: { type: 'string', value: 'FILE', summary: 'Where to write the archive. Unless said, <id>.zip here.' },
-      lang: { type: 'string', value: 'TAG', summary: 'Language of the page in it. Unless said, the first one.' },
+      all: { type: 'boolean', summary: 'All accounts instead of one, so that nothing keeps you here.' },
+      out: {
+        type: 'string',
+        value: 'FILE',
+        summary:
+          'A new file that only its owner reads. Unless said, <id>.zip here for one user, and standard output for all.',
+      },
+      lang: {
+        type: 'string',
+        value: 'TAG',
+        summary: 'Language of the page in the archive. Unless said, the first one.',
+      },
     },
-    module: './users-take-along-command.ts',
-    action: 'takeAlong',
+    module: './users-export-command.ts',
+    action: 'exportUsers',
   },
   {
     name: 'users sessions',

@@ -5,17 +5,25 @@ import { exportAccounts } from '../moving/account-export.ts'
 import type { CommandContext } from './command.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson } from './output.ts'
+import { takeAlong } from './users-take-along-command.ts'
+
+/** `users export`: the archive of one person, or all accounts. */
+export async function exportUsers(context: CommandContext): Promise<number> {
+  const { args, flags, stderr } = context
+  const isAll = flags['all'] === true
+  if (isAll !== (args.length === 0)) {
+    stderr.write('error: name a user, or say --all to write all accounts out\n')
+    return 2
+  }
+  return isAll ? exportAll(context) : takeAlong(context)
+}
 
 /**
  * All accounts, to a file that only its owner reads, or to standard output. SECURITY: it has the numbers of everybody
  * and the hashes of their passwords; a file that is there already, maybe with other rights, is not written over.
  */
-export async function exportUsers(context: CommandContext): Promise<number> {
+async function exportAll(context: CommandContext): Promise<number> {
   const { flags, cwd, stdout, stderr } = context
-  if (flags['all'] !== true) {
-    stderr.write('error: say --all to write all accounts out\n')
-    return 2
-  }
   const out = flags['out']
   if (typeof out !== 'string') {
     const count = await withCore(context, (core) => exportTo(context, core, async (lines) => stdout.write(lines)))

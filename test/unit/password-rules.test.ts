@@ -98,6 +98,7 @@ describe('the settings', () => {
       min_length: 8,
       blocked_words: ['menshen'],
       argon2: { memory_kib: 19_456, time_cost: 2, parallelism: 1 },
+      former_secrets: {},
       max_queue: 64,
       lock: {
         tries: 5,
