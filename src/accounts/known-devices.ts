@@ -190,9 +190,12 @@ export class KnownDevices {
     return seal(JSON.stringify([mark, ...rest].map((each) => [each.userId, each.id, each.usedAt, each.forgottenAt])))
   }
 
-  /** After a login with it an app is known to the account by its key. */
+  /**
+   * After a login with it an app is known to the account by its key. Nobody can tell whether an app without one is new:
+   * its owner would hear of every launch.
+   */
   async rememberApp({ key }: Device, use: DeviceUse): Promise<void> {
-    if (key === undefined) return this.#tellOfNew(use)
+    if (key === undefined) return
     const { userId, authTime } = use
     const { database, clock } = this.#deps
     const nowMs = clock()

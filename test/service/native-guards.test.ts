@@ -252,7 +252,7 @@ describe('a document with a new version that has to be agreed to', () => {
       const victim = new NativeApp(before)
       const used = await victim.exchange(await nativeSms(before, victim, '13900040021', { agreements: 'terms@1' }))
       const successor = await victim.refresh(used)
-      walkTo(40_000)
+      walkTo(25 * 3_600_000)
       victim.through(after)
       const stolen = await victim.tryToken({ grant_type: 'refresh_token', refresh_token: used.refresh_token })
       expect([stolen.status, stolen.body['error']]).toEqual([400, 'invalid_grant'])

@@ -255,7 +255,10 @@ describe('a mini program in one request', () => {
       const sub = await subOf(owner, await nativeSms(other, owner, bare(30)))
       const app = new NativeApp(other, 'mp')
       const asked = await app.challenge(both('p30'))
-      expect(asked.body).toMatchObject({ step: 'conflict', options: ['login_existing', 'use_other_phone'] })
+      expect(asked.body).toMatchObject({
+        step: 'conflict',
+        options: ['login_existing', 'use_other_phone'],
+      })
       expect(asked.body['accounts']).toEqual([{ label: '138****0030' }])
       await app.challenge({ choice: 'login_existing' })
       const done = await nativeBind(app, await app.challenge({ otp: await other.otp(phoneOf(30)) }))
@@ -286,7 +289,7 @@ describe('a mini program in one request', () => {
     const conflict = await new NativeApp(world, 'mp').challenge(both('p12'))
     expect(conflict.body).toMatchObject({
       step: 'conflict',
-      options: ['login_existing', 'use_other_phone', 'without_phone'],
+      options: ['login_existing', 'use_other_phone', 'one_account', 'without_phone'],
     })
     const again = new NativeApp(world, 'mp')
     again.authSession = conflict.body.auth_session
@@ -407,7 +410,10 @@ describe('a client that lets nobody in without a phone number', () => {
       step: 'bind_phone',
     })
     const taken = await nativeSms(world, app, '13900020030')
-    expect(taken.body).toMatchObject({ step: 'conflict', options: ['login_existing', 'use_other_phone'] })
+    expect(taken.body).toMatchObject({
+      step: 'conflict',
+      options: ['login_existing', 'use_other_phone', 'one_account'],
+    })
     expect((await app.challenge({ choice: 'use_other_phone' })).body['step']).toBe('bind_phone')
     const done = await nativeBind(app, await nativeSms(world, app, '13900020031'))
     expect(await subOf(app, done)).toBe(sub)

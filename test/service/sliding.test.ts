@@ -270,7 +270,7 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
     walkTo(80 * day * 1000)
     const second = await refresh(first.body as typeof tokens)
     expect(second.status).toBe(200)
-    walkTo(80 * day * 1000 + 60_000)
+    walkTo(81 * day * 1000 + 60_000)
     expect((await refresh(first.body as typeof tokens)).body['error']).toBe('invalid_grant')
     expect((await refresh(second.body as typeof tokens)).body['error']).toBe('invalid_grant')
   })
