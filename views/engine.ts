@@ -45,7 +45,9 @@ function lean(name: string, body: Buffer): Buffer {
         .replace(/\s*\n\s*/g, '')
         .replace(/: /g, ':')
         .replace(/ \{/g, '{')
-        .replace(/;\}/g, '}'),
+        .replace(/;\}/g, '}')
+        .replace(/, /g, ',')
+        .replace(/(?<=[\s:,(])0\.(?=\d)/g, '.'),
     )
   }
   return name.endsWith('.js') ? Buffer.from(text().replace(/^\s*(?:\/\/.*)?\n?/gm, '')) : body

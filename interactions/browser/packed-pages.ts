@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { encodingFor, packPage } from '../../src/base/compression.ts'
+import { type Encoding, encodingFor, packOnce, packPage } from '../../src/base/compression.ts'
 import type { TypedValues } from '../../views/form-values.ts'
 import type { ViewName } from '../../views/views.ts'
 import { isTyped } from './typed.ts'
@@ -38,7 +38,7 @@ export function packingOf(name: ViewName, data: object): Packing {
 
 /** Two languages of a dozen apps, with and without an error. */
 const rememberedPages = 64
-const remembered = new Map<string, Buffer>()
+const remembered = new Map<string, Readonly<Record<Encoding, Buffer>>>()
 
 /**
  * Answers with a page, packed where that is allowed and the browser takes it. What answers a form is sent as it is: it
@@ -50,16 +50,17 @@ export function sendPage(ctx: Context, html: string, packing: Packing): void {
   ctx.remove('content-encoding')
   const mayPack = packing !== 'never' && ctx.method !== 'POST'
   if (mayPack) ctx.vary('Accept-Encoding')
-  const isPacked = mayPack && encodingFor(ctx.get('accept-encoding'), ['gzip']) !== undefined
-  if (isPacked) ctx.set('content-encoding', 'gzip')
-  ctx.body = isPacked ? (packing === 'once' ? packedOnce(html) : packPage(html)) : html
+  const offered: readonly Encoding[] = packing === 'once' ? ['br', 'gzip'] : ['gzip']
+  const encoding = mayPack ? encodingFor(ctx.get('accept-encoding'), offered) : undefined
+  if (encoding !== undefined) ctx.set('content-encoding', encoding)
+  ctx.body = encoding === undefined ? html : packing === 'once' ? packedOnce(html)[encoding] : packPage(html)
 }
 
 /** Packing costs as much as drawing, and many people open the same page. */
-function packedOnce(html: string): Buffer {
+function packedOnce(html: string): Readonly<Record<Encoding, Buffer>> {
   const known = remembered.get(html)
   if (known) return known
-  const body = packPage(html)
+  const body = packOnce(Buffer.from(html), 'quick')
   const [oldest] = remembered.keys()
   if (remembered.size >= rememberedPages && oldest !== undefined) remembered.delete(oldest)
   remembered.set(html, body)

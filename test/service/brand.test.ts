@@ -197,7 +197,7 @@ describe('a client', () => {
   test('of ours with a brand has the head of its login to itself; the bottom stays the operator’s', async () => {
     const page = await loginPage('ledger', { ui_locales: 'en' })
     expect(page.text).toContain('<h1>Sign in to Tea Ledger</h1>')
-    expect(head(page)).toMatch(/<img src="\/assets\/[\da-f]{32}\.png" alt="" width="36" height="36">/)
+    expect(head(page)).toMatch(/<img class="for-light" src="\/assets\/[\da-f]{32}\.png" alt="" width="36" height="36">/)
     expect(head(page)).not.toContain('srcset')
     expect(foot(page)).toContain('云上茶园科技有限公司')
     const css = await world.visitor().get(styles(page).at(-1) ?? '')
@@ -212,7 +212,9 @@ describe('a client', () => {
     const page = await loginPage('stranger')
     expect(page.text).toContain('<h1>登录茶园</h1>')
     expect(head(page)).toContain('alt="茶园"')
-    expect(page.text).toMatch(/<p class="lead"><picture class="client-logo"><img src="\/assets\/[\da-f]{32}\.png"/)
+    expect(page.text).toMatch(
+      /<p class="lead"><picture class="client-logo"><img class="for-light" src="\/assets\/[\da-f]{32}\.png"/,
+    )
     expect(page.text).toMatch(/<p class="lead">.*茶园记账.*<\/p>/)
     expect(styles(page)).toHaveLength(3)
   })

@@ -118,9 +118,9 @@ describe('packed for the way', () => {
       ...accept,
       cookie: cookie.join('; '),
     })
-    expect([page.status, page.headers['content-encoding']]).toEqual([200, 'gzip'])
+    expect([page.status, page.headers['content-encoding']]).toEqual([200, 'br'])
     expect(page.headers.vary).toContain('Accept-Encoding')
-    const html = gunzipSync(page.body).toString()
+    const html = brotliDecompressSync(page.body).toString()
     const files = [...new Set([...html.matchAll(/"(\/assets\/[^"]+)"/g)].map(([, path]) => path ?? ''))]
     expect(files.length).toBeGreaterThan(2)
     const loaded = await Promise.all(files.map((path) => get(path, accept)))
