@@ -4,6 +4,7 @@ import { isFresh } from '../src/accounts/proof.ts'
 import { canSpare } from '../src/accounts/spare-identity.ts'
 import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
+import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import {
@@ -30,7 +31,7 @@ import {
 } from './outcome.ts'
 
 interface Dependencies {
-  readonly directory: Pick<AccountDirectory, 'find'>
+  readonly directory: Pick<AccountDirectory, 'find' | 'leavesAt'>
   readonly passwords: Pick<Passwords, 'has'>
   readonly memories: AttemptMemories
   readonly audit: Audit
@@ -143,8 +144,11 @@ export class Questions {
     memory: AttemptMemory,
     { step, account }: { readonly step: Proved; readonly account: Account },
   ): Promise<LeavingQuestion> {
-    const { id: userId, leavesAt } = account.user
-    const leaving = { proof: pendingOf(request.method, step), userId, leavesAtMs: leavesAt?.getTime() ?? 0 }
+    const { id: userId } = account.user
+    const leavesAt = await this.#deps.directory.leavesAt(userId)
+    // It was taken back meanwhile.
+    if (!leavesAt) throw new AppError('attempt.expired')
+    const leaving = { proof: pendingOf(request.method, step), userId, leavesAtMs: leavesAt.getTime() }
     await this.#keep(request, { ...memory, leaving, choices: ['undo_deletion', 'keep_deletion'] })
     return { kind: 'leaving', userId, leavesAtMs: leaving.leavesAtMs }
   }

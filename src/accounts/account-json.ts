@@ -11,7 +11,6 @@ interface AccountRow {
   readonly updated_at: string
   readonly signed_out_at: string | null
   readonly proofs_ended_at: string | null
-  readonly leaves_at: string | null
   readonly identities: readonly IdentityRow[]
 }
 
@@ -38,8 +37,6 @@ export function accountJson(userIdExpression: string): string {
       'updated_at', account_user.updated_at, 'signed_out_at', account_user.signed_out_at,
       'proofs_ended_at', greatest(account_user.proofs_ended_at,
         (select updated_at from passwords where passwords.user_id = account_user.id)),
-      'leaves_at', case when account_user.status = 'leaving' then
-        (select leaves_at from account_deletions d where d.user_id = account_user.id) end,
       'identities', coalesce((
         select json_agg(json_build_object(
           'id', account_identity.id, 'provider', account_identity.provider,
@@ -74,7 +71,6 @@ export function accountFromJson(text: string): Account {
       updatedAt: new Date(row.updated_at),
       ...(row.signed_out_at !== null && { signedOutAt: new Date(row.signed_out_at) }),
       ...(row.proofs_ended_at !== null && { proofsEndedAt: new Date(row.proofs_ended_at) }),
-      ...(row.leaves_at !== null && { leavesAt: new Date(row.leaves_at) }),
     },
     identities: row.identities.map((identity) => ({
       id: identity.id,

@@ -5,6 +5,7 @@ import { type IdentityId, newId, type UserId } from '../base/ids.ts'
 import type { Locale } from '../base/languages.ts'
 import { type Database, isUniqueViolation } from '../store/postgres.ts'
 import { retryOnConflict } from '../store/retry-on-conflict.ts'
+import { findDeletion } from './account-deletions.ts'
 import { accountFromJson } from './account-json.ts'
 import { identityLabel } from './account-labels.ts'
 import { createUser, findAccount, findLastProof, findOwners, lastUses, useIdentity } from './directory-statements.ts'
@@ -232,6 +233,11 @@ export class AccountDirectory {
     )
     if (outcome === 'not_theirs') throw new AppError('request.not_found')
     if (outcome === 'last') throw new AppError('identity.last')
+  }
+
+  /** Until when an account that is leaving may be taken back; undefined: it is not leaving. */
+  async leavesAt(userId: UserId): Promise<Date | undefined> {
+    return (await findDeletion(this.#database.knex, userId))?.leavesAt
   }
 
   /** The address each identity of a user was last used from. */

@@ -31,8 +31,6 @@ export interface User {
   readonly signedOutAt?: Date
   /** A proof from before this moment that is not a session yet no longer lets anybody in. */
   readonly proofsEndedAt?: Date
-  /** Of an account that is leaving: until then its owner may take it back. */
-  readonly leavesAt?: Date
 }
 
 /** One way a user proves who they are. The first subject is canonical, the rest are aliases of the same person. */
