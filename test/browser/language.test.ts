@@ -96,8 +96,8 @@ test('a page that is read from the right is sound, and the way through it is the
 test('traditional characters go with a person from page to page', async () => {
   const person = await browser.person({ language: 'zh-HK' })
   await person.opens(login())
-  await person.sees('登入门神')
+  await person.sees('登入門神')
   await person.follows('密碼登入')
   await person.follows('註冊')
-  await person.sees('註冊门神')
+  await person.sees('註冊門神')
 })
