@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { type Encoding, encodingFor, packOnce, packPage } from '../../src/base/compression.ts'
+import { type Encoding, encodingFor, packPage } from '../../src/base/compression.ts'
 import type { TypedValues } from '../../views/form-values.ts'
 import type { ViewName } from '../../views/views.ts'
 import { isTyped } from './typed.ts'
@@ -38,31 +38,39 @@ export function packingOf(name: ViewName, data: object): Packing {
 
 /** Two languages of a dozen apps, with and without an error. */
 const rememberedPages = 64
-const remembered = new Map<string, Readonly<Record<Encoding, Buffer>>>()
+
+/** Answers with a page. */
+export type SendPage = (ctx: Context, html: string, packing: Packing) => void
 
 /**
- * Answers with a page, packed where that is allowed and the browser takes it. What answers a form is sent as it is: it
- * shows what was typed, and few ask for it.
+ * Makes what answers with pages, packed where that is allowed and the browser takes it. What answers a form is sent as
+ * it is: it shows what was typed, and few ask for it.
  */
-export function sendPage(ctx: Context, html: string, packing: Packing): void {
-  ctx.type = 'html'
-  // A page that failed later may have been packed.
-  ctx.remove('content-encoding')
-  const mayPack = packing !== 'never' && ctx.method !== 'POST'
-  if (mayPack) ctx.vary('Accept-Encoding')
-  const offered: readonly Encoding[] = packing === 'once' ? ['br', 'gzip'] : ['gzip']
-  const encoding = mayPack ? encodingFor(ctx.get('accept-encoding'), offered) : undefined
-  if (encoding !== undefined) ctx.set('content-encoding', encoding)
-  ctx.body = encoding === undefined ? html : packing === 'once' ? packedOnce(html)[encoding] : packPage(html)
-}
+export function pageSender(): SendPage {
+  const remembered = { br: new Map<string, Buffer>(), gzip: new Map<string, Buffer>() }
 
-/** Packing costs as much as drawing, and many people open the same page. */
-function packedOnce(html: string): Readonly<Record<Encoding, Buffer>> {
-  const known = remembered.get(html)
-  if (known) return known
-  const body = packOnce(Buffer.from(html), 'quick')
-  const [oldest] = remembered.keys()
-  if (remembered.size >= rememberedPages && oldest !== undefined) remembered.delete(oldest)
-  remembered.set(html, body)
-  return body
+  /** Packing costs as much as drawing, and many people open the same page. */
+  function packedOnce(html: string, encoding: Encoding): Buffer {
+    const pages = remembered[encoding]
+    const known = pages.get(html)
+    if (known) return known
+    const [oldest] = pages.keys()
+    if (pages.size >= rememberedPages && oldest !== undefined) pages.delete(oldest)
+    const body = packPage(html, encoding)
+    pages.set(html, body)
+    return body
+  }
+
+  return (ctx, html, packing) => {
+    ctx.type = 'html'
+    // A page that failed later may have been packed.
+    ctx.remove('content-encoding')
+    const mayPack = packing !== 'never' && ctx.method !== 'POST'
+    if (mayPack) ctx.vary('Accept-Encoding')
+    const offered: readonly Encoding[] = packing === 'once' ? ['br', 'gzip'] : ['gzip']
+    const encoding = mayPack ? encodingFor(ctx.get('accept-encoding'), offered) : undefined
+    if (encoding !== undefined) ctx.set('content-encoding', encoding)
+    const pack = packing === 'once' ? packedOnce : packPage
+    ctx.body = encoding === undefined ? html : pack(html, encoding)
+  }
 }

@@ -13,7 +13,7 @@ import type { PageError } from '../../views/form-values.ts'
 import type { PageBrand } from '../../views/page-brand.ts'
 import type { WayOn } from './begin-again.ts'
 import { leave } from './leave.ts'
-import { packingOf, sendPage } from './packed-pages.ts'
+import { packingOf, pageSender } from './packed-pages.ts'
 
 const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -84,6 +84,7 @@ interface Dependencies {
 /** Makes the renderer that all pages share. */
 export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: Dependencies): Renderer {
   const state = (ctx: Context) => ctx.state as RequestState
+  const sendPage = pageSender()
 
   function locale(ctx: Context): Locale {
     const known = state(ctx).locale

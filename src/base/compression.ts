@@ -30,15 +30,20 @@ const qualities: Readonly<Record<Effort, number>> = { most: constants.BROTLI_MAX
 /** Packs what is sent more often than it changes. */
 export function packOnce(body: Buffer, effort: Effort = 'most'): Readonly<Record<Encoding, Buffer>> {
   return {
-    br: brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: qualities[effort] } }),
+    br: brotli(body, effort),
     gzip: gzipSync(body, { level: 9 }),
   }
 }
 
 /**
- * Packs a page that is drawn for one request. A window and a buffer that are no larger than such a page cost a third
- * less, some 40 microseconds.
+ * Packs a page in one way. For gzip a window and a buffer that are no larger than such a page cost a third less, some
+ * 40 microseconds.
  */
-export function packPage(html: string): Buffer {
+export function packPage(html: string, encoding: Encoding): Buffer {
+  if (encoding === 'br') return brotli(Buffer.from(html), 'quick')
   return gzipSync(html, { level: 6, windowBits: 13, memLevel: 6, chunkSize: 8192 })
+}
+
+function brotli(body: Buffer, effort: Effort): Buffer {
+  return brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: qualities[effort] } })
 }

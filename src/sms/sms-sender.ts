@@ -35,9 +35,6 @@ export function isNotice(message: SmsMessage): message is SmsNotice {
   return 'values' in message
 }
 
-/** What a message is for, of either kind. */
-export type SmsPurpose = SmsMessage['template']
-
 /** The vendor code of a message that no sender has a template for. */
 export const noTemplate = 'no_template'
 

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import Koa from 'koa'
 import { expect, test } from 'vitest'
-import { packingOf, sendPage } from '../../interactions/browser/packed-pages.ts'
+import { packingOf, pageSender } from '../../interactions/browser/packed-pages.ts'
 import { encodingFor, packOnce, packPage } from '../../src/base/compression.ts'
 import { masked, unmasked } from '../../src/base/masked-secret.ts'
 import { samples } from '../../views/samples.ts'
@@ -32,7 +32,7 @@ test('what is packed is the same when it is opened', () => {
   const { br, gzip } = packOnce(Buffer.from(text))
   expect(brotliDecompressSync(br).toString()).toBe(text)
   expect(gunzipSync(gzip).toString()).toBe(text)
-  expect(gunzipSync(packPage(text)).toString()).toBe(text)
+  expect(gunzipSync(packPage(text, 'gzip')).toString()).toBe(text)
 })
 
 test('a page with a token, a code or somebody who is signed in is never packed', () => {
@@ -57,6 +57,7 @@ test('a page with a token, a code or somebody who is signed in is never packed',
 })
 
 test('a page that is drawn instead of a packed one is not taken for packed', () => {
+  const sendPage = pageSender()
   const request = new IncomingMessage(new Socket())
   request.headers['accept-encoding'] = 'gzip'
   const ctx = new Koa().createContext(request, new ServerResponse(request))
@@ -76,6 +77,7 @@ test('a page that nothing is typed into is packed once, and what was typed is no
         expect([name, packingOf(name, data)]).toEqual([name, isBlank ? 'once' : 'each'])
     }
   }
+  const sendPage = pageSender()
   const sent = (html: string, method = 'GET') => {
     const request = new IncomingMessage(new Socket())
     request.method = method
