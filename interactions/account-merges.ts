@@ -5,14 +5,14 @@ import { partOf } from '../src/accounts/identity-claim.ts'
 import type { Merged } from '../src/accounts/merge.ts'
 import { collisionsOf, type MergeChoices, olderOf } from '../src/accounts/merge-collisions.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
-import { isFresh, requireStanding } from '../src/accounts/proof.ts'
+import { requireStanding } from '../src/accounts/proof.ts'
 import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import type { Locked } from '../src/accounts/user-locks.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import { isId } from '../src/base/ids.ts'
 import type { MergeActor, Merging } from '../src/oidc/endings/merging.ts'
-import { type AttemptMemories, type MergeOffer, nothingYet } from './attempt-memory.ts'
+import { type AttemptMemories, isOfferFresh, type MergeOffer, nothingYet } from './attempt-memory.ts'
 import type { Input, Proved } from './methods/method.ts'
 import { isNameOnly, type NumberDoubts } from './number-doubts.ts'
 import type { AdvanceRequest, MergeQuestion, MergeSide } from './outcome.ts'
@@ -62,7 +62,7 @@ export class AccountMerges {
   /** What the person is asked; undefined when nothing waits, or what was proved is over. */
   async asked(attemptId: string): Promise<MergeQuestion | undefined> {
     const { merging } = await this.#deps.memories.load(attemptId)
-    return merging && this.#isFresh(merging) ? this.questionOf(merging) : undefined
+    return merging && isOfferFresh(merging, this.#deps.clock) ? this.questionOf(merging) : undefined
   }
 
   /** The question about two accounts that were both proved. */
@@ -91,10 +91,10 @@ export class AccountMerges {
    * be answered again.
    */
   async carryOut(attemptId: string, input: Input, actor: MergeActor): Promise<Merged | 'already'> {
-    const { memories } = this.#deps
+    const { memories, clock } = this.#deps
     const memory = await memories.take(attemptId)
     const { merging } = memory
-    if (!merging || !this.#isFresh(merging)) throw new AppError('attempt.expired')
+    if (!merging || !isOfferFresh(merging, clock)) throw new AppError('attempt.expired')
     try {
       return await this.mergeAs(merging, input, actor)
     } catch (error) {
@@ -115,10 +115,6 @@ export class AccountMerges {
   /** Forgets what was proved: the person wants to prove another account. */
   forget(attemptId: string): Promise<void> {
     return this.#deps.memories.forget(attemptId)
-  }
-
-  #isFresh({ proofs }: MergeOffer): boolean {
-    return proofs.every((each) => isFresh(each, this.#deps.clock))
   }
 }
 

@@ -58,6 +58,11 @@ export interface MergeOffer {
   readonly joins?: IdentityClaim
 }
 
+/** Whether both proofs still count. */
+export function isOfferFresh({ proofs }: MergeOffer, clock: Clock): boolean {
+  return proofs.every((each) => isFresh(each, clock))
+}
+
 /** One proof, and the accounts it leads to. */
 export interface Several extends Pick<AccountQuestion, 'accounts'> {
   readonly proof: Pending

@@ -1,4 +1,5 @@
 import { isFresh, isUnended } from '../src/accounts/proof.ts'
+import { stillHas } from '../src/accounts/user.ts'
 import { AppError, refuseFaults } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
 import type { Limits } from '../src/ops/limits.ts'
@@ -275,9 +276,7 @@ export class LoginAttempts {
     const account = await directory.find(holder.userId)
     if (account?.user.status !== 'active') throw new AppError('user.locked')
     const { by } = holder
-    const isStanding =
-      isUnended(account.user, holder) &&
-      by.every((each) => each === 'password' || account.identities.some(({ id }) => id === each))
+    const isStanding = isUnended(account.user, holder) && by.every((each) => stillHas(account, each))
     if (isStanding) return holder
     await memories.save(attemptId, { ...memory, holder: undefined, contested: undefined, choices: undefined })
     throw new AppError('attempt.expired')

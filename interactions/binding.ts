@@ -1,4 +1,5 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
+import { identityTaken } from '../src/accounts/identity-claim.ts'
 import type { KeptCredentials } from '../src/accounts/kept-credentials.ts'
 import { isFresh, isUnended, requireUnmoved } from '../src/accounts/proof.ts'
 import type { IdentityClaim } from '../src/accounts/user.ts'
@@ -138,7 +139,7 @@ export class Bindings {
   async #ownOrNobodys(userId: UserId, claim: IdentityClaim): Promise<UserId | undefined> {
     const owner = await this.#deps.directory.ownerOf(claim)
     if (owner === undefined || owner === userId) return owner
-    throw new AppError('identity.taken', { params: { provider: claim.provider } })
+    throw identityTaken(claim.provider)
   }
 
   /**

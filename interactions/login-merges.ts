@@ -1,15 +1,14 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import { partOf } from '../src/accounts/identity-claim.ts'
 import type { Merged } from '../src/accounts/merge.ts'
-import { isFresh } from '../src/accounts/proof.ts'
-import type { Account } from '../src/accounts/user.ts'
+import { type Account, stillHas } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { AccountMerges } from './account-merges.ts'
 import type { Arrived, AttemptMemories, AttemptMemory, MergeOffer } from './attempt-memory.ts'
-import { momentOf } from './attempt-memory.ts'
+import { isOfferFresh, momentOf } from './attempt-memory.ts'
 import { cameBy } from './keep-proof.ts'
 import type { Input } from './methods/method.ts'
 import type { AdvanceRequest, Outcome } from './outcome.ts'
@@ -64,7 +63,7 @@ export class LoginMerges {
   async carryOut(request: AdvanceRequest, memory: AttemptMemory, input: Input): Promise<MergedLogin> {
     const { merges, directory, clock } = this.#deps
     const { merging } = memory
-    if (!merging?.proofs.every((each) => isFresh(each, clock))) throw new AppError('attempt.expired')
+    if (!merging || !isOfferFresh(merging, clock)) throw new AppError('attempt.expired')
     const { ip, requestId } = request
     const merged = await merges.mergeAs(merging, input, { ip, requestId })
     if (merged === 'already') throw new AppError('attempt.expired')
@@ -104,8 +103,7 @@ function holderOf({ holder, contested, several }: AttemptMemory, account: Accoun
   const nowAs = (each: CameBy) => moved.find(({ was }) => was === each)?.nowAs ?? each
   const proof = contested?.proof
   const also = proof ? cameBy(account, proof) : []
-  const isThere = (each: CameBy) => each === 'password' || account.identities.some(({ id }) => id === each)
-  const by = [...new Set([...holder.by.map(nowAs), ...also])].filter(isThere)
+  const by = [...new Set([...holder.by.map(nowAs), ...also])].filter((each) => stillHas(account, each))
   const amr = [...new Set([...holder.amr, ...(proof?.amr ?? [])])]
   return { ...holder, userId, by, amr }
 }

@@ -1,5 +1,6 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import { type ChangeableProvider, replaceIdentity } from '../src/accounts/identity-change.ts'
+import { identityTaken } from '../src/accounts/identity-claim.ts'
 import type { QueueOwnerMessage } from '../src/accounts/owner-messages.ts'
 import { isFresh, isUnended, type ProofMoment, requireUnmoved } from '../src/accounts/proof.ts'
 import { isSpare } from '../src/accounts/spare-identity.ts'
@@ -219,7 +220,7 @@ export class NumberChanges {
     const stands = moments.every((each) => account && isUnended(account.user, each) && isFresh(each, options.clock))
     if (!passed || !stands) throw new AppError('attempt.expired')
     const owner = await directory.ownerOf(proved.identity)
-    if (owner !== undefined) throw taken(provider)
+    if (owner !== undefined) throw identityTaken(provider)
     requireUnmoved(proved, owner)
     const at = new Date(options.clock())
     const { locale = null } = useOf(request)
@@ -254,7 +255,7 @@ export class NumberChanges {
         return nowAs
       })
     } catch (error) {
-      throw isUniqueViolation(error) ? taken(replacement.provider) : error
+      throw isUniqueViolation(error) ? identityTaken(replacement.provider) : error
     }
   }
 
@@ -286,8 +287,4 @@ function given(fields: Readonly<Record<string, string | undefined>>): Input {
 
 function isChangeable(provider: string): provider is ChangeableProvider {
   return provider === 'phone' || provider === 'email'
-}
-
-function taken(provider: string): AppError {
-  return new AppError('identity.taken', { params: { provider } })
 }

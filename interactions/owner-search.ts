@@ -1,6 +1,6 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { RegisterOptions } from '../src/accounts/directory-types.ts'
-import { partOf } from '../src/accounts/identity-claim.ts'
+import { identityTaken, partOf } from '../src/accounts/identity-claim.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import { requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import type { Account, IdentityClaim } from '../src/accounts/user.ts'
@@ -239,7 +239,7 @@ export class OwnerSearch {
   ): Promise<Found | Asked> {
     const { directory } = this.#deps
     const account = owner && (await directory.find(owner))
-    if (owner && !account) throw new AppError('identity.taken', { params: { provider: 'phone' } })
+    if (owner && !account) throw identityTaken('phone')
     if (account && step.also) requireStanding(account, step, step.also)
     // Another request with both was faster.
     if (account?.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }

@@ -13,6 +13,7 @@ import {
   type AttemptMemory,
   claimedIn,
   type Doubted,
+  isOfferFresh,
   type MergeOffer,
   pendingOf,
   withoutMethod,
@@ -223,7 +224,7 @@ export interface Waiting {
 /** What a memory waits for, as far as what was proved still counts. */
 export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
   const { pending, holder, several, doubted, leaving: proved, merging, choices } = memory
-  const isMerging = choices?.includes('merge') && merging?.proofs.every((each) => isFresh(each, clock))
+  const isMerging = choices?.includes('merge') && merging !== undefined && isOfferFresh(merging, clock)
   const isPending = pending !== undefined && isFresh(pending, clock)
   const isIn = holder !== undefined && isFresh(holder, clock)
   const question = isIn ? bindingQuestion(memory) : undefined

@@ -1,5 +1,5 @@
 import type { AccountDirectory } from '../src/accounts/directory.ts'
-import { partOf } from '../src/accounts/identity-claim.ts'
+import { identityTaken, partOf } from '../src/accounts/identity-claim.ts'
 import type { KeptCredentials } from '../src/accounts/kept-credentials.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
 import { isFresh, isUnended, requireActive, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
@@ -294,6 +294,6 @@ export class Settlement {
     const owner = await directory.ownerOf(pending.identity)
     if (owner === undefined || owner === user.id) return owner === undefined
     await memories.save(request.attemptId, { ...memory, pending: undefined })
-    throw new AppError('identity.taken', { params: { provider: pending.identity.provider } })
+    throw identityTaken(pending.identity.provider)
   }
 }

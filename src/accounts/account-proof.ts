@@ -2,7 +2,7 @@ import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
 import { partOf } from './identity-claim.ts'
 import { isUnended, type ProofMoment, requireStanding } from './proof.ts'
-import type { IdentityClaim } from './user.ts'
+import { type IdentityClaim, stillHas } from './user.ts'
 import type { Locked } from './user-locks.ts'
 
 /** That somebody has shown that an account is theirs. */
@@ -28,8 +28,8 @@ export function requireProof(locked: Locked | undefined, proof: AccountProof): v
     requireStanding(account, proof, part)
     return
   }
-  const isThere = (each: string) => each === 'password' || account.identities.some(({ id }) => id === each)
-  if (!isUnended(account.user, proof) || !by.every(isThere)) throw new AppError('attempt.expired')
+  if (!isUnended(account.user, proof) || !by.every((each) => stillHas(account, each)))
+    throw new AppError('attempt.expired')
 }
 
 /** Throws `attempt.expired` for an account that has gone, and `merge.unfit` for one that nobody can log in to. */

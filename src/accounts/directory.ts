@@ -12,7 +12,7 @@ import { createUser, findAccount, findLastProof, findOwners, lastUses, useIdenti
 import type { Binding, IdentityUse, RegisterOptions, Resolution, UsedRow } from './directory-types.ts'
 import type { ParsedIdentifier } from './identifier.ts'
 import { type Addition, addIdentity } from './identity-addition.ts'
-import { checked } from './identity-claim.ts'
+import { checked, identityTaken } from './identity-claim.ts'
 import { removeIdentity } from './identity-removal.ts'
 import { type Device, unknownDevice } from './known-devices.ts'
 import { findLogin, type LoginAccount } from './login-account.ts'
@@ -117,11 +117,11 @@ export class AccountDirectory {
         if (!isUniqueViolation(error)) throw error
         const dropped = await Promise.all(claims.map((each) => dropClaims(this.#database, each)))
         if (dropped.includes(true)) return undefined
-        if (options.mustBeNew) throw taken(provider)
+        if (options.mustBeNew) throw identityTaken(provider)
         const resolution = await this.resolve(claim, use)
-        if (resolution.kind === 'conflict') throw taken(provider)
+        if (resolution.kind === 'conflict') throw identityTaken(provider)
         if (resolution.kind === 'known') return resolution.account
-        if (options.also && (await this.ownerOf(options.also))) throw taken(options.also.provider)
+        if (options.also && (await this.ownerOf(options.also))) throw identityTaken(options.also.provider)
         return undefined
       }
       return { user: { id: userId, status: 'active', profile, createdAt, updatedAt: createdAt }, identities }
@@ -148,10 +148,10 @@ export class AccountDirectory {
         if (added === 'full') throw new AppError('identity.limit', { params: { provider } })
         return undefined
       }
-      if (owners.some((owner) => owner !== userId)) throw taken(provider)
+      if (owners.some((owner) => owner !== userId)) throw identityTaken(provider)
       const resolution = await this.resolve(claim, use)
       if (resolution.kind === 'unknown') return undefined
-      if (resolution.kind !== 'known' || resolution.account.user.id !== userId) throw taken(provider)
+      if (resolution.kind !== 'known' || resolution.account.user.id !== userId) throw identityTaken(provider)
       return { identityId: resolution.identityId, isNew: false }
     })
   }
@@ -293,8 +293,4 @@ export class AccountDirectory {
 
 function used({ ip, locale = null }: { readonly ip: string; readonly locale?: Locale | null | undefined }) {
   return { ip, locale }
-}
-
-function taken(provider: string): AppError {
-  return new AppError('identity.taken', { params: { provider } })
 }

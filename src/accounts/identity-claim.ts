@@ -11,6 +11,11 @@ export function checked({ provider, subjects }: IdentityClaim): { provider: stri
   return { provider, subjects: [...new Set(subjects)] }
 }
 
+/** That an identity belongs to another account. */
+export function identityTaken(provider: string): AppError {
+  return new AppError('identity.taken', { params: { provider } })
+}
+
 /** The part of a claim that leads to this account; undefined: none of it does. */
 export function partOf(claim: IdentityClaim, { identities }: Account): IdentityClaim | undefined {
   const own = identities.flatMap(({ provider, subjects }) => (provider === claim.provider ? subjects : []))

@@ -57,6 +57,14 @@ export function isEndedSince({ user }: Account, provedAt: number): boolean {
   return provedAt < (user.signedOutAt?.getTime() ?? 0)
 }
 
+/**
+ * Whether an account still has what a login came by: the id of an identity, or `password`. SECURITY: what was taken
+ * away takes along whoever came by it.
+ */
+export function stillHas({ identities }: Account, cameBy: string): boolean {
+  return cameBy === 'password' || identities.some(({ id }) => id === cameBy)
+}
+
 /** Whether the account has a proved phone number. */
 export function hasPhone({ identities }: Account): boolean {
   return identities.some(({ provider, verifiedAt }) => provider === 'phone' && verifiedAt !== undefined)
