@@ -1,6 +1,8 @@
 import type { Knex } from 'knex'
 import { type IdentityId, newId, type UserId } from '../base/ids.ts'
+import { identityLabel } from './account-labels.ts'
 import { proofsEndNow } from './directory-statements.ts'
+import type { QueueOwnerMessage } from './owner-messages.ts'
 import { canSpare } from './spare-identity.ts'
 import type { Account, Identity } from './user.ts'
 import { lockAll } from './user-locks.ts'
@@ -15,6 +17,7 @@ export interface IdentityMove {
   readonly mayBeLast: boolean
   /** Make it part of the identity that the user has at the same vendor, because both are one person's there. */
   readonly joins: boolean
+  readonly at: Date
 }
 
 /** Why an identity stays where it is. */
@@ -43,10 +46,15 @@ export type IdentityMoved =
 /**
  * Moves a way in to another user, in a transaction. SECURITY: it gets another id, so that a login to the earlier user
  * that was proved by it and is not written yet finds nothing; a number or address is the new user's from now on, and
- * whoever proved it before is not let in there.
+ * whoever proved it before is not let in there. Both owners are told where they could be reached before, because an
+ * operator may have believed the wrong person.
  */
-export async function moveIdentity(transaction: Knex.Transaction, move: IdentityMove): Promise<IdentityMoved> {
-  const { identityId, to } = move
+export async function moveIdentity(
+  transaction: Knex.Transaction,
+  move: IdentityMove,
+  tell: QueueOwnerMessage,
+): Promise<IdentityMoved> {
+  const { identityId, to, at } = move
   const found = await transaction('identities').where({ id: identityId }).first<{ user_id: UserId }>('user_id')
   if (!found) return { kind: 'gone' }
   const from = found.user_id
@@ -60,6 +68,9 @@ export async function moveIdentity(transaction: Knex.Transaction, move: Identity
   if (!leavesWayIn && !move.mayBeLast) return { kind: 'last' }
   const target = move.joins ? partner(taking.account, identity) : place(taking.account, identity, move)
   if (typeof target !== 'object') return { kind: target }
+  const what = { provider: identity.provider, label: identityLabel(identity) }
+  await tell(transaction, { userId: from, event: 'way_removed', at, what })
+  await tell(transaction, { userId: to, event: 'way_added', at, what })
   const nowAs = target.joined?.id ?? newId('idn')
   if (target.joined) await joinIdentity(transaction, identityId, nowAs)
   else await copyIdentity(transaction, identityId, { nowAs, to })

@@ -36,6 +36,7 @@ export async function move(context: CommandContext): Promise<number> {
         limitOf: identityLimit(core.config.identities_per_provider),
         mayBeLast: flags['last'] === true,
         joins: flags['join'] === true,
+        at: new Date(core.clock()),
       }
       const operator = operatorOf(context)
       const isDryRun = flags['dry-run'] === true
@@ -62,7 +63,7 @@ async function moved(
   let done: { outcome: IdentityMoved; ended: Ended } | undefined
   try {
     await core.database.knex.transaction(async (transaction) => {
-      const outcome = await moveIdentity(transaction, order)
+      const outcome = await moveIdentity(transaction, order, core.queueOwnerMessage)
       const scope = { kind: 'by', by: order.identityId } as const
       const ended =
         outcome.kind === 'moved'

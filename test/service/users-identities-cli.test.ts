@@ -84,6 +84,27 @@ test('moves the way in with all that is kept beside it, ends what came by it, an
   ])
 })
 
+test('both owners are told where they could be reached before, and a trial tells nobody', async () => {
+  await directory.bind(to, claimOf('email', [`taker${people}@example.com`]), use)
+  const told = async () =>
+    (await knex()('owner_messages').whereIn('user_id', [from, to]).orderBy('event')).map((row) => [
+      row.event,
+      row.user_id,
+      row.channel,
+      row.detail,
+    ])
+  await move('--dry-run')
+  expect(await told()).toEqual([])
+  const phone = (await directory.find(from))?.identities.find(({ provider }) => provider === 'phone')
+  const args = ['users', 'identities', 'move', String(phone?.id), '--to', to, '--why', 'ticket 4711']
+  expect((await shell.run(...args)).status).toBe(0)
+  const what = { provider: 'phone', label: expect.stringContaining('138****') }
+  expect(await told()).toEqual([
+    ['way_added', to, 'email', { what }],
+    ['way_removed', from, 'sms', { what }],
+  ])
+})
+
 test('a trial changes nothing and says what would change', async () => {
   await giveSession(`trial-${people}`, from, [identity])
   const before = [await directory.find(from), await directory.find(to)]
