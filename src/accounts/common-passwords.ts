@@ -1,4 +1,4 @@
-import { dictionary } from '@zxcvbn-ts/language-common'
+import { isBreachedTop } from './breached-top.ts'
 import { commonWords } from './common-words.ts'
 
 const rows = ['1234567890', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm', 'abcdefghijklmnopqrstuvwxyz', '!@#$%^&*()']
@@ -25,8 +25,6 @@ const spokenNumbers = new Set(
     ' ',
   ),
 )
-/** Whole passwords from leaks, most used first. */
-const listed = new Set(dictionary['passwords-common'])
 const known = new Set(commonWords)
 const looksLike: Readonly<Record<string, string>> = {
   '@': 'a',
@@ -46,6 +44,17 @@ const day = '(?:0[1-9]|[12]\\d|3[01])'
 /** Six or eight digits that read as a day, in whichever order. */
 const date = new RegExp(`^(?:${year}${month}${day}|${day}${month}${year})$`)
 
+/** Whole passwords that lists of leaks from elsewhere miss, because everybody ends them in another way. */
+const chineseHabits = [
+  // "I love you", and whom.
+  /^(?:wo)?aini[a-z]{0,10}\d{0,8}[.!]?$/,
+  /^(?:a|aa|q|z|w|abc)?123456[a-z0-9.]{0,4}$/,
+  // The number of an account of QQ or WeChat, or of a phone.
+  /^(?:qq|q|wx|vx|weixin|wechat|tel|shouji)[.:@_-]?[1-9]\d{4,10}$/,
+  /^[1-9]\d{4,10}[.@_-]?(?:qq|wx|weixin)(?:[.]?com)?$/,
+  /^(?:19|20)\d\d[-./年](?:0?[1-9]|1[0-2])[-./月](?:0?[1-9]|[12]\d|3[01])日?[a-z]{0,3}$/,
+]
+
 const limits = { pieces: 4, words: 2, numbers: 1, fillers: 2 }
 const longestGuess = 48
 
@@ -57,7 +66,7 @@ const longestGuess = 48
  */
 export function isCommonPassword(password: string, contextWords: readonly string[] = []): boolean {
   const text = password.normalize('NFKC').toLowerCase()
-  if (listed.has(text) || /^(.{1,6}?)\1+$/u.test(text) || isInterleaved(text)) return true
+  if (isBreachedTop(text) || isChineseHabit(text) || /^(.{1,6}?)\1+$/u.test(text) || isInterleaved(text)) return true
   if (text.length > longestGuess) return false
   const context = new Set(contextWords.flatMap(partsOf))
   const plain = text.replace(/[@431!0$57]/g, (letter) => looksLike[letter] ?? letter)
@@ -66,10 +75,19 @@ export function isCommonPassword(password: string, contextWords: readonly string
   return consists(text, isWord)
 }
 
-/** What of a name or an address people put into a password: the whole, and its parts. */
+function isChineseHabit(text: string): boolean {
+  return chineseHabits.some((habit) => habit.test(text))
+}
+
+/**
+ * What of a name, an address or a number people put into a password: the whole, its parts, and the last digits of a
+ * number.
+ */
 function partsOf(word: string): string[] {
   const text = word.normalize('NFKC').toLowerCase()
-  return [text, text.replace(/^\+86/, ''), ...text.split(/[^\p{L}\p{N}]+/u)].filter((part) => part.length >= 3)
+  const tails = /^\+\d{8,}$/.test(text) ? [8, 7, 6, 5].map((digits) => text.slice(-digits)) : []
+  const parts = [text, text.replace(/^\+86/, ''), ...tails, ...text.split(/[^\p{L}\p{N}]+/u)]
+  return parts.filter((part) => part.length >= 3)
 }
 
 /** `1q2w3e4r`, `a1b2c3d4`: two walks, a key of each in turn. */
