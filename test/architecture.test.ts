@@ -27,6 +27,7 @@ const rows: readonly (readonly string[])[] = [
   ['src/own-data'],
   ['src/oidc'],
   ['interactions/upstreams'],
+  ['interactions/challenges'],
   ['interactions/methods'],
   ['interactions'],
   ['interactions/browser', 'interactions/native'],

@@ -263,7 +263,10 @@ export class Challenge {
     const { steps, gate, attempts } = this.#deps
     if (!(error instanceof AppError)) return undefined
     if (error.code === 'agreement.required') return this.agreementStep(request.visit)
-    if (error.code === 'captcha.required' && gate.captcha) return { step: 'captcha', ...gate.captcha }
+    if (error.code === 'captcha.required') {
+      const shown = await gate.shown(request, session, request.visit.locale)
+      if (shown) return { step: 'captcha', ...shown } as NextStep
+    }
     if (error.code === 'login.other_user' || error.code === 'login.insufficient') return steps.login(demand)
     if (error.code.startsWith('identity.')) {
       const { question } = await attempts.waiting(session.attemptId)

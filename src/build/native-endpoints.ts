@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa'
+import { siteverify } from '../../interactions/challenges/siteverify.ts'
 import { reachedBy } from '../../interactions/methods/method-registry.ts'
 import { AuthSessions } from '../../interactions/native/auth-session.ts'
-import { Captcha } from '../../interactions/native/captcha.ts'
 import { Challenge } from '../../interactions/native/challenge.ts'
 import { Gate } from '../../interactions/native/gate.ts'
 import { OwnIdentities } from '../../interactions/native/identities.ts'
@@ -58,8 +58,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
 
   const gate = new Gate({
     limits,
-    captcha:
-      captcha && new Captcha(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
+    captcha: captcha && siteverify(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
   })
   const challenge = new Challenge({
     issuer: new CodeIssuer({ provider, policies, units, clock, reachable: reachedBy(native.methods, logins.methods) }),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { siteverifyOptions } from '../../interactions/challenges/siteverify.ts'
 import { oneTapOptions } from '../../interactions/methods/one-tap.ts'
-import { captchaOptions } from '../../interactions/native/captcha.ts'
 import { connectionOptions } from '../../interactions/upstreams/connections.ts'
 import { aliyunNumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { accountOptions } from '../accounts/account-options.ts'
@@ -110,7 +110,7 @@ export function configSchema(mode: Mode) {
       .describe('Phone numbers that may have gone to somebody else.'),
     native_login: nativeLoginOptions.prefault({}).describe('Logins on an app’s own screens.'),
     limits: limitOptions.prefault({}).describe('Limits that belong to no part alone.'),
-    captcha: captchaOptions
+    captcha: siteverifyOptions
       .optional()
       .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),
     registration: registrationOptions.prefault({}).describe('Who may make an account.'),
