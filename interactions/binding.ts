@@ -16,7 +16,7 @@ import type { Proved } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
 import type { NumberDoubts } from './number-doubts.ts'
 import { NumberOwners, type PassNumber } from './number-owners.ts'
-import { type AdvanceRequest, auditContext, type Outcome, useOf } from './outcome.ts'
+import { type AdvanceRequest, auditContext, type Outcome, type OwnerQuestion, useOf } from './outcome.ts'
 
 /** A request of somebody who is signed in. */
 export type OwnRequest = Omit<AdvanceRequest, 'userId' | 'expectedUserId' | 'demand' | 'askedAt'> & {
@@ -103,6 +103,13 @@ export class Bindings {
     return { kind: 'bound', isNew }
   }
 
+  /** The question whose a number in doubt is, which somebody has proved to add it; undefined: none waits. */
+  async asked(attemptId: string): Promise<OwnerQuestion | undefined> {
+    const { doubted, choices = [] } = await this.#deps.memories.load(attemptId)
+    if (!doubted || !choices.includes('not_mine')) return undefined
+    return { kind: 'confirm_owner', userId: doubted.owner, isIn: true, choices }
+  }
+
   /**
    * The account that has the number is not theirs: the number becomes this user's. Throws `request.invalid` where that
    * was not asked, `attempt.expired` where the proof is over or its owner was faster, and `identity.limit`.
@@ -114,7 +121,8 @@ export class Bindings {
     const user = (await directory.find(request.userId))?.user
     const isOver = !user || !isUnended(user, doubted.proof) || !isFresh(doubted.proof, options.clock)
     if (isOver) throw new AppError('attempt.expired')
-    const asked = { ...request, demand: nothingDemanded, askedAt: epochSeconds(options.clock) }
+    const { method } = doubted
+    const asked = { ...request, method, demand: nothingDemanded, askedAt: epochSeconds(options.clock) }
     await this.#numbers.disown(asked, doubted, request.userId)
     return { kind: 'bound', isNew: true }
   }

@@ -222,6 +222,10 @@ export const identity = z.object({
   last_used_at: z.iso.datetime(),
   removable: z.boolean().describe('False for the last way in.'),
   signed_in_with: z.boolean().describe('Whether this app’s login was made with it, and ends when it is removed.'),
+  changing: z
+    .object({ label: text.describe('The new one, masked.'), due_at: z.iso.datetime() })
+    .optional()
+    .describe('A number or address that waits to take its place; `DELETE /identities/{id}/change` stops it.'),
 })
 
 /** Status 200 of listing. */

@@ -4,6 +4,7 @@ import type { Passwords } from '../../src/accounts/passwords.ts'
 import { isUnended } from '../../src/accounts/proof.ts'
 import { isSpare } from '../../src/accounts/spare-identity.ts'
 import type { Account } from '../../src/accounts/user.ts'
+import type { WaitingChange } from '../../src/accounts/waiting-changes.ts'
 import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import { errors } from '../../src/oidc/library/faults.ts'
@@ -22,6 +23,8 @@ interface Dependencies {
   readonly find: (userId: Account['user']['id']) => Promise<Account | undefined>
   readonly bindings: Bindings
   readonly passwords: Pick<Passwords, 'has'>
+  /** Numbers and addresses that wait to take the place of others. */
+  readonly waitingFor: (userId: Account['user']['id']) => Promise<readonly WaitingChange[]>
   readonly steps: ReturnType<typeof nativeSteps>
   /** Lets the login of a grant count from now. */
   readonly renew: (grantId: string) => Promise<void>
@@ -60,7 +63,10 @@ export class OwnIdentities {
     answer(ctx, 200, { identities: await this.#shown(account, by) })
   }
 
-  /** One step of a binding. SECURITY: the attempt is that of this grant, so another login cannot go on with it. */
+  /**
+   * One step of a binding; `choice=not_mine` takes a number in doubt from the account that has it. SECURITY: the attempt
+   * is that of this grant, so another login cannot go on with it.
+   */
   async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
     const { bindings, find, options } = this.#deps
     const { account, clientId, grantId, key, by } = await this.fresh(ctx)
@@ -71,7 +77,9 @@ export class OwnIdentities {
     const method = fields['method'] ?? impliedMethod(fields) ?? current?.method ?? ''
     try {
       const request = { attemptId, userId, clientId, method, ip, requestId, visit, input: fields }
-      const outcome = await bindings.add({ ...request, device: { marks: [], key } })
+      const asked = { ...request, device: { marks: [], key } }
+      const isDisowning = fields['choice'] === 'not_mine'
+      const outcome = await (isDisowning ? bindings.disown(asked) : bindings.add(asked))
       if (outcome.kind === 'bound') {
         const identities = await this.#shown((await find(userId)) ?? account, by)
         return answer(ctx, 200, { bound: true, is_new: outcome.isNew, identities })
@@ -106,12 +114,20 @@ export class OwnIdentities {
   }
 
   async #stepAfter(error: unknown, attemptId: string, method: string): Promise<NextStep | undefined> {
-    if (!(error instanceof AppError) || !error.code.startsWith('otp.')) return undefined
-    return this.#deps.steps.awaited(await this.#deps.bindings.attempts.current(attemptId, method), error)
+    const { bindings, steps } = this.#deps
+    if (!(error instanceof AppError)) return undefined
+    if (error.code.startsWith('otp.')) return steps.awaited(await bindings.attempts.current(attemptId, method), error)
+    const question = error.params['mayDisown'] === undefined ? undefined : await bindings.asked(attemptId)
+    return question && steps.of(question)
   }
 
   async #shown(account: Account, by: OwnAccess['by']) {
-    const hasPassword = await this.#deps.passwords.has(account.user.id)
+    const { passwords, waitingFor } = this.#deps
+    const { id: userId } = account.user
+    const [hasPassword, waiting] = await Promise.all([passwords.has(userId), waitingFor(userId)])
+    const changing = new Map(
+      waiting.map(({ identityId, label, dueAt }) => [identityId, { label, due_at: dueAt.toISOString() }]),
+    )
     return account.identities.map((identity) => ({
       id: identity.id,
       provider: identity.provider,
@@ -121,6 +137,7 @@ export class OwnIdentities {
       last_used_at: identity.lastUsedAt.toISOString(),
       removable: isSpare(account, identity, hasPassword),
       signed_in_with: by?.includes(identity.id) ?? true,
+      ...(changing.has(identity.id) ? { changing: changing.get(identity.id) } : {}),
     }))
   }
 }

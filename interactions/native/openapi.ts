@@ -65,6 +65,12 @@ const parameters: Readonly<Record<string, string>> = {
 /** Parameters of a login method, which binding takes too. */
 const methodParameters = Object.entries(parameters).slice(Object.keys(parameters).indexOf('phone'))
 
+const bindingParameters = [
+  ['method', 'As for a login, and `email`. Required with the first request.'],
+  ['choice', '`not_mine`: the answer to the step `confirm_owner`, which comes with a refusal.'],
+  ...methodParameters,
+] as const
+
 /** Parameters of a change, in the order an app meets them. */
 const changeParameters = [
   ['choice', '`send_old`: send a code to the old one; `without_old`: go on without it, and wait. Begins again.'],
@@ -167,7 +173,7 @@ export function openapi(issuer: string): Json {
           summary: 'One step of binding a further way in.',
           security,
           parameters: [dpop],
-          requestBody: form([['method', 'As for a login, and `email`.'], ...methodParameters], ['method']),
+          requestBody: form(bindingParameters, []),
           responses: { '200': json('It is bound.', 'Bound'), ...own, ...posted },
         },
       },

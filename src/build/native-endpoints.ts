@@ -119,6 +119,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     bindings: native.bindings,
     renew: (grantId) => renewSignIn(core, { grantId }),
     passwords,
+    waitingFor: (userId) => logins.changes.waitingFor(userId),
     steps: nativeSteps({ methods: native.bindings.methods, directory, nowMs: clock }),
     options: { words, nowMs: clock, digest: (grantId) => sealer.mac('binding', `native ${grantId}`) },
   })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { changed, identityList } from '../../interactions/native/answers.ts'
+import { aged, ownerOf, password, withPassword } from '../support/aged.ts'
 import { clients, resources } from '../support/clients.ts'
 import { type NativeAnswer, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
 import { openWorld, type World } from '../support/world.ts'
@@ -12,9 +13,18 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
+/** Every request of somebody with this token for the server itself. */
+function sender(app: NativeApp, accessToken: string) {
+  return async (method: string, path: string, form?: Readonly<Record<string, string>>): Promise<NativeAnswer> => {
+    const proof = await app.proof(method, path, accessToken)
+    const scheme = proof['dpop'] === undefined ? 'Bearer' : 'DPoP'
+    return app.send(method, path, form, { authorization: `${scheme} ${accessToken}`, ...proof })
+  }
+}
+
 interface Owner {
   readonly id: string
-  send(method: string, path: string, form?: Readonly<Record<string, string>>): Promise<NativeAnswer>
+  readonly send: ReturnType<typeof sender>
 }
 
 /** Somebody signed in on a phone by this number, with a token for this server itself. */
@@ -22,11 +32,7 @@ async function enter(phone: string): Promise<Owner> {
   const app = new NativeApp(world)
   const answer = await nativeSms(world, app, phone, { scope: 'openid phone identities offline_access' })
   const own = await app.refresh(await app.exchange(answer), { scope: 'openid identities' })
-  const send: Owner['send'] = async (method, path, form) => {
-    const proof = await app.proof(method, path, own.access_token)
-    const scheme = proof['dpop'] === undefined ? 'Bearer' : 'DPoP'
-    return app.send(method, path, form, { authorization: `${scheme} ${own.access_token}`, ...proof })
-  }
+  const send = sender(app, own.access_token)
   const [first] = identityList.parse((await send('GET', '/identities')).body).identities
   return { id: String(first?.id), send }
 }
@@ -65,4 +71,27 @@ test('there is nothing to stop where nothing waits, and nobody else’s identity
   const [owner, other] = [await enter('13700138006'), await enter('13700138007')]
   expect((await owner.send('DELETE', `/identities/${owner.id}/change`)).status).toBe(404)
   expect((await owner.send('POST', `/identities/${other.id}/change`, { choice: 'send_old' })).status).toBe(404)
+})
+
+test('who came by something else leaves the old number out; the list says what waits, until it is stopped', async () => {
+  const { phone } = await aged(world, 380, { days: 0, more: withPassword(world, 'changer') })
+  const app = new NativeApp(world)
+  const scope = 'openid identities offline_access'
+  const entered = await app.challenge({ method: 'password', identifier: 'changer', password, scope })
+  const own = await app.refresh(await app.exchange(entered), { scope: 'openid identities' })
+  const send = sender(app, own.access_token)
+  const listed = async () => identityList.parse((await send('GET', '/identities')).body).identities
+  const id = (await listed()).find(({ provider }) => provider === 'phone')?.id
+  const path = `/identities/${id}/change`
+  expect((await send('POST', path, { choice: 'without_old' })).body).toMatchObject({ proving: 'new' })
+  await send('POST', path, { phone: '13700138011' })
+  const waits = changed.parse((await send('POST', path, { otp: await world.otp('+8613700138011') })).body)
+  expect(waits.changed).toBe(false)
+  const changing = { label: '137****8011', due_at: waits.due_at }
+  expect((await listed()).map((each) => each.changing)).toEqual(
+    expect.arrayContaining([expect.objectContaining(changing), undefined]),
+  )
+  expect((await send('DELETE', path)).status).toBe(204)
+  expect((await listed()).map((each) => each.changing)).toEqual([undefined, undefined])
+  expect(await ownerOf(world, phone)).toBeDefined()
 })

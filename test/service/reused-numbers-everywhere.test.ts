@@ -241,7 +241,7 @@ describe('an app', () => {
     expect(await providersOf(userId)).toEqual([])
   })
 
-  test('that adds a number to the account of an access token is refused', async () => {
+  test('that adds a number to the account of an access token has it once its person says whose the other one is', async () => {
     const { phone, userId } = await aged(world, newGuest())
     const own = await aged(world, newGuest())
     await world.database.database.knex('identities').where({ user_id: own.userId }).update({ proved_at: new Date() })
@@ -249,12 +249,18 @@ describe('an app', () => {
     const scope = 'openid identities offline_access'
     const tokens = await app.exchange(await nativeSms(world, app, own.phone.slice(3), { scope }))
     const { access_token } = await app.refresh(tokens, { scope: 'openid identities' })
-    const headers = { authorization: `Bearer ${access_token}` }
-    await app.send('POST', '/identities', { method: 'sms', phone: phone.slice(3) }, headers)
-    const otp = await world.otp(phone)
-    const refused = await app.send('POST', '/identities', { method: 'sms', otp }, headers)
+    const add = (form: Record<string, string>) =>
+      app.send('POST', '/identities', form, { authorization: `Bearer ${access_token}` })
+    await add({ method: 'sms', phone: phone.slice(3) })
+    const refused = await add({ method: 'sms', otp: await world.otp(phone) })
     expect(refused.status).toBe(409)
+    expect(refused.body).toMatchObject({ error: 'access_denied', step: 'confirm_owner', options: ['not_mine'] })
     await expectUntouched(userId, phone)
+    expect((await add({ choice: 'not_mine' })).body).toMatchObject({ bound: true, is_new: true })
+    expect(await ownerOf(world, phone)).toBe(own.userId)
+    expect(await providersOf(userId)).toEqual([])
+    // Another answer has nothing to be about.
+    expect((await add({ choice: 'not_mine' })).status).toBe(400)
   })
 
   function mini(guest: number) {
