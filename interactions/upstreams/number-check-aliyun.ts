@@ -5,8 +5,8 @@ import { callingCode, nationalNumber } from '../../src/base/phone.ts'
 import { secret } from '../../src/base/secret.ts'
 import { vendorAddress } from '../../src/base/vendor-address.ts'
 import { acs3Rpc, areRefusedKeys } from '../../src/sms/aliyun-signature.ts'
-import { type CloudKeys, type KeySource, KeysUnavailable } from '../../src/sms/rotating-keys.ts'
 import { aliyunKeyOptions, aliyunKeys, checkAliyunKeys, type KeyDeps } from '../../src/sms/vendor-keys.ts'
+import { keysFrom } from './cloud-keys.ts'
 import { upstreamError } from './connector.ts'
 import type { NumberCheck } from './number-check.ts'
 import { ask, requireHttps, type VendorCodes } from './upstream-call.ts'
@@ -59,7 +59,7 @@ export function aliyunNumberCheck(options: NumberCheckOptions, dependencies: Dep
   const keys = aliyunKeys(options, dependencies)
 
   async function look(hash: string, since: Date): Promise<'same' | 'doubted' | 'changed'> {
-    const signedWith = await current(keys)
+    const signedWith = await keysFrom(keys)
     const query = {
       AuthCode: options.auth_code.reveal(),
       InputNumber: hash,
@@ -96,15 +96,6 @@ export function aliyunNumberCheck(options: NumberCheckOptions, dependencies: Dep
         isAnswered: true,
       },
     ],
-  }
-}
-
-async function current(keys: KeySource): Promise<CloudKeys> {
-  try {
-    return await keys.current()
-  } catch (thrown) {
-    if (!(thrown instanceof KeysUnavailable)) throw thrown
-    throw upstreamError('upstream.misconfigured', { vendorCode: 'no_keys', cause: thrown })
   }
 }
 

@@ -10,7 +10,7 @@ interface GatewayOptions {
   /** What is known of a temporary key. */
   readonly temporaryKey?: ((id: string) => IssuedKey | undefined) | undefined
   /** What can be asked, and the version it belongs to. */
-  readonly actions: Readonly<Record<string, '2017-05-25' | '2018-05-01' | '2020-02-17'>>
+  readonly actions: Readonly<Record<string, '2017-05-25' | '2018-05-01' | '2020-02-17' | '2023-03-05'>>
 }
 
 const toleranceMs = 15 * 60 * 1000

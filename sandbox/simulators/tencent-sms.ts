@@ -1,14 +1,7 @@
-import { createHash, createHmac } from 'node:crypto'
 import type { Clock } from '../../src/base/clock.ts'
 import type { IssuedKey } from './cloud-metadata.ts'
-import {
-  type Answer,
-  MessageCounter,
-  type ReceivedRequest,
-  type SentSms,
-  type Simulator,
-  startSimulator,
-} from './simulator.ts'
+import { MessageCounter, type SentSms, type Simulator, startSimulator } from './simulator.ts'
+import { TencentGateway } from './tencent-gateway.ts'
 
 interface TencentLimits {
   /** The same text to one number, once in this many seconds. */
@@ -46,7 +39,6 @@ export interface TencentSmsSimulator extends Simulator {
   readonly sent: readonly SentSms[]
 }
 
-const toleranceSeconds = 300
 const defaultLimits: TencentLimits = { sameContentSeconds: 30, perDay: 2 }
 
 /**
@@ -55,17 +47,12 @@ const defaultLimits: TencentLimits = { sameContentSeconds: 30, perDay: 2 }
  * requests, and the time zone of the day limit are not documented by the vendor; a client must bear both shapes.
  */
 export async function startTencentSms(options: TencentSmsOptions): Promise<TencentSmsSimulator> {
-  const { clock, limits = defaultLimits, blacklist = [], port } = options
+  const { clock, limits = defaultLimits, blacklist = [], port, secretKeys, temporaryKey } = options
   const sent: SentSms[] = []
   const counter = new MessageCounter()
-  let serial = 0
-
-  const answer = (response: Record<string, unknown>): Answer => {
-    serial += 1
-    const RequestId = `00000000-0000-4000-8000-${String(serial).padStart(12, '0')}`
-    return { status: 200, body: { Response: { ...response, RequestId } } }
-  }
-  const failure = (Code: string) => answer({ Error: { Code, Message: `The request was refused: ${Code}` } })
+  const action = { name: 'SendSms', version: '2021-01-11', needsRegion: true }
+  const gateway = new TencentGateway({ clock, secretKeys, temporaryKey, action })
+  const failure = (code: string) => gateway.failure(code)
 
   const sendOne = (message: TencentMessage, phone: string, e164: string | undefined, refused: string | undefined) => {
     const now = clock()
@@ -93,7 +80,7 @@ export async function startTencentSms(options: TencentSmsOptions): Promise<Tence
     clock,
     port,
     handle(request, refuse) {
-      const denied = checkCall(request, Math.floor(clock() / 1000), options)
+      const denied = gateway.denied(request)
       if (denied !== undefined) return failure(denied)
       const message = parseMessage(request.body)
       if (message === undefined) return failure('InvalidParameter')
@@ -107,50 +94,10 @@ export async function startTencentSms(options: TencentSmsOptions): Promise<Tence
         return failure('UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber')
       }
       const refused = refuse?.code ?? checkContent(message, mainland > 0, options)
-      return answer({ SendStatusSet: numbers.map(({ phone, e164 }) => sendOne(message, phone, e164, refused)) })
+      return gateway.answer({ SendStatusSet: numbers.map(({ phone, e164 }) => sendOne(message, phone, e164, refused)) })
     },
   })
   return Object.assign(simulator, { sent })
-}
-
-const authorizationShape =
-  /^TC3-HMAC-SHA256 Credential=([^/\s]+)\/(\d{4}-\d\d-\d\d)\/([^/\s]+)\/tc3_request, SignedHeaders=([^,\s]+), Signature=([0-9a-f]{64})$/
-
-/** The code of the first thing wrong with the call itself. */
-function checkCall(request: ReceivedRequest, nowSeconds: number, options: TencentSmsOptions): string | undefined {
-  const { secretKeys, temporaryKey } = options
-  const header = (name: string) => String(request.headers[name] ?? '')
-  if (header('x-tc-action') !== 'SendSms' || request.method !== 'POST') return 'InvalidAction'
-  if (header('x-tc-version') !== '2021-01-11') return 'NoSuchVersion'
-  if (header('x-tc-region') === '') return 'MissingParameter'
-
-  const parts = authorizationShape.exec(header('authorization'))
-  if (parts === null) return 'AuthFailure.SignatureFailure'
-  const [, secretId = '', date = '', service = '', signedNames = '', signature = ''] = parts
-  const temporary = temporaryKey?.(secretId)
-  const secretKey = Object.hasOwn(secretKeys, secretId) ? secretKeys[secretId] : temporary?.secret
-  if (secretKey === undefined) return 'AuthFailure.SecretIdNotFound'
-  if (header('x-tc-token') !== (temporary?.token ?? '')) return 'AuthFailure.TokenFailure'
-  if (temporary !== undefined && temporary.expiresAt <= nowSeconds * 1000) return 'AuthFailure.TokenFailure'
-
-  const timestamp = header('x-tc-timestamp')
-  if (!/^\d{10}$/.test(timestamp) || Math.abs(Number(timestamp) - nowSeconds) > toleranceSeconds) {
-    return 'AuthFailure.SignatureExpire'
-  }
-  const names = signedNames.split(';')
-  const day = new Date(Number(timestamp) * 1000).toISOString().slice(0, 10)
-  if (day !== date || !names.includes('content-type') || !names.includes('host')) return 'AuthFailure.SignatureFailure'
-
-  const headerLines = [...names].sort().map((name) => `${name}:${signedValue(name, header(name))}\n`)
-  const canonical = `POST\n/\n${request.rawQuery}\n${headerLines.join('')}\n${[...names].sort().join(';')}\n${hash(request.body)}`
-  const key = mac(mac(mac(`TC3${secretKey}`, date), service), 'tc3_request')
-  const expected = mac(key, `TC3-HMAC-SHA256\n${timestamp}\n${date}/${service}/tc3_request\n${hash(canonical)}`)
-  return expected.toString('hex') === signature ? undefined : 'AuthFailure.SignatureFailure'
-}
-
-/** The vendor signs the host without its port. */
-function signedValue(name: string, value: string): string {
-  return (name === 'host' ? value.replace(/:\d+$/, '') : value).trim().toLowerCase()
 }
 
 interface TencentMessage {
@@ -207,12 +154,4 @@ function toE164(text: string): string | undefined {
 function beijingMidnight(now: number): number {
   const offset = 8 * 3600 * 1000
   return Math.floor((now + offset) / 86_400_000) * 86_400_000 - offset
-}
-
-function mac(key: string | Buffer, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest()
-}
-
-function hash(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
 }

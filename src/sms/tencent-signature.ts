@@ -1,4 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
+import type { HttpRequest } from '../base/http.ts'
+import { addressBelow } from '../base/vendor-address.ts'
+import type { CloudKeys } from './rotating-keys.ts'
 
 interface Tc3Input {
   readonly secretId: string
@@ -42,6 +45,49 @@ export function signTc3(input: Tc3Input): Tc3Signature {
   ).toString('hex')
   const authorization = `${algorithm} Credential=${input.secretId}/${scope}, SignedHeaders=${signedHeaders}, Signature=${signature}`
   return { bodyHash, canonicalHash, signature, authorization }
+}
+
+interface Tc3Call {
+  readonly endpoint: string
+  readonly keys: CloudKeys
+  readonly service: string
+  readonly action: string
+  readonly version: string
+  /** Absent where the call belongs to no region. */
+  readonly region?: string
+  readonly body: string
+  readonly timestampSeconds: number
+}
+
+const contentType = 'application/json'
+
+/** A signed call to Tencent Cloud. */
+export function tc3Call(call: Tc3Call): { readonly url: URL; readonly request: HttpRequest } {
+  const { keys, body, timestampSeconds, service, region } = call
+  const url = addressBelow(call.endpoint, '')
+  const { authorization } = signTc3({
+    secretId: keys.id,
+    secretKey: keys.secret.reveal(),
+    service,
+    timestampSeconds,
+    headers: { 'content-type': contentType, host: url.hostname },
+    body,
+  })
+  const headers = {
+    authorization,
+    'content-type': contentType,
+    'x-tc-action': call.action,
+    'x-tc-version': call.version,
+    'x-tc-timestamp': String(timestampSeconds),
+    ...(region === undefined ? {} : { 'x-tc-region': region }),
+    ...(keys.token === undefined ? {} : { 'x-tc-token': keys.token.reveal() }),
+  }
+  return { url, request: { method: 'POST', headers, body } }
+}
+
+/** Whether Tencent Cloud refused the keys themselves: temporary ones have ended, or are not known any more. */
+export function areRefusedIds(code: string): boolean {
+  return /^AuthFailure\.(TokenFailure|SecretIdNotFound|InvalidSecretId)$/.test(code)
 }
 
 /** The chain of keys from the secret to the one that signs; `date` is the UTC day. */

@@ -2,12 +2,11 @@ import { z } from 'zod'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import type { AppError } from '../base/errors.ts'
 import type { HttpClient } from '../base/http.ts'
-import { addressBelow } from '../base/vendor-address.ts'
 import { chosen, chosenNotice, isMainland, levelsOf, serves } from './destinations.ts'
 import type { KeySource } from './rotating-keys.ts'
 import { isNotice, numberRefused, type SmsMessage, type SmsVendor, tooSoon, undeliverable } from './sms-sender.ts'
 import type { TencentSmsOptions } from './tencent-options.ts'
-import { signTc3 } from './tencent-signature.ts'
+import { areRefusedIds, tc3Call } from './tencent-signature.ts'
 import { askVendor, isAccepted, keysOf, told, unclear } from './vendor.ts'
 
 interface TencentDeps {
@@ -18,8 +17,6 @@ interface TencentDeps {
   readonly countries: readonly string[]
 }
 
-const contentType = 'application/json'
-
 /**
  * Sends through SendSms, version 2021-01-11 (cloud.tencent.com/document/api/382/38780). Every failure comes with
  * status 200: of the whole request in `Error`, of one number in `SendStatusSet`.
@@ -29,34 +26,22 @@ export function tencentSms(options: TencentSmsOptions, dependencies: TencentDeps
   const levels = tencentLevels(options, countries)
 
   async function ask({ endpoint, region, body }: Call): Promise<void> {
-    const url = addressBelow(endpoint, '')
     const signedWith = await keysOf(keys)
-    const timestampSeconds = epochSeconds(clock)
-    const { authorization } = signTc3({
-      secretId: signedWith.id,
-      secretKey: signedWith.secret.reveal(),
+    const { url, request } = tc3Call({
+      endpoint,
+      keys: signedWith,
       service: 'sms',
-      timestampSeconds,
-      headers: { 'content-type': contentType, host: url.hostname },
+      action: 'SendSms',
+      version: '2021-01-11',
+      region,
       body,
+      timestampSeconds: epochSeconds(clock),
     })
-    const answer = await askVendor(http, url, {
-      method: 'POST',
-      headers: {
-        authorization,
-        'content-type': contentType,
-        'x-tc-action': 'SendSms',
-        'x-tc-version': '2021-01-11',
-        'x-tc-timestamp': String(timestampSeconds),
-        'x-tc-region': region,
-        ...(signedWith.token === undefined ? {} : { 'x-tc-token': signedWith.token.reveal() }),
-      },
-      body,
-    })
+    const answer = await askVendor(http, url, request)
     const verdict = verdictOf(answer.body)
     if (verdict === undefined || (isAccepted(verdict.code) && !answer.accepted)) throw unclear('unparsable')
     if (isAccepted(verdict.code)) return
-    if (refusedKeys.test(verdict.code)) keys.drop(signedWith)
+    if (areRefusedIds(verdict.code)) keys.drop(signedWith)
     throw refusal(verdict)
   }
 
@@ -148,7 +133,6 @@ const pauses: ReadonlyMap<string, number> = new Map(
   }),
 )
 const numberCodes = ['InvalidParameterValue.IncorrectPhoneNumber', 'FailedOperation.PhoneNumberInBlacklist']
-const refusedKeys = /^AuthFailure\.(TokenFailure|SecretIdNotFound|InvalidSecretId)$/
 const vendorTrouble = /^(RequestLimitExceeded|InternalError)/
 
 const otherKind =

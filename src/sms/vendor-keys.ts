@@ -40,7 +40,7 @@ export const aliyunKeyOptions = {
 
 /** Settings of the keys for Tencent Cloud. */
 export const tencentKeyOptions = {
-  secret_id: z.string().min(1).optional().describe('Id of an API key that may send SMS; not with `cam_role`.'),
+  secret_id: z.string().min(1).optional().describe('Id of an API key that may make these calls; not with `cam_role`.'),
   secret_key: secret().optional().describe('Secret of that API key.'),
   token: secret().optional().describe('Token that goes with temporary keys.'),
   cam_role: roleOptions('http://metadata.tencentyun.com')
