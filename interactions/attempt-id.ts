@@ -32,6 +32,11 @@ export function mergingId(digest: string): string {
   return `${merging}${digest}`
 }
 
+/** The same for somebody who is signed in to an app. */
+export function appMergingId(digest: string): string {
+  return `${merging}${app}${digest}`
+}
+
 /** Whether the person is signed in and proves another account. */
 export function isMerging(attemptId: string): boolean {
   return attemptId.startsWith(merging)

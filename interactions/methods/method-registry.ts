@@ -121,6 +121,16 @@ export function nativeBindingMethods({ codes, spent, options }: NativeBindingDep
   return byId([...codeBindings(codes, channels), ...fromPhones({ spent, connectors, oneTap, registration })])
 }
 
+/**
+ * Every way to prove another account of somebody who is signed in to an app. SECURITY: none of them is in the table of
+ * the logins.
+ */
+export function nativeMergingMethods({ passwords, ...binding }: NativeMergingDependencies): LoginMethods {
+  return byId([...nativeBindingMethods(binding).values(), erase(passwordMethod({ passwords }))])
+}
+
+type NativeMergingDependencies = NativeBindingDependencies & Pick<Dependencies, 'passwords'>
+
 /** What a carrier or the SDK of an upstream gives an app. */
 function fromPhones({
   spent,

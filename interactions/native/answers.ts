@@ -16,6 +16,9 @@ const method = z.object({
   fields: z.array(text).describe('Parameters it begins with.'),
 })
 
+/** Methods by which something may be proved. */
+export const waysToProve = z.array(method)
+
 /** What may be answered to a conflict. */
 export const conflictOptions = ['login_existing', 'use_other_phone', 'without_phone', 'join', 'one_account'] as const
 
@@ -37,7 +40,7 @@ export const leavingOptions = ['keep_deletion', 'undo_deletion'] as const
 /** What an app has to show or do next, told by `step`. */
 export const step = z.discriminatedUnion('step', [
   z
-    .object({ step: z.literal('login'), methods: z.array(method), acr_values: text.optional() })
+    .object({ step: z.literal('login'), methods: waysToProve, acr_values: text.optional() })
     .describe('The person has to prove who they are by one of the methods, the first of them being the most likely.'),
   z
     .object({
@@ -62,7 +65,7 @@ export const step = z.discriminatedUnion('step', [
     .object({ step: z.literal('agreement'), agreements: z.array(agreement) })
     .describe('Send the same again with `agreements`: `id@version` of each, separated by spaces.'),
   z
-    .object({ step: z.literal('bind_phone'), reason: z.enum(['policy', 'conflict']), methods: z.array(method) })
+    .object({ step: z.literal('bind_phone'), reason: z.enum(['policy', 'conflict']), methods: waysToProve })
     .describe('A phone number has to be proved.'),
   z
     .object({

@@ -15,6 +15,7 @@ import { openapi } from './openapi.ts'
 import type { OwnChanges } from './own-changes.ts'
 import type { OwnConsents } from './own-consents.ts'
 import type { OwnDeletion } from './own-deletion.ts'
+import type { OwnMerges } from './own-merges.ts'
 import { answer, furtherStep, type Refusal, refusalOf, refuseBrowsers, type Words } from './refusal.ts'
 
 /** How a request proves what it is beside its body. */
@@ -35,6 +36,7 @@ interface Dependencies {
   readonly changes: OwnChanges
   readonly consents: OwnConsents
   readonly deletion: OwnDeletion
+  readonly merges: OwnMerges
   readonly proofs: Proofs
   readonly words: Words & { readonly locale: (ctx: Context) => Locale }
 }
@@ -49,6 +51,7 @@ export function nativeRoutes({
   changes,
   consents,
   deletion,
+  merges,
   proofs,
   words,
 }: Dependencies): Router {
@@ -172,6 +175,14 @@ export function nativeRoutes({
     ctx.get('authorization') === '' ? next() : handler(ctx)
   router.get('deletion', accountPaths.deletion, ifOwn(own((ctx) => deletion.show(ctx))))
   router.post('deletion_ask', accountPaths.deletion, ifOwn(own((ctx, fields) => deletion.ask(ctx, fields))))
+  const mergeStep = own((ctx, fields) => merges.step(ctx, fields, visitOf(ctx)))
+  router.get('merge', accountPaths.merge, ifOwn(own((ctx) => merges.list(ctx))))
+  router.post('merge_step', accountPaths.merge, ifOwn(mergeStep))
+  router.delete(
+    'merge_undo',
+    `${accountPaths.merge}/:merge`,
+    own((ctx) => merges.undo(ctx)),
+  )
   router.get('openapi', openapiPath, (ctx: Context) => {
     sendBytes(ctx, description, { 'cache-control': 'public, max-age=300' })
   })

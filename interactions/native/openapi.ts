@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { accountPaths, paths } from '../../src/base/paths.ts'
+import { paths } from '../../src/base/paths.ts'
 import {
   bound,
   changed,
@@ -11,8 +11,8 @@ import {
   step,
   success,
 } from './answers.ts'
-
-type Json = Readonly<Record<string, unknown>>
+import { merged, mergeList, unmerged } from './merge-answers.ts'
+import { accountDescriptions, type Json, type Parameters } from './openapi-account.ts'
 
 /** Parameters of the challenge endpoint and what each is for, in the order an app meets them. */
 const parameters: Readonly<Record<string, string>> = {
@@ -81,7 +81,7 @@ const changeParameters = [
   ['identifier', 'The new mail address.'],
 ] as const
 
-function form(fields: readonly (readonly [string, string])[], required: readonly string[]): Json {
+function form(fields: Parameters, required: readonly string[]): Json {
   const properties = Object.fromEntries(fields.map(([name, description]) => [name, { type: 'string', description }]))
   const schema = { type: 'object', properties, ...(required.length > 0 ? { required } : {}) }
   return { required: true, content: { 'application/x-www-form-urlencoded': { schema } } }
@@ -212,26 +212,7 @@ export function openapi(issuer: string): Json {
           responses: { '200': json('All of it, what was used last first.', 'ConsentList'), ...own },
         },
       },
-      [accountPaths.deletion]: {
-        get: {
-          summary: 'What to say before somebody asks for the deletion of their account.',
-          security,
-          parameters: [dpop],
-          responses: { '200': json('How long, and which apps.', 'DeletionFacts'), ...own },
-        },
-        post: {
-          summary: 'Asks for the deletion of the account; every token of the person ends.',
-          security,
-          parameters: [dpop],
-          requestBody: form([['confirm', '`1`: the person has said that they mean it.']], ['confirm']),
-          responses: {
-            ...own,
-            '200': json('It was asked for, now or before.', 'DeletionAsked'),
-            '409': json('Something stands in the way: `reason`, and mostly `link`.', 'Refusal'),
-            '503': json('The operator’s system did not say whether anything stands in the way.', 'Refusal'),
-          },
-        },
-      },
+      ...accountDescriptions({ json, form, token: { security, parameters: [dpop] }, own, posted, methodParameters }),
       [`${paths.consents}/{client}`]: {
         delete: {
           summary: 'Takes back what the person has allowed one app; everything that it has got ends.',
@@ -263,6 +244,9 @@ export function openapi(issuer: string): Json {
         ConsentList: schemaOf(consentList),
         DeletionFacts: schemaOf(deletionFacts),
         DeletionAsked: schemaOf(deletionAsked),
+        MergeList: schemaOf(mergeList),
+        Merged: schemaOf(merged),
+        Unmerged: schemaOf(unmerged),
       },
     },
   }

@@ -20,6 +20,21 @@ export interface OwnIdentity {
   readonly removable: boolean
 }
 
+/** A merge that its owner may still take back. */
+export interface OwnMerge {
+  readonly id: string
+  readonly undo_until: string
+}
+
+/** What an app shows before it asks for a deletion. */
+export interface DeletionFacts {
+  readonly wait_seconds: number
+  readonly apps: readonly { readonly client_name: string }[]
+}
+
+/** What the steps on the screen are for: a login, another way in, or the proof of another account. */
+export type Purpose = 'login' | 'bind' | 'merge'
+
 type Form = Readonly<Record<string, string>>
 
 const keptExchanges = 40
@@ -37,9 +52,11 @@ export class Installation {
   challenge: Challenge | undefined
   /** When that answer came, by a clock that nobody moves. */
   answeredAt = 0
-  /** Whether the steps are those of adding a way in. */
-  isBinding = false
+  purpose: Purpose = 'login'
   identities: readonly OwnIdentity[] | undefined
+  merges: readonly OwnMerge[] | undefined
+  /** While the person is asked whether the account is to go. */
+  deletion: DeletionFacts | undefined
   /** Key of a sentence about what happened last. */
   notice: string | undefined
   /** The page of the carrier that is open: a person who comes back from it must bring this state. */
@@ -73,9 +90,9 @@ export class Installation {
     })
   }
 
-  /** Begins a login, or the binding of a further way in. */
-  async begin(form: Form, isBinding: boolean): Promise<void> {
-    this.isBinding = isBinding
+  /** Begins a login, the binding of a further way in, or the proof of another account. */
+  async begin(form: Form, purpose: Purpose): Promise<void> {
+    this.purpose = purpose
     this.#sent = form
     await this.#advance(form)
   }
@@ -89,7 +106,8 @@ export class Installation {
   async leave(): Promise<void> {
     await this.client.restart()
     this.challenge = undefined
-    this.isBinding = false
+    this.deletion = undefined
+    this.purpose = 'login'
     this.notice = undefined
   }
 
@@ -116,14 +134,49 @@ export class Installation {
     else await this.list()
   }
 
+  async listMerges(): Promise<void> {
+    const answer = await this.call({ path: mergePath, scope: ownScope })
+    if (answer?.status === 200) this.merges = membersOf<{ merges: readonly OwnMerge[] }>(answer).merges
+  }
+
+  async undoMerge(id: string): Promise<void> {
+    const path = `${mergePath}/${encodeURIComponent(id)}`
+    const answer = await this.call({ path, method: 'DELETE', scope: ownScope })
+    if (answer?.status === 200) await this.#signedOut('native.unmerged')
+    else if (answer) this.#refused(answer)
+  }
+
+  /** What to say before a deletion. */
+  async showDeletion(): Promise<void> {
+    const answer = await this.call({ path: deletionPath, scope: ownScope })
+    if (answer?.status === 200) this.deletion = membersOf<DeletionFacts>(answer)
+  }
+
+  async askForDeletion(): Promise<void> {
+    const answer = await this.call({ path: deletionPath, method: 'POST', scope: ownScope, form: { confirm: '1' } })
+    if (answer?.status === 200) await this.#signedOut('native.deletion_asked')
+    else if (answer) this.#refused(answer)
+  }
+
+  /** The tokens are over, and so is what is known of the account. */
+  async #signedOut(notice: string): Promise<void> {
+    await this.client.logout().catch(() => undefined)
+    await this.leave()
+    this.identities = undefined
+    this.merges = undefined
+    this.notice = notice
+  }
+
   async #advance(form: Form): Promise<void> {
     this.notice = undefined
-    if (this.isBinding) return this.#bind(form)
+    if (this.purpose === 'bind') return this.#bind(form)
+    if (this.purpose === 'merge') return this.#merge(form)
     const answer = await this.#guarded<LoginAnswer>(() => this.client.login(form))
     if (answer?.kind === 'challenge') this.challenge = answer.challenge
     if (answer?.kind !== 'tokens') return
     this.challenge = undefined
     this.identities = undefined
+    this.merges = undefined
     this.notice = answer.isNew ? 'native.welcome' : 'native.welcome_back'
   }
 
@@ -132,14 +185,28 @@ export class Installation {
     if (!answer) return
     if (answer.status !== 200) return this.#refused(answer)
     this.challenge = undefined
-    this.isBinding = false
+    this.purpose = 'login'
     this.identities = identitiesOf(answer)
     this.notice = 'native.bound'
   }
 
-  #refused({ text }: WireAnswer): void {
-    this.challenge = JSON.parse(text) as Challenge
-    if (this.challenge.error === 'insufficient_user_authentication') this.isBinding = false
+  /** Where the other account stays, the app is signed out with this one. */
+  async #merge(form: Form): Promise<void> {
+    const answer = await this.call({ path: mergePath, method: 'POST', scope: ownScope, form })
+    if (!answer) return
+    if (answer.status !== 200) return this.#refused(answer)
+    const { merged, sub } = membersOf<{ readonly merged: boolean; readonly sub?: string }>(answer)
+    const { claims } = (await this.client.tokens()) ?? {}
+    if (merged && claims?.['sub'] !== sub) return this.#signedOut('native.merged_other')
+    await this.leave()
+    this.identities = undefined
+    await this.listMerges()
+    this.notice = merged ? 'native.merged' : 'native.apart'
+  }
+
+  #refused(answer: WireAnswer): void {
+    this.challenge = membersOf<Challenge>(answer)
+    if (this.challenge.error === 'insufficient_user_authentication') this.purpose = 'login'
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -153,6 +220,8 @@ export class Installation {
 }
 
 const ownScope = 'openid identities'
+const mergePath = '/account/merge'
+const deletionPath = '/account/deletion'
 
 function hasAnswer(error: unknown): boolean {
   return error instanceof NativeError && (error.status ?? 0) < 500
@@ -189,8 +258,12 @@ export class Installations {
   }
 }
 
-function identitiesOf({ text }: WireAnswer): readonly OwnIdentity[] {
-  return (JSON.parse(text) as { readonly identities: readonly OwnIdentity[] }).identities
+function identitiesOf(answer: WireAnswer): readonly OwnIdentity[] {
+  return membersOf<{ readonly identities: readonly OwnIdentity[] }>(answer).identities
+}
+
+function membersOf<T>({ text }: WireAnswer): T {
+  return JSON.parse(text) as T
 }
 
 /** SECURITY: the screen of a sandbox may be shared, so it must not show a password or a token in use. */

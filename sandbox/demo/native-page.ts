@@ -7,7 +7,8 @@ import { shell, type Visit } from '../pages.ts'
 import { upstreamPeople } from '../people.ts'
 import { carrierOf } from '../simulators/carrier.ts'
 import { type Html, html } from './html.ts'
-import type { Exchange, OwnIdentity } from './native-installations.ts'
+import { deletionQuestion, identityList, mergeForm, mergeList, providerName } from './native-account.ts'
+import type { DeletionFacts, Exchange, OwnIdentity, OwnMerge, Purpose } from './native-installations.ts'
 
 /** A way to log in, as the app offers it: what its screen asks for before the request. */
 interface Way {
@@ -35,26 +36,21 @@ export interface NativeView {
   /** Why something is missing: the vendors cannot be reached, or this page itself cannot be used. */
   readonly lacks?: 'vendors' | 'page' | undefined
   readonly way: string
-  readonly purpose: 'login' | 'bind'
+  readonly purpose: Purpose
+  /** Whether steps of that purpose, which is no login, have been taken. */
+  readonly isUnderWay: boolean
   readonly agreements: readonly { readonly id: string; readonly url: string; readonly title: string }[]
   readonly challenge: Challenge | undefined
   readonly challengedSecondsAgo: number
-  readonly isBinding: boolean
   readonly signedIn: { readonly accessToken: string; readonly claims: object } | undefined
   readonly identities: readonly OwnIdentity[] | undefined
+  readonly merges: readonly OwnMerge[] | undefined
+  readonly deletion: DeletionFacts | undefined
   readonly notice: string | undefined
   readonly exchanges: readonly Exchange[]
 }
 
 const path = '/sandbox/native'
-const named: readonly string[] = ['phone', 'email', 'username', 'wechat', 'qq', 'weibo', 'github', 'apple']
-
-function providerName(say: Visit['say'], provider: string): string {
-  const [kind = '', which] = provider.split(/:(.*)/s)
-  if (!named.includes(kind)) return provider
-  return [say(`native.provider_${kind}`), ...(which === undefined ? [] : [`(${which})`])].join(' ')
-}
-
 /** An app on a phone: its screen, and below it every request it has sent. It works without script. */
 export function nativePage(visit: Visit, view: NativeView): Html {
   const { say } = visit
@@ -91,9 +87,17 @@ function content(visit: Visit, view: NativeView, step: NextStep | undefined): Ht
   if (step && step.step !== 'login' && step.step !== 'bind_phone')
     return stepScreen(visit, step, view.challengedSecondsAgo)
   const asked = step && 'methods' in step ? step.methods.map(({ method }) => method) : undefined
-  const wantsLogin = challenge !== undefined && !view.isBinding
-  if (signedIn && !wantsLogin && view.purpose === 'login' && !view.isBinding) return home(visit, view)
-  const about = step ? `native.step_${step.step}` : wantsFreshLogin(challenge) ? 'native.step_login' : undefined
+  const wantsLogin = challenge !== undefined && !view.isUnderWay
+  if (signedIn && view.deletion && !wantsFreshLogin(challenge)) return deletionQuestion(visit, view.deletion)
+  if (signedIn && !wantsLogin && view.purpose === 'login') return home(visit, view)
+  const about =
+    view.purpose === 'merge'
+      ? 'native.merge_about'
+      : step
+        ? `native.step_${step.step}`
+        : wantsFreshLogin(challenge)
+          ? 'native.step_login'
+          : undefined
   return html`${about && html`<p>${visit.say(about)}</p>`}${choice(visit, view, asked)}${
     challenge || signedIn ? dropForm(visit, signedIn !== undefined) : undefined
   }`
@@ -107,7 +111,7 @@ function choice(visit: Visit, view: NativeView, asked: readonly string[] | undef
   const { say } = visit
   const offered = ways.filter(({ id, method, asks }) => {
     if (view.lacks && asks !== 'phone' && asks !== 'password') return false
-    return asked ? asked.includes(method) : view.purpose === 'login' || id !== 'password'
+    return asked ? asked.includes(method) : view.purpose !== 'bind' || id !== 'password'
   })
   const way = offered.find(({ id }) => id === view.way) ?? offered[0]
   if (!way) return html`<p>${say('native.no_way')}</p>`
@@ -122,8 +126,14 @@ ${typeof view.challenge?.['max_age'] === 'number' && html`<input type="hidden" n
 <p class="hint">${say(`native.about_${way.id}`)}</p>
 ${fields(visit, way)}
 ${view.purpose === 'login' && agreementTick(visit, view)}
-<button class="button">${say(view.purpose === 'bind' ? 'native.add' : way.asks === 'phone' ? 'native.send_code' : 'native.log_in')}</button>
+<button class="button">${say(`native.${buttonOf(view.purpose, way)}`)}</button>
 </form>`
+}
+
+function buttonOf(purpose: Purpose, { asks }: Way): string {
+  if (purpose === 'bind') return 'add'
+  if (asks === 'phone') return 'send_code'
+  return purpose === 'merge' ? 'prove' : 'log_in'
 }
 
 function fields({ say }: Visit, { asks }: Way): Html {
@@ -193,11 +203,7 @@ ${back(say)}`
         )}</div>`,
       )}${step.options.includes('one_account') && options(['one_account'])}${back(say)}`
     case 'merge':
-      return html`${about({ accounts: step.accounts.map(named).join(', ') })}${form(
-        html`${step.too_many.flatMap(({ limit, identities }) =>
-          identities.slice(0, limit).map(({ id }) => html`<input type="hidden" name="stays_${id}" value="on">`),
-        )}<button class="button" name="choice" value="merge">${say('native.choice_merge')}</button>`,
-      )}${options(['apart'])}${back(say)}`
+      return html`${about({ accounts: step.accounts.map(named).join(', ') })}${form(mergeForm(say, step))}${options(['apart'])}${back(say)}`
     case 'leaving':
       return html`${about({ account: named(step.account), at: step.deletion_at })}${options(step.options, 'keep_deletion')}${back(say)}`
     case 'bind_identity': {
@@ -228,26 +234,13 @@ function dropForm({ say }: Visit, isSignedIn: boolean): Html {
   return html`<form method="post" action="${path}"><button class="plain" name="action" value="drop">${say(isSignedIn ? 'native.back' : 'native.start_over')}</button></form>`
 }
 
-function home({ say }: Visit, { identities }: NativeView): Html {
-  const actions = ['identities', 'refresh', 'orders', 'step_up', 'logout']
-  return html`${identities && identityList({ say } as Visit, identities)}
+function home(visit: Visit, { identities, merges }: NativeView): Html {
+  const actions = ['identities', 'merges', 'refresh', 'orders', 'step_up', 'deletion', 'logout']
+  return html`${identities && identityList(visit, identities)}${merges && mergeList(visit, merges)}
 <form method="post" action="${path}"><div class="stack">${actions.map(
     (action) =>
-      html`<button class="button secondary" name="action" value="${action}">${say(`native.action_${action}`)}</button>`,
+      html`<button class="button secondary" name="action" value="${action}">${visit.say(`native.action_${action}`)}</button>`,
   )}</div></form>`
-}
-
-function identityList({ say }: Visit, identities: readonly OwnIdentity[]): Html {
-  return html`<h3>${say('native.identities')}</h3>
-<ul class="rows">${identities.map(
-    ({ id, provider, label, removable }) =>
-      html`<li class="spread"><span>${providerName(say, provider)} <bdi>${label}</bdi></span>${
-        removable
-          ? html`<form method="post" action="${path}"><input type="hidden" name="identity" value="${id}"><button class="plain" name="action" value="remove">${say('native.remove')}<span class="visually-hidden"> ${providerName(say, provider)} ${label}</span></button></form>`
-          : html`<span class="hint">${say('native.last')}</span>`
-      }</li>`,
-  )}</ul>
-<p><a href="${path}?purpose=bind">${say('native.bind')}</a></p>`
 }
 
 function tokens({ say }: Visit, { accessToken, claims }: NonNullable<NativeView['signedIn']>): Html {

@@ -11,7 +11,7 @@ import type { Config } from '../../src/config/config.ts'
 import { answerPage, type Visit } from '../pages.ts'
 import { upstreamPeople } from '../people.ts'
 import type { NativeUpstreams } from '../upstreams.ts'
-import { type Installation, Installations } from './native-installations.ts'
+import { type Installation, Installations, type Purpose } from './native-installations.ts'
 import { type NativeView, nativePage, ways } from './native-page.ts'
 import { sdkCredential } from './native-sdk.ts'
 
@@ -36,15 +36,16 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
 
   async function show(ctx: Context): Promise<void> {
     const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))
-    const { challenge, isBinding = false, identities, notice, exchanges = [], answeredAt = 0 } = installation ?? {}
-    const purpose = ctx.query['purpose'] === 'bind' ? 'bind' : 'login'
+    const { challenge, identities, merges, deletion, notice, exchanges = [], answeredAt = 0 } = installation ?? {}
+    const underWay = installation?.purpose ?? 'login'
     const page = visit(ctx, path)
     const view: NativeView = {
-      ...{ challenge, isBinding, identities, notice, exchanges },
+      ...{ challenge, identities, merges, deletion, notice, exchanges },
       challengedSecondsAgo: Math.floor((performance.now() - answeredAt) / 1000),
       lacks: lacks(),
       way: String(ctx.query['way'] ?? ''),
-      purpose: isBinding ? 'bind' : purpose,
+      purpose: underWay === 'login' ? purposeIn(ctx.query['purpose']) : underWay,
+      isUnderWay: underWay !== 'login',
       agreements: agreements.map(({ id, url, title }) => {
         const isCommon = id === 'terms' || id === 'privacy'
         return { id, url, title: title?.[page.locale] ?? (isCommon ? page.say(`native.document_${id}`) : id) }
@@ -88,7 +89,8 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
         return begin(ctx, installation, fields, uiLocales)
       case 'go_on': {
         const { otp, resend, choice, account, captcha_token: captcha } = fields
-        const answered = given({ otp, resend, choice, account, captcha_token: captcha, ui_locales: uiLocales })
+        const answers = { otp, resend, choice, account, captcha_token: captcha, ...mergeAnswers(fields) }
+        const answered = given({ ...answers, ui_locales: uiLocales })
         const isAgain = captcha !== undefined || fields['agreed'] !== undefined
         await installation.goOn(fields['agreed'] ? { ...answered, agreements: agreed } : answered, isAgain)
         break
@@ -102,6 +104,18 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
       case 'remove':
         await installation.remove(fields['identity'] ?? '')
         break
+      case 'merges':
+        await installation.listMerges()
+        break
+      case 'undo_merge':
+        await installation.undoMerge(fields['merge'] ?? '')
+        break
+      case 'deletion':
+        await installation.showDeletion()
+        break
+      case 'ask_deletion':
+        await installation.askForDeletion()
+        break
       case 'refresh':
         await installation.refresh()
         break
@@ -114,8 +128,9 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
         break
       case 'logout':
         await installation.client.logout().catch(() => undefined)
+        await installation.leave()
         installation.identities = undefined
-        installation.challenge = undefined
+        installation.merges = undefined
         installation.notice = 'native.logged_out'
     }
     back(ctx)
@@ -124,24 +139,24 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
   async function begin(ctx: Context, installation: Installation, fields: Form, uiLocales: string): Promise<void> {
     const way = ways.find(({ id }) => id === fields['way'])
     if (!way) throw new AppError('request.invalid')
-    const isBinding = fields['purpose'] === 'bind'
+    const purpose = purposeIn(fields['purpose'])
     const { phone, identifier, password, person = '', max_age } = fields
-    const agreements = fields['agree'] === undefined || isBinding ? undefined : agreed
+    const agreements = fields['agree'] === undefined || purpose !== 'login' ? undefined : agreed
     const common = given({
       agreements,
       max_age,
       ui_locales: uiLocales,
-      ...(isBinding ? {} : { device_name: 'Sandbox' }),
+      ...(purpose === 'login' ? { device_name: 'Sandbox' } : {}),
     })
-    if (way.asks === 'phone') await installation.begin({ method: 'sms', ...given({ phone }), ...common }, isBinding)
+    if (way.asks === 'phone') await installation.begin({ method: 'sms', ...given({ phone }), ...common }, purpose)
     else if (way.asks === 'password') {
-      await installation.begin({ method: 'password', ...given({ identifier, password }), ...common }, isBinding)
+      await installation.begin({ method: 'password', ...given({ identifier, password }), ...common }, purpose)
     } else if (way.asks === 'sim') {
       const vendor = way.id === 'aliyun' ? 'aliyun' : 'univerify'
       const sim = upstreamPeople.find(({ id }) => id === person)?.phone
       if (!vendors || sim === undefined) throw new AppError('request.invalid')
       const state = randomBytes(18).toString('base64url')
-      installation.isBinding = isBinding
+      installation.purpose = purpose
       installation.atCarrier = { state, vendor, form: common }
       const returnTo = `${issuer}${path}/carrier?${new URLSearchParams({ state })}`
       ctx.redirect(vendors.oneTap.page.consentUrl({ vendor, phone: sim, returnTo }))
@@ -150,7 +165,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
     } else {
       const credential = vendors && sdkCredential(vendors, way.id, person)
       if (!credential) throw new AppError('request.invalid')
-      await installation.begin({ ...credential, ...common }, isBinding)
+      await installation.begin({ ...credential, ...common }, purpose)
     }
     back(ctx)
   }
@@ -158,7 +173,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
   /** The carrier's page leads here. What it brings is used once and does not stay in the address. */
   router.get('sandbox_native_carrier', `${path}/carrier`, async (ctx: Context) => {
     const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))
-    const { atCarrier, isBinding } = installation ?? {}
+    const { atCarrier } = installation ?? {}
     const { state, access_token, openid, token } = ctx.query as Form
     // SECURITY: this check keeps other people from putting their token into this app.
     if (!installation || !atCarrier || state !== atCarrier.state) throw new AppError('request.invalid')
@@ -173,7 +188,7 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
       vendor: atCarrier.vendor,
       ...given({ carrier_token: carrierToken, openid }),
     }
-    await installation.begin({ ...credential, ...atCarrier.form }, isBinding === true)
+    await installation.begin({ ...credential, ...atCarrier.form }, installation.purpose)
     back(ctx)
   })
 
@@ -185,6 +200,15 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
     ctx.set('cache-control', 'no-store')
     ctx.body = credential
   })
+}
+
+function purposeIn(named: unknown): Purpose {
+  return named === 'bind' || named === 'merge' ? named : 'login'
+}
+
+/** What stays of two accounts, as the person says. */
+function mergeAnswers(fields: Form): Form {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => /^(?:into|keep_\w+|stays_\w+)$/.test(name)))
 }
 
 /** Only the fields that have a value. */

@@ -11,6 +11,7 @@ import {
   loginMethods,
   mergingMethods,
   nativeBindingMethods,
+  nativeMergingMethods,
   nativeMethods,
 } from '../../interactions/methods/method-registry.ts'
 import { buildOneTapVendors, type OneTapOptions } from '../../interactions/methods/one-tap.ts'
@@ -71,8 +72,8 @@ export interface Logins extends Ways {
   readonly merging: Merging
   /** The same for somebody who proves another account of theirs. */
   readonly others: OtherAccounts
-  /** Both for apps that draw their own screens. */
-  readonly native: Ways & { readonly bindings: Bindings }
+  /** All of it for apps that draw their own screens. */
+  readonly native: Ways & { readonly bindings: Bindings; readonly others: OtherAccounts }
   readonly changes: NumberChanges
   /** Does the changes of numbers that have waited. */
   readonly applyDue: () => Promise<void>
@@ -160,6 +161,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     attempts: new LoginAttempts({ ...common, merges: loginMerges, limits, log, methods }),
   })
   const bindings = (methods: LoginMethods) => new Bindings({ ...common, ...ways(methods) })
+  const others = (methods: LoginMethods) => new OtherAccounts({ ...ways(methods), merges: accountMerges, clock })
   const browserBindings = bindings(tables.binding)
   const { attempts } = ways(tables.binding)
   return {
@@ -179,8 +181,12 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     bindings: browserBindings,
     ...buildNumberChanges(core, { passwords, end, bindings: browserBindings, attempts, memories: common.memories }),
     merging: merges,
-    others: new OtherAccounts({ ...ways(tables.merging), merges: accountMerges, clock }),
-    native: { ...ways(tables.native), bindings: bindings(tables.nativeBinding) },
+    others: others(tables.merging),
+    native: {
+      ...ways(tables.native),
+      bindings: bindings(tables.nativeBinding),
+      others: others(tables.nativeMerging),
+    },
     end,
     deletion: buildDeletion(core, limits, standIns?.deletionHook),
     devices: new KnownDevices({ database, clock, tell: core.queueOwnerMessage, ...sealing(sealer, 'known_device') }),
@@ -231,7 +237,7 @@ interface MethodParts extends Pick<Logins, 'limits' | 'passwords' | 'callbacks'>
   readonly registration: ReturnType<typeof registrationOf>
 }
 
-/** The four tables of methods: logging in and adding a way in, each in browsers and in apps. */
+/** The tables of methods: logging in, adding a way in and proving another account, each in browsers and in apps. */
 function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns | undefined, parts: MethodParts) {
   const { limits, passwords, messages, callbacks, registration } = parts
   const { codes, channels } = messages
@@ -262,5 +268,6 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
     merging: mergingMethods({ codes, passwords, options }),
     native: nativeMethods({ codes, passwords, spent, options }),
     nativeBinding: nativeBindingMethods({ codes, spent, options }),
+    nativeMerging: nativeMergingMethods({ codes, passwords, spent, options }),
   }
 }

@@ -9,7 +9,9 @@ import { nativeRoutes, nativeTokenAnswers, type Proofs } from '../../interaction
 import { OwnChanges } from '../../interactions/native/own-changes.ts'
 import { OwnConsents } from '../../interactions/native/own-consents.ts'
 import { OwnDeletion } from '../../interactions/native/own-deletion.ts'
+import { OwnMerges } from '../../interactions/native/own-merges.ts'
 import { nativeSteps } from '../../interactions/native/steps.ts'
+import { undoableMerges } from '../accounts/merged-users.ts'
 import { httpClient } from '../base/http.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import { attestedInstallation } from '../oidc/clients/attestation.ts'
@@ -140,6 +142,17 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     words,
   })
 
+  const merges = new OwnMerges({
+    access: (ctx) => access(ctx, 'identities'),
+    fresh: (ctx) => identities.fresh(ctx),
+    others: native.others,
+    merging: logins.merging,
+    undoable: (userId) => undoableMerges(core.database, userId, new Date(clock())),
+    renew: (grantId) => renewSignIn(core, { grantId }),
+    steps: nativeSteps({ methods: native.others.methods, directory, nowMs: clock }),
+    options: { words, nowMs: clock, digest: (grantId) => sealer.mac('binding', `native ${grantId}`) },
+  })
+
   const router = nativeRoutes({
     issuer: config.issuer,
     challenge,
@@ -147,6 +160,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     changes,
     consents,
     deletion,
+    merges,
     proofs,
     words,
   })

@@ -88,7 +88,7 @@ function notRouted(ctx: Context): AppError {
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS'])
 /** The only paths for which DELETE is allowed. */
-const removable = /^\/(?:(?:identities|consents)\/[^/]+|identities\/[^/]+\/change)$/
+const removable = /^\/(?:(?:identities|consents|account\/merge)\/[^/]+|identities\/[^/]+\/change)$/
 
 /** Refuses addresses and methods that no route can use and that would make some routes fail. */
 function refuseMalformed(ctx: Context): void {

@@ -103,3 +103,48 @@ test('apps are kept for so many visitors; the one used longest ago makes room', 
   expect(kept.find(keys[0])).toBeDefined()
   expect(kept.find(keys[1])).toBeUndefined()
 })
+
+test.each([
+  {
+    ...{ language: 'zh-CN', person: 'lilei', merged: '两个账号已合并。', parted: '现在又是两个账号了。' },
+    ...{ asked: '已提交注销', leaving: '撤销注销并登录' },
+  },
+  {
+    ...{
+      language: 'en',
+      person: 'hanmeimei',
+      merged: 'Both are one account now.',
+      parted: 'These are two accounts again.',
+    },
+    ...{ asked: 'Deletion was asked for', leaving: 'Cancel deletion and sign in' },
+  },
+])('two accounts become one and two again, and one is deleted and kept: $language', async (words) => {
+  const { language, person } = words
+  const visitor = world.visitor()
+  const acts = async (form: Readonly<Record<string, string>>) => {
+    const headers = { 'accept-language': language }
+    await visitor.post(path, form, headers)
+    return (await visitor.get(path, headers)).text
+  }
+  const logsIn = (way: string, purpose = 'login') => acts({ action: 'begin', way, person, purpose, agree: 'on' })
+  for (const way of ['qq_app', 'wechat_app']) {
+    await acts({ action: 'logout' })
+    await logsIn(way)
+    await acts({ action: 'go_on', choice: 'new' })
+  }
+  expect(await acts({ action: 'merges' })).toContain('?purpose=merge')
+  const question = await logsIn('qq_app', 'merge')
+  const [, into = ''] = /name="into"[\s\S]*?value="(usr_\w+)">/.exec(question) ?? []
+  const [, own = ''] = /&#34;sub&#34;: &#34;(usr_\w+)/.exec(question) ?? []
+  expect(question).toContain('name="choice" value="merge"')
+  expect(into).not.toBe('')
+  const one = await acts({ action: 'go_on', choice: 'merge', into: own })
+  expect(one).toContain(words.merged)
+  const [, merge = ''] = /name="merge" value="(mrg_\w+)"/.exec(one) ?? []
+  expect(await acts({ action: 'undo_merge', merge })).toContain(words.parted)
+  await logsIn('wechat_app')
+  expect(await acts({ action: 'deletion' })).toContain('value="ask_deletion"')
+  expect(await acts({ action: 'ask_deletion' })).toContain(words.asked)
+  expect(await logsIn('wechat_app')).toContain(words.leaving)
+  expect(await acts({ action: 'go_on', choice: 'undo_deletion' })).toContain('value="logout"')
+})
