@@ -1,0 +1,76 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Stores, startStores } from '../bench/stores.ts'
+import { type Decision, measureDecision } from './decision.ts'
+import { type Options, parseOptions, usage } from './options.ts'
+import { type Column, reportText } from './report.ts'
+import { type Besieged, besiege, holdOut } from './siege.ts'
+import { scaled } from './town.ts'
+import { startVendor } from './vendor.ts'
+
+/** What may be spent on messages in the hour, in yuan, at the full scale. */
+const capYuan = 100
+/** The product's own default. */
+const messagesADay = 10_000
+
+const progress = (text: string) => process.stderr.write(`${text}\n`)
+
+/** A part of the attack meets the same part of what the site may spend. */
+function siteOf(scale: number): Readonly<Record<string, string>> {
+  return { MENSHEN_SMS__LIMITS__PER_DAY_TOTAL: String(scaled(messagesADay, scale)) }
+}
+
+/** The checkouts whose servers are besieged: this one last, so that what came before stands to its left. */
+function rootsOf({ against }: Options): ReadonlyMap<string, string> {
+  const here = new URL('..', import.meta.url).href
+  if (against === undefined) return new Map([['here', here]])
+  return new Map([
+    ['before', pathToFileURL(`${resolve(against)}/`).href],
+    ['here', here],
+  ])
+}
+
+async function measureDecisions(options: Options, stores: Stores): Promise<Readonly<Record<string, Decision>>> {
+  if (options.store === 'redis-away') return {}
+  progress('what a decision costs')
+  const vendor = await startVendor(() => Date.now())
+  const servers: Record<string, Besieged> = {}
+  try {
+    for (const [name, root] of rootsOf(options)) {
+      const input = { root, name: `decision_${name}`, stores, store: options.store, env: {} }
+      servers[name] = await besiege(input, [], vendor)
+    }
+    return await measureDecision(servers, 4)
+  } finally {
+    await Promise.all(Object.values(servers).map((each) => each.close()))
+    await vendor.close()
+  }
+}
+
+async function run(options: Options): Promise<Column[]> {
+  const stores = await startStores()
+  try {
+    const decisions = await measureDecisions(options, stores)
+    const columns: Column[] = []
+    for (const [name, root] of rootsOf(options)) {
+      const { store, seed, scale, speed } = options
+      const where = { root, name: `siege_${name}`, stores, store, env: siteOf(scale) }
+      const aftermath = await holdOut({ ...where, seed, scale, speed, progress })
+      columns.push({ title: name, aftermath, decision: decisions[name] })
+    }
+    return columns
+  } finally {
+    await stores.stop()
+  }
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2))
+  const columns = await run(options)
+  process.stdout.write(reportText(options, columns, capYuan * options.scale))
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(columns, undefined, 2)}\n`)
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n\n${usage}`)
+  process.exitCode = 1
+}
