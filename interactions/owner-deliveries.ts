@@ -95,7 +95,7 @@ function sendSms({ event, detail, happened_at: happenedAt }: Row, to: string, sm
   const { what, until } = detail
   const values = {
     time: minuteOf(happenedAt),
-    what: (what?.label ?? '').slice(0, longestValue),
+    what: asValue(what?.label),
     until: until === undefined ? '' : minuteOf(new Date(until)),
   }
   return sms.send({ to: to as PhoneNumber, template: event, values })
@@ -111,6 +111,15 @@ async function sendMail({ event, detail, locale, happened_at: happenedAt }: Row,
 
 /** What vendors of the mainland take for one variable. */
 const longestValue = 20
+
+/**
+ * A name as vendors of the mainland take it: not empty, and without brackets, which enclose signatures. SECURITY: and
+ * without what makes a link, because an app may give its device any name.
+ */
+function asValue(label = ''): string {
+  const text = label.replaceAll(/[^\p{L}\p{N} ·*+@._()-]+/gu, ' ').trim()
+  return Array.from(text).slice(0, longestValue).join('') || '-'
+}
 
 const minutes = new Intl.DateTimeFormat('sv-SE', {
   ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },

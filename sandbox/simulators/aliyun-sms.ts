@@ -12,6 +12,8 @@ import {
 
 interface AliyunTemplate {
   readonly variables: readonly string[]
+  /** It tells of something and brings no code: its variables take any text. */
+  readonly isNotice?: boolean
   /** It is meant for numbers outside the mainland; the two kinds of template do not replace each other. */
   readonly abroad?: boolean
 }
@@ -48,7 +50,8 @@ const perNumber = { max: 40, seconds: 86_400, message: '触发号码天级流控
 /**
  * Plays Aliyun SendSms 2017-05-25 behind the V3 signature (help.aliyun.com/document_detail/101347.htm and
  * 2881383.html), and SendMessageToGlobe 2018-05-01, which takes a text (alibabacloud.com/help/en/sms). Which code a
- * mainland template gets for a number abroad, and the codes of malformed requests, are not documented by the vendor.
+ * mainland template gets for a number abroad, the codes of malformed requests, and how long the value of a notice may be
+ * for each kind of variable, are not documented by the vendor (35 characters here).
  */
 export async function startAliyunSms(options: AliyunSmsOptions): Promise<AliyunSmsSimulator> {
   const { clock, accessKeys, temporaryKey, port } = options
@@ -116,7 +119,8 @@ function checkMessage(query: URLSearchParams, options: AliyunSmsOptions): string
   const params = parseParams(query.get('TemplateParam') ?? '{}')
   if (params === undefined) return 'isv.INVALID_JSON_PARAM'
   if (template.variables.some((name) => !Object.hasOwn(params, name))) return 'isv.TEMPLATE_MISSING_PARAMETERS'
-  if (Object.values(params).some((value) => !/^[A-Za-z0-9]+$/.test(value))) return 'isv.INVALID_PARAMETERS'
+  const wrong = checkValues(Object.values(params), template)
+  if (wrong !== undefined) return wrong
 
   const typed = (query.get('PhoneNumbers') ?? '').split(',')
   if (typed.length > 1000) return 'isv.MOBILE_COUNT_OVER_LIMIT'
@@ -131,6 +135,16 @@ function checkMessage(query: URLSearchParams, options: AliyunSmsOptions): string
   if (numbers.length < typed.length && typed.every(isAbroad)) return 'isv.SMS_TEMPLATE_ILLEGAL'
   const isKnown = numbers.length === typed.length && !numbers.some((number) => unknownNumbers.includes(number))
   return isKnown ? { numbers, params } : 'isv.MOBILE_NUMBER_ILLEGAL'
+}
+
+/** The longest value of a variable, in characters. */
+const longestValue = 35
+
+/** A code takes letters and digits; a notice takes a text, which must not be empty, look like a signature or a link. */
+function checkValues(values: readonly string[], { isNotice = false }: AliyunTemplate): string | undefined {
+  if (!isNotice) return values.some((value) => !/^[A-Za-z0-9]+$/.test(value)) ? 'isv.INVALID_PARAMETERS' : undefined
+  if (values.some((value) => [...value].length > longestValue)) return 'isv.PARAM_LENGTH_LIMIT'
+  return values.some((value) => value === '' || /[【】]|https?:/.test(value)) ? 'isv.INVALID_PARAMETERS' : undefined
 }
 
 /** With a country code other than that of the mainland, and without the plus; +1 numbers look like mainland ones. */

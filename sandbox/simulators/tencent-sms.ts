@@ -26,6 +26,10 @@ export interface TencentSmsOptions {
   readonly senderIds?: readonly string[]
   /** Template id → number of its parameters. */
   readonly templates: Readonly<Record<string, number>>
+  /** Those of them that tell of something and bring no code: their parameters take any text. */
+  readonly notices?: readonly string[]
+  /** How many characters a parameter of these takes; the vendor sets no limit for companies, and 12 for persons. */
+  readonly longestText?: number
   /** The same for all numbers outside the mainland; the two kinds of template do not replace each other. */
   readonly templatesAbroad?: Readonly<Record<string, number>>
   /** Numbers in E.164 whose owners have unsubscribed. */
@@ -123,7 +127,8 @@ function parseMessage(text: string): TencentMessage | undefined {
 }
 
 /**
- * The signature is needed for mainland numbers only; parameters of a verification template are up to six digits each.
+ * The signature is needed for mainland numbers only; parameters of a verification template are up to six digits each,
+ * those of a notice are texts without links (cloud.tencent.com/document/product/382/39023).
  */
 function checkContent(message: TencentMessage, mainland: boolean, options: TencentSmsOptions): string | undefined {
   const { templates, templatesAbroad = {}, signNames, signNamesAbroad = [], senderIds = [] } = options
@@ -139,10 +144,14 @@ function checkContent(message: TencentMessage, mainland: boolean, options: Tence
   }
   if (message.SenderId !== '' && (mainland || !senderIds.includes(message.SenderId))) return 'InvalidParameterValue'
   const params = message.TemplateParamSet
-  if (params.length !== count || params.some((value) => !/^\d+$/.test(value))) {
+  const isNotice = options.notices?.includes(message.TemplateId) === true
+  const shape = isNotice ? /^(?!.*(?:https?:|[【】])).+$/su : /^\d+$/
+  if (params.length !== count || params.some((value) => !shape.test(value))) {
     return 'InvalidParameterValue.TemplateParameterFormatError'
   }
-  return params.some((value) => value.length > 6) ? 'InvalidParameterValue.TemplateParameterLengthLimit' : undefined
+  const longest = isNotice ? (options.longestText ?? Number.POSITIVE_INFINITY) : 6
+  const isTooLong = params.some((value) => [...value].length > longest)
+  return isTooLong ? 'InvalidParameterValue.TemplateParameterLengthLimit' : undefined
 }
 
 function toE164(text: string): string | undefined {

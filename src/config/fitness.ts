@@ -1,7 +1,8 @@
 import { namespaceClashes } from '../../interactions/upstreams/connections.ts'
+import { ownerEventNames } from '../accounts/owner-events.ts'
 import { isLoopback } from '../base/network.ts'
 import { lifetimeProblems } from '../oidc/clients/lifetimes.ts'
-import { plainEndpoints, smsProblems } from '../sms/coverage.ts'
+import { eventsWithoutSms, plainEndpoints, smsProblems } from '../sms/coverage.ts'
 import type { Config } from './schema.ts'
 import type { Problem } from './sources.ts'
 
@@ -85,6 +86,18 @@ export function fitness(config: Config): Unfit[] {
   return rows
     .filter(({ holds }) => holds(config))
     .map(({ line, setting, refusedInProduction }) => ({ line, setting, refusedInProduction }))
+    .concat(untoldOwners(config))
+}
+
+/** Somebody with a number and no mail address hears nothing of what has no template. */
+function untoldOwners({ sms }: Config): Unfit[] {
+  const untold = sms.senders.length === 0 ? [] : eventsWithoutSms(sms)
+  if (untold.length === 0) return []
+  const all = untold.length === ownerEventNames.length
+  const line = all
+    ? 'owners of accounts are told of nothing by text message: no sender has templates in `notices`'
+    : `owners of accounts are not told by text message of ${untold.join(', ')}: no sender has a template in \`notices\``
+  return [{ line, setting: 'sms.senders', refusedInProduction: false }]
 }
 
 type Contradiction = Problem & { readonly holds: (config: Config) => boolean }

@@ -1,6 +1,7 @@
+import { type OwnerEvent, ownerEventNames, ownerEvents } from '../accounts/owner-events.ts'
 import { callingCodeOf } from '../base/phone.ts'
 import { aliyunLevels } from './aliyun.ts'
-import { chosen, isMainland, type Level, serves } from './destinations.ts'
+import { chosen, chosenNotice, isMainland, type Level, serves } from './destinations.ts'
 import { smsTemplates } from './sms-sender.ts'
 import type { SmsSenderOptions } from './sms-senders.ts'
 import { tencentLevels } from './tencent.ts'
@@ -29,6 +30,16 @@ export function smsProblems({ senders, countries }: SmsSettings): Problem[] {
     }),
     ...(senders.length === 0 ? [] : countryProblems({ senders, countries })),
   ]
+}
+
+/**
+ * What owners of accounts are told of by mail alone, because no sender has a template for it in one of the countries.
+ */
+export function eventsWithoutSms({ senders, countries }: SmsSettings): OwnerEvent[] {
+  const levels = senders.map((sender) => levelsOf(sender, countries))
+  return ownerEventNames.filter((event) =>
+    countries.some((country) => !levels.some((each) => chosenNotice(each, country, event))),
+  )
 }
 
 /** Addresses of vendors that no message is sent to outside the sandbox, because it would go in the clear. */
@@ -71,9 +82,14 @@ function senderProblems(sender: SmsSenderOptions, path: string, countries: reado
   if (sender.templates === undefined && sender.destinations.length === 0) {
     own.push({ path: `${path}.templates`, message: 'is missing; set it, or destinations' })
   }
+  if (sender.templates === undefined && sender.notices !== undefined) {
+    own.push({ path: `${path}.notices`, message: 'are for nobody without `templates` beside them; see destinations' })
+  }
   const named = new Set<string>()
   const levels = levelsOf(sender, countries)
   return own.concat(
+    noticeProblems(sender, path),
+    sender.destinations.flatMap((each, index) => noticeProblems(each, `${path}.destinations[${index}]`)),
     levels.flatMap((level, index) => {
       const isOwn = index === sender.destinations.length
       const at = isOwn ? path : `${path}.destinations[${index}]`
@@ -114,6 +130,42 @@ function destinationProblems(
       ? [{ path: `${at}.sign_name`, message: `is missing: messages to ${key} need a signature` }]
       : []
   })
+}
+
+type Notices = SmsSenderOptions['notices'] | SmsSenderOptions['destinations'][number]['notices']
+
+/** A vendor refuses a message whose template takes something that the event does not name: it would be empty. */
+function noticeProblems(
+  { notices = {}, to = ['mainland'] }: { readonly notices?: Notices; readonly to?: readonly string[] },
+  at: string,
+): Problem[] {
+  return ownerEventNames.flatMap((event) => {
+    const notice = notices[event]
+    if (notice === undefined) return []
+    const path = `${at}.notices.${event}`
+    const known: readonly string[] = ['time', ...ownerEvents[event].names]
+    const wrong = namesIn(notice).filter((name) => !known.includes(name))
+    if (wrong.length > 0) {
+      return [{ path, message: `names ${wrong.join(', ')}; ${event} has ${known.join(' and ')}` }]
+    }
+    return 'text' in notice && to.some(isMainland)
+      ? [{ path, message: 'has a text, and SendMessageToGlobe sends nothing to the mainland; name a template code' }]
+      : []
+  })
+}
+
+function namesIn(notice: object): readonly string[] {
+  const {
+    text,
+    params,
+    variables = {},
+  } = notice as Partial<{
+    text: string
+    params: readonly string[]
+    variables: Readonly<Record<string, string>>
+  }>
+  if (text !== undefined) return Array.from(text.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
+  return params ?? Object.keys(variables)
 }
 
 type AnyLevel = Level<object> & { readonly sign_name?: string | undefined }

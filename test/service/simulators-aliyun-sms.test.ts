@@ -54,6 +54,7 @@ beforeEach(async () => {
       SMS_154950909: { variables: ['code'] },
       SMS_2: { variables: ['code', 'minutes'] },
       SMS_3: { variables: ['code'], abroad: true },
+      SMS_4: { variables: ['time', 'what'], isNotice: true },
     },
   })
 })
@@ -183,6 +184,19 @@ describe('the Aliyun simulator', () => {
       ...['OK', 'OK', 'OK', 'OK', 'OK', day, day, 'OK'],
     ])
     expect(await codeOf({ sign: '另一个签名' })).toBe('OK')
+  })
+
+  it('takes texts for a notice, but nothing empty, too long, or like a link or a signature', async () => {
+    const notice = (time: string, what: string, template = 'SMS_4') =>
+      codeOf({ template, param: JSON.stringify({ time, what, code: '1' }) })
+    expect(await notice('2026-11-29 22:30', 'Edge · Windows')).toBe('OK')
+    expect(vendor.sent.at(-1)?.params).toMatchObject({ what: 'Edge · Windows' })
+    expect(await notice('2026-11-29 22:30', '')).toBe('isv.INVALID_PARAMETERS')
+    expect(await notice('now', '【茶铺】')).toBe('isv.INVALID_PARAMETERS')
+    expect(await notice('now', 'https://example.com')).toBe('isv.INVALID_PARAMETERS')
+    expect(await notice('now', '门'.repeat(36))).toBe('isv.PARAM_LENGTH_LIMIT')
+    expect(await codeOf({ template: 'SMS_4', param: '{"time":"now"}' })).toBe('isv.TEMPLATE_MISSING_PARAMETERS')
+    expect(await notice('2026-11-29 22:30', 'x', 'SMS_154950909')).toBe('isv.INVALID_PARAMETERS')
   })
 
   it('records every request, refused ones too', async () => {

@@ -85,7 +85,9 @@ beforeEach(async () => {
     senderIds: ['Tencent'],
     templatesAbroad: { '9000001': 2 },
     signNames: ['腾讯云'],
-    templates: { '1234567': 2, '7654321': 1 },
+    templates: { '1234567': 2, '7654321': 1, '2001': 2 },
+    notices: ['2001'],
+    longestText: 20,
     blacklist: ['+8613900009999'],
   })
 })
@@ -162,6 +164,17 @@ describe('the Tencent simulator', () => {
       { Code: 'Ok', Fee: 1, PhoneNumber: '+8613900001234' },
     ])
     expect(vendor.sent).toHaveLength(1)
+  })
+
+  it('takes texts for a notice, but nothing empty, too long, or like a link or a signature', async () => {
+    const notice = (...TemplateParamSet: string[]) => statusOf({ TemplateId: '2001', TemplateParamSet })
+    expect(await notice('2026-11-29 22:30', 'Edge · Windows')).toBe('Ok')
+    const format = 'InvalidParameterValue.TemplateParameterFormatError'
+    expect(await notice('now', '')).toBe(format)
+    expect(await notice('now')).toBe(format)
+    expect(await notice('now', '【茶铺】')).toBe(format)
+    expect(await notice('now', 'https://example.com')).toBe(format)
+    expect(await notice('now', '门'.repeat(21))).toBe('InvalidParameterValue.TemplateParameterLengthLimit')
   })
 
   it('demands an approved signature, an approved template and exactly its parameters', async () => {

@@ -379,6 +379,7 @@ describe('production', () => {
     expect(warnings.map(({ setting, refusedInProduction }) => [setting, refusedInProduction])).toEqual([
       ['mail.url', false],
       ['agreements', false],
+      ['sms.senders', false],
     ])
   })
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { ownerEventNames } from '../../src/accounts/owner-events.ts'
 import { ConfigError, loadConfig } from '../../src/config/config.ts'
 import { forEachPurpose } from '../support/sms-templates.ts'
 
@@ -144,6 +145,44 @@ describe('a destination', () => {
       expect.stringContaining('SendMessageToGlobe sends nothing to the mainland'),
     ])
     expect(withOnes({ ...abroad, templates: forEachPurpose({ text: 'Code {code}' }) }).join()).toContain('{otp}')
+  })
+})
+
+describe('messages to owners', () => {
+  /** What is said to be untold, of a configuration without problems. */
+  function untold(...notices: readonly (object | undefined)[]): string | undefined {
+    const senders = notices.map((each) => ({ ...aliyun, ...(each ? { notices: each } : {}) }))
+    const env = { MENSHEN_SMS__SENDERS: JSON.stringify(senders) }
+    return loadConfig({ env, cwd: '/' }).warnings.find(({ line }) => line.includes('owners'))?.line
+  }
+  const all = Object.fromEntries(ownerEventNames.map((event) => [event, 'SMS_9']))
+
+  test('without a template are named, unless another sender has one', () => {
+    const { merged: _, ...most } = all
+    expect(untold(undefined)).toContain('told of nothing by text message')
+    expect(untold(most)).toContain('not told by text message of merged: no sender')
+    expect(untold(most, { merged: 'SMS_8' })).toBeUndefined()
+    expect(untold(all)).toBeUndefined()
+  })
+
+  test('name nothing that the event does not have, and no event that there is not', () => {
+    const wrong = { password_changed: { code: 'SMS_9', variables: { what: 'device' } } }
+    expect(problems([{ ...aliyun, notices: wrong }])).toEqual([
+      'sms.senders[0].notices.password_changed: names what; password_changed has time',
+    ])
+    const text = { way_added: { text: 'Added: {what}, {until}' } }
+    expect(problems([{ ...aliyun, destinations: [{ ...abroad, notices: text }] }])).toEqual([
+      'sms.senders[0].destinations[0].notices.way_added: names until; way_added has time and what',
+    ])
+    const params = { export_ready: { id: '2001', params: ['time', 'until', 'what'] } }
+    expect(problems([{ ...tencent, notices: params }])[0]).toContain('names what')
+    expect(problems([{ ...aliyun, notices: { way_stolen: 'SMS_9' } }])[0]).toContain('way_stolen')
+  })
+
+  test('have a template and no text in the mainland, and stand where they are used', () => {
+    expect(problems([{ ...aliyun, notices: { merged: { text: 'merged' } } }])[0]).toContain('SendMessageToGlobe')
+    const unused = { ...aliyun, templates: undefined, notices: all, destinations: [abroad] }
+    expect(problems([unused], ['852'])[0]).toContain('are for nobody')
   })
 })
 
