@@ -1,7 +1,7 @@
 import { queueClientEvent } from '../src/accounts/client-events.ts'
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { Passed, passNumberOn } from '../src/accounts/number-passing.ts'
-import { requireStanding } from '../src/accounts/proof.ts'
+import { requireProved, requireStanding } from '../src/accounts/proof.ts'
 import type { Account } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
@@ -50,7 +50,7 @@ export class NumberOwners {
     const { ip, requestId, method, visit } = request
     const asked = await directory.find(owner)
     if (!asked) throw new AppError('attempt.expired')
-    requireStanding(asked, proof, phoneClaim(phone))
+    requireProved(asked, proof, phoneClaim(phone))
     const moment = { ip, locale: visit.locale, at: new Date(options.clock()), provedSince: new Date(provedSince) }
     const limit = doubts.options.mostNumbers
     const passed = await options.passNumber({ phone, from: owner, to, limit, ...moment }, async (transaction, done) => {

@@ -2,7 +2,7 @@ import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { RegisterOptions } from '../src/accounts/directory-types.ts'
 import { identityTaken, partOf } from '../src/accounts/identity-claim.ts'
 import type { Passwords } from '../src/accounts/passwords.ts'
-import { requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
+import { requireProved, requireStanding, requireUnmoved } from '../src/accounts/proof.ts'
 import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
@@ -128,7 +128,7 @@ export class OwnerSearch {
     const [phone] = step.identity.subjects
     const account = await directory.find(owner)
     if (!account) throw new AppError('attempt.expired')
-    requireStanding(account, step, step.identity)
+    requireProved(account, step, step.identity)
     const verdict = await doubts.judge(request, phone)
     if (verdict === 'same') return undefined
     const hasChanged = verdict === 'changed'
@@ -240,13 +240,14 @@ export class OwnerSearch {
     const { directory } = this.#deps
     const account = owner && (await directory.find(owner))
     if (owner && !account) throw identityTaken('phone')
-    if (account && step.also) requireStanding(account, step, step.also)
+    const phone = step.also?.subjects[0] ?? ''
+    const isDoubted = account !== undefined && (await this.#deps.doubts.isDoubted(request, phone))
+    if (account && step.also) (isDoubted ? requireProved : requireStanding)(account, step, step.also)
     // Another request with both was faster.
     if (account?.identities.some((each) => isSameIdentity(each, step.identity))) return { account, isNew: false }
     const hasOther = account?.identities.some(({ provider }) => provider === step.identity.provider)
-    const phone = step.also?.subjects[0] ?? ''
     // SECURITY: a number in doubt opens no account by itself: a code to it is asked for, and whose the account is.
-    const mayJoin = account && !step.isAlsoDated && !hasOther && !(await this.#deps.doubts.isDoubted(request, phone))
+    const mayJoin = account && !step.isAlsoDated && !hasOther && !isDoubted
     const contested = { phone, ...(mayJoin ? { owner: account.user.id } : {}) }
     const kept = { ...memory, pending: pendingOf(request.method, step), contested }
     const choices: readonly Choice[] = ['login_existing', 'use_other_phone', ...(mayJoin ? ['join' as const] : [])]

@@ -8,6 +8,7 @@ import { identityLabel } from './account-labels.ts'
 import { lastProof } from './directory-statements.ts'
 import { addIdentity } from './identity-addition.ts'
 import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
+import { requireActive } from './proof.ts'
 import { lockAll } from './user-locks.ts'
 
 /** A phone number that is to leave an account, because somebody else has it now. */
@@ -42,8 +43,9 @@ const held = `
 
 /**
  * Takes a number off an account and gives it to another one, which is made if need be, in one transaction. The earlier
- * account keeps everything else, also when nothing leads to it any more; its owner is told over what is left. Throws
- * `attempt.expired` where the number is not the earlier account's, or was proved there since, and `identity.limit`.
+ * account keeps everything else, also when nothing leads to it any more; its owner is told over what is left. It may be
+ * locked or on its way out, and stays so. Throws `attempt.expired` where the number is not the earlier account's, or was
+ * proved there since, `user.locked` for whose it is to become, and `identity.limit`.
  * SECURITY: like every removal it ends what was proved for that account and waits. `alongside` is done in the same
  * transaction.
  */
@@ -69,7 +71,7 @@ async function passOn(
   const locked = await lockAll(transaction, taker ? [from, taker] : [from])
   const [giving, taking] = [locked.get(from), taker && locked.get(taker)]
   if (!giving || (taker && !taking)) throw new AppError('attempt.expired')
-  if ([giving, taking].some((each) => each && each.account.user.status !== 'active')) throw new AppError('user.locked')
+  if (taking) requireActive(taking.account)
   const provider = 'phone'
   const { rows } = await transaction.raw<{ rows: readonly { id: IdentityId; proved_at: Date | null }[] }>(held, {
     ...{ provider, phone, from },

@@ -76,6 +76,14 @@ function stands({ user, identities }: Account, moment: ProofMoment, claim: Ident
  */
 export function requireStanding(account: Account, moment: ProofMoment, claim: IdentityClaim): void {
   if (!isAnswered(account.user)) throw new AppError('user.locked')
+  requireProved(account, moment, claim)
+}
+
+/**
+ * Throws `attempt.expired` where `stands` says no. SECURITY: for a number in doubt, because a stranger who has it now is
+ * not told that an account is locked.
+ */
+export function requireProved(account: Account, moment: ProofMoment, claim: IdentityClaim): void {
   if (!stands(account, moment, claim)) throw new AppError('attempt.expired')
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { askToLeave } from '../../src/oidc/endings/account-leaving.ts'
 import { aged, asksWhose, day, ownerOf, password, proveNumber, withPassword } from '../support/aged.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { loginByPassword, loginBySms, startLogin } from '../support/login.ts'
@@ -216,6 +217,48 @@ describe('“mine”', () => {
     expect(await events(userId, 'login.succeeded')).toHaveLength(1)
     expect(hasCode(await visitor.follow(await visitor.post(url, { choice: 'not_mine' })))).toBe(true)
     expect(await ownerOf(world, phone)).not.toBe(userId)
+  })
+})
+
+describe('of an account that is locked, or on its way out', () => {
+  test('a stranger is asked as of any other, and takes the number without learning of the lock', async () => {
+    const { phone, userId } = await aged(world, 140, { more: withPassword(world, 'hanmeimei140') })
+    await directory().setStatus(userId, 'locked')
+    const visitor = world.visitor()
+    const asked = await proveNumber(world, visitor, phone)
+    expect(asksWhose(asked)).toBe(true)
+    expect(asked.text).not.toContain('该账号已停用')
+    expect(hasCode(await visitor.follow(await visitor.post(asked.url, { choice: 'not_mine' })))).toBe(true)
+    expect(await ownerOf(world, phone)).not.toBe(userId)
+    expect(await directory().find(userId)).toMatchObject({ user: { status: 'locked' } })
+  })
+
+  test('its owner is told that it is locked, once they have shown another way in', async () => {
+    const { phone, userId } = await aged(world, 141, { more: withPassword(world, 'hanmeimei141') })
+    await directory().setStatus(userId, 'locked')
+    const visitor = world.visitor()
+    const { url } = await proveNumber(world, visitor, phone)
+    expect(asksWhose(await visitor.post(url, { choice: 'mine' }))).toBe(false)
+    const given = { method: 'password', identifier: 'hanmeimei141', password }
+    expect(errorIn(await visitor.post(url, given))).toBe('user.locked')
+    expect(await ownerOf(world, phone)).toBe(userId)
+  })
+
+  test('a number that was proved lately, or by a device that is known, tells its owner of the lock', async () => {
+    const { phone, userId, owner } = await aged(world, 142, { days: 1 })
+    await directory().setStatus(userId, 'locked')
+    expect(errorIn(await proveNumber(world, owner, phone))).toBe('user.locked')
+  })
+
+  test('a stranger takes the number of an account that leaves, which leaves all the same', async () => {
+    const { phone, userId } = await aged(world, 143, { days: 90 })
+    await askToLeave(world.app.core, userId, { operator: 'alice', waitSeconds: 15 * 86_400 })
+    walkTo(91 * day)
+    const visitor = world.visitor()
+    const { url, text } = await proveNumber(world, visitor, phone)
+    expect(text).toContain('value="not_mine"')
+    expect(hasCode(await visitor.follow(await visitor.post(url, { choice: 'not_mine' })))).toBe(true)
+    expect(await directory().find(userId)).toMatchObject({ user: { status: 'leaving' }, identities: [] })
   })
 })
 
