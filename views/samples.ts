@@ -83,6 +83,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
       cancelAllowed: true,
     },
     { purpose: 'set', minLength: 8, needsCurrent: false, formToken: 'q1w2e3r4', canSkip: true },
+    { purpose: 'link', minLength: 8, needsCurrent: false, canSkip: false },
     {
       purpose: 'change',
       minLength: 8,

@@ -89,7 +89,7 @@ export interface CodeView {
  * `form_token` when given.
  */
 export interface PasswordNewView {
-  readonly purpose: 'reset' | 'set' | 'change'
+  readonly purpose: 'reset' | 'set' | 'change' | 'link'
   readonly method?: string | undefined
   readonly minLength: number
   /** The password manager reads it from a hidden field. */

@@ -24,6 +24,7 @@ import type { consentPages } from './consent.ts'
 import { refuseCrossSite } from './guard.ts'
 import { leave } from './leave.ts'
 import type { LoginResult, loginPages } from './login.ts'
+import type { passwordLinkPages } from './password-link.ts'
 import type { Renderer } from './render.ts'
 
 interface Dependencies {
@@ -34,6 +35,7 @@ interface Dependencies {
     readonly consent: ReturnType<typeof consentPages>
     readonly account: AccountCentre
     readonly collected: (ctx: Context) => Promise<void>
+    readonly passwordLink: ReturnType<typeof passwordLinkPages>
     /** What the archives look like that people take along. */
     readonly archiveSchema: Representations
   }
@@ -227,6 +229,8 @@ export function browserRoutes(dependencies: Dependencies): Router {
   router.get('callback', callbackPath(':connection'), orAccount)
   router.post('callback_post', callbackPath(':connection'), orAccount)
   accountRoutes(router, account, { guarded, withLanguage })
+  router.get('password_link', paths.passwordLink, withLanguage(pages.passwordLink.show))
+  router.post('password_link_submit', paths.passwordLink, guarded(pages.passwordLink.submit))
   router.get('collected', paths.collected, withLanguage(pages.collected))
   router.get('own_data_schema', paths.ownDataSchema, (ctx: Context) => {
     sendBytes(ctx, pages.archiveSchema, { 'cache-control': 'public, max-age=300' })

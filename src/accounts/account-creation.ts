@@ -13,7 +13,10 @@ export interface NewAccount {
   readonly identities: readonly GivenIdentity[]
   readonly nickname?: string | undefined
   readonly passwordHash?: string | undefined
-  /** Whether the operator knows that the identities are this person's. Others let nobody in until they were proved. */
+  /**
+   * Whether the operator knows that the identities are this person's. Others, but for user names, let nobody in until
+   * they were proved.
+   */
   readonly isProved: boolean
   readonly at: Date
 }
@@ -30,8 +33,10 @@ export async function createAccount(
   await transaction('users').insert({ id: userId, status: 'active', ...named, ...times })
   const rows = identities.map((each) => ({ ...each, id: newId('idn') }))
   const used = { created_at: at, created_ip: '', last_used_at: at, last_used_ip: '' }
+  // A user name is proved by the password alone.
+  const verifiedAt = (provider: string) => (isProved || provider === 'username' ? at : null)
   await transaction('identities').insert(
-    rows.map(({ id, provider }) => ({ id, user_id: userId, provider, verified_at: isProved ? at : null, ...used })),
+    rows.map(({ id, provider }) => ({ id, user_id: userId, provider, verified_at: verifiedAt(provider), ...used })),
   )
   // In the order of the subjects, so that two of them cannot wait for each other.
   const subjects = rows

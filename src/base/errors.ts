@@ -57,6 +57,7 @@ export const catalogue = {
   'password.too_long': { status: 400, oauth: 'invalid_request' },
   'password.common': { status: 400, oauth: 'invalid_request' },
   'password.mismatch': { status: 400, oauth: 'invalid_request' },
+  'password.link_over': { status: 400, oauth: 'invalid_request' },
   'password.busy': { status: 429, oauth: 'slow_down' },
   'identity.taken': { status: 409, oauth: 'access_denied' },
   'identity.changing': { status: 409, oauth: 'access_denied' },
@@ -168,6 +169,7 @@ export function refuseFaults([first, ...others]: readonly AppError[]): void {
 const titles: readonly (readonly [RegExp, string])[] = [
   [/^request\.not_found$/, 'error.title_not_found'],
   [/^attempt\.(expired|elsewhere)$/, 'error.title_over'],
+  [/^password\.link_over$/, 'error.title_link_over'],
   [/^client\./, 'error.title_client'],
   [/^(request\.too_many|otp\.too_soon)$/, 'error.title_busy'],
   [/^server\.unavailable$/, 'error.title_away'],

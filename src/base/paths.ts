@@ -26,6 +26,8 @@ export const paths = {
   /** Of upstreams themselves. */
   notifications: '/notifications',
   account: '/account',
+  /** Where a link of an operator leads, by which a password is chosen. */
+  passwordLink: '/password-link',
   assets: '/assets',
   /** What is kept of people, for everybody to read; and what their archives look like. */
   collected: '/personal-information',

@@ -9,11 +9,13 @@ import { consentPages } from '../../interactions/browser/consent.ts'
 import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
 import { knownPersons } from '../../interactions/browser/known-person.ts'
 import { loginPages } from '../../interactions/browser/login.ts'
+import { passwordLinkPages } from '../../interactions/browser/password-link.ts'
 import { renderer as buildRenderer, type Renderer } from '../../interactions/browser/render.ts'
 import type { LoginMethods } from '../../interactions/methods/method-registry.ts'
 import type { Words } from '../../interactions/native/refusal.ts'
 import type { Visit } from '../../interactions/upstreams/visit.ts'
 import { viewEngine, viewsFolder } from '../../views/engine.ts'
+import { passwordLinks } from '../accounts/password-links.ts'
 import { documentVersion } from '../base/document.ts'
 import type { Locale, Localized } from '../base/languages.ts'
 import { callingCodeOf, countryName } from '../base/phone.ts'
@@ -140,6 +142,10 @@ export function buildPages(dependencies: Dependencies): Pages {
       login,
       consent: consentPages({ renderer, policies, consents: consents(core) }),
       collected,
+      passwordLink: passwordLinkPages({
+        ...{ renderer, directory, audit, links: passwordLinks(core), passwords: logins.passwords },
+        options: { minPasswordLength, end: logins.end },
+      }),
       archiveSchema: representationsOfJson(ownDataSchema(schemaAddress(config.issuer))),
       account: accountCentre({ ...dependencies, renderer, countries, codes }),
     },

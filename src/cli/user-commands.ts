@@ -10,6 +10,12 @@ const evidence: Option = {
   summary: 'What shows that both are one person’s, for the audit.',
 }
 
+const validFor: Option = {
+  type: 'string',
+  value: 'DURATION',
+  summary: 'How long the link works, from 1m to 3d. Unless said, 1h.',
+}
+
 const reason: Option = { type: 'string', value: 'TEXT', summary: 'Why, for the audit.' }
 
 /** The rows of the table for `menshen users`. */
@@ -43,7 +49,7 @@ export const userCommands: readonly Command[] = [
       'unused-since': {
         type: 'string',
         value: 'TIME',
-        summary: 'Who has not logged in since. 10 000 users are looked at for a page, which may so be short.',
+        summary: 'Who has not logged in since. All users are looked through, 10 000 at a time.',
       },
       ...paged,
       full,
@@ -65,18 +71,31 @@ export const userCommands: readonly Command[] = [
   {
     name: 'users create',
     summary:
-      'Make a user. Each argument is a way in: a phone number, an e-mail address, a user name, or PROVIDER=SUBJECT. They let nobody in, but by proving them, unless --proved.',
+      'Make a user. Each argument is a way in: a phone number, an e-mail address, a user name, or PROVIDER=SUBJECT. They let nobody in, but by proving them, unless --proved; a user name does with a password.',
     usage: '<identity>...',
     args: many,
     options: {
       nickname: { type: 'string', value: 'TEXT', summary: 'The name that is shown.' },
       proved: { type: 'boolean', summary: 'You know that all of them are this person’s.' },
       'password-stdin': { type: 'boolean', summary: 'Read a password from standard input.' },
+      link: { type: 'boolean', summary: 'Tell a link by which they choose their first password, once.' },
+      'valid-for': validFor,
       why,
       'dry-run': dryRun,
     },
     module: './user-create-command.ts',
     action: 'create',
+    exits: dryRunExits,
+  },
+  {
+    name: 'users password reset-link',
+    summary:
+      'A link for its owner, by which they choose another password without logging in, once. It ends every session and token; it ends by itself with whatever signs them out.',
+    usage: user,
+    args: one,
+    options: { 'valid-for': validFor, why, 'dry-run': dryRun },
+    module: './user-password-command.ts',
+    action: 'resetLink',
     exits: dryRunExits,
   },
   {
@@ -180,6 +199,7 @@ export const userCommands: readonly Command[] = [
         value: 'TAG',
         summary: 'Language of the page in the archive. Unless said, the first one.',
       },
+      why,
     },
     module: './users-export-command.ts',
     action: 'exportUsers',

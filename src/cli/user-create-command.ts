@@ -9,6 +9,7 @@ import type { CommandContext } from './command.ts'
 import { withReason } from './confirm.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson } from './output.ts'
+import { linkText, makeLink, noPasswordWithout, secondsOf } from './user-password-command.ts'
 
 /** `users create`: an account with ways in that nobody has proved yet, unless the operator says that they are. */
 export async function create(context: CommandContext): Promise<number> {
@@ -24,6 +25,11 @@ export async function create(context: CommandContext): Promise<number> {
       if (password !== undefined && !given.some(({ provider }) => local.has(provider)))
         return refuse(context, 'a password needs a phone number, an e-mail address or a user name to log in with')
       const isProved = flags['proved'] === true
+      const seconds = secondsOf(context)
+      if (typeof seconds === 'string') return refuse(context, seconds)
+      const hasLink = flags['link'] === true
+      if (hasLink && !given.some(({ provider }) => provider === 'username' || (isProved && local.has(provider))))
+        return refuse(context, noPasswordWithout)
       const nickname = typeof flags['nickname'] === 'string' ? flags['nickname'] : undefined
       const subjects = given.flatMap((each) => each.subjects)
       const passwordHash =
@@ -31,7 +37,7 @@ export async function create(context: CommandContext): Promise<number> {
       const identity_list = given.map(({ provider, subjects: own }) => ({
         provider,
         subjects: own.map((each) => maskSubject(provider, each, { withNamespace: true })),
-        verified: isProved,
+        verified: isProved || provider === 'username',
       }))
       const told = { changed: false, identities: identity_list, has_password: passwordHash !== undefined }
       const taken = await takenOf(core, given)
@@ -48,8 +54,9 @@ export async function create(context: CommandContext): Promise<number> {
         const providers = given.map(({ provider }) => provider)
         const detail = { operator: operatorOf(context), why, providers, proved: isProved }
         await core.audit.write({ event: 'user.created', userId, detail })
-        if (flags['json'] === true) printJson(stdout, { id: userId, ...told, changed: true })
-        else stdout.write(`made ${userId} with ${describe(identity_list)}\n`)
+        const link = hasLink ? await makeLink(core, context, { userId, why, seconds }) : undefined
+        if (flags['json'] === true) printJson(stdout, { id: userId, ...told, changed: true, ...link })
+        else stdout.write(`made ${userId} with ${describe(identity_list)}\n${link ? linkText(link) : ''}`)
         return 0
       } catch (error) {
         if (!isUniqueViolation(error)) throw error

@@ -125,6 +125,9 @@ export const strangerWrites = {
   account_data: 'nothing',
   account_data_submit: 'nothing',
   account_data_archive: 'nothing',
+  // Without a link of an operator it changes nothing.
+  password_link: 'nothing',
+  password_link_submit: 'nothing',
   collected: 'nothing',
   own_data_schema: 'nothing',
   account_apps_submit: 'nothing',
