@@ -55,8 +55,8 @@ const usedSince = param.timeOrNull('usedSince')
 const unusedSince = param.timeOrNull('unusedSince')
 
 /**
- * How many users one page looks at where their last use decides: no index knows that, because it changes with every
- * login. Such a page may hold fewer users than were asked for, and still say where the next one begins.
+ * How many users one statement looks at where their last use decides: no index knows that, because it changes with
+ * every login. A page is as many statements as it takes to fill it.
  */
 export const lookedAt = 10_000
 
@@ -100,26 +100,40 @@ interface ListRow extends ListedUser {
 
 const everBefore = new Date('9999-12-31T00:00:00Z')
 
-/** Lists users, those who came last first. */
+/** Lists users, those who came last first. Only the last page may have fewer than were asked for. */
 export async function listUsers(
-  { commitQuery }: Queries,
+  queries: Queries,
   filter: UserFilter,
   { after = newest, limit }: { readonly after?: TimeCursor | undefined; readonly limit: number },
 ): Promise<UserPage<TimeCursor>> {
+  const found: ListRow[] = []
+  for (let from: TimeCursor | undefined = after; from !== undefined && found.length <= limit; ) {
+    const looked = await lookAt(queries, filter, { after: from, most: limit + 1 - found.length })
+    found.push(...looked.found)
+    from = looked.next
+  }
+  const last = found[limit - 1]
+  const next = found.length > limit && last ? { us: last.us, id: last.id } : undefined
+  return { users: found.slice(0, limit).map(plain), next }
+}
+
+/** Who is wanted among the next users; `next` is where the look ended, if it did not come to the end of all users. */
+async function lookAt(
+  { commitQuery }: Queries,
+  filter: UserFilter,
+  { after, most: wanted }: { readonly after: TimeCursor; readonly most: number },
+): Promise<{ readonly found: readonly ListRow[]; readonly next: TimeCursor | undefined }> {
   const { status, createdSince = new Date(0), createdUntil = everBefore } = filter
   const { usedSince = null, unusedSince = null } = filter
   const isByUse = usedSince !== null || unusedSince !== null
-  const window = isByUse ? Math.max(lookedAt, limit + 1) : limit + 1
+  const window = isByUse ? Math.max(lookedAt, wanted) : wanted
   const times = { createdSince, createdUntil, usedSince, unusedSince }
   const list = userLists.get(status) as ReturnType<typeof listStatement>
-  const { rows } = await commitQuery<ListRow>(list.with({ ...times, ...after, most: limit + 1, window }))
+  const { rows } = await commitQuery<ListRow>(list.with({ ...times, ...after, most: wanted, window }))
   const [first] = rows
-  const found = rows.filter(({ id }) => id !== null)
-  const users = found.slice(0, limit).map(plain)
-  const last = found[limit - 1]
-  if (found.length > limit && last) return { users, next: { us: last.us, id: last.id } }
   const isCut = isByUse && first !== undefined && first.looked === window
-  return { users, next: isCut ? { us: first.last_us ?? 0, id: first.last_id ?? '' } : undefined }
+  const next = isCut ? { us: first.last_us ?? 0, id: first.last_id ?? '' } : undefined
+  return { found: rows.filter(({ id }) => id !== null), next }
 }
 
 function plain({ id, status, nickname, created_at, last_used_at, identities }: ListedUser): ListedUser {

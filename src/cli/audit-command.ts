@@ -1,4 +1,7 @@
+import { formerIdsOf } from '../accounts/merged-users.ts'
+import type { UserId } from '../base/ids.ts'
 import { maskIp } from '../base/mask.ts'
+import type { Core } from '../build/core.ts'
 import { type AuditFilter, type AuditLine, cursorAt, readAudit, readRequest } from '../ops/audit-reader.ts'
 import { cursorText } from '../store/cursor.ts'
 import type { CommandContext } from './command.ts'
@@ -26,7 +29,7 @@ export async function audit(context: CommandContext): Promise<number> {
     if (user !== undefined && typeof account !== 'object')
       return refuse(context, account ?? `there is no user "${user}"`)
     const filter: AuditFilter = {
-      userId: typeof account === 'object' ? account.user.id : undefined,
+      userIds: typeof account === 'object' ? await allIdsOf(core, account.user.id) : undefined,
       clientId: typeof client === 'string' ? client : undefined,
       event: typeof event === 'string' ? event : undefined,
       ...times,
@@ -64,6 +67,11 @@ export async function audit(context: CommandContext): Promise<number> {
     tellNext(context, after && cursorText(after))
     return 0
   })
+}
+
+/** What was noted of an account before it became part of another one stays under its id. */
+async function allIdsOf({ database }: Core, userId: UserId): Promise<readonly UserId[]> {
+  return [userId, ...(await formerIdsOf(database, userId))]
 }
 
 /** `requests`: what happened under the id that an error page, a log line or an app tells. */

@@ -18,6 +18,7 @@ export function movingRow(name: string): Command {
         summary: 'Make it part of the identity that the user has at the same vendor: both are one person’s there.',
       },
       last: { type: 'boolean', summary: 'Also when its user is left without a way in.' },
+      yes,
       'dry-run': dryRun,
     },
     module: './user-identities-command.ts',

@@ -6,7 +6,7 @@ import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
 import { type Ended, endRecords } from '../oidc/endings/endings.ts'
 import type { CommandContext } from './command.ts'
-import { withReason } from './confirm.ts'
+import { confirmed, withReason } from './confirm.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson } from './output.ts'
 import { userNamed } from './user-named.ts'
@@ -40,17 +40,19 @@ export async function move(context: CommandContext): Promise<number> {
       }
       const operator = operatorOf(context)
       const isDryRun = flags['dry-run'] === true
-      const { outcome, ended } = await moved(core, order, { operator, isDryRun })
-      if (outcome.kind !== 'moved') return refuse(context, moveRefusals[outcome.kind])
-      const { from, identity, nowAs } = outcome
-      const subjects = identity.subjects.map((each) => maskSubject(identity.provider, each, { withNamespace: true }))
-      const detail = { from, to: order.to, identity: identityId, now_as: nowAs, subjects, operator, why }
-      for (const userId of isDryRun ? [] : [from, order.to]) {
-        await core.audit.write({ event: 'identity.moved', userId, identityProvider: identity.provider, detail })
-      }
-      const vouchedAt = await vouchedFor(core, from, order.to)
-      tell(context, { outcome, ended, user, subjects, vouchedAt, isDryRun })
-      return isDryRun ? 3 : 0
+      return confirmed(context, `Give ${identityId} to ${order.to}, and end what was logged in with it?`, async () => {
+        const { outcome, ended } = await moved(core, order, { operator, isDryRun })
+        if (outcome.kind !== 'moved') return refuse(context, moveRefusals[outcome.kind])
+        const { from, identity, nowAs } = outcome
+        const subjects = identity.subjects.map((each) => maskSubject(identity.provider, each, { withNamespace: true }))
+        const detail = { from, to: order.to, identity: identityId, now_as: nowAs, subjects, operator, why }
+        for (const userId of isDryRun ? [] : [from, order.to]) {
+          await core.audit.write({ event: 'identity.moved', userId, identityProvider: identity.provider, detail })
+        }
+        const vouchedAt = await vouchedFor(core, from, order.to)
+        tell(context, { outcome, ended, user, subjects, vouchedAt, isDryRun })
+        return isDryRun ? 3 : 0
+      })
     }),
   )
 }

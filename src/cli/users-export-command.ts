@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Core } from '../build/core.ts'
 import { exportAccounts } from '../moving/account-export.ts'
 import type { CommandContext } from './command.ts'
+import { reasonOf } from './confirm.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
 import { printJson } from './output.ts'
 import { takeAlong } from './users-take-along-command.ts'
@@ -49,7 +50,10 @@ async function exportAll(context: CommandContext): Promise<number> {
 
 async function exportTo(context: CommandContext, core: Core, write: (lines: string) => Promise<unknown>) {
   const accounts = await exportAccounts(core, write)
-  await core.audit.write({ event: 'users.exported', detail: { operator: operatorOf(context), accounts } })
+  await core.audit.write({
+    event: 'users.exported',
+    detail: { operator: operatorOf(context), why: reasonOf(context), accounts },
+  })
   return accounts
 }
 

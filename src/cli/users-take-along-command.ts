@@ -5,6 +5,7 @@ import { buildFace } from '../build/face.ts'
 import { archiveWriting } from '../build/own-archives.ts'
 import { ownArchive, ownDataOf } from '../own-data/archive.ts'
 import type { CommandContext } from './command.ts'
+import { reasonOf } from './confirm.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson } from './output.ts'
 import { withUser } from './user-named.ts'
@@ -24,7 +25,11 @@ export async function takeAlong(context: CommandContext): Promise<number> {
     const writing = archiveWriting(core, face)
     const nothing = `${id} is deleted; nothing is left to take along`
     const handedOut = () =>
-      core.audit.write({ event: 'export.fetched', userId: id, detail: { operator: operatorOf(context) } })
+      core.audit.write({
+        event: 'export.fetched',
+        userId: id,
+        detail: { operator: operatorOf(context), why: reasonOf(context) },
+      })
     if (flags['json'] === true) {
       const data = await ownDataOf([core, id], writing)
       if (!data) return refuse(context, nothing)

@@ -19,7 +19,8 @@ export interface AuditLine {
 
 /** Which lines are read. */
 export interface AuditFilter {
-  readonly userId?: string | undefined
+  /** Of one person: of the account, and of those that became part of it. */
+  readonly userIds?: readonly string[] | undefined
   readonly clientId?: string | undefined
   readonly event?: string | undefined
   readonly since?: Date | undefined
@@ -29,7 +30,6 @@ export interface AuditFilter {
 const columns = `a.id, a.at, a.event, a.user_id, a.client_id, a.identity_provider, host(a.ip) as ip, a.request_id,
   a.detail, ${microseconds('a.at')} as us`
 const most = param.int('most')
-const userId = param.text('userId')
 const clientId = param.text('clientId')
 const event = param.text('event')
 
@@ -49,7 +49,13 @@ const also = sql`(${param.textOrNull('alsoClient')} is null or a.client_id = ${p
  */
 export const auditReads = {
   all: statement('audit_all', lines(sql`true`)),
-  user: statement('audit_user', lines(sql`a.user_id = ${userId} and ${also}`)),
+  user: statement(
+    'audit_user',
+    sql`
+    select each.* from unnest(${param.texts('userIds')}) as own (id)
+      cross join lateral (${lines(sql`a.user_id = own.id and ${also}`)}) each
+    order by each.at desc, each.id desc limit ${most}`,
+  ),
   event: statement('audit_event', lines(sql`a.event = ${event}`)),
   clientEvent: statement('audit_client_event', lines(sql`a.client_id = ${clientId} and a.event = ${event}`)),
   client: statement(
@@ -78,14 +84,14 @@ const everAfter = new Date('9999-12-31T00:00:00Z')
 /** Reads one page of the audit, the newest lines first. */
 export async function readAudit(
   { commitQuery }: Pick<Database, 'commitQuery'>,
-  { userId, clientId, event, since = new Date(0), until = everAfter }: AuditFilter,
+  { userIds, clientId, event, since = new Date(0), until = everAfter }: AuditFilter,
   { after = newest, limit }: { readonly after?: TimeCursor | undefined; readonly limit: number },
 ): Promise<readonly AuditLine[]> {
   const page = { since, until, us: after.us, lineId: Number(after.id === '' ? 0 : after.id), most: limit }
   const others = { alsoClient: clientId ?? null, alsoEvent: event ?? null }
   const filled =
-    userId !== undefined
-      ? auditReads.user.with({ ...page, userId, ...others })
+    userIds !== undefined
+      ? auditReads.user.with({ ...page, userIds, ...others })
       : clientId !== undefined && event !== undefined
         ? auditReads.clientEvent.with({ ...page, clientId, event })
         : clientId !== undefined

@@ -219,10 +219,10 @@ describe('identities', () => {
   test('move is the same command under both names', async () => {
     const identity = await wechatOf(alice)
     const { user: to } = await directory.register(claimOf('phone', ['+8613800138010']), use)
-    const { status } = await shell.run('identities', 'move', identity, '--to', to.id, '--why', 'x')
+    const { status } = await shell.run('identities', 'move', identity, '--to', to.id, '--why', 'x', '--yes')
     expect(status).toBe(0)
     const moved = await wechatOf(to.id)
-    expect((await shell.run('users', 'identities', 'move', moved, '--to', alice, '--why', 'x')).status).toBe(0)
+    expect((await shell.run('users', 'identities', 'move', moved, '--to', alice, '--why', 'x', '--yes')).status).toBe(0)
   })
 
   test('a question at a terminal is answered by typing', async () => {

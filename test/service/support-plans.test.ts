@@ -51,6 +51,8 @@ const list = {
 }
 const userId = `usr_${'7'.padStart(26, '0')}` as UserId
 
+const otherId = `usr_${'8'.padStart(26, '0')}`
+
 /** What a command asks, with values as it asks it. */
 const calls: Readonly<Record<string, () => NamedStatement>> = {
   ...Object.fromEntries(
@@ -68,7 +70,8 @@ const calls: Readonly<Record<string, () => NamedStatement>> = {
     usersByNickname.with({ prefix: 'name 1', end: 'name 1\u{10FFFF}', afterName: '', afterId: '', most: 51 }),
   'identities list': () => findAccount.with({ userId }),
   audit: () => auditReads.all.with(page),
-  'audit of a user': () => auditReads.user.with({ ...page, userId, alsoClient: null, alsoEvent: 'user.locked' }),
+  'audit of a user': () =>
+    auditReads.user.with({ ...page, userIds: [userId, otherId], alsoClient: null, alsoEvent: 'user.locked' }),
   'audit of an event': () => auditReads.event.with({ ...page, event: 'user.locked' }),
   'audit of a client': () => auditReads.client.with({ ...page, clientId: 'rare' }),
   'audit of a client and an event': () =>

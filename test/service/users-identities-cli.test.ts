@@ -31,7 +31,7 @@ beforeEach(async () => {
 
 const knex = () => shell.database.database.knex
 const move = (...more: readonly string[]) =>
-  shell.run('users', 'identities', 'move', identity, '--to', to, '--why', 'ticket 4711', ...more)
+  shell.run('users', 'identities', 'move', identity, '--to', to, '--why', 'ticket 4711', '--yes', ...more)
 
 async function wechatOf(userId: UserId): Promise<IdentityId> {
   const found = (await directory.find(userId))?.identities.find(({ provider }) => provider === 'wechat')
@@ -173,7 +173,7 @@ describe('is refused', () => {
 
   test('more of one provider than a user may have', async () => {
     const limited = { MENSHEN_IDENTITIES_PER_PROVIDER: '1' }
-    const args = ['users', 'identities', 'move', identity, '--to', to, '--why', 'x']
+    const args = ['users', 'identities', 'move', identity, '--to', to, '--why', 'x', '--yes']
     expect((await shell.runWith(limited, ...args)).stderr).toContain('identities_per_provider')
     expect((await shell.runWith(limited, ...args, '--join')).status).toBe(0)
   })
@@ -181,7 +181,8 @@ describe('is refused', () => {
   test('what is not there, is there already, or lacks a word', async () => {
     const run = (...words: readonly string[]) => shell.run('users', 'identities', 'move', ...words)
     expect((await run('idn_nothing', '--to', to, '--why', 'x')).status).toBe(1)
-    expect((await run(identity, '--to', from, '--why', 'x')).stderr).toContain('already')
+    expect((await run(identity, '--to', to, '--why', 'x')).stderr).toContain('--yes')
+    expect((await run(identity, '--to', from, '--why', 'x', '--yes')).stderr).toContain('already')
     expect((await run(identity, '--why', 'x')).stderr).toContain('--to')
     expect((await run(identity, '--to', to)).stderr).toContain('--why')
     expect((await run(identity, '--to', to, '--why', '  ')).stderr).toContain('--why')
@@ -190,7 +191,7 @@ describe('is refused', () => {
 
 test('of two moves at once one moves, and nothing is lost', async () => {
   const other = (await directory.register(claimOf('wechat', [`unionid:other-${people}`]), use)).user.id
-  const args = ['users', 'identities', 'move', identity, '--why', 'x', '--to']
+  const args = ['users', 'identities', 'move', identity, '--why', 'x', '--yes', '--to']
   const [one, two] = await Promise.all([shell.run(...args, to), shell.run(...args, other)])
   expect([one.status, two.status].sort()).toEqual([0, 1])
   const [led] = await knex()('identity_subjects').where({ subject: `openid:wx1:person-${people}` })
