@@ -78,6 +78,8 @@ export interface Question {
   readonly isAnswered?: boolean
   /** Whether people can log in without an answer. */
   readonly isOptional?: boolean
+  /** What it shows that the vendor dislikes what was made up, where that is not that id and secret are right. */
+  readonly shows?: string
 }
 
 /** A code or token that no vendor has made. */

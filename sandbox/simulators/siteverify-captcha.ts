@@ -64,8 +64,7 @@ export async function startSiteverify(options: SiteverifyOptions): Promise<Captc
     if (given('secret') !== secret) return 'invalid-input-secret'
     if (form.has('sitekey') && given('sitekey') !== siteKey) return 'sitekey-secret-mismatch'
     const found = given('response').length > 2048 ? undefined : issued.find(given('response'))
-    if (found === undefined) return 'invalid-input-response'
-    if (found.about.of !== siteKey) return dialect === 'hcaptcha' ? 'sitekey-secret-mismatch' : 'invalid-input-response'
+    if (found?.about.of !== siteKey) return 'invalid-input-response'
     if (found.state === 'used') return used
     if (found.state === 'expired') return expired
     issued.use(given('response'))

@@ -3,6 +3,7 @@ import { LoginAttempts } from '../../interactions/attempt.ts'
 import { AttemptMemories } from '../../interactions/attempt-memory.ts'
 import { Bindings } from '../../interactions/binding.ts'
 import { Callbacks } from '../../interactions/callbacks.ts'
+import type { CaptchaChallenge } from '../../interactions/challenges/captcha.ts'
 import type { DeletionRequests } from '../../interactions/deletion-requests.ts'
 import { LoginMerges } from '../../interactions/login-merges.ts'
 import {
@@ -51,6 +52,7 @@ import { countedAudit } from './counted-outcomes.ts'
 import { buildDeletion } from './deletion.ts'
 import type { Face } from './face.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
+import { buildCaptcha } from './vendor-captcha.ts'
 
 /** Ways of one kind, and the attempts that walk them. */
 interface Ways {
@@ -88,6 +90,8 @@ export interface Logins extends Ways {
   readonly connectors: readonly Connector[]
   /** What there is a sender for. */
   readonly channels: Messages['channels']
+  /** The captcha of a vendor, where one is configured. */
+  readonly captcha: CaptchaChallenge | undefined
   /** Names of the vendors that ask the carrier for a number. */
   readonly oneTap: readonly string[]
   readonly credentials: KeptCredentials
@@ -170,6 +174,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     connectors: tables.connectors,
     channels: messages.channels,
     oneTap: tables.oneTap,
+    captcha: buildCaptcha(core, metrics),
     credentials,
     passwords,
     hashing,

@@ -1,5 +1,4 @@
 import type { Context, Middleware } from 'koa'
-import { siteverify } from '../../interactions/challenges/siteverify.ts'
 import { reachedBy } from '../../interactions/methods/method-registry.ts'
 import { AuthSessions } from '../../interactions/native/auth-session.ts'
 import { Challenge } from '../../interactions/native/challenge.ts'
@@ -12,7 +11,6 @@ import { OwnDeletion } from '../../interactions/native/own-deletion.ts'
 import { OwnMerges } from '../../interactions/native/own-merges.ts'
 import { nativeSteps } from '../../interactions/native/steps.ts'
 import { undoableMerges } from '../accounts/merged-users.ts'
-import { httpClient } from '../base/http.ts'
 import { ownRoutes } from '../http/own-routes.ts'
 import { attestedInstallation } from '../oidc/clients/attestation.ts'
 import { shownNameOf } from '../oidc/clients/client-brand.ts'
@@ -45,7 +43,6 @@ interface Dependencies {
   readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies'>
 }
 
-const captchaTimeoutMs = 5000
 /** How long an app may come back with its `auth_session` to prove more. */
 const keptMs = 30 * 86_400_000
 
@@ -56,11 +53,10 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
   const { words } = pages
   const provider = () => runtime().provider()
   const policies = () => runtime().policies()
-  const { captcha } = config
 
   const gate = new Gate({
     limits,
-    captcha: captcha && siteverify(captcha, httpClient({ timeoutMs: captchaTimeoutMs, allowInsecure: config.sandbox })),
+    captcha: logins.captcha,
   })
   const challenge = new Challenge({
     issuer: new CodeIssuer({ provider, policies, units, clock, reachable: reachedBy(native.methods, logins.methods) }),

@@ -1,4 +1,5 @@
 import type { collectedPage } from '../../interactions/browser/collected.ts'
+import { captchaSettings } from '../../interactions/challenges/captcha-vendors.ts'
 import { inLanguage } from '../base/languages.ts'
 import type { ArchiveWriting } from '../own-data/archive.ts'
 import { OwnDataExports } from '../own-data/exports.ts'
@@ -29,7 +30,7 @@ export function collectedFacts(
   { config }: Pick<Core, 'config'>,
   { connectors, channels, oneTap }: Pick<Logins, 'connectors' | 'channels' | 'oneTap'>,
 ): CollectedOptions['facts'] {
-  const { login, sms, mail, phone, captcha, ops } = config
+  const { login, sms, mail, phone, ops } = config
   const providers = [...new Set(connectors.map(({ provider }) => provider))]
   const senders = [...new Set(sms.senders.map(({ type }) => type))]
   const days = ops.audit_retention === 'none' ? undefined : Math.ceil(ops.audit_retention / daySeconds)
@@ -50,7 +51,7 @@ export function collectedFacts(
       ...when(mail !== undefined, { kind: 'mail' as const }),
       ...oneTap.map((vendor) => ({ kind: 'carrier' as const, vendor })),
       ...phone.carrier_check.map(({ vendor }) => ({ kind: 'number_check' as const, vendor })),
-      ...when(captcha !== undefined, { kind: 'captcha' as const }),
+      ...when(captchaSettings(config) !== undefined, { kind: 'captcha' as const }),
       ...providers.map((provider) => ({ kind: 'upstream' as const, provider })),
     ],
   }

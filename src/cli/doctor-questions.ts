@@ -66,7 +66,8 @@ class Bound {
 
 const known: ReadonlySet<string> = new Set(['upstream.code_invalid', 'one_tap.expired', 'one_tap.failed'])
 
-function judged(error: unknown, { name, question: { about, isOptional }, page, oddAdvice }: Asking): Finding {
+function judged(error: unknown, { name, question, page, oddAdvice }: Asking): Finding {
+  const { about, isOptional, shows = 'id and secret are right' } = question
   if (!(error instanceof AppError)) return unreachable(name, `${about}: ${reasonOf(error)}`)
   const { vendor_code: code = 'nothing', address_seen: address, reason, asked } = answerIn(error)
   if (reason !== undefined && !isAnswer(reason)) return unreachable(name, `${about}: ${asked}: ${code}, ${reason}`)
@@ -78,7 +79,7 @@ function judged(error: unknown, { name, question: { about, isOptional }, page, o
   }
   // What is none of the vendor's codes was found here, in an answer that was no refusal.
   if (known.has(error.code) && !code.startsWith('no_')) {
-    return ok(name, `${said} to what was made up, so id and secret are right`)
+    return ok(name, `${said} to what was made up, so ${shows}`)
   }
   if (error.code === 'upstream.busy' && code !== 'page') {
     return warn(name, `${said}: the vendor is busy`, 'run doctor again later; while it lasts, logins fail too')

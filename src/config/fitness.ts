@@ -1,3 +1,4 @@
+import { captchaEndpoint, captchaSettings, hasTestKey } from '../../interactions/challenges/captcha-vendors.ts'
 import { namespaceClashes } from '../../interactions/upstreams/connections.ts'
 import { ownerEventNames } from '../accounts/owner-events.ts'
 import { isLoopback } from '../base/network.ts'
@@ -128,6 +129,33 @@ const clashes: readonly Contradiction[] = [
     holds: ({ captcha, sandbox }) => captcha !== undefined && !sandbox && !captcha.verify_url.startsWith('https:'),
     path: 'captcha.verify_url',
     message: 'must be an https address outside the sandbox: it gets a secret',
+  },
+  {
+    holds: ({ captcha, abuse }) => captcha !== undefined && abuse.captcha !== undefined,
+    path: 'captcha',
+    message: 'is the older name of abuse.captcha, which is set too; take this away',
+  },
+  {
+    holds: ({ abuse: { captcha }, sandbox }) =>
+      !sandbox && captcha !== undefined && !(captchaEndpoint(captcha) ?? 'https:').startsWith('https:'),
+    path: 'abuse.captcha',
+    message: 'must ask an https address outside the sandbox: it gets a secret',
+  },
+  {
+    holds: ({ abuse: { captcha }, sandbox }) =>
+      !sandbox && captcha !== undefined && 'script_url' in captcha && captcha.script_url?.startsWith('http:') === true,
+    path: 'abuse.captcha.script_url',
+    message: 'must be an https address outside the sandbox: it runs on a page of this server',
+  },
+  {
+    holds: (config) => !config.sandbox && config.captcha !== undefined && hasTestKey(captchaSettings(config)),
+    path: 'captcha',
+    message: 'has a key for tests, with which everybody passes; make keys of your own in the console',
+  },
+  {
+    holds: ({ abuse, sandbox }) => !sandbox && hasTestKey(abuse.captcha),
+    path: 'abuse.captcha',
+    message: 'has a key for tests, with which everybody passes; make keys of your own in the console',
   },
   {
     holds: ({ phone, sandbox }) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { captchaOptions } from '../../interactions/challenges/captcha-vendors.ts'
 import { siteverifyOptions } from '../../interactions/challenges/siteverify.ts'
 import { oneTapOptions } from '../../interactions/methods/one-tap.ts'
 import { connectionOptions } from '../../interactions/upstreams/connections.ts'
@@ -112,7 +113,17 @@ export function configSchema(mode: Mode) {
     limits: limitOptions.prefault({}).describe('Limits that belong to no part alone.'),
     captcha: siteverifyOptions
       .optional()
-      .describe('Asked of apps before a message is sent, unless the app is attested. Absent: nothing is asked.'),
+      .describe('Older name of `abuse.captcha` with the vendor `siteverify`; one of the two.'),
+    abuse: z
+      .strictObject({
+        captcha: captchaOptions
+          .optional()
+          .describe(
+            'Captcha of a vendor, asked before a message is sent. Absent: only the challenge of this server is asked.',
+          ),
+      })
+      .prefault({})
+      .describe('What stands between programs and what costs money.'),
     registration: registrationOptions.prefault({}).describe('Who may make an account.'),
     identities_per_provider: identityLimitOptions,
     deletion: deletionOptions.prefault({}).describe('Deletion of accounts by their owners.'),

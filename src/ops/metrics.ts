@@ -54,6 +54,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    captchas: new Counter({
+      name: 'menshen_captchas_total',
+      help: 'Answers to the captcha of a vendor, by vendor and verdict (human, refused, degraded, unavailable).',
+      labelNames: ['vendor', 'verdict'] as const,
+      registers,
+    }),
     limited: new Counter({
       name: 'menshen_limit_refusals_total',
       help: 'Requests refused by a limit, by its name.',
