@@ -28,7 +28,7 @@ const sites = {
   },
 } as const
 
-const { script_url, page_sources } = pageOptions(sites.china.script)
+const { script_url, ...others } = pageOptions(sites.china.script)
 
 /** Settings of Tencent's captcha (天御). */
 export const tencentCaptchaOptions = z
@@ -45,7 +45,7 @@ export const tencentCaptchaOptions = z
       .optional()
       .describe('Address of the service, instead of the usual one of the site.'),
     script_url: script_url.unwrap().optional().describe('Script that the page loads, instead of the usual one.'),
-    page_sources,
+    ...others,
   })
   .superRefine(checkTencentKeys)
 

@@ -24,6 +24,8 @@ export interface CaptchaPage {
   readonly script: string
   /** Further sources of scripts, styles, pictures, frames and requests, as a content security policy names them. */
   readonly sources: readonly string[]
+  /** Whether its script makes functions of texts. */
+  readonly mayEval: boolean
 }
 
 /** The captcha of one vendor. */
@@ -74,6 +76,10 @@ export function pageOptions(script: string) {
       .max(20)
       .prefault([])
       .describe('Further hosts that this script needs, where the vendor has moved something.'),
+    page_eval: z
+      .boolean()
+      .default(false)
+      .describe('Whether this script makes functions of texts (`unsafe-eval`): only where it does not work without.'),
   }
 }
 
@@ -86,10 +92,11 @@ export const hostnamesOption = z
 
 /** The page of a vendor whose settings these are. */
 export function pageOf(
-  options: { readonly script_url: string; readonly page_sources: readonly string[] },
+  options: { readonly script_url: string; readonly page_sources: readonly string[]; readonly page_eval: boolean },
   sources: readonly string[],
 ): CaptchaPage {
-  return { script: options.script_url, sources: [...sources, ...options.page_sources] }
+  const { script_url: script, page_sources, page_eval: mayEval } = options
+  return { script, sources: [...sources, ...page_sources], mayEval }
 }
 
 /** Whether it was solved on a page of ours, or of an app of ours. */

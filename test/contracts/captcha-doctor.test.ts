@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { startSiteverify } from '../../sandbox/simulators/siteverify-captcha.ts'
 import { checkCaptcha } from '../../src/cli/doctor-captcha.ts'
+import { wallClockMs } from '../../src/cli/doctor-checks.ts'
 import { ConfigError, loadConfig } from '../../src/config/config.ts'
-import { worlds } from './captcha-worlds.ts'
+import { time, worlds } from './captcha-worlds.ts'
 
 type Settings = Readonly<Record<string, unknown>>
 
@@ -33,6 +34,7 @@ function problems(env: Record<string, string>): readonly string[] {
 
 describe('the doctor', () => {
   it.each(worlds)('asks $name once about something made up, and says what only its console tells', async ({ open }) => {
+    time.now = wallClockMs()
     const { simulator, settings, strange } = await open()
     try {
       const known = await examined(settings)
