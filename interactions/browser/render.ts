@@ -14,30 +14,13 @@ import type { PageBrand } from '../../views/page-brand.ts'
 import type { WayOn } from './begin-again.ts'
 import { leave } from './leave.ts'
 import { packingOf, pageSender } from './packed-pages.ts'
-
-const contentSecurityPolicy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
+import { contentPolicy } from './page-policy.ts'
 
 const pageHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
   'permissions-policy': 'camera=(), microphone=(), geolocation=(), otp-credentials=(self)',
-}
-
-/** Pages whose form may be answered by a way out: to the client, to a vendor. */
-const leavingPath = /^\/(auth|interaction|session\/end)(\/|$)|^\/account\/(identities|merge)\/?$/i
-
-/**
- * Where the forms of a page may lead. SECURITY: home only, wherever the way ends here. Browsers apply this to every
- * redirect that follows, and nobody knows where a client or a vendor leads on to, so that a page with a way out can
- * name no hosts: it names the schemes, https and that of this very client. See docs/decisions/0026.
- */
-function formAction(path: string, leadsTo: string | undefined, secure: boolean): string {
-  if (!leavingPath.test(path)) return "form-action 'self'"
-  const own = leadsTo === undefined ? undefined : URL.parse(leadsTo)?.protocol
-  const schemes = new Set(['https:', ...(secure ? [] : ['http:']), ...(own ? [own] : [])])
-  return `form-action 'self' ${[...schemes].join(' ')}`
 }
 
 /**
@@ -104,9 +87,8 @@ export function renderer({ engine, i18n, brand, lookOf, sandbox, secure, now }: 
     // No route has looked at the choice of a language where there is none, or it failed.
     if (ctx.method === 'GET' && switchLanguage(ctx)) return
     for (const [header, value] of Object.entries(pageHeaders)) ctx.set(header, value)
-    const policy = formAction(ctx.path, state(ctx).leadsTo, secure)
-    const frames = options.frames === undefined ? '' : `; frame-src ${options.frames}`
-    ctx.set('content-security-policy', `${contentSecurityPolicy}${frames}; ${policy}`)
+    const { leadsTo } = state(ctx)
+    ctx.set('content-security-policy', contentPolicy(ctx.path, { leadsTo, secure, ...options }))
     ctx.set('cross-origin-opener-policy', openerPolicy(ctx.path))
     ctx.vary('Accept-Language')
     ctx.status = options.status ?? 200

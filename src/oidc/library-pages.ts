@@ -20,6 +20,14 @@ export interface PageOptions {
   readonly languagePath?: string
   /** The one other origin whose page this page may hold. */
   readonly frames?: string | undefined
+  /** What a widget of others on this page loads, which is on no other page. */
+  readonly widget?: {
+    readonly script: string
+    /** Hosts, as a content security policy names them. */
+    readonly sources: readonly string[]
+    /** Whether its script makes functions of texts. */
+    readonly mayEval: boolean
+  }
 }
 
 /** Draws a page for the visitor of `ctx`: language, headers and layout are the renderer's business. */
