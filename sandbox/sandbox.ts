@@ -1,4 +1,5 @@
 import { oneTapOptions } from '../interactions/methods/one-tap.ts'
+import { aliyunNumberCheckOptions } from '../interactions/upstreams/number-check-aliyun.ts'
 import { Secret } from '../src/base/secret.ts'
 import type { Sandbox } from '../src/build/app.ts'
 import type { Core } from '../src/build/core.ts'
@@ -12,6 +13,7 @@ import { demoClients, demoResources } from './demo/clients.ts'
 import { sandboxRoutes } from './demo/routes.ts'
 import { oneTapSettings } from './one-tap.ts'
 import { outbox, specialNumbers } from './outbox.ts'
+import { startAliyunDytns } from './simulators/aliyun-dytns.ts'
 import { startDeletionHook } from './simulators/deletion-hook.ts'
 import { Switches } from './switches.ts'
 import { startUpstreams } from './upstreams.ts'
@@ -21,6 +23,7 @@ import { startUpstreams } from './upstreams.ts'
  */
 const terminal = { write: (text: string) => process.stderr.isTTY && process.stderr.write(text) }
 
+const checkKeys = { id: 'sandbox-dytns', secret: 'sandbox-dytns-secret', authCode: 'sandbox' }
 const hookSecret = 'the secret of the shop in the sandbox'
 
 export { sandboxClock as clock } from './clock.ts'
@@ -31,7 +34,9 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
   const upstreams = config.connections.length === 0 ? await startUpstreams({ issuer, clock }) : undefined
   const connections = upstreams?.connections ?? []
   const hook = await startDeletionHook({ secret: hookSecret, clock, ordersUrl: 'https://shop.example.com/orders' })
-  const switches = new Switches(upstreams?.simulators, hook)
+  const { id, secret, authCode } = checkKeys
+  const numbers = await startAliyunDytns({ clock, accessKeys: { [id]: secret }, authCode })
+  const switches = new Switches(upstreams?.simulators, { hook, numbers })
   const face = buildFace(config)
   const write = (message: MailNotice) =>
     mailText(message, { translate: face.i18n.translate, brand: face.mailBrand }).text
@@ -44,6 +49,9 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
     mail: messages.mailSender(),
     connections,
     deletionHook: { url: hook.url, secret: new Secret(hookSecret) },
+    numberCheck: aliyunNumberCheckOptions.parse({
+      ...{ vendor: 'aliyun', access_key_id: id, access_key_secret: secret, auth_code: authCode, endpoint: numbers.url },
+    }),
     oneTap: upstreams?.native ? oneTapSettings(upstreams.native.oneTap).map((each) => oneTapOptions.parse(each)) : [],
     clients: demoClients(issuer, backendSecret),
     resources: demoResources(issuer),
@@ -63,6 +71,7 @@ export async function openSandbox({ config, clock, sealer }: Core): Promise<Sand
     async close() {
       await upstreams?.close()
       await hook.close()
+      await numbers.close()
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { SmsSender } from '../src/sms/sms-sender.ts'
 import { undeliverable } from '../src/sms/sms-sender.ts'
+import type { AliyunDytnsSimulator } from './simulators/aliyun-dytns.ts'
 import type { HookMood, HookSimulator } from './simulators/deletion-hook.ts'
 import { type Oddity, oddities } from './simulators/oddities.ts'
 import type { Fault, Simulator } from './simulators/simulator.ts'
@@ -81,6 +82,7 @@ type Trouble = keyof typeof troubles
 const states = [
   ...(['snapshot', 'unionid_later', 'sms_answer_lost', 'sms_template_refused'] as const),
   ...(['deletion_orders', 'deletion_slow', 'deletion_wrong'] as const),
+  ...(['number_same', 'number_given_again', 'number_given_up'] as const),
 ] as const
 type State = (typeof states)[number]
 
@@ -92,6 +94,13 @@ const moods: readonly (readonly [State, HookMood])[] = [
   ['deletion_orders', 'open_orders'],
   ['deletion_slow', 'slow'],
   ['deletion_wrong', 'wrong'],
+]
+
+/** What the carriers say of a number that was not proved for long. Nothing is on: they do not know. */
+const fates: readonly (readonly [State, 'same' | 'given' | 'gone'])[] = [
+  ['number_same', 'same'],
+  ['number_given_again', 'given'],
+  ['number_given_up', 'gone'],
 ]
 
 /** All switches as the page groups them. */
@@ -111,11 +120,17 @@ const boundApps = ['wx5a00000000000001', 'wx5a00000000000002', 'wx5a000000000000
 export class Switches {
   readonly #simulators: Simulators | undefined
   readonly #hook: HookSimulator
+  readonly #numbers: Pick<AliyunDytnsSimulator, 'usually'>
   readonly #on = new Set<Switch>()
 
-  constructor(simulators: Simulators | undefined, hook: HookSimulator) {
+  constructor(
+    simulators: Simulators | undefined,
+    { hook, numbers }: { readonly hook: HookSimulator; readonly numbers: Pick<AliyunDytnsSimulator, 'usually'> },
+  ) {
     this.#simulators = simulators
     this.#hook = hook
+    this.#numbers = numbers
+    this.#apply()
   }
 
   isOn(name: Switch): boolean {
@@ -159,6 +174,7 @@ export class Switches {
 
   #apply(): void {
     this.#hook.mood = moods.find(([name]) => this.isOn(name))?.[1] ?? 'allows'
+    this.#numbers.usually(fates.find(([name]) => this.isOn(name))?.[1] ?? 'hidden')
     const simulators = this.#simulators
     if (!simulators) return
     for (const [name, simulator] of Object.entries(simulators) as [VendorName, Simulator][]) {

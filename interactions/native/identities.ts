@@ -64,8 +64,8 @@ export class OwnIdentities {
   }
 
   /**
-   * One step of a binding; `choice=not_mine` takes a number in doubt from the account that has it. SECURITY: the attempt
-   * is that of this grant, so another login cannot go on with it.
+   * One step of a binding; `choice=not_mine` takes a number in doubt from the account that has it. SECURITY: the
+   * attempt is that of this grant, so another login cannot go on with it.
    */
   async bind(ctx: Context, fields: Input, visit: Visit): Promise<void> {
     const { bindings, find, options } = this.#deps

@@ -16,6 +16,12 @@ export interface AliyunDytnsOptions {
   readonly port?: number
 }
 
+interface Fate {
+  readonly kind: 'given' | 'gone' | 'hidden'
+  /** When it was given to somebody else, in milliseconds since the epoch. */
+  readonly at?: number
+}
+
 /** The simulator, and what the carriers have done with a number. */
 export interface AliyunDytnsSimulator extends Simulator {
   /** The number was given up and given to somebody else then. Of several times the last one counts. */
@@ -24,14 +30,10 @@ export interface AliyunDytnsSimulator extends Simulator {
   giveUp(mobile: string): void
   /** The carriers cannot say anything of this number. */
   hide(mobile: string): void
+  /** What they say of every number of which nothing else was said; without this call: that its owner still has it. */
+  usually(fate: 'same' | Fate['kind']): void
   /** How often somebody was charged. */
   charged(): number
-}
-
-interface Fate {
-  readonly kind: 'given' | 'gone' | 'hidden'
-  /** When it was given to somebody else, in milliseconds since the epoch. */
-  readonly at?: number
 }
 
 const action = 'DescribePhoneTwiceTelVerify'
@@ -55,6 +57,7 @@ export async function startAliyunDytns(options: AliyunDytnsOptions): Promise<Ali
   const { clock, accessKeys, temporaryKey, authCode, port } = options
   const gateway = new AliyunGateway({ clock, accessKeys, temporaryKey, actions: { [action]: '2020-02-17' } })
   const fates = new Map<string, Fate>()
+  let usual: Fate | undefined
   let asked: number[] = []
   let charges = 0
 
@@ -70,7 +73,7 @@ export async function startAliyunDytns(options: AliyunDytnsOptions): Promise<Ali
     if (asked.length > perSecond) return 'RequestFrequencyLimit'
     const [mobile = '', fate] = find(mask, input) ?? (mask === 'NORMAL' ? [input] : [])
     if (unsupported.test(mobile)) return 'RequestNumberNotSupported'
-    const VerifyResult = verdict(fate, since)
+    const VerifyResult = verdict(fate ?? usual, since)
     if (VerifyResult !== '0') charges += 1
     return { Data: { VerifyResult, Carrier: carriers.find(([numbers]) => numbers.test(mobile))?.[1] ?? 'CMCC' } }
   }
@@ -93,6 +96,10 @@ export async function startAliyunDytns(options: AliyunDytnsOptions): Promise<Ali
     giveAgain: (mobile: string, at: Date) => void fates.set(mobile, { kind: 'given', at: at.getTime() }),
     giveUp: (mobile: string) => void fates.set(mobile, { kind: 'gone' }),
     hide: (mobile: string) => void fates.set(mobile, { kind: 'hidden' }),
+    usually(kind: 'same' | Fate['kind']) {
+      // Given to somebody else after whatever moment is asked about.
+      usual = kind === 'same' ? undefined : { kind, at: Number.POSITIVE_INFINITY }
+    },
     charged: () => charges,
   })
 }

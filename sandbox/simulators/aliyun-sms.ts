@@ -50,8 +50,8 @@ const perNumber = { max: 40, seconds: 86_400, message: '触发号码天级流控
 /**
  * Plays Aliyun SendSms 2017-05-25 behind the V3 signature (help.aliyun.com/document_detail/101347.htm and
  * 2881383.html), and SendMessageToGlobe 2018-05-01, which takes a text (alibabacloud.com/help/en/sms). Which code a
- * mainland template gets for a number abroad, the codes of malformed requests, and how long the value of a notice may be
- * for each kind of variable, are not documented by the vendor (35 characters here).
+ * mainland template gets for a number abroad, the codes of malformed requests, and how long the value of a notice may
+ * be for each kind of variable, are not documented by the vendor (35 characters here).
  */
 export async function startAliyunSms(options: AliyunSmsOptions): Promise<AliyunSmsSimulator> {
   const { clock, accessKeys, temporaryKey, port } = options

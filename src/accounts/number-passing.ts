@@ -43,9 +43,9 @@ const held = `
 
 /**
  * Takes a number off an account and gives it to another one, which is made if need be, in one transaction. The earlier
- * account keeps everything else, also when nothing leads to it any more; its owner is told over what is left. It may be
- * locked or on its way out, and stays so. Throws `attempt.expired` where the number is not the earlier account's, or was
- * proved there since, `user.locked` for whose it is to become, and `identity.limit`.
+ * account keeps everything else, also when nothing leads to it any more; its owner is told over what is left. It may
+ * be locked or on its way out, and stays so. Throws `attempt.expired` where the number is not the earlier account's, or
+ * was proved there since, `user.locked` where the other one is locked, and `identity.limit`.
  * SECURITY: like every removal it ends what was proved for that account and waits. `alongside` is done in the same
  * transaction.
  */

@@ -80,8 +80,8 @@ export function requireStanding(account: Account, moment: ProofMoment, claim: Id
 }
 
 /**
- * Throws `attempt.expired` where `stands` says no. SECURITY: for a number in doubt, because a stranger who has it now is
- * not told that an account is locked.
+ * Throws `attempt.expired` where `stands` says no. SECURITY: for a number in doubt, because a stranger who has it now
+ * is not told that an account is locked.
  */
 export function requireProved(account: Account, moment: ProofMoment, claim: IdentityClaim): void {
   if (!stands(account, moment, claim)) throw new AppError('attempt.expired')

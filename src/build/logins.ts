@@ -24,7 +24,7 @@ import { OtherAccounts } from '../../interactions/other-accounts.ts'
 import type { SettlementDependencies } from '../../interactions/settlement.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
 import type { Connector } from '../../interactions/upstreams/connector.ts'
-import { aliyunNumberCheck } from '../../interactions/upstreams/number-check-aliyun.ts'
+import { aliyunNumberCheck, type NumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
 import type { DeletionOptions } from '../accounts/deletion-options.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
@@ -107,6 +107,8 @@ export interface StandIns extends MessageStandIns {
   readonly oneTap: readonly OneTapOptions[]
   /** What is asked before an account is deleted, where nothing is configured. */
   readonly deletionHook: NonNullable<DeletionOptions['hook']>
+  /** Asks the carriers whether a number was given to somebody else, where nothing is configured. */
+  readonly numberCheck: NumberCheckOptions
 }
 
 /** The connections in force: the stand-ins, where none is configured. */
@@ -142,7 +144,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
   const memories = new AttemptMemories({ store, ...sealing(sealer, 'attempt') })
   const limitOf = identityLimit(config.identities_per_provider)
   const merges = merging({ database, clock, limitOf, tell: core.queueOwnerMessage })
-  const doubts = buildDoubts(core, { limits, passwords })
+  const doubts = buildDoubts(core, standIns, { limits, passwords })
   const accountMerges = new AccountMerges({ directory, passwords, memories, merging: merges, doubts, clock, limitOf })
   const loginMerges = new LoginMerges({ directory, memories, merges: accountMerges, clock })
   const common: SettlementDependencies = {
@@ -220,10 +222,11 @@ function buildPasswordParts(core: Core, limits: AllLimits) {
 /** What decides whether a number leads to whom it led to before. */
 function buildDoubts(
   { config, clock, directory, log }: Core,
+  standIns: StandIns | undefined,
   parts: Pick<Logins, 'limits' | 'passwords'>,
 ): NumberDoubts {
   const { reverify_after: reverifyAfter, without_other_way: withoutOtherWay, carrier_check } = config.phone
-  const [asked] = carrier_check
+  const asked = carrier_check[0] ?? standIns?.numberCheck
   const http = httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox })
   const check =
     asked && aliyunNumberCheck(asked, { ...{ http, clock }, metadata: metadataClient(), allowInsecure: config.sandbox })

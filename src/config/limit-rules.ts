@@ -51,7 +51,7 @@ export function rules({
     },
     'export.user': { windows: [{ max: 3, seconds: day }] },
     'number_check.number': { windows: [{ max: 3, seconds: day }] },
-    'number_check.day': { windows: [{ max: phone.carrier_check[0]?.per_day ?? 1, seconds: day }] },
+    'number_check.day': { windows: [{ max: phone.carrier_check[0]?.per_day ?? 1000, seconds: day }] },
     'notification.ip': {
       windows: [
         { max: 1200, seconds: 600 },

@@ -271,6 +271,18 @@ describe('an app', () => {
   }
 })
 
+test.each([
+  ['number_given_again', false],
+  ['number_same', true],
+] as const)('in the sandbox %s says what the carriers say, and nobody is asked', async (name, isOwner) => {
+  const { phone, userId } = await aged(world, newGuest())
+  await world.visitor().post('/sandbox/oddities', { on: name })
+  const answer = await proveNumber(world, world.visitor(), phone)
+  await world.visitor().post('/sandbox/oddities', { off: name })
+  expect(answer.location).toContain('code=')
+  expect((await ownerOf(world, phone)) === userId).toBe(isOwner)
+})
+
 /** An account with a user name, a password and no phone number. */
 async function named(identifier: string): Promise<UserId> {
   const visitor = world.visitor()
