@@ -66,6 +66,8 @@ export const sealedIdentityChanges = wholeColumn({
 })
 
 const batch = 20
+/** After which time one that failed is tried again, behind all others. */
+const retryMs = 600_000
 /** SECURITY: everything that ends a proof ends a change that was asked for with one, and so does a lock. */
 const standing = `
   select c.*, i.provider, u.status = 'active' and c.asked_at >= coalesce(
@@ -138,7 +140,8 @@ export class WaitingChanges {
 
   /**
    * Does what is due. Of several servers one does each change, in one transaction, so that one that dies leaves it to
-   * the next. Goes by the older clock, because a number that was freed does not come back.
+   * the next. Goes by the older clock, because a number that was freed does not come back. One that fails holds up no
+   * other; what it failed of is thrown afterwards.
    */
   async applyDue(settled: (change: Settled) => Promise<unknown>): Promise<void> {
     const { database, clock } = this.#deps
@@ -149,12 +152,26 @@ export class WaitingChanges {
       .orderBy('due_at')
       .limit(batch)
       .select<Pick<Row, 'identity_id' | 'user_id'>[]>('identity_id', 'user_id')
+    const failures: unknown[] = []
     for (const { identity_id: identityId, user_id: userId } of due) {
-      const done = await this.#apply(userId, identityId, new Date(atMs)).catch((error: unknown) => {
-        if (!isUniqueViolation(error)) throw error
-        return this.#giveUp(userId, identityId, new Date(atMs))
-      })
-      if (done) await settled(done)
+      try {
+        const done = await this.#settle(userId, identityId, new Date(atMs))
+        if (done) await settled(done)
+      } catch (error) {
+        failures.push(error)
+        const later = new Date(atMs + retryMs)
+        await database.knex('identity_changes').where({ identity_id: identityId }).update({ due_at: later })
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
+  async #settle(userId: UserId, identityId: IdentityId, at: Date): Promise<Settled | undefined> {
+    try {
+      return await this.#apply(userId, identityId, at)
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error
+      return this.#giveUp(userId, identityId, at)
     }
   }
 
