@@ -119,9 +119,10 @@ export class OwnDataExports {
 
   /** Makes what was asked for, each by one process; answers how many were tried. A process that died is followed. */
   make(): Promise<number> {
-    return sendDue<Requested>(this.#deps, requests, async ({ user_id: userId, locale, attempts }) => {
+    return sendDue<Requested>(this.#deps, requests, async (requested) => {
+      const { user_id: userId, attempts } = requested
       try {
-        await this.#makeFor(userId, locale)
+        await this.#makeFor(requested)
         return 'over'
       } catch (error) {
         this.#deps.log.warn({ err: error, user_id: userId, attempts }, 'an archive of own data was not made')
@@ -130,8 +131,12 @@ export class OwnDataExports {
     })
   }
 
-  /** Keeps an archive of somebody in the place of an earlier one. Of a user who is deleted nothing is left behind. */
-  async #makeFor(userId: UserId, locale: Locale): Promise<void> {
+  /**
+   * Keeps an archive of somebody in the place of an earlier one, and ends the request in the same transaction: a server
+   * that dies, or that another one has overtaken, makes nobody hear of it twice. Of a user who is deleted nothing is
+   * left behind.
+   */
+  async #makeFor({ id, user_id: userId, locale }: Requested): Promise<void> {
     const { database, clock, sealer, audit, tell, writing } = this.#deps
     const archive = await ownArchive([this.#deps, userId], locale, writing)
     if (!archive) return
@@ -145,6 +150,7 @@ export class OwnDataExports {
         { userId },
       )
       if (rows.length === 0) return false
+      if ((await transaction('data_export_requests').where({ id }).delete()) === 0) return false
       await transaction('data_exports')
         .insert({ user_id: userId, ...row })
         .onConflict('user_id')

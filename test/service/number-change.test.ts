@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { bindByCode, formToken, signedIn } from '../support/account.ts'
+import { bindByCode, formToken, noticesTo, signedIn } from '../support/account.ts'
 import { clients, redirectUri } from '../support/clients.ts'
 import { loginByPassword, loginBySms, startLogin } from '../support/login.ts'
 import { eventually } from '../support/patience.ts'
@@ -92,13 +92,7 @@ async function askWithout(visitor: Visitor, to: string): Promise<string> {
   return path
 }
 
-async function told(to: string): Promise<string[]> {
-  const response = await fetch(`http://localhost:${world.port}/sandbox/outbox?to=${encodeURIComponent(`+86${to}`)}`, {
-    headers: { accept: 'application/json' },
-  })
-  const messages = (await response.json()) as { template: string; otp: string }[]
-  return messages.filter(({ otp }) => otp === '').map(({ template }) => template)
-}
+const told = (to: string) => noticesTo(world, `+86${to}`)
 
 const untilTold = (to: string, template: string) =>
   eventually(async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { UserId } from '../../src/base/ids.ts'
 import { type OwnData, ownData } from '../../src/own-data/own-data.ts'
-import { formToken, signedIn } from '../support/account.ts'
+import { fetchArchive, formToken, noticesTo, signedIn } from '../support/account.ts'
 import { ownerOf } from '../support/aged.ts'
 import { runCommand } from '../support/cli.ts'
 import { clients, redirectUri, resources } from '../support/clients.ts'
@@ -58,17 +58,7 @@ async function ready({ visitor }: Pick<Person, 'visitor'>): Promise<string> {
   })
 }
 
-/** The archive as a browser saves it. */
-async function fetched({ visitor }: Pick<Person, 'visitor'>, form_token: string) {
-  const path = '/account/data/archive'
-  const response = await fetch(`http://localhost:${world.port}${path}`, {
-    method: 'POST',
-    redirect: 'manual',
-    headers: { cookie: visitor.cookieHeader(path), 'sec-fetch-site': 'same-origin' },
-    body: new URLSearchParams({ form_token }),
-  })
-  return { response, bytes: Buffer.from(await response.arrayBuffer()) }
-}
+const fetched = ({ visitor }: Pick<Person, 'visitor'>, form_token: string) => fetchArchive(world, visitor, form_token)
 
 async function archiveOf(someone: Person): Promise<ReadonlyMap<string, Buffer>> {
   await ask(someone)
@@ -157,13 +147,6 @@ describe('an archive', () => {
     expect((await visitor.get('/account/data')).text).not.toContain('/account/data/archive')
     await eventually(async () => expect(await knex()('data_exports').where({ user_id: someone.userId })).toEqual([]))
   })
-
-  test('tells its owner when it is ready', async () => {
-    const someone = await person()
-    await archiveOf(someone)
-    const told = await knex()('audit_events').where({ user_id: someone.userId, event: 'export.made' })
-    expect(told).toHaveLength(1)
-  })
 })
 
 describe('who asks', () => {
@@ -206,21 +189,56 @@ describe('the making', () => {
   test('is done once by two servers, and by another one when the first has died', async () => {
     const other = await openWorld({ stores: 'tables', beside: world })
     try {
+      const people = [await person(), await person(), await person()]
+      await Promise.all(people.map(ask))
+      await Promise.all(people.map(ready))
+      for (const { userId } of people) expect(await made(userId)).toEqual({ archives: 1, rows: 1, told: 1 })
+
+      // One is slow for more than its minute, and another one goes on in the meantime.
       const someone = await person()
-      await ask(someone)
+      await knex().transaction(async (transaction) => {
+        await transaction.raw('lock table known_devices in access exclusive mode')
+        await requested(someone, 0)
+        await eventually(async () => expect(await making()).toHaveLength(1))
+        walkTo(61_000)
+        await eventually(async () => expect(await making()).toHaveLength(2))
+      })
+      await eventually(async () => expect(await making()).toHaveLength(0))
+      resetClock()
       await ready(someone)
-      expect(await audited(someone.userId, 'export.made')).toHaveLength(1)
+      expect(await made(someone.userId)).toEqual({ archives: 1, rows: 1, told: 1 })
     } finally {
       await other.close()
     }
     const dead = await person()
-    const at = new Date(Date.now())
-    const taken = { user_id: dead.userId, locale: 'en', requested_at: at, attempts: 1 }
-    await knex()('data_export_requests').insert({ ...taken, due_at: new Date(at.getTime() + 60_000) })
+    await requested(dead, 60)
     expect((await dead.visitor.get('/account/data')).text).not.toContain('/account/data/archive')
     walkTo(61_000)
     await ready(dead)
+    expect(await made(dead.userId)).toEqual({ archives: 1, rows: 1, told: 1 })
   })
+
+  /** Asked for, and taken by somebody for so many seconds. */
+  async function requested({ userId }: Person, leaseSeconds: number): Promise<void> {
+    const at = new Date(Date.now())
+    const taken = { user_id: userId, locale: 'en', requested_at: at, attempts: Math.sign(leaseSeconds) }
+    await knex()('data_export_requests').insert({ ...taken, due_at: new Date(at.getTime() + leaseSeconds * 1000) })
+  }
+
+  const making = () =>
+    knex()('pg_stat_activity').whereRaw(
+      `datname = current_database() and wait_event_type = 'Lock' and query ~ 'from "known_devices'`,
+    )
+
+  /** How often an archive was made, how many there are, and how often its owner was told. */
+  async function made(userId: UserId) {
+    const rows = await knex()('data_exports').where({ user_id: userId })
+    const phone = (await world.app.core.directory.find(userId))?.identities[0]?.subjects[0] ?? ''
+    const waiting = await knex()('owner_messages').where({ user_id: userId, event: 'export_ready' })
+    const sent = (await noticesTo(world, phone)).filter((template) => template === 'export_ready')
+    const archives = (await audited(userId, 'export.made')).length
+    return { archives, rows: rows.length, told: waiting.length + sent.length }
+  }
 })
 
 describe('the page of what is collected', () => {

@@ -43,3 +43,24 @@ export async function bindByCode(world: World, visitor: Visitor, kind: 'phone' |
   const otp = await world.otp(kind === 'phone' ? `+86${to}` : to.trim().toLowerCase())
   return visitor.follow(await visitor.post(path, { otp, form_token }))
 }
+
+/** The events that the owner of a number was told of there, by the sandbox. */
+export async function noticesTo(world: World, phone: string): Promise<string[]> {
+  const response = await fetch(`http://localhost:${world.port}/sandbox/outbox?to=${encodeURIComponent(phone)}`, {
+    headers: { accept: 'application/json' },
+  })
+  const messages = (await response.json()) as { template: string; otp: string }[]
+  return messages.filter(({ otp }) => otp === '').map(({ template }) => template)
+}
+
+/** The archive of somebody's own data as their browser saves it. */
+export async function fetchArchive(world: World, visitor: Visitor, form_token: string) {
+  const path = '/account/data/archive'
+  const response = await fetch(`http://localhost:${world.port}${path}`, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { cookie: visitor.cookieHeader(path), 'sec-fetch-site': 'same-origin' },
+    body: new URLSearchParams({ form_token }),
+  })
+  return { response, bytes: Buffer.from(await response.arrayBuffer()) }
+}
