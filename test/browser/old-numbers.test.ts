@@ -8,9 +8,10 @@ import { startLogin } from '../support/login.ts'
 import { eventually } from '../support/patience.ts'
 import { resetClock, walkTo } from '../support/time.ts'
 import { unzip } from '../support/unzip.ts'
+import { phoneOf } from '../support/upstreams.ts'
 import { openWorld, type World } from '../support/world.ts'
 
-// What a person meets whose number is old here, and who takes their data along, in two languages.
+// What a person meets whose number is old here, who changes it, and who takes their data along, in two languages.
 
 let world: World
 let browser: TestBrowser
@@ -60,10 +61,19 @@ async function logsIn(person: Person, device: Device, phone: string): Promise<vo
     await person.presses(say(device, 'login.send_code'))
     await person.sees(say(device, 'code.title'))
   })
+  await entersCode(person, device, { otp, button: 'code.submit_login' })
+}
+
+async function entersCode(
+  person: Person,
+  device: Device,
+  { otp, button }: { readonly otp: string; readonly button: string },
+): Promise<void> {
+  const { page } = person
   const leaves = page.waitForEvent('domcontentloaded')
   await page.locator('input[name=otp]').fill(otp)
   // With script the sixth digit sends the form.
-  if (!device.javaScript) await person.button(say(device, 'code.submit_login')).click()
+  if (!device.javaScript) await person.button(say(device, button)).click()
   await leaves
 }
 
@@ -74,6 +84,14 @@ async function isAsked(device: Device, phone: string): Promise<Person> {
   await person.sees(say(device, 'owner.title'))
   await isFaultless(person, device)
   return person
+}
+
+/** Has a code sent to a new number, and enters it. */
+async function provesNew(person: Person, device: Device, to: string): Promise<void> {
+  await person.page.locator('input[name=phone]').fill(to.slice(3))
+  await person.presses(say(device, 'login.send_code'))
+  await person.sees(say(device, 'code.title'))
+  await entersCode(person, device, { otp: await world.otp(to), button: 'code.submit_bind' })
 }
 
 describe.each(devices)('in $language, dark: $dark, script: $javaScript', (device) => {
@@ -124,3 +142,53 @@ describe.each(devices)('in $language, dark: $dark, script: $javaScript', (device
     await isFaultless(person, device)
   })
 })
+
+test.each([devices[0], devices[3]])(
+  'who changes their number proves both, or waits and may stop it ($language)',
+  async (device) => {
+    const name = `changer${++numbers}`
+    const { phone, userId } = await aged(world, numbers, { days: 0, more: withPassword(world, name) })
+    const [next, other] = [phoneOf(numbers + 100), phoneOf(numbers + 200)]
+    const person = await browser.person(device)
+    await person.opens(`${world.issuer}/account/identities`)
+    // The number was asked for a code a moment ago.
+    walkTo(61_000)
+    await person.follows(say(device, 'login.method_password'))
+    await person.page.locator('input[name=identifier]').fill(name)
+    await person.page.locator('input[name=password]').fill(password)
+    await person.page.locator('input[name=agreement]').first().check()
+    await person.presses(say(device, 'login.submit'))
+    await person.sees(say(device, 'identities.title'))
+
+    const change = new RegExp(`^${say(device, 'identities.change')} `)
+    await person.follows(change)
+    await person.sees(say(device, 'change.title_phone'))
+    await isFaultless(person, device)
+    await person.presses(say(device, 'login.send_code'))
+    await person.sees(say(device, 'code.title'))
+    await entersCode(person, device, { otp: await world.otp(phone), button: 'code.submit_change' })
+    await person.reads(say(device, 'bind.lead_phone'))
+    await isFaultless(person, device)
+    await provesNew(person, device, next)
+    await person.reads(say(device, 'identities.done_changed'))
+    expect([await ownerOf(world, next), await ownerOf(world, phone)]).toEqual([userId, undefined])
+
+    await person.follows(change)
+    await person.presses(say(device, 'change.without_submit'))
+    await provesNew(person, device, other)
+    await person.reads(say(device, 'identities.done_changing'))
+    await isFaultless(person, device)
+    await person.presses(say(device, 'identities.stop_change'))
+    await person.reads(say(device, 'identities.done_kept'))
+    expect([await ownerOf(world, next), await ownerOf(world, other)]).toEqual([userId, undefined])
+
+    await person.opens(`${world.issuer}/account/messages`)
+    await person.sees(say(device, 'messages.title'))
+    await isFaultless(person, device)
+    await person.page.getByLabel(say(device, 'messages.new_device')).uncheck()
+    await person.presses(say(device, 'messages.save'))
+    await person.reads(say(device, 'messages.saved'))
+    expect(await person.page.getByLabel(say(device, 'messages.new_device')).isChecked()).toBe(false)
+    expect(await person.page.getByLabel(say(device, 'messages.export_ready')).isChecked()).toBe(true)
+  },
+)
