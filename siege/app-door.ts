@@ -1,6 +1,8 @@
 import { codeChallenge, codeVerifier } from '../bench/fixture.ts'
+import { type AppKey, proofOf } from './app-key.ts'
 import { type Door, type Fields, type Reply, refused } from './door.ts'
 import { appId, scope } from './shop.ts'
+import type { AltchaChallenge } from './solver.ts'
 
 const agreements = 'terms@sample privacy@sample'
 
@@ -12,14 +14,23 @@ interface Answered {
   readonly message_key?: string
   readonly retry_after?: number
   readonly step?: string
+  readonly altcha?: AltchaChallenge
+}
+
+interface Place {
+  readonly port: number
+  readonly ip: string
+  /** A tool of attackers has none. */
+  readonly installation?: { readonly key: AppKey; readonly now: () => number } | undefined
 }
 
 /** An app's own screens: its first request already asks for a code. */
-export function appDoor({ port, ip }: { readonly port: number; readonly ip: string }): Door {
+export function appDoor({ port, ip, installation }: Place): Door {
   let session: string | undefined
 
   async function post(path: string, form: Fields): Promise<Answered> {
-    const headers = { 'x-forwarded-for': ip }
+    const dpop = installation && (await proofOf(installation.key, path, installation.now()))
+    const headers = { 'x-forwarded-for': ip, ...(dpop === undefined ? {} : { dpop }) }
     const address = `http://127.0.0.1:${port}${path}`
     const response = await fetch(address, { method: 'POST', headers, body: new URLSearchParams(form) })
     return (await response.json()) as Answered
@@ -34,7 +45,7 @@ export function appDoor({ port, ip }: { readonly port: number; readonly ip: stri
     session = answered.auth_session ?? session
     if (answered.authorization_code !== undefined) return exchange(answered.authorization_code)
     const error = answered.message_key?.replace('errors.', '')
-    if (answered.step === 'captcha') return { kind: 'challenge', challenge: answered }
+    if (answered.altcha !== undefined) return { kind: 'challenge', challenge: answered.altcha }
     if (answered.step === 'otp' && error === undefined) return { kind: 'code' }
     return refused(error ?? answered.step ?? answered.error ?? 'unknown', answered.retry_after)
   }

@@ -1,8 +1,8 @@
 import { appDoor } from './app-door.ts'
-import type { Blow, Kind } from './attack.ts'
+import type { Blow } from './attack.ts'
 import type { Door, Reply } from './door.ts'
 import { pageDoor } from './page-door.ts'
-import { solve } from './solving.ts'
+import type { Solving } from './solving.ts'
 import type { Vendor } from './vendor.ts'
 import type { WalkedTime } from './walked-time.ts'
 
@@ -22,13 +22,11 @@ interface World {
   readonly port: number
   readonly time: WalkedTime
   readonly vendor: Vendor
+  readonly solving: Solving
 }
 
-/** Those who have built a solver into their tool. */
-const solvers: readonly Kind[] = ['solving', 'farming']
-
 /** Strikes, and keeps the tally. */
-export function attackers({ port, time, vendor }: World) {
+export function attackers({ port, time, vendor, solving }: World) {
   const tally = { struck: {}, solved: {}, opened: {}, refused: {} } satisfies Record<keyof Loot, Record<string, number>>
   const count = (of: Record<string, number>, name: string) => {
     of[name] = (of[name] ?? 0) + 1
@@ -36,9 +34,8 @@ export function attackers({ port, time, vendor }: World) {
 
   async function ask(blow: Blow, request: (more?: Readonly<Record<string, string>>) => Promise<Reply>) {
     const reply = await request()
-    if (reply.kind !== 'challenge' || !solvers.includes(blow.kind)) return reply
-    const solved = await solve(reply.challenge)
-    if (!solved) return reply
+    if (reply.kind !== 'challenge' || !blow.solves) return reply
+    const solved = await solving.solve(reply.challenge)
     count(tally.solved, blow.kind)
     await time.sleep(solved.walkedMs)
     return request(solved.fields)

@@ -1,11 +1,13 @@
+import type { AltchaChallenge } from './solver.ts'
+
 /** What somebody learns from an answer. */
 export type Reply =
   /** A code is said to be on its way. */
   | { readonly kind: 'code' }
   /** They are in, with their tokens. */
   | { readonly kind: 'in'; readonly refreshToken: string }
-  /** Something has to be solved before the same is asked again; what it is, as it came. */
-  | { readonly kind: 'challenge'; readonly challenge: unknown }
+  /** Something has to be solved before the same is asked again. */
+  | { readonly kind: 'challenge'; readonly challenge: AltchaChallenge }
   /** No; `waitSeconds` where the answer says how long. */
   | { readonly kind: 'refused'; readonly error: string; readonly waitSeconds: number | undefined }
 

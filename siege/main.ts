@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,18 +8,21 @@ import { type Options, parseOptions, usage } from './options.ts'
 import { type Column, reportText } from './report.ts'
 import { type Besieged, besiege, holdOut } from './siege.ts'
 import { scaled } from './town.ts'
-import { startVendor } from './vendor.ts'
+import { capsOf, startVendor } from './vendor.ts'
 
-/** What may be spent on messages in the hour, in yuan, at the full scale. */
-const capYuan = 100
 /** The product's own default. */
 const messagesADay = 10_000
 
 const progress = (text: string) => process.stderr.write(`${text}\n`)
 
-/** A part of the attack meets the same part of what the site may spend. */
-function siteOf(scale: number): Readonly<Record<string, string>> {
-  return { MENSHEN_SMS__LIMITS__PER_DAY_TOTAL: String(scaled(messagesADay, scale)) }
+/**
+ * A part of the attack meets the same part of what the site may spend. Money is limited where the checkout can do that.
+ */
+function siteOf(root: string, scale: number): Readonly<Record<string, string>> {
+  const limits = { MENSHEN_SMS__LIMITS__PER_DAY_TOTAL: String(scaled(messagesADay, scale)) }
+  if (!existsSync(new URL('src/abuse/money.ts', root))) return limits
+  const { mainland, abroad: hmt } = capsOf(scale)
+  return { ...limits, MENSHEN_SMS__BUDGET: JSON.stringify({ per_hour: { mainland, hmt } }) }
 }
 
 /** The checkouts whose servers are besieged: this one last, so that what came before stands to its left. */
@@ -54,9 +58,9 @@ async function run(options: Options): Promise<Column[]> {
     const decisions = await measureDecisions(options, stores)
     const columns: Column[] = []
     for (const [name, root] of rootsOf(options)) {
-      const { store, seed, scale, speed } = options
-      const where = { root, name: `siege_${name}`, stores, store, env: siteOf(scale) }
-      const aftermath = await holdOut({ ...where, seed, scale, speed, progress })
+      const { store, seed, scale, speed, solvers } = options
+      const where = { root, name: `siege_${name}`, stores, store, env: siteOf(root, scale) }
+      const aftermath = await holdOut({ ...where, seed, scale, speed, solvers, progress })
       columns.push({ title: name, aftermath, decision: decisions[name] })
     }
     return columns
@@ -68,7 +72,7 @@ async function run(options: Options): Promise<Column[]> {
 try {
   const options = parseOptions(process.argv.slice(2))
   const columns = await run(options)
-  process.stdout.write(reportText(options, columns, capYuan * options.scale))
+  process.stdout.write(reportText(options, columns, capsOf(options.scale)))
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(columns, undefined, 2)}\n`)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n\n${usage}`)

@@ -13,6 +13,8 @@ export interface Options {
   /** Share of the numbers, addresses and networks of a whole siege. */
   readonly scale: number
   /** Folder of another checkout of Menshen, which meets the same attack. */
+  /** Share of the attackers who solve what is asked, beside those who always do. */
+  readonly solvers: number
   readonly against: string | undefined
   /** Seconds of walked time that pass in a second at most: faster, and the machine is what slows a refresh. */
   readonly speed: number
@@ -25,6 +27,7 @@ export const usage = `usage: npm run siege -- [options]
   --store NAME      ${storeNames.join(', ')}; default redis
   --seed N          draws another town, default 1
   --scale X         share of a whole siege (10 000 numbers, 2 000 addresses, 300 networks), default 1
+  --solvers X       share of the tools of attackers that solve challenges, beside those that always do, default 0
   --against FOLDER  another checkout of Menshen meets the same attack, and stands beside it in the tables
   --speed N         seconds of the attack in one second at most, default 15
   --json FILE       write every figure to a file
@@ -38,6 +41,7 @@ export function parseOptions(argv: readonly string[]): Options {
       store: { type: 'string', default: 'redis' },
       seed: { type: 'string', default: '1' },
       scale: { type: 'string', default: '1' },
+      solvers: { type: 'string', default: '0' },
       against: { type: 'string' },
       speed: { type: 'string', default: '15' },
       json: { type: 'string' },
@@ -46,11 +50,14 @@ export function parseOptions(argv: readonly string[]): Options {
   const store = storeNames.find((name) => name === values.store)
   if (!store) throw new Error(`no store is named ${values.store}; there are ${storeNames.join(', ')}`)
   const scale = positive('scale', values.scale)
+  const solvers = Number(values.solvers)
   if (scale > 1) throw new Error('--scale: expected at most 1')
+  if (!(solvers >= 0 && solvers <= 1)) throw new Error('--solvers: expected a share from 0 to 1')
   return {
     store,
     seed: Math.ceil(positive('seed', values.seed)),
     scale,
+    solvers,
     against: values.against,
     speed: positive('speed', values.speed),
     json: values.json,

@@ -2,6 +2,7 @@ import { codeChallenge, codeVerifier } from '../bench/fixture.ts'
 import { type Answer, errorIn, Visitor } from '../test/support/visitor.ts'
 import { type Door, type Fields, type Reply, refused } from './door.ts'
 import { issuer, pageId, redirectUri, scope } from './shop.ts'
+import type { AltchaChallenge } from './solver.ts'
 
 interface Place {
   readonly port: number
@@ -42,6 +43,8 @@ export function pageDoor({ port, ip }: Place, device?: DeviceCookie): Door & { d
     const answer = await follow(await visitor.post(page, form, from))
     const code = answer.location && new URL(answer.location).searchParams.get('code')
     if (code) return exchange(code)
+    const challenge = workIn(answer)
+    if (challenge) return { kind: 'challenge', challenge }
     const error = errorIn(answer)
     const wait = Number(answer.headers['retry-after'] ?? 0)
     if (error !== undefined) return refused(error, wait)
@@ -74,4 +77,13 @@ export function pageDoor({ port, ip }: Place, device?: DeviceCookie): Door & { d
       return kept.find((each) => each.startsWith(`${deviceName}=`))?.slice(deviceName.length + 1)
     },
   }
+}
+
+const entities: Readonly<Record<string, string>> = { quot: '"', '#34': '"', '#39': "'", lt: '<', gt: '>', amp: '&' }
+
+/** What the script of a page would solve, of its form's own accord. */
+function workIn({ text }: Answer): AltchaChallenge | undefined {
+  const written = /<form[^>]* data-work="([^"]+)"/.exec(text)?.[1]
+  if (written === undefined) return undefined
+  return JSON.parse(written.replace(/&(#?\w+);/g, (_, name: string) => entities[name] ?? '')) as AltchaChallenge
 }

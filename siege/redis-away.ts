@@ -13,7 +13,7 @@ export interface CutRedis {
 
 /** Stands between a server and its Redis. */
 export async function cuttableRedis(redisUrl: string): Promise<CutRedis> {
-  const { hostname, port } = new URL(redisUrl)
+  const { hostname, port, pathname } = new URL(redisUrl)
   const open = new Set<Socket>()
   let isCut = false
   const between = createServer((near) => {
@@ -37,14 +37,14 @@ export async function cuttableRedis(redisUrl: string): Promise<CutRedis> {
   if (address === null || typeof address === 'string') throw new Error('there is no port')
 
   return {
-    url: `redis://127.0.0.1:${address.port}`,
+    url: `redis://127.0.0.1:${address.port}${pathname}`,
     cut() {
       isCut = true
       for (const socket of open) socket.destroy()
     },
     async mend() {
       const redis = new Redis(redisUrl)
-      await redis.flushall()
+      await redis.flushdb()
       redis.disconnect()
       isCut = false
     },

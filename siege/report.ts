@@ -3,7 +3,8 @@ import { kinds } from './attack.ts'
 import type { Decision } from './decision.ts'
 import type { Options } from './options.ts'
 import type { Aftermath } from './siege.ts'
-import { fared, judge, yuanOf } from './verdicts.ts'
+import { type Place, places } from './vendor.ts'
+import { fared, judge } from './verdicts.ts'
 import type { Visit } from './visits.ts'
 
 /** One server, by the name that stands over its column, with what came of its siege. */
@@ -13,20 +14,22 @@ export interface Column {
   readonly decision: Decision | undefined
 }
 
+type Caps = Readonly<Record<Place, number>>
+
 /** The whole report for people, as Markdown. */
 export function reportText(
-  { store, seed, scale, speed }: Options,
+  { store, seed, scale, solvers, speed }: Options,
   columns: readonly Column[],
-  capYuan: number,
+  caps: Caps,
 ): string {
   const [{ aftermath } = { aftermath: undefined }] = columns
   const parts = [
-    `${store}, seed ${seed}, scale ${scale}, at most ${speed} s in one; ${aftermath?.visits.length ?? 0} people`,
+    `${store}, seed ${seed}, scale ${scale}, solvers ${solvers}, at most ${speed} s in one; ${aftermath?.visits.length ?? 0} people`,
     sideBySide('', columns, moneyRows),
     sideBySide('people', columns, peopleRows),
     sideBySide('messages of attackers, of as many requests', columns, attackerRows),
     sideBySide('the server', columns, serverRows),
-    ...columns.map(({ title, aftermath: each }) => `${title}\n\n${goalsText(each, capYuan)}`),
+    ...columns.map(({ title, aftermath: each }) => `${title}\n\n${goalsText(each, caps)}`),
     ...columns.map(({ title, aftermath: each }) => `${title}: what stood in the way\n\n${refusalsText(each)}`),
   ]
   return `${parts.join('\n\n')}\n`
@@ -41,13 +44,12 @@ function sideBySide(head: string, columns: readonly Column[], rows: Rows): strin
   )
 }
 
-const messages = ({ aftermath }: Column) =>
-  Object.values(aftermath.spent).reduce((sum, { messages: each }) => sum + each, 0)
+const messages = ({ aftermath }: Column) => Object.values(aftermath.messages).reduce((sum, each) => sum + each, 0)
 
 const moneyRows: Rows = [
   ['messages sent', (column) => String(messages(column))],
-  ['yuan', ({ aftermath }) => figure(yuanOf(aftermath))],
-  ['to people', ({ aftermath }) => String(aftermath.spent.people?.messages ?? 0)],
+  ['of them to people', ({ aftermath }) => String(aftermath.messages.people ?? 0)],
+  ...places.map((place) => [`yuan, ${place}`, ({ aftermath }: Column) => figure(aftermath.yuan[place])] as const),
   ['accounts opened by attackers', ({ aftermath }) => opened(aftermath)],
 ]
 
@@ -84,10 +86,7 @@ const peopleRows: Rows = [
 
 const attackerRows: Rows = kinds
   .filter((kind) => kind !== 'stuffing' && kind !== 'spraying')
-  .map((kind) => [
-    kind,
-    ({ aftermath: { spent, loot } }) => `${spent[kind]?.messages ?? 0} of ${loot.struck[kind] ?? 0}`,
-  ])
+  .map((kind) => [kind, ({ aftermath: { messages: sent, loot } }) => `${sent[kind] ?? 0} of ${loot.struck[kind] ?? 0}`])
 
 const serverRows: Rows = [
   ['refresh p50 and p99 before, ms', ({ aftermath: { idle } }) => `${figure(idle.p50Ms)}, ${figure(idle.p99Ms)}`],
@@ -98,10 +97,10 @@ const serverRows: Rows = [
   ['its round trips', ({ decision }) => (decision ? String(decision.roundTrips) : '-')],
 ]
 
-function goalsText(aftermath: Aftermath, capYuan: number): string {
+function goalsText(aftermath: Aftermath, caps: Caps): string {
   return table(
     ['goal', 'must', 'measured', ''],
-    judge(aftermath, capYuan).map(({ title, must, measured, met }) => [
+    judge(aftermath, caps).map(({ title, must, measured, met }) => [
       title,
       must,
       figure(measured),

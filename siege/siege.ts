@@ -6,27 +6,23 @@ import type { BesiegedCalls } from './besieged.ts'
 import { attackers, type Loot } from './blows.ts'
 import { drawLots } from './lots.ts'
 import type { StoreName } from './options.ts'
-import type { DeviceCookie } from './page-door.ts'
 import { type CutRedis, cuttableRedis } from './redis-away.ts'
 import type { RefreshingCalls } from './refreshing.ts'
 import { issuer } from './shop.ts'
+import { startSolving } from './solving.ts'
 import { buildTown, type Person, patienceMinutes, siegeMinutes, type Town } from './town.ts'
-import { priceOf, startVendor, type Vendor } from './vendor.ts'
-import { type Visit, visit } from './visits.ts'
+import { type Place, placeOf, prices, startVendor, type Vendor } from './vendor.ts'
+import { type Device, type Visit, visit } from './visits.ts'
 import { WalkedTime } from './walked-time.ts'
-
-/** Messages of somebody, and what they cost in yuan. */
-export interface Spent {
-  readonly messages: number
-  readonly yuan: number
-}
 
 /** What came of one siege. */
 export interface Aftermath {
   readonly visits: readonly Visit[]
   readonly loot: Loot
-  /** By kind of attacker; `people` are all others. */
-  readonly spent: Readonly<Record<Kind | 'people', Spent>>
+  /** Messages that each kind of attacker caused; those of `people` are all others. */
+  readonly messages: Readonly<Partial<Record<Kind | 'people', number>>>
+  /** What they cost, by where they went. */
+  readonly yuan: Readonly<Record<Place, number>>
   /** p50 and p99 of a refresh in milliseconds, before and during the siege. */
   readonly idle: Waited
   readonly siege: Waited
@@ -58,12 +54,16 @@ interface SiegeInput {
   readonly env: Readonly<Record<string, string>>
 }
 
+let redisDatabases = 0
+
 /** Starts the server of a checkout with stores of its own. */
 export async function besiege(input: SiegeInput, residents: readonly Person[], vendor: Vendor): Promise<Besieged> {
   const { root, name, stores, store, env } = input
   const child = startChild<BesiegedCalls>(new URL('./besieged.ts', import.meta.url).href)
-  const redis = store === 'redis-away' ? await cuttableRedis(stores.redisUrl) : undefined
-  const redisUrl = redis?.url ?? (store === 'redis' ? stores.redisUrl : undefined)
+  // Each its own part of Redis, as each has a database of its own: counters are not to meet.
+  const ownRedis = `${stores.redisUrl}/${redisDatabases++}`
+  const redis = store === 'redis-away' ? await cuttableRedis(ownRedis) : undefined
+  const redisUrl = redis?.url ?? (store === 'redis' ? ownRedis : undefined)
   const close = async () => {
     await child.stop()
     redis?.close()
@@ -102,30 +102,37 @@ interface HourInput extends SiegeInput {
   readonly seed: number
   readonly scale: number
   readonly speed: number
+  readonly solvers: number
   readonly progress: (text: string) => void
 }
 
-const refreshesPerSecond = 20
-const idleMs = 10_000
-/** Redis goes away for the second ten minutes of the second third of the hour. */
+/** Slow enough to be nobody's burden. */
+const refreshesPerSecond = 10
+/** After as many minutes the siege stands still, and those who are signed in refresh undisturbed for a while. */
+const stretchMinutes = 5
+const undisturbedMs = 4000
+/** Redis is away between these minutes. */
 const awayMinutes = { from: 25, to: 35 } as const
 const dayMs = 86_400_000
+const movesInMs = 1000
 
 /**
  * One hour of attack on one server: the town moves in, two days pass, those who are signed in refresh undisturbed, and
  * then it begins.
  */
 export async function holdOut(input: HourInput): Promise<Aftermath> {
-  const { seed, scale, speed, progress, name } = input
+  const { seed, scale, speed, solvers, progress, name } = input
   const lots = drawLots(seed)
   const taken = new Set<string>()
   const town = buildTown(lots, scale, taken)
-  const blows = planAttack(lots, town, scale, taken)
+  const blows = planAttack({ lots, town, scale, taken, solvers })
   let now = () => Date.now()
   const vendor = await startVendor(() => now())
   const residents = town.people.filter(({ hasAccount }) => hasAccount)
   const server = await besiege(input, residents, vendor)
+  const solving = startSolving()
   const signedIn = startChild<RefreshingCalls>(new URL('./refreshing.ts', import.meta.url).href)
+  const refreshFor = (ms: number) => signedIn.call('refresh', { perSecond: refreshesPerSecond, ms })
   try {
     const time = new WalkedTime({
       startMs: Math.ceil(Date.now() / 1000) * 1000,
@@ -135,32 +142,39 @@ export async function holdOut(input: HourInput): Promise<Aftermath> {
     now = time.now
     progress(`${name}: ${residents.length} accounts, ${blows.length} blows`)
     const { port } = server
-    const world = { port, time, vendor, password: usualPassword }
+    const world = { port, time, vendor, solving, password: usualPassword }
     const devices = await moveIn(town, world)
     await time.skip(time.now() + 2 * dayMs)
     await signedIn.call('begin', { port, tokens: devices.tokens })
-    await signedIn.call('refresh', { perSecond: refreshesPerSecond, ms: 2000 })
-    const idle = waited(await signedIn.call('refresh', { perSecond: refreshesPerSecond, ms: idleMs }))
-
+    await refreshFor(2000)
     progress(`${name}: the siege begins`)
     const before = vendor.sent.length
     const [spentBefore, begunMs] = [await server.child.call('spent'), performance.now()]
-    const { visits, loot } = prepare({ ...world, town, blows, devices: devices.cookies, redis: server.redis })
-    await signedIn.call('start', refreshesPerSecond)
-    await time.walk(time.now() + (siegeMinutes + patienceMinutes + 5) * 60_000)
-    const siege = waited(await signedIn.call('stop'))
+    const { visits, loot } = prepare({ ...world, town, blows, devices: devices.used, redis: server.redis })
+    const waits = { idle: [] as number[], siege: [] as number[] }
+    const endMs = time.now() + (siegeMinutes + patienceMinutes + 5) * 60_000
+    while (time.now() < endMs) {
+      // In turn, because what else runs on the machine changes within minutes.
+      waits.idle.push(...(await refreshFor(undisturbedMs)))
+      await signedIn.call('start', refreshesPerSecond)
+      await time.walk(Math.min(time.now() + stretchMinutes * 60_000, endMs))
+      waits.siege.push(...(await signedIn.call('stop')))
+      progress(`${name}: ${Math.round((endMs - time.now()) / 60_000)} minutes left`)
+    }
     const cpuMs = ((await server.child.call('spent')) - spentBefore) / 1000
     return {
       visits,
       loot,
-      spent: spending(vendor.sent.slice(before), town, blows),
-      idle,
-      siege,
+      messages: causesOf(vendor.sent.slice(before), town, blows),
+      yuan: costOf(vendor.sent.slice(before)),
+      idle: waited(waits.idle),
+      siege: waited(waits.siege),
       cpuMs,
       realSeconds: (performance.now() - begunMs) / 1000,
     }
   } finally {
     await signedIn.stop()
+    await solving.close()
     await server.close()
     await vendor.close()
   }
@@ -170,21 +184,21 @@ type World = Parameters<typeof visit>[2]
 
 /** Those with known devices log in once. Their devices, and the tokens of a few of them. */
 async function moveIn({ people }: Town, world: World) {
-  const cookies = new Map<Person, DeviceCookie>()
+  const used = new Map<Person, Device>()
   const tokens: string[] = []
   const { time } = world
   const known = people.filter(({ isKnown }) => isKnown)
   for (const [index, person] of known.entries()) {
-    time.begin(time.now() + index * 4000, async () => {
-      const { isIn, device, refreshToken, lastRefusal } = await visit(person, undefined, world)
-      if (!isIn || device === undefined || refreshToken === undefined)
-        throw new Error(`somebody could not move in: ${lastRefusal}`)
-      cookies.set(person, device)
-      if (tokens.length < 16) tokens.push(refreshToken)
+    time.begin(time.now() + index * movesInMs, async () => {
+      const { device, refreshToken, lastRefusal } = await visit(person, {}, world)
+      if (refreshToken === undefined) throw new Error(`somebody could not move in: ${lastRefusal}`)
+      used.set(person, device)
+      // A token of an app is bound to its key.
+      if (!person.isInApp && tokens.length < 16) tokens.push(refreshToken)
     })
   }
-  await time.walk(time.now() + known.length * 4000 + patienceMinutes * 60_000)
-  return { cookies, tokens }
+  await time.walk(time.now() + known.length * movesInMs + 60_000)
+  return { used, tokens }
 }
 
 /** Sets everything up that happens in the hour; what comes of it is collected as it does. */
@@ -197,7 +211,7 @@ function prepare({
 }: World & {
   readonly town: Town
   readonly blows: readonly Blow[]
-  readonly devices: ReadonlyMap<Person, DeviceCookie>
+  readonly devices: ReadonlyMap<Person, Device>
   readonly redis: CutRedis | undefined
 }) {
   const { time } = world
@@ -205,7 +219,7 @@ function prepare({
   const visits: Visit[] = []
   for (const person of town.people) {
     time.begin(minute(person.atMinute), async () => {
-      visits.push(await visit(person, devices.get(person), world))
+      visits.push(await visit(person, devices.get(person) ?? {}, world))
     })
   }
   const { strike, tally: loot } = attackers(world)
@@ -222,14 +236,20 @@ function waited(latencies: readonly number[]): Waited {
 }
 
 /** Whose message it was: a person's own where somebody real has the number and nobody bombs it. */
-function spending(sent: Vendor['sent'], { people }: Town, blows: readonly Blow[]): Aftermath['spent'] {
+function causesOf(sent: Vendor['sent'], { people }: Town, blows: readonly Blow[]): Aftermath['messages'] {
   const kindOf = new Map(blows.map(({ to, kind }) => [to, kind]))
   const real = new Set(people.map(({ phone }) => phone))
-  const spent = {} as Record<Kind | 'people', { messages: number; yuan: number }>
+  const messages: Partial<Record<Kind | 'people', number>> = {}
   for (const { to } of sent) {
-    const who = kindOf.get(to) === 'bombing' ? 'bombing' : real.has(to) ? 'people' : (kindOf.get(to) ?? 'people')
-    const sum = spent[who] ?? { messages: 0, yuan: 0 }
-    spent[who] = { messages: sum.messages + 1, yuan: sum.yuan + priceOf(to) }
+    const kind = kindOf.get(to) ?? 'people'
+    const cause = real.has(to) && kind !== 'bombing' ? 'people' : kind
+    messages[cause] = (messages[cause] ?? 0) + 1
   }
-  return spent
+  return messages
+}
+
+function costOf(sent: Vendor['sent']): Record<Place, number> {
+  const yuan = { mainland: 0, abroad: 0 }
+  for (const { to } of sent) yuan[placeOf(to)] += prices[placeOf(to)]
+  return yuan
 }

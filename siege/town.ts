@@ -15,10 +15,12 @@ export interface Person {
   readonly isBehindCarrier: boolean
   /** Whether there is an account. Who has none makes one by logging in. */
   readonly hasAccount: boolean
-  /** Whether they come with a browser that has logged in to it before. */
+  /** Whether they come with a device that has logged in to it before. */
   readonly isKnown: boolean
   /** Whether they have a password, and go by it when no code comes. */
   readonly hasPassword: boolean
+  /** Whether they come with an app, whose key is their device; others come with a browser. */
+  readonly isInApp: boolean
   /** Minutes after the beginning. */
   readonly atMinute: number
 }
@@ -72,6 +74,7 @@ export function buildTown(lots: Lots, scale: number, taken: Set<string>): Town {
       hasAccount: isKnown || lots.share() < 0.6,
       isKnown,
       hasPassword: index % 5 === 0,
+      isInApp: (index >> 1) % 3 === 0,
       atMinute: lots.share() * siegeMinutes,
     }
   })

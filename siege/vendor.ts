@@ -16,12 +16,22 @@ const secret = 'a-secret-of-the-vendor'
 const signName = '茶铺'
 const purposes = ['login_code', 'register_code', 'reset_code', 'bind_code']
 
-/** What a message costs, in yuan: within the mainland, and abroad. */
-const prices = { mainland: 0.045, abroad: 0.6 } as const
+/** Where messages go. */
+export const places = ['mainland', 'abroad'] as const
+/** One of these. */
+export type Place = (typeof places)[number]
 
-/** What a message to this number costs, in yuan. */
-export function priceOf(phone: string): number {
-  return phone.startsWith('+86') ? prices.mainland : prices.abroad
+/** What a message costs, in yuan, by where it goes. */
+export const prices: Readonly<Record<Place, number>> = { mainland: 0.05, abroad: 0.4 }
+
+/** Where a message to this number goes. */
+export function placeOf(phone: string): Place {
+  return phone.startsWith('+86') ? 'mainland' : 'abroad'
+}
+
+/** What an hour of messages may cost, in yuan: in the mainland six times what the people need, and a little abroad. */
+export function capsOf(scale: number): Readonly<Record<Place, number>> {
+  return { mainland: 150 * scale, abroad: 20 * scale }
 }
 
 /** Starts the vendor; it goes by the walked clock, and keeps to its limits for each number. */

@@ -1,5 +1,6 @@
 import { quantile } from '../bench/statistics.ts'
 import type { Aftermath } from './siege.ts'
+import { type Place, places } from './vendor.ts'
 import type { Visit } from './visits.ts'
 
 /** Some of the people, and how they fared together. */
@@ -23,11 +24,6 @@ export function fared(visits: readonly Visit[]): Group {
   }
 }
 
-/** All that was spent on messages, in yuan. */
-export function yuanOf({ spent }: Pick<Aftermath, 'spent'>): number {
-  return Object.values(spent).reduce((sum, { yuan }) => sum + yuan, 0)
-}
-
 /** What has to hold, and whether it does. */
 export interface Verdict {
   readonly title: string
@@ -36,8 +32,8 @@ export interface Verdict {
   readonly met: boolean
 }
 
-/** A goal that was not measured is not judged. */
-export function judge(aftermath: Aftermath, capYuan: number | undefined): Verdict[] {
+/** Every goal of a siege. */
+export function judge(aftermath: Aftermath, caps: Readonly<Record<Place, number>>): Verdict[] {
   const known = fared(aftermath.visits.filter(({ person }) => person.isKnown))
   const others = fared(aftermath.visits.filter(({ person }) => !person.isKnown))
   const timesIdle = aftermath.siege.p99Ms / aftermath.idle.p99Ms
@@ -50,7 +46,7 @@ export function judge(aftermath: Aftermath, capYuan: number | undefined): Verdic
     met: measured <= must,
   })
   return [
-    ...(capYuan === undefined ? [] : [atMost('money, yuan', capYuan, yuanOf(aftermath))]),
+    ...places.map((place) => atMost(`yuan for messages, ${place}`, caps[place], aftermath.yuan[place])),
     atLeast('people with a known device who got in', 0.99, known.share),
     atLeast('people without one who got in', 0.95, others.share),
     atMost('seconds until half of those were in', 60, others.p50Seconds),

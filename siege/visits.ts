@@ -1,9 +1,17 @@
+import { appDoor } from './app-door.ts'
+import { type AppKey, newAppKey } from './app-key.ts'
 import type { Door, Reply } from './door.ts'
 import { type DeviceCookie, pageDoor } from './page-door.ts'
-import { solve } from './solving.ts'
+import type { Solving } from './solving.ts'
 import { type Person, patienceMinutes } from './town.ts'
 import type { Vendor } from './vendor.ts'
 import type { WalkedTime } from './walked-time.ts'
+
+/** What an account knows somebody by who has logged in before: the cookie of a browser, or the key of an app. */
+export interface Device {
+  readonly cookie?: DeviceCookie | undefined
+  readonly key?: AppKey | undefined
+}
 
 /** How a person fared. */
 export interface Visit {
@@ -17,7 +25,7 @@ export interface Visit {
   /** Whether the password was the way in. */
   readonly byPassword: boolean
   readonly refreshToken: string | undefined
-  readonly device: DeviceCookie | undefined
+  readonly device: Device
 }
 
 interface World {
@@ -25,6 +33,7 @@ interface World {
   readonly time: WalkedTime
   readonly vendor: Vendor
   readonly password: string
+  readonly solving: Solving
 }
 
 /** How long people take, in milliseconds. */
@@ -33,28 +42,29 @@ const takes = { toReadAndType: 8000, toReceive: 5000, toTypeCode: 7000, toTypePa
 const waitsForCodeMs = 60_000
 
 /**
- * A person logs in by the pages, as people do: they wait when they are told to, ask again when no code comes, and give
- * up after a while.
+ * A person logs in, by the pages or in the app, as people do: they wait when they are told to, ask again when no code
+ * comes, and give up after a while.
  */
-export async function visit(person: Person, device: DeviceCookie | undefined, world: World): Promise<Visit> {
-  const { time, vendor, port, password } = world
+export async function visit(person: Person, device: Device, world: World): Promise<Visit> {
+  const { time, vendor, password, solving } = world
   const begunMs = time.now()
   const givesUpMs = begunMs + patienceMinutes * 60_000
-  const door = pageDoor({ port, ip: person.ip }, device)
+  const { door, used } = await doorOf(person, device, world)
   let challenges = 0
   let lastRefusal: string | undefined
 
   async function wait(reply: Extract<Reply, { kind: 'refused' }>): Promise<void> {
     lastRefusal = reply.error
-    await time.sleep(reply.waitSeconds === undefined ? takes.toRetry : reply.waitSeconds * 1000 + 1000)
+    const waitMs = reply.waitSeconds === undefined ? takes.toRetry : reply.waitSeconds * 1000 + 1000
+    // Nobody waits longer than their patience.
+    await time.sleep(Math.min(waitMs, Math.max(0, givesUpMs - time.now()) + 1000))
   }
   /** Asks, and solves what is asked in return. */
   async function ask(request: (more?: Readonly<Record<string, string>>) => Promise<Reply>): Promise<Reply> {
     const reply = await request()
     if (reply.kind !== 'challenge') return reply
     challenges += 1
-    const solved = await solve(reply.challenge)
-    if (!solved) return { kind: 'refused', error: 'an unsolved challenge', waitSeconds: undefined }
+    const solved = await solving.solve(reply.challenge)
     await time.sleep(solved.walkedMs)
     return request(solved.fields)
   }
@@ -66,7 +76,7 @@ export async function visit(person: Person, device: DeviceCookie | undefined, wo
     lastRefusal,
     byPassword,
     refreshToken,
-    device: door.device(),
+    device: used(),
   })
 
   for (let shut = await door.open(); shut; shut = await door.open()) {
@@ -117,4 +127,13 @@ export async function visit(person: Person, device: DeviceCookie | undefined, wo
     if (reply.kind === 'refused') lastRefusal = reply.error
     return undefined
   }
+}
+
+async function doorOf({ ip, isInApp }: Person, device: Device, { port, time }: World) {
+  if (isInApp) {
+    const key = device.key ?? (await newAppKey())
+    return { door: appDoor({ port, ip, installation: { key, now: time.now } }), used: (): Device => ({ key }) }
+  }
+  const door = pageDoor({ port, ip }, device.cookie)
+  return { door, used: (): Device => ({ cookie: door.device() }) }
 }

@@ -3,14 +3,14 @@ import { kinds, planAttack } from '../../siege/attack.ts'
 import { drawLots } from '../../siege/lots.ts'
 import { parseOptions } from '../../siege/options.ts'
 import { buildTown } from '../../siege/town.ts'
-import { priceOf } from '../../siege/vendor.ts'
+import { capsOf, placeOf, prices } from '../../siege/vendor.ts'
 import { fared } from '../../siege/verdicts.ts'
 import { WalkedTime } from '../../siege/walked-time.ts'
 
 function planned(seed: number, scale: number) {
   const [lots, taken] = [drawLots(seed), new Set<string>()]
   const town = buildTown(lots, scale, taken)
-  return { town, blows: planAttack(lots, town, scale, taken) }
+  return { town, blows: planAttack({ lots, town, scale, taken, solvers: 0 }) }
 }
 
 describe('the town and the attack on it', () => {
@@ -81,21 +81,29 @@ test('people who did not get in are no part of the time it took', () => {
       lastRefusal: undefined,
       byPassword: false,
       refreshToken: undefined,
-      device: undefined,
+      device: {},
     }
     return { person, isIn: index % 2 === 0, seconds: index % 2 === 0 ? 20 : 600, ...common }
   })
   expect(fared(visits)).toEqual({ people: 10, share: 0.5, p50Seconds: 20, p95Seconds: 20 })
 })
 
-test('a message abroad costs more', () => {
-  expect(priceOf('+85291234567')).toBeGreaterThan(priceOf('+8613800138000'))
+test('the site may spend more than its people need, and less than the attack would have it spend', () => {
+  const { town, blows } = planned(1, 1)
+  const cost = (place: string, numbers: readonly string[]) =>
+    numbers.filter((to) => placeOf(to) === place).reduce((sum, to) => sum + prices[placeOf(to)], 0)
+  const attack = blows.filter(asksForCode).map(({ to }) => to)
+  const people = town.people.map(({ phone }) => phone)
+  expect(capsOf(1).mainland).toBeGreaterThan(cost('mainland', people))
+  expect(capsOf(1).mainland).toBeLessThan(cost('mainland', attack))
+  expect(capsOf(1).abroad).toBeLessThan(cost('abroad', attack))
 })
 
 test('an unknown store and a scale above the whole are refused with what there is', () => {
   expect(parseOptions([])).toMatchObject({ store: 'redis', scale: 1, against: undefined })
   expect(() => parseOptions(['--store', 'mongo'])).toThrow(/mongo; there are redis, postgres, redis-away/)
   expect(() => parseOptions(['--scale', '2'])).toThrow('--scale')
+  expect(() => parseOptions(['--solvers', '-1'])).toThrow('--solvers')
 })
 
 function asksForCode({ password }: { readonly password?: string }): boolean {
