@@ -6,9 +6,12 @@ const ours = 'urn:menshen:event-type:'
 
 /** What apps of ours are told about an account, with the name a security event token has for it (RFC 8417, RISC). */
 export const clientEvents = {
-  /** Deletion was asked for; `deletion_at` is the time, in seconds since the epoch, when the account will be gone. */
+  /**
+   * Nobody gets in. Deletion was asked for: `deletion_at` is the time, in seconds since the epoch, when the account will
+   * be gone. Or an operator has locked it: `byOperator`, and no time.
+   */
   'account-disabled': `${risc}account-disabled`,
-  /** It was taken back. */
+  /** That was taken back. */
   'account-enabled': `${risc}account-enabled`,
   /** Nothing is left of the account, and its `sub` never comes again. */
   'account-purged': `${risc}account-purged`,
@@ -22,6 +25,9 @@ export const clientEvents = {
 
 /** The short name of such an event. */
 export type ClientEventName = keyof typeof clientEvents
+
+/** The member that security events have for whoever began something (CAEP §2). */
+export const byOperator = { initiating_entity: 'admin' } as const
 
 /** Something that happened to an account, for apps of ours. */
 export interface ClientEvent {

@@ -6,7 +6,7 @@ import {
   findDeletion,
   lockedStatus,
 } from '../../accounts/account-deletions.ts'
-import { queueClientEvent } from '../../accounts/client-events.ts'
+import { byOperator, queueClientEvent } from '../../accounts/client-events.ts'
 import type { QueueOwnerMessage } from '../../accounts/owner-messages.ts'
 import { eraseUser } from '../../accounts/user-erasure.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -26,6 +26,8 @@ interface Dependencies {
   readonly clock: Clock
   readonly queueOwnerMessage: QueueOwnerMessage
 }
+
+const enabled = { event: 'account-enabled' } as const
 
 /** Who asks for something, and from where. */
 export interface LeavingActor {
@@ -88,7 +90,9 @@ export function stayAfterAll(
     if (status === 'locked' && actor.operator === undefined) throw new AppError('user.locked')
     const at = await olderNow(transaction, clock)
     if (!(await dropDeletion(transaction, { userId, at }))) return false
-    await queueClientEvent(transaction, { userId, event: 'account-enabled', at })
+    // Who is locked stays so: apps are told that it is no longer to go, and that nobody gets in.
+    const told = status === 'locked' ? { event: 'account-disabled' as const, detail: byOperator } : enabled
+    await queueClientEvent(transaction, { userId, at, ...told })
     await queueOwnerMessage(transaction, { userId, event: 'deletion_undone', at })
     await note(transaction, { event: 'user.deletion_undone', userId, at, actor })
     return true
