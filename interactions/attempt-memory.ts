@@ -85,7 +85,8 @@ export interface Doubted {
 
 /** A proof that leads to an account on its way out. */
 export interface Leaving extends Pick<LeavingQuestion, 'userId' | 'leavesAtMs'> {
-  readonly proof: Pending
+  /** With a password that was chosen on the way: it counts once the account is to stay. */
+  readonly proof: Pending & Pick<Proved, 'password'>
 }
 
 /**

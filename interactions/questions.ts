@@ -149,7 +149,9 @@ export class Questions {
     const leavesAt = await this.#deps.directory.leavesAt(userId)
     // It was taken back meanwhile.
     if (!leavesAt) throw new AppError('attempt.expired')
-    const leaving = { proof: pendingOf(request.method, step), userId, leavesAtMs: leavesAt.getTime() }
+    const chosen = step.password === undefined ? {} : { password: step.password }
+    const proof = { ...pendingOf(request.method, step), ...chosen }
+    const leaving = { proof, userId, leavesAtMs: leavesAt.getTime() }
     await this.#keep(request, { ...memory, leaving, choices: ['undo_deletion', 'keep_deletion'] })
     return { kind: 'leaving', userId, leavesAtMs: leaving.leavesAtMs }
   }

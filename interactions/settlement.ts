@@ -235,8 +235,8 @@ export class Settlement {
   }
 
   /**
-   * The person said that their account is to stay. What was proved lets them in then, but for a new password: nobody
-   * knew yet whether there would be an account for it. Throws `attempt.expired` where it is gone by now.
+   * The person said that their account is to stay. What was proved lets them in then, and a password that they chose on
+   * the way is theirs. Throws `attempt.expired` where it is gone by now.
    */
   async stay(request: AdvanceRequest, { proof, userId }: Leaving, memory: AttemptMemory): Promise<Outcome> {
     const { ip, requestId, clientId } = request
