@@ -9,9 +9,9 @@ import type { CameBy } from '../src/oidc/records/sign-in.ts'
 import type { EphemeralStore } from '../src/store/ephemeral.ts'
 import type { Sealing } from '../src/store/seal.ts'
 import type { TypedValues } from '../views/form-values.ts'
-import type { Ask, Proved } from './methods/method.ts'
+import { type Ask, type Proved, provesPhone } from './methods/method.ts'
 import type { CodeOver } from './methods/otp.ts'
-import type { AccountQuestion, Choice, ConflictQuestion, LeavingQuestion } from './outcome.ts'
+import type { AccountQuestion, AdvanceRequest, Choice, ConflictQuestion, LeavingQuestion } from './outcome.ts'
 
 /**
  * An identity an upstream vouched for that nobody has: it waits here, on our side, while the person says whose it is.
@@ -109,6 +109,8 @@ export interface AttemptMemory {
   readonly agreed: readonly string[]
   /** What was typed into one form to say who somebody is, for the next one; never a password. */
   readonly typed?: TypedValues | undefined
+  /** The code of an invitation, with which an account may be made. */
+  readonly invite?: string | undefined
   readonly method: string | undefined
   readonly asks: Readonly<Record<string, Ask>>
   readonly states: Readonly<Record<string, unknown>>
@@ -163,6 +165,18 @@ export function withoutQuestion(memory: AttemptMemory): AttemptMemory {
 /** The number whose account the person is about to show to be theirs, while the proof of it counts. */
 export function claimedIn({ doubted }: AttemptMemory, clock: Clock): Doubted | undefined {
   return doubted?.isClaimed && isFresh(doubted.proof, clock) ? doubted : undefined
+}
+
+/** The memory without what waits for a choice, or a phone number, that the person did not give. */
+export function decided(
+  memory: AttemptMemory,
+  { demand, method }: Pick<AdvanceRequest, 'demand' | 'method'>,
+): AttemptMemory {
+  const isAsked = memory.choices && !memory.doubted?.isClaimed
+  const isAnswered = !isAsked && (!demand.requiresPhone || provesPhone.includes(method))
+  return isAnswered
+    ? memory
+    : { ...memory, pending: undefined, several: undefined, doubted: undefined, leaving: undefined }
 }
 
 /** Without what a method was in the middle of. */

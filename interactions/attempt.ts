@@ -12,6 +12,7 @@ import {
   claimedIn,
   currentIn,
   type Doubted,
+  decided,
   latest,
   mostStates,
   type Pending,
@@ -20,7 +21,7 @@ import {
 } from './attempt-memory.ts'
 import { finishLogin } from './finish-login.ts'
 import type { LoginMerges } from './login-merges.ts'
-import { type Input, type Proved, provesPhone } from './methods/method.ts'
+import { type Input, isRegistration, type Proved } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
 import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
 import { type Waiting, waitingIn } from './questions.ts'
@@ -83,16 +84,15 @@ export class LoginAttempts {
     return this.#recorded(request, async () => {
       const before = await this.#deps.memories.load(request.attemptId)
       const asked = request.mustChoose ? decided(before, request) : before
-      const memory = this.#whole(request, withoutQuestion(asked))
+      const memory = await this.#admitted(request, this.#whole(request, withoutQuestion(asked)))
       const holder = await this.#holder(request.attemptId, memory)
       this.#requireUseful(request, holder ?? this.#pending(memory) ?? claimedIn(memory, this.#deps.options.clock))
       const step = await this.#step(request, memory)
       if (step.kind !== 'proved') return step
       return this.#settlement.settle(request, step, memory).catch(async (error: unknown) => {
-        // What was proved is over, and its method begins again.
-        if (error instanceof AppError && error.code === 'attempt.expired') {
-          await this.#save(request.attemptId, memory, withoutMethod(memory, request.method))
-        }
+        // What was proved or invited is over, and its method begins again.
+        if (error instanceof AppError && ['attempt.expired', 'registration.invite_invalid'].includes(error.code))
+          await this.#save(request.attemptId, memory, { ...withoutMethod(memory, request.method), invite: undefined })
         throw error
       })
     })
@@ -127,7 +127,7 @@ export class LoginAttempts {
     if (!known && !pending && !several && choice !== 'login_existing') throw new AppError('attempt.expired')
     switch (choice) {
       case 'new':
-        if (pending) return this.#registerPending(request, pending, memory)
+        if (pending) return this.#registerPending({ ...request, input }, pending, memory)
         throw new AppError('attempt.expired')
       case 'join':
         if (pending) return this.#settlement.join({ ...request, method: pending.method, input: {} }, pending, memory)
@@ -179,12 +179,12 @@ export class LoginAttempts {
   }
 
   async #registerPending(
-    request: Omit<AdvanceRequest, 'method' | 'input'>,
+    request: Omit<AdvanceRequest, 'method'>,
     pending: Pending,
     memory: AttemptMemory,
   ): Promise<Outcome> {
     const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
-    const { pending: _, ...rest } = memory
+    const { pending: _, ...rest } = await this.#admitted({ ...request, method: pending.method }, memory, true)
     return this.#settlement.settle({ ...request, method: pending.method, input: {} }, step, rest)
   }
 
@@ -260,6 +260,18 @@ export class LoginAttempts {
     return hasAgreed ? memory : { ...memory, agreed: agreements }
   }
 
+  /** Nothing is sent for an account that may not be made here. An invitation is kept until it is used. */
+  async #admitted(
+    request: AdvanceRequest,
+    memory: AttemptMemory,
+    makesAccount = isRegistration(this.#deps.methods.get(request.method), request.input),
+  ): Promise<AttemptMemory> {
+    const typed = request.input['invite']
+    if (typed === undefined && !makesAccount) return memory
+    const invite = await this.#deps.admissions.begin(request, { typed: typed ?? memory.invite, makesAccount })
+    return { ...memory, invite }
+  }
+
   #faults({ method, input }: AdvanceRequest): readonly AppError[] {
     return this.#deps.methods.get(method)?.faults?.(input) ?? []
   }
@@ -285,13 +297,4 @@ export class LoginAttempts {
   #pending({ pending }: AttemptMemory): Pending | undefined {
     return pending && isFresh(pending, this.#deps.options.clock) ? pending : undefined
   }
-}
-
-/** The memory without what waits for a choice, or a phone number, that the person did not give. */
-function decided(memory: AttemptMemory, { demand, method }: AdvanceRequest): AttemptMemory {
-  const isAsked = memory.choices && !memory.doubted?.isClaimed
-  const isAnswered = !isAsked && (!demand.requiresPhone || provesPhone.includes(method))
-  return isAnswered
-    ? memory
-    : { ...memory, pending: undefined, several: undefined, doubted: undefined, leaving: undefined }
 }

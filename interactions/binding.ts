@@ -9,6 +9,7 @@ import type { IdentityId, UserId } from '../src/base/ids.ts'
 import { nothingDemanded } from '../src/oidc/demand.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
+import type { Admissions } from './admissions.ts'
 import type { LoginAttempts } from './attempt.ts'
 import { type AttemptMemories, nothingYet } from './attempt-memory.ts'
 import { keepCredential } from './keep-proof.ts'
@@ -31,6 +32,7 @@ interface Dependencies {
   readonly audit: Audit
   readonly memories: AttemptMemories
   readonly doubts: NumberDoubts
+  readonly admissions: Admissions
   readonly options: {
     readonly clock: Clock
     readonly keepCredential: KeptCredentials['keep']

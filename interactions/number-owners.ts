@@ -8,6 +8,7 @@ import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
+import type { Admissions } from './admissions.ts'
 import type { Doubted } from './attempt-memory.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import type { Proved } from './methods/method.ts'
@@ -24,6 +25,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly audit: Audit
   readonly doubts: NumberDoubts
+  readonly admissions: Pick<Admissions, 'admit'>
   readonly options: { readonly clock: Clock; readonly end: EndRecords; readonly passNumber: PassNumber }
 }
 
@@ -39,15 +41,16 @@ export class NumberOwners {
 
   /**
    * The account is not theirs: the number leaves it, what came by it ends there, and it becomes this user's or a new
-   * one's. Throws `attempt.expired` when its owner was faster, and `identity.limit`.
+   * one's. Throws `attempt.expired` when its owner was faster, `identity.limit`, and what `Admissions.admit` throws.
    */
   async disown(
     request: AdvanceRequest,
     { phone, owner, provedSince, proof, hasChanged }: Doubted,
     to?: UserId,
   ): Promise<{ readonly account: Account; readonly passed: Passed }> {
-    const { directory, doubts, options } = this.#deps
+    const { directory, doubts, options, admissions } = this.#deps
     const { ip, requestId, method, visit } = request
+    if (to === undefined) await admissions.admit(request, phoneClaim(phone))
     const asked = await directory.find(owner)
     if (!asked) throw new AppError('attempt.expired')
     requireProved(asked, proof, phoneClaim(phone))

@@ -132,8 +132,11 @@ export type Outcome =
       readonly endedSessions?: boolean
       readonly isClaim?: boolean
     }
-  /** An upstream vouched for somebody nobody knows: a new account, or one that is there already? */
-  | { readonly kind: 'choose'; readonly provider: string }
+  /**
+   * Somebody was proved whom nobody knows: a new account, or one that is there already? `needsInvite`: a new one only
+   * with an invitation.
+   */
+  | { readonly kind: 'choose'; readonly provider: string; readonly needsInvite: boolean }
   /** The client lets nobody in without a phone number, or the one that was named is another's. */
   | { readonly kind: 'bind_phone'; readonly reason: 'policy' | 'conflict' }
   | ConflictQuestion

@@ -7,6 +7,7 @@ import type { Account, IdentityClaim } from '../src/accounts/user.ts'
 import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
+import type { Admissions } from './admissions.ts'
 import { type AttemptMemories, type AttemptMemory, type Doubted, momentOf, pendingOf } from './attempt-memory.ts'
 import { type AuditIdentity, identityAudit } from './identity-audit.ts'
 import { cameBy, isSameIdentity } from './keep-proof.ts'
@@ -23,6 +24,7 @@ interface Dependencies {
   readonly audit: Audit
   readonly doubts: NumberDoubts
   readonly numbers: Pick<NumberOwners, 'disown'>
+  readonly admissions: Pick<Admissions, 'admit'>
 }
 
 /** Somebody a proof led to. */
@@ -59,7 +61,7 @@ export class OwnerSearch {
     for (let tried = 0; ; tried++) {
       try {
         return step.registration === 'required'
-          ? await this.#register(request, step, { mustBeNew: true })
+          ? await this.#register(request, step, memory, { mustBeNew: true })
           : await this.#resolve(request, step, memory)
       } catch (error) {
         // The phone number found an owner in between: look again who it is.
@@ -107,11 +109,13 @@ export class OwnerSearch {
     requireUnmoved(step, undefined)
     const owner = also && (await directory.ownerOf(also))
     if (owner !== undefined || step.isAlsoDated) return this.#bindToPhoneOwner(request, { step, owner }, memory)
-    if (step.registration === 'never') throw new AppError('registration.closed')
+    const { registration: atClient } = request.demand
+    if (step.registration === 'never' || atClient === 'closed') throw new AppError('registration.closed')
+    if (atClient === 'invite' && memory.invite === undefined) return this.#questions.whose(request, step, memory)
     const lacksPhone = request.demand.requiresPhone && identity.provider !== 'phone' && !also
     if (step.registration === 'ask' || (lacksPhone && !step.password))
       return this.#questions.whose(request, step, memory)
-    return this.#register(request, step, also ? { also } : {})
+    return this.#register(request, step, memory, also ? { also } : {})
   }
 
   /**
@@ -132,7 +136,9 @@ export class OwnerSearch {
     const verdict = await doubts.judge(request, phone)
     if (verdict === 'same') return undefined
     const hasChanged = verdict === 'changed'
-    const mayDisown = step.registration === 'allowed' && request.expectedUserId === undefined
+    // Where accounts are made by invitation, none is made out of a number that was somebody else's.
+    const isOpen = step.registration === 'allowed' && request.demand.registration === 'open'
+    const mayDisown = isOpen && request.expectedUserId === undefined
     const doubted = doubtOf(request, step, { phone, owner, provedSince, hasChanged })
     if (hasChanged && mayDisown) return { account: (await numbers.disown(request, doubted)).account, isNew: true }
     return this.#questions.owner(request, memory, { doubted, mayDisown })
@@ -165,13 +171,17 @@ export class OwnerSearch {
     return this.#questions.account(request, memory, { step, accounts: found.map(({ account }) => account) })
   }
 
-  async #register(request: AdvanceRequest, step: Proved, options: RegisterOptions): Promise<Found> {
+  async #register(
+    request: AdvanceRequest,
+    step: Proved,
+    { invite }: AttemptMemory,
+    options: RegisterOptions,
+  ): Promise<Found> {
+    const { directory, admissions } = this.#deps
+    const admitted = await admissions.admit(request, step.identity, invite)
     const password = step.password === undefined ? {} : { passwordHash: step.password.hash }
-    const use = useOf(request)
-    return {
-      account: await this.#deps.directory.register(step.identity, use, { ...password, ...options }),
-      isNew: true,
-    }
+    const made = { ...password, ...options, ...admitted }
+    return { account: await directory.register(step.identity, useOf(request), made), isNew: true }
   }
 
   /** Somebody known brought a phone number along: it becomes theirs, unless it is somebody else's. */

@@ -48,16 +48,21 @@ export class Questions {
     this.#deps = dependencies
   }
 
-  /** Nobody has what was proved: whose is it? Where the client demands a phone number, that is the answer. */
+  /**
+   * Nobody has what was proved: whose is it? Where the client demands a phone number, that is the answer; where it
+   * takes accounts by invitation, that is asked for first.
+   */
   async whose(
     request: AdvanceRequest,
     step: Proved,
     memory: AttemptMemory,
   ): Promise<Extract<Outcome, { kind: 'choose' | 'bind_phone' }>> {
     const kept = { ...memory, pending: pendingOf(request.method, step) }
-    if (request.demand.requiresPhone) return this.phone(request, kept)
+    const { requiresPhone, registration } = request.demand
+    const needsInvite = registration === 'invite' && memory.invite === undefined
+    if (requiresPhone && !needsInvite) return this.phone(request, kept)
     await this.#keep(request, { ...kept, choices: ['new', 'existing'] })
-    return { kind: 'choose', provider: step.identity.provider }
+    return { kind: 'choose', provider: step.identity.provider, needsInvite }
   }
 
   /** A phone number is needed. */
@@ -210,6 +215,8 @@ function conflictQuestion({ conflict, choices = [] }: AttemptMemory): ConflictQu
 export interface Waiting {
   /** Nobody has it, and the person has to say whose it is. */
   readonly identity?: IdentityClaim
+  /** Whether they may say that it is a new account's. */
+  readonly mayBeNew?: boolean
   /** The login is complete but for a phone number. */
   readonly needsPhone: boolean
   readonly question?: BindingQuestion
@@ -236,7 +243,7 @@ export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
   const leaving = proved && isFresh(proved.proof, clock) ? leavingQuestion(memory) : undefined
   const conflict = isIn || isPending ? conflictQuestion(memory) : undefined
   return {
-    ...(isPending ? { identity: pending.identity } : {}),
+    ...(isPending ? { identity: pending.identity, mayBeNew: choices?.includes('new') === true } : {}),
     needsPhone: isIn && !question && !owner && !isMerging,
     ...(question ? { question } : {}),
     ...(accounts ? { accounts } : {}),

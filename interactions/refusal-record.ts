@@ -96,5 +96,7 @@ const refusalsWorthKeeping = new Set<string>([
   'user.locked',
   'identity.taken',
   'registration.closed',
+  'registration.invite_invalid',
+  'registration.too_many',
   'request.too_many',
 ])

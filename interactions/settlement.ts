@@ -11,6 +11,7 @@ import { maskSubject } from '../src/base/mask.ts'
 import type { LeavingActor } from '../src/oidc/endings/account-leaving.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
+import type { Admissions } from './admissions.ts'
 import {
   type Arrived,
   type AttemptMemories,
@@ -39,6 +40,7 @@ export interface SettlementDependencies {
   readonly passwords: Passwords
   readonly memories: AttemptMemories
   readonly audit: Audit
+  readonly admissions: Admissions
   /** Whether a number leads to whom it led to before. */
   readonly doubts: NumberDoubts
   readonly options: {
@@ -141,9 +143,8 @@ export class Settlement {
     // What this login has made or ended itself does not end it; a password that is new was shown just now.
     const begunAt = isNew || kept ? clock() : step.begunAt
     const moment = { begunAt, provedAt: endedSessions ? clock() : step.provedAt }
-    const { amr } = step
-    const by = cameBy(account, step)
-    const arrived = { userId, amr, by, isNew, endedSessions, method: request.method, provider, ...moment }
+    const came = { amr: step.amr, by: cameBy(account, step), method: request.method, provider }
+    const arrived = { userId, ...came, isNew, endedSessions, ...moment }
     const holding = { ...memory, holder: arrived, contested: undefined, choices: undefined }
     return isWaiting ? this.#questions.binding(request, holding) : this.arrive(request, account, holding)
   }

@@ -27,6 +27,19 @@ export const choiceSamples: { readonly [K in ChoicePage]: readonly Views[K][] } 
   choose: [
     { provider: 'wechat', nickname: '林小雨', canRegister: true, existingMethod: 'sms' },
     { provider: 'oidc:corp', canRegister: false, existingMethod: 'password' },
+    { provider: 'phone', canRegister: true, existingMethod: 'sms', needsInvite: true },
+    {
+      provider: 'wechat',
+      canRegister: true,
+      existingMethod: 'sms',
+      needsInvite: true,
+      invite: 'K7QM-2XRA',
+      error: {
+        code: 'registration.invite_invalid',
+        message: '邀请码不正确、已被使用或已过期。请检查后重新输入，或向邀请您的人索取新的邀请码。',
+        field: 'invite',
+      },
+    },
   ],
   'choose-account': [
     {

@@ -1,8 +1,17 @@
-/** Posts `choice=new`. Or a link leads to the login page; after the login the person is asked whether to bind it. */
+import type { PageError } from './form-values.ts'
+
+/**
+ * Posts `choice=new`, with `invite` where that is asked for. Or a link leads to the login page; after the login the
+ * person is asked whether to bind it.
+ */
 export interface ChooseView {
   readonly provider: string
   readonly nickname?: string | undefined
   readonly canRegister: boolean
+  /** Whether a new account takes an invitation. */
+  readonly needsInvite?: boolean
+  readonly invite?: string | undefined
+  readonly error?: PageError | undefined
   readonly existingMethod: string
 }
 

@@ -127,6 +127,15 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
         ],
       },
     },
+    {
+      kind: 'username',
+      offeredKinds: ['username'],
+      values: {},
+      countries,
+      agreements,
+      minLength: 8,
+      needsInvite: true,
+    },
   ],
   reset: [
     { values: {}, agreements },

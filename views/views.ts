@@ -108,7 +108,10 @@ export interface PasswordNewView {
 /** What a new account can be made with. */
 export type RegisterKind = 'phone' | 'email' | 'username'
 
-/** Posts `method=register`, `kind`, `agreement` and `phone` + `country`, or `identifier` + `new_password`. */
+/**
+ * Posts `method=register`, `kind`, `agreement`, `invite` where that is asked for, and `phone` + `country`, or
+ * `identifier` + `new_password`.
+ */
 export interface RegisterView {
   readonly kind: RegisterKind
   readonly offeredKinds: readonly RegisterKind[]
@@ -116,6 +119,9 @@ export interface RegisterView {
   readonly countries: readonly Country[]
   readonly agreements: readonly Agreement[]
   readonly minLength: number
+  /** Whether an account takes an invitation: the field `invite`. */
+  readonly needsInvite?: boolean
+  readonly invite?: string | undefined
   readonly error?: PageError | undefined
 }
 

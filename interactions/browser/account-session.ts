@@ -10,6 +10,7 @@ import { inLanguage, type Localized } from '../../src/base/languages.ts'
 import { masked, unmasked } from '../../src/base/masked-secret.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
 import { isSameSecret } from '../../src/base/same-secret.ts'
+import type { RegistrationAt } from '../../src/oidc/clients/client-schema.ts'
 import { sessionOf } from '../../src/oidc/library/models.ts'
 import { begunAtOf, cameByOf, loginBegunAtOf, type SignIn } from '../../src/oidc/records/sign-in.ts'
 import type { SessionLife } from '../../src/oidc/session-life.ts'
@@ -24,7 +25,7 @@ const freshSeconds = 600
 const ownPath = new RegExp(`^${paths.account}(?:/[\\w-]+)*(?:\\?[\\w.=&-]*)?$`)
 
 /** The account pages as a client of this server, as the library takes clients: they are the operator's. */
-export function accountClient(issuer: string, name: Localized): Record<string, unknown> {
+export function accountClient(issuer: string, name: Localized, registration: RegistrationAt): Record<string, unknown> {
   return {
     client_id: accountClientId,
     client_name: inLanguage(name, 'zh-CN'),
@@ -36,6 +37,7 @@ export function accountClient(issuer: string, name: Localized): Record<string, u
     response_types: ['code'],
     redirect_uris: [`${issuer}${accountPaths.loggedIn}`],
     scope: 'openid',
+    registration,
   }
 }
 

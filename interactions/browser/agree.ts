@@ -5,7 +5,7 @@ import { carriedField } from './carried-passwords.ts'
 import { typed } from './typed.ts'
 
 /** What is posted again with the answer; a password is not among it, but sealed. */
-const repeated = ['kind', 'phone', 'country', 'identifier', 'known'] as const
+const repeated = ['kind', 'phone', 'country', 'identifier', 'known', 'invite'] as const
 
 interface Question {
   readonly method: LoginMethod

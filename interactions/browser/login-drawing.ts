@@ -82,7 +82,9 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
 
   /** Whether a method can be a part of a login as the request demands it, however it is named. */
   function isAllowed(ctx: Context, method: LoginMethod | undefined): boolean {
-    return method !== undefined && mayReach(state(ctx).demand ?? nothingDemanded, method.acrs)
+    const demand = state(ctx).demand ?? nothingDemanded
+    const isOpen = method?.entry !== 'register' || demand.registration !== 'closed'
+    return method !== undefined && isOpen && mayReach(demand, method.acrs)
   }
 
   /** Methods with a form of their own that can reach an `acr` the client insists on. */
@@ -174,7 +176,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
         return
       }
       case 'register':
-        renderer.render(ctx, 'register', registerView(ctx, before, shown, input?.['kind']), page)
+        renderer.render(ctx, 'register', registerView(ctx, before, shown, input), page)
         return
       case 'reset':
         renderer.render(
@@ -252,7 +254,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     ctx: Context,
     before: Beginning,
     error: PageError | undefined,
-    posted: string | undefined,
+    posted: Input | undefined,
   ): Views['register'] {
     const { registration } = options
     const open = {
@@ -264,7 +266,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const offeredKinds = (['phone', 'email', 'username'] as const).filter(
       (kind) => open[kind] && mayReach(demand, [acrOfKind[kind]]),
     )
-    const wanted = offeredKinds.find((kind) => kind === (posted ?? ctx.query['kind']))
+    const wanted = offeredKinds.find((kind) => kind === (posted?.['kind'] ?? ctx.query['kind']))
     const countries = options.countries(ctx)
     const typedKind = before.kind()
     const likely = offeredKinds.find((kind) => kind === typedKind)
@@ -276,6 +278,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
       countries,
       agreements: options.agreements(ctx),
       minLength: options.minPasswordLength,
+      ...{ needsInvite: demand.registration === 'invite', invite: posted?.['invite'] },
       error,
     }
   }

@@ -80,6 +80,7 @@ export function loginPages(dependencies: Dependencies) {
     const named = text(ctx.query['method'])
     const {
       identity: pending,
+      mayBeNew,
       needsPhone,
       question,
       accounts,
@@ -94,7 +95,7 @@ export function loginPages(dependencies: Dependencies) {
     if (question && named === undefined) return questions.binding(ctx, question)
     if (owner && named === undefined) return questions.owner(ctx, owner)
     if (merging && named === undefined) return questions.merge(ctx, merging)
-    const phoneOnly = needsPhone || (pending !== undefined && state(ctx).demand?.requiresPhone === true)
+    const phoneOnly = needsPhone || (pending !== undefined && !mayBeNew && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
       const error = new AppError(ending.code, { params: ending.params })
@@ -110,10 +111,7 @@ export function loginPages(dependencies: Dependencies) {
     if (accounts && named === undefined && !current) return questions.accounts(ctx, accounts)
     if (leaving && named === undefined && !current) return questions.leaving(ctx, leaving)
     if (pending && named === undefined && !current && !phoneOnly) {
-      const { nickname } = pending.profile
-      const { provider } = pending
-      const view = { provider, nickname, canRegister: true, existingMethod: offered(ctx)[0] ?? 'password' }
-      renderer.render(ctx, 'choose', view, { clientName: state(ctx).clientName })
+      questions.whose(ctx, pending)
       return
     }
     const person = claim ? undefined : await known(interaction)
@@ -167,7 +165,11 @@ export function loginPages(dependencies: Dependencies) {
     try {
       return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice, given))
     } catch (thrown) {
-      const { question, merging } = await attempts.waiting(interaction.uid)
+      const { question, merging, identity } = await attempts.waiting(interaction.uid)
+      if (identity && asAppError(thrown).code.startsWith('registration.invite')) {
+        questions.whose(ctx, identity, { error: shown(thrown), invite: given['invite'] })
+        return undefined
+      }
       if (merging && asAppError(thrown).code === 'merge.undecided') {
         await questions.merge(ctx, merging, shown(thrown))
         return undefined

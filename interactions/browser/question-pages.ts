@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { identityLabel, lastUseOf, maskedLabel, ownerHint } from '../../src/accounts/account-labels.ts'
 import type { AccountDirectory } from '../../src/accounts/directory.ts'
-import type { Account } from '../../src/accounts/user.ts'
+import type { Account, IdentityClaim } from '../../src/accounts/user.ts'
 import { AppError } from '../../src/base/errors.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { AccountMerges } from '../account-merges.ts'
@@ -21,6 +21,18 @@ interface Dependencies {
 /** The pages that ask something about accounts in the middle of a login. */
 export function questionPages({ directory, merges, renderer, offered }: Dependencies) {
   const state = (ctx: Context) => ctx.state as RequestState
+
+  /** Nobody has what was proved: a new account, or one that is there already? */
+  function whose(
+    ctx: Context,
+    { provider, profile: { nickname } }: IdentityClaim,
+    { error, invite }: { readonly error?: AppError; readonly invite?: string | undefined } = {},
+  ): void {
+    const needsInvite = state(ctx).demand?.registration === 'invite'
+    const asked = { needsInvite, invite, error: error && renderer.pageError(ctx, error) }
+    const view = { provider, nickname, canRegister: true, existingMethod: offered(ctx)[0] ?? 'password', ...asked }
+    renderer.render(ctx, 'choose', view, { status: error?.status ?? 200, clientName: state(ctx).clientName })
+  }
 
   async function merge(ctx: Context, offer: MergeOffer, error?: AppError): Promise<void> {
     const question = await merges.questionOf(offer)
@@ -87,7 +99,7 @@ export function questionPages({ directory, merges, renderer, offered }: Dependen
     renderer.render(ctx, 'left', { leavesAt: new Date(leavesAtMs), nextHref: ctx.path })
   }
 
-  return { conflict, accounts, binding, owner, leaving, left, merge }
+  return { whose, conflict, accounts, binding, owner, leaving, left, merge }
 }
 
 /** Enough for its owner to recognise an account, and no more. */

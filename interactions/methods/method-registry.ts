@@ -34,17 +34,19 @@ interface Dependencies {
     readonly callbacks: ExpectedCallbacks
     readonly issuer: string
     readonly registration: RegistrationRules & { readonly upstream: 'ask' | 'auto' | 'closed' }
+    /** Whether a mail address is one of those that are thrown away. */
+    readonly isDisposable: (address: string) => boolean
   }
 }
 
 /** Every way in. One line a method; the order is that of the configuration. */
 export function loginMethods({ codes, passwords, limits, options }: Dependencies): LoginMethods {
-  const { registration: rules } = options
+  const { registration: rules, isDisposable } = options
   const builders: Readonly<Record<string, () => LoginMethod[]>> = {
     sms: () => [erase(smsMethod({ codes, registration: rules.phone, purpose: 'login' }))],
     password: () => [
       erase(passwordMethod({ passwords })),
-      erase(registerMethod({ codes, passwords, limits, rules })),
+      erase(registerMethod({ codes, passwords, limits, rules, isDisposable })),
       erase(resetMethod({ codes, passwords })),
     ],
   }

@@ -141,5 +141,10 @@ export interface LoginMethod<State = unknown> {
   step(request: StepRequest<State>): Promise<Step<State>>
 }
 
+/** Whether an input begins what makes an account and nothing else. */
+export function isRegistration(method: LoginMethod | undefined, { phone, identifier }: Input): boolean {
+  return method?.entry === 'register' && (phone !== undefined || identifier !== undefined)
+}
+
 /** Methods that prove a phone number, the quicker one first. */
 export const provesPhone: readonly string[] = ['one_tap', 'sms']

@@ -37,12 +37,20 @@ interface Dependencies {
   readonly passwords: Passwords
   readonly limits: Limits<'register.ip'>
   readonly rules: RegistrationRules
+  /** Whether a mail address is one of those that are thrown away. */
+  readonly isDisposable: (address: string) => boolean
 }
 
 /**
  * An account by user name and password at once, or by phone number or e-mail address, which a code has to prove first.
  */
-export function registerMethod({ codes, passwords, limits, rules }: Dependencies): LoginMethod<RegisterState> {
+export function registerMethod({
+  codes,
+  passwords,
+  limits,
+  rules,
+  isDisposable,
+}: Dependencies): LoginMethod<RegisterState> {
   async function begin(request: StepRequest<RegisterState>): Promise<Step<RegisterState>> {
     const { input, ip } = request
     const identifier = readIdentifier(input)
@@ -72,6 +80,8 @@ export function registerMethod({ codes, passwords, limits, rules }: Dependencies
     const readable = () => {
       read = readIdentifier(input)
       if (read.provider === 'phone') codes.requireServed(smsTo(read))
+      if (read.provider === 'email' && isDisposable(read.subject))
+        throw new AppError('email.disposable', { field: 'identifier' })
     }
     const choosable = () => {
       if (input['phone'] === undefined && read?.provider !== 'phone')

@@ -73,6 +73,7 @@ export const step = z.discriminatedUnion('step', [
       provider: text,
       nickname: text.optional(),
       options: z.array(z.enum(['new', 'existing'])),
+      needs_invite: z.literal(true).optional().describe('With `choice=new` goes `invite`.'),
     })
     .describe('Nobody has this identity: send `choice`; after `existing`, a login binds it.'),
   z

@@ -157,8 +157,7 @@ export class Challenge {
       if (outcome.kind === 'done') return await this.#finish(request, client, session, outcome)
       // It was too old, or too little, for this request: the same person proves more.
       if (outcome.kind === 'login' && outcome.userId !== undefined) {
-        const { userId } = outcome
-        const kept = { ...session, userId, proved: undefined, attemptId: newAppLoginId() }
+        const kept = { ...session, userId: outcome.userId, proved: undefined, attemptId: newAppLoginId() }
         return { step: this.#deps.steps.login(demand), authSession: await sessions.keep(kept) }
       }
       const { identity } = await this.#deps.attempts.waiting(session.attemptId)
@@ -267,13 +266,14 @@ export class Challenge {
       const shown = await gate.shown(request, session, request.visit.locale)
       if (shown) return { step: 'captcha', ...shown } as NextStep
     }
-    if (error.code === 'login.other_user' || error.code === 'login.insufficient') return steps.login(demand)
-    if (error.code.startsWith('identity.')) {
-      const { question } = await attempts.waiting(session.attemptId)
+    if (['login.other_user', 'login.insufficient', 'upstream.code_used'].includes(error.code))
+      return steps.login(demand)
+    if (error.code.startsWith('identity.') || error.code.startsWith('registration.invite')) {
+      const { question, identity, mayBeNew } = await attempts.waiting(session.attemptId)
       if (question) return steps.of(question)
+      if (identity && mayBeNew) return steps.of({ kind: 'choose', provider: identity.provider, needsInvite: true })
     }
     if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
-    if (error.code === 'upstream.code_used') return steps.login(demand)
     if (isCarrierFailure(error)) return steps.login(demand, ['one_tap'])
     return steps.awaited(await attempts.current(session.attemptId, request.fields['method']), error)
   }

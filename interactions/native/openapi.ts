@@ -38,6 +38,7 @@ const parameters: Readonly<Record<string, string>> = {
   choice:
     'Answer to the steps `choose`, `choose_account`, `conflict`, `confirm_owner`, `bind_identity`, `leaving` and `merge`.',
   account: 'choice=account: which of the accounts of the step `choose_account`.',
+  invite: 'The code of an invitation, with choice=new or before, where the client takes accounts by invitation.',
   into: 'choice=merge: which of the two accounts stays.',
   keep_password: 'choice=merge: whose password stays, where the step names this parameter in `keep`.',
   keep_nickname: 'The same of the nickname.',

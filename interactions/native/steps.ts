@@ -77,7 +77,8 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
         return outcome.isClaim ? login(nothingDemanded, provesPhone) : login(demand)
       case 'choose': {
         const named = nickname === undefined ? {} : { nickname }
-        return { step: 'choose', provider: outcome.provider, options: ['new', 'existing'], ...named }
+        const invite = outcome.needsInvite ? { needs_invite: true as const } : {}
+        return { step: 'choose', provider: outcome.provider, options: ['new', 'existing'], ...named, ...invite }
       }
       case 'bind_phone':
         return { step: 'bind_phone', reason: outcome.reason, methods: offer(provesPhone) }

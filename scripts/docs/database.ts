@@ -18,6 +18,8 @@ const tables: Readonly<Record<string, string>> = {
   merge_requests: 'A merge that one operator has asked for and another has to confirm, for a day.',
   data_export_requests: 'Somebody who waits for what is kept about them; gone when it is made.',
   data_exports: 'An archive of what is kept about a person, sealed; swept after seven days.',
+  invites:
+    'A code with which one account may be made where a client asks for it: its digest, who made it and who used it. It stays, so that operators see what became of it.',
   passwords: 'The hash of the one password of a user.',
   imported_accounts:
     'What an account was called in the system that it was moved in from. A digest of it stays when the account is deleted, so that no later import brings it back.',

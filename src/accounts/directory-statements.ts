@@ -1,5 +1,6 @@
 import { param, sql, statement } from '../store/statement.ts'
 import { accountJson } from './account-json.ts'
+import { useInvite } from './invites.ts'
 import { isMereClaim } from './mere-claims.ts'
 import { mostTries } from './picture-copies.ts'
 
@@ -142,14 +143,19 @@ export const findLastProof = statement(
 
 const passwordHash = param.textOrNull('passwordHash')
 
-/** The user with identities, the subjects that lead to each, and a password unless that is null. */
+/**
+ * The user with identities, the subjects that lead to each, and a password unless that is null. Answers whether there
+ * is a user now: where an invitation is given that is good no more, there is none.
+ */
 export const createUser = statement(
   'accounts_create_user',
   sql`
-    with created_user as (
+    with${useInvite},
+    created_user as (
       insert into users (id, nickname, picture, picture_from, picture_due_at, status, created_at, updated_at)
-      values (${userId}, ${nickname}, ${picture}, ${param.textOrNull('pictureFrom')},
-        case when ${picture} is not null then ${copyAt} end, 'active', ${at}, ${at})
+      select ${userId}, ${nickname}, ${picture}, ${param.textOrNull('pictureFrom')},
+        case when ${picture} is not null then ${copyAt} end, 'active', ${at}, ${at}
+      where ${param.textOrNull('invite')} is null or exists (select from invited)
       returning id
     ),
     created_identities as (
@@ -167,9 +173,12 @@ export const createUser = statement(
         as given (id, subject, position)
       join created_identities on created_identities.id = given.id
       order by created_identities.provider, given.subject
+    ),
+    protected as (
+      insert into passwords (user_id, hash, updated_at)
+      select id, ${passwordHash}, ${at} from created_user where ${passwordHash} is not null
     )
-    insert into passwords (user_id, hash, updated_at)
-    select id, ${passwordHash}, ${at} from created_user where ${passwordHash} is not null`,
+    select id from created_user`,
 )
 
 /**

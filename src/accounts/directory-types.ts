@@ -27,6 +27,8 @@ export interface RegisterOptions {
   readonly mustBeNew?: boolean
   /** Stored together with the user, and only when this call creates the user. */
   readonly passwordHash?: string
+  /** The invitation that it takes, which is used up together with the user; throws `registration.invite_invalid`. */
+  readonly invite?: { readonly digest: string; readonly clientId: string | undefined }
   /** A second identity of the same person, made in the same statement or not at all. */
   readonly also?: IdentityClaim
 }

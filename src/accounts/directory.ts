@@ -83,7 +83,7 @@ export class AccountDirectory {
   /**
    * Makes a user with this identity. Of several callers with one identity the first makes the user and the others are
    * answered that account. Throws `identity.taken` when the subjects belong to several users, or to anybody if it must
-   * be new, and when the second identity is somebody's and the first is nobody's.
+   * be new, and when the second identity is somebody's and the first is nobody's; `registration.invite_invalid`.
    */
   async register(claim: IdentityClaim, use: IdentityUse, options: RegisterOptions = {}): Promise<Account> {
     const claims = [claim, ...(options.also ? [options.also] : [])].map(checked)
@@ -110,9 +110,11 @@ export class AccountDirectory {
         subjects: rows.map(({ subject }) => subject),
         positions: rows.map(({ position }) => position),
         passwordHash: options.passwordHash ?? null,
+        ...{ invite: options.invite?.digest ?? null, inviteClient: options.invite?.clientId ?? null },
       })
       try {
-        await this.#database.commitQuery(filled)
+        const { rows: made } = await this.#database.commitQuery(filled)
+        if (made.length === 0) throw new AppError('registration.invite_invalid', { field: 'invite' })
       } catch (error) {
         if (!isUniqueViolation(error)) throw error
         const dropped = await Promise.all(claims.map((each) => dropClaims(this.#database, each)))

@@ -12,6 +12,8 @@ import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 export interface Device {
   /** A browser's, from its cookie. */
   readonly marks: readonly Mark[]
+  /** What a browser is counted under, whichever account it logs in to; absent before its first login. */
+  readonly browser?: string | undefined
   /** Thumbprint of the key that an app proved with this request. */
   readonly key?: string | undefined
 }
@@ -26,6 +28,9 @@ interface Mark {
   /** When the devices of the account had last been forgotten, see `DeviceStanding`. */
   readonly forgottenAt: number
 }
+
+/** A mark as the cookie holds it. */
+type Row = readonly [userId: UserId, id: string, usedAt: number, forgottenAt: number]
 
 /** What the account table says of an account and a device. */
 interface DeviceStanding {
@@ -54,6 +59,12 @@ export const unknownDevice: Device = { marks: [] }
 /** Whether a device can be known to no account, which saves looking. */
 export function isUnknown({ marks, key }: Device): boolean {
   return marks.length === 0 && key === undefined
+}
+
+/** What a browser or app is called by, whosever account it is used for; undefined: it has not been here before. */
+export function installationOf({ browser, key }: Device): string | undefined {
+  if (key !== undefined) return `key ${key}`
+  return browser === undefined ? undefined : `browser ${browser}`
 }
 
 /** How long a device is known after its last login to an account. */
@@ -160,8 +171,10 @@ export class KnownDevices {
   browser(cookie: string | undefined): Device {
     if (cookie === undefined || cookie === '' || cookie.length > maxCookieLength) return unknownDevice
     try {
-      const rows = JSON.parse(this.#deps.open(cookie)) as readonly [UserId, string, number, number][]
-      return { marks: rows.map(([userId, id, usedAt, forgottenAt]) => ({ userId, id, usedAt, forgottenAt })) }
+      const kept = JSON.parse(this.#deps.open(cookie)) as readonly Row[] | { readonly id: string; readonly rows: Row[] }
+      const { id: browser, rows } = 'rows' in kept ? kept : { id: undefined, rows: kept }
+      const marks = rows.map(([userId, id, usedAt, forgottenAt]) => ({ userId, id, usedAt, forgottenAt }))
+      return { marks, browser }
     } catch {
       return unknownDevice
     }
@@ -184,10 +197,11 @@ export class KnownDevices {
     if (forgottenAt === undefined || forgottenAt > endOf(authTime)) return undefined
     const before = device.marks.find((each) => each.userId === userId && each.forgottenAt === forgottenAt)
     if (before === undefined || before.usedAt <= oldestKnownUse(clock())) await this.#tellOfNew(use)
-    const mark = { userId, id: before?.id ?? randomBytes(9).toString('base64url'), usedAt: clock(), forgottenAt }
+    const mark = { userId, id: before?.id ?? newName(), usedAt: clock(), forgottenAt }
     const others = device.marks.filter((each) => each.userId !== userId && each.usedAt > oldestKnownUse(clock()))
     const rest = others.toSorted((a, b) => b.usedAt - a.usedAt).slice(0, maxMarks - 1)
-    return seal(JSON.stringify([mark, ...rest].map((each) => [each.userId, each.id, each.usedAt, each.forgottenAt])))
+    const kept = [mark, ...rest].map((each): Row => [each.userId, each.id, each.usedAt, each.forgottenAt])
+    return seal(JSON.stringify({ id: device.browser ?? newName(), rows: kept }))
   }
 
   /**
@@ -211,6 +225,10 @@ export class KnownDevices {
     const what = { label: login.name }
     await tell(database.knex, { userId, event: 'new_device', at: new Date(clock()), what })
   }
+}
+
+function newName(): string {
+  return randomBytes(9).toString('base64url')
 }
 
 /** The last millisecond of a second, all of which may have been the moment. */

@@ -21,6 +21,7 @@ export const tablesOfUser: Readonly<Record<string, 'erased' | { readonly stays: 
   oidc_records: { stays: 'none: everything was ended in the same transaction' },
   audit_events: { stays: 'the id and what happened; no address, device or place' },
   imported_accounts: { stays: 'a digest of what it was called elsewhere, so that no later import brings it back' },
+  invites: { stays: 'the id, beside the invitation it was made with' },
   merge_requests: { stays: 'none: what an operator had asked for is dropped' },
   merges: { stays: 'the ids, because the old one is an alias for good; what taking it apart needs goes' },
   owner_messages: { stays: 'the sealed address, until the last message was sent or given up' },

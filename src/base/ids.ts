@@ -7,6 +7,8 @@ type Id<Prefix extends string> = `${Prefix}_${string}` & { readonly [brand]: Pre
 export type UserId = Id<'usr'>
 /** The id of an identity. */
 export type IdentityId = Id<'idn'>
+/** The id of an invitation. */
+export type InviteId = Id<'inv'>
 /** The id of a merge of two accounts. */
 export type MergeId = Id<'mrg'>
 

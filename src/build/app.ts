@@ -238,7 +238,10 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     },
     database,
     lifetimes: config.lifetimes,
-    ownClients: [accountClient(issuer, config.brand.name), ...(sandbox?.clients ?? [])],
+    ownClients: [
+      accountClient(issuer, config.brand.name, config.registration.account_pages),
+      ...(sandbox?.clients ?? []),
+    ],
     ownResources: sandbox?.resources ?? [],
     equip,
     keyLife: {

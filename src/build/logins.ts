@@ -1,4 +1,5 @@
 import { AccountMerges } from '../../interactions/account-merges.ts'
+import { Admissions } from '../../interactions/admissions.ts'
 import { LoginAttempts } from '../../interactions/attempt.ts'
 import { AttemptMemories } from '../../interactions/attempt-memory.ts'
 import { Bindings } from '../../interactions/binding.ts'
@@ -27,6 +28,7 @@ import type { Connector } from '../../interactions/upstreams/connector.ts'
 import { aliyunNumberCheck, type NumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
 import type { DeletionOptions } from '../accounts/deletion-options.ts'
+import { disposableMail } from '../accounts/disposable-mail.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { type KeptCredentials, keptCredentials } from '../accounts/kept-credentials.ts'
@@ -140,7 +142,8 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
   const end: EndRecords = (...given) => endRecords({ database, clock }, ...given)
   const registration = registrationOf(config)
   const credentials = keptCredentials({ database, sealer })
-  const tables = buildMethods(core, standIns, { limits, passwords, messages, callbacks, registration })
+  const isDisposable = disposableMail(config.registration.disposable_mail)
+  const tables = buildMethods(core, standIns, { limits, passwords, messages, callbacks, registration, isDisposable })
   const memories = new AttemptMemories({ store, ...sealing(sealer, 'attempt') })
   const limitOf = identityLimit(config.identities_per_provider)
   const merges = merging({ database, clock, limitOf, tell: core.queueOwnerMessage })
@@ -153,6 +156,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     memories,
     audit: countedAudit(core.audit, metrics),
     doubts,
+    admissions: new Admissions({ database, clock, limits, isDisposable }),
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),
@@ -243,11 +247,12 @@ function registrationOf({ login, registration }: Config) {
 interface MethodParts extends Pick<Logins, 'limits' | 'passwords' | 'callbacks'> {
   readonly messages: Messages
   readonly registration: ReturnType<typeof registrationOf>
+  readonly isDisposable: (address: string) => boolean
 }
 
 /** The tables of methods: logging in, adding a way in and proving another account, each in browsers and in apps. */
 function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns | undefined, parts: MethodParts) {
-  const { limits, passwords, messages, callbacks, registration } = parts
+  const { limits, passwords, messages, callbacks, registration, isDisposable } = parts
   const { codes, channels } = messages
   const outside = {
     http: httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox }),
@@ -271,7 +276,7 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
   return {
     connectors,
     oneTap: options.oneTap.map(({ vendor }) => vendor),
-    login: loginMethods({ codes, passwords, limits, options }),
+    login: loginMethods({ codes, passwords, limits, options: { ...options, isDisposable } }),
     binding: bindingMethods({ codes, options }),
     merging: mergingMethods({ codes, passwords, options }),
     native: nativeMethods({ codes, passwords, spent, options }),

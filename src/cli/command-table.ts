@@ -1,5 +1,6 @@
 import { clientCommands } from './client-commands.ts'
 import { type Command, dryRun, dryRunExits, none, one, wait, waitExits } from './command.ts'
+import { inviteCommands } from './invite-commands.ts'
 import { supportCommands } from './support-commands.ts'
 import { userCommands } from './user-commands.ts'
 
@@ -150,6 +151,7 @@ export const commands: readonly Command[] = [
   },
   ...userCommands,
   ...supportCommands,
+  ...inviteCommands,
   {
     name: 'doctor',
     summary:

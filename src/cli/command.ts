@@ -88,9 +88,16 @@ export const yes: Option = { type: 'boolean', summary: 'Do it without asking.' }
 /** The option of every command that shows less of a person than there is. */
 export const full: Option = { type: 'boolean', summary: 'Numbers, addresses and upstream ids in full; say why.' }
 
+/** The option that says how many rows are told. */
+export const limit = {
+  type: 'string',
+  value: 'NUMBER',
+  summary: 'Rows of a page, 50 if it is not said, 1000 at most.',
+} as const satisfies Option
+
 /** The options of every command that answers in pages. */
 export const paged = {
-  limit: { type: 'string', value: 'NUMBER', summary: 'Rows of a page, 50 if it is not said, 1000 at most.' },
+  limit,
   after: { type: 'string', value: 'CURSOR', summary: 'The page after the one that has told this.' },
 } as const satisfies Readonly<Record<string, Option>>
 

@@ -6,6 +6,10 @@ import type { Config } from './config.ts'
 
 const day = 86_400
 
+type Part =
+  | ('sms' | 'accounts' | 'limits' | 'login' | 'native_login')
+  | ('password' | 'phone' | 'registration' | 'sandbox')
+
 /** Every named limit of the product. Those on messages are settings, because they cost money. */
 export function rules({
   sms,
@@ -15,8 +19,9 @@ export function rules({
   native_login,
   password,
   phone,
+  registration,
   sandbox,
-}: Pick<Config, 'sms' | 'accounts' | 'limits' | 'login' | 'native_login' | 'password' | 'phone' | 'sandbox'>) {
+}: Pick<Config, Part>) {
   const begun = login.limits.per_network
   return {
     ...messageRules('sms', sms.limits, sandbox),
@@ -30,6 +35,14 @@ export function rules({
       ],
       perNetwork: 'growing',
     },
+    'register.device': {
+      windows: [
+        { max: registration.per_device.a_day, seconds: day },
+        { max: registration.per_device.ever, seconds: 180 * day },
+      ],
+      error: 'registration.too_many',
+    },
+    'invite.ip': { windows: [{ max: 30, seconds: 3600 }], perNetwork: 'growing' },
     'device.ip': {
       windows: [
         { max: 100, seconds: 600 },

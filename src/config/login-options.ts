@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { domainsIn } from '../accounts/disposable-mail.ts'
 import { perLanguage } from '../base/per-language.ts'
+import { registrations } from '../oidc/clients/client-schema.ts'
 import { limitWindow, windows } from '../ops/limit-options.ts'
 import type { Mode } from './process-options.ts'
 
@@ -86,7 +88,46 @@ export const registrationOptions = z.strictObject({
     .enum(['ask', 'auto', 'closed'])
     .default('ask')
     .describe('Somebody an upstream vouches for and nobody knows: `ask` whether a new account or one that is there.'),
+  account_pages: z
+    .enum(registrations)
+    .default('open')
+    .describe(
+      'Whether a login at the account pages may make an account: `open`, `closed`, or `invite`. For every other client ' +
+        'its own field `registration` says it.',
+    ),
+  per_device: z
+    .strictObject({
+      a_day: z.int().min(1).max(1000).default(5).describe('How many in 24 hours.'),
+      ever: z.int().min(1).max(10_000).default(20).describe('How many in 180 days.'),
+    })
+    .prefault({})
+    .describe(
+      'Accounts that are made with one browser or app after its first login here. It is told apart by its cookie or key, ' +
+        'so this stops people and simple programs; the limits of networks stop the rest.',
+    ),
+  disposable_mail: z
+    .strictObject({
+      refuse: z.boolean().default(true).describe('Whether an account may not begin with such an address.'),
+      file: z
+        .string()
+        .min(1)
+        .refine(isReadable, 'expected a file of domains, one a line, that can be read')
+        .optional()
+        .describe('Domains besides those that the program brings along, one a line; read at the start.'),
+      allow: z.array(z.string().min(3)).default([]).describe('Domains that are listed and may be used all the same.'),
+    })
+    .prefault({})
+    .describe('Mail addresses that are made in passing and thrown away.'),
 })
+
+function isReadable(file: string): boolean {
+  try {
+    domainsIn(file)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** Whether no item is in a list twice. */
 export function isUnique(items: readonly unknown[]): boolean {

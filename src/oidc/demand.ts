@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { requiresPhone } from './clients/client-schema.ts'
+import { type RegistrationAt, registrationAt, requiresPhone } from './clients/client-schema.ts'
 import { errors } from './library/faults.ts'
 
 /** What a login proved, as an `acr`: something the person has, knows, or an upstream's word. */
@@ -31,6 +31,8 @@ export interface Demand {
   /** Seconds a login may be old. */
   readonly maxAgeSeconds: number
   readonly requiresPhone: boolean
+  /** Whether an account may be made for it. */
+  readonly registration: RegistrationAt
 }
 
 /** The demand where no authorization request is answered. */
@@ -38,6 +40,7 @@ export const nothingDemanded: Demand = {
   acrs: undefined,
   maxAgeSeconds: Number.POSITIVE_INFINITY,
   requiresPhone: false,
+  registration: 'open',
 }
 
 type Params = Readonly<Record<string, unknown>>
@@ -60,6 +63,7 @@ export function demandOf(params: Params, client: Demanding): Demand {
     acrs: essentialAcrs(claims) ?? known(voluntary),
     maxAgeSeconds: Number(maxAge ?? client.defaultMaxAge ?? Number.POSITIVE_INFINITY),
     requiresPhone: requiresPhone(client),
+    registration: registrationAt(client),
   }
 }
 

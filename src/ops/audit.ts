@@ -22,6 +22,8 @@ export const auditEvents = {
     'What was proved belongs to several accounts, or to another than what waits: the person has to choose; `users`.',
   'session.ended': 'The session of a browser is over; `reason`.',
   'user.registered': 'A new account.',
+  'invite.created': 'An operator has made invitations; `operator`, `invites`.',
+  'invite.revoked': 'An operator has taken an invitation back; `operator`, `invite`.',
   'users.imported': 'Accounts were moved in, some thousand at once; `operator`, `source`, `accounts`.',
   'users.exported': 'All accounts were written to a file; `operator`, `why`, `accounts`.',
   'user.created': 'An operator has made an account; `operator`, `why`, `providers`, `proved`.',

@@ -133,7 +133,7 @@ function readNames(): string[] {
   )
   const files = [
     ...ofApps,
-    ...['account-merges.ts', 'single-answers.ts'].map((name) => new URL(`interactions/${name}`, root)),
+    ...['account-merges.ts', 'attempt.ts', 'single-answers.ts'].map((name) => new URL(`interactions/${name}`, root)),
     ...['challenge.ts', 'gate.ts', 'native-routes.ts', 'steps.ts'].map(
       (name) => new URL(`interactions/native/${name}`, root),
     ),

@@ -147,7 +147,10 @@ clients:
     ])
   })
 
-  const brought = [accountClient('https://id.example.com', '门神'), ...demoClients('https://id.example.com', secret)]
+  const brought = [
+    accountClient('https://id.example.com', '门神', 'open'),
+    ...demoClients('https://id.example.com', secret),
+  ]
 
   test.each(['menshen-anything', ...brought.map((client) => String(client['client_id']))])(
     'the client id %s is kept for the clients that the server brings along',

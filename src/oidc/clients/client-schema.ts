@@ -95,6 +95,12 @@ export const presetNames = [
 /** The name of a kind of clients. */
 export type PresetName = (typeof presetNames)[number]
 
+/** Who gets an account at a client: everybody, nobody, or whoever brings an invitation. */
+export const registrations = ['open', 'closed', 'invite'] as const
+
+/** One of these. */
+export type RegistrationAt = (typeof registrations)[number]
+
 /** One client, with the names of RFC 7591 where it has them. */
 export const clientSchema = z.strictObject({
   client_id: z.string().regex(/^[\x21-\x7E]{1,100}$/, 'must be 1 to 100 printable ASCII characters'),
@@ -102,6 +108,7 @@ export const clientSchema = z.strictObject({
   client_name: z.string().max(100).optional(),
   first_party: z.boolean().default(false),
   require_phone: z.boolean().optional(),
+  registration: z.enum(registrations).optional(),
   attestation: attestationSchema.optional(),
   application_type: z.enum(['web', 'native']).default('web'),
   token_endpoint_auth_method: z.enum(clientAuthMethods).default('client_secret_basic'),
@@ -164,6 +171,7 @@ export const extraProperties = [
   'filing_number',
   'brand',
   'require_phone',
+  'registration',
   'logout_without_question',
   'attestation',
   'claims_in_id_token',
@@ -177,6 +185,12 @@ export const extraProperties = [
 /** Whether nobody between two machines can read what is sent to an address. */
 export function isHttpsOrLoopback(address: string): boolean {
   return /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/?]|$)/i.test(address)
+}
+
+/** Whether an account may be made in order to log in at this client. */
+export function registrationAt(client: object): RegistrationAt {
+  const said = (client as { readonly registration?: unknown }).registration
+  return registrations.find((each) => each === said) ?? 'open'
 }
 
 /** Whether every account needs a phone number to log in at this client. */

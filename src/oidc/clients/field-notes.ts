@@ -22,6 +22,11 @@ export const clientNotes: Readonly<Record<keyof typeof clientSchema.shape, Field
     example: true,
   },
   require_phone: { description: 'Nobody gets in without a phone number that was proved.', example: true },
+  registration: {
+    description:
+      'Whether a login here may make an account: `open`, `closed`, or `invite`, with a code of `menshen invites create`.',
+    example: 'invite',
+  },
   attestation: {
     description: 'Who vouches for installations of an app with screens of its own.',
     example: { required: true, jwks: { keys: [{ kty: 'EC', crv: 'P-256', x: '…', y: '…' }] } },
