@@ -1,5 +1,6 @@
 import { asAppError } from '../base/errors.ts'
 import type { MailSender } from '../mail/mail-sender.ts'
+import type { Merging } from '../oidc/endings/merging.ts'
 import type { Audit } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
@@ -31,5 +32,24 @@ export function countedMail(mail: MailSender, { mailSent }: Metrics, log: Pick<L
         throw error
       }
     },
+  }
+}
+
+/** What makes one account of two, and what takes that back, counted. */
+export function countedMerging(merging: Merging, { accountMerges }: Metrics): Merging {
+  const counted = async <T>(act: 'merge' | 'undo', work: Promise<T>): Promise<T> => {
+    try {
+      const done = await work
+      accountMerges.inc({ act, outcome: 'done' })
+      return done
+    } catch (error) {
+      accountMerges.inc({ act, outcome: asAppError(error).code })
+      throw error
+    }
+  }
+  return {
+    ...merging,
+    merge: (...given) => counted('merge', merging.merge(...given)),
+    unmerge: (...given) => counted('undo', merging.unmerge(...given)),
   }
 }

@@ -50,7 +50,7 @@ import { keyedStore } from '../store/keyed-store.ts'
 import { sealing } from '../store/seal.ts'
 import { buildNumberChanges } from './changed-numbers.ts'
 import type { Core } from './core.ts'
-import { countedAudit } from './counted-outcomes.ts'
+import { countedAudit, countedMerging } from './counted-outcomes.ts'
 import { buildDeletion } from './deletion.ts'
 import type { Face } from './face.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
@@ -146,7 +146,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
   const tables = buildMethods(core, standIns, { limits, passwords, messages, callbacks, registration, isDisposable })
   const memories = new AttemptMemories({ store, ...sealing(sealer, 'attempt') })
   const limitOf = identityLimit(config.identities_per_provider)
-  const merges = merging({ database, clock, limitOf, tell: core.queueOwnerMessage })
+  const merges = countedMerging(merging({ database, clock, limitOf, tell: core.queueOwnerMessage }), metrics)
   const doubts = buildDoubts(core, standIns, { limits, passwords })
   const accountMerges = new AccountMerges({ directory, passwords, memories, merging: merges, doubts, clock, limitOf })
   const loginMerges = new LoginMerges({ directory, memories, merges: accountMerges, clock })

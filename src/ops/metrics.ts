@@ -104,6 +104,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    accountMerges: new Counter({
+      name: 'menshen_account_merges_total',
+      help: 'Merges of accounts by their owners, by act (merge, undo) and outcome (done, or the error code).',
+      labelNames: ['act', 'outcome'] as const,
+      registers,
+    }),
     clientEvents: new Counter({
       name: 'menshen_client_events_total',
       help: 'Attempts to tell a client what became of an account, by event and outcome (delivered, failed, given_up, gone).',

@@ -64,6 +64,8 @@ test('a code to the other number shows both accounts, and the answer makes them 
   expect(await survivorOf(world.app.core.database, other)).toBe(own)
   expect((await world.app.core.directory.find(own))?.user.profile.nickname).toBe('小明二号')
   expect((await app.tryToken({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })).status).toBe(200)
+  const { values } = await world.app.metrics.accountMerges.get()
+  expect(values).toEqual([{ labels: { act: 'merge', outcome: 'done' }, value: 1 }])
   // Asked once, it counts once.
   expect((await send('POST', { choice: 'merge', into: own })).body).toMatchObject({
     message_key: 'errors.attempt.expired',
