@@ -38,6 +38,8 @@ export interface KeptUser {
   readonly picture_from: string | null
   readonly picture_due_at: string | null
   readonly picture_tries: number
+  /** Absent in what was kept before it was. */
+  readonly muted_messages?: readonly string[]
 }
 
 /** Everything that taking two accounts apart needs. */
@@ -54,7 +56,7 @@ const list = (rows: string) => `coalesce((select jsonb_agg(to_jsonb(kept)) from 
 
 const profiles = (whose: string) =>
   list(`select id, nickname, nickname_chosen, picture, picture_chosen, picture_copy, picture_from, picture_due_at,
-    picture_tries from users where id ${whose}`)
+    picture_tries, muted_messages from users where id ${whose}`)
 const rowsOf = (table: string, whose: string) => list(`select * from ${table} where user_id ${whose}`)
 
 /** What an upstream gave us to keep stays with the identity, or is given back: none of it is kept twice. */

@@ -70,7 +70,7 @@ interface Profiles extends GivingBack {
   readonly at: Date
 }
 
-/** Each gets the name and picture it had. What the account that stayed has been given since stays there. */
+/** Each gets the name, the picture and the wishes about messages it had. What the account that stayed has been given since stays there. */
 export async function giveBackProfile(
   transaction: Knex.Transaction,
   { kept, into, from, ids, at }: Profiles,
@@ -86,7 +86,7 @@ export async function giveBackProfile(
   await transaction.raw(restorePictures, { kept: JSON.stringify(kept), from, both: givesPicture })
   await transaction('users')
     .where({ id: from })
-    .update({ ...nameOf(other), ...pictured(other), updated_at: at })
+    .update({ ...nameOf(other), ...pictured(other), muted_messages: other.muted_messages ?? [], updated_at: at })
   if (!givesName && !givesPicture) return
   await transaction('users')
     .where({ id: into })

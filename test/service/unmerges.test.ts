@@ -51,6 +51,7 @@ async function whole(userId: UserId) {
   return {
     status: account?.user.status,
     profile: account?.user.profile,
+    muted: await knex()('users').where({ id: userId }).pluck('muted_messages'),
     ways: await waysOf(world, userId),
     passwords: await rows('passwords'),
     pictures: await rows('pictures'),
@@ -63,7 +64,7 @@ async function furnish(userId: UserId, name: string): Promise<void> {
   const copy = { picture_copy: `copy-${userId}`, picture_chosen: name === 'other' }
   await knex()('users')
     .where({ id: userId })
-    .update({ picture: `https://p.example/${name}`, ...copy })
+    .update({ picture: `https://p.example/${name}`, muted_messages: ['device', name], ...copy })
   const picture = { id: `copy-${userId}`, bytes: Buffer.from(name), type: 'image/png', copied_at: new Date(world.now) }
   await knex()('pictures').insert({ user_id: userId, ...picture })
   await knex()('passwords').insert({ user_id: userId, hash: `of-${name}`, updated_at: new Date(world.now - 9000) })
@@ -237,6 +238,21 @@ test('what was kept for it goes with the account, whichever of a chain', async (
   const merges = [await merge(b, a), await merge(c, b)].map(({ id }) => id)
   await world.directory.setStatus(c, 'deleted')
   expect(await knex()('merges').whereIn('id', merges).whereNotNull('kept')).toEqual([])
+})
+
+test('what an account was called where it was moved in from stays its own, through merge and undo, and goes with it', async () => {
+  const [into, from] = await pair()
+  const row = { source: 'logto', external_id: 'u-1', user_id: from, fingerprint: 'f', imported_at: new Date(world.now) }
+  await knex()('imported_accounts').insert(row)
+  const { id } = await merge(into, from)
+  expect(await knex()('imported_accounts').where({ source: 'logto' })).toEqual([row])
+  await world.merges.unmerge(id, actor)
+  expect(await knex()('imported_accounts').where({ source: 'logto' })).toEqual([row])
+  await merge(into, from)
+  await world.directory.setStatus(into, 'deleted')
+  expect(await knex()('imported_accounts').where({ source: 'logto' })).toMatchObject([
+    { user_id: from, external_id: expect.stringMatching(/^forgotten:[0-9a-f]{64}$/), fingerprint: '' },
+  ])
 })
 
 test('of several at once one is done', async () => {
