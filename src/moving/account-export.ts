@@ -16,14 +16,17 @@ interface Row {
   readonly id: string
   readonly nickname: string | null
   readonly picture: string | null
-  readonly status: 'active' | 'locked'
+  readonly status: 'active' | 'locked' | 'leaving'
+  readonly leaves_at: Date | null
+  readonly former_ids: string[] | null
   readonly created_at: Date
   readonly hash: string | null
   readonly identities: NeutralAccount['identities'] | null
 }
 
 const page = `
-  select u.id, u.nickname, u.picture, u.status, u.created_at, p.hash, (
+  select u.id, u.nickname, u.picture, u.status, u.created_at, p.hash, d.leaves_at,
+    (select array_agg(f.id order by f.id) from users f where f.merged_into = u.id) as former_ids, (
       select json_agg(json_build_object('provider', i.provider, 'subjects', (
           select json_agg(s.subject order by s.position, s.created_at desc, s.subject)
           from identity_subjects s where s.identity_id = i.id),
@@ -32,12 +35,13 @@ const page = `
         order by i.created_at, i.provider, i.id)
       from identities i where i.user_id = u.id
     ) as identities
-  from users u left join passwords p on p.user_id = u.id
-  where u.id > :after and u.status in ('active', 'locked') order by u.id limit ${pageRows}`
+  from users u left join passwords p on p.user_id = u.id left join account_deletions d on d.user_id = u.id
+  where u.id > :after and u.status in ('active', 'locked', 'leaving') order by u.id limit ${pageRows}`
 
 /**
- * Every account that somebody can come back to, in the form that `users import` reads, a line each; it keeps its id,
- * and its password as it is hashed here. All of them as they were at one moment. Answers how many.
+ * Every account that somebody can come back to, in the form that `users import` reads, a line each; it keeps its id and
+ * those that stand for it, the date of its deletion where that was asked for, and its password as it is hashed here. All
+ * of them as they were at one moment. Answers how many.
  */
 export function exportAccounts(
   { database }: ExportDependencies,
@@ -62,13 +66,16 @@ async function writeAll(transaction: Knex, write: (lines: string) => Promise<unk
   }
 }
 
-function neutral({ id, nickname, picture, status, created_at, hash, identities }: Row): NeutralAccount {
+function neutral(row: Row): NeutralAccount {
+  const { id, nickname, picture, status, leaves_at, former_ids, created_at, hash, identities } = row
   return {
     external_id: id,
     ...(nickname !== null && { nickname }),
     ...(picture !== null && { picture }),
     created_at: created_at.toISOString(),
     status,
+    ...(leaves_at !== null && { deletion_at: leaves_at.toISOString() }),
+    ...(former_ids !== null && { former_ids }),
     identities: identities ?? [],
     ...(hash !== null && { password: { algorithm: algorithmOf(hash), hash } }),
   }

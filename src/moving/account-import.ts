@@ -9,6 +9,7 @@ import {
   checkAgainstAccounts,
   checkAgainstEarlier,
   checkAmongThemselves,
+  checkFormerIds,
   checkForTwins,
   everything,
   indexStaging,
@@ -80,6 +81,7 @@ export function importAccounts(dependencies: ImportDependencies, order: ImportOr
     order.onProgress(`${rows} rows read; looking for what collides`)
     await indexStaging(knex)
     await checkForTwins(knex)
+    await checkFormerIds(knex)
     await checkAgainstEarlier(knex, order.source, everything)
     await checkAmongThemselves(knex)
     await checkAgainstAccounts(knex, everything)

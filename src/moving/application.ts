@@ -26,11 +26,18 @@ const statements = [
    select a.user_id, a.nickname, a.picture,
      case when a.picture is not null and :copiesPictures then cast(:at as timestamptz) end, a.status, a.created_at, :at
    from staged_accounts a where WANTED order by a.user_id`,
+  `insert into account_deletions (user_id, asked_at, leaves_at, due_at)
+   select a.user_id, :at, a.deletion_at, a.deletion_at from staged_accounts a
+   where WANTED and a.deletion_at is not null`,
+  // Of accounts that have become part of another one, that for good.
+  `insert into users (id, status, merged_into, created_at, updated_at)
+   select former.id, 'deleted', a.user_id, a.created_at, :at
+   from staged_accounts a cross join unnest(a.former_ids) as former (id) where WANTED order by former.id`,
   // Where the file tells of no use, a number counts as proved now: its owner was let in by it there until today.
   `insert into identities
      (id, user_id, provider, verified_at, proved_at, created_at, created_ip, last_used_at, last_used_ip)
    select s.identity_id, a.user_id, s.provider, case when s.is_verified then s.created_at end,
-     case when s.is_verified and s.last_used_at > s.created_at then s.last_used_at when s.is_verified then :at end,
+     case when s.is_verified and s.last_used_at <> s.created_at then s.last_used_at when s.is_verified then :at end,
      s.created_at, '', s.last_used_at, ''
    from staged_accounts a join staged_subjects s on s.n = a.n and s.position = 0 where WANTED`,
   `insert into identity_subjects (provider, subject, identity_id, position, created_at)

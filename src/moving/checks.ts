@@ -54,6 +54,19 @@ export async function checkForTwins(knex: Knex): Promise<void> {
   await settle(knex)
 }
 
+/** An id that stands for two accounts of the files, or is one of them, stands for none. */
+export async function checkFormerIds(knex: Knex): Promise<void> {
+  await knex.raw(`
+    with former as (
+      select a.n, unnest(a.former_ids) as id from staged_accounts a where a.former_ids is not null and a.outcome is null
+    ), twice as (select id from former group by id having count(*) > 1)
+    insert into staged_findings (n, file, line, code, about, is_problem)
+    select distinct a.n, a.file, a.line, 'external_id_twice', null, true
+    from former join staged_accounts a on a.n = former.n
+    where former.id in (select id from twice) or former.id in (select user_id from staged_accounts)`)
+  await settle(knex)
+}
+
 /**
  * Identities that several accounts of the files claim. The one that was proved has it; where none was, or both were,
  * nobody decides but the operator.
@@ -101,7 +114,10 @@ export async function checkAgainstAccounts(knex: Knex, { from, to }: Range): Pro
   await knex.raw(
     `insert into staged_findings (n, file, line, code, about, is_problem)
      select a.n, a.file, a.line, 'id_taken', null, true
-     from staged_accounts a join users u on u.id = a.user_id where ${within} and a.outcome is null`,
+     from staged_accounts a join users u on u.id = a.user_id where ${within} and a.outcome is null
+     union select a.n, a.file, a.line, 'id_taken', null, true
+     from staged_accounts a cross join unnest(a.former_ids) as former (id) join users u on u.id = former.id
+     where ${within} and a.outcome is null`,
     range,
   )
   await knex.raw(

@@ -27,15 +27,25 @@ const identityEntry = z
   })
   .refine(({ subject, subjects }) => (subject === undefined) !== (subjects === undefined), 'needs subject or subjects')
 
-const accountEntry = z.strictObject({
+const accountShape = z.strictObject({
   external_id: z.union([z.string().min(1).max(255), z.int()]).transform(String),
   nickname: z.string().nullish(),
   picture: z.string().nullish(),
   created_at: moment.nullish(),
-  status: z.enum(['active', 'locked']).default('active'),
+  status: z.enum(['active', 'locked', 'leaving']).default('active'),
+  deletion_at: moment.nullish(),
+  former_ids: z
+    .array(z.string().refine((id) => isId('usr', id), 'no id of ours'))
+    .max(1000)
+    .nullish(),
   identities: z.array(identityEntry).max(50),
   password: passwordEntry.nullish(),
 })
+
+/** Whoever is leaving does so at a time, and so may somebody who is locked. */
+const accountEntry = accountShape.refine(({ status, deletion_at: at }) => {
+  return status === 'locked' || (status === 'leaving') === (at !== undefined && at !== null)
+}, 'leaving and deletion_at go together')
 
 /** An account in the neutral form: as it stands in a file of ours, and as every other form is turned into. */
 export type NeutralAccount = z.input<typeof accountEntry>
@@ -50,7 +60,11 @@ export interface ReadAccount {
   readonly userId: UserId
   readonly nickname: string | undefined
   readonly picture: string | undefined
-  readonly status: 'active' | 'locked'
+  readonly status: 'active' | 'locked' | 'leaving'
+  /** When it will be gone, where its deletion was asked for. */
+  readonly deletionAt: Date | undefined
+  /** Ids that stand for it beside its own. */
+  readonly formerIds: readonly UserId[]
   readonly createdAt: Date
   readonly identities: readonly ReadIdentity[]
   readonly password: ReadPassword | undefined
@@ -111,10 +125,12 @@ export function readAccount(value: unknown, reading: Reading): Read {
   }
   const userId = reading.keepsIds && isId('usr', data.external_id) ? data.external_id : newId('usr')
   const { nickname, picture } = displayable({ nickname: data.nickname ?? '', picture: data.picture ?? '' })
-  const { external_id: externalId, status } = data
+  const { external_id: externalId, status, deletion_at, former_ids } = data
+  const deletionAt = deletion_at ?? undefined
+  const formerIds = reading.keepsIds ? [...new Set((former_ids ?? []) as UserId[])] : []
   const fingerprint = hash('sha256', JSON.stringify({ ...data, password: undefined }), 'base64url')
-  const account = { externalId, fingerprint, userId, nickname, picture, status, createdAt, identities, password }
-  return { account, findings }
+  const about = { nickname, picture, status, deletionAt, formerIds, createdAt }
+  return { account: { externalId, fingerprint, userId, ...about, identities, password }, findings }
 }
 
 type Entry = z.output<typeof identityEntry>

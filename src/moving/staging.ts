@@ -19,7 +19,7 @@ const tables = {
   staged_accounts: `
     n integer not null, file integer not null, line bigint not null, external_id text not null,
     fingerprint text not null, user_id text not null, nickname text, picture text, status text not null,
-    created_at timestamptz not null, hash text, weak text, outcome text`,
+    deletion_at timestamptz, former_ids text[], created_at timestamptz not null, hash text, weak text, outcome text`,
   staged_subjects: `
     n integer not null, identity_id text not null, provider text not null, subject text not null,
     position smallint not null, is_verified boolean not null, created_at timestamptz not null,
@@ -36,7 +36,7 @@ type Table = keyof typeof tables
 
 const columns: Readonly<Record<Table, string>> = {
   staged_accounts:
-    'n, file, line, external_id, fingerprint, user_id, nickname, picture, status, created_at, hash, weak',
+    'n, file, line, external_id, fingerprint, user_id, nickname, picture, status, deletion_at, former_ids, created_at, hash, weak',
   staged_subjects: 'n, identity_id, provider, subject, position, is_verified, created_at, last_used_at',
   staged_findings: 'n, file, line, code, about, is_problem',
   staged_parts: 'key, link, file, line, source, record',
@@ -90,9 +90,11 @@ export function staging(knex: Knex): Staging {
     account({ file, line }, account, seal) {
       const n = ++count
       const { externalId, fingerprint, userId, nickname, picture, status, createdAt, password } = account
+      const { deletionAt, formerIds } = account
       const hash = password?.kind === 'ready' ? password.hash : undefined
       const weak = password?.kind === 'weak' ? seal(JSON.stringify(password), n) : undefined
-      const about = [externalId, fingerprint, userId, nickname, picture, status, createdAt]
+      const former = formerIds.length > 0 ? `{${formerIds.join(',')}}` : undefined
+      const about = [externalId, fingerprint, userId, nickname, picture, status, deletionAt, former, createdAt]
       add('staged_accounts', [n, file, line, ...about, hash, weak])
       for (const identity of account.identities) {
         const { id, provider, isVerified, createdAt: since, lastUsedAt } = identity

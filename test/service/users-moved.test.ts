@@ -5,6 +5,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AccountDirectory } from '../../src/accounts/directory.ts'
+import { survivorOf } from '../../src/accounts/merged-users.ts'
+import { tellNobody } from '../../src/accounts/owner-messages.ts'
+import type { UserId } from '../../src/base/ids.ts'
+import { askToLeave } from '../../src/oidc/endings/account-leaving.ts'
+import { merging } from '../../src/oidc/endings/merging.ts'
 import { openShell, runCommand, type Shell } from '../support/cli.ts'
 import { untilLocked } from '../support/database.ts'
 
@@ -155,6 +160,64 @@ describe('somebody whose account was deleted here', () => {
 })
 
 describe('everything that is written out', () => {
+  test('is the same elsewhere for who is leaving, and for who has become part of another', async () => {
+    await shell.write('users.jsonl', accounts(4))
+    await importing()
+    const { database } = shell.database
+    const ids: UserId[] = await database.knex('imported_accounts').orderBy('external_id').pluck('user_id')
+    const [leaver, locked, into, from] = ids as [UserId, UserId, UserId, UserId]
+    const operator = { operator: 'alice', waitSeconds: 86_400 }
+    const parts = { database, clock: Date.now, queueOwnerMessage: tellNobody }
+    for (const id of [leaver, locked]) await askToLeave(parts, id, operator)
+    await new AccountDirectory({ database, clock: Date.now }).setStatus(locked, 'locked')
+    const merges = merging({ database, clock: Date.now, limitOf: () => undefined, tell: tellNobody })
+    await merges.merge({ into, from, choices: {} }, operator)
+    const written = (await shell.run('users', 'export', '--all')).stdout
+    expect(written).toMatch(/"status":"leaving","deletion_at":"20/)
+    expect(written).toMatch(/"status":"locked","deletion_at":"20/)
+    expect(written).toContain(`"former_ids":["${from}"]`)
+
+    const other = await openShell()
+    try {
+      const { knex } = other.database.database
+      const rows = written.trimEnd().split('\n')
+      await other.write('users.jsonl', written)
+      expect((await other.run('users', 'import', 'users.jsonl')).status).toBe(0)
+      expect((await other.run('users', 'export', '--all')).stdout).toBe(written)
+      expect(await survivorOf(other.database.database, from)).toBe(into)
+      expect(await knex('account_deletions').orderBy('user_id').pluck('user_id')).toEqual([leaver, locked].sort())
+      expect((await other.run('users', 'import', 'users.jsonl', '--json')).stdout).toMatch(/"unchanged": ?3/)
+      // Nobody gets an id that somebody has, and none that is not ours.
+      const bad = rows.map((row) => ({
+        ...JSON.parse(row),
+        identities: [{ provider: 'phone', subject: '13900000001' }],
+      }))
+      const [first] = bad
+      const asked = [
+        { ...first, external_id: 'a', former_ids: [from] },
+        { ...first, external_id: 'b', former_ids: ['usr_x'] },
+        { ...first, external_id: 'c', status: 'leaving', deletion_at: undefined },
+        { ...first, external_id: 'd', status: 'active', deletion_at: '2030-01-01T00:00:00Z' },
+      ]
+      await other.write('bad.jsonl', asked.map((row) => `${JSON.stringify(row)}\n`).join(''))
+      const refused = await other.run('users', 'import', 'bad.jsonl', '--json')
+      expect(refused.status).toBe(1)
+      const { findings } = JSON.parse(refused.stdout)
+      expect(findings.map(({ line, code }: { line: number; code: string }) => `${line} ${code}`).sort()).toEqual([
+        ...['1 id_taken', '2 shape', '3 shape', '4 shape'],
+      ])
+      const twins = [1, 2].map((n) => ({
+        ...{ external_id: `t${n}`, former_ids: ['usr_0000000000000000000000000a'] },
+        identities: [{ provider: 'phone', subject: `1390000001${n}` }],
+      }))
+      await other.write('twins.jsonl', twins.map((row) => `${JSON.stringify(row)}\n`).join(''))
+      expect((await other.run('users', 'import', 'twins.jsonl')).stdout).toContain('the account is there twice')
+      expect(await knex('users').where({ id: 'usr_0000000000000000000000000a' })).toEqual([])
+    } finally {
+      await other.close()
+    }
+  }, 120_000)
+
   test('is the same after it was read in elsewhere, ids and hashes too', async () => {
     const more = { nickname: '门神', picture: 'https://example.com/a.png' }
     await shell.write(

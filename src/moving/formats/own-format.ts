@@ -7,6 +7,7 @@ const fixed = new Set([
   'picture',
   'created_at',
   'status',
+  'deletion_at',
   'phone',
   'phone_verified',
   'email',
@@ -45,6 +46,7 @@ export const ownFormat: Format = {
       ...present('picture', textOf(record, 'picture')),
       ...present('created_at', textOf(record, 'created_at')),
       ...(record['status'] === undefined ? {} : { status: record['status'] }),
+      ...present('deletion_at', textOf(record, 'deletion_at')),
       identities: [...local, ...upstreams(record)],
       ...passwordOf(record),
       // What nobody knows is told of, and not lost.
