@@ -122,7 +122,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         boundedRequest(ctx)
         refuseWithoutRedirectUri(ctx)
         refuseUnmeetable(paramsOf(ctx), client, parts.reachable)
-        await nameCurrentSubjects(ctx, parts.database)
+        await nameCurrentSubjects(ctx, parts.database, policies)
         refuseTwoPersons(paramsOf(ctx), hintedLogin(ctx)?.sub)
       },
     },

@@ -88,6 +88,20 @@ test('so does an old sub in the parameter claims, in a browser that has to log i
   expect(fresh.userId).toBe(into.userId)
 })
 
+test('an app of others does not learn by claims which two of the people it knows are one', async () => {
+  const { into, from } = await mergedPair()
+  const page = await into.visitor.follow(await into.visitor.get(startLogin(world, 'theirs', redirectUri)))
+  await into.visitor.follow(await into.visitor.post(page.url, { choice: 'allow' }))
+  const asked = async (value: string) => {
+    const claims = JSON.stringify({ id_token: { sub: { value } } })
+    const url = startLogin(world, 'theirs', redirectUri, { prompt: 'none', claims })
+    const { location } = await into.visitor.follow(await into.visitor.get(url))
+    return new URL(location ?? '').searchParams.get('error')
+  }
+  expect(await asked(into.userId)).toBeNull()
+  expect(await asked(from.userId)).toBe('login_required')
+})
+
 test('a logout with an old ID token signs out without a question where it names no session', async () => {
   const { into, from } = await mergedPair()
   const page = await into.visitor.get(
