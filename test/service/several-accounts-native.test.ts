@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { survivorOf } from '../../src/accounts/merged-users.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { clients, resources } from '../support/clients.ts'
 import { type NativeAnswer, NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
@@ -136,6 +137,46 @@ test('where the app demands a phone number, the account that was chosen needs on
   const phone = newPhone()
   expect((await nativeSms(world, app, phone.slice(3))).body['step']).toBe('bind_identity')
   expect(await subOf(app, await app.challenge({ choice: 'bind' }))).toBe(byCode)
+})
+
+describe('both of them', () => {
+  test('become one where the person wants that, as the account they name; “apart” asks the question before', async () => {
+    const person = newPerson()
+    const [first, second] = await twoAccounts(world, upstreams, person, [newPhone(), newPhone()])
+    const app = new NativeApp(world)
+    await app.challenge(byWechat(person))
+    const question = await app.challenge({ choice: 'one_account' })
+    expect(question.body).toMatchObject({
+      ...{ error: 'insufficient_authorization', step: 'merge', into: first, options: ['merge', 'apart'] },
+      ...{ keep: ['keep_nickname'], accounts: [{ account: first }, { account: second }] },
+    })
+    expect((await app.challenge({ choice: 'apart' })).body).toMatchObject({ step: 'choose_account' })
+    expect((await app.challenge({ choice: 'merge', into: second })).body['error']).toBe('invalid_request')
+    await app.challenge({ choice: 'one_account' })
+    const merged = await app.challenge({ choice: 'merge', into: second, keep_nickname: first })
+    expect(await subOf(app, merged)).toBe(second)
+    expect(await survivorOf(world.app.core.database, first)).toBe(second)
+    const account = await world.app.core.directory.find(second)
+    expect(account?.user.profile.nickname).toBe('小明 1')
+    expect(account?.identities.map(({ provider }) => provider).sort()).toEqual(['phone', 'phone', 'wechat'])
+    const again = new NativeApp(world)
+    expect(await subOf(again, await again.challenge(byWechat(person)))).toBe(second)
+  })
+
+  test('become one where a number that is demanded is another account’s, and both were proved', async () => {
+    const [person, phone] = [newPerson(), newPhone()]
+    const owner = (await world.app.core.directory.register(claimOf('phone', [phone]), use)).user.id
+    const first = new NativeApp(world)
+    await first.challenge(byWechat(person))
+    const own = await subOf(first, await first.challenge({ choice: 'new' }))
+    const app = new NativeApp(world, 'strict')
+    expect((await app.challenge(byWechat(person))).body).toMatchObject({ step: 'bind_phone' })
+    const conflict = await nativeSms(world, app, phone.slice(3))
+    expect(conflict.body).toMatchObject({ step: 'conflict', options: expect.arrayContaining(['one_account']) })
+    expect((await app.challenge({ choice: 'one_account' })).body).toMatchObject({ step: 'merge' })
+    expect(await subOf(app, await app.challenge({ choice: 'merge', into: owner }))).toBe(owner)
+    expect(await survivorOf(world.app.core.database, own)).toBe(owner)
+  })
 })
 
 test('QQ, once it tells unionids, is asked about in the same way', async () => {
