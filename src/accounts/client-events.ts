@@ -7,8 +7,8 @@ const ours = 'urn:menshen:event-type:'
 /** What apps of ours are told about an account, with the name a security event token has for it (RFC 8417, RISC). */
 export const clientEvents = {
   /**
-   * Nobody gets in. Deletion was asked for: `deletion_at` is the time, in seconds since the epoch, when the account will
-   * be gone. Or an operator has locked it: `byOperator`, and no time.
+   * Nobody gets in. Deletion was asked for: `deletion_at` is the time, in seconds since the epoch, when the account
+   * will be gone. Or an operator has locked it: `byOperator`, and no time.
    */
   'account-disabled': `${risc}account-disabled`,
   /** That was taken back. */

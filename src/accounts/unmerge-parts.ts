@@ -70,7 +70,10 @@ interface Profiles extends GivingBack {
   readonly at: Date
 }
 
-/** Each gets the name, the picture and the wishes about messages it had. What the account that stayed has been given since stays there. */
+/**
+ * Each gets the name, the picture and the wishes about messages it had. What the account that stayed has been given
+ * since stays there.
+ */
 export async function giveBackProfile(
   transaction: Knex.Transaction,
   { kept, into, from, ids, at }: Profiles,

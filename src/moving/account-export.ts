@@ -40,8 +40,8 @@ const page = `
 
 /**
  * Every account that somebody can come back to, in the form that `users import` reads, a line each; it keeps its id and
- * those that stand for it, the date of its deletion where that was asked for, and its password as it is hashed here. All
- * of them as they were at one moment. Answers how many.
+ * those that stand for it, the date of its deletion where that was asked for, and its password as it is hashed here.
+ * All of them as they were at one moment. Answers how many.
  */
 export function exportAccounts(
   { database }: ExportDependencies,
