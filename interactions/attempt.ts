@@ -1,8 +1,8 @@
+import type { Guard } from '../src/abuse/abuse-guard.ts'
 import { isFresh, isUnended } from '../src/accounts/proof.ts'
 import { stillHas } from '../src/accounts/user.ts'
 import { AppError, refuseFaults } from '../src/base/errors.ts'
 import { mayReach } from '../src/oidc/demand.ts'
-import type { Limits } from '../src/ops/limits.ts'
 import type { Log } from '../src/ops/log.ts'
 import type { TypedValues } from '../views/form-values.ts'
 import {
@@ -32,7 +32,7 @@ import { SingleAnswers } from './single-answers.ts'
 type Dependencies = SettlementDependencies & {
   readonly merges: LoginMerges
   readonly methods: LoginMethods
-  readonly limits: Pick<Limits<'vendor.ip'>, 'take'>
+  readonly guard: Pick<Guard<'vendor.ip'>, 'require'>
   readonly log: Pick<Log, 'info' | 'warn'>
 }
 
@@ -208,21 +208,17 @@ export class LoginAttempts {
     request: AdvanceRequest,
     memory: AttemptMemory,
   ): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
-    const { attemptId, method: id, ip, visit, input, device, clientId, sent, userId } = request
-    const { methods, limits, options } = this.#deps
+    const { attemptId, method: id, ip, visit, input, device, clientId, sent, userId, proven } = request
+    const { methods, guard, options } = this.#deps
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
     // SECURITY: here for pages and apps, for logins and for who binds another way in.
-    if (method.asksVendor) await limits.take('vendor.ip', ip)
+    if (method.asksVendor) {
+      const isKnownDevice = device !== undefined && device.marks.length > 0
+      await guard.require({ act: 'upstream', ip, clientId, isKnownDevice, proven }, [['vendor.ip', ip]])
+    }
     const step = await method.step({
-      attemptId,
-      clientId,
-      ip,
-      visit,
-      input,
-      device,
-      sent,
-      userId,
+      ...{ attemptId, clientId, ip, visit, input, device, sent, userId, proven },
       nowMs: options.clock(),
       state: memory.states[id],
     })

@@ -179,6 +179,8 @@ export interface AdvanceRequest {
   readonly sent?: readonly SentCode[] | undefined
   /** What the request came with; absent: a device that is not known to anybody. */
   readonly device?: Device | undefined
+  /** Level of the challenge that was solved for this very step; absent: none was. */
+  readonly proven?: number | undefined
   /** The name that an app gives the device. Without it the history of logins shows what `visit` says. */
   readonly deviceName?: string | undefined
   readonly clientId?: string | undefined

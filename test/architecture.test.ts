@@ -18,6 +18,7 @@ const rows: readonly (readonly string[])[] = [
   ['src/base', 'views', 'migrations'],
   ['src/store', 'src/brand'],
   ['src/ops'],
+  ['src/abuse'],
   ['src/accounts'],
   ['src/moving'],
   ['src/sms', 'src/mail', 'src/oidc/library'],

@@ -28,6 +28,14 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
     },
     {
       channel: 'sms',
+      target: '+86 138 0013 8000',
+      purpose: 'login',
+      method: 'sms',
+      isScarce: true,
+      resendAfterSeconds: 60,
+    },
+    {
+      channel: 'sms',
       target: '+852 5161 8000',
       purpose: 'login',
       method: 'sms',

@@ -78,6 +78,8 @@ export interface CodeView {
   readonly method: string
   /** Whether nobody knows if the code was sent. */
   readonly isUnclear?: boolean | undefined
+  /** Whether codes are short at present, so that only who has an account was sent one. */
+  readonly isScarce?: boolean | undefined
   readonly formToken?: string | undefined
   readonly resendAfterSeconds: number
   readonly error?: PageError | undefined

@@ -17,7 +17,7 @@ interface Shown {
 
 /** What the page for a code shows of the step that asks for it. */
 export function codeView(ask: CodeAsk, { error, shown, over, nowMs }: Shown) {
-  const { channel, maskedTarget, purpose, resendAt, isUnclear, isEarlier } = ask
+  const { channel, maskedTarget, purpose, resendAt, isUnclear, isScarce, isEarlier } = ask
   const typedTarget = purpose === 'reset' ? undefined : ask.typedTarget
   const whole = typedTarget && (channel === 'sms' ? readablePhone(typedTarget as PhoneNumber) : typedTarget)
   const isDead = over !== undefined
@@ -26,6 +26,7 @@ export function codeView(ask: CodeAsk, { error, shown, over, nowMs }: Shown) {
     target: whole ?? maskedTarget,
     purpose,
     isUnclear,
+    isScarce: isScarce && !isDead,
     isDead,
     isEarlier: isEarlier && !isDead && !error,
     over: error ? undefined : over,

@@ -37,10 +37,10 @@ export async function beginCode<State extends CodeState>(step: FirstStep<State>)
   const elsewhere = request.sent?.filter((each) => each.purpose === purpose && each.userId === request.userId) ?? []
   for (const known of [own, ...elsewhere]) {
     if (known?.target.to !== target.to || known.target.channel !== target.channel) continue
-    const { attemptId, resendAt, sentAt, ownerThen, isUnclear } = known
+    const { attemptId, resendAt, sentAt, ownerThen, isUnclear, isScarce } = known
     if ((await codes.overBy({ attemptId, purpose, target })) !== undefined) continue
     const keptWith = attemptId === request.attemptId ? undefined : attemptId
-    const found = { resendAt, sentAt, ownerThen, isUnclear, keptWith, isEarlier: true }
+    const found = { resendAt, sentAt, ownerThen, isUnclear, isScarce, keptWith, isEarlier: true }
     return askCode({ ...step, state: { ...step.state, ...found } as unknown as State })
   }
   return sendCode(step)
@@ -48,9 +48,11 @@ export async function beginCode<State extends CodeState>(step: FirstStep<State>)
 
 async function sendCode<State extends CodeState>(step: FirstStep<State> | CodeStep<State>): Promise<Step<State>> {
   const { codes, request, purpose, state } = step
-  const { ip, visit, nowMs, device } = request
+  const { ip, visit, nowMs, device, clientId, proven } = request
   const attemptId = codeAttempt(request, state as Pick<CodeState, 'keptWith'>)
-  const issued = await codes.issue({ attemptId, ip, locale: visit.locale, purpose, target: state.target, device })
+  const { target } = state
+  const common = { attemptId, ip, locale: visit.locale, purpose, target, device }
+  const issued = await codes.issue({ ...common, clientId, proven })
   const sent = { ...state, ...issued, sentAt: nowMs, isEarlier: false } as unknown as State
   return askCode({ ...step, state: sent })
 }
@@ -86,16 +88,19 @@ function codeAttempt({ attemptId }: Pick<SentCode, 'attemptId'>, { keptWith }: P
 }
 
 function askCode<State extends CodeState>({ request, state, purpose }: CodeStep<State>): Step<State> {
-  const { target, resendAt, sentAt, ownerThen, isUnclear = false, isLookedUp = false, isEarlier } = state
+  const { target, resendAt, sentAt, ownerThen, isUnclear = false, isScarce, isLookedUp = false, isEarlier } = state
   const { channel, to } = target
   const { userId } = request
   const shown = { maskedTarget: maskTarget(target), ...(isLookedUp ? {} : { typedTarget: to }) }
   return {
     kind: 'ask',
-    ask: { view: 'code', channel, purpose, ...shown, resendAt, isUnclear, isEarlier },
+    ask: { view: 'code', channel, purpose, ...shown, resendAt, isUnclear, isScarce, isEarlier },
     fields: ['otp', 'resend'],
     state,
-    sent: { attemptId: codeAttempt(request, state), purpose, target, resendAt, sentAt, ownerThen, isUnclear, userId },
+    sent: {
+      ...{ attemptId: codeAttempt(request, state), purpose, target, resendAt, sentAt },
+      ...{ ownerThen, isUnclear, isScarce, userId },
+    },
   }
 }
 

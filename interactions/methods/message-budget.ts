@@ -1,3 +1,6 @@
+import type { Decision, Guard } from '../../src/abuse/abuse-guard.ts'
+import type { Mark } from '../../src/abuse/counting.ts'
+import type { Wanted } from '../../src/abuse/signals.ts'
 import type { LimitEvent, Limits, Verdict } from '../../src/ops/limits.ts'
 
 type Channel = 'sms' | 'mail'
@@ -20,6 +23,9 @@ export interface MessageRequest {
   readonly hasAccount: boolean
   /** The browser or app that asks, when it has logged in to that account before. */
   readonly knownDevice: string | undefined
+  readonly clientId?: string | undefined
+  /** Level of the challenge that was solved for this very message. */
+  readonly proven?: number | undefined
 }
 
 /**
@@ -31,22 +37,26 @@ export type Delivery = 'awaited' | 'background' | 'none'
 /** The permission to send one message. */
 export interface Grant {
   readonly delivery: Delivery
+  /** Whether messages are short, so that at present only numbers and mailboxes with an account are sent one. */
+  readonly isScarce: boolean
   /** Seconds until the next message can be asked for. */
   readonly waitSeconds: number
+  /** What is told when the code was entered. */
+  readonly marks: readonly Mark[]
   /**
-   * Before a message leaves in the background: takes it from the day's total. Throws when the total has been used up
-   * since.
+   * Before a message leaves in the background: takes it from the day's total and pays for it. Throws when either has
+   * been used up since.
    */
   takeTotal(): Promise<void>
-  /** Called when no message was sent: gives back what it took of its number and of the total. */
+  /** Called when no message was sent: gives back what it took of its number, of the total and of the money. */
   giveBack(): Promise<void>
 }
 
 /** Decides whether a message may be sent, and what it is taken from. */
 export interface MessageBudget {
   /**
-   * Throws `otp.too_soon`, `request.too_many` and `server.unavailable`, with `retryAfterSeconds`; nothing is then
-   * counted.
+   * Throws `otp.too_soon`, `request.too_many`, `message.paused` and `server.unavailable`, with `retryAfterSeconds`, and
+   * `challenge.required` with the `level`; nothing is then counted.
    */
   take(request: MessageRequest): Promise<Grant>
   /** Looks how much of the day is used, without using any. */
@@ -55,8 +65,17 @@ export interface MessageBudget {
 
 interface Dependencies {
   readonly limits: Limits<MessageLimit>
+  readonly guard: Guard<MessageLimit>
   /** Called after each measurement with the used share of a total. */
   readonly onUsed: (limit: MessageLimit, share: number) => void
+}
+
+type Sending = Pick<Grant, 'delivery' | 'isScarce'>
+type NamedCounters = Decision['taken']
+
+function wantedBy({ channel, to, ip, hasAccount, knownDevice, clientId, proven }: MessageRequest): Wanted {
+  const isKnownDevice = knownDevice !== undefined
+  return { act: 'message', channel, to, ip, hasAccount, isKnownDevice, clientId, proven }
 }
 
 const totals = ['sms.open', 'sms.total', 'mail.open', 'mail.total'] as const
@@ -70,35 +89,42 @@ const totals = ['sms.open', 'sms.total', 'mail.open', 'mail.total'] as const
  * SECURITY: resets are counted apart from logins, and for every number alike, sent or not. Were they one, a login
  * refused after a reset would tell that the reset was sent, and so that there is an account.
  */
-export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
+export function messageBudget({ limits, guard, onUsed }: Dependencies): MessageBudget {
   type Event = LimitEvent<MessageLimit>
 
-  async function ask(events: readonly Event[]): Promise<Verdict> {
-    const verdict = await limits.tryAll(events)
-    for (const { name, used, max } of verdict.counts) {
+  function tellUsed({ counts }: Verdict): void {
+    for (const { name, used, max } of counts) {
       const total = totals.find((each) => each === name)
       if (total !== undefined) onUsed(total, used / max)
     }
-    return verdict
+  }
+
+  async function ask(wanted: Wanted, events: readonly Event[], how: 'now' | 'later' = 'now'): Promise<Decision> {
+    const decision = await guard.decide(wanted, events, how)
+    tellUsed(decision.limits)
+    return decision
   }
 
   /**
-   * Takes these events and one of the day's total. When the part for numbers without an account is used up, the answer
-   * does not show it.
+   * Takes these events and one of the day's total. When messages are short for numbers without an account, the answer
+   * is one for all.
    */
-  async function spend(request: MessageRequest, own: readonly Event[]): Promise<Verdict & { delivery: Delivery }> {
+  async function spend(request: MessageRequest, own: readonly Event[]): Promise<Decision & Sending> {
     const { channel, isReset, hasAccount, knownDevice } = request
+    const wanted = wantedBy(request)
     const total: Event = [`${channel}.total`, 'all']
-    const quiet = async () => {
-      const verdict = await ask([...own, [`${channel}.total`, 'all', 'look']])
-      return { ...verdict, delivery: hasAccount ? ('background' as const) : ('none' as const) }
+    const quiet = async (isScarce: boolean) => {
+      const decision = await ask(wanted, [...own, [`${channel}.total`, 'all', 'look']], 'later')
+      return { ...decision, isScarce, delivery: hasAccount ? ('background' as const) : ('none' as const) }
     }
-    if (isReset) return quiet()
-    if (knownDevice !== undefined) return { ...(await ask([...own, total])), delivery: 'awaited' }
+    if (isReset) return quiet(false)
+    const awaited = { delivery: 'awaited', isScarce: false } as const
+    if (knownDevice !== undefined) return { ...(await ask(wanted, [...own, total])), ...awaited }
     const open: Event = hasAccount ? [`${channel}.open`, 'all', 'look'] : [`${channel}.open`, 'all']
-    const verdict = await ask([...own, total, open])
+    const decision = await ask(wanted, [...own, total, open])
+    const isShort = decision.limits.refusedBy.includes(`${channel}.open`) || decision.verdict === 'refuse'
     // SECURITY: a refusal now would tell who has no account, and so would a sender that is waited for.
-    return verdict.refusedBy.includes(`${channel}.open`) ? quiet() : { ...verdict, delivery: 'awaited' }
+    return isShort ? quiet(true) : { ...decision, ...awaited }
   }
 
   return {
@@ -121,34 +147,40 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
       ]
 
       let own = isKnown ? known : day
-      let verdict = await spend(request, own)
-      if (verdict.refusedBy.includes(`${channel}.number_day`)) {
+      let decision = await spend(request, own)
+      if (decision.limits.refusedBy.includes(`${channel}.number_day`)) {
         const second = await spend(request, late)
-        if (second.isTaken || second.waitSeconds < verdict.waitSeconds) {
-          verdict = second
+        if (second.isTaken || second.limits.waitSeconds < decision.limits.waitSeconds) {
+          decision = second
           own = late
         }
       }
-      if (!verdict.isTaken) limits.refuse(verdict)
+      const wanted = wantedBy(request)
+      await guard.record(wanted, decision)
+      if (!decision.isTaken) guard.refuse(decision)
 
       const taken = own.filter(([name]) => name !== `${channel}.ip`)
       const inTotal: readonly Event[] = [[`${channel}.total`, 'all']]
       const inOpen: readonly Event[] = request.hasAccount ? [] : [[`${channel}.open`, 'all']]
+      const { delivery, isScarce, marks } = decision
+      let paid: NamedCounters = []
       return {
-        delivery: verdict.delivery,
-        waitSeconds: await nextSeconds(verdict, isKnown ? undefined : late),
+        ...{ delivery, isScarce, marks },
+        waitSeconds: await nextSeconds(decision.limits, channel, isKnown ? undefined : late),
         async takeTotal() {
-          const total = await ask(inTotal)
-          if (!total.isTaken) limits.refuse(total)
+          const payment = await guard.pay(wanted, inTotal)
+          tellUsed(payment.limits)
+          paid = payment.taken
         },
         async giveBack() {
-          await limits.giveBack(verdict.delivery === 'awaited' ? [...taken, ...inTotal, ...inOpen] : inTotal)
+          if (delivery === 'awaited') await limits.giveBack([...taken, ...inTotal, ...inOpen], decision.taken)
+          else await limits.giveBack(inTotal, paid)
         },
       }
     },
 
     async measure() {
-      await ask(totals.map((name) => [name, 'all', 'look'] as const))
+      tellUsed(await limits.tryAll(totals.map((name) => [name, 'all', 'look'] as const)))
     },
   }
 
@@ -156,8 +188,9 @@ export function messageBudget({ limits, onUsed }: Dependencies): MessageBudget {
    * The wait that people are told must be long enough: when the day is used up, the message that is let through late
    * may come first.
    */
-  async function nextSeconds({ counts }: Verdict, late: readonly Event[] | undefined): Promise<number> {
-    const wait = Math.max(0, ...counts.filter(({ name }) => !name.endsWith('.open')).map((each) => each.waitSeconds))
+  async function nextSeconds({ counts }: Verdict, channel: Channel, late?: readonly Event[]): Promise<number> {
+    const own = counts.filter(({ name }) => name.startsWith(`${channel}.`) && name !== `${channel}.open`)
+    const wait = Math.max(0, ...own.map((each) => each.waitSeconds))
     if (late === undefined || wait <= 3600) return wait
     const sooner = await limits.tryAll(late.map(([name, key]) => [name, key, 'look'] as const))
     return Math.min(wait, sooner.waitSeconds)

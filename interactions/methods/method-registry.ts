@@ -1,6 +1,6 @@
+import type { Guard } from '../../src/abuse/abuse-guard.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
-import type { Limits } from '../../src/ops/limits.ts'
 import type { Connector } from '../upstreams/connector.ts'
 import type { OneTapVendor } from '../upstreams/one-tap-vendor.ts'
 import { appLogins } from './app-login.ts'
@@ -26,7 +26,7 @@ export function reachedBy(...tables: readonly LoginMethods[]): ReadonlySet<Acr> 
 interface Dependencies {
   readonly codes: OtpCodes
   readonly passwords: Passwords
-  readonly limits: Limits<'register.ip'>
+  readonly guard: Pick<Guard<'register.ip'>, 'require'>
   readonly options: {
     /** Ids of the ways to log in, in the order the login page shows them. */
     readonly methods: readonly string[]
@@ -40,13 +40,13 @@ interface Dependencies {
 }
 
 /** Every way in. One line a method; the order is that of the configuration. */
-export function loginMethods({ codes, passwords, limits, options }: Dependencies): LoginMethods {
+export function loginMethods({ codes, passwords, guard, options }: Dependencies): LoginMethods {
   const { registration: rules, isDisposable } = options
   const builders: Readonly<Record<string, () => LoginMethod[]>> = {
     sms: () => [erase(smsMethod({ codes, registration: rules.phone, purpose: 'login' }))],
     password: () => [
       erase(passwordMethod({ passwords })),
-      erase(registerMethod({ codes, passwords, limits, rules, isDisposable })),
+      erase(registerMethod({ codes, passwords, guard, rules, isDisposable })),
       erase(resetMethod({ codes, passwords })),
     ],
   }

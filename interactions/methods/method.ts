@@ -26,6 +26,8 @@ export interface StepRequest<State> {
   readonly userId?: UserId | undefined
   /** The browser or app that the person uses. */
   readonly device?: Device | undefined
+  /** Level of the challenge that was solved for this very step; absent: none was. */
+  readonly proven?: number | undefined
   /** When this step began, in milliseconds since the epoch. */
   readonly nowMs: number
   /** What the method answered last time; kept on our side. */
@@ -45,6 +47,8 @@ export type Ask =
       readonly resendAt: number
       /** Whether nobody knows if the code was sent. */
       readonly isUnclear: boolean
+      /** Whether codes are short at present, so that only who has an account was sent one. */
+      readonly isScarce?: boolean | undefined
       /** Whether it was sent before, and whoever asked for one again was led back to it. */
       readonly isEarlier?: boolean | undefined
     }
@@ -67,6 +71,8 @@ export interface SentCode {
   readonly ownerThen?: UserId | undefined
   /** Whether nobody knows if it was sent. */
   readonly isUnclear?: boolean | undefined
+  /** Whether only who has an account was sent one. */
+  readonly isScarce?: boolean | undefined
   /** Who was signed in when it was asked for. */
   readonly userId?: UserId | undefined
 }

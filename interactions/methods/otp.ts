@@ -1,4 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
+import type { Guard } from '../../src/abuse/abuse-guard.ts'
+import type { Mark } from '../../src/abuse/counting.ts'
 import type { Device } from '../../src/accounts/known-devices.ts'
 import type { LoginAccount } from '../../src/accounts/login-account.ts'
 import { isAnswered } from '../../src/accounts/user.ts'
@@ -30,6 +32,9 @@ interface IssueRequest {
   readonly ip: string
   readonly locale: Locale
   readonly device: Device | undefined
+  readonly clientId?: string | undefined
+  /** Level of the challenge that was solved for this very message. */
+  readonly proven?: number | undefined
 }
 
 /** What is known of a code that was sent. */
@@ -40,6 +45,8 @@ interface Sent {
   readonly ownerThen: UserId | undefined
   /** Whether nobody knows if it was sent: the answer was lost, and the code may arrive. */
   readonly isUnclear: boolean
+  /** Whether messages are short at present, so that only numbers and addresses with an account are sent one. */
+  readonly isScarce: boolean
 }
 
 interface VerifyRequest {
@@ -59,7 +66,7 @@ export interface OtpCodes {
   /**
    * Sends a code; it replaces the one before. A code that may have been sent is good like any other and counts as
    * sent. A code to reset a password is sent to nobody who has no account, and what a stranger sees of the answer does
-   * not tell. Throws `otp.too_soon`, `request.too_many`,
+   * not tell. Throws `otp.too_soon`, `request.too_many`, `challenge.required`, `message.paused`,
    * `phone.country_unsupported`, `server.unavailable` (limits fail closed) and what the sender throws.
    */
   issue(request: IssueRequest): Promise<Sent>
@@ -80,6 +87,7 @@ interface Dependencies {
   readonly sms: SmsSender
   readonly mail: MailSender | undefined
   readonly budget: MessageBudget
+  readonly guard: Pick<Guard<never>, 'entered'>
   /** The account a number or address belongs to, and whether the device has logged in to it before. */
   readonly ownerOf: (
     target: OtpTarget,
@@ -101,6 +109,8 @@ interface Issued {
   readonly before?: { readonly id: string; readonly mac: string; readonly expiresAt: number } | undefined
   /** In milliseconds since the epoch. */
   readonly expiresAt: number
+  /** What is told when it was entered. */
+  readonly marks: readonly Mark[]
 }
 
 /** Seconds a code is good for. */
@@ -110,7 +120,7 @@ const resendSeconds = 60
 
 /** Issues one-time codes and checks them. */
 export function otpCodes(dependencies: Dependencies): OtpCodes {
-  const { store, sms, mail, budget, ownerOf, background, clock } = dependencies
+  const { store, sms, mail, budget, guard, ownerOf, background, clock } = dependencies
   const { countries, mac } = dependencies.options
   const keyOf = ({ attemptId, purpose }: { attemptId: string; purpose: OtpPurpose }) =>
     `otp:${purpose}:${mac(attemptId)}`
@@ -151,6 +161,8 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     purpose,
     ip,
     device,
+    clientId,
+    proven,
   }: IssueRequest): Promise<{ grant: Grant; ownerThen: UserId | undefined }> {
     const isSms = target.channel === 'sms'
     requireServed(target)
@@ -163,6 +175,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       isReset: purpose === 'reset',
       hasAccount: isActive,
       knownDevice: isActive ? owner.knownDevice : undefined,
+      ...{ clientId, proven },
     })
     return { grant, ownerThen: owner?.userId }
   }
@@ -184,7 +197,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       const otp = newCode(before)
       const id = randomBytes(12).toString('base64url')
       const expiresAt = clock() + otpSeconds * 1000
-      const issued: Issued = { id, target, mac: macOf(id, otp), before, expiresAt }
+      const issued: Issued = { id, target, mac: macOf(id, otp), before, expiresAt, marks: grant.marks }
       await store.set(keyOf(request), issued, otpSeconds)
       const isUnclear = grant.delivery === 'awaited' && (await send()) === 'unclear'
       if (grant.delivery === 'background') {
@@ -193,7 +206,12 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
           await send()
         })
       }
-      return { resendAt: clock() + Math.max(resendSeconds, grant.waitSeconds) * 1000, ownerThen, isUnclear }
+      return {
+        resendAt: clock() + Math.max(resendSeconds, grant.waitSeconds) * 1000,
+        ownerThen,
+        isUnclear,
+        isScarce: grant.isScarce,
+      }
 
       async function send(): Promise<'sent' | 'unclear'> {
         try {
@@ -226,7 +244,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
         if (tries === maxTries) throw new AppError('otp.tries_used', { field: 'otp' })
         throw new AppError('otp.wrong', { field: 'otp', params: { triesLeft: maxTries - tries } })
       }
-      const taken = await store.take<Issued>(key)
+      const [taken] = await Promise.all([store.take<Issued>(key), guard.entered(issued.marks ?? [])])
       if (taken?.id !== issued.id) throw new AppError('otp.expired', { field: 'otp' })
     },
 

@@ -13,13 +13,13 @@ export function passwordMethod({ passwords }: { passwords: Passwords }): LoginMe
     fields: ['identifier', 'password'],
     faults,
     async step(request) {
-      const { input, ip, device } = request
+      const { input, ip, device, clientId, proven } = request
       const { identifier: typed = '', password = '' } = input
       if (!isBegun(input)) {
         return { kind: 'ask', ask: { view: 'login' }, fields: ['identifier', 'password'], state: undefined }
       }
       const identifier = readIdentifier(typed, input['country'])
-      await passwords.verify({ identifier, password, ip, device })
+      await passwords.verify({ identifier, password, ip, device, clientId, proven })
       return {
         kind: 'proved',
         identity: { provider: identifier.provider, subjects: [identifier.subject], profile: {} },

@@ -1,10 +1,10 @@
+import type { Guard } from '../../src/abuse/abuse-guard.ts'
 import { type ParsedIdentifier, parseNewIdentifier } from '../../src/accounts/identifier.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError, type ErrorCode, faultsOf } from '../../src/base/errors.ts'
 import { type PhoneNumber, parsePhone } from '../../src/base/phone.ts'
 import type { Acr } from '../../src/oidc/demand.ts'
-import type { Limits } from '../../src/ops/limits.ts'
 import { beginCode, type CodeState, checkCode, identityOf, keptCodes, otpAmr, provedByCode } from './code-step.ts'
 import type { Input, LoginMethod, Step, StepRequest } from './method.ts'
 import type { OtpCodes, OtpTarget } from './otp.ts'
@@ -35,7 +35,7 @@ function registrationAcrs(rules: RegistrationRules): readonly Acr[] {
 interface Dependencies {
   readonly codes: OtpCodes
   readonly passwords: Passwords
-  readonly limits: Limits<'register.ip'>
+  readonly guard: Pick<Guard<'register.ip'>, 'require'>
   readonly rules: RegistrationRules
   /** Whether a mail address is one of those that are thrown away. */
   readonly isDisposable: (address: string) => boolean
@@ -47,15 +47,23 @@ interface Dependencies {
 export function registerMethod({
   codes,
   passwords,
-  limits,
+  guard,
   rules,
   isDisposable,
 }: Dependencies): LoginMethod<RegisterState> {
   async function begin(request: StepRequest<RegisterState>): Promise<Step<RegisterState>> {
-    const { input, ip } = request
+    const { input, ip, clientId, proven } = request
     const identifier = readIdentifier(input)
     if (rules[identifier.provider] === 'closed') throw new AppError('registration.closed')
-    await limits.take('register.ip', ip)
+    const wanted = {
+      act: 'registration',
+      to: identifier.subject,
+      name: identifier.subject,
+      ip,
+      clientId,
+      proven,
+    } as const
+    await guard.require({ ...wanted, isKnownDevice: false }, [['register.ip', ip]])
     if (identifier.provider === 'phone') {
       return beginCode({ codes, request, purpose: 'register', state: { target: smsTo(identifier) } })
     }

@@ -53,9 +53,12 @@ export const step = z.discriminatedUnion('step', [
       resend_after: seconds.describe('Seconds until `resend=1` may be sent.'),
       attempts_left: seconds.optional(),
       delivery: z
-        .literal('unclear')
+        .enum(['unclear', 'scarce'])
         .optional()
-        .describe('Nobody knows whether the code was sent: it may arrive, and is good if it does. `message` says so.'),
+        .describe(
+          '`unclear`: nobody knows whether the code was sent; it may arrive, and is good if it does. `scarce`: codes ' +
+            'are short, and only who has an account is sent one; offer other ways to log in. `message` says so.',
+        ),
     })
     .describe('A code is on its way: send `otp`, or `resend=1`.'),
   z

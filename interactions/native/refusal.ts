@@ -52,8 +52,8 @@ export function refusalOf(ctx: Context, error: unknown, words: Words): Refusal {
 
 /** An answer that asks for more, which is no failure. It has a sentence for people where there is something to tell. */
 export function furtherStep(ctx: Context, step: NextStep, words: Words): Readonly<Record<string, unknown>> {
-  const isUnclear = step.step === 'otp' && step.delivery === 'unclear'
-  const messageKey = isUnclear ? `code.unclear_${step.channel}` : undefined
+  const delivery = step.step === 'otp' && step.delivery
+  const messageKey = delivery ? `code.${delivery}_${step.channel}` : undefined
   return {
     error: 'insufficient_authorization',
     error_description: 'a further step is needed',

@@ -53,7 +53,7 @@ export function nativeSteps({ methods, directory, nowMs }: Dependencies) {
       code_length: 6,
       expires_in: otpSeconds,
       resend_after: Math.max(0, Math.ceil((ask.resendAt - nowMs()) / 1000)),
-      ...(ask.isUnclear ? { delivery: 'unclear' as const } : {}),
+      ...(ask.isUnclear ? { delivery: 'unclear' as const } : ask.isScarce ? { delivery: 'scarce' as const } : {}),
       ...(attemptsLeft === undefined ? {} : { attempts_left: attemptsLeft }),
     }
   }

@@ -1,7 +1,8 @@
+import type { Guard } from '../abuse/abuse-guard.ts'
+import type { Wanted } from '../abuse/signals.ts'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
-import type { Limits } from '../ops/limits.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
 
@@ -30,6 +31,9 @@ export interface Guarded {
   /** The name under which the tries of this known device are counted; undefined for an unknown device. */
   readonly knownDevice: string | undefined
   readonly ip: string | undefined
+  readonly clientId?: string | undefined
+  /** Level of the challenge that was solved for this very try. */
+  readonly proven?: number | undefined
 }
 
 /** Counts tries of passwords and refuses more of them for a while. */
@@ -38,8 +42,8 @@ export interface PasswordLock {
    * Runs one try of a password, which answers undefined when it was wrong. Tries are counted before they run, so that
    * parallel guesses do not all pass; once the free ones are used, the lock has to be won to try at all, and a wrong
    * try leaves it in place, twice as long each time. A right one forgets everything. Throws, without running the try,
-   * `password.locked` and `request.too_many`, both with `retryAfterSeconds`; and `TriesUsedUp` after a try of a
-   * password that does no longer, right or wrong.
+   * `password.locked` and `request.too_many`, both with `retryAfterSeconds`; `challenge.required`; and `TriesUsedUp`
+   * after a try of a password that does no longer, right or wrong.
    */
   guard<Result>(guarded: Guarded, attempt: () => Promise<Result | undefined>): Promise<Result | undefined>
   /** Forgets all wrong tries, because the password has changed. */
@@ -53,7 +57,7 @@ export class TriesUsedUp extends Error {
 
 interface Dependencies {
   readonly store: EphemeralStore
-  readonly limits: Limits<'password.ip'>
+  readonly guard: Guard<'password.ip'>
   readonly clock: Clock
   readonly rules: LockRules
 }
@@ -71,7 +75,7 @@ const nobodys = 4096
  * what it decides cannot be seen: a right password is then answered like a wrong one, after the same work. The keys are
  * this file's own, so that a stranger's wrong passwords never stand in the way of a login by one-time code.
  */
-export function passwordLock({ store, limits, clock, rules }: Dependencies): PasswordLock {
+export function passwordLock({ store, guard, clock, rules }: Dependencies): PasswordLock {
   async function refuseUntil(key: string): Promise<void> {
     const until = await store.get<number>(key)
     const seconds = until === undefined ? 0 : Math.ceil((until - clock()) / 1000)
@@ -90,30 +94,32 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
   }
 
   /** Only wrong tries count for a network, so that a whole office can log in from one. */
-  async function countAgainst(address: string | undefined): Promise<void> {
-    if (address !== undefined) await limits.tryAll([['password.ip', address]])
+  async function countAgainst(wanted: Wanted | undefined): Promise<void> {
+    if (wanted !== undefined) await guard.told(wanted, 'failed', [['password.ip', wanted.ip]])
   }
 
   /** Whose tries a request uses, and where wrong ones in a row are counted. */
-  async function potOf({ who, userId, knownDevice, ip }: Guarded) {
+  async function potOf({ who, userId, knownDevice, ip, clientId, proven }: Guarded) {
     if (userId !== undefined && knownDevice !== undefined) {
       const key = `password:device:${digest(`${userId} ${knownDevice}`)}`
       // A known device with too many wrong tries is treated as an unknown one.
       const used = await store.get<number>(`${key}:row`)
-      if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], address: undefined }
+      if ((used ?? 0) < rules.in_a_row) return { key, row: `${key}:row`, others: [rowOf(userId)], wanted: undefined }
     }
     const row = userId === undefined ? nobodysRow(who) : rowOf(userId)
     // Of one length, whatever was typed, and plain in no store.
-    return { key: `password:who:${digest(who)}`, row, others: [], address: ip }
+    const common = { act: 'password', isKnownDevice: false, name: who, clientId, proven } as const
+    const wanted: Wanted | undefined = ip === undefined ? undefined : { ...common, ip }
+    return { key: `password:who:${digest(who)}`, row, others: [], wanted }
   }
 
   return {
     async guard(guarded, attempt) {
-      const { key, row, others, address } = await potOf(guarded)
+      const { key, row, others, wanted } = await potOf(guarded)
       let locks: number | undefined
       try {
         const [ofNetwork, ofName] = await Promise.allSettled([
-          address === undefined ? undefined : limits.takeAll([['password.ip', address, 'look']]),
+          wanted && guard.require(wanted, [['password.ip', wanted.ip, 'look']]),
           refuseUntil(`${key}:lock`),
         ])
         // The network is checked first: whoever is over its limit learns nothing about the name.
@@ -121,7 +127,7 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
         locks = await enter(key)
       } catch (error) {
         // Somebody who waits for a lock to end, in order to be the first, uses up the tries of their network.
-        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(address)
+        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(wanted)
         throw error
       }
       try {
@@ -133,7 +139,7 @@ export function passwordLock({ store, limits, clock, rules }: Dependencies): Pas
           return judged
         }
         if (locks !== undefined) await store.set(`${key}:locks`, locks + 1, rules.forget_after)
-        await countAgainst(address)
+        await countAgainst(wanted)
         if (isUsedUp) throw new TriesUsedUp()
         return undefined
       } catch (error) {

@@ -1,7 +1,7 @@
+import type { Guard } from '../abuse/abuse-guard.ts'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
-import type { Limits } from '../ops/limits.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Database } from '../store/postgres.ts'
 import { runIn } from '../store/run-in.ts'
@@ -31,7 +31,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly hasher: Hasher
   readonly store: EphemeralStore
-  readonly limits: Limits<'password.ip'>
+  readonly guard: Guard<'password.ip'>
   readonly clock: Clock
   readonly policy: PasswordPolicy
   /** Tells owners of another password. */
@@ -51,6 +51,9 @@ export interface PasswordTry {
   readonly ip: string
   /** What it is tried with. */
   readonly device?: Device | undefined
+  readonly clientId?: string | undefined
+  /** Level of the challenge that was solved for this very try. */
+  readonly proven?: number | undefined
 }
 
 /** The one password of a user, valid with every identifier that user has proved. */
@@ -90,8 +93,8 @@ export interface Passwords {
 
 /** Passwords of all users. */
 export function passwords(dependencies: Dependencies): Passwords {
-  const { database, directory, hasher, store, limits, clock, policy, tell = tellNobody } = dependencies
-  const lock = passwordLock({ store, limits, clock, rules: policy.lock })
+  const { database, directory, hasher, store, guard, clock, policy, tell = tellNobody } = dependencies
+  const lock = passwordLock({ store, guard, clock, rules: policy.lock })
 
   const check = (password: string, contextWords: readonly string[] = []) =>
     refuseBadPassword(policy, password, contextWords)
@@ -139,14 +142,17 @@ export function passwords(dependencies: Dependencies): Passwords {
     check,
     prepare,
     store: keep,
-    async verify({ identifier, password, ip, device }) {
+    async verify({ identifier, password, ip, device, clientId, proven }) {
       if (!device || isUnknown(device)) hasher.refuseWhenFull()
       const asked = { database, nowMs: clock() }
       const { account: found, likeHash } = await findLogin(asked, identifier, device ?? unknownDevice)
       const { userId, knownDevice } = found ?? {}
       const guest = knownDevice === undefined ? 'anybody' : 'known'
       hasher.refuseWhenFull(guest)
-      const guarded = { who: `${identifier.provider}:${identifier.subject}`, userId, knownDevice, ip }
+      const guarded = {
+        ...{ who: `${identifier.provider}:${identifier.subject}`, userId, knownDevice, ip },
+        ...{ clientId, proven },
+      }
       const record = await lock
         .guard(guarded, async () =>
           (await matches(found?.passwordHash, password, guest, likeHash)) ? found : undefined,

@@ -28,6 +28,8 @@ export const catalogue = {
   'login.required': { status: 401, oauth: 'login_required' },
   'auth_session.invalid': { status: 400, oauth: 'invalid_session' },
   'captcha.required': { status: 400, oauth: 'insufficient_authorization' },
+  'challenge.required': { status: 400, oauth: 'insufficient_authorization' },
+  'message.paused': { status: 503, oauth: 'temporarily_unavailable' },
   'login.insufficient': { status: 403, oauth: 'insufficient_authorization' },
   'login.other_user': { status: 403, oauth: 'access_denied' },
   'agreement.required': { status: 400, oauth: 'insufficient_authorization' },

@@ -27,6 +27,7 @@ import { buildConnectors, type ConnectionOptions } from '../../interactions/upst
 import type { Connector } from '../../interactions/upstreams/connector.ts'
 import { aliyunNumberCheck, type NumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
 import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
+import type { Guard } from '../abuse/abuse-guard.ts'
 import type { DeletionOptions } from '../accounts/deletion-options.ts'
 import { disposableMail } from '../accounts/disposable-mail.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
@@ -39,7 +40,7 @@ import type { AfterAnswer } from '../base/after-answer.ts'
 import { documentVersion } from '../base/document.ts'
 import { httpClient } from '../base/http.ts'
 import type { Config } from '../config/config.ts'
-import { rules } from '../config/limit-rules.ts'
+import { type LimitName, rules } from '../config/limit-rules.ts'
 import { stayAfterAll } from '../oidc/endings/account-leaving.ts'
 import { type EndRecords, endRecords } from '../oidc/endings/endings.ts'
 import { type Merging, merging } from '../oidc/endings/merging.ts'
@@ -53,6 +54,7 @@ import type { Core } from './core.ts'
 import { countedAudit, countedMerging } from './counted-outcomes.ts'
 import { buildDeletion } from './deletion.ts'
 import type { Face } from './face.ts'
+import { buildGuard } from './guards.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
 import { buildCaptcha } from './vendor-captcha.ts'
 
@@ -63,7 +65,8 @@ interface Ways {
 }
 
 /** Every limit of the product by name. */
-type AllLimits = Limits<keyof ReturnType<typeof rules>>
+type AllLimits = Limits<LimitName>
+type AllGuard = Guard<LimitName>
 
 /** How people get in: the methods on offer and what decides about what they prove. */
 export interface Logins extends Ways {
@@ -136,14 +139,15 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     factors: config.limits.networks,
     onRefused: (limit) => metrics.limited.inc({ limit }),
   })
-  const { hashing, passwords } = buildPasswordParts(core, limits)
-  const messages = buildMessages(core, standIns, { limits, metrics, face })
+  const guard = buildGuard(core, { limits, metrics })
+  const { hashing, passwords } = buildPasswordParts(core, guard)
+  const messages = buildMessages(core, standIns, { limits, guard, metrics, face })
   const callbacks = new Callbacks({ store, ...sealing(sealer, 'callback') })
   const end: EndRecords = (...given) => endRecords({ database, clock }, ...given)
   const registration = registrationOf(config)
   const credentials = keptCredentials({ database, sealer })
   const isDisposable = disposableMail(config.registration.disposable_mail)
-  const tables = buildMethods(core, standIns, { limits, passwords, messages, callbacks, registration, isDisposable })
+  const tables = buildMethods(core, standIns, { guard, passwords, messages, callbacks, registration, isDisposable })
   const memories = new AttemptMemories({ store, ...sealing(sealer, 'attempt') })
   const limitOf = identityLimit(config.identities_per_provider)
   const merges = countedMerging(merging({ database, clock, limitOf, tell: core.queueOwnerMessage }), metrics)
@@ -168,7 +172,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
   }
   const ways = (methods: LoginMethods): Ways => ({
     methods,
-    attempts: new LoginAttempts({ ...common, merges: loginMerges, limits, log, methods }),
+    attempts: new LoginAttempts({ ...common, merges: loginMerges, guard, log, methods }),
   })
   const bindings = (methods: LoginMethods) => new Bindings({ ...common, ...ways(methods) })
   const others = (methods: LoginMethods) => new OtherAccounts({ ...ways(methods), merges: accountMerges, clock })
@@ -205,7 +209,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
 }
 
 /** Passwords, and what counts and hashes them. */
-function buildPasswordParts(core: Core, limits: AllLimits) {
+function buildPasswordParts(core: Core, guard: AllGuard) {
   const { config, clock, database, store, sealer, directory, log } = core
   const { argon2, workers, max_queue: maxQueue, former_secrets: secrets } = config.password
   const hashing = hasher({
@@ -219,7 +223,7 @@ function buildPasswordParts(core: Core, limits: AllLimits) {
   const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
   const policy = config.password
   const common = { database, directory, clock, tell: core.queueOwnerMessage }
-  const passwords = buildPasswords({ ...common, hasher: hashing, store: locks, limits, policy })
+  const passwords = buildPasswords({ ...common, hasher: hashing, store: locks, guard, policy })
   return { hashing, passwords }
 }
 
@@ -244,7 +248,8 @@ function registrationOf({ login, registration }: Config) {
   return { ...registration, phone: login.methods.includes('sms') ? registration.phone : ('closed' as const) }
 }
 
-interface MethodParts extends Pick<Logins, 'limits' | 'passwords' | 'callbacks'> {
+interface MethodParts extends Pick<Logins, 'passwords' | 'callbacks'> {
+  readonly guard: AllGuard
   readonly messages: Messages
   readonly registration: ReturnType<typeof registrationOf>
   readonly isDisposable: (address: string) => boolean
@@ -252,7 +257,7 @@ interface MethodParts extends Pick<Logins, 'limits' | 'passwords' | 'callbacks'>
 
 /** The tables of methods: logging in, adding a way in and proving another account, each in browsers and in apps. */
 function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns | undefined, parts: MethodParts) {
-  const { limits, passwords, messages, callbacks, registration, isDisposable } = parts
+  const { guard, passwords, messages, callbacks, registration, isDisposable } = parts
   const { codes, channels } = messages
   const outside = {
     http: httpClient({ timeoutMs: upstreamTimeoutMs, allowInsecure: config.sandbox }),
@@ -276,7 +281,7 @@ function buildMethods({ config, clock, store, sealer }: Core, standIns: StandIns
   return {
     connectors,
     oneTap: options.oneTap.map(({ vendor }) => vendor),
-    login: loginMethods({ codes, passwords, limits, options: { ...options, isDisposable } }),
+    login: loginMethods({ codes, passwords, guard, options: { ...options, isDisposable } }),
     binding: bindingMethods({ codes, options }),
     merging: mergingMethods({ codes, passwords, options }),
     native: nativeMethods({ codes, passwords, spent, options }),

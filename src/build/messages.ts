@@ -1,6 +1,7 @@
 import { type MessageLimit, messageBudget } from '../../interactions/methods/message-budget.ts'
 import { type OtpCodes, otpCodes } from '../../interactions/methods/otp.ts'
 import { type OwnerMessageLimit, tellOwners } from '../../interactions/owner-deliveries.ts'
+import type { Guard } from '../abuse/abuse-guard.ts'
 import { ownerMessages } from '../accounts/owner-messages.ts'
 import { type AfterAnswer, afterAnswer } from '../base/after-answer.ts'
 import { httpClient } from '../base/http.ts'
@@ -40,6 +41,7 @@ const senderTimeoutMs = 5000
 
 interface Dependencies {
   readonly limits: Limits<MessageLimit | OwnerMessageLimit>
+  readonly guard: Guard<MessageLimit>
   readonly metrics: Metrics
   readonly face: Face
 }
@@ -48,7 +50,7 @@ interface Dependencies {
 export function buildMessages(
   { config, database, log, clock, store, sealer, directory, audit }: Core,
   standIns: MessageStandIns | undefined,
-  { limits, metrics, face }: Dependencies,
+  { limits, guard, metrics, face }: Dependencies,
 ): Messages {
   const { senders, countries } = config.sms
   const http = httpClient({ timeoutMs: senderTimeoutMs, allowInsecure: config.sandbox })
@@ -61,7 +63,7 @@ export function buildMessages(
     gauge: (limit, share) => metrics.limitUsed.set({ limit }, share),
     quietSeconds: 86_400,
   })
-  const budget = messageBudget({ limits, onUsed: alarm })
+  const budget = messageBudget({ limits, guard, onUsed: alarm })
   const write = (message: MailMessage) => mailText(message, { translate: face.i18n.translate, brand: face.mailBrand })
   const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
   const sms = standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, outward)
@@ -71,6 +73,7 @@ export function buildMessages(
     sms,
     mail,
     budget,
+    guard,
     ownerOf: ({ channel, to }, device) =>
       directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to }, device),
     background,

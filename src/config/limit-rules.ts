@@ -89,6 +89,9 @@ export function rules({
   } as const satisfies Record<string, LimitRule>
 }
 
+/** The name of a limit. */
+export type LimitName = keyof ReturnType<typeof rules>
+
 function ownerMessageRules({ of_one_kind, sms_per_day, mails_per_day }: Config['accounts']['messages']) {
   const ofDay = (max: number) => ({ windows: [{ max, seconds: day }] })
   return {

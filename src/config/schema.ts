@@ -4,6 +4,7 @@ import { siteverifyOptions } from '../../interactions/challenges/siteverify.ts'
 import { oneTapOptions } from '../../interactions/methods/one-tap.ts'
 import { connectionOptions } from '../../interactions/upstreams/connections.ts'
 import { aliyunNumberCheckOptions } from '../../interactions/upstreams/number-check-aliyun.ts'
+import { abuseOptions } from '../abuse/rules.ts'
 import { accountOptions } from '../accounts/account-options.ts'
 import { deletionOptions } from '../accounts/deletion-options.ts'
 import { identityLimitOptions } from '../accounts/identity-limit.ts'
@@ -114,8 +115,8 @@ export function configSchema(mode: Mode) {
     captcha: siteverifyOptions
       .optional()
       .describe('Older name of `abuse.captcha` with the vendor `siteverify`; one of the two.'),
-    abuse: z
-      .strictObject({
+    abuse: abuseOptions
+      .extend({
         captcha: captchaOptions
           .optional()
           .describe(
@@ -123,7 +124,7 @@ export function configSchema(mode: Mode) {
           ),
       })
       .prefault({})
-      .describe('What stands between programs and what costs money.'),
+      .describe('What is decided before anything that costs money, and what people show then; docs/abuse.md shows it.'),
     registration: registrationOptions.prefault({}).describe('Who may make an account.'),
     identities_per_provider: identityLimitOptions,
     deletion: deletionOptions.prefault({}).describe('Deletion of accounts by their owners.'),

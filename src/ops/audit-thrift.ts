@@ -17,10 +17,14 @@ const repeatedEvents: ReadonlySet<AuditEventName> = new Set([
   'identity.refused',
   'consent.refused',
   'token.reused',
+  'abuse.suspected',
 ])
 const pauseSeconds = 60
 /** Such lines of one kind a minute: of an address, and of all addresses of a network together. */
 const most: Readonly<Record<NetworkWidth, number>> = { address: 1, ipv6_56: 4, ipv4_24: 16, ipv6_48: 16 }
+
+/** Such lines a minute of the whole world: an attack comes from thousands of networks at once. */
+const mostOfAll: Partial<Readonly<Record<AuditEventName, number>>> = { 'abuse.suspected': 30 }
 
 interface Dependencies {
   readonly store: Pick<EphemeralStore, 'count'>
@@ -34,14 +38,20 @@ interface Dependencies {
  */
 export function thriftyAudit(audit: Audit, { store, mac }: Dependencies): Audit {
   async function isRepeated({ event, ip = '', clientId, userId, detail = {} }: AuditEvent): Promise<boolean> {
-    const { error, method, reason, grant, action } = detail
+    const { error, method, reason, grant, action, act, verdict, reasons } = detail
+    const kind = [error, method, reason, grant, action, act, verdict, reasons]
     const comesAgain = repeatedEvents.has(event) || (event === 'login.failed' && repeatable.has(error))
     if (!comesAgain) return false
-    const counters = networksOf(ip).map(({ name, width }) => ({
-      key: `audited:${mac(JSON.stringify([event, error, method, reason, grant, action, userId, clientId, name]))}`,
+    const ofNetworks = networksOf(ip).map(({ name, width }) => ({
+      key: `audited:${mac(JSON.stringify([event, ...kind, userId, clientId, name]))}`,
       max: most[width],
       seconds: pauseSeconds,
     }))
+    const ofAll = mostOfAll[event]
+    const counters = [
+      ...ofNetworks,
+      ...(ofAll === undefined ? [] : [{ key: `audited:${event}`, max: ofAll, seconds: pauseSeconds }]),
+    ]
     try {
       return !(await store.count(counters)).isCounted
     } catch {

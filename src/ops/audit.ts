@@ -11,6 +11,8 @@ export const auditEvents = {
   'login.disowned':
     'Somebody has said that a login was not theirs, and all of their logins were ended; `login`, the number of its row.',
   'login.failed': 'A proof was refused; `method`, `error`.',
+  'abuse.suspected':
+    'Somebody was not let through at once; `act`, `verdict`, `level` of the challenge, `reasons`: the rules that were broken.',
   'upstream.failed':
     'An upstream answered with an error, or not at all; `method`, `connection`, `error`, `vendor_code`.',
   'upstream.notified':

@@ -25,13 +25,16 @@ export type LimitEvent<Name extends string> = readonly [name: Name, key: LimitKe
 /** The answer of the limits to some events. */
 export interface Verdict {
   readonly isTaken: boolean
-  /** The limits that had no room, the one with the longest wait first. */
+  /** The limits that had no room, the one with the longest wait first; no counters beside them. */
   readonly refusedBy: readonly string[]
   /** Seconds until the same events can be taken; people are told to wait that long. */
   readonly waitSeconds: number
-  /** What each window of each limit says. */
+  /** What each window of each limit says, and after them each counter beside them. */
   readonly counts: readonly (Count & { readonly name: string; readonly max: number })[]
 }
+
+/** A counter of somebody else's that is taken together with limits. Its name is that of no limit. */
+export type NamedCounter = Counter & { readonly name: string }
 
 /** Counts events and refuses those that are too many. */
 export interface Limits<Name extends string> {
@@ -42,12 +45,15 @@ export interface Limits<Name extends string> {
   take(name: Name, key: LimitKey): Promise<void>
   /** Counts all or, when one of them has no room, none, and throws as `take` does for the one with the longest wait. */
   takeAll(events: readonly LimitEvent<Name>[]): Promise<Verdict>
-  /** The same for a caller who has another way when there is no room: only a store that cannot say makes it throw. */
-  tryAll(events: readonly LimitEvent<Name>[]): Promise<Verdict>
+  /**
+   * The same for a caller who has another way when there is no room: only a store that cannot say makes it throw. The
+   * counters `beside` are taken in the same round trip, all of them and the limits or none.
+   */
+  tryAll(events: readonly LimitEvent<Name>[], beside?: readonly NamedCounter[]): Promise<Verdict>
   /** Throws for a verdict what `takeAll` would have thrown. */
   refuse(verdict: Verdict): never
   /** Gives back what was taken for something that did not come about. */
-  giveBack(events: readonly LimitEvent<Name>[]): Promise<void>
+  giveBack(events: readonly LimitEvent<Name>[], beside?: readonly NamedCounter[]): Promise<void>
 }
 
 /** By how much the windows of a wider network are larger than those of a single address. */
@@ -62,8 +68,6 @@ interface LimitsDeps<Name extends string> {
   /** Told of each limit that refused, by its name. */
   readonly onRefused?: (name: Name) => void
 }
-
-type Named<Name> = Counter & { readonly name: Name }
 
 /** The product's limits, each known by name. */
 export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name> {
@@ -81,7 +85,7 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
     return rule.perNetwork === 'widest' ? networks.slice(-1) : networks
   }
 
-  function countersOf([name, key, how]: LimitEvent<Name>, amount: 1 | -1): Named<Name>[] {
+  function countersOf([name, key, how]: LimitEvent<Name>, amount: 1 | -1): NamedCounter[] {
     const rule = rules[name]
     return keysOf(rule, key).flatMap(({ text, factor }) => {
       const hidden = mac(`limit:${name}:${text}`)
@@ -95,8 +99,12 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
     })
   }
 
-  async function count(events: readonly LimitEvent<Name>[], amount: 1 | -1): Promise<Verdict> {
-    const all = events.flatMap((event) => countersOf(event, amount))
+  async function count(
+    events: readonly LimitEvent<Name>[],
+    amount: 1 | -1,
+    beside: readonly NamedCounter[] = [],
+  ): Promise<Verdict> {
+    const all = [...events.flatMap((event) => countersOf(event, amount)), ...beside]
     // A counter that two events share is counted once.
     const counters = [...new Map(all.map((each) => [each.key, each])).values()]
     if (counters.length === 0) return { isTaken: true, refusedBy: [], waitSeconds: 0, counts: [] }
@@ -108,7 +116,7 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
         return { name, max, used, waitSeconds: Math.min(waitSeconds, seconds) }
       })
       const full = counts
-        .filter(({ waitSeconds }) => waitSeconds > 0)
+        .filter(({ name, waitSeconds }) => waitSeconds > 0 && Object.hasOwn(rules, name))
         .toSorted((one, other) => other.waitSeconds - one.waitSeconds)
       const refusedBy = isCounted ? [] : [...new Set(full.map(({ name }) => name))]
       return { isTaken: isCounted, refusedBy, waitSeconds: full[0]?.waitSeconds ?? 0, counts }
@@ -133,10 +141,14 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
       await takeAll([[name, key]])
     },
     takeAll,
-    tryAll: (events) => count(events, 1),
+    tryAll: (events, beside) => count(events, 1, beside),
     refuse,
-    async giveBack(events) {
-      await count(events, -1)
+    async giveBack(events, beside = []) {
+      await count(
+        events,
+        -1,
+        beside.map((each) => ({ ...each, amount: -(each.amount ?? 1) })),
+      )
     },
   }
 }

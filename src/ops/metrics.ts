@@ -66,6 +66,18 @@ export function createMetrics() {
       labelNames: ['limit'] as const,
       registers,
     }),
+    decisions: new Counter({
+      name: 'menshen_abuse_decisions_total',
+      help: 'Decisions before something costly, by act (message, password, registration, upstream) and verdict (allow, challenge, delay, refuse, limited).',
+      labelNames: ['act', 'verdict'] as const,
+      registers,
+    }),
+    rulesBroken: new Counter({
+      name: 'menshen_abuse_rules_broken_total',
+      help: 'Requests that were not let through at once, by the name of the rule.',
+      labelNames: ['rule'] as const,
+      registers,
+    }),
     limitUsed: new Gauge({
       name: 'menshen_limit_used_ratio',
       help: 'How much of the messages of the last 24 hours is used, by the name of the limit.',

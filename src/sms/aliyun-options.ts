@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { senderPrice } from '../abuse/money.ts'
 import { ownerEventNames } from '../accounts/owner-events.ts'
 import { addressOfVendor, vendorAddress } from '../base/vendor-address.ts'
 import { destinationKeys } from './destinations.ts'
@@ -76,6 +77,7 @@ export const aliyunSmsOptions = z
   .strictObject({
     type: z.literal('aliyun').describe('Aliyun SendSms.'),
     ...aliyunKeyOptions,
+    price: senderPrice,
     sign_name: level.sign_name.describe(
       'Approved signature, without the brackets; for every destination that names no other.',
     ),

@@ -1,19 +1,14 @@
 import { z } from 'zod'
 import type { OwnerEvent } from '../accounts/owner-events.ts'
+import { destinationName, destinationNames } from '../base/destination-names.ts'
 import type { SmsTemplate } from './sms-sender.ts'
 
 const mainlandCode = '86'
-const hmtCodes = ['852', '853', '886']
 
 /** Whom a part of a sender's settings is for. */
 export const destinationKeys = z
   .array(
-    z
-      .string()
-      .regex(
-        /^(mainland|hmt|international|[1-9]\d{0,6})$/,
-        'expected mainland, hmt, international or a calling code such as 852, in quotes',
-      ),
+    z.string().regex(destinationName, 'expected mainland, hmt, international or a calling code such as 852, in quotes'),
   )
   .min(1)
   .describe(
@@ -103,19 +98,7 @@ function said(part: object): object {
 
 /** The levels for a destination, the narrowest first. */
 function chainOf<Given extends Level<unknown>>(levels: readonly Given[], destination: string): readonly Given[] {
-  return keysOf(destination).flatMap((key) => levels.filter(({ to }) => to.includes(key)))
-}
-
-/** Every name of a number (its digits, without the plus), of a calling code or of a class, the narrowest first. */
-function keysOf(destination: string): readonly string[] {
-  if (!/^\d/.test(destination)) return destination === 'hmt' ? ['hmt', 'international'] : [destination]
-  const prefixes = Array.from({ length: destination.length }, (_, index) => destination.slice(0, index + 1))
-  return [...prefixes.toReversed(), ...classesOf(destination)]
-}
-
-function classesOf(digits: string): readonly string[] {
-  if (digits.startsWith(mainlandCode)) return ['mainland']
-  return hmtCodes.some((code) => digits.startsWith(code)) ? ['hmt', 'international'] : ['international']
+  return destinationNames(destination).flatMap((key) => levels.filter(({ to }) => to.includes(key)))
 }
 
 /** Whether numbers of a destination are in the mainland, whose templates and signatures no other place shares. */

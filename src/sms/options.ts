@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { budgetOptions, priceOptions, usualPrices } from '../abuse/money.ts'
 import { dayLimits, windows } from '../ops/limit-options.ts'
 import { smsSenderOptions } from './sms-senders.ts'
 
@@ -15,6 +16,13 @@ export const smsOptions = z.strictObject({
     .describe(
       'Calling codes that are served, or the digits that numbers begin with (`"1809"`). Each needs a sender with templates for it.',
     ),
+  price: priceOptions
+    .default(usualPrices)
+    .describe(
+      'What one message costs, by where it goes: `mainland`, `hmt` (Hong Kong, Macau, Taiwan), `international`, or a ' +
+        'calling code such as `"44"`; the narrowest counts. A sender may have its own `price`.',
+    ),
+  budget: budgetOptions.prefault({}).describe('How much money messages with codes may cost.'),
   limits: z
     .strictObject({
       per_number: windows

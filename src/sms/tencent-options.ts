@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { senderPrice } from '../abuse/money.ts'
 import { ownerEventNames } from '../accounts/owner-events.ts'
 import { addressOfVendor, vendorAddress } from '../base/vendor-address.ts'
 import { destinationKeys } from './destinations.ts'
@@ -59,6 +60,7 @@ export const tencentSmsOptions = z
   .strictObject({
     type: z.literal('tencent').describe('Tencent Cloud SendSms.'),
     ...tencentKeyOptions,
+    price: senderPrice,
     region: z.string().min(1).default('ap-guangzhou').describe('Region of the service.'),
     sdk_app_id: z.string().min(1).describe('Id of the SMS application, 1400…'),
     sign_name: level.sign_name.describe('Approved signature, as text; needed with `templates` for the mainland.'),

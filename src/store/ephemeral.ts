@@ -10,14 +10,28 @@ export interface CountingWindow {
  */
 export interface Counter extends CountingWindow {
   readonly key: string
-  /** 1 (the default) counts an event, 0 only asks whether there is room for one, -1 gives one back. */
-  readonly amount?: 1 | 0 | -1
+  /**
+   * How much is counted: 1 (the default) for an event, more for what weighs more. 0 only asks whether there is room for
+   * one; less than 0 gives back, of the latest that was counted.
+   */
+  readonly amount?: number
+  /**
+   * However much is used, there is room while another counter of the same call has at least this share of it: of codes
+   * that were sent, those that were entered.
+   */
+  readonly unless?: { readonly key: string; readonly percent: number }
+}
+
+/** For each of these counters the place of the one beside it, from 1, or 0; and the share that it must have. */
+export function besides(counters: readonly Counter[]): readonly (readonly [place: number, percent: number])[] {
+  const places = new Map(counters.map(({ key }, index) => [key, index + 1]))
+  return counters.map(({ unless }) => [places.get(unless?.key ?? '') ?? 0, unless?.percent ?? 0])
 }
 
 /** What a counter says after the call. */
 export interface Count {
   readonly used: number
-  /** Seconds until there is room for one more event, at least 1; 0 while there is. */
+  /** Seconds until there is room for as much once more, at least 1; 0 while there is. */
   readonly waitSeconds: number
 }
 

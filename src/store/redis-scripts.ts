@@ -36,27 +36,34 @@ export const scripts = {
       return 1`,
   },
   /**
-   * now, then most events, length in ms and amount (1 counts, 0 looks, -1 gives back) of each counter → 1 when all had
-   * room, then events and ms until there is room of each. A value lists time:events, oldest first. A window of more
-   * than 60 events is kept in 60 parts, each counted until its end has left the window, so that no value grows with its
-   * limit.
+   * now, then of each counter: most events, length in ms, amount (above 0 counts, 0 looks, below 0 gives back), place
+   * of the counter beside it (0: none), the share in percent that this one must have → 1 when all had room, then events
+   * and ms until there is room of each. A value lists time:events, oldest first. A window of more than 60 events is
+   * kept in 60 parts, each counted until its end has left the window, so that no value grows with its limit.
    */
   menshenCount: {
     lua: `
       local now, counters, fits = tonumber(ARGV[1]), {}, 1
+      local function given(i, which) return tonumber(ARGV[5 * i - 4 + which]) end
       for i, key in ipairs(KEYS) do
-        local max, span, amount = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
-        local counter = { key = key, max = max, span = span, amount = amount, used = 0, entries = {} }
+        local counter = { key = key, max = given(i, 1), span = given(i, 2), amount = given(i, 3), other = given(i, 4) }
+        counter.need, counter.share, counter.used, counter.entries = math.max(counter.amount, 1), given(i, 5), 0, {}
         for at, events in string.gmatch(redis.call('GET', key) or '', '(%d+):(%d+)') do
-          if at + span > now then
+          if at + counter.span > now then
             table.insert(counter.entries, { at = tonumber(at), events = tonumber(events) })
             counter.used = counter.used + events
           end
         end
-        if amount >= 0 and counter.used >= max then fits = 0 end
         counters[i] = counter
       end
-      local answer = { fits }
+      local function hasRoom(counter)
+        local other = counters[counter.other]
+        if counter.used + counter.need <= counter.max then return true end
+        return other ~= nil and other.used * 100 >= counter.share * counter.used
+      end
+      for _, counter in ipairs(counters) do
+        if counter.amount >= 0 and not hasRoom(counter) then fits = 0 end
+      end
       for _, counter in ipairs(counters) do
         local entries, span = counter.entries, counter.span
         if fits == 1 and (counter.amount > 0 or counter.amount < 0 and counter.used > 0) then
@@ -70,18 +77,24 @@ export const scripts = {
             table.insert(entries, found)
             table.sort(entries, function(a, b) return a.at < b.at end)
           end
-          found.events = found.events + counter.amount
-          counter.used = counter.used + counter.amount
+          local change = math.max(counter.amount, -found.events)
+          found.events = found.events + change
+          counter.used = counter.used + change
           local texts = {}
           for i, entry in ipairs(entries) do texts[i] = string.format('%.0f:%.0f', entry.at, entry.events) end
           redis.call('SET', counter.key, table.concat(texts, ','), 'PX', math.max(span + step, 1000))
         end
-        local left, wait = counter.used, 0
-        if left >= counter.max then wait = span end
-        for _, entry in ipairs(entries) do
-          if left >= counter.max then
-            left = left - entry.events
-            if left < counter.max then wait = entry.at + span - now end
+      end
+      local answer = { fits }
+      for _, counter in ipairs(counters) do
+        local left, need, wait = counter.used, counter.need, 0
+        if not hasRoom(counter) then
+          wait = counter.span
+          for _, entry in ipairs(counter.entries) do
+            if left + need > counter.max then
+              left = left - entry.events
+              if left + need <= counter.max then wait = entry.at + counter.span - now end
+            end
           end
         end
         table.insert(answer, counter.used)

@@ -50,10 +50,13 @@ export const increment: Statement = {
     returning value`,
 }
 
-/** Time, then keys, most events, lengths and amounts of the counters → whether they were taken, and what each says. */
+/**
+ * Time, then keys, most events, lengths and amounts of the counters, places of those beside them and the shares these
+ * must have → whether they were taken, and what each says.
+ */
 export const count: Statement = {
   name: 'ephemeral_count',
-  text: 'select is_taken, used, wait_ms from take_counters($1, $2, $3, $4, $5)',
+  text: 'select is_taken, used, wait_ms from take_counters($1, $2, $3, $4, $5, $6, $7)',
 }
 
 /** Parameter: keys. The rows are locked in one order, so that two of these cannot wait for each other. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { deleteInBatches } from './batches.ts'
-import type { EphemeralStore } from './ephemeral.ts'
+import { besides, type EphemeralStore } from './ephemeral.ts'
 import { olderValues } from './older-time.ts'
 import type { Database } from './postgres.ts'
 import * as statements from './table-statements.ts'
@@ -44,11 +44,14 @@ export function tableStore({ database, clock }: Options): TableStore {
       return Number(await write(statements.increment, [key, end(ttlSeconds), clock()]))
     },
     async count(counters) {
+      const beside = besides(counters)
       const columns = [
         counters.map(({ key }) => key),
         counters.map(({ max }) => max),
         counters.map(({ seconds }) => seconds * 1000),
         counters.map(({ amount = 1 }) => amount),
+        beside.map(([place]) => place),
+        beside.map(([, percent]) => percent),
       ]
       const { rows } = await database.commitQuery<{ is_taken: boolean; used: number; wait_ms: number }>({
         ...statements.count,

@@ -8,6 +8,7 @@ import { passwordOptions, passwords } from '../../src/accounts/passwords.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase, untilLocked } from '../support/database.ts'
+import { limitsAlone } from '../support/guards.ts'
 
 // What each clause of the statements about passwords and known devices does to single rows.
 
@@ -171,7 +172,7 @@ describe('a password', () => {
   const build = (ours: Hasher = hashing) =>
     passwords({
       ...{ database, directory, clock, policy, hasher: ours, store: tableStore({ database, clock }) },
-      limits: { takeAll: unlimited, tryAll: unlimited } as never,
+      guard: limitsAlone({ tryAll: unlimited } as never),
     })
   const unlimited = async () => ({ isTaken: true, refusedBy: [], waitSeconds: 0, counts: [] })
   const hashOf = async (userId: UserId) => (await knex('passwords').where({ user_id: userId }).first())?.hash

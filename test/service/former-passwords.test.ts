@@ -10,6 +10,7 @@ import { type PasswordEntry, readPassword } from '../../src/moving/password-entr
 import { limits } from '../../src/ops/limits.ts'
 import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { limitsAlone } from '../support/guards.ts'
 
 const password = '测试Pass1'
 const secrets: Record<string, string> = { uni_id_1: 'passwordSecret-demo' }
@@ -37,8 +38,8 @@ function build(hasher: Hasher): Passwords {
   const directory = new AccountDirectory({ database, clock })
   const rules = { 'password.ip': { windows: [{ max: 1000, seconds: 60 }], perNetwork: 'growing' } } as const
   const factors = { ipv4_24: 16, ipv6_56: 4, ipv6_48: 16 }
-  const guessing = limits({ store, rules, mac: (text) => text, factors })
-  return passwords({ database, directory, hasher, store, limits: guessing, clock, policy })
+  const guard = limitsAlone(limits({ store, rules, mac: (text) => text, factors }))
+  return passwords({ database, directory, hasher, store, guard, clock, policy })
 }
 
 /** What is stored of an entry, as an import would leave it. */

@@ -9,6 +9,7 @@ import { limits } from '../../src/ops/limits.ts'
 import { redisStore } from '../../src/store/redis.ts'
 import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase } from '../support/database.ts'
+import { guardOf } from '../support/guards.ts'
 import { redisPrefix, redisUrl } from '../support/redis.ts'
 
 const minute = 60_000
@@ -45,8 +46,14 @@ describe.each([
   function open(env: Record<string, string> = {}) {
     const { config } = loadConfig({ env, cwd: '/' })
     const mac = (text: string) => createHash('sha256').update(`${_} ${round} ${text}`).digest('base64url').slice(0, 22)
-    const budget = messageBudget({
+    const counting = {
       limits: limits({ store, rules: rules(config), mac, factors: config.limits.networks }),
+      mac,
+      clock,
+    }
+    const budget = messageBudget({
+      limits: counting.limits,
+      guard: guardOf(config, counting),
       onUsed: (limit, share) => {
         used[limit] = share
       },

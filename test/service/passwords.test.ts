@@ -12,6 +12,7 @@ import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import { redisStore } from '../../src/store/redis.ts'
 import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { limitsAlone } from '../support/guards.ts'
 import { redisPrefix, redisUrl } from '../support/redis.ts'
 
 const policy = passwordOptions.parse({ blocked_words: ['menshen'] })
@@ -48,12 +49,14 @@ function build(changes: { hasher?: Hasher; store?: EphemeralStore; policy?: obje
     directory,
     hasher: changes.hasher ?? hashing,
     store,
-    limits: limits({
-      store,
-      rules: { 'password.ip': { windows: policy.lock.per_ip, perNetwork: 'growing' } },
-      mac: (text) => text,
-      factors: { ipv4_24: 16, ipv6_56: 4, ipv6_48: 16 },
-    }),
+    guard: limitsAlone(
+      limits({
+        store,
+        rules: { 'password.ip': { windows: policy.lock.per_ip, perNetwork: 'growing' } },
+        mac: (text) => text,
+        factors: { ipv4_24: 16, ipv6_56: 4, ipv6_48: 16 },
+      }),
+    ),
     clock: () => now,
     policy: { ...policy, ...changes.policy },
   })

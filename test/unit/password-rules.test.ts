@@ -10,7 +10,7 @@ import { AppError } from '../../src/base/errors.ts'
 const policy = passwordOptions.parse({ blocked_words: ['menshen'] })
 // The rules use nothing but the policy.
 const unused = {} as never
-const parts = { database: unused, directory: unused, hasher: unused, store: unused, limits: unused }
+const parts = { database: unused, directory: unused, hasher: unused, store: unused, guard: unused }
 const rules = passwords({ ...parts, clock: () => 0, policy })
 
 function refusal(password: string, words?: readonly string[]): unknown {

@@ -1,0 +1,222 @@
+import type { NamedCounter, NetworkFactors, Verdict } from '../ops/limits.ts'
+import type { Count } from '../store/ephemeral.ts'
+import type { Money, Pot } from './money.ts'
+import type { NamedRule, Signal } from './rules.ts'
+import { isAbout, keysOf, type Wanted } from './signals.ts'
+
+/** Requests that are counted together, and the rules that look at their number. */
+interface Group {
+  readonly id: string
+  readonly by: Signal
+  readonly of: NamedRule['of']
+  readonly seconds: number
+  readonly rules: readonly NamedRule[]
+}
+
+/** A counter of codes that were entered, to be counted when that happens. */
+export type Mark = readonly [key: string, seconds: number]
+
+/** How much of a pot a message takes. */
+type Tier = 'open' | 'member' | 'total'
+
+/** One thing that is counted for a request, and what is said of its number. */
+interface Counted {
+  readonly counter: NamedCounter
+  /** The codes of it that were entered; always beside it where a rule asks for them. */
+  readonly entered: NamedCounter | undefined
+  /** Rules that have something to say about this request, and more than how much is too much for each. */
+  readonly rules: readonly (NamedRule & { readonly max: number })[]
+  /** The tier of a pot that this is, where it is one, and how much money that is. */
+  readonly spent?: { readonly tier: Tier; readonly cap: number }
+}
+
+/** Everything that is counted for one request. */
+export interface Tally {
+  readonly counted: readonly Counted[]
+  /** Rules that refuse without counting. */
+  readonly standing: readonly NamedRule[]
+}
+
+/** What came of counting. */
+export interface Found {
+  readonly rules: readonly { readonly rule: NamedRule; readonly waitSeconds: number }[]
+  /** Tiers of money that were used up. */
+  readonly tiers: readonly { readonly tier: Tier; readonly waitSeconds: number }[]
+}
+
+/** How a message is paid for: at once, later (only asked whether there is money), or not at all. */
+export type Payment = 'now' | 'later'
+
+interface Dependencies {
+  readonly rules: readonly NamedRule[]
+  readonly money: Money
+  readonly mac: (text: string) => string
+  readonly factors: NetworkFactors
+  readonly isFreeHere: boolean
+}
+
+/** More than anything is ever counted: such a counter refuses nothing. */
+const endless = 1_000_000_000_000
+const name = 'abuse'
+
+/** Turns rules and a request into counters, and what the counters say into the rules that were broken. */
+export function counting({ rules, money, mac, factors, isFreeHere }: Dependencies) {
+  const groups = groupsOf(rules)
+  const standing = rules.filter(({ by, money_used }) => by === undefined && money_used === undefined)
+  const moneyRules = rules.filter((rule) => rule.money_used !== undefined)
+  const isFor = (rule: Pick<NamedRule, 'act' | 'channel' | 'for'>, { act, channel, isKnownDevice }: Wanted) =>
+    rule.act === act &&
+    (rule.channel === undefined || rule.channel === channel) &&
+    (rule.for === 'everybody' || !isKnownDevice)
+
+  /** Rules that this request has neither satisfied nor is exempt from. */
+  function inForce(all: readonly NamedRule[], wanted: Wanted, how: Payment, nowMs: number): readonly NamedRule[] {
+    return all.filter(
+      (rule) =>
+        isFor(rule, wanted) &&
+        isAbout(rule, wanted, nowMs) &&
+        !(rule.verdict === 'challenge' && rule.level <= (wanted.proven ?? 0)) &&
+        // A message that only those get who have an account is what a refusal leaves.
+        !(rule.verdict === 'refuse' && how === 'later'),
+    )
+  }
+
+  function keyOf({ id }: Group, { channel }: Wanted, text: string): string {
+    const counted = `abuse:${id}:${channel ?? ''}`
+    return `${counted}:${mac(`${counted}:${text}`)}`
+  }
+
+  function countedIn(group: Group, wanted: Wanted, how: Payment, nowMs: number): readonly Counted[] {
+    if (!group.rules.some((rule) => isFor(rule, wanted))) return []
+    const own = inForce(group.rules, wanted, how, nowMs)
+    const amount = group.of === 'asked' ? 1 : 0
+    const isPaired = group.rules.some((rule) => rule.entered_below !== undefined)
+    return keysOf(group.by, wanted, { factors, isFreeHere }).map(({ text, factor }) => {
+      const key = keyOf(group, wanted, text)
+      const { seconds } = group
+      const limited = own.map((rule) => ({ ...rule, max: (rule.more_than as number) * factor }))
+      const entered = isPaired ? { name, key: `${key}:entered`, max: endless, seconds, amount: 0 } : undefined
+      return { counter: { name, key, seconds, amount, ...roomOf(limited, entered) }, entered, rules: limited }
+    })
+  }
+
+  function paidFrom(
+    pot: Pot,
+    wanted: Wanted & { readonly to: string },
+    how: Payment,
+    nowMs: number,
+  ): readonly Counted[] {
+    const { isKnownDevice, hasAccount } = wanted
+    const price = how === 'now' ? money.priceOf(wanted.to) : 0
+    const own = inForce(moneyRules, wanted, how, nowMs)
+    const of = (tier: Tier, amount: number, limited: Counted['rules'] = []): Counted => {
+      const key = moneyKey(pot, tier)
+      // Whoever gets a message later is not asked now whether there is money for those without an account.
+      const cap = how === 'later' && tier !== 'total' ? endless : pot[tier]
+      const max = Math.min(cap, ...limited.map((rule) => rule.max))
+      const counter = { name, key, max, seconds: pot.seconds, amount }
+      return { counter, entered: undefined, rules: limited, spent: { tier, cap } }
+    }
+    const total = of('total', price)
+    if (isKnownDevice) return [total]
+    const limited = own.map((rule) => ({ ...rule, max: Math.floor((pot.open * (rule.money_used as number)) / 100) }))
+    return [of('open', hasAccount ? 0 : price, limited), of('member', price), total]
+  }
+
+  return {
+    /** What is counted for a request that is made at this moment. */
+    tally(wanted: Wanted, how: Payment, nowMs: number): Tally {
+      const { to } = wanted
+      const pots = wanted.act === 'message' && wanted.channel === 'sms' && to !== undefined ? money.potsFor(to) : []
+      return {
+        counted: [
+          ...groups.flatMap((group) => countedIn(group, wanted, how, nowMs)),
+          ...pots.flatMap((pot) => paidFrom(pot, { ...wanted, to: to as string }, how, nowMs)),
+        ],
+        standing: inForce(standing, wanted, how, nowMs),
+      }
+    },
+
+    /** What is counted when such a request came out one way or the other. */
+    outcome(wanted: Wanted, of: 'failed' | 'done'): readonly NamedCounter[] {
+      return groups
+        .filter((group) => group.of === of && group.rules.some((rule) => isFor(rule, wanted)))
+        .flatMap((group) =>
+          keysOf(group.by, wanted, { factors, isFreeHere }).map(({ text }) => ({
+            ...{ name, key: keyOf(group, wanted, text), max: endless, seconds: group.seconds },
+          })),
+        )
+    },
+
+    /** The counters that a message which leaves later is paid from. */
+    laterPaid(wanted: Wanted & { readonly to: string }): readonly NamedCounter[] {
+      const amount = money.priceOf(wanted.to)
+      return money.potsFor(wanted.to).flatMap((pot) =>
+        (['member', 'total'] as const).map((tier) => ({
+          ...{ name, key: moneyKey(pot, tier), max: pot[tier], seconds: pot.seconds, amount },
+        })),
+      )
+    },
+  }
+}
+
+/** The counter of what was spent of a pot. */
+export function moneyKey({ country, per }: Pot, tier: Tier): string {
+  return `abuse:money:${country}:${per}:${tier}`
+}
+
+/** The rules that look at one number belong to one counter. */
+function groupsOf(rules: readonly NamedRule[]): readonly Group[] {
+  const found = new Map<string, Group>()
+  for (const rule of rules) {
+    if (rule.by === undefined) continue
+    const { by, of, within: seconds, channel = 'any' } = rule
+    const id = `${rule.act}:${channel}:${rule.for}:${by}:${of}:${seconds}`
+    found.set(id, { id, by, of, seconds, rules: [...(found.get(id)?.rules ?? []), rule] })
+  }
+  return [...found.values()]
+}
+
+/**
+ * What the store itself watches: the rule that is broken first. One that is broken sooner only in another respect is
+ * found afterwards.
+ */
+function roomOf(limited: Counted['rules'], entered: NamedCounter | undefined): Pick<NamedCounter, 'max' | 'unless'> {
+  const percentOf = (rule: NamedRule) => rule.entered_below ?? 101
+  const [first] = limited.toSorted((one, other) => one.max - other.max || percentOf(other) - percentOf(one))
+  if (first === undefined) return { max: endless }
+  const { max, entered_below: percent } = first
+  return { max, ...(percent === undefined || !entered ? {} : { unless: { key: entered.key, percent } }) }
+}
+
+/** The counters of a tally, each once, in one order. */
+export function countersOf({ counted }: Tally): readonly NamedCounter[] {
+  return counted.flatMap(({ counter, entered }) => (entered ? [counter, entered] : [counter]))
+}
+
+/** What the store said of each counter of a tally: which rules are broken, and what money is used up. */
+export function findings(tally: Tally, { isTaken, counts }: Pick<Verdict, 'isTaken' | 'counts'>): Found {
+  const said = counts.slice(counts.length - countersOf(tally).length)
+  let next = 0
+  const each = tally.counted.map((one) => {
+    const own = said[next++] as Count
+    const beside = one.entered && (said[next++] as Count)
+    const { amount = 1 } = one.counter
+    const before = own.used - (isTaken ? amount : 0)
+    const isOver = (max: number) => before + Math.max(amount, 1) > max
+    const broken = one.rules.filter(
+      ({ max, entered_below: percent }) =>
+        isOver(max) && !(percent !== undefined && (beside?.used ?? 0) * 100 >= percent * before),
+    )
+    return { spent: one.spent, waitSeconds: own.waitSeconds, broken, isOver }
+  })
+  return {
+    rules: [
+      ...tally.standing.map((rule) => ({ rule, waitSeconds: 0 })),
+      ...each.flatMap(({ broken, waitSeconds }) => broken.map((rule) => ({ rule, waitSeconds }))),
+    ],
+    tiers: each.flatMap(({ spent, isOver, waitSeconds }) =>
+      spent && isOver(spent.cap) ? [{ tier: spent.tier, waitSeconds }] : [],
+    ),
+  }
+}

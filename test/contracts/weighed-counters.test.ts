@@ -1,0 +1,70 @@
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { Secret } from '../../src/base/secret.ts'
+import type { Counter } from '../../src/store/ephemeral.ts'
+import { redisStore } from '../../src/store/redis.ts'
+import { tableStore } from '../../src/store/tables.ts'
+import { createDatabase } from '../support/database.ts'
+import { redisPrefix, redisUrl } from '../support/redis.ts'
+
+let now = Date.UTC(2026, 10, 20, 10, 0, 0)
+const clock = () => now
+const { database, drop } = await createDatabase()
+const redis = redisStore({ url: new Secret(redisUrl()), clock, prefix: redisPrefix() })
+const tables = tableStore({ database, clock })
+afterAll(async () => {
+  await Promise.all([redis.close(), tables.close()])
+  await drop()
+})
+
+describe.each([
+  ['Redis', redis],
+  ['tables', tables],
+] as const)('counters with weights and shares over %s', (place, store) => {
+  let round = 0
+  beforeEach(() => {
+    round += 1
+  })
+  const perMinute = (name: string, max: number): Counter => ({ key: `${place} ${round} ${name}`, max, seconds: 60 })
+  const used = async (counter: Counter) => (await store.count([{ ...counter, amount: 0 }])).counts[0]?.used
+
+  test('what weighs more fills a counter sooner, and leaves room for what weighs less', async () => {
+    const money = perMinute('money', 100)
+    expect((await store.count([{ ...money, amount: 70 }])).isCounted).toBe(true)
+    now += 20_000
+    const refused = { isCounted: false, counts: [{ used: 70, waitSeconds: 40 }] }
+    expect(await store.count([{ ...money, amount: 50 }])).toEqual(refused)
+    expect((await store.count([{ ...money, amount: 30 }])).isCounted).toBe(true)
+    await store.count([{ ...money, amount: -30 }])
+    expect(await used(money)).toBe(70)
+    await store.count([{ ...money, amount: -500 }])
+    expect(await used(money)).toBe(0)
+  })
+
+  test('a counter is full only while the one beside it has too small a share of it', async () => {
+    const entered = perMinute('entered', 1_000_000)
+    const sent = { ...perMinute('sent', 1), unless: { key: entered.key, percent: 50 } }
+    const send = () => store.count([sent, { ...entered, amount: 0 }])
+    expect((await send()).isCounted).toBe(true)
+    const refused = {
+      isCounted: false,
+      counts: [
+        { used: 1, waitSeconds: 60 },
+        { used: 0, waitSeconds: 0 },
+      ],
+    }
+    expect(await send()).toEqual(refused)
+    await store.count([entered])
+    expect((await send()).isCounted).toBe(true)
+    expect((await send()).isCounted).toBe(true)
+    expect((await send()).isCounted).toBe(false)
+    await store.count([entered])
+    expect((await send()).isCounted).toBe(true)
+  })
+
+  test('of 20 who come at once none goes past what was left of the money', async () => {
+    const money = perMinute('money', 100)
+    const answers = await Promise.all(Array.from({ length: 20 }, () => store.count([{ ...money, amount: 30 }])))
+    expect(answers.filter(({ isCounted }) => isCounted)).toHaveLength(3)
+    expect(await used(money)).toBe(90)
+  })
+})
