@@ -144,12 +144,15 @@ const ruleName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected a short na
 
 /** Settings of what is decided before anything costly. */
 export const abuseOptions = z.strictObject({
+  default_rules: z
+    .boolean()
+    .default(true)
+    .describe('Whether the rules are in force that are there already; docs/abuse.md lists them.'),
   rules: z
     .record(ruleName, z.union([z.literal('off'), rule]))
     .default({})
     .describe(
-      'Rules by name, beside those that are there already or in the place of one of that name; `off` takes one away. ' +
-        'docs/abuse.md lists what is there.',
+      'Rules by name, beside those that are there already or in the place of one of that name; `off` takes one away.',
     ),
 })
 
@@ -157,9 +160,9 @@ export const abuseOptions = z.strictObject({
 export type NamedRule = Rule & { readonly name: string }
 
 /** The rules in force: the settings' own, and those that are there already and were not replaced. */
-export function rulesInForce(given: z.output<typeof abuseOptions>['rules']): readonly NamedRule[] {
-  const own = Object.entries(defaultRules).map(([name, each]) => [name, rule.parse(each)] as const)
-  return [...new Map<string, Rule | 'off'>([...own, ...Object.entries(given)])].flatMap(([name, each]) =>
+export function rulesInForce({ default_rules, rules }: z.output<typeof abuseOptions>): readonly NamedRule[] {
+  const own = Object.entries(default_rules ? defaultRules : {}).map(([name, each]) => [name, rule.parse(each)] as const)
+  return [...new Map<string, Rule | 'off'>([...own, ...Object.entries(rules)])].flatMap(([name, each]) =>
     each === 'off' ? [] : [{ ...each, name }],
   )
 }

@@ -19,7 +19,7 @@ export function buildGuard(
   const { sms, abuse, sandbox } = config
   return guard({
     limits,
-    rules: rulesInForce(abuse.rules),
+    rules: rulesInForce(abuse),
     money: moneyOf({ ...sms, vendors: sms.senders }),
     mac: (text) => sealer.mac('limit', text),
     factors: config.limits.networks,

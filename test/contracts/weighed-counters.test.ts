@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import type { Counter } from '../../src/store/ephemeral.ts'
+import { memoryCounters } from '../../src/store/memory-counters.ts'
 import { redisStore } from '../../src/store/redis.ts'
 import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase } from '../support/database.ts'
@@ -11,6 +12,8 @@ const clock = () => now
 const { database, drop } = await createDatabase()
 const redis = redisStore({ url: new Secret(redisUrl()), clock, prefix: redisPrefix() })
 const tables = tableStore({ database, clock })
+/** What each store has said to the same, one after the other. */
+const answers: unknown[] = []
 afterAll(async () => {
   await Promise.all([redis.close(), tables.close()])
   await drop()
@@ -19,6 +22,7 @@ afterAll(async () => {
 describe.each([
   ['Redis', redis],
   ['tables', tables],
+  ['memory', memoryCounters(clock)],
 ] as const)('counters with weights and shares over %s', (place, store) => {
   let round = 0
   beforeEach(() => {
@@ -59,6 +63,20 @@ describe.each([
     expect((await send()).isCounted).toBe(false)
     await store.count([entered])
     expect((await send()).isCounted).toBe(true)
+  })
+
+  test('windows roll, small ones to the event and large ones in parts, and what was refused is not counted', async () => {
+    now = Date.UTC(2026, 10, 21, 10, 0, 0)
+    const said: unknown[] = []
+    for (const counter of [perMinute('small', 2), { ...perMinute('large', 100), seconds: 600 }]) {
+      for (let n = 0; n < 150; n++) {
+        said.push(await store.count([counter]))
+        now += n % 7 === 0 ? 11_000 : 700
+      }
+      said.push(await store.count([{ ...counter, amount: -1 }]), await store.count([{ ...counter, amount: 0 }]))
+    }
+    answers.push(said)
+    expect(said).toEqual(answers[0])
   })
 
   test('of 20 who come at once none goes past what was left of the money', async () => {

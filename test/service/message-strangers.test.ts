@@ -21,6 +21,8 @@ describe.each(['redis', 'tables'] satisfies Stores[])('strangers who ask for mes
     world = await openWorld({
       stores,
       env: {
+        // What the limits do by themselves.
+        MENSHEN_ABUSE__DEFAULT_RULES: 'false',
         MENSHEN_SERVER__TRUSTED_PROXIES: '[127.0.0.1, "::1"]',
         MENSHEN_SMS__LIMITS__PER_NUMBER:
           '[{ max: 1, seconds: 60 }, { max: 5, seconds: 3600 }, { max: 10, seconds: 86400 }]',

@@ -35,5 +35,5 @@ interface Counting {
 /** The guard of a configuration, over limits of a test. */
 export function guardOf({ sms, abuse, limits: { networks } }: Config, counting: Counting): Guard<LimitName> {
   const money = moneyOf({ ...sms, vendors: [] })
-  return guard({ ...counting, rules: rulesInForce(abuse.rules), money, factors: networks, isFreeHere: false })
+  return guard({ ...counting, rules: rulesInForce(abuse), money, factors: networks, isFreeHere: false })
 }

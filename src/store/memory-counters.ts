@@ -1,0 +1,69 @@
+import type { Clock } from '../base/clock.ts'
+import { besides, type Count, type Counter, type EphemeralStore } from './ephemeral.ts'
+import { waitSeconds } from './wait-seconds.ts'
+
+interface Entry {
+  readonly at: number
+  readonly events: number
+}
+
+/**
+ * Counters in the memory of this process, for whoever tries rules without touching a store: they count as those of Redis
+ * and of the table do.
+ */
+export function memoryCounters(clock: Clock): Pick<EphemeralStore, 'count'> {
+  const kept = new Map<string, readonly Entry[]>()
+  const sum = (entries: readonly Entry[]) => entries.reduce((total, { events }) => total + events, 0)
+
+  return {
+    async count(counters) {
+      const now = clock()
+      const shares = besides(counters)
+      const living = ({ key, seconds }: Counter) => (kept.get(key) ?? []).filter(({ at }) => at + seconds * 1000 > now)
+      const hasRoom = (counter: Counter, index: number, all: readonly (readonly Entry[])[]) => {
+        const used = sum(all[index] ?? [])
+        const [place, percent] = shares[index] ?? [0, 0]
+        return used + needOf(counter) <= counter.max || (place > 0 && sum(all[place - 1] ?? []) * 100 >= percent * used)
+      }
+      const before = counters.map(living)
+      const isCounted = counters.every((counter, index) => (counter.amount ?? 1) < 0 || hasRoom(counter, index, before))
+      const after = before.map((entries, index) =>
+        isCounted ? changed(entries, counters[index] as Counter, now) : entries,
+      )
+      if (isCounted) for (const [index, { key }] of counters.entries()) kept.set(key, after[index] ?? [])
+      const counts = counters.map((counter, index): Count => {
+        const entries = after[index] ?? []
+        return {
+          used: sum(entries),
+          waitSeconds: hasRoom(counter, index, after) ? 0 : waitSeconds(waitOf(entries, counter, now)),
+        }
+      })
+      return { isCounted, counts }
+    },
+  }
+}
+
+function needOf({ amount = 1 }: Counter): number {
+  return Math.max(amount, 1)
+}
+
+function changed(entries: readonly Entry[], { max, seconds, amount = 1 }: Counter, now: number): readonly Entry[] {
+  if (amount === 0) return entries
+  const step = max > 60 ? Math.floor((seconds * 1000) / 60) : 1
+  const at = amount > 0 ? Math.ceil(now / step) * step : (entries.findLast(({ events }) => events > 0)?.at ?? now)
+  const found = entries.find((each) => each.at === at)?.events ?? 0
+  const others = entries.filter((each) => each.at !== at)
+  return [...others, { at, events: Math.max(found + amount, 0) }]
+    .filter(({ events }) => events > 0)
+    .toSorted((one, other) => one.at - other.at)
+}
+
+function waitOf(entries: readonly Entry[], counter: Counter, now: number): number {
+  const spanMs = counter.seconds * 1000
+  let left = entries.reduce((total, { events }) => total + events, 0)
+  for (const { at, events } of entries) {
+    left -= events
+    if (left + needOf(counter) <= counter.max) return at + spanMs - now
+  }
+  return spanMs
+}
