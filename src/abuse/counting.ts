@@ -81,6 +81,11 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
     )
   }
 
+  /** The counter of what was spent of a part of a pot. */
+  function moneyKey({ country, per }: Pot, tier: Tier): string {
+    return `abuse:money:${mac(`abuse:money:${country}:${per}:${tier}`)}`
+  }
+
   function keyOf({ id }: Group, { channel }: Wanted, text: string): string {
     const counted = `abuse:${id}:${channel ?? ''}`
     return `${counted}:${mac(`${counted}:${text}`)}`
@@ -158,11 +163,6 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
       )
     },
   }
-}
-
-/** The counter of what was spent of a pot. */
-export function moneyKey({ country, per }: Pot, tier: Tier): string {
-  return `abuse:money:${country}:${per}:${tier}`
 }
 
 /** The rules that look at one number belong to one counter. */

@@ -8,8 +8,8 @@ interface Entry {
 }
 
 /**
- * Counters in the memory of this process, for whoever tries rules without touching a store: they count as those of Redis
- * and of the table do.
+ * Counters in the memory of this process, for whoever tries rules without touching a store: they count as those of
+ * Redis and of the table do.
  */
 export function memoryCounters(clock: Clock): Pick<EphemeralStore, 'count'> {
   const kept = new Map<string, readonly Entry[]>()

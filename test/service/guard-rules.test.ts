@@ -50,25 +50,11 @@ describe.each([
       mac,
       clock,
     }
-    // The keys of single counters are hidden by `mac`, those of money are not.
-    const apart = { ...counting, limits: prefixed(counting.limits) }
-    const guard = guardOf(config, apart)
+    const guard = guardOf(config, counting)
     const stranger = { act: 'message', channel: 'sms', isKnownDevice: false, clientId: 'web' } as const
     const ask = (wanted: Partial<Wanted> & Pick<Wanted, 'ip' | 'to'>) => guard.decide({ ...stranger, ...wanted })
     return { guard, ask }
   }
-  const prefixed: <L extends ReturnType<typeof limits>>(own: L) => L = (own) => ({
-    ...own,
-    tryAll: (events, beside = []) =>
-      own.tryAll(
-        events,
-        beside.map((each) => ({
-          ...each,
-          key: `${place}${round}${each.key}`,
-          ...(each.unless ? { unless: { ...each.unless, key: `${place}${round}${each.unless.key}` } } : {}),
-        })),
-      ),
-  })
   const said = ({ verdict, level, reasons }: Decision) => ({ verdict, level, reasons })
   const allowed = { verdict: 'allow', level: 0, reasons: [] }
 
