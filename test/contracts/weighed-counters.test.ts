@@ -32,6 +32,7 @@ describe.each([
   const used = async (counter: Counter) => (await store.count([{ ...counter, amount: 0 }])).counts[0]?.used
 
   test('what weighs more fills a counter sooner, and leaves room for what weighs less', async () => {
+    now = Date.UTC(2026, 10, 20, 10, 0, 0)
     const money = perMinute('money', 100)
     expect((await store.count([{ ...money, amount: 70 }])).isCounted).toBe(true)
     now += 20_000
