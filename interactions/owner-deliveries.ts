@@ -9,6 +9,7 @@ import type { Audit } from '../src/ops/audit.ts'
 import type { Limits } from '../src/ops/limits.ts'
 import type { Log } from '../src/ops/log.ts'
 import type { Metrics } from '../src/ops/metrics.ts'
+import { chineseName } from '../src/ops/provinces.ts'
 import { noTemplate, SmsRefusal, type SmsSender } from '../src/sms/sms-sender.ts'
 import { type DueRow, type DueTable, isLastAttempt, sendDue } from '../src/store/due-rows.ts'
 
@@ -91,11 +92,11 @@ async function tell(row: Row, { open, sms, mail, limits, log, audit }: Dependenc
   }
 }
 
-function sendSms({ event, detail, happened_at: happenedAt }: Row, to: string, sms: SmsSender) {
+function sendSms({ event, detail, locale, happened_at: happenedAt }: Row, to: string, sms: SmsSender) {
   const { what, until } = detail
   const values = {
     time: minuteOf(happenedAt),
-    what: asValue(what?.label),
+    what: asValue([provinceIn(what, locale), what?.label].filter((each) => each !== undefined).join(' ')),
     until: until === undefined ? '' : minuteOf(new Date(until)),
   }
   return sms.send({ to: to as PhoneNumber, template: event, values })
@@ -107,6 +108,12 @@ async function sendMail({ event, detail, locale, happened_at: happenedAt }: Row,
   const { what, until } = detail
   const named = { what, until: until === undefined ? undefined : new Date(until) }
   return mail.send({ to, template: event, locale: locale ?? usual, happenedAt, ...named })
+}
+
+/** The province a device was used in, before its name: there is room for both in Chinese only. */
+function provinceIn(what: MessageDetail['what'], locale: Locale | null): string | undefined {
+  const { place } = what ?? {}
+  return place && 'province' in place && locale?.startsWith('zh') ? chineseName(place.province) : undefined
 }
 
 /** What vendors of the mainland take for one variable. */

@@ -216,7 +216,8 @@ export function loginPages(dependencies: Dependencies) {
       case 'done': {
         const { userId, amr, acr, by, authTime, begunAt, endedSessions, method, agreed, isNew } = outcome
         const name = deviceName(ctx.get('user-agent'))
-        await device.remember(ctx, { userId, authTime, login: isNew ? undefined : { name } })
+        const { ip, requestId } = state(ctx)
+        await device.remember(ctx, { userId, authTime, login: isNew ? undefined : { name, ip, requestId } })
         rememberMethod(ctx, { method, amr }, options.secure)
         if (endedSessions) await leaveSession(interaction)
         const way = methods.get(method)?.connection?.provider ?? method
@@ -226,7 +227,7 @@ export function loginPages(dependencies: Dependencies) {
           begunAt,
           at: options.nowMs(),
           device: name,
-          ip: state(ctx).ip,
+          ip,
           pageAgreements: agreed,
         }
         return { login: { accountId: userId, acr, amr: [...amr], ts: authTime, about } }

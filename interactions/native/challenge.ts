@@ -227,23 +227,19 @@ export class Challenge {
     const { params = {}, jkt, deviceName, agreed } = session
     const named = options.methods.has(request.fields['method'] ?? '') ? request.fields['method'] : undefined
     const method = session.proved?.method ?? named ?? amr[0] ?? 'login'
-    const at = options.nowMs()
-    const { key } = request.device
-    const about = { method, by, begunAt, at, device: deviceName, key, ip: request.ip, agreements: agreed }
+    const { device, ip, requestId } = request
+    const where = { device: deviceName, key: device.key, ip }
+    const about = { method, by, begunAt, at: options.nowMs(), ...where, agreements: agreed }
     if (session.proved) {
       if (!(await sessions.claim(session.proved))) throw new AppError('auth_session.invalid')
       issuer.end(session.proved.grantId)
     }
-    await options.rememberDevice(request.device, { userId, authTime, login: isNew ? undefined : { name: deviceName } })
+    const login = isNew ? undefined : { name: deviceName, ip, requestId }
+    await options.rememberDevice(device, { userId, authTime, login })
     const unendedSince = session.proved && request.nowMs
     const code = await issuer.issue({ client, params, userId, amr, acr, authTime, jkt, about, unendedSince })
-    const kept = {
-      ...this.#begin(client, jkt),
-      userId,
-      deviceName,
-      agreed,
-      expiresAt: options.nowMs() + options.keptMs,
-    }
+    const expiresAt = options.nowMs() + options.keptMs
+    const kept = { ...this.#begin(client, jkt), userId, deviceName, agreed, expiresAt }
     return { code, isNew, authSession: await sessions.keep(kept) }
   }
 

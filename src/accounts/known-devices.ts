@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { UserId } from '../base/ids.ts'
+import type { PlacedLogin, PlaceLogin } from '../ops/login-places.ts'
 import type { Database } from '../store/postgres.ts'
 import { param, sql, statement } from '../store/statement.ts'
 import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
@@ -48,9 +49,9 @@ export interface DeviceUse {
   readonly authTime: number
   /**
    * Given where somebody has logged in to an account that was there before: its owner is told when the device is new to
-   * it. `name` is what they know the device by.
+   * it, and when the province is. `name` is what they know the device by.
    */
-  readonly login?: { readonly name: string | undefined } | undefined
+  readonly login?: (Pick<PlacedLogin, 'ip' | 'requestId'> & { readonly name: string | undefined }) | undefined
 }
 
 /** What has never logged in to anything. */
@@ -151,6 +152,8 @@ interface Dependencies {
   readonly clock: Clock
   /** Tells owners of a device that is new. */
   readonly tell?: QueueOwnerMessage
+  /** Says where a login came from; absent: nobody knows. */
+  readonly placeOf?: PlaceLogin
   /** SECURITY: of a purpose of their own, so that nothing else that is sealed opens as a mark. */
   readonly seal: (plaintext: string) => string
   readonly open: (sealed: string) => string
@@ -205,11 +208,11 @@ export class KnownDevices {
   }
 
   /**
-   * After a login with it an app is known to the account by its key. Nobody can tell whether an app without one is new:
-   * its owner would hear of every launch.
+   * After a login with it an app is known to the account by its key. Nobody can tell whether an app without one is new,
+   * and its owner would hear of every launch: they hear of those from a province where they have not been before.
    */
   async rememberApp({ key }: Device, use: DeviceUse): Promise<void> {
-    if (key === undefined) return
+    if (key === undefined) return this.#tellOfNew(use, 'place')
     const { userId, authTime } = use
     const { database, clock } = this.#deps
     const nowMs = clock()
@@ -219,10 +222,13 @@ export class KnownDevices {
     if (!rows[0]?.was_known) await this.#tellOfNew(use)
   }
 
-  async #tellOfNew({ userId, login }: DeviceUse): Promise<void> {
+  async #tellOfNew({ userId, login }: DeviceUse, news: 'device' | 'place' = 'device'): Promise<void> {
     if (!login) return
-    const { database, clock, tell = tellNobody } = this.#deps
-    const what = { label: login.name }
+    const { database, clock, tell = tellNobody, placeOf = async () => undefined } = this.#deps
+    const { name, ip, requestId } = login
+    const found = await placeOf({ userId, ip, requestId })
+    if (news === 'place' && !found?.isNew) return
+    const what = { label: name, ...(found && { place: found.place, isNewPlace: found.isNew }) }
     await tell(database.knex, { userId, event: 'new_device', at: new Date(clock()), what })
   }
 }

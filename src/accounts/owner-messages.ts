@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Knex } from 'knex'
 import type { UserId } from '../base/ids.ts'
+import type { Place } from '../ops/ip-places.ts'
 import { wholeColumn } from '../store/reseal.ts'
 import type { Sealer } from '../store/seal.ts'
 import { mutableEvents, type NamedBy, type OwnerEvent } from './owner-events.ts'
@@ -12,6 +13,10 @@ export interface Named {
   readonly provider?: string
   /** Absent: it has no name. */
   readonly label?: string | undefined
+  /** Of a device: where it was used. */
+  readonly place?: Place
+  /** Whether the account was never used there before. */
+  readonly isNewPlace?: boolean
 }
 
 interface Facts {
@@ -127,9 +132,9 @@ export function ownerMessages({ sealer }: Dependencies): {
 }
 
 /** An app may give its device any name. */
-function storable({ provider, label }: Named): Named {
+function storable({ provider, label, ...where }: Named): Named {
   const text = label?.replaceAll('\0', '').slice(0, longestLabel).toWellFormed()
-  return { ...(provider === undefined ? {} : { provider }), ...(text === undefined ? {} : { label: text }) }
+  return { ...(provider === undefined ? {} : { provider }), ...(text === undefined ? {} : { label: text }), ...where }
 }
 
 function channelsOf(found: readonly Reached[]) {

@@ -33,7 +33,6 @@ import type { UnitOfWork } from '../oidc/records/unit-of-work.ts'
 import { renewSignIn } from '../oidc/renew-sign-in.ts'
 import type { OidcRuntime } from '../oidc/runtime.ts'
 import type { SessionLife } from '../oidc/session-life.ts'
-import { openIpPlaces } from '../ops/ip-places.ts'
 import { findLogin, listLogins } from '../ops/login-history.ts'
 import type { OwnDataExports } from '../own-data/exports.ts'
 import type { Core } from './core.ts'
@@ -193,17 +192,16 @@ function disown({ database, clock, queueOwnerMessage }: Core, end: EndRecords, u
 
 /** Past logins, as far back as the audit is kept and no further than half a year. */
 function historyOptions(
-  { config, clock, database, log }: Core,
+  { config, clock, database, places }: Core,
   clientName: HistoryOptions['clientName'],
 ): HistoryOptions {
-  const { audit_retention: kept, ip_places_file: ipv4, ip_places_file_ipv6: ipv6 } = config.ops
+  const { audit_retention: kept } = config.ops
   const days = kept === 'none' ? halfYearDays : Math.min(halfYearDays, Math.ceil(kept / daySeconds))
   const since = () => new Date(clock() - days * daySeconds * 1000)
-  const onFailure = (error: unknown) => log.warn({ err: error }, 'the place of an address was not found')
   return {
     days,
     clientName,
-    places: openIpPlaces({ ipv4, ipv6 }, onFailure),
+    places,
     page: (userId, after) => listLogins(database.knex, { userId, since: since(), after, most: loginsOnPage }),
     login: (userId, id) => findLogin(database.knex, { userId, since: since(), id }),
   }

@@ -13,6 +13,7 @@ import { sweepAnonymous, sweepRecords } from '../oidc/endings/sweep.ts'
 import { sweepServers } from '../oidc/live-servers.ts'
 import { type Audit, type AuditEventName, audit } from '../ops/audit.ts'
 import { thriftyAudit } from '../ops/audit-thrift.ts'
+import { type IpPlaces, openIpPlaces } from '../ops/ip-places.ts'
 import type { Log } from '../ops/log.ts'
 import { deleteInBatches } from '../store/batches.ts'
 import { type EmbeddedDatabase, openEmbedded } from '../store/embedded.ts'
@@ -36,6 +37,8 @@ export interface Core {
   readonly directory: AccountDirectory
   readonly audit: Audit
   readonly queueOwnerMessage: QueueOwnerMessage
+  /** Where addresses are, as far as a file says. */
+  readonly places: IpPlaces
   /** Deletes what has expired, in small batches; the server calls it from time to time. */
   sweep(): Promise<void>
   close(): Promise<void>
@@ -78,6 +81,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       }),
       audit: thriftyAudit(everything, { store, mac: (text) => seals.mac('audited', text) }),
       queueOwnerMessage,
+      places: openPlaces(config, log),
       async sweep() {
         await tables?.sweep()
         await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
@@ -98,6 +102,11 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
     await embedded?.stop()
     throw error
   }
+}
+
+function openPlaces({ ops: { ip_places_file: ipv4, ip_places_file_ipv6: ipv6 } }: Config, log: Log): IpPlaces {
+  const onFailure = (error: unknown) => log.warn({ err: error }, 'the place of an address was not found')
+  return openIpPlaces({ ipv4, ipv6 }, onFailure)
 }
 
 function openOwnDatabase(config: Config, log: Log, serve: boolean): Promise<EmbeddedDatabase> {

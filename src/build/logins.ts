@@ -45,6 +45,7 @@ import { stayAfterAll } from '../oidc/endings/account-leaving.ts'
 import { type EndRecords, endRecords } from '../oidc/endings/endings.ts'
 import { type Merging, merging } from '../oidc/endings/merging.ts'
 import { limits as buildLimits, type Limits } from '../ops/limits.ts'
+import { loginPlaces } from '../ops/login-places.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { metadataClient } from '../sms/vendor-keys.ts'
 import { keyedStore } from '../store/keyed-store.ts'
@@ -204,7 +205,10 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     },
     end,
     deletion: buildDeletion(core, limits, standIns?.deletionHook),
-    devices: new KnownDevices({ database, clock, tell: core.queueOwnerMessage, ...sealing(sealer, 'known_device') }),
+    devices: new KnownDevices({
+      ...{ database, clock, tell: core.queueOwnerMessage, ...sealing(sealer, 'known_device') },
+      placeOf: loginPlaces({ knex: database.knex, places: core.places }),
+    }),
   }
 }
 

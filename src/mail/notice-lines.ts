@@ -1,6 +1,8 @@
 import { shownTime } from '../../views/shown-time.ts'
 import type { OwnerEvent } from '../accounts/owner-events.ts'
 import type { Named } from '../accounts/owner-messages.ts'
+import type { Locale } from '../base/languages.ts'
+import type { Place } from '../ops/ip-places.ts'
 import type { MailBrand, MailLines, MailWords } from './mail-parts.ts'
 import type { MailNotice } from './mail-sender.ts'
 
@@ -14,7 +16,7 @@ export function noticeLines(
   { accountUrl }: Pick<MailBrand, 'accountUrl'>,
 ): MailLines {
   const time = (date: Date) => `${shownTime(locale, date, 'short')} UTC+8`
-  const named = { what: what ? nameOf(what, words) : '', until: until ? time(until) : '' }
+  const named = { what: what ? placed(what, words, locale) : '', until: until ? time(until) : '' }
   const title = words(`notice.${template}`, named)
   const isOver = beyondRepair.includes(template)
   return {
@@ -27,6 +29,19 @@ export function noticeLines(
     ],
     ...(isOver ? {} : { href: accountUrl }),
   }
+}
+
+/** With where it was used, where that is known. */
+function placed({ place, isNewPlace, ...what }: Named, words: MailWords, locale: Locale): string {
+  const name = nameOf(what, words)
+  return place
+    ? words(isNewPlace ? 'notice.at_new_place' : 'notice.at_place', { name, place: placeName(place, words, locale) })
+    : name
+}
+
+function placeName(place: Place, words: MailWords, locale: Locale): string {
+  if ('province' in place) return words(`place.${place.province}`)
+  return new Intl.DisplayNames(locale, { type: 'region' }).of(place.country) ?? place.country
 }
 
 /** A way in with the name of its kind, a device or an app without. */
