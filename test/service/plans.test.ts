@@ -1,10 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RecordRow } from '../../src/oidc/records/records.ts'
-import { insertValues, lookUps, slideValues, statements } from '../../src/oidc/records/statements.ts'
-import type { NamedStatement } from '../../src/store/statement.ts'
+import { lookUps, statements } from '../../src/oidc/records/statements.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { hotStatements } from '../support/hot-statements.ts'
 
 let own: TestDatabase
 let knex: Knex
@@ -42,90 +40,33 @@ beforeAll(async () => {
 })
 afterAll(() => own.drop())
 
-function newRow(): RecordRow {
-  const nobody = { grantId: null, uid: null, userCode: null, sessionUid: null, userId: null, since: null }
-  const id = randomBytes(16).toString('base64url')
-  return { model: 'AccessToken', id, payload: '{}', ...nobody, expiresAt: 2_000_000_000 }
-}
-
-const consumed = { consumedModel: 4, consumedId: 'r7', successor: 'x' }
-
-/** Every statement with parameters a quiet server would send: lists of one or none. */
-const calls: Record<string, () => NamedStatement> = {
-  ...Object.fromEntries(Object.entries(lookUps).map(([name, lookUp]) => [name, () => lookUp.with({ keys: ['a7'] })])),
-  use: () => statements.use.with({ model: 4, id: 'r7' }),
-  endGrant: () => statements.endGrant.with({ grantId: 'g7' }),
-  slide: () =>
-    statements.slide.with({ at: 1, ...slideValues([{ model: 'AccessToken', id: 'a7', expiresAt: 2_000_000_000 }]) }),
-  insert: () => statements.insert.with(insertValues([newRow()])),
-  consume: () => statements.consume.with({ ...insertValues([newRow()]), at: 1, ...consumed }),
-  consumeMany: () =>
-    statements.consumeMany.with({
-      ...insertValues([newRow()]),
-      parts: [1],
-      consumedModels: [4],
-      consumedIds: ['r8'],
-      successors: ['x'],
-      times: [1],
-    }),
-  commit: () =>
-    statements.commit.with({
-      ...insertValues([newRow()]),
-      at: 1,
-      consumedModel: null,
-      consumedId: null,
-      successor: null,
-      deletedModels: [],
-      deletedIds: [],
-      revokedGrants: [],
-      changedUids: [],
-      changedIds: [],
-      changedPayloads: [],
-      removedAuthorizations: [],
-      changedAuthorizations: [],
-      changedExpiries: [],
-      changedAbouts: [],
-      ...slideValues([]),
-      requiredUids: ['u7'],
-      noticeClients: [],
-      noticeUsers: [],
-      noticeSids: [],
-      consentUser: 'usr_7',
-      consentClient: 'c7',
-      consentKeys: ['openid'],
-      neededIdentities: ['i7'],
-      unendedSince: 1,
-      loginGrants: [],
-      loginUsers: [],
-      loginClients: [],
-      loginKeys: [],
-      perClient: 20,
-      requestId: null,
-    }),
-}
-
 test('every statement of the hot path is looked at here', () => {
-  expect(Object.keys(calls).sort()).toEqual([...Object.keys(lookUps), ...Object.keys(statements)].sort())
+  expect(Object.keys(hotStatements).sort()).toEqual([...Object.keys(lookUps), ...Object.keys(statements)].sort())
 })
 
 describe('a statement of the hot path', () => {
-  test.each(Object.entries(calls))('%s is planned once, and reads no table from end to end', async (_, call) => {
-    await knex.transaction(async (trx) => {
-      const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
-      const connection = await client.acquireConnection()
-      for (let times = 0; times < 12; times++) await connection.query(call())
-      const { name, text, values } = call()
-      const planned = await connection.query({
-        text: 'select generic_plans, custom_plans from pg_prepared_statements where name = $1',
-        values: [name],
+  test.each(Object.entries(hotStatements))(
+    '%s is planned once, and reads no table from end to end',
+    async (_, call) => {
+      await knex.transaction(async (trx) => {
+        const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
+        const connection = await client.acquireConnection()
+        for (let times = 0; times < 12; times++) await connection.query(call())
+        const { name, text, values } = call()
+        const planned = await connection.query({
+          text: 'select generic_plans, custom_plans from pg_prepared_statements where name = $1',
+          values: [name],
+        })
+        // PostgreSQL tries five plans for the values at hand before it settles for one for all.
+        expect(planned.rows).toEqual([{ generic_plans: 7, custom_plans: 5 }])
+        await connection.query({ text: 'set local plan_cache_mode = force_generic_plan' })
+        const { rows } = await connection.query({ text: `explain ${text}`, values })
+        expect(rows.map((line) => String(line['QUERY PLAN'])).filter((line) => line.includes('Seq Scan on'))).toEqual(
+          [],
+        )
       })
-      // PostgreSQL tries five plans for the values at hand before it settles for one for all.
-      expect(planned.rows).toEqual([{ generic_plans: 7, custom_plans: 5 }])
-      await connection.query({ text: 'set local plan_cache_mode = force_generic_plan' })
-      const { rows } = await connection.query({ text: `explain ${text}`, values })
-      expect(rows.map((line) => String(line['QUERY PLAN'])).filter((line) => line.includes('Seq Scan on'))).toEqual([])
-    })
-  })
+    },
+  )
 })
 
 interface Connection {

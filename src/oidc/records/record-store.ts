@@ -127,6 +127,7 @@ export function recordStore({ database, perClient }: Dependencies): RecordStore 
       parts: parts.flatMap(({ rows }, index) => rows.map(() => index + 1)),
       consumedModels: parts.map(({ consumed }) => durableModels[consumed.model]),
       consumedIds: parts.map(({ consumed }) => consumed.id),
+      consumedParts: parts.map((_, index) => index + 1),
       successors: parts.map(({ consumed }) => consumed.successor),
       times: parts.map(({ at }) => at),
     })

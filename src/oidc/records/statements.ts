@@ -1,5 +1,5 @@
 import { accountJson } from '../../accounts/account-json.ts'
-import { param, type Sql, sql, statement } from '../../store/statement.ts'
+import { param, rowsOf, type Sql, sql, statement } from '../../store/statement.ts'
 import { authorizationsSql, memberName, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { lastTokensText } from './last-tokens.ts'
@@ -11,55 +11,54 @@ const tokenModels = [
   durableModels.ClientCredentials,
   durableModels.RefreshToken,
   durableModels.AuthorizationCode,
-].join(', ')
+]
 
-const goneColumns = 'model, id, grant_id, consumed_at, expires_at'
+const goneColumns = (alias: string) =>
+  ['model', 'id', 'grant_id', 'consumed_at', 'expires_at'].map((column) => `${alias}.${column}`).join(', ')
 const lastTokens = lastTokensText('gone', [durableModels.RefreshToken, durableModels.AccessToken])
 
 const seconds = (column: string) => `extract(epoch from ${column})::float8`
 
-const related = sql`
+const keys = rowsOf(param.textList('keys'), 'key', 'k')
+
+/**
+ * The row of `oidc_records` that a condition names by its whole key, beside each row before it. `offset 0` keeps it a query
+ * of its own, so that PostgreSQL cannot read all rows of one model and compare afterwards.
+ */
+const beside = (alias: string, condition: string) =>
+  `lateral (select * from oidc_records where ${condition} offset 0) ${alias}`
+
+const related = (condition: string, others: Sql = sql``) => sql`select k.key,
   t.model, t.payload, ${seconds('t.expires_at')} as expires, extract(epoch from t.consumed_at)::int as consumed,
   t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires, g.about as grant_about,
   t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires,
   ${seconds('s.used_at')} as session_used, t.user_id, ${accountJson('t.user_id')} as account
-  from oidc_records t
-  left join oidc_records g on g.model = ${durableModels.Grant} and g.id = t.grant_id
-  left join oidc_records s on s.uid = t.session_uid`
+  from ${keys} ${others} cross join ${beside('t', condition)}
+  left join ${beside('g', `model = ${durableModels.Grant} and id = t.grant_id`)} on true
+  left join ${beside('s', 'uid = t.session_uid')} on true`
 
-const sessionColumns = sql`t.payload, ${seconds('t.expires_at')} as expires,
+const session = (condition: string) => sql`select k.key, t.payload, ${seconds('t.expires_at')} as expires,
   ${seconds('t.used_at')} as used, t.uid, t.user_id,
-  ${accountJson('t.user_id')} as account, t.about from oidc_records t`
-
-const keys = param.textList('keys')
+  ${accountJson('t.user_id')} as account, t.about from ${keys} cross join ${beside('t', condition)}`
 
 /** How rows are looked up on the protocol's hot path, many values at once. */
 export const lookUps = {
   /** A bearer value of any token model with its grant, session and account: one read for a whole token request. */
   token: statement(
     'oidc_token',
-    sql`select t.id as key, ${related} where t.model in (${tokenModels}) and t.id = any(${keys})`,
+    related(
+      'model = m.model and id = k.key',
+      sql`cross join ${rowsOf(sql`'{${tokenModels.join()}}'::smallint[]`, 'model', 'm')}`,
+    ),
   ),
-  deviceCode: statement(
-    'oidc_device_code',
-    sql`select t.id as key, ${related} where t.model = ${durableModels.DeviceCode} and t.id = any(${keys})`,
-  ),
-  userCode: statement(
-    'oidc_user_code',
-    sql`select t.user_code as key, ${related} where t.model = ${durableModels.DeviceCode} and t.user_code = any(${keys})`,
-  ),
-  session: statement(
-    'oidc_session',
-    sql`select t.id as key, ${sessionColumns} where t.model = ${durableModels.Session} and t.id = any(${keys})`,
-  ),
-  sessionByUid: statement(
-    'oidc_session_by_uid',
-    sql`select t.uid as key, ${sessionColumns} where t.uid = any(${keys})`,
-  ),
+  deviceCode: statement('oidc_device_code', related(`model = ${durableModels.DeviceCode} and id = k.key`)),
+  userCode: statement('oidc_user_code', related('user_code = k.key')),
+  session: statement('oidc_session', session(`model = ${durableModels.Session} and id = k.key`)),
+  sessionByUid: statement('oidc_session_by_uid', session('uid = k.key')),
   grant: statement(
     'oidc_grant',
-    sql`select t.id as key, t.payload, ${seconds('t.expires_at')} as expires from oidc_records t
-      where t.model = ${durableModels.Grant} and t.id = any(${keys})`,
+    sql`select k.key, t.payload, ${seconds('t.expires_at')} as expires
+      from ${keys} cross join ${beside('t', `model = ${durableModels.Grant} and id = k.key`)}`,
   ),
 } as const
 
@@ -91,8 +90,10 @@ const at = param.float('at')
 /** The latest end always stays, so requests at the same moment may come in any order. */
 const slideRows = (where = '') => sql`
     update oidc_records o set expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp(${at})
-    from unnest(${param.smallints('slidModels')}, ${param.textList('slidIds')}, ${param.floats('slidUntil')})
-      as n(model, id, expires_at)
+    from ${rowsOf(
+      sql`${param.smallints('slidModels')}, ${param.textList('slidIds')}, ${param.floats('slidUntil')}`,
+      'model, id, expires_at',
+    )}
     where o.model = n.model and o.id = n.id and (o.expires_at < to_timestamp(n.expires_at)
       or o.model = ${durableModels.Session}
         and coalesce(o.used_at, '-infinity') <= to_timestamp(${at} - ${usedPrecisionSeconds})) ${where}`
@@ -113,16 +114,18 @@ const consume = sql`with ${consumedValue}, inserted as (
  * `consume` of many requests in one statement, each judged by itself; returns the parts that were carried out. A value
  * that another transaction has locked is skipped, so that no request waits for another one.
  */
-const consumeMany = sql`with wanted as (
-      select * from unnest(${param.smallints('consumedModels')}, ${param.textList('consumedIds')},
-        ${param.textsOrNull('successors')}, ${param.floats('times')}) with ordinality as w(model, id, successor, at, part)
-    ), free as (
-      select o.model, o.id from oidc_records o join wanted w on w.model = o.model and w.id = o.id
-      where o.consumed_at is null for no key update of o skip locked
+const consumeMany = sql`with free as (
+      select w.* from ${rowsOf(
+        sql`${param.smallints('consumedModels')}, ${param.textList('consumedIds')}, ${param.textsOrNull('successors')},
+          ${param.floats('times')}, ${param.ints('consumedParts')}`,
+        'model, id, successor, at, part',
+        'w',
+      )} cross join lateral (
+        select from oidc_records where model = w.model and id = w.id and consumed_at is null for no key update skip locked
+      ) o
     ), consumed as (
-      update oidc_records o set consumed_at = to_timestamp(w.at), successor = w.successor
-      from wanted w join free f on f.model = w.model and f.id = w.id
-      where o.model = f.model and o.id = f.id returning w.part
+      update oidc_records o set consumed_at = to_timestamp(f.at), successor = f.successor
+      from free f where o.model = f.model and o.id = f.id returning f.part
     ), inserted as (
       ${insertFrom(
         sql`unnest(${givenRows}, ${param.ints('parts')}) as x(${rowNames}, part)`,
@@ -131,8 +134,8 @@ const consumeMany = sql`with wanted as (
     )
     select part::int as part from consumed`
 
-const required = param.textList('requiredUids')
-const identities = param.textList('neededIdentities')
+const required = rowsOf(param.textList('requiredUids'), 'uid')
+const identities = rowsOf(param.textList('neededIdentities'), 'id')
 /** Milliseconds since the epoch. */
 const unendedSince = param.floatOrNull('unendedSince')
 const consentUser = param.textOrNull('consentUser')
@@ -141,16 +144,16 @@ const ifAllowed = 'exists (select 1 from allowed)'
 const endOlder = olderGrants(`${ifAllowed} and (select count(*) from gone) >= 0`)
 
 const commit = sql`with ${consumedValue}, present as (
-      select 1 from oidc_records where uid = any(${required}) order by uid for no key update
+      select 1 from ${required} join oidc_records o on o.uid = n.uid order by o.uid for no key update of o
     ), owner as (
-      select id, proofs_ended_at from users
-      where id = any(array(select user_id from identities where id = any(${identities}))) order by id for share
+      select u.id, u.proofs_ended_at from ${identities} join identities i on i.id = n.id join users u on u.id = i.user_id
+      order by u.id for share of u
     ), proved as (
-      select user_id from identities where id = any(${identities}) and user_id = any(array(select id from owner))
-      order by id for key share
+      select i.user_id from ${identities} join identities i on i.id = n.id
+      where i.user_id = any(array(select id from owner)) order by i.id for key share of i
     ), secret as (
-      select updated_at from passwords
-      where ${unendedSince} is not null and user_id = any(array(select user_id from proved)) for share
+      select p.updated_at from proved join passwords p on p.user_id = proved.user_id
+      where ${unendedSince} is not null for share of p
     ), consented as (
       update consents set used_at = to_timestamp(${at})
       where user_id = ${consentUser} and client_id = ${param.textOrNull('consentClient')}
@@ -164,21 +167,24 @@ const commit = sql`with ${consumedValue}, present as (
         and (select count(*) from present) = cardinality(${param.texts('requiredUids')})
         and (${consentUser} is null or exists (select 1 from consented))
     ), deleted as (
-      delete from oidc_records where (model, id) in (
-        select * from unnest(${param.smallints('deletedModels')}, ${param.textList('deletedIds')})
-      ) returning ${goneColumns}
+      delete from oidc_records o
+      using ${rowsOf(sql`${param.smallints('deletedModels')}, ${param.textList('deletedIds')}`, 'model, id')}
+      where o.model = n.model and o.id = n.id returning ${goneColumns('o')}
     ), revoked as (
-      delete from oidc_records where grant_id = any(${param.textList('revokedGrants')}) returning ${goneColumns}
+      delete from oidc_records o using ${rowsOf(param.textList('revokedGrants'), 'id')}
+      where o.grant_id = n.id returning ${goneColumns('o')}
     ), gone as (select * from deleted union all select * from revoked), ${endOlder}, sessions as (
       update oidc_records o set id = n.id, user_id = ${memberTextSql('n.payload', 'accountId')},
         expires_at = greatest(o.expires_at, to_timestamp(n.expires_at)), used_at = to_timestamp(${at}),
         about = coalesce(n.about, o.about),
         payload = (n.payload || jsonb_build_object('${memberName('authorizations')}',
           (${authorizationsSql(payloadSql('o'))} - array(select jsonb_array_elements_text(n.removed))) || n.changed))::text
-      from unnest(${param.textList('changedUids')}, ${param.texts('changedIds')}, ${param.jsons('changedPayloads')},
+      from ${rowsOf(
+        sql`${param.textList('changedUids')}, ${param.texts('changedIds')}, ${param.jsons('changedPayloads')},
           ${param.jsons('removedAuthorizations')}, ${param.jsons('changedAuthorizations')}, ${param.floats('changedExpiries')},
-          ${param.textsOrNull('changedAbouts')})
-        as n(uid, id, payload, removed, changed, expires_at, about)
+          ${param.textsOrNull('changedAbouts')}`,
+        'uid, id, payload, removed, changed, expires_at, about',
+      )}
       where o.uid = n.uid and ${ifAllowed}
     ), slid as (
       ${slideRows(`and ${ifAllowed}`)}
@@ -206,8 +212,8 @@ export const statements = {
   endGrant: statement(
     'oidc_end_grant',
     sql`with gone as (
-      delete from oidc_records where grant_id = ${grantId} or (model = ${durableModels.Grant} and id = ${grantId})
-      returning ${goneColumns}
+      delete from oidc_records o where o.grant_id = ${grantId} or (o.model = ${durableModels.Grant} and o.id = ${grantId})
+      returning ${goneColumns('o')}
     ) ${lastTokens}`,
   ),
   slide: statement('oidc_slide', slideRows()),

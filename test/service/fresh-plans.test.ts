@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { NamedStatement } from '../../src/store/statement.ts'
+import { clients, redirectUri, resources } from '../support/clients.ts'
+import { hotStatements } from '../support/hot-statements.ts'
+import { introspect, loginByPassword, loginBySms, startLogin } from '../support/login.ts'
+import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { openWorld, type World } from '../support/world.ts'
+
+// A database that has just been made: its tables are empty and nobody has counted their rows. A plan that PostgreSQL makes now
+// is kept by the connection while the tables grow, so it must be the plan of a large table already.
+
+let world: World
+const seen = new Map<string, NamedStatement>()
+
+beforeAll(async () => {
+  world = await openWorld({ stores: 'tables' })
+  const { database } = world.app.core
+  for (const way of ['readQuery', 'commitQuery'] as const) {
+    const send = database[way]
+    Object.assign(database, {
+      [way]: (statement: NamedStatement) => {
+        seen.set(statement.name, statement)
+        return send(statement)
+      },
+    })
+  }
+  await world.register({ resources, clients: [...clients, ...nativeClients] })
+})
+afterAll(() => world?.close())
+
+interface Plan {
+  readonly 'Relation Name'?: string
+  readonly 'Node Type': string
+  readonly 'Index Cond'?: string
+  readonly Plans?: readonly Plan[]
+}
+
+/** Tables that are read otherwise than through a condition on an index, or for a row or two of it. */
+function readWhole(plan: Plan): string[] {
+  const isOfFew = ({ 'Node Type': node }: Plan) => plan['Node Type'] === 'Limit' && node === 'Index Scan'
+  const below = (plan.Plans ?? []).filter((each) => !isOfFew(each)).flatMap(readWhole)
+  const { 'Relation Name': table, 'Node Type': node } = plan
+  if (table === undefined || node === 'ModifyTable' || node === 'Bitmap Heap Scan') return below
+  return plan['Index Cond'] === undefined ? [...below, `${node} of ${table}`] : below
+}
+
+/** Runs work on a connection that plans each statement for any values at all. */
+async function planning<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  return world.database.database.knex.transaction(async (trx) => {
+    const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
+    const connection = await client.acquireConnection()
+    await connection.query({ text: 'set local plan_cache_mode = force_generic_plan' })
+    return work(connection)
+  })
+}
+
+async function planOf({ text, values }: NamedStatement): Promise<Plan> {
+  const { rows } = await planning((connection) =>
+    connection.query({ name: `plan of ${text.length}`, text: `explain (format json) ${text}`, values }),
+  )
+  const [{ Plan: plan }] = rows.flatMap((row) => row['QUERY PLAN']) as [{ Plan: Plan }]
+  return plan
+}
+
+interface Connection {
+  query(statement: object): Promise<{ rows: Record<string, unknown>[] }>
+}
+
+describe('on a database that has just been made, for good', () => {
+  test.each(Object.entries(hotStatements))('%s reads every table through an index', async (_, call) => {
+    expect(readWhole(await planOf(call()))).toEqual([])
+  })
+
+  test('so does every other statement of logins, refreshes and questions about tokens', async () => {
+    const login = startLogin(world, 'web', redirectUri, { scope: 'openid offline_access', prompt: 'consent' })
+    await loginBySms(world, world.visitor(), login, '13800000071')
+    await loginByPassword(world.visitor(), login, '13800000071', 'not the password')
+    const app = new NativeApp(world, 'ios')
+    const tokens = await app.refresh(await app.exchange(await nativeSms(world, app, '13800000072')))
+    await introspect(world, tokens.access_token, 'ios')
+    await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } })
+    const hot = Object.values(hotStatements).map((call) => call().name)
+    const others = [...seen.values()].filter(({ name }) => !hot.includes(name))
+    const read = await Promise.all(others.map(async (each) => [each.name, readWhole(await planOf(each))] as const))
+    expect(read.filter(([, whole]) => whole.length > 0)).toEqual([])
+    expect(others.length).toBeGreaterThan(10)
+  })
+})
