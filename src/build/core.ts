@@ -15,6 +15,7 @@ import { type Audit, type AuditEventName, audit } from '../ops/audit.ts'
 import { thriftyAudit } from '../ops/audit-thrift.ts'
 import { type IpPlaces, openIpPlaces } from '../ops/ip-places.ts'
 import type { Log } from '../ops/log.ts'
+import { sweepExports } from '../own-data/exports.ts'
 import { deleteInBatches } from '../store/batches.ts'
 import { type EmbeddedDatabase, openEmbedded } from '../store/embedded.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
@@ -88,6 +89,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
         await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds })
         await sweepServers(database)
         await sweepMerges(database, clock)
+        await sweepExports(database, clock)
         const { audit_retention: retention } = config.ops
         if (retention !== 'none') await sweepAudit(database, clock, retention)
       },

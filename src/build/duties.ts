@@ -16,7 +16,7 @@ interface Dependencies {
   readonly metrics: Metrics
   readonly time: Pick<TimeCheck, 'isTrusted'>
   readonly logins: Pick<Logins, 'hashing' | 'measure' | 'tellOwners' | 'applyDue'>
-  readonly exports: Pick<OwnDataExports, 'make' | 'sweep'>
+  readonly exports: Pick<OwnDataExports, 'make'>
   readonly pictures: Pick<Pictures, 'copy'>
   readonly upstreams: Pick<UpstreamDuties, 'giveBack' | 'paceMs'>
 }
@@ -56,10 +56,6 @@ export function startDuties({ core, runtime, metrics, time, logins, exports, pic
 
   const timers = [
     every(sweepMs, trusted(core.sweep)),
-    every(
-      sweepMs,
-      trusted(() => exports.sweep()),
-    ),
     every(
       noticesMs,
       trusted(() => exports.make()),

@@ -160,10 +160,9 @@ export class OwnDataExports {
     })
     if (isKept) await audit.write({ event: 'export.made', userId })
   }
+}
 
-  /** Deletes the archives that cannot be fetched any more. */
-  async sweep(): Promise<void> {
-    const { database, clock } = this.#deps
-    await database.knex('data_exports').where('expires_at', '<=', new Date(clock())).delete()
-  }
+/** Deletes the archives that cannot be fetched any more. */
+export async function sweepExports(database: Pick<Database, 'knex'>, clock: Clock): Promise<void> {
+  await database.knex('data_exports').where('expires_at', '<=', new Date(clock())).delete()
 }

@@ -145,7 +145,8 @@ describe('an archive', () => {
     walkTo(7 * day + 1000)
     const visitor = await signedIn(world, redirectUri, someone.phone)
     expect((await visitor.get('/account/data')).text).not.toContain('/account/data/archive')
-    await eventually(async () => expect(await knex()('data_exports').where({ user_id: someone.userId })).toEqual([]))
+    await world.app.core.sweep()
+    expect(await knex()('data_exports').where({ user_id: someone.userId })).toEqual([])
   })
 })
 
