@@ -37,6 +37,20 @@ describe('migration files', () => {
     expect(Object.fromEntries(files.map((file) => [nameOf(file), checksumOf(file)]))).toEqual(recorded)
   })
 
+  test('one that drops, renames or tightens says what it needs', () => {
+    const takes = /\b(drop (?!index)\w+|rename (to|column)|set not null|alter column \w+ (set data )?type)\b/i
+    // Those before ran when there was no such rule, and no installation either.
+    const texts = files
+      .filter((file) => file > '20261201030000')
+      .map((file) => [file, readFileSync(new URL(file, folder), 'utf8')] as const)
+    const silent = texts.filter(
+      ([, text]) =>
+        takes.test(text.replaceAll(/\/\/.*|\/\*[\s\S]*?\*\//g, '')) &&
+        !/^export const needs = '\d{14}_\w+'$/m.test(text),
+    )
+    expect(silent.map(([file]) => file)).toEqual([])
+  })
+
   test('the record is in the order in which they were added, so that a later one never slips in between', () => {
     expect(Object.keys(recorded)).toEqual(Object.keys(recorded).sort())
   })

@@ -47,7 +47,8 @@ const tables: Readonly<Record<string, string>> = {
     'What a person has decided about an app of others, granted and refused, whichever login it was in. Goes when they take it back, with the client, and when the account is locked or deleted.',
   readiness: 'One row that `/readyz` writes, to find out whether the database takes writes.',
   audit_events: 'What happened, for as long as `ops.audit_retention` says. No number, no name, no token.',
-  schema_migrations: 'The migrations that have run, with their checksums.',
+  schema_migrations:
+    'The migrations that have run, with their checksums, and what a program must know to run beside each.',
 }
 
 /** What each function is for. */

@@ -133,8 +133,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     checks: {
       database: async () => {
         await database.commitQuery(writeReadiness)
-        const { pending, unknown } = await migrationStatus(database)
-        if (pending.length + unknown.length > 0) throw new Error('the schema is not the expected one')
+        const { pending, incompatible } = await migrationStatus(database)
+        if (pending.length + incompatible.length > 0) throw new Error('the schema is not the expected one')
       },
       ephemeral_store: () => store.ping(),
       catalog: async () => {

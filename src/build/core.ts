@@ -115,15 +115,16 @@ function openOwnDatabase(config: Config, log: Log, serve: boolean): Promise<Embe
   return openEmbedded({ dataDir: config.data_dir, pid: process.pid, serve, log: (line) => log.debug(line) })
 }
 
+/** Makes the schema what this program needs, or throws. A newer one is good where its migrations say so. */
 async function fitSchema(database: Database, log: Log, serve: boolean): Promise<void> {
-  if (serve) {
-    await migrateUp(database, (line) => log.debug(line))
-    return
-  }
-  const { pending, unknown } = await migrationStatus(database)
-  if (unknown.length > 0) throw new Error(`the schema is newer than this program: it has ${unknown.join(', ')}`)
+  if (serve) await migrateUp(database, (line) => log.debug(line))
+  const { pending, unknown, incompatible } = await migrationStatus(database)
+  if (incompatible.length > 0)
+    throw new Error(`the schema is too new for this program: it has ${incompatible.join(', ')}`)
   if (pending.length > 0)
     throw new Error(`the schema lacks ${pending.join(', ')}: run menshen migrate up, or start the server once`)
+  if (serve && unknown.length > 0)
+    log.warn({ migrations: unknown }, 'the schema is newer than this program, which goes on beside the newer one')
 }
 
 /**

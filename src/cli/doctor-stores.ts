@@ -96,9 +96,10 @@ export function checkClock(aheadMs: number): Finding {
 }
 
 async function checkSchema(database: Database): Promise<Finding> {
-  const { applied, pending, unknown, changed } = await migrationStatus(database)
-  if (unknown.length > 0) {
-    return fail('schema', `is newer than this program: ${unknown.join(', ')}`, 'run the version that made it, or later')
+  const { applied, pending, unknown, incompatible, changed } = await migrationStatus(database)
+  if (incompatible.length > 0) {
+    const detail = `is too new for this program: ${incompatible.join(', ')}`
+    return fail('schema', detail, 'run the version that made it, or later')
   }
   if (pending.length > 0) return fail('schema', `lacks ${pending.join(', ')}`, 'run: menshen migrate up')
   if (changed.length > 0) {
@@ -107,6 +108,10 @@ async function checkSchema(database: Database): Promise<Finding> {
       `was made by other texts of ${changed.join(', ')}`,
       'find out who edited a released migration',
     )
+  }
+  if (unknown.length > 0) {
+    const detail = `is newer than this program: ${unknown.join(', ')}`
+    return warn('schema', detail, 'finish the upgrade, or stay: this version can go on with it')
   }
   return ok('schema', `${applied.length} migrations, none missing`)
 }

@@ -19,21 +19,25 @@ export async function up(context: CommandContext): Promise<number> {
 export async function status(context: CommandContext): Promise<number> {
   const { flags, stdout, stderr } = context
   const found = await withDatabase(context, (database) => migrationStatus(database))
-  const { applied, pending, unknown, changed } = found
+  const { applied, pending, unknown, incompatible, changed } = found
   if (flags['json'] === true) printJson(stdout, found)
   else {
     const state = (name: string) => (changed.includes(name) ? 'applied, but the file was changed since' : 'applied')
     const rows = [
       ...applied.map((name) => [name, state(name)]),
       ...pending.map((name) => [name, 'missing']),
-      ...unknown.map((name) => [name, 'unknown to this version']),
+      ...unknown.map((name) => [
+        name,
+        incompatible.includes(name) ? 'too new for this version' : 'newer than this version',
+      ]),
     ]
     stdout.write(tableText(['migration', 'state'], rows))
   }
   if (pending.length > 0) stderr.write('menshen migrate up applies what is missing\n')
-  if (unknown.length > 0)
-    stderr.write('the schema is newer than this program; run the version that made it, or later\n')
-  return pending.length + unknown.length > 0 ? 1 : 0
+  if (incompatible.length > 0)
+    stderr.write('the schema is too new for this program; run the version that made it, or later\n')
+  else if (unknown.length > 0) stderr.write('the schema is newer than this program, which can go on with it\n')
+  return pending.length + incompatible.length > 0 ? 1 : 0
 }
 
 async function withDatabase<Result>(

@@ -12,6 +12,8 @@ export interface MigrationStatus {
   readonly pending: readonly string[]
   /** Migrations that the database has and this code does not know: the schema is newer than the program. */
   readonly unknown: readonly string[]
+  /** Those of them that this code cannot run beside. */
+  readonly incompatible: readonly string[]
   /** Migrations whose file has changed since it was applied. */
   readonly changed: readonly string[]
 }
@@ -20,6 +22,11 @@ interface MigrationModule {
   up(knex: Knex): Promise<void>
   /** False for what PostgreSQL refuses inside a transaction (concurrent indexes); `up` must then be repeatable. */
   readonly transaction?: boolean
+  /**
+   * The migration that a program must know to run beside this one; absent when any may, because this one only adds.
+   * What takes something away names the migration since which no program uses it.
+   */
+  readonly needs?: string
 }
 
 interface Migration {
@@ -31,6 +38,7 @@ interface Migration {
 interface Row {
   readonly name: string
   readonly checksum: string
+  readonly needs: string | null
 }
 
 type Log = (line: string) => void
@@ -42,8 +50,8 @@ const lockNumber = 7_363_468
 /**
  * Applies what is pending, in order, each file in its own transaction together with its row in `schema_migrations`, so
  * that a process killed in between leaves nothing half done. One advisory lock, which dies with its connection, lets
- * any number of processes start at once. Throws when the schema is newer than this code. Answers the names applied by
- * this call.
+ * any number of processes start at once. A newer schema stays as it is, because this code runs on it. Throws when one
+ * of its migrations needs more of this code. Answers the names applied by this call.
  */
 export async function migrateUp(
   database: Database,
@@ -54,8 +62,10 @@ export async function migrateUp(
   return database.maintenance(async (knex) => {
     await lock(knex, log)
     await createTable(knex)
-    const { unknown, pending } = compare(known, await rows(knex))
-    if (unknown.length > 0) throw new Error(`schema is newer than this program: it has ${unknown.join(', ')}`)
+    const { unknown, incompatible, pending } = compare(known, await rows(knex))
+    // A program that lacks a migration between others that it has never met was not made from them.
+    const strange = pending.length > 0 ? unknown : incompatible
+    if (strange.length > 0) throw new Error(`the schema is too new for this program: it has ${strange.join(', ')}`)
     for (const migration of known.filter(({ name }) => pending.includes(name))) {
       await apply(knex, migration)
       log(`applied ${migration.name}`)
@@ -74,10 +84,12 @@ export async function migrationStatus({ knex }: Pick<Database, 'knex'>, director
 function compare(known: readonly Migration[], present: readonly Row[]): MigrationStatus {
   const checksums = new Map(present.map((row) => [row.name, row.checksum]))
   const names = new Set(known.map(({ name }) => name))
+  const unknown = present.filter(({ name }) => !names.has(name))
   return {
     applied: known.filter(({ name }) => checksums.has(name)).map(({ name }) => name),
     pending: known.filter(({ name }) => !checksums.has(name)).map(({ name }) => name),
-    unknown: present.filter(({ name }) => !names.has(name)).map(({ name }) => name),
+    unknown: unknown.map(({ name }) => name),
+    incompatible: unknown.filter(({ needs }) => needs !== null && !names.has(needs)).map(({ name }) => name),
     changed: known
       .filter(({ name, checksum }) => (checksums.get(name) ?? checksum) !== checksum)
       .map(({ name }) => name),
@@ -119,17 +131,25 @@ async function createTable(knex: Knex): Promise<void> {
   await knex.raw(`create table if not exists schema_migrations (
     name text primary key,
     checksum text not null,
-    applied_at timestamptz not null default now()
+    applied_at timestamptz not null default now(),
+    needs text
   )`)
+  if (!(await knex.schema.hasColumn('schema_migrations', 'needs')))
+    await knex.raw('alter table schema_migrations add column needs text')
 }
 
-function rows(knex: Knex): Promise<Row[]> {
-  return knex<Row>('schema_migrations').select('name', 'checksum').orderBy('name')
+/** A program from before `needs` has made a table without it. */
+async function rows(knex: Knex): Promise<Row[]> {
+  const read = await knex.raw<{ rows: Row[] }>(
+    `select name, checksum, to_jsonb(m) ->> 'needs' as needs from schema_migrations m order by name`,
+  )
+  return read.rows
 }
 
 async function apply(knex: Knex, { name, path, checksum }: Migration): Promise<void> {
   const migration: MigrationModule = await import(pathToFileURL(path).href)
-  const record = (target: Knex) => target('schema_migrations').insert({ name, checksum })
+  const record = (target: Knex) =>
+    target('schema_migrations').insert({ name, checksum, needs: migration.needs ?? null })
   if (migration.transaction === false) {
     await migration.up(knex)
     await record(knex)

@@ -72,13 +72,14 @@ export const param = {
 } as const
 
 /**
- * Lists as rows, for a `from`; `columns` names them. PostgreSQL takes a limit that it cannot know for few rows, so it looks
- * up each of them by an index. Otherwise it would read a table of few rows from end to end, which is cheaper, and keep that
- * plan for as long as nobody has counted the rows again, however many there are by then.
+ * Lists as rows, for a `from`; `columns` names them. PostgreSQL takes a limit that it cannot know for few rows, so it
+ * looks up each of them by an index. Otherwise it would read a table of few rows from end to end, which is cheaper, and
+ * keep that plan for as long as nobody has counted the rows again, however many there are by then.
  */
 export function rowsOf<Values>(lists: Sql<Values>, columns: string, alias = 'n'): Sql<Values> {
   const noLimit = '(select null::bigint)'
-  return sql`(select * from unnest(${lists}) as given(${columns}) limit ${noLimit}) as ${alias}(${columns})` as Sql<Values>
+  const given = sql`select * from unnest(${lists}) as given(${columns}) limit ${noLimit}`
+  return sql`(${given}) as ${alias}(${columns})` as Sql<Values>
 }
 
 /** A text with numbered parameters, which is made once and then filled by name. */

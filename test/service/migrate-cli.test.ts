@@ -35,15 +35,32 @@ test('two at once both succeed', async () => {
   expect(counts[1]).toBeGreaterThan(0)
 })
 
-test('a schema newer than the program is told, and not touched', async () => {
+test('a newer schema is told, and left to the programs that it says it is for', async () => {
   await shell.run('migrate', 'up')
-  const row = { name: '20991231000000_rename_everything', checksum: 'x' }
-  await shell.database.database.knex('schema_migrations').insert(row)
+  const insert = (name: string, needs: string | null) =>
+    shell.database.database.knex('schema_migrations').insert({ name, checksum: 'x', needs })
+  await insert('20991231000000_add_something', null)
+  const beside = await shell.run('migrate', 'status')
+  expect([beside.status, beside.stderr]).toEqual([
+    0,
+    'the schema is newer than this program, which can go on with it\n',
+  ])
+  expect(beside.stdout).toMatch(/^20991231000000_add_something +newer than this version$/m)
+  expect(await shell.run('migrate', 'up')).toMatchObject({ status: 0, stdout: 'the schema is up to date\n' })
+  expect((await shell.run('users', 'list')).status).toBe(0)
+
+  await insert('20991231000001_drop_something', '20991230000000_stop_using_something')
   const status = await shell.run('migrate', 'status')
   expect(status.status).toBe(1)
-  expect(status.stdout).toMatch(/^20991231000000_rename_everything +unknown to this version$/m)
+  expect(status.stdout).toMatch(/^20991231000001_drop_something +too new for this version$/m)
   expect(status.stderr).toContain('run the version that made it, or later')
-  expect((await shell.run('migrate', 'up')).stderr).toContain('schema is newer than this program')
+  for (const command of [
+    ['migrate', 'up'],
+    ['users', 'list'],
+  ]) {
+    const { stderr } = await shell.run(...(command as [string, string]))
+    expect(stderr).toContain('the schema is too new for this program: it has 20991231000001_drop_something')
+  }
 })
 
 test('a database that is away is named as such', async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -68,15 +68,38 @@ test('a process killed in the middle leaves a database the next one can migrate'
   expect(await tables()).toEqual(['first', 'schema_migrations', 'second'])
 })
 
-test('a schema newer than the program is reported and not touched', async () => {
-  await migration('20260101000000_create_first', 'create table first (id int)')
-  await migrateUp(own.database, undefined, directory)
-  const older = join(root, `${++folders}`)
-  await mkdir(older)
-  expect((await migrationStatus(own.database, older)).unknown).toEqual(['20260101000000_create_first'])
-  await expect(migrateUp(own.database, undefined, older)).rejects.toThrow(
-    'schema is newer than this program: it has 20260101000000_create_first',
-  )
+test('a newer schema is reported, and what it says of older programs is gone by', async () => {
+  const create = ['20260101000000_create_first', 'create table first (id int)'] as const
+  const add = ['20260102000000_add_second', 'alter table first add second int'] as const
+  const drop = ['20260103000000_drop_id', 'alter table first drop id', add[0]] as const
+  const [first, second, third] = [await version(create), await version(create, add), await version(create, add, drop)]
+  await migrateUp(own.database, undefined, second)
+  expect(await migrationStatus(own.database, first)).toMatchObject({ pending: [], unknown: [add[0]], incompatible: [] })
+  expect(await migrateUp(own.database, undefined, first)).toEqual([])
+
+  await migrateUp(own.database, undefined, third)
+  expect((await migrationStatus(own.database, second)).incompatible).toEqual([])
+  expect(await migrateUp(own.database, undefined, second)).toEqual([])
+  expect((await migrationStatus(own.database, first)).incompatible).toEqual([drop[0]])
+  const refused = `the schema is too new for this program: it has ${drop[0]}`
+  await expect(migrateUp(own.database, undefined, first)).rejects.toThrow(refused)
+})
+
+test('a program that lacks one migration and has never met another was not made from them, and applies nothing', async () => {
+  const create = ['20260101000000_create_first', 'create table first (id int)'] as const
+  await migrateUp(own.database, undefined, await version(create, ['20260103000000_add_third', 'select 1']))
+  const other = await version(create, ['20260102000000_add_second', 'select 1'])
+  await expect(migrateUp(own.database, undefined, other)).rejects.toThrow('it has 20260103000000_add_third')
+})
+
+test('a table of applied migrations from before any of them said what it needs is read, and completed', async () => {
+  const create = ['20260101000000_create_first', 'create table first (id int)'] as const
+  const first = await version(create)
+  await migrateUp(own.database, undefined, first)
+  await own.database.knex.raw('alter table schema_migrations drop needs')
+  expect(await migrationStatus(own.database, first)).toMatchObject({ pending: [], unknown: [] })
+  const second = await version(create, ['20260102000000_add_second', 'alter table first add second int'])
+  expect(await migrateUp(own.database, undefined, second)).toEqual(['20260102000000_add_second'])
 })
 
 test('a file changed after it was applied is reported', async () => {
@@ -106,6 +129,17 @@ test('asking for the status of an empty database writes nothing', async () => {
 async function migration(name: string, sql: string, transaction = true, folder = directory): Promise<void> {
   const source = `export const transaction = ${transaction}\nexport async function up(knex) { await knex.raw(${JSON.stringify(sql)}) }\n`
   await writeFile(join(folder, `${name}.ts`), source)
+}
+
+/** The migrations of one version of the program: the name of each, its SQL and what it needs. */
+async function version(...files: readonly (readonly [name: string, sql: string, needs?: string])[]): Promise<string> {
+  const folder = join(root, `${++folders}`)
+  await mkdir(folder)
+  for (const [name, sql, needs] of files) {
+    await migration(name, sql, true, folder)
+    if (needs !== undefined) await appendFile(join(folder, `${name}.ts`), `export const needs = '${needs}'\n`)
+  }
+  return folder
 }
 
 async function copyOf(folder: string, replaced: Record<string, string>): Promise<string> {

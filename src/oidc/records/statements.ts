@@ -22,8 +22,8 @@ const seconds = (column: string) => `extract(epoch from ${column})::float8`
 const keys = rowsOf(param.textList('keys'), 'key', 'k')
 
 /**
- * The row of `oidc_records` that a condition names by its whole key, beside each row before it. `offset 0` keeps it a query
- * of its own, so that PostgreSQL cannot read all rows of one model and compare afterwards.
+ * The row of `oidc_records` that a condition names by its whole key, beside each row before it. `offset 0` keeps it a
+ * query of its own, so that PostgreSQL cannot read all rows of one model and compare afterwards.
  */
 const beside = (alias: string, condition: string) =>
   `lateral (select * from oidc_records where ${condition} offset 0) ${alias}`
