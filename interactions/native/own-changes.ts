@@ -41,8 +41,17 @@ export class OwnChanges {
       await this.#answer(ctx, await this.#advance(request))
     } catch (error) {
       const { status, body } = refusalOf(ctx, error, options.words)
-      answer(ctx, status, body)
+      answer(ctx, status, { ...body, ...(await this.#stepAfter(error, request)) })
     }
+  }
+
+  /** The code that is still waited for after a refusal. */
+  async #stepAfter(error: unknown, request: ChangeRequest) {
+    const { changes, steps } = this.#deps
+    if (!(error instanceof AppError) || !error.code.startsWith('otp.')) return undefined
+    const { kind: proving, ask } = await changes.stage(request)
+    const step = ask && steps.awaited({ method: methodOf(ask), ask }, error)
+    return step && { ...step, proving }
   }
 
   /** Stops a change that waits. */
@@ -66,8 +75,8 @@ export class OwnChanges {
     if (stage.kind === 'changed') return answer(ctx, 200, { changed: true })
     if (stage.kind === 'waiting') return answer(ctx, 200, { changed: false, due_at: stage.dueAt.toISOString() })
     const { kind: proving, ask } = stage
-    const method = ask?.channel === 'email' ? 'email' : 'sms'
-    const step = ask && (await this.#deps.steps.of({ kind: 'ask', method, ask, fields: ['otp', 'resend'] }))
+    const fields = ['otp', 'resend']
+    const step = ask && (await this.#deps.steps.of({ kind: 'ask', method: methodOf(ask), ask, fields }))
     if (step) return answer(ctx, 400, { ...furtherStep(ctx, step, this.#deps.options.words), ...step, proving })
     const error = { error: 'insufficient_authorization', error_description: 'send the new phone or identifier' }
     answer(ctx, 400, { ...error, proving })
@@ -82,4 +91,8 @@ export class OwnChanges {
     const about = { userId: account.user.id, identityId, by, digest }
     return { ...about, clientId, ip, requestId, visit, input, device: { marks: [], key } }
   }
+}
+
+function methodOf({ channel }: NonNullable<Extract<ChangeStage, { kind: 'old' | 'new' }>['ask']>): 'sms' | 'email' {
+  return channel === 'email' ? 'email' : 'sms'
 }

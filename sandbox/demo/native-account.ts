@@ -1,7 +1,7 @@
 import type { NextStep } from '../../interactions/native/answers.ts'
 import type { Visit } from '../pages.ts'
 import { type Html, html } from './html.ts'
-import type { DeletionFacts, OwnIdentity, OwnMerge } from './native-installations.ts'
+import type { Change, DeletionFacts, OwnIdentity, OwnMerge } from './native-installations.ts'
 
 const path = '/sandbox/native'
 const named: readonly string[] = ['phone', 'email', 'username', 'wechat', 'qq', 'weibo', 'github', 'apple']
@@ -13,18 +13,43 @@ export function providerName(say: Visit['say'], provider: string): string {
   return [say(`native.provider_${kind}`), ...(which === undefined ? [] : [`(${which})`])].join(' ')
 }
 
-/** The ways in of whoever is signed in, and where one is added. */
+/** The ways in of whoever is signed in, what waits to replace one, and where one is added. */
 export function identityList({ say }: Visit, identities: readonly OwnIdentity[]): Html {
   return html`<h3>${say('native.identities')}</h3>
-<ul class="rows">${identities.map(
-    ({ id, provider, label, removable }) =>
-      html`<li class="spread"><span>${providerName(say, provider)} <bdi>${label}</bdi></span>${
-        removable
-          ? html`<form method="post" action="${path}"><input type="hidden" name="identity" value="${id}"><button class="plain" name="action" value="remove">${say('native.remove')}<span class="visually-hidden"> ${providerName(say, provider)} ${label}</span></button></form>`
-          : html`<span class="hint">${say('native.last')}</span>`
-      }</li>`,
-  )}</ul>
+<ul class="rows">${identities.map(({ id, provider, label, removable, changing }) => {
+    const name = html`${providerName(say, provider)} <bdi>${label}</bdi>`
+    const act = (action: string, text = say(`native.${action}`)) =>
+      html`<form method="post" action="${path}"><input type="hidden" name="identity" value="${id}"><button class="plain" name="action" value="${action}">${text}<span class="visually-hidden"> ${name}</span></button></form>`
+    return html`<li><div class="spread"><span>${name}</span>${
+      (provider === 'phone' || provider === 'email') && !changing && act('change')
+    }${removable ? act('remove') : html`<span class="hint">${say('native.last')}</span>`}</div>${
+      changing &&
+      html`<div class="spread"><span class="hint">${say('native.changing', { label: changing.label, at: changing.due_at })}</span>${act('stop_change')}</div>`
+    }</li>`
+  })}</ul>
 <p><a href="${path}?purpose=bind">${say('native.bind')}</a></p>`
+}
+
+/** How another number or address is put in the place of one: with a code to the old one, or without it. */
+export function changeForms({ say }: Visit, { identity, proving }: Change): Html {
+  const { provider, label } = identity
+  const form = (content: Html) =>
+    html`<form method="post" action="${path}" novalidate><input type="hidden" name="action" value="go_on">${content}</form>`
+  const names = { provider: providerName(say, provider), label }
+  if (proving === 'old') {
+    return html`<p>${say('native.change_about', names)}</p>${form(
+      html`<div class="stack"><button class="button" name="choice" value="send_old">${say('native.send_code')}</button>
+<button class="button secondary" name="choice" value="without_old">${say('native.choice_without_old')}</button></div>`,
+    )}`
+  }
+  const isPhone = provider === 'phone'
+  const input = isPhone
+    ? html`<input id="f-new" name="phone" type="tel" autocomplete="tel">`
+    : html`<input id="f-new" name="identifier" type="email" autocomplete="email">`
+  return form(
+    html`<div class="field"><label for="f-new">${say(isPhone ? 'native.new_phone' : 'native.new_email')}</label>${input}</div>
+<button class="button">${say('native.send_code')}</button>`,
+  )
 }
 
 /** The merges that may be taken back, and where another account is proved. */

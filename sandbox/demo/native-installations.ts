@@ -1,16 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { NativeClient } from '../../clients/native/client.ts'
-import { fetchTransport, type WireAnswer, type WireRequest } from '../../clients/native/transports.ts'
+import { fetchTransport, type WireAnswer } from '../../clients/native/transports.ts'
 import { type ApiRequest, type Challenge, type LoginAnswer, NativeError } from '../../clients/native/types.ts'
-
-/** A request of the app and its answer, in a form that may be shown. */
-export interface Exchange {
-  readonly request: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly form: readonly (readonly [string, string])[]
-  readonly status: number
-  readonly answer: string
-}
+import { type Exchange, shown } from './native-exchanges.ts'
 
 /** A way to log in of the person who is signed in, as the app endpoints list it. */
 export interface OwnIdentity {
@@ -18,6 +10,8 @@ export interface OwnIdentity {
   readonly provider: string
   readonly label: string
   readonly removable: boolean
+  /** What waits to take its place. */
+  readonly changing?: { readonly label: string; readonly due_at: string }
 }
 
 /** A merge that its owner may still take back. */
@@ -35,13 +29,16 @@ export interface DeletionFacts {
 /** What the steps on the screen are for: a login, another way in, or the proof of another account. */
 export type Purpose = 'login' | 'bind' | 'merge'
 
+/** A number or address that is being changed, and which of the two is to be proved next. */
+export interface Change {
+  readonly identity: OwnIdentity
+  readonly proving: 'old' | 'new'
+}
+
 type Form = Readonly<Record<string, string>>
 
 const keptExchanges = 40
 const keptInstallations = 200
-const hidden = '••••••'
-/** Tokens are shown decoded elsewhere; here only their beginning and end are shown. */
-const longestShown = 120
 
 /** An app on somebody's phone. It keeps what an app keeps, and what a person at this page wants to see of it. */
 export class Installation {
@@ -55,6 +52,8 @@ export class Installation {
   purpose: Purpose = 'login'
   identities: readonly OwnIdentity[] | undefined
   merges: readonly OwnMerge[] | undefined
+  /** While the person puts another number or address in the place of one. */
+  change: Change | undefined
   /** While the person is asked whether the account is to go. */
   deletion: DeletionFacts | undefined
   /** Key of a sentence about what happened last. */
@@ -107,8 +106,23 @@ export class Installation {
     await this.client.restart()
     this.challenge = undefined
     this.deletion = undefined
+    this.change = undefined
     this.purpose = 'login'
     this.notice = undefined
+  }
+
+  /** Begins to put another number or address in the place of one. Nothing is sent yet. */
+  async beginChange(id: string): Promise<void> {
+    await this.leave()
+    const identity = this.identities?.find((each) => each.id === id)
+    this.change = identity && { identity, proving: 'old' }
+  }
+
+  /** Stops a change that waits. */
+  async stopChange(id: string): Promise<void> {
+    const answer = await this.call({ path: changePath(id), method: 'DELETE', scope: ownScope })
+    if (answer && answer.status !== 204) this.#refused(answer)
+    else await this.list()
   }
 
   async call(request: Omit<ApiRequest, 'url'> & { readonly path: string }): Promise<WireAnswer | undefined> {
@@ -171,6 +185,7 @@ export class Installation {
     this.notice = undefined
     if (this.purpose === 'bind') return this.#bind(form)
     if (this.purpose === 'merge') return this.#merge(form)
+    if (this.change) return this.#goOnChanging(this.change, form)
     const answer = await this.#guarded<LoginAnswer>(() => this.client.login(form))
     if (answer?.kind === 'challenge') this.challenge = answer.challenge
     if (answer?.kind !== 'tokens') return
@@ -204,9 +219,25 @@ export class Installation {
     this.notice = merged ? 'native.merged' : 'native.apart'
   }
 
+  async #goOnChanging({ identity }: Change, form: Form): Promise<void> {
+    const answer = await this.call({ path: changePath(identity.id), method: 'POST', scope: ownScope, form })
+    if (!answer) return
+    if (answer.status !== 200) return this.#refused(answer)
+    await this.leave()
+    const { changed } = membersOf<{ readonly changed: boolean }>(answer)
+    // What came by the old number is over, as a rule this app's login too.
+    if (changed) this.identities = undefined
+    else await this.list()
+    this.notice = changed ? 'native.changed' : 'native.change_waits'
+  }
+
   #refused(answer: WireAnswer): void {
     this.challenge = membersOf<Challenge>(answer)
-    if (this.challenge.error === 'insufficient_user_authentication') this.purpose = 'login'
+    const { error, proving } = this.challenge
+    if (this.change && (proving === 'old' || proving === 'new')) this.change = { ...this.change, proving }
+    if (error !== 'insufficient_user_authentication') return
+    this.purpose = 'login'
+    this.change = undefined
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -222,6 +253,7 @@ export class Installation {
 const ownScope = 'openid identities'
 const mergePath = '/account/merge'
 const deletionPath = '/account/deletion'
+const changePath = (id: string) => `/identities/${encodeURIComponent(id)}/change`
 
 function hasAnswer(error: unknown): boolean {
   return error instanceof NativeError && (error.status ?? 0) < 500
@@ -264,32 +296,4 @@ function identitiesOf(answer: WireAnswer): readonly OwnIdentity[] {
 
 function membersOf<T>({ text }: WireAnswer): T {
   return JSON.parse(text) as T
-}
-
-/** SECURITY: the screen of a sandbox may be shared, so it must not show a password or a token in use. */
-function shown({ url, method, headers, body = '' }: WireRequest, { status, text }: WireAnswer): Exchange {
-  const { authorization, ...others } = headers
-  const form = [...new URLSearchParams(body)].map(([name, value]) => {
-    return [name, name === 'password' ? hidden : shortened(value)] as const
-  })
-  return {
-    request: `${method} ${new URL(url).pathname}`,
-    headers: { ...others, ...(authorization === undefined ? {} : { authorization: `Bearer ${hidden}` }) },
-    form,
-    status,
-    answer: text === '' ? '' : readable(text),
-  }
-}
-
-function readable(text: string): string {
-  try {
-    const short = (_: string, value: unknown) => (typeof value === 'string' ? shortened(value) : value)
-    return JSON.stringify(JSON.parse(text), short, 2)
-  } catch {
-    return shortened(text)
-  }
-}
-
-function shortened(text: string): string {
-  return text.length <= longestShown ? text : `${text.slice(0, 40)}…${text.slice(-12)}`
 }

@@ -7,8 +7,9 @@ import { shell, type Visit } from '../pages.ts'
 import { upstreamPeople } from '../people.ts'
 import { carrierOf } from '../simulators/carrier.ts'
 import { type Html, html } from './html.ts'
-import { deletionQuestion, identityList, mergeForm, mergeList, providerName } from './native-account.ts'
-import type { DeletionFacts, Exchange, OwnIdentity, OwnMerge, Purpose } from './native-installations.ts'
+import { changeForms, deletionQuestion, identityList, mergeForm, mergeList, providerName } from './native-account.ts'
+import type { Exchange } from './native-exchanges.ts'
+import type { Change, DeletionFacts, OwnIdentity, OwnMerge, Purpose } from './native-installations.ts'
 
 /** A way to log in, as the app offers it: what its screen asks for before the request. */
 interface Way {
@@ -45,6 +46,7 @@ export interface NativeView {
   readonly signedIn: { readonly accessToken: string; readonly claims: object } | undefined
   readonly identities: readonly OwnIdentity[] | undefined
   readonly merges: readonly OwnMerge[] | undefined
+  readonly change: Change | undefined
   readonly deletion: DeletionFacts | undefined
   readonly notice: string | undefined
   readonly exchanges: readonly Exchange[]
@@ -72,7 +74,8 @@ function screen(visit: Visit, view: NativeView): Html {
   const parsed = stepSchema.safeParse(challenge)
   const step = parsed.success ? parsed.data : undefined
   // A refusal has a text for people, but documents, a captcha and a login that is too old explain themselves.
-  const explains = step?.step === 'agreement' || step?.step === 'captcha' || wantsFreshLogin(challenge)
+  const isNext = view.change !== undefined && challenge?.['proving'] !== undefined && !challenge.message_key
+  const explains = step?.step === 'agreement' || step?.step === 'captcha' || wantsFreshLogin(challenge) || isNext
   const message = explains ? undefined : (challenge?.message ?? (challenge && !step ? challenge.error : undefined))
   return html`<section class="step screen" aria-labelledby="screen">
 <h2 id="screen">${say(signedIn && !challenge ? 'native.screen_in' : 'native.screen')}</h2>
@@ -86,6 +89,7 @@ function content(visit: Visit, view: NativeView, step: NextStep | undefined): Ht
   const { challenge, signedIn } = view
   if (step && step.step !== 'login' && step.step !== 'bind_phone')
     return stepScreen(visit, step, view.challengedSecondsAgo)
+  if (view.change) return html`${changeForms(visit, view.change)}${dropForm(visit, true)}`
   const asked = step && 'methods' in step ? step.methods.map(({ method }) => method) : undefined
   const wantsLogin = challenge !== undefined && !view.isUnderWay
   if (signedIn && view.deletion && !wantsFreshLogin(challenge)) return deletionQuestion(visit, view.deletion)
@@ -240,7 +244,8 @@ function home(visit: Visit, { identities, merges }: NativeView): Html {
 <form method="post" action="${path}"><div class="stack">${actions.map(
     (action) =>
       html`<button class="button secondary" name="action" value="${action}">${visit.say(`native.action_${action}`)}</button>`,
-  )}</div></form>`
+  )}</div></form>
+<p><a href="/account/data" target="_blank" rel="noopener">${visit.say('native.action_own_data')}</a></p>`
 }
 
 function tokens({ say }: Visit, { accessToken, claims }: NonNullable<NativeView['signedIn']>): Html {

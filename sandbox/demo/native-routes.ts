@@ -36,11 +36,12 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
 
   async function show(ctx: Context): Promise<void> {
     const installation = installations.find(ctx.cookies.get(cookie, { signed: false }))
-    const { challenge, identities, merges, deletion, notice, exchanges = [], answeredAt = 0 } = installation ?? {}
+    const { challenge, identities, merges, change, deletion, notice } = installation ?? {}
+    const { exchanges = [], answeredAt = 0 } = installation ?? {}
     const underWay = installation?.purpose ?? 'login'
     const page = visit(ctx, path)
     const view: NativeView = {
-      ...{ challenge, identities, merges, deletion, notice, exchanges },
+      ...{ challenge, identities, merges, change, deletion, notice, exchanges },
       challengedSecondsAgo: Math.floor((performance.now() - answeredAt) / 1000),
       lacks: lacks(),
       way: String(ctx.query['way'] ?? ''),
@@ -88,8 +89,9 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
       case 'begin':
         return begin(ctx, installation, fields, uiLocales)
       case 'go_on': {
-        const { otp, resend, choice, account, captcha_token: captcha } = fields
-        const answers = { otp, resend, choice, account, captcha_token: captcha, ...mergeAnswers(fields) }
+        const { otp, resend, choice, account, phone, identifier, captcha_token: captcha } = fields
+        const typed = { otp, resend, choice, account, phone, identifier }
+        const answers = { ...typed, captcha_token: captcha, ...mergeAnswers(fields) }
         const answered = given({ ...answers, ui_locales: uiLocales })
         const isAgain = captcha !== undefined || fields['agreed'] !== undefined
         await installation.goOn(fields['agreed'] ? { ...answered, agreements: agreed } : answered, isAgain)
@@ -103,6 +105,12 @@ export function nativeAppRoutes(router: Router, { config, renderer, visit, vendo
         break
       case 'remove':
         await installation.remove(fields['identity'] ?? '')
+        break
+      case 'change':
+        await installation.beginChange(fields['identity'] ?? '')
+        break
+      case 'stop_change':
+        await installation.stopChange(fields['identity'] ?? '')
         break
       case 'merges':
         await installation.listMerges()

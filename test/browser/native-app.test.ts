@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openBrowser, type Person, type TestBrowser } from '../support/browser.ts'
+import { openBrowser, type Person, passTime, type TestBrowser } from '../support/browser.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 /** Where to put a picture of every page, for eyes. */
@@ -183,6 +183,69 @@ test('a WeChat nobody has is bound to an account by SMS, and a fresh login is as
   await looks('step-up')
   await provesNumber(person, '13800200009')
   await person.reads(/登录成功，欢迎回来/)
+  expect(faults).toEqual([])
+})
+
+test.each([
+  { language: 'zh-CN', dark: true, owner: 'lintao', numbers: ['13800200011', '13800200012', '13800200013'] },
+  { language: 'en-US', dark: false, owner: 'hanmeimei', numbers: ['13800200014', '13800200015', '13800200016'] },
+] as const)('a number is changed, another change waits and is stopped, in $language', async (given) => {
+  const { language, dark, owner, numbers } = given
+  const { person, looks, faults } = await atTheApp({ ...phone, language, dark })
+  const [from, to, later] = numbers
+  const say = (zh: string, en: string) => (language === 'en-US' ? en : zh)
+  const begins = async () => {
+    await person.presses(say('查看登录方式', 'Show the ways in'))
+    await person.presses(new RegExp(`^${say('更换', 'Change')} `))
+  }
+  const proves = async (number: string) => {
+    await person.enters(say('6 位验证码', '6-digit code'), await world.otp(`+86${number}`))
+    await person.presses(say('继续', 'Go on'))
+  }
+  const asks = async (label: string, number: string) => {
+    await person.enters(label, number)
+    await person.presses(say('获取验证码', 'Send a code'))
+  }
+  const next = say('新手机号', 'New phone number')
+  const byQq = async () => {
+    await person.follows(say('QQ App', 'QQ in an app'))
+    await person.page.getByLabel(say('手机的主人', 'Owner of the phone')).selectOption(owner)
+  }
+  await ticks(person)
+  await asks(say('手机号', 'Phone number'), from)
+  await proves(from)
+  await person.presses(say('查看登录方式', 'Show the ways in'))
+  await person.follows(say('添加登录方式', 'Add a way in'))
+  await byQq()
+  await person.presses(say('添加', 'Add'))
+
+  passTime(61)
+  await begins()
+  await looks('change')
+  await person.presses(say('获取验证码', 'Send a code'))
+  await proves(from)
+  await looks('change-new')
+  await asks(next, to)
+  await proves(to)
+  await person.reads(say('已更换', 'Changed. Logins'))
+
+  await person.presses(say('退出登录', 'Log out'))
+  await byQq()
+  await ticks(person)
+  await person.presses(say('登录', 'Log in'))
+  await begins()
+  await person.presses(say('不用原来的验证', 'Go on without it'))
+  await asks(next, later)
+  await proves(later)
+  await person.reads(say('已提交更换', 'The change waits'))
+  await looks('change-waits')
+  await person.presses(new RegExp(`^${say('取消更换', 'Cancel the change')} `))
+  expect(await person.page.getByText(say('正在更换为', 'Changing to')).count()).toBe(0)
+  const [tab] = await Promise.all([
+    person.context.waitForEvent('page'),
+    person.page.getByRole('link', { name: say('我的数据', 'My data') }).click(),
+  ])
+  expect(new URL(tab.url()).pathname).toMatch(/^\/(account\/data|interaction\/)/)
   expect(faults).toEqual([])
 })
 
