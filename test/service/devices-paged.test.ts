@@ -36,6 +36,9 @@ test('a page holds fifty, this browser first, and is small', async () => {
   expect(valuesOf(text)).toHaveLength(49)
   expect(text.indexOf('本机')).toBeLessThan(text.indexOf('name="device"'))
   expect(Buffer.byteLength(text)).toBeLessThan(100_000)
+  // Nobody scrolls past dozens of logins to find the button that ends them.
+  expect(text.indexOf('value="others"')).toBeLessThan(text.indexOf('name="device"'))
+  expect(text.split('value="others"')).toHaveLength(2)
 })
 
 test('pages follow each other without a login twice, those of one device beside each other', async () => {

@@ -152,7 +152,7 @@ describe('the list', () => {
       const { visitor } = await browser(newPhone())
       const tokens = await television(visitor, ua, 'openid offline_access')
       const page = await visitor.get(devices)
-      const [entry = '', ...others] = page.text.split('<li').filter((each) => each.includes('应用 <bdi>客厅电视'))
+      const [entry = '', ...others] = page.text.split('<li').filter((each) => each.includes('<bdi>客厅电视</bdi>'))
       expect(others).toEqual([])
       expect(page.text).not.toMatch(/已登录的应用[^\n]*客厅电视/)
       expect(entry).toContain(name)
