@@ -11,7 +11,9 @@ export interface Decision {
   readonly roundTrips: number
 }
 
-const requestsARound = 40
+const requestsARound = 25
+/** So long that the codes of the round before, which nobody enters, do not look like an attack. */
+const betweenMs = 4 * 3_600_000
 
 /**
  * Asks each server in turn for codes, nobody twice and from nowhere twice, then counts what one request asks of the
@@ -19,7 +21,7 @@ const requestsARound = 40
  */
 export async function measureDecision<Name extends string>(
   servers: Readonly<Record<Name, Pick<Besieged, 'port' | 'child'>>>,
-  rounds: number,
+  { rounds, walk }: { readonly rounds: number; readonly walk: (ms: number) => Promise<unknown> },
 ): Promise<Record<Name, Decision>> {
   const lots = drawLots(7)
   const taken = new Set<string>()
@@ -35,6 +37,7 @@ export async function measureDecision<Name extends string>(
   }
 
   for (let round = 0; round <= rounds; round++) {
+    await walk(betweenMs)
     for (const name of names) {
       const { port, child } = servers[name]
       const before = await child.call('spent')
@@ -44,6 +47,7 @@ export async function measureDecision<Name extends string>(
       if (round > 0) least[name] = Math.min(least[name], cpuMs)
     }
   }
+  await walk(betweenMs)
   const found = {} as Record<Name, Decision>
   for (const name of names) found[name] = { cpuMs: least[name], roundTrips: await countTrips(servers[name], ask) }
   return found

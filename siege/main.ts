@@ -38,14 +38,19 @@ function rootsOf({ against }: Options): ReadonlyMap<string, string> {
 async function measureDecisions(options: Options, stores: Stores): Promise<Readonly<Record<string, Decision>>> {
   if (options.store === 'redis-away') return {}
   progress('what a decision costs')
-  const vendor = await startVendor(() => Date.now())
+  let nowMs = Date.now()
+  const vendor = await startVendor(() => nowMs)
   const servers: Record<string, Besieged> = {}
   try {
     for (const [name, root] of rootsOf(options)) {
       const input = { root, name: `decision_${name}`, stores, store: options.store, env: {} }
       servers[name] = await besiege(input, [], vendor)
     }
-    return await measureDecision(servers, 4)
+    const walk = (ms: number) => {
+      nowMs = Math.max(nowMs, Date.now()) + ms
+      return Promise.all(Object.values(servers).map(({ child }) => child.call('walk', nowMs)))
+    }
+    return await measureDecision(servers, { rounds: 4, walk })
   } finally {
     await Promise.all(Object.values(servers).map((each) => each.close()))
     await vendor.close()
