@@ -44,6 +44,10 @@ async function deriveForeign(job: Exclude<HashJob, Argon2Job>): Promise<Uint8Arr
     const { bcryptTag } = await import('./bcrypt.ts')
     return bcryptTag(job)
   }
+  if (job.kind === 'firebase') {
+    const { firebaseTag } = await import('./firebase-scrypt.ts')
+    return firebaseTag(job)
+  }
   const { pbkdf2Sync, scryptSync } = await import('node:crypto')
   const { password, salt, tagLength } = job
   if (job.kind === 'pbkdf2') return pbkdf2Sync(password, salt, job.iterations, tagLength, job.digest)

@@ -1,9 +1,10 @@
+import type { FirebaseJob } from './firebase-scrypt.ts'
 import type { FormulaInput } from './password-formula.ts'
 import type { Argon2Type, HashParameters } from './phc.ts'
 import type { Pbkdf2Digest } from './stored-password.ts'
 
 /** One derivation, as sent to the child; the answer is the tag. */
-export type HashJob = Argon2Job | BcryptJob | ScryptJob | Pbkdf2Job
+export type HashJob = Argon2Job | BcryptJob | ScryptJob | Pbkdf2Job | FirebaseJob
 
 /** What we hash with, and what others have hashed with the same. */
 export interface Argon2Job {

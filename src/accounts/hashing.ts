@@ -4,7 +4,7 @@ import { isSameSecret } from '../base/same-secret.ts'
 import type { Binary, HashJob } from './hash-job.ts'
 import { type Guest, hashPool } from './hash-pool.ts'
 import { formatPhc, type HashParameters, parsePhc, type StoredHash } from './phc.ts'
-import { parseStored, type StoredPassword } from './stored-password.ts'
+import { parseStored, type StoredPassword, secretNameOf } from './stored-password.ts'
 
 /** How much a hash costs, and how many are made at once. */
 export interface HasherOptions {
@@ -61,12 +61,14 @@ export function hasher({ parameters, workers, maxQueue, onFallback, secretOf }: 
   /** What can be checked: of a kind that is known, made with a secret that is in the settings, or with none. */
   function readable(hash: string | undefined): StoredPassword | undefined {
     const stored = hash === undefined ? undefined : parseStored(hash)
-    const name = stored?.kind === 'argon2' ? stored.former?.secretName : undefined
+    const name = secretNameOf(stored)
     return name && secretOf?.(name) === undefined ? undefined : stored
   }
 
   function jobOf(stored: StoredPassword, password: string): HashJob {
     const given = { ...stored, password: bytesOf(password), tagLength: stored.tag.length }
+    if (given.kind === 'firebase')
+      return { ...given, signer: Buffer.from(secretOf?.(given.secretName) ?? '', 'base64') }
     if (given.kind !== 'argon2' || !given.former) return given as HashJob
     const { recipe, salt, secretName } = given.former
     return { ...given, former: { recipe, salt, secret: secretOf?.(secretName) ?? '' } }

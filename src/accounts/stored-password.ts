@@ -1,7 +1,8 @@
+import { type FirebasePassword, parseFirebase } from './firebase-scrypt.ts'
 import { type Argon2Type, type HashParameters, parseArgon2 } from './phc.ts'
 
 /** What a stored text says of a password: ours, one that another system has made, or one of those in a wrapper. */
-export type StoredPassword = Argon2Password | BcryptPassword | ScryptPassword | Pbkdf2Password
+export type StoredPassword = Argon2Password | BcryptPassword | ScryptPassword | Pbkdf2Password | FirebasePassword
 
 /** The digest of another system that is hashed in place of the password. */
 export interface Former {
@@ -63,6 +64,7 @@ export function parseStored(text: string): StoredPassword | undefined {
   if (text.startsWith('$former$')) return wrapped(text)
   if (text.startsWith('$scrypt$')) return scrypt(text)
   if (text.startsWith('$pbkdf2-')) return pbkdf2(text)
+  if (text.startsWith('$firebase$')) return parseFirebase(text)
   const [, mark, setting, , tag] = bcryptShape.exec(text) ?? []
   if (setting !== undefined && tag !== undefined)
     return { kind: 'bcrypt', setting: `$2b${setting}`, isWordPress: mark !== undefined, tag: Buffer.from(tag) }
@@ -111,6 +113,12 @@ function pbkdf2(text: string): StoredPassword | undefined {
     salt: Buffer.from(salt, 'base64'),
     tag: Buffer.from(tag, 'base64'),
   }
+}
+
+/** Name of the secret of another system that a password cannot be checked without; empty: of none. */
+export function secretNameOf(stored: StoredPassword | undefined): string {
+  if (stored?.kind === 'firebase') return stored.secretName
+  return (stored?.kind === 'argon2' && stored.former?.secretName) || ''
 }
 
 function base64(bytes: Uint8Array): string {

@@ -84,5 +84,5 @@ function neutral(row: Row): NeutralAccount {
 function algorithmOf(hash: string): NonNullable<NeutralAccount['password']>['algorithm'] {
   const stored = parseStored(hash)
   if (stored?.kind === 'argon2') return stored.former ? 'wrapped' : 'argon2'
-  return stored?.kind ?? 'argon2'
+  return stored?.kind === 'firebase' ? 'firebase_scrypt' : (stored?.kind ?? 'argon2')
 }

@@ -22,6 +22,8 @@ export interface FormatOptions {
   readonly secret: string | undefined
   readonly secretNames: ReadonlySet<string>
   readonly nowMs: number
+  /** Our names of the columns of a file; a column without one is left out. */
+  readonly columns?: ReadonlyMap<string, string | undefined> | undefined
 }
 
 /** What became of the rows of one account: the account in the neutral form, or why it is left out. */
@@ -169,7 +171,7 @@ export function passwordByLook(
   if (!hash) return undefined
   const salted = salt ? { salt } : {}
   const look = looks.find(([pattern]) => pattern.test(hash))?.[1]
-  if (look) return { algorithm: look, hash }
+  if (look) return { algorithm: look, hash, ...(look === 'firebase_scrypt' && secret && { secret }) }
   if (formula) return { algorithm: 'formula', formula, hash, ...salted, ...(secret && { secret }) }
   const digest = { 40: 'sha1', 64: 'sha256', 128: 'sha512' }[hash.length]
   if (digest) return { algorithm: 'formula', formula: `${digest}(password${salt ? '+salt' : ''})`, hash, ...salted }
@@ -182,6 +184,7 @@ const looks: readonly (readonly [RegExp, PasswordEntry['algorithm']])[] = [
   [/^(?:argon2)?\$argon2/, 'argon2'],
   [/^\$scrypt\$/, 'scrypt'],
   [/^(?:\$pbkdf2-|pbkdf2_sha)/, 'pbkdf2'],
+  [/^\$fbscrypt\$/, 'firebase_scrypt'],
   [/^\$UNI_ID_HMAC_SHA256\$/, 'uni_id'],
 ]
 

@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { digestLength, portableRecipe } from '../accounts/former-digest.ts'
+import { formatFirebase } from '../accounts/firebase-scrypt.ts'
+import { digestLength, jeecgRecipe, portableRecipe } from '../accounts/former-digest.ts'
+import { isJeecgSalt, jeecgSalt } from '../accounts/jeecg-digest.ts'
 import { parsePortable } from '../accounts/phpass.ts'
 import {
   type Former,
@@ -23,6 +25,8 @@ export const algorithms = [
   'discuz',
   'phpass',
   'uni_id',
+  'firebase_scrypt',
+  'jeecgboot',
   'formula',
   'plain',
   'wrapped',
@@ -39,6 +43,10 @@ export const passwordEntry = z.strictObject({
   /** Of `md5_salted`: whether the salt comes before the password or after it. */
   position: z.enum(['prefix', 'suffix']).optional(),
   formula: z.string().max(200).optional(),
+  /** Of `firebase_scrypt`: what stands behind every salt of the project, in base64. */
+  separator: z.string().max(64).optional(),
+  /** Of `jeecgboot`: the user name, which is what it encrypts. */
+  username: z.string().max(150).optional(),
   /** Name of a secret in `password.former_secrets`. */
   secret: z.string().max(64).optional(),
   digest: z.enum(pbkdf2Digests).optional(),
@@ -83,6 +91,10 @@ export function readPassword(given: PasswordEntry, secretNames: ReadonlySet<stri
       return { kind: 'weak', digest: hash }
     case 'uni_id':
       return uniId(given, secretNames)
+    case 'firebase_scrypt':
+      return ready(firebaseOf(given, secretNames), 'firebase')
+    case 'jeecgboot':
+      return jeecg(given)
     case 'discuz':
       if (hash.startsWith('$2')) return ready(bcryptAsOurs(hash), 'bcrypt')
       return byFormula(given, 'md5(md5(password)+salt)', secretNames)
@@ -151,6 +163,49 @@ function uniId(given: PasswordEntry, secretNames: ReadonlySet<string>): ReadPass
   return byFormula({ algorithm: 'uni_id', hash, salt }, 'hmac_sha256(salt,password)', secretNames)
 }
 
+const firebaseText = /^\$fbscrypt\$v=1,n=(\d+),r=(\d+),p=1(?:,ss=([^,$]*))?(?:,sk=[^,$]*)?\$([^$]*)\$([^$]+)$/
+
+/**
+ * As Firebase writes users out, or in one text, as Supabase keeps what came from there. SECURITY: the key of the
+ * project, which that text may have in it (`sk`), is not kept: it comes from the settings.
+ */
+function firebaseOf(given: PasswordEntry, secretNames: ReadonlySet<string>): string {
+  if (given.hash.startsWith('$firebase$')) return given.hash
+  const { secret: secretName = '' } = given
+  if (!secretNames.has(secretName)) throw unknownSecret(secretName)
+  const [, n, rounds, behind = '', text, made] = firebaseText.exec(given.hash) ?? []
+  const {
+    hash = '',
+    salt,
+    separator = '',
+    N,
+    r,
+  } = text === undefined ? given : { hash: made, salt: text, separator: behind, N: 2 ** Number(n), r: Number(rounds) }
+  if (salt === undefined || N === undefined || r === undefined)
+    throw new UnreadablePassword('firebase_scrypt needs salt, separator, N (two to the power of mem_cost), r (rounds)')
+  const [saltBytes, separatorBytes, tag] = [salt, separator, hash].map((each) => bytesOf(each, 'base64'))
+  return formatFirebase({
+    ...{ cost: { N, r }, secretName, salt: saltBytes as Buffer, separator: separatorBytes as Buffer },
+    tag: tag as Buffer,
+  })
+}
+
+function jeecg({ hash, salt = '', username = '' }: PasswordEntry): ReadPassword {
+  const kept = jeecgSalt(salt, username)
+  if (salt.length !== 8 || !isJeecgSalt(kept))
+    throw new UnreadablePassword('jeecgboot needs its salt of eight characters, and the user name')
+  const digest = hash.toLowerCase()
+  // DES has blocks of eight bytes, and the last one is filled up.
+  const length = 16 * (Math.floor((kept.length - salt.length) / 8) + 1)
+  if (digest.length !== length || !/^[0-9a-f]+$/.test(digest))
+    throw new UnreadablePassword(`expected ${length} hexadecimal digits`)
+  return { kind: 'weak', digest, former: { recipe: jeecgRecipe, salt: kept, secretName: '' } }
+}
+
+function unknownSecret(name: string): UnreadablePassword {
+  return new UnreadablePassword(`the settings have no password.former_secrets of the name "${name}"`)
+}
+
 function byFormula(given: PasswordEntry, formula: string, secretNames: ReadonlySet<string>): ReadPassword {
   const { hash, salt, encoding = 'hex', salt_encoding = 'utf8', secret = '' } = given
   const recipe = formula.replaceAll(' ', '')
@@ -158,8 +213,7 @@ function byFormula(given: PasswordEntry, formula: string, secretNames: ReadonlyS
   if (length === undefined) throw new UnreadablePassword('the formula cannot be read')
   if (/\bsalt\b/.test(recipe) !== (salt !== undefined && salt !== ''))
     throw new UnreadablePassword(`a salt is ${salt ? 'given, but the formula has none' : 'missing'}`)
-  if (/\bsecret\b/.test(recipe) && !secretNames.has(secret))
-    throw new UnreadablePassword(`the settings have no password.former_secrets of the name "${secret}"`)
+  if (/\bsecret\b/.test(recipe) && !secretNames.has(secret)) throw unknownSecret(secret)
   const digest = encoding === 'hex' ? hash.toLowerCase() : bytesOf(hash, encoding).toString('hex')
   if (digest.length !== length || !/^[0-9a-f]+$/.test(digest))
     throw new UnreadablePassword(`expected ${length} hexadecimal digits`)

@@ -13,7 +13,10 @@ import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { limitsAlone } from '../support/guards.ts'
 
 const password = '测试Pass1'
-const secrets: Record<string, string> = { uni_id_1: 'passwordSecret-demo' }
+const secrets: Record<string, string> = {
+  uni_id_1: 'passwordSecret-demo',
+  firebase: 'jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==',
+}
 const names = new Set(Object.keys(secrets))
 const policy = passwordOptions.parse({})
 
@@ -88,6 +91,21 @@ const kinds: readonly (readonly [string, PasswordEntry])[] = [
     {
       algorithm: 'argon2',
       hash: '$argon2id$v=19$m=7168,t=5,p=1$MDEyMzQ1Njc4OWFiY2RlZg$TGHGVr3G/yESAK+2MX7fBVmOlHtLGyo/YbvZTfJ/HA4',
+    },
+  ],
+  ['JeecgBoot', { algorithm: 'jeecgboot', salt: 'a1b2c3d4', username: 'lisi', hash: '9eceba40baebcc55' }],
+  [
+    'Firebase',
+    {
+      ...{
+        algorithm: 'firebase_scrypt',
+        secret: 'firebase',
+        salt: '42xEC+ixf3L2lw==',
+        separator: 'Bw==',
+        N: 16_384,
+        r: 8,
+      },
+      hash: 'aGwR3sCkH8CG0EV360f5/fdkCCzwggXH7d+U++o7dVuPsCCRClDzqzCIcYFiE1Nqd95AIj4jpEmOdiU9l0gh3w==',
     },
   ],
   ['a file with the password itself', { algorithm: 'plain', hash: password }],

@@ -1,10 +1,13 @@
+import { createHash, scryptSync } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { firebaseTag, parseFirebase } from '../../src/accounts/firebase-scrypt.ts'
 import { formerDigest } from '../../src/accounts/former-digest.ts'
 import { gbkBytes } from '../../src/accounts/gbk-bytes.ts'
 import { parseFormula } from '../../src/accounts/password-formula.ts'
 import { parsePortable, portableDigest } from '../../src/accounts/phpass.ts'
 import { parseStored } from '../../src/accounts/stored-password.ts'
+import { auth0Format } from '../../src/moving/formats/auth0-format.ts'
 import { type PasswordEntry, readPassword } from '../../src/moving/password-entry.ts'
 
 const password = '测试Pass1'
@@ -18,6 +21,21 @@ function both(entry: PasswordEntry, typed = password) {
   const { recipe, salt, secretName } = read.former
   const made = formerDigest(recipe, { password: typed, salt, secret: secrets[secretName] ?? '' })
   return [read.digest, Buffer.from(made ?? []).toString()]
+}
+
+/** The password that an export of Auth0 has. */
+function auth0(custom_password_hash: object, secret?: string): PasswordEntry {
+  const options = {
+    apps: new Map(),
+    proved: new Set<string>(),
+    formula: undefined,
+    secret,
+    secretNames: names,
+    nowMs: 0,
+  }
+  const record = { user_id: 'auth0|1', email: 'a@example.com', custom_password_hash }
+  const converted = auth0Format.convert([{ table: '', record }], options)
+  return ('account' in converted && (converted.account as { password: PasswordEntry }).password) as PasswordEntry
 }
 
 describe('a digest of another system', () => {
@@ -55,6 +73,59 @@ describe('a digest of another system', () => {
     const [stored, made] = both(entry)
     expect(made).toBe(stored)
     expect(both(entry, '测试Pass2')[1]).not.toBe(stored)
+  })
+
+  test('of JeecgBoot agrees with that of its first user, and with no other password', () => {
+    const entry = { algorithm: 'jeecgboot', salt: 'RCGTeGiH', username: 'admin', hash: 'CB362CFEEFBF3D8D' } as const
+    const [stored, made] = both(entry, '123456')
+    expect([stored, made]).toEqual(['cb362cfeefbf3d8d', 'cb362cfeefbf3d8d'])
+    expect(both(entry, '123457')[1]).not.toBe(stored)
+    for (const wrong of [{ salt: 'short' }, { salt: '盐盐盐盐盐盐盐盐' }, { username: '' }, { hash: 'cb362cfeefbf3d' }])
+      expect(() => readPassword({ ...entry, ...wrong }, names)).toThrow(/jeecgboot needs|expected 16 hex/)
+  })
+
+  test('of Firebase agrees with the published one, whose key is in the settings and nowhere in what is kept', () => {
+    const signer = 'jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA=='
+    const hash = 'lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ=='
+    const salt = '42xEC+ixf3L2lw=='
+    const own = { algorithm: 'firebase_scrypt', hash, salt, separator: 'Bw==', N: 2 ** 14, r: 8, secret: 'fb' } as const
+    const inOne = {
+      algorithm: own.algorithm,
+      secret: 'fb',
+      hash: `$fbscrypt$v=1,n=14,r=8,p=1,ss=Bw==,sk=${signer}$${salt}$${hash}`,
+    }
+    for (const entry of [own, inOne]) {
+      const read = readPassword(entry, new Set(['fb']))
+      if (read.kind !== 'ready') throw new Error('it has to be wrapped')
+      expect(read.hash).not.toContain(signer.slice(0, 20))
+      const parsed = parseFirebase(read.hash)
+      if (!parsed) throw new Error('it cannot be read')
+      const made = (typed: string) =>
+        Buffer.from(firebaseTag({ ...parsed, password: Buffer.from(typed), signer: Buffer.from(signer, 'base64') }))
+      expect(made('user1password').toString('base64')).toBe(hash)
+      expect(made('user2password').toString('base64')).not.toBe(hash)
+    }
+    expect(() => readPassword({ ...own, secret: 'other' }, new Set(['fb']))).toThrow('password.former_secrets')
+    expect(() => readPassword({ ...own, N: 2 ** 20 }, new Set(['fb']))).toThrow('no server should pay')
+  })
+
+  test('of Auth0 is read with HMAC, scrypt and what directories write', () => {
+    const hmac = { value: '9egH/awsZes2aPVZyVD0KduAQenRDRAkwr2AFcHueDc=', encoding: 'base64', digest: 'sha256' }
+    const key = { value: 'auth0-key', encoding: 'utf8' }
+    const [stored, made] = both(auth0({ algorithm: 'hmac', hash: { ...hmac, key } }))
+    expect(made).toBe(stored)
+    expect(auth0({ algorithm: 'hmac', hash: { ...hmac, key } }, 'uni_id_1')).toMatchObject({
+      ...{ formula: 'hmac_sha256(secret,password)', secret: 'uni_id_1' },
+    })
+    const salt = Buffer.from('salt')
+    const ssha = createHash('sha1').update(password).update(salt).digest()
+    const ldap = `{SSHA}${Buffer.concat([ssha, salt]).toString('base64')}`
+    const [left, right] = both(auth0({ algorithm: 'ldap', hash: { value: ldap } }))
+    expect(right).toBe(left)
+    const value = scryptSync(password, 'salt', 32).toString('hex')
+    const scrypt = auth0({ algorithm: 'scrypt', hash: { value }, salt: { value: 'salt' } })
+    expect(readPassword(scrypt, names)).toMatchObject({ kind: 'ready', hash: /^\$scrypt\$ln=14,r=8,p=1\$/ })
+    expect(() => readPassword(auth0({ algorithm: 'md4', hash: { value: '00' } }), names)).toThrow('cannot be read')
   })
 
   test('of phpass agrees with a published one', () => {

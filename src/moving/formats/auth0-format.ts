@@ -1,5 +1,6 @@
 import {
   type Format,
+  type FormatOptions,
   isYes,
   localIdentities,
   objectOf,
@@ -39,27 +40,66 @@ export const auth0Format: Format = {
       ...present('created_at', textOf(record, 'created_at')),
       ...(isYes(record, 'blocked') ? { status: 'locked' as const } : {}),
       identities: [...localIdentities(names, options), ...upstream.identities],
-      ...present('password', passwordOf(record)),
+      ...present('password', passwordOf(record, options)),
     }
     return { account, findings: upstream.findings }
   },
 }
 
-function passwordOf(record: RawRecord): PasswordEntry | undefined {
+function passwordOf(record: RawRecord, { secret }: FormatOptions): PasswordEntry | undefined {
   const bcrypt = textOf(record, 'password_hash', 'passwordHash')
   if (bcrypt) return { algorithm: 'bcrypt', hash: bcrypt }
   const custom = objectOf(record['custom_password_hash'])
   const algorithm = textOf(custom, 'algorithm')
   if (!algorithm) return undefined
-  const [{ value = '', encoding = 'hex' }, salt] = [objectOf(custom['hash']), objectOf(custom['salt'])]
+  const [given, salt] = [objectOf(custom['hash']), objectOf(custom['salt'])]
+  const { value = '', encoding = 'hex' } = given
   const hash = String(value)
   if (algorithm === 'argon2' || algorithm === 'bcrypt') return { algorithm, hash }
   // It says how long the result is, which the result says too.
   if (algorithm === 'pbkdf2') return { algorithm, hash: hash.replace(/(\$i=\d+),l=\d+\$/, '$1$') }
   const salted = textOf(salt, 'value')
+  const saltEntry = salted ? { salt: salted, salt_encoding: (textOf(salt, 'encoding') ?? 'utf8') as 'utf8' } : {}
+  const written = { hash, encoding: encoding as 'hex' }
+  if (algorithm === 'scrypt') return { algorithm, ...written, ...saltEntry, ...scryptCost(custom) }
+  if (algorithm === 'ldap') return ldap(hash)
   const inner = salted ? (salt['position'] === 'prefix' ? 'salt+password' : 'password+salt') : 'password'
-  return {
-    ...{ algorithm: 'formula', formula: `${algorithm}(${inner})`, hash, encoding: encoding as 'hex' },
-    ...(salted && { salt: salted, salt_encoding: (textOf(salt, 'encoding') ?? 'utf8') as 'utf8' }),
+  if (algorithm === 'hmac') return { ...hmacOf(given, inner, { secret, salted: saltEntry }), ...written }
+  return { algorithm: 'formula', formula: `${algorithm}(${inner})`, ...written, ...saltEntry }
+}
+
+/** As Node has them where nothing is said, because Auth0 is written in it. */
+function scryptCost(custom: RawRecord) {
+  const number = (name: string, usual: number) => Number(custom[name] ?? usual)
+  return { N: number('cost', 16_384), r: number('blockSize', 8), p: number('parallelization', 1) }
+}
+
+/** The key stands in every row. One that the settings have is taken from there; else it takes the place of a salt. */
+function hmacOf(
+  given: RawRecord,
+  inner: string,
+  { secret, salted }: { readonly secret: string | undefined; readonly salted: Partial<PasswordEntry> },
+): Omit<PasswordEntry, 'hash'> {
+  const digest = textOf(given, 'digest') ?? 'sha1'
+  const key = objectOf(given['key'])
+  if (secret || salted.salt) {
+    const named = secret ? { secret } : {}
+    return { algorithm: 'formula', formula: `hmac_${digest}(secret,${inner})`, ...salted, ...named }
   }
+  const keyEncoding = (textOf(key, 'encoding') ?? 'utf8') as 'utf8'
+  const formula = `hmac_${digest}(salt,${inner})`
+  return { algorithm: 'formula', formula, salt: textOf(key, 'value') ?? '', salt_encoding: keyEncoding }
+}
+
+/** `{SSHA}` and its like: base64 of the digest with the salt behind it. */
+function ldap(text: string): PasswordEntry {
+  const [, mark = '', data = ''] = /^\{(S?(?:SHA(?:256|512)?|MD5))\}([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
+  const isSalted = mark.startsWith('S') && mark !== 'SHA' && !/^SHA\d/.test(mark)
+  const kind = (isSalted ? mark.slice(1) : mark).replace(/^SHA$/, 'SHA1').toLowerCase()
+  const bytes = Buffer.from(data, 'base64')
+  const length = { md5: 16, sha1: 20, sha256: 32, sha512: 64 }[kind] ?? bytes.length
+  const hash = bytes.subarray(0, length).toString('hex') || text
+  if (!isSalted) return { algorithm: 'formula', formula: `${kind}(password)`, hash }
+  const salt = bytes.subarray(length).toString('base64')
+  return { algorithm: 'formula', formula: `${kind}(password+salt)`, hash, salt, salt_encoding: 'base64' }
 }

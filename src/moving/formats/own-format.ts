@@ -1,4 +1,4 @@
-import { type Format, isYes, localIdentities, present, textOf } from '../format.ts'
+import { type Format, type FormatOptions, isYes, localIdentities, present, textOf } from '../format.ts'
 import type { RawRecord } from '../raw-rows.ts'
 
 const fixed = new Set([
@@ -26,9 +26,9 @@ export const ownFormat: Format = {
   name: 'menshen',
   keepsIds: true,
   convert([part], options) {
-    const record = part?.record ?? {}
-    const isOfColumns = !('identities' in record)
-    if (!isOfColumns) return { account: record }
+    const given = part?.record ?? {}
+    if ('identities' in given) return { account: given }
+    const record = options.columns ? renamed(given, options.columns) : given
     const unknown = Object.keys(record).filter((name) => !fixed.has(name) && !name.startsWith(ofUpstream))
     const local = localIdentities(
       {
@@ -54,6 +54,15 @@ export const ownFormat: Format = {
     }
     return { account }
   },
+}
+
+/** What no one has named stays as it is called. */
+function renamed(record: RawRecord, columns: NonNullable<FormatOptions['columns']>): RawRecord {
+  const entries = Object.entries(record).flatMap(([name, value]) => {
+    const ours = columns.has(name) ? columns.get(name) : name
+    return ours === undefined ? [] : [[ours, value] as const]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** A column `identity:wechat` has the subjects of that provider, with spaces between them. */

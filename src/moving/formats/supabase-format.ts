@@ -41,7 +41,7 @@ export const supabaseFormat: Format = {
       options,
     )
     const told = objectOf(user['raw_user_meta_data'])
-    const none = { formula: undefined, secret: undefined }
+    const said = { formula: undefined, secret: options.secret }
     const account = {
       external_id: textOf(user, 'id'),
       ...present('nickname', textOf(told, 'nickname', 'name', 'full_name')),
@@ -49,7 +49,7 @@ export const supabaseFormat: Format = {
       ...present('created_at', textOf(user, 'created_at')),
       ...(isBanned(user, options.nowMs) ? { status: 'locked' as const } : {}),
       identities: [...localIdentities(names, options), ...upstream.identities],
-      ...present('password', passwordByLook(textOf(user, 'encrypted_password'), undefined, none)),
+      ...present('password', passwordByLook(textOf(user, 'encrypted_password'), undefined, said)),
     }
     return { account, findings: upstream.findings }
   },
