@@ -1,12 +1,11 @@
 import { main } from '../src/cli/commands.ts'
-import { environment } from '../src/config/config.ts'
 import type { ImportUsage } from './moving.ts'
 
 const silent = { write: () => true }
 const [file = ''] = process.argv.slice(2)
 const startedMs = performance.now()
 const argv = ['users', 'import', file]
-const status = await main({ argv, stdout: silent, stderr: silent, cwd: process.cwd(), env: environment() })
+const status = await main({ argv, stdout: silent, stderr: silent, cwd: process.cwd() })
 const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
 const usage: ImportUsage = {
   status,

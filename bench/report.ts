@@ -163,11 +163,12 @@ function hashingText(rows: readonly ArrangementRow[]): string {
 
 function movingText(rows: readonly ImportRow[]): string {
   const text = table(
-    ['accounts', 'accounts/s', 'accounts/core-s of the program', 'MiB resident'],
+    ['accounts', 'accounts/s', 'accounts/core-s of the program', 'accounts/core-s of the database', 'MiB resident'],
     rows.map((row) => [
       figure(row.accounts),
       figure(row.accountsPerSecond),
       figure(row.accountsPerCoreSecond),
+      figure(row.accountsPerDatabaseCoreSecond),
       figure(row.residentMiB),
     ]),
   )

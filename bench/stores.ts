@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,6 +17,8 @@ export interface Stores {
   readonly folder: string
   /** An empty database of this name. */
   createDatabase(name: string): Promise<string>
+  /** Of the CPU, what all processes of PostgreSQL have used until now, those that have ended too. */
+  databaseCpuSeconds(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -40,7 +42,7 @@ export async function startStores(): Promise<Stores> {
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    const { url, version } = await startPostgres(folder, running)
+    const { url, version, pid } = await startPostgres(folder, running)
     const redisPort = await startRedis(folder, running)
     return {
       redisUrl: `redis://127.0.0.1:${redisPort}`,
@@ -51,6 +53,7 @@ export async function startStores(): Promise<Stores> {
         await administer(url, (client) => client.query(`create database ${name}`))
         return url.replace(/postgres$/, name)
       },
+      databaseCpuSeconds: () => cpuSecondsOf(pid),
       stop,
     }
   } catch (error) {
@@ -59,7 +62,10 @@ export async function startStores(): Promise<Stores> {
   }
 }
 
-async function startPostgres(folder: string, running: ChildProcess[]): Promise<{ url: string; version: string }> {
+async function startPostgres(
+  folder: string,
+  running: ChildProcess[],
+): Promise<{ url: string; version: string; pid: number }> {
   const binaries = (await systemBinaries()) ?? (await findBinaries())
   const data = join(folder, 'postgres')
   await mkdir(data, { mode: 0o700 })
@@ -76,7 +82,29 @@ async function startPostgres(folder: string, running: ChildProcess[]): Promise<{
   running.push(child)
   const url = `postgres://menshen:bench@127.0.0.1:${port}/postgres`
   const version = await retry(() => administer(url, (client) => client.query('show server_version')), child)
-  return { url, version: String(version.rows[0].server_version).split(' ')[0] ?? '' }
+  return { url, version: String(version.rows[0].server_version).split(' ')[0] ?? '', pid: child.pid ?? 0 }
+}
+
+const ticksPerSecond = 100
+
+/** Of a process and its children, as Linux counts it. */
+async function cpuSecondsOf(pid: number): Promise<number> {
+  const stats = await Promise.all((await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(statOf))
+  const own = stats.filter((stat) => stat !== undefined && (stat.pid === pid || stat.parent === pid))
+  return own.reduce((sum, stat) => sum + (stat?.ticks ?? 0), 0) / ticksPerSecond
+}
+
+/** Undefined for a process that has ended meanwhile. */
+async function statOf(name: string): Promise<{ pid: number; parent: number; ticks: number } | undefined> {
+  const text = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  // The name of the program, in parentheses, may have spaces in it.
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number)
+  const [parent = 0, ticks] = [fields[1], fields.slice(11, 15).reduce((sum, each) => sum + each, 0)]
+  return { pid: Number(name), parent, ticks }
 }
 
 async function startRedis(folder: string, running: ChildProcess[]): Promise<number> {

@@ -29,6 +29,8 @@ export interface Command {
   readonly options: Readonly<Record<string, Option>>
   readonly module: `./${string}.ts`
   readonly action: string
+  /** It works on rows without end, in little memory. */
+  readonly isEndless?: true
   /** Exit statuses beyond 0, 1 and 2. */
   readonly exits?: Readonly<Record<number, string>>
 }

@@ -3,6 +3,7 @@ import { nearest } from '../base/nearest.ts'
 import { readArguments } from './arguments.ts'
 import type { Command, Env, Input, Output, Run } from './command.ts'
 import { commands } from './command-table.ts'
+import { keepNewThingsFew } from './flat-memory.ts'
 import { commandHelp, overview } from './help.ts'
 
 /** What the process hands to the command line. */
@@ -29,6 +30,7 @@ export async function main({ argv, stdout, stderr, stdin, cwd, env: given }: Mai
   if ('problem' in read) return say(stderr, `${read.problem}\nusage: menshen ${command.name} ${command.usage}\n`, 2)
   if (read.flags['help'] === true) return say(stdout, commandHelp(command), 0)
 
+  if (command.isEndless) keepNewThingsFew()
   let isDebug = false
   try {
     const env = given ?? (await import('../config/config.ts')).environment()
