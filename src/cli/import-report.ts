@@ -16,6 +16,8 @@ interface Files {
 export interface ImportTeller {
   finding(place: Place, finding: Finding): void
   end(imported: Imported): void
+  /** Something went wrong on the way. What was told until then ends as JSON. */
+  fail(reason: string): void
 }
 
 /** As lines for people, or as one JSON value. */
@@ -31,10 +33,15 @@ export function importTeller({ flags, stdout, stderr }: CommandContext, files: F
         stdout.write(summaryText(imported, files))
         if (files.isDryRun) stderr.write('dry run: nothing was written\n')
       },
+      fail: () => {},
     }
   }
   let count = 0
+  const afterFindings = () => (count === 0 ? '{\n  "findings": []' : '\n  ]')
   return {
+    fail(reason) {
+      stdout.write(`${afterFindings()},\n  "error": ${JSON.stringify(reason)}\n}\n`)
+    },
     finding({ file, line }, finding) {
       const kind = isProblem(finding.code) ? 'problem' : 'note'
       const told = { file: nameOf(file), line, kind, code: finding.code, text: findingText(finding) }
@@ -42,13 +49,12 @@ export function importTeller({ flags, stdout, stderr }: CommandContext, files: F
     },
     end(imported) {
       const { findings: counts, isApplied, wrapsPerSecond, differing, ...rest } = imported
-      const beginning = count === 0 ? '{\n  "findings": []' : '\n  ]'
       const members = Object.entries({
         ...{ applied: isApplied && !files.isDryRun, ...rest, differing, counts },
         wraps_per_second: wrapsPerSecond === undefined ? null : Math.round(wrapsPerSecond),
       })
       const text = members.map(([name, value]) => `,\n  ${JSON.stringify(name)}: ${JSON.stringify(value)}`)
-      stdout.write(`${beginning}${text.join('')}\n}\n`)
+      stdout.write(`${afterFindings()}${text.join('')}\n}\n`)
     },
   }
 }

@@ -36,6 +36,11 @@ export const movingCommands: readonly Command[] = [
         value: 'KINDS',
         summary: 'What the other system has proved, whatever the file says: phone, email or phone,email.',
       },
+      map: {
+        type: 'string',
+        value: 'FILE',
+        summary: 'A JSON object with our name of each column of a CSV, null to leave one out. Not with --from.',
+      },
       apps: {
         type: 'string',
         value: 'LIST',
@@ -55,6 +60,7 @@ export const movingCommands: readonly Command[] = [
     },
     module: './users-import-command.ts',
     action: 'importUsers',
+    isEndless: true,
     exits: dryRunExits,
   },
 ]

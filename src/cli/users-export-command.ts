@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Core } from '../build/core.ts'
 import { exportAccounts } from '../moving/account-export.ts'
@@ -37,7 +37,13 @@ async function exportAll(context: CommandContext): Promise<number> {
   })
   if (!file) return refuse(context, `${path} is there already`)
   try {
-    const count = await withCore(context, (core) => exportTo(context, core, (lines) => file.write(lines)))
+    const count = await withCore(context, (core) => exportTo(context, core, (lines) => file.write(lines))).catch(
+      async (error: unknown) => {
+        // Half of the accounts look like all of them.
+        await unlink(path)
+        throw error
+      },
+    )
     await file.sync()
     if (flags['json'] === true) printJson(stdout, { accounts: count, file: path })
     else stdout.write(`${count} accounts written to ${path}\n`)

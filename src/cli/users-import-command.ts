@@ -5,7 +5,10 @@ import type { Core } from '../build/core.ts'
 import { type ImportOrder, importAccounts } from '../moving/account-import.ts'
 import { charsets } from '../moving/file-text.ts'
 import type { FormatOptions } from '../moving/format.ts'
+import { ownFormat } from '../moving/formats/own-format.ts'
 import { formats } from '../moving/formats.ts'
+import { UnreadableFile } from '../moving/steady-file.ts'
+import { readColumnMap } from './column-map.ts'
 import type { CommandContext } from './command.ts'
 import { flatMemory } from './flat-memory.ts'
 import { importTeller } from './import-report.ts'
@@ -15,24 +18,29 @@ import { operatorOf, refuse, withCore } from './open-core.ts'
 export async function importUsers(context: CommandContext): Promise<number> {
   const said = readFlags(context)
   if (typeof said === 'string') return wrongUsage(context, said)
+  const { map } = context.flags
+  const columns = typeof map === 'string' ? await readColumnMap(resolve(context.cwd, map)) : undefined
+  if (typeof columns === 'string') return wrongUsage(context, columns)
   const teller = importTeller(context, said)
-  return withCore(context, async (core) => {
+  const run = withCore(context, async (core) => {
     const { password, pictures } = core.config
     const lanes = password.workers ?? availableParallelism()
     const hashing = hasher({ parameters: password.argon2, workers: lanes, maxQueue: lanes })
-    const order = orderOf(context, core, { ...said, onFinding: teller.finding })
+    const order = orderOf(context, core, { ...said, columns, onFinding: teller.finding })
     try {
       const imported = await importAccounts({ ...core, hasher: hashing, lanes, copiesPictures: pictures.copy }, order)
       teller.end(imported)
       if (imported.problems > 0) return 1
       return said.isDryRun && imported.imported > 0 ? 3 : 0
-    } catch (error) {
-      const missing = missingFile(error)
-      if (missing === undefined) throw error
-      return refuse(context, `there is no file ${missing}`)
     } finally {
       await hashing.close()
     }
+  })
+  return run.catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error)
+    teller.fail(reason)
+    if (!(error instanceof UnreadableFile)) throw error
+    return refuse(context, reason)
   })
 }
 
@@ -41,6 +49,8 @@ function readFlags({ flags, args, cwd }: CommandContext) {
   const text = (name: string) => (typeof flags[name] === 'string' ? String(flags[name]) : undefined)
   const format = formats.find(({ name }) => name === (text('from') ?? 'menshen'))
   if (!format) return `--from is one of ${formats.map(({ name }) => name).join(', ')}`
+  if (text('map') !== undefined && format !== ownFormat) return '--map goes with files of ours alone'
+  if (args.includes('-')) return 'standard input has no name that says what it is: write it to a file'
   const charset = charsets.find((each) => each === (text('charset') ?? 'utf-8').toLowerCase())
   if (!charset) return `--charset is one of ${charsets.join(', ')}`
   const apps = (text('apps') ?? '').split(',').filter(Boolean)
@@ -61,7 +71,9 @@ function readFlags({ flags, args, cwd }: CommandContext) {
   }
 }
 
-type Said = Exclude<ReturnType<typeof readFlags>, string> & Pick<ImportOrder, 'onFinding'>
+type Said = Exclude<ReturnType<typeof readFlags>, string> &
+  Pick<ImportOrder, 'onFinding'> &
+  Pick<FormatOptions, 'columns'>
 
 function orderOf(context: CommandContext, { config, clock }: Core, said: Said): ImportOrder {
   const secretNames = new Set(Object.keys(config.password.former_secrets))
@@ -80,9 +92,4 @@ function orderOf(context: CommandContext, { config, clock }: Core, said: Said): 
 function wrongUsage({ stderr }: CommandContext, reason: string): number {
   stderr.write(`error: ${reason}\n`)
   return 2
-}
-
-function missingFile(error: unknown): string | undefined {
-  const { code, path } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' && path !== undefined ? path : undefined
 }

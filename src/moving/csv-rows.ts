@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { CsvError, parse } from 'csv-parse'
-import { badText, longestRow, type RawRow } from './raw-rows.ts'
+import { badText, longestRow, type RawRow, type RowProblem } from './raw-rows.ts'
 
 const batchRows = 500
 /** A quotation mark that is never closed makes one row of the rest of a file. */
@@ -24,7 +24,8 @@ export async function* csvRows(
       before = info.lines
       if (names === undefined) {
         names = record.map((name) => name.trim())
-        if (new Set(names).size < names.length) return yield [{ line, problem: 'duplicate_column' }]
+        const problem = problemOf(names)
+        if (problem) return yield [{ line, problem }]
       } else rows.push(readRecord(record, names, line))
       if (rows.length === batchRows) {
         yield rows
@@ -38,6 +39,12 @@ export async function* csvRows(
     rows.push({ line, problem: error.code === 'CSV_MAX_RECORD_SIZE' ? 'too_long' : 'csv' })
   }
   yield rows
+}
+
+/** Names of columns are told where nobody knows them, so they have to be text. */
+function problemOf(names: readonly string[]): RowProblem | undefined {
+  if (new Set(names).size < names.length) return 'duplicate_column'
+  return badText(names.join(','))
 }
 
 function readRecord(record: readonly string[], names: readonly string[], line: number): RawRow {

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs'
+import { unreadable } from './steady-file.ts'
 
 /** The encodings that files are read in. */
 export const charsets = ['utf-8', 'gbk', 'gb18030', 'big5'] as const
@@ -14,10 +15,18 @@ export const undecodable = '\uFFFD'
  */
 export async function* textOf(path: string, charset: Charset): AsyncGenerator<string> {
   const decoder = new TextDecoder(charset)
-  for await (const bytes of createReadStream(path, { highWaterMark: 262_144 })) {
-    const text = decoder.decode(bytes as Uint8Array, { stream: true })
+  for await (const bytes of bytesOf(path)) {
+    const text = decoder.decode(bytes, { stream: true })
     if (text !== '') yield text
   }
   const rest = decoder.decode()
   if (rest !== '') yield rest
+}
+
+async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const bytes of createReadStream(path, { highWaterMark: 262_144 })) yield bytes as Uint8Array
+  } catch (error) {
+    throw unreadable(error, path)
+  }
 }

@@ -8,6 +8,7 @@ export const problems = {
   charset: 'no text in this encoding: see --charset',
   nul: 'a character that no database keeps (NUL)',
   duplicate_key: 'a member that is there twice',
+  too_deep: 'lists and objects in each other, more than 64 deep',
   columns: 'another number of columns than in the first line',
   duplicate_column: 'the first line has a column twice',
   unclosed: 'the file ends in the middle',

@@ -7,6 +7,7 @@ import { type Reading, readAccount } from './neutral-account.ts'
 import type { RawRecord } from './raw-rows.ts'
 import { rowsOf, tableOf } from './row-reader.ts'
 import type { Place, Staging } from './staging.ts'
+import { steadyFile } from './steady-file.ts'
 
 /** What is read, and how. */
 export interface Files {
@@ -37,6 +38,7 @@ export async function readFiles(work: Work): Promise<number> {
       tell(work.staged, { file, line: 1 }, { code: 'table', about: work.format.tables?.join(', ') })
       continue
     }
+    const steady = await steadyFile(path)
     const options = { charset: work.charset, listMember: work.format.listMember }
     for await (const batch of rowsOf(path, options)) {
       for (const row of batch) {
@@ -49,6 +51,7 @@ export async function readFiles(work: Work): Promise<number> {
       rows += batch.length
       if (await work.staged.flush()) work.onBatch()
     }
+    await steady.requireUnchanged()
   }
   await work.staged.flush(true)
   if (work.format.tables) await joinParts(work)

@@ -16,6 +16,7 @@ export type RowProblem =
   | 'charset'
   | 'nul'
   | 'duplicate_key'
+  | 'too_deep'
   | 'columns'
   | 'duplicate_column'
   | 'unclosed'
@@ -37,8 +38,8 @@ export function readJson(text: string, line: number): RawRow {
     return { line, problem: 'json' }
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return { line, problem: 'not_an_object' }
-  if (hasDuplicateKey(text)) return { line, problem: 'duplicate_key' }
-  return { line, record: value as RawRecord }
+  const flaw = flawOf(text)
+  return flaw ? { line, problem: flaw } : { line, record: value as RawRecord }
 }
 
 /** Text that PostgreSQL cannot keep, or that was never decoded. */
@@ -47,19 +48,26 @@ export function badText(text: string): 'charset' | 'nul' | undefined {
   return text.includes('\0') || text.includes('\\u0000') ? 'nul' : undefined
 }
 
-/** JSON that was parsed keeps the last of two members with one name, and says nothing. */
-function hasDuplicateKey(text: string): boolean {
-  const pattern = /"((?:[^"\\]|\\.)*)"(\s*:)?|[{}]/g
+const deepest = 64
+
+/**
+ * What JSON that was parsed shows no more: it keeps the last of two members with one name, however they were written,
+ * and says nothing; and what is nested too deep ends whoever walks through it.
+ */
+function flawOf(text: string): 'duplicate_key' | 'too_deep' | undefined {
+  const pattern = /"((?:[^"\\]|\\.)*)"(\s*:)?|[{}[\]]/g
   const open: Set<string>[] = []
   for (let found = pattern.exec(text); found; found = pattern.exec(text)) {
     const [whole, key, colon] = found
-    if (whole === '{') open.push(new Set())
-    else if (whole === '}') open.pop()
+    if (whole === '{' || whole === '[') open.push(new Set())
+    else if (whole === '}' || whole === ']') open.pop()
     else if (key !== undefined && colon !== undefined) {
+      const name = key.includes('\\') ? String(JSON.parse(`"${key}"`)) : key
       const names = open.at(-1)
-      if (names?.has(key)) return true
-      names?.add(key)
+      if (names?.has(name)) return 'duplicate_key'
+      names?.add(name)
     }
+    if (open.length > deepest) return 'too_deep'
   }
-  return false
+  return undefined
 }

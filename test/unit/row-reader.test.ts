@@ -149,6 +149,8 @@ describe('rows of a file', () => {
     ['another number of columns', 'a,b\n1,2,3', '2 columns'],
     ['a quotation mark that is never closed', 'a,b\n1,"2\n3,4', '3 csv'],
     ['a NUL', 'a,b\n1,\0', '2 nul'],
+    ['a NUL in a name', 'a,b\0\n1,2', '1 nul'],
+    ['a name that is no text', 'a,\uFFFD\n1,2', '1 charset'],
   ])('of columns are refused for %s', async (_, text, told) => {
     const found = await all(csvRows(pieces(text, [7]), ','))
     expect(found.map((row) => `${row.line} ${'problem' in row ? row.problem : ''}`)).toEqual([told])
