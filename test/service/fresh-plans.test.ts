@@ -85,4 +85,31 @@ describe('on a database that has just been made, for good', () => {
     expect(read.filter(([, whole]) => whole.length > 0)).toEqual([])
     expect(others.length).toBeGreaterThan(10)
   })
+
+  test.each([
+    ['the end of older grants', `end_older_grants('grant', 'usr_x', 'web', 'key', 1, now())`],
+    ['counters', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}', '{0,0}', '{0,0}')`],
+    ['counters of the version before', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}')`],
+  ])('so does the function for %s', async (_, call) => {
+    const read = await planning(async (connection) => {
+      for (const id of ['older', 'newer']) {
+        await connection.query({
+          text: `insert into oidc_records (model, id, payload, user_id, since, expires_at)
+            values (2, $1, '{"clientId":"web"}', 'usr_x', now(), now() + interval '1 day')`,
+          values: [`${id} ${call}`],
+        })
+      }
+      await connection.query({ text: `select from ${call}` })
+      const { rows } = await connection.query({
+        text: `select relname, seq_scan, idx_scan from pg_stat_xact_user_tables where relname in ('oidc_records', 'ephemeral')`,
+      })
+      return rows
+    })
+    expect(read.map(({ relname, seq_scan }) => [relname, Number(seq_scan)])).toEqual(
+      expect.arrayContaining([
+        ['oidc_records', 0],
+        ['ephemeral', 0],
+      ]),
+    )
+  })
 })
