@@ -19,6 +19,7 @@ export const signals = [
   'network',
   'client',
   'name',
+  'password',
 ] as const
 /** One of these. */
 export type Signal = (typeof signals)[number]
@@ -46,7 +47,7 @@ const rule = z
       .describe(
         'What requests are counted by: the number; its `block` (without the last 2 digits) or `prefix` (without the ' +
           'last 4); its segment or country; the domain of a mailbox; the network of four widths, `limits.networks` ' +
-          'says how much more the wider ones may; the client; the name that was typed; or all together.',
+          'says how much more the wider ones may; the client; the name that was typed; the password that was wrong, once for each name; or all together.',
       ),
     of: z
       .enum(['asked', 'failed', 'done'])
@@ -129,6 +130,7 @@ const defaultRules: Readonly<Record<string, RuleInput>> = {
   },
   money_short: { act: 'message', channel: 'sms', money_used: 80, verdict: 'challenge', level: 3 },
   passwords_of_network: { act: 'password', by: 'network', of: 'failed', more_than: 60, verdict: 'challenge', level: 2 },
+  password_sprayed: { act: 'password', by: 'password', of: 'failed', more_than: 30, verdict: 'challenge', level: 2 },
   registrations_of_network: { act: 'registration', by: 'network', more_than: 10, verdict: 'challenge', level: 2 },
   upstreams_of_network: {
     act: 'upstream',

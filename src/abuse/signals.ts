@@ -16,6 +16,8 @@ export interface Wanted {
   readonly to?: string
   /** Name that was typed to log in or to make an account. */
   readonly name?: string
+  /** One of a million buckets that passwords fall into: enough to see that one is tried at many names. */
+  readonly password?: string | undefined
   readonly clientId?: string | undefined
   /** Level of the challenge that was solved for this very request. */
   readonly proven?: number | undefined
@@ -47,7 +49,7 @@ export function countryOf(to: string | undefined): CountryClass | undefined {
 /** What a request is counted under by a signal; empty when it has none of it. */
 export function keysOf(
   by: Signal,
-  { ip, to, name, clientId }: Wanted,
+  { ip, to, name, password, clientId }: Wanted,
   { factors, isFreeHere }: { readonly factors: NetworkFactors; readonly isFreeHere: boolean },
 ): readonly Key[] {
   const one = (text: string | undefined): readonly Key[] => (text === undefined ? [] : [{ text, factor: 1 }])
@@ -73,6 +75,8 @@ export function keysOf(
       return one(clientId)
     case 'name':
       return one(name)
+    case 'password':
+      return one(password)
     case 'network':
       return networksOf(ip).map((each) => ({
         text: each.name,

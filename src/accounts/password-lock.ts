@@ -26,6 +26,8 @@ export interface LockRules {
 export interface Guarded {
   /** The name that was typed. */
   readonly who: string
+  /** What was typed with it. */
+  readonly password?: string | undefined
   /** Whose it is; undefined for a name nobody has. */
   readonly userId: UserId | undefined
   /** The name under which the tries of this known device are counted; undefined for an unknown device. */
@@ -64,6 +66,8 @@ interface Dependencies {
 
 /** Seconds for which wrong tries in a row are counted, from the first of them. */
 const rowSeconds = 30 * 86_400
+/** Seconds for which is known at which names a password was wrong. */
+const sprayedSeconds = 3600
 /** How many counters all names without an account share. */
 const nobodys = 4096
 
@@ -93,13 +97,19 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
     throw new AppError('password.locked', { params: { retryAfterSeconds: 1 } })
   }
 
-  /** Only wrong tries count for a network, so that a whole office can log in from one. */
-  async function countAgainst(wanted: Wanted | undefined): Promise<void> {
-    if (wanted !== undefined) await guard.told(wanted, 'failed', [['password.ip', wanted.ip]])
+  /**
+   * Only wrong tries count for a network, so that a whole office can log in from one. One password that is wrong at
+   * many names counts too, once for each name: whoever forgets theirs tries the same one again and again.
+   */
+  async function countAgainst(wanted: Wanted | undefined, isJudged = true): Promise<void> {
+    if (wanted === undefined) return
+    const { name = '', password = '', ip } = wanted
+    const isNews = isJudged && (await store.add(`password:at:${digest(`${name} ${password}`)}`, 1, sprayedSeconds))
+    await guard.told(isNews ? wanted : { ...wanted, password: undefined }, 'failed', [['password.ip', ip]])
   }
 
   /** Whose tries a request uses, and where wrong ones in a row are counted. */
-  async function potOf({ who, userId, knownDevice, ip, clientId, proven }: Guarded) {
+  async function potOf({ who, password, userId, knownDevice, ip, clientId, proven }: Guarded) {
     if (userId !== undefined && knownDevice !== undefined) {
       const key = `password:device:${digest(`${userId} ${knownDevice}`)}`
       // A known device with too many wrong tries is treated as an unknown one.
@@ -108,7 +118,8 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
     }
     const row = userId === undefined ? nobodysRow(who) : rowOf(userId)
     // Of one length, whatever was typed, and plain in no store.
-    const common = { act: 'password', isKnownDevice: false, name: who, clientId, proven } as const
+    const tried = { name: who, password: password === undefined ? undefined : bucketOf(password) }
+    const common = { act: 'password', isKnownDevice: false, ...tried, clientId, proven } as const
     const wanted: Wanted | undefined = ip === undefined ? undefined : { ...common, ip }
     return { key: `password:who:${digest(who)}`, row, others: [], wanted }
   }
@@ -127,7 +138,7 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
         locks = await enter(key)
       } catch (error) {
         // Somebody who waits for a lock to end, in order to be the first, uses up the tries of their network.
-        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(wanted)
+        if (error instanceof AppError && error.code === 'password.locked') await countAgainst(wanted, false)
         throw error
       }
       try {
@@ -150,6 +161,16 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
     },
     forget: (userId) => store.delete(rowOf(userId)),
   }
+}
+
+/**
+ * SECURITY: 20 bits of a password that was wrong, which are kept under a keyed digest for an hour: whoever gets hold of
+ * the store and of the key still has a million guesses before them for each.
+ */
+function bucketOf(password: string): string {
+  return Buffer.from(digest(password.normalize('NFKC')), 'base64url')
+    .toString('hex')
+    .slice(0, 5)
 }
 
 function rowOf(userId: UserId): string {

@@ -151,7 +151,7 @@ export function passwords(dependencies: Dependencies): Passwords {
       hasher.refuseWhenFull(guest)
       const guarded = {
         ...{ who: `${identifier.provider}:${identifier.subject}`, userId, knownDevice, ip },
-        ...{ clientId, proven },
+        ...{ password, clientId, proven },
       }
       const record = await lock
         .guard(guarded, async () =>
