@@ -110,6 +110,12 @@ const defaultRules: Readonly<Record<string, RuleInput>> = {
     entered_below: 20,
     verdict: 'refuse',
   },
+  // Fewer than a vendor sends to one number (5 an hour, 10 a day): the rest is its owner's.
+  number_in_vain: { act: 'message', by: 'number', more_than: 3, entered_below: 50, verdict: 'challenge', level: 2 },
+  number_all_day: {
+    ...{ act: 'message', by: 'number', more_than: 5, within: '24h', entered_below: 50 },
+    ...{ verdict: 'challenge', level: 3 },
+  },
   prefix_busy: { act: 'message', by: 'prefix', more_than: 20, entered_below: 60, verdict: 'challenge', level: 3 },
   prefix_in_vain: { act: 'message', by: 'prefix', more_than: 50, entered_below: 20, verdict: 'refuse' },
   domain_in_vain: { act: 'message', by: 'domain', more_than: 100, entered_below: 30, verdict: 'challenge', level: 3 },

@@ -92,6 +92,23 @@ describe.each([
     expect(said(await ask({ ip: address(1), to: scattered(1) }))).toEqual(allowed)
   })
 
+  test('a number whose codes nobody enters is challenged before its vendor sends it no more, and its owner is not', async () => {
+    const { guard, ask } = open()
+    const to = scattered(1)
+    const owner = () => ask({ ip: address(99), to, isKnownDevice: true })
+    const verdicts: Decision[] = []
+    for (let n = 0; n < 4; n++) verdicts.push(await ask({ ip: address(n), to }))
+    expect(verdicts.map(({ verdict }) => verdict)).toEqual(['allow', 'allow', 'allow', 'challenge'])
+    expect(verdicts.at(-1)).toMatchObject({ level: 2, reasons: ['number_in_vain'] })
+    expect(said(await owner())).toEqual(allowed)
+    now += 61 * minute
+    for (let n = 5; n < 8; n++) verdicts.push(await ask({ ip: address(n), to }))
+    expect(verdicts.at(-1)).toMatchObject({ verdict: 'challenge', level: 3, reasons: ['number_all_day'] })
+    expect(said(await owner())).toEqual(allowed)
+    for (const { marks } of verdicts.slice(0, 3)) await guard.entered(marks)
+    expect(said(await ask({ ip: address(8), to }))).toEqual(allowed)
+  })
+
   test('numbers one after the other are noticed at once, whoever asks', async () => {
     const { ask } = open()
     const verdicts = []
