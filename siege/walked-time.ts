@@ -45,16 +45,17 @@ export class WalkedTime {
     await woken
   }
 
-  /** Walks to a moment, second by second. Throws what somebody who acts has thrown. */
+  /** Walks to a moment, from one second in which somebody acts to the next. Throws what somebody who acts has thrown. */
   async walk(untilMs: number): Promise<void> {
     const { tell, speed } = this.#options
     while (this.#nowMs < untilMs) {
-      const begunMs = performance.now()
-      this.#nowMs = Math.min(this.#nowMs + tickMs, untilMs)
+      const [begunMs, fromMs] = [performance.now(), this.#nowMs]
+      const next = Math.min(...this.#sleepers.keys()) * tickMs
+      this.#nowMs = Math.min(Math.max(next, fromMs), untilMs)
       await tell(this.#nowMs)
       await this.#wakeDue()
       if (this.#failure !== undefined) throw this.#failure
-      const left = tickMs / speed - (performance.now() - begunMs)
+      const left = (this.#nowMs - fromMs) / speed - (performance.now() - begunMs)
       if (left > 1) await delay(left)
     }
   }
