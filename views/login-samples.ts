@@ -1,4 +1,4 @@
-import type { AgreeView, LoginView } from './login-views.ts'
+import type { AgreeView, HumanCheckView, LoginView } from './login-views.ts'
 import { agreements, countries } from './sample-values.ts'
 
 const login: LoginView = {
@@ -144,5 +144,28 @@ export const agreeSamples: readonly AgreeView[] = [
     fields: [{ name: 'method', value: 'github' }],
     typed: { kind: 'connection', provider: 'github' },
     back: '',
+  },
+]
+
+/** The question whether a person is there. */
+export const humanCheckSamples: readonly HumanCheckView[] = [
+  {
+    fields: [
+      { name: 'method', value: 'sms' },
+      { name: 'country', value: '86' },
+      { name: 'phone', value: '138 0013 8000' },
+    ],
+    typed: { kind: 'phone', text: '+86 138 0013 8000' },
+    back: 'sms',
+    work: '{}',
+    text: '七加五等于几？',
+    question: 'sealed',
+  },
+  {
+    fields: [{ name: 'resend', value: '1' }],
+    back: '',
+    text: '十二减四等于几？',
+    question: 'sealed',
+    error: { code: 'challenge.wrong', message: '回答不正确。请回答新的问题。', field: 'question_answer' },
   },
 ]

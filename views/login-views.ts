@@ -46,21 +46,43 @@ export interface LoginView {
   readonly retryAfterSeconds?: number | undefined
 }
 
+/** What the person had typed or chosen in a form that is sent again; `text` is only absent beside a `provider`. */
+export interface TypedBefore {
+  readonly kind: 'phone' | 'identifier' | 'connection'
+  readonly text?: string | undefined
+  readonly provider?: string
+}
+
+/** What a form is sent again with. */
+export interface RepeatedField {
+  readonly name: string
+  readonly value: string
+}
+
 /**
  * The question for a form that came without the tick. Posts its `fields` again with `agreement`, or with `show`, which
  * leads back to the form.
  */
 export interface AgreeView {
   readonly agreements: readonly Agreement[]
-  readonly fields: readonly { readonly name: string; readonly value: string }[]
-  /** What the person had typed or chosen; `text` is only absent beside a `provider`. */
-  readonly typed?:
-    | {
-        readonly kind: 'phone' | 'identifier' | 'connection'
-        readonly text?: string | undefined
-        readonly provider?: string
-      }
-    | undefined
+  readonly fields: readonly RepeatedField[]
+  readonly typed?: TypedBefore | undefined
   /** What `show` is to name. */
   readonly back: string
+}
+
+/**
+ * Asks whether a person is there. Posts its `fields` again with `altcha`, which the script fills in and sends by
+ * itself, or with `question` and `question_answer`; or with `show`, which leads back to the form.
+ */
+export interface HumanCheckView {
+  readonly fields: readonly RepeatedField[]
+  readonly typed?: TypedBefore | undefined
+  readonly back: string
+  /** The challenge of the proof of work, as JSON; absent where the script has had its tries. */
+  readonly work?: string | undefined
+  /** The question, and what is posted with its answer. */
+  readonly text: string
+  readonly question: string
+  readonly error?: PageError | undefined
 }

@@ -9,7 +9,7 @@ import type {
 } from './choice-views.ts'
 import type { ConsentView } from './consent-views.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from './form-values.ts'
-import type { AgreeView, LoginView } from './login-views.ts'
+import type { AgreeView, HumanCheckView, LoginView } from './login-views.ts'
 import type { MergeViews } from './merge-views.ts'
 import type { ClientLogo, PageBrand } from './page-brand.ts'
 import type {
@@ -198,6 +198,7 @@ export interface AccountBindView {
 export interface Views extends OwnAccountViews, MergeViews {
   readonly login: LoginView
   readonly agree: AgreeView
+  readonly 'human-check': HumanCheckView
   readonly code: CodeView
   readonly 'password-new': PasswordNewView
   readonly register: RegisterView

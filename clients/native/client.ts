@@ -1,4 +1,5 @@
 import { base64url, formEncoded, jwtClaims, membersOf, queryOf, sha256 } from './encoding.ts'
+import { solveAltcha } from './solving.ts'
 import { type Begun, Keeper, Queue, type Saved } from './storage.ts'
 import type { WireAnswer } from './transports.ts'
 import {
@@ -7,6 +8,7 @@ import {
   type Form,
   isLost,
   type LoginAnswer,
+  leavesSession,
   type Members,
   type NativeClientOptions,
   NativeError,
@@ -153,7 +155,11 @@ export class NativeClient {
     // The session that was kept ran out: this login begins without it. One that was under way has proved what is lost
     // with it.
     const isStale = error === 'invalid_session' && used !== undefined && !saved.begun
-    return isStale && params['method'] !== undefined ? this.#login(params) : { kind: 'challenge', challenge: body }
+    if (isStale && params['method'] !== undefined) return this.#login(params)
+    const work = body['altcha'] as Members | undefined
+    // What was solved and did not do is told, so that nobody goes round and round.
+    if (!work || params['altcha'] !== undefined) return { kind: 'challenge', challenge: body }
+    return this.#login({ ...params, altcha: await solveAltcha(work, this.#options.pbkdf2) })
   }
 
   async #exchange(
@@ -262,12 +268,6 @@ export class NativeClient {
     if (bytes.length < secretBytes) throw new NativeError({ error: 'no_random_source' })
     return base64url(bytes)
   }
-}
-
-/** Whether an answer without a session says nothing of the one that was sent: nobody looked at it, or nobody knows. */
-function leavesSession(status: number, error: unknown): boolean {
-  const isProof = error === 'invalid_dpop_proof' || error === 'invalid_client_attestation'
-  return status >= 500 || status === 429 || isProof
 }
 
 /** What is kept after a refresh. */

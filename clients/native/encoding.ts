@@ -76,6 +76,11 @@ export function membersOf(text: string): Readonly<Record<string, unknown>> | und
   }
 }
 
+/** FIPS 180-4 §5.3.3. */
+export const initialHash: readonly number[] = [
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+]
+
 /** FIPS 180-4 §6.2, of ASCII text. */
 export function sha256(text: string): Uint8Array {
   const blocks = Math.ceil((text.length + 9) / 64)
@@ -85,33 +90,51 @@ export function sha256(text: string): Uint8Array {
   const words = new DataView(message.buffer)
   words.setUint32(message.length - 4, text.length * 8)
 
-  const hash = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19] as Word8
-  for (let block = 0; block < blocks; block++) compress(hash, words, block * 64)
+  const hash = Int32Array.from(initialHash)
+  for (let block = 0; block < blocks; block++) {
+    compress(
+      hash,
+      Int32Array.from({ length: 16 }, (_, at) => words.getInt32(block * 64 + at * 4)),
+    )
+  }
   const digest = new DataView(new ArrayBuffer(32))
   hash.forEach((word, at) => {
-    digest.setUint32(at * 4, word)
+    digest.setInt32(at * 4, word)
   })
   return new Uint8Array(digest.buffer)
 }
 
-type Word8 = [number, number, number, number, number, number, number, number]
+const schedule = new Int32Array(64)
 
-function compress(hash: Word8, words: DataView, offset: number): void {
-  const schedule: number[] = []
-  const word = (at: number) => schedule[at] ?? 0
-  let [a, b, c, d, e, f, g, h] = hash
+/** One block of SHA-256, added to the hash. A proof of work does little else, so it makes nothing new. */
+export function compress(hash: Int32Array, block: Int32Array): void {
+  let [a, b, c, d, e, f, g, h] = hash as unknown as Word8
+  schedule.set(block)
   for (let round = 0; round < 64; round++) {
-    const [early, late] = [word(round - 15), word(round - 2)]
-    const mixed = (rotated(early, 7) ^ rotated(early, 18) ^ (early >>> 3)) + word(round - 16)
-    const next = (rotated(late, 17) ^ rotated(late, 19) ^ (late >>> 10)) + word(round - 7) + mixed
-    schedule.push(round < 16 ? words.getUint32(offset + round * 4) : next >>> 0)
+    if (round >= 16) {
+      const [early, late] = [schedule[round - 15] as number, schedule[round - 2] as number]
+      const mixed = (rotated(early, 7) ^ rotated(early, 18) ^ (early >>> 3)) + (schedule[round - 16] as number)
+      const later = (rotated(late, 17) ^ rotated(late, 19) ^ (late >>> 10)) + (schedule[round - 7] as number)
+      schedule[round] = mixed + later
+    }
     const choice = (e & f) ^ (~e & g)
-    const first = h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + choice + (constants[round] ?? 0) + word(round)
+    const added = choice + (constants[round] as number) + (schedule[round] as number)
+    const first = (h + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + added) | 0
     const second = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))
-    ;[h, g, f, e, d, c, b, a] = [g, f, e, (d + first) >>> 0, c, b, a, (first + second) >>> 0]
+    h = g
+    g = f
+    f = e
+    e = (d + first) | 0
+    d = c
+    c = b
+    b = a
+    a = (first + second) | 0
   }
-  for (const [at, value] of [a, b, c, d, e, f, g, h].entries()) hash[at] = ((hash[at] ?? 0) + value) >>> 0
+  const next = [a, b, c, d, e, f, g, h]
+  for (let at = 0; at < 8; at++) hash[at] = (hash[at] as number) + (next[at] as number)
 }
+
+type Word8 = [number, number, number, number, number, number, number, number]
 
 function rotated(word: number, by: number): number {
   return (word >>> by) | (word << (32 - by))

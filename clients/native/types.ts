@@ -55,6 +55,13 @@ export interface ProofRequest {
   readonly accessToken?: string
 }
 
+/** PBKDF2 with HMAC-SHA-256, RFC 8018 §5.2: 32 bytes. */
+export type Pbkdf2 = (request: {
+  readonly password: Uint8Array
+  readonly salt: Uint8Array
+  readonly iterations: number
+}) => Uint8Array | Promise<Uint8Array>
+
 /** What a client needs to know, and what it uses of its platform. */
 export interface NativeClientOptions {
   readonly issuer: string
@@ -66,6 +73,8 @@ export interface NativeClientOptions {
   readonly random: (bytes: number) => Uint8Array | Promise<Uint8Array>
   /** A DPoP proof by the key of this installation. With it, every token is bound to that key. */
   readonly proof?: (request: ProofRequest) => Promise<string>
+  /** By the platform, where it can: a challenge is solved with it in a fraction of the time. */
+  readonly pbkdf2?: Pbkdf2
   readonly locale?: string
 }
 
@@ -84,4 +93,10 @@ export interface ApiRequest {
 /** No answer, or one that says as little: the server may have rotated the token all the same. */
 export function isLost(error: unknown): boolean {
   return !(error instanceof NativeError) || (error.status ?? 0) >= 500
+}
+
+/** Whether an answer without a session says nothing of the one that was sent: nobody looked at it, or nobody knows. */
+export function leavesSession(status: number, error: unknown): boolean {
+  const isProof = error === 'invalid_dpop_proof' || error === 'invalid_client_attestation'
+  return status >= 500 || status === 429 || isProof
 }

@@ -4,28 +4,40 @@ import type { Input, LoginMethod } from '../methods/method.ts'
 import { carriedField } from './carried-passwords.ts'
 import { typed } from './typed.ts'
 
-/** What is posted again with the answer; a password is not among it, but sealed. */
-const repeated = ['kind', 'phone', 'country', 'identifier', 'known', 'invite'] as const
+/** What is posted again with an answer; a password is not among it, but sealed. */
+const repeated = [
+  'kind',
+  'phone',
+  'country',
+  'identifier',
+  'known',
+  'agreement',
+  'resend',
+  'choice',
+  'account',
+  'invite',
+] as const
 
 interface Question {
-  readonly method: LoginMethod
+  /** Absent where a choice was answered. */
+  readonly method: LoginMethod | undefined
   readonly input: Input
   /** A password that was typed, sealed. */
   readonly carried: string | undefined
   readonly locale: Locale
 }
 
-/** The question whether somebody agrees, who has pressed a button without the tick. */
-export function agreeView({ method, input, carried, locale }: Question): Omit<Views['agree'], 'agreements'> {
+/** What a page that asks something first shows of a form, and sends again with the answer. */
+export function repeatedForm({ method, input, carried, locale }: Question): Omit<Views['agree'], 'agreements'> {
   const { phone, country = '86', identifier } = typed(input)
   const fields = {
-    method: method.id,
+    ...(method ? { method: method.id } : {}),
     ...Object.fromEntries(
       repeated.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]] as const])),
     ),
     ...(carried === undefined ? {} : { [carriedField]: carried }),
   }
-  const { connection } = method
+  const connection = method?.connection
   const kind = input['kind'] === undefined ? '' : `.${input['kind']}`
   const shown = connection
     ? {
@@ -39,6 +51,6 @@ export function agreeView({ method, input, carried, locale }: Question): Omit<Vi
   return {
     fields: Object.entries(fields).map(([name, value]) => ({ name, value: String(value) })),
     typed: connection || shown.text ? shown : undefined,
-    back: connection ? '' : `${method.id}${kind}`,
+    back: connection || !method ? '' : `${method.id}${kind}`,
   }
 }

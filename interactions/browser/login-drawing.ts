@@ -10,7 +10,7 @@ import { type Ask, type Input, type LoginMethod, provesPhone } from '../methods/
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { CodeOver } from '../methods/otp.ts'
 import { acrOfKind } from '../methods/register.ts'
-import { agreeView } from './agree.ts'
+import { repeatedForm } from './agree.ts'
 import type { carriedPasswords } from './carried-passwords.ts'
 import { codeView } from './code-view.ts'
 import { type Beginning, beginning, hintOf } from './form-beginning.ts'
@@ -18,7 +18,7 @@ import { isForAnother, isSwitching, type KnownPerson, labelFor } from './known-p
 import { lastMethod } from './last-method.ts'
 import { loginConnections } from './offered-connections.ts'
 import { type Renderer, retryAfterSeconds } from './render.ts'
-import { isTyped, typed } from './typed.ts'
+import { isTyped, text, typed } from './typed.ts'
 
 interface Dependencies {
   readonly methods: LoginMethods
@@ -149,7 +149,7 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
     const values = typed(input)
     if (error?.code === 'agreement.required' && input) {
       const carried = options.carried.pack(interaction.uid, input)
-      const question = agreeView({ method, input, carried, locale: renderer.locale(ctx) })
+      const question = repeatedForm({ method, input, carried, locale: renderer.locale(ctx) })
       renderer.render(ctx, 'agree', { ...question, agreements: options.agreements(ctx) }, page)
       return
     }
@@ -284,8 +284,4 @@ export function loginDrawing({ methods, renderer, options }: Dependencies) {
   }
 
   return { draw, offered, entry, isAllowed }
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
 }

@@ -18,6 +18,7 @@ import type { Outcome } from '../outcome.ts'
 import type { CodeCookie } from './code-cookie.ts'
 import { typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
+import type { humanCheckPages } from './human-check-page.ts'
 import { completed, type knownPersons } from './known-person.ts'
 import { rememberMethod } from './last-method.ts'
 import { leave } from './leave.ts'
@@ -25,7 +26,7 @@ import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
 import { questionPages } from './question-pages.ts'
 import { announceRetry, type Renderer } from './render.ts'
 import { scanFrames } from './scan-frame.ts'
-import { isTyped, keptOf, typed } from './typed.ts'
+import { isTyped, keptOf, text, typed } from './typed.ts'
 
 interface Dependencies {
   readonly attempts: LoginAttempts
@@ -35,6 +36,7 @@ interface Dependencies {
   readonly renderer: Renderer
   readonly device: DeviceCookie
   readonly codes: CodeCookie
+  readonly humans: ReturnType<typeof humanCheckPages>
   readonly known: ReturnType<typeof knownPersons>
   readonly options: LoginPageOptions & { readonly secure: boolean }
 }
@@ -66,7 +68,7 @@ const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|deletion\.unansw
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages(dependencies: Dependencies) {
-  const { attempts, methods, directory, merges, renderer, device, codes, known, options } = dependencies
+  const { attempts, methods, directory, merges, renderer, device, codes, humans, known, options } = dependencies
   const state = (ctx: Context) => ctx.state as RequestState
   const { draw, offered, entry, isAllowed } = loginDrawing({ methods, renderer, options })
   const frames = scanFrames({ attempts, methods })
@@ -138,11 +140,14 @@ export function loginPages(dependencies: Dependencies) {
     if (!method) throw new AppError('attempt.method_unknown')
     if (given['frame'] !== undefined) return frames(ctx, { ...common, method: id, input: given })
     if (method.connection) await note(interaction, given)
+    const human = humans(ctx, interaction, { method, input: given })
     try {
+      const proven = await human.proven()
       const input = given['known'] === undefined ? given : completed(id, given, await known(interaction))
-      return await answer(ctx, interaction, await attempts.advance({ ...common, method: id, input }))
+      return await answer(ctx, interaction, await attempts.advance({ ...common, method: id, input, proven }))
     } catch (thrown) {
-      await redraw(ctx, interaction, method, given, shown(thrown))
+      const untold = await human.drawn(thrown)
+      if (untold !== undefined) await redraw(ctx, interaction, method, given, shown(untold))
       return undefined
     }
   }
@@ -162,9 +167,13 @@ export function loginPages(dependencies: Dependencies) {
 
   /** When the identity can no longer be bound, the page says so beside the answers that are left. */
   async function choose(ctx: Context, interaction: Interaction, choice: (typeof choices)[number], given: Input) {
+    const human = humans(ctx, interaction, { method: undefined, input: given })
     try {
-      return await answer(ctx, interaction, await attempts.choose(attemptRequest(ctx, interaction), choice, given))
-    } catch (thrown) {
+      const request = { ...attemptRequest(ctx, interaction), proven: await human.proven() }
+      return await answer(ctx, interaction, await attempts.choose(request, choice, given))
+    } catch (refusal) {
+      const thrown = await human.drawn(refusal)
+      if (thrown === undefined) return undefined
       const { question, merging, identity } = await attempts.waiting(interaction.uid)
       if (identity && asAppError(thrown).code.startsWith('registration.invite')) {
         questions.whose(ctx, identity, { error: shown(thrown), invite: given['invite'] })
@@ -288,8 +297,4 @@ export function shown(thrown: unknown): AppError {
   const error = asAppError(thrown)
   if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
   return error
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
 }

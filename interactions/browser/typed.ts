@@ -74,3 +74,8 @@ function numberIn(text: string | undefined, countries: readonly Country[]): Type
 export function written(phone: string, country = '86'): string {
   return country === '86' || phone.trim().startsWith('+') ? phone : `+${country} ${phone}`
 }
+
+/** A parameter that was given once; undefined for anything else. */
+export function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

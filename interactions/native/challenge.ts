@@ -16,9 +16,10 @@ import type { Outcome } from '../outcome.ts'
 import type { Visit } from '../upstreams/visit.ts'
 import type { NextStep } from './answers.ts'
 import type { AuthSession, AuthSessions } from './auth-session.ts'
-import type { Gate } from './gate.ts'
+import type { Asking, Gate } from './gate.ts'
 import { paramsOf, refuseOthers } from './request-params.ts'
-import { choices, impliedMethod, isCarrierFailure, isForWeb, type nativeSteps } from './steps.ts'
+import { stepAfter } from './step-after.ts'
+import { choices, impliedMethod, isForWeb, type nativeSteps } from './steps.ts'
 
 /** A request as the route has read it. */
 export interface ChallengeRequest {
@@ -76,7 +77,7 @@ const maxUses = 60
 const ownFields = new Set<string>([
   ...authorizationParams,
   ...['client_id', 'auth_session', 'method', 'choice', 'account', 'agreement', 'agreements'],
-  ...['device_name', 'captcha_token'],
+  ...['device_name', 'captcha_token', 'altcha'],
 ])
 
 /**
@@ -146,8 +147,9 @@ export class Challenge {
     const { sessions } = this.#deps
     const session = { ...begun }
     const demand = this.#deps.issuer.demand(client, session.params ?? {})
+    let method: string | undefined
     try {
-      const method = await this.#methodOf(request, session)
+      method = await this.#methodOf(request, session)
       // No screen of the app can show what the request demands.
       const isForPages = ![...this.#deps.options.methods.values()].some(({ acrs }) => mayReach(demand, acrs))
       if (isForPages) return await this.#toWeb(client, session, undefined)
@@ -167,7 +169,7 @@ export class Challenge {
     } catch (error) {
       // What is ours to repair is answered and logged like every failure; the app begins again.
       if (!(error instanceof AppError || error instanceof errors.OIDCProviderError)) throw error
-      const step = await this.#stepAfter(error, request, { session, demand })
+      const step = await this.#stepAfter(error, this.#asking(request, session, method), request.visit, demand)
       return { error, ...(step ? { step } : {}), authSession: await sessions.keep(session) }
     }
   }
@@ -181,6 +183,7 @@ export class Challenge {
     const { attempts, gate } = this.#deps
     const { fields, ip, requestId, visit, device } = request
     const { proved, userId, agreed } = session
+    const asking = this.#asking(request, session, method)
     const demand = this.#deps.issuer.demand(client, session.params ?? {})
     const wanted = requestedSubject(session.params ?? {})
     if (userId && wanted !== undefined && wanted !== userId) throw new AppError('login.other_user')
@@ -207,14 +210,15 @@ export class Challenge {
     const choice = choices.find((each) => each === fields['choice'])
     if (fields['choice'] !== undefined && !choice) throw new AppError('request.invalid', { field: 'choice' })
     const sender = choice === 'login_existing' || choice === 'one_account' ? 'sms' : method
-    if (sender !== undefined)
-      session.sendsLeft = await gate.pass(request, session, { method: sender, attested: request.isGenuine })
-    const chosen = choice && (await attempts.choose(common, choice, fields))
+    const passed = sender === undefined ? undefined : await gate.pass(asking, session, sender)
+    session.sendsLeft = passed?.sendsLeft ?? session.sendsLeft
+    const asked = { ...common, proven: passed?.proven }
+    const chosen = choice && (await attempts.choose(asked, choice, fields))
     if (chosen && !(chosen.kind === 'login' && method)) return chosen
     if (method === undefined) return { kind: 'login' }
     const own = Object.entries(fields).filter(([name]) => !ownFields.has(name))
     const input = { ...Object.fromEntries(own), ...(this.#hasAgreed(agreed) ? { agreement: 'on' } : {}) }
-    return attempts.advance({ ...common, method, input })
+    return attempts.advance({ ...asked, method, input })
   }
 
   async #finish(
@@ -249,29 +253,13 @@ export class Challenge {
     return { web, authSession: await sessions.keep(session) }
   }
 
-  /** What the app shows after a refusal: the code that is still awaited, the documents, the captcha, another way in. */
-  async #stepAfter(
-    error: Error,
-    request: ChallengeRequest,
-    { session, demand }: { readonly session: AuthSession; readonly demand: Demand },
-  ): Promise<NextStep | undefined> {
-    const { steps, gate, attempts } = this.#deps
-    if (!(error instanceof AppError)) return undefined
-    if (error.code === 'agreement.required') return this.agreementStep(request.visit)
-    if (error.code === 'captcha.required') {
-      const shown = await gate.shown(request, session, request.visit.locale)
-      if (shown) return { step: 'captcha', ...shown } as NextStep
-    }
-    if (['login.other_user', 'login.insufficient', 'upstream.code_used'].includes(error.code))
-      return steps.login(demand)
-    if (error.code.startsWith('identity.') || error.code.startsWith('registration.invite')) {
-      const { question, identity, mayBeNew } = await attempts.waiting(session.attemptId)
-      if (question) return steps.of(question)
-      if (identity && mayBeNew) return steps.of({ kind: 'choose', provider: identity.provider, needsInvite: true })
-    }
-    if (error.code === 'phone.required') return steps.of({ kind: 'bind_phone', reason: 'policy' })
-    if (isCarrierFailure(error)) return steps.login(demand, ['one_tap'])
-    return steps.awaited(await attempts.current(session.attemptId, request.fields['method']), error)
+  #asking({ fields, ip, visit, isGenuine }: CheckedRequest, { attemptId }: AuthSession, method?: string): Asking {
+    return { fields, ip, attemptId, method, locale: visit.locale, isGenuine }
+  }
+
+  #stepAfter(error: Error, asking: Asking, visit: Visit, demand: Demand): Promise<NextStep | undefined> {
+    const agreementStep = () => this.agreementStep(visit)
+    return stepAfter({ ...this.#deps, agreementStep }, error, { ...asking, demand })
   }
 
   async #methodOf({ fields }: ChallengeRequest, session: AuthSession): Promise<string | undefined> {

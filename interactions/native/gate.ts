@@ -1,45 +1,64 @@
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/languages.ts'
 import type { Limits } from '../../src/ops/limits.ts'
-import type { HumanChallenge, Shown, Wanted } from '../challenges/human-challenge.ts'
+import type { HumanChallenge, Level } from '../challenges/human-challenge.ts'
+import { type HumanChecks, levelOf, wantedBy } from '../challenges/human-checks.ts'
 import type { Input } from '../methods/method.ts'
+import type { NextStep } from './answers.ts'
 
 interface Dependencies {
   readonly limits: Limits<'native.ip' | 'native.device'>
   readonly captcha: HumanChallenge | undefined
+  readonly checks: HumanChecks
 }
 
-interface Request {
+/** A request that goes on with a login. */
+export interface Asking {
   readonly fields: Input
   readonly ip: string
+  readonly attemptId: string
+  /** Id of the method it is for. */
+  readonly method: string | undefined
+  readonly locale: Locale
+  /** Whether a genuine app of the client sent it. */
+  readonly isGenuine: boolean
 }
 
-interface Session {
-  readonly attemptId: string
+/** What a request brings along. */
+interface Passed {
+  /** Messages the session may still ask for. */
+  readonly sendsLeft: number
+  /** What it has proved; undefined: nothing. */
+  readonly proven: Level | undefined
 }
 
 /** Messages one solved captcha is good for: the first code, and two more for whoever waits in vain. */
 const sendsPerCaptcha = 3
 
-/** What stands before a login of an app: limits, and a captcha before a message is sent. */
+/** What stands before a login of an app: limits, a captcha before a message is sent, and what a decision asks for. */
 export class Gate {
   readonly #limits: Dependencies['limits']
   readonly #captcha: HumanChallenge | undefined
+  readonly #checks: HumanChecks
 
-  constructor({ limits, captcha }: Dependencies) {
+  constructor({ limits, captcha, checks }: Dependencies) {
     this.#limits = limits
     this.#captcha = captcha
+    this.#checks = checks
   }
 
-  /** What an app shows for the step `captcha`; undefined where nothing is asked. */
-  async shown({ fields, ip }: Request, session: Session, locale: Locale): Promise<Shown | undefined> {
-    return this.#captcha?.shown({ ...wantedBy(fields, session), ip, locale })
+  /** What an app shows after `challenge.required`, or after `captcha.required`. */
+  async step(asking: Asking, error: AppError): Promise<NextStep | undefined> {
+    const level = levelOf(error)
+    const asked = { ...wantedOf(asking), ip: asking.ip, locale: asking.locale, level: level ?? 1 }
+    const shown = level === undefined ? await this.#captcha?.shown(asked) : await this.#checks.forApp(asked)
+    return shown && ({ step: 'captcha', ...shown } as NextStep)
   }
 
   /**
    * A login that begins counts for its network. SECURITY: before its proofs are looked at, each of which leaves a mark.
    */
-  async begin({ ip }: Request): Promise<void> {
+  async begin({ ip }: Pick<Asking, 'ip'>): Promise<void> {
     await this.#limits.take('native.ip', ip)
   }
 
@@ -49,27 +68,26 @@ export class Gate {
   }
 
   /**
-   * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it. Answers how many
-   * messages the session may still ask for. Throws `captcha.required` for a missing or wrong answer and
-   * `server.unavailable` when nobody can say.
+   * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it. Throws
+   * `captcha.required` for a missing or wrong answer and `server.unavailable` when nobody can say.
    */
-  async pass(
-    { fields, ip }: Request,
-    session: Session & { readonly sendsLeft: number },
-    { method, attested }: { readonly method: string; readonly attested: boolean },
-  ): Promise<number> {
+  async pass(asking: Asking, { sendsLeft }: Pick<Passed, 'sendsLeft'>, method: string): Promise<Passed> {
+    const { fields, ip, isGenuine } = asking
+    // What a genuine app sends, no program of others has made up.
+    if (isGenuine) return { sendsLeft, proven: 3 }
+    const wanted = wantedOf(asking)
+    const { level: proven } = await this.#checks.given({ ...wanted, fields, ip })
     const takes = fields['phone'] !== undefined || fields['resend'] !== undefined
     const sends = method === 'sms' && (takes || fields['choice'] === 'login_existing')
-    const { sendsLeft } = session
-    if (!this.#captcha || !sends || attested) return sendsLeft
-    if (sendsLeft > 0) return sendsLeft - 1
-    const { verdict, cause } = await this.#captcha.verify({ ...wantedBy(fields, session), fields, ip })
-    if (verdict === 'unavailable') throw new AppError('server.unavailable', { cause })
-    if (verdict !== 'human') throw new AppError('captcha.required')
-    return sendsPerCaptcha - 1
+    if (!this.#captcha || !sends) return { sendsLeft, proven }
+    if (sendsLeft > 0) return { sendsLeft: sendsLeft - 1, proven }
+    const answered = await this.#captcha.verify({ ...wanted, fields, ip })
+    if (answered.verdict === 'human') return { sendsLeft: sendsPerCaptcha - 1, proven: answered.level ?? 3 }
+    if (answered.verdict === 'unavailable') throw new AppError('server.unavailable', { cause: answered.cause })
+    throw new AppError('captcha.required')
   }
 }
 
-function wantedBy(fields: Input, { attemptId }: Session): Wanted {
-  return { purpose: 'message', attemptId, to: fields['phone'] ?? '', level: 1 }
+function wantedOf({ fields, attemptId, method }: Asking) {
+  return wantedBy(attemptId, method === undefined ? undefined : { id: method }, fields)
 }

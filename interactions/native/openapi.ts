@@ -35,6 +35,7 @@ const parameters: Readonly<Record<string, string>> = {
   agreements: '`id@version` of each document agreed to, separated by spaces.',
   device_name: 'What the person knows this device by, for the list of devices.',
   captcha_token: 'Answer to the step `captcha`.',
+  altcha: 'Solution of the challenge `altcha` of the step `captcha`: base64 of `{"challenge", "solution"}` as JSON.',
   choice:
     'Answer to the steps `choose`, `choose_account`, `conflict`, `confirm_owner`, `bind_identity`, `leaving` and `merge`.',
   account: 'choice=account: which of the accounts of the step `choose_account`.',

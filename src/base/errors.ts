@@ -30,6 +30,7 @@ export const catalogue = {
   'captcha.required': { status: 400, oauth: 'insufficient_authorization' },
   'challenge.required': { status: 400, oauth: 'insufficient_authorization' },
   'message.paused': { status: 503, oauth: 'temporarily_unavailable' },
+  'challenge.wrong': { status: 400, oauth: 'invalid_request' },
   'login.insufficient': { status: 403, oauth: 'insufficient_authorization' },
   'login.other_user': { status: 403, oauth: 'access_denied' },
   'agreement.required': { status: 400, oauth: 'insufficient_authorization' },

@@ -7,6 +7,7 @@ import { codeCookie } from '../../interactions/browser/code-cookie.ts'
 import { collectedPage } from '../../interactions/browser/collected.ts'
 import { consentPages } from '../../interactions/browser/consent.ts'
 import { deviceCookie } from '../../interactions/browser/device-cookie.ts'
+import { humanCheckPages } from '../../interactions/browser/human-check-page.ts'
 import { knownPersons } from '../../interactions/browser/known-person.ts'
 import { loginPages } from '../../interactions/browser/login.ts'
 import { passwordLinkPages } from '../../interactions/browser/password-link.ts'
@@ -99,6 +100,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     const about = unit?.sessions.aboutOf(sessionUid)
     return about === undefined ? [] : ((JSON.parse(about) as Partial<SignIn>).pageAgreements ?? [])
   }
+  const carried = carriedPasswords({ sealer: core.sealer, clock })
   const codes = codeCookie({ sealer: core.sealer, clock, secure })
   const login = loginPages({
     attempts,
@@ -108,6 +110,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     renderer,
     device: deviceCookie({ devices: logins.devices, secure }),
     codes,
+    humans: humanCheckPages({ checks: logins.checks, renderer, carried }),
     known: knownPersons({ directory, agreedIn, agreements: config.agreements.map(documentVersion) }),
     options: {
       secure,
@@ -121,7 +124,7 @@ export function buildPages(dependencies: Dependencies): Pages {
       registration: logins.registration,
       minPasswordLength,
       nowMs: clock,
-      carried: carriedPasswords({ sealer: core.sealer, clock }),
+      carried,
     },
   })
   const again = beginningAgain({ provider, secure })

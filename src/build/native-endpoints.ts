@@ -56,6 +56,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
 
   const gate = new Gate({
     limits,
+    checks: logins.checks,
     captcha: logins.captcha,
   })
   const challenge = new Challenge({

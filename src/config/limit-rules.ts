@@ -54,6 +54,16 @@ export function rules({
     'push.ip': { windows: [begun], perNetwork: 'growing' },
     'device_code.ip': { windows: [{ max: 300, seconds: 3600 }], perNetwork: 'growing' },
     'native.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
+    'challenge.ip': { windows: [{ max: 60, seconds: 60 }], perNetwork: 'growing' },
+    // A program can answer it, too.
+    'question.ip': {
+      windows: [
+        { max: 10, seconds: 3600 },
+        { max: 30, seconds: day },
+      ],
+      perNetwork: 'growing',
+    },
+    'question.all': { windows: [{ max: 600, seconds: 3600 }] },
     'vendor.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
     'picture.ip': { windows: [{ max: 6000, seconds: 600 }], perNetwork: 'growing' },
     'picture.user': {

@@ -48,7 +48,8 @@ export const strangerWrites = {
   resume: { writes: 'the same login, one prompt further', ...login, ...partOfLogin },
   interaction: { writes: 'the login without a step that is begun again', ...login, ...partOfLogin },
   interaction_submit: {
-    writes: 'the step the login is at, what was typed into its forms, a one-time code, counters of wrong passwords',
+    writes:
+      'the step the login is at, what was typed into its forms, a one-time code, counters of wrong passwords, the mark of a solved challenge',
     ...login,
     ...partOfLogin,
     audited: true,
@@ -93,7 +94,8 @@ export const strangerWrites = {
     audited: true,
   },
   authorization_challenge: {
-    writes: 'an auth_session, the step its login is at, a one-time code, the mark of a DPoP proof',
+    writes:
+      'an auth_session, the step its login is at, a one-time code, the marks of a DPoP proof and a solved challenge',
     bytes: 6144,
     seconds: hour,
     limit: 'native.ip',

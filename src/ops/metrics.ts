@@ -60,6 +60,12 @@ export function createMetrics() {
       labelNames: ['vendor', 'verdict'] as const,
       registers,
     }),
+    challenges: new Counter({
+      name: 'menshen_challenges_total',
+      help: 'Answers to a challenge of our own (altcha, question), by verdict (human, refused, unavailable).',
+      labelNames: ['challenge', 'verdict'] as const,
+      registers,
+    }),
     limited: new Counter({
       name: 'menshen_limit_refusals_total',
       help: 'Requests refused by a limit, by its name.',

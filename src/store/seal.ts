@@ -31,6 +31,8 @@ export interface Sealer {
   mac(purpose: string, text: string): string
   /** 32 bytes that depend on the current master key and the purpose alone. */
   derive(purpose: string): Buffer
+  /** The same of every master key, the current one first: for what another server signed before it had the new one. */
+  deriveEach(purpose: string): readonly Buffer[]
 }
 
 const algorithm = 'aes-256-gcm'
@@ -82,6 +84,7 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
     derive(purpose) {
       return Buffer.from(current.derive(`derive:${purpose}`))
     },
+    deriveEach: (purpose) => rings.map((each) => Buffer.from(each.derive(`derive:${purpose}`))),
   }
 }
 

@@ -23,7 +23,7 @@ const protocolNames =
 const formNames =
   'method phone country otp identifier password new_password agreement resend choice form_token xsrf logout user_code confirm abort nickname device identity answer done handle change error error_description'
 const appNames =
-  'auth_session agreements connection upstream_code upstream_token upstream_subject identity_token raw_nonce phone_code carrier_token vendor openid device_name captcha_token require_phone'
+  'auth_session agreements connection upstream_code upstream_token upstream_subject identity_token raw_nonce phone_code carrier_token vendor openid device_name captcha_token altcha question question_answer round require_phone'
 const names = `${protocolNames} ${formNames} ${appNames}`.split(' ')
 
 /** Values that mean something to some parameter, so that a request gets past the first look. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { altcha } from '../../interactions/challenges/proof-of-work.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
 import { authorizationParams } from '../../src/oidc/code-issuer.ts'
 import { NativeApp, nativeClients } from '../support/native-app.ts'
@@ -133,7 +134,9 @@ function readNames(): string[] {
   )
   const files = [
     ...ofApps,
-    ...['account-merges.ts', 'attempt.ts', 'single-answers.ts'].map((name) => new URL(`interactions/${name}`, root)),
+    ...['account-merges.ts', 'attempt.ts', 'single-answers.ts', 'challenges/siteverify.ts'].map(
+      (name) => new URL(`interactions/${name}`, root),
+    ),
     ...['challenge.ts', 'gate.ts', 'native-routes.ts', 'steps.ts'].map(
       (name) => new URL(`interactions/native/${name}`, root),
     ),
@@ -156,8 +159,8 @@ test('every parameter the endpoint reads is described, and no other', () => {
   const described = Object.keys(properties)
   // Refused by name, the pages' words for what an app sends as `agreements` and for somebody they name, and what an
   // upstream sends a browser back with.
-  const elsewhere = ['request', 'request_uri', 'agreement', 'known', 'code']
-  const read = new Set([...readNames(), ...authorizationParams, 'client_id', 'resource'])
+  const elsewhere = ['request', 'request_uri', 'agreement', 'known', 'code', 'state']
+  const read = new Set([...readNames(), altcha, ...authorizationParams, 'client_id', 'resource'])
   expect([...read].filter((name) => !elsewhere.includes(name)).sort()).toEqual([...described].sort())
 })
 

@@ -1,0 +1,75 @@
+import type { Context } from 'koa'
+import type { Interaction } from 'oidc-provider'
+import { AppError } from '../../src/base/errors.ts'
+import type { RequestState } from '../../src/oidc/request-state.ts'
+import type { Level } from '../challenges/human-challenge.ts'
+import { type HumanChecks, levelOf, wantedBy } from '../challenges/human-checks.ts'
+import { answerField } from '../challenges/question.ts'
+import type { Input, LoginMethod } from '../methods/method.ts'
+import { repeatedForm } from './agree.ts'
+import type { carriedPasswords } from './carried-passwords.ts'
+import type { Renderer } from './render.ts'
+
+interface Dependencies {
+  readonly checks: HumanChecks
+  readonly renderer: Renderer
+  readonly carried: ReturnType<typeof carriedPasswords>
+}
+
+/** A form as it was sent. */
+interface Sent {
+  readonly method: LoginMethod | undefined
+  readonly input: Input
+}
+
+/** The field that counts how often a page has been drawn for one form. */
+const roundField = 'round'
+/** So often the script of the page begins by itself: a page that never does would go round and round. */
+const ownRounds = 3
+
+/**
+ * The page that asks whether a person is there, before a form that was sent is looked at once more. With script it
+ * solves a proof of work and goes on by itself; without, it asks a question.
+ */
+export function humanCheckPages({ checks, renderer, carried }: Dependencies) {
+  return (ctx: Context, { uid }: Pick<Interaction, 'uid'>, { method, input }: Sent) => {
+    const { ip, clientName } = ctx.state as RequestState
+    const locale = renderer.locale(ctx)
+    const wanted = wantedBy(uid, method, input)
+    let isRefused = false
+
+    async function draw(level: Level): Promise<void> {
+      const { work, text, question } = await checks.forPage({ ...wanted, level, ip, locale })
+      const round = Number(input[roundField]) || 0
+      const form = repeatedForm({ method, input, carried: carried.pack(uid, input), locale })
+      const fields = [...form.fields, { name: roundField, value: String(round + 1) }]
+      const isWrong = isRefused && input[answerField] !== undefined && input[answerField].trim() !== ''
+      const error = isWrong ? new AppError('challenge.wrong', { field: answerField }) : undefined
+      const mayWork = error === undefined && round >= 0 && round < ownRounds
+      const view = { ...form, fields, text, question, ...(mayWork ? { work } : {}) }
+      const shown = error && renderer.pageError(ctx, error)
+      renderer.render(ctx, 'human-check', { ...view, error: shown }, { status: 400, clientName })
+    }
+
+    return {
+      /** How much the form has proved with it; undefined: nothing. Throws as `HumanChecks.given` does. */
+      async proven(): Promise<Level | undefined> {
+        const given = await checks.given({ ...wanted, fields: input, ip })
+        isRefused = given.isRefused
+        return given.level
+      },
+
+      /** Draws the page if that is what a refusal asks for; otherwise answers what is still to be told. */
+      async drawn(thrown: unknown): Promise<unknown> {
+        const level = thrown instanceof AppError ? levelOf(thrown) : undefined
+        if (level === undefined) return thrown
+        try {
+          await draw(level)
+          return undefined
+        } catch (error) {
+          return error
+        }
+      },
+    }
+  }
+}
