@@ -80,7 +80,7 @@ describe.each(['redis', 'tables'] as const)('what a stranger leaves behind, shor
     await work()
     const after = await everything()
     const added = [...after].filter(([place, { bytes }]) => {
-      const counted = /limit:|audited:|readiness |^servers |ping$/.test(place)
+      const counted = /limit:|abuse:|audited:|readiness |^servers |ping$/.test(place)
       return !counted && bytes > (before.get(place)?.bytes ?? 0)
     })
     return new Map(added)
