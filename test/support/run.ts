@@ -16,7 +16,7 @@ interface Shared {
 }
 
 /** What the projects of one run share. Vitest loads this file anew for each of them, so it cannot be a variable of the module. */
-const shared = globalThis as { menshenRun?: Shared }
+const shared = globalThis as { menshenRun?: Shared; isMenshenWorker?: boolean }
 
 /** The run of this process, opened by whoever asks first and ended by who leaves last. */
 export async function enterRun(): Promise<Run> {
@@ -100,8 +100,10 @@ export function guarded<Child extends ChildProcess>(child: Child, kind: 'group' 
   return child
 }
 
-/** Has this test process ended with the run at the latest. */
+/** Has this test process ended with the run at the latest. Each of the files that it runs asks for that. */
 export function guardThisProcess(): void {
+  if (shared.isMenshenWorker) return
+  shared.isMenshenWorker = true
   process.once('exit', mark('worker', process.pid))
 }
 
