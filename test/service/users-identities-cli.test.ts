@@ -96,7 +96,7 @@ test('both owners are told where they could be reached before, and a trial tells
   await move('--dry-run')
   expect(await told()).toEqual([])
   const phone = (await directory.find(from))?.identities.find(({ provider }) => provider === 'phone')
-  const args = ['users', 'identities', 'move', String(phone?.id), '--to', to, '--why', 'ticket 4711']
+  const args = ['users', 'identities', 'move', String(phone?.id), '--to', to, '--why', 'ticket 4711', '--yes']
   expect((await shell.run(...args)).status).toBe(0)
   const what = { provider: 'phone', label: expect.stringContaining('138****') }
   expect(await told()).toEqual([
