@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto'
+import { pbkdf2, randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
 import { NativeClient } from '../../clients/native/client.ts'
 import { fetchTransport, type WireAnswer } from '../../clients/native/transports.ts'
 import { type ApiRequest, type Challenge, type LoginAnswer, NativeError } from '../../clients/native/types.ts'
@@ -37,6 +38,7 @@ export interface Change {
 
 type Form = Readonly<Record<string, string>>
 
+const derive = promisify(pbkdf2)
 const keptExchanges = 40
 const keptInstallations = 200
 
@@ -86,6 +88,7 @@ export class Installation {
         },
       },
       random: (bytes) => randomBytes(bytes),
+      pbkdf2: ({ password, salt, iterations }) => derive(password, salt, iterations, 32, 'sha256'),
     })
   }
 

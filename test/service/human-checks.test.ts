@@ -202,6 +202,16 @@ test('answers are counted by challenge and verdict', async () => {
   expect(text).toMatch(/menshen_challenges_total\{challenge="question",verdict="refused"\} \d/)
 })
 
+test('the app of the sandbox shows both requests', async () => {
+  const visitor = world.visitor()
+  const phone = nextPhone()
+  await visitor.post('/sandbox/native', { action: 'begin', purpose: 'login', way: 'sms', phone, agree: 'on' })
+  const { text } = await visitor.get('/sandbox/native')
+  expect(text).toContain('PBKDF2/SHA-256')
+  expect(text).toMatch(/altcha=eyJ/)
+  expect(await sent(`+86${phone}`)).toBe(true)
+})
+
 test('the client that apps copy solves it by itself', async () => {
   const { client } = install(world)
   const answer = await client.login({ method: 'sms', phone: nextPhone(), agreements })
