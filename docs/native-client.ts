@@ -247,7 +247,8 @@ const mostTries = 10_000
 
 /**
  * The parameter `altcha` for the challenge of a step: the number whose key begins as the server says. It takes a moment
- * of computing, longer where the platform has no `derive` of its own.
+ * of computing, longer where the platform has no `derive` of its own. The client does it by itself, unless the captcha
+ * of a vendor is asked for: then an app may call it for people who cannot use that.
  */
 export async function solveAltcha(challenge: Members, derive: Pbkdf2 = pbkdf2): Promise<string> {
   const { algorithm, nonce, salt, cost, keyPrefix } = Object(challenge['parameters']) as Members
@@ -614,8 +615,8 @@ export class NativeClient {
     // with it.
     const isStale = error === 'invalid_session' && used !== undefined && !saved.begun
     if (isStale && params['method'] !== undefined) return this.#login(params)
-    const work = body['altcha'] as Members | undefined
-    // What was solved and did not do is told, so that nobody goes round and round.
+    const work = body['provider'] === 'altcha' ? (body['altcha'] as Members) : undefined
+    // What was solved and did not do is told, so that nobody goes round and round; so is the captcha of a vendor.
     if (!work || params['altcha'] !== undefined) return { kind: 'challenge', challenge: body }
     return this.#login({ ...params, altcha: await solveAltcha(work, this.#options.pbkdf2) })
   }

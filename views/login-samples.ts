@@ -1,4 +1,4 @@
-import type { AgreeView, HumanCheckView, LoginView } from './login-views.ts'
+import type { AgreeView, CaptchaView, HumanCheckView, LoginView } from './login-views.ts'
 import { agreements, countries } from './sample-values.ts'
 
 const login: LoginView = {
@@ -144,6 +144,21 @@ export const agreeSamples: readonly AgreeView[] = [
     fields: [{ name: 'method', value: 'github' }],
     typed: { kind: 'connection', provider: 'github' },
     back: '',
+  },
+]
+
+/** Pages with the captcha of a vendor. */
+export const captchaSamples: readonly CaptchaView[] = [
+  {
+    vendor: 'sample',
+    script: '/assets/menshen.js',
+    widget: '{"captcha_id":"id"}',
+    answer: ['captcha_lot_number', 'captcha_output', 'captcha_pass_token', 'captcha_gen_time'],
+    fields: [
+      { name: 'method', value: 'sms' },
+      { name: 'carried', value: 'sealed' },
+    ],
+    back: 'sms',
   },
 ]
 

@@ -72,6 +72,22 @@ export interface AgreeView {
 }
 
 /**
+ * Shows the captcha of a vendor. Posts its `fields` again with what the vendor's script has brought, by the names in
+ * `answer`; or with `instead`, which leads to our own challenge, or with `show`, which leads back to the form.
+ */
+export interface CaptchaView {
+  readonly vendor: string
+  /** Address of the vendor's script, which the page may load and no other page. */
+  readonly script: string
+  /** What that script has to know, as JSON. */
+  readonly widget: string
+  readonly answer: readonly string[]
+  readonly fields: readonly RepeatedField[]
+  readonly back: string
+  readonly error?: PageError | undefined
+}
+
+/**
  * Asks whether a person is there. Posts its `fields` again with `altcha`, which the script fills in and sends by
  * itself, or with `question` and `question_answer`; or with `show`, which leads back to the form.
  */

@@ -3,7 +3,7 @@ import { changeSamples } from './change-samples.ts'
 import { choiceSamples } from './choice-samples.ts'
 import { consentSamples } from './consent-samples.ts'
 import { deletionSamples } from './deletion-samples.ts'
-import { agreeSamples, humanCheckSamples, loginSamples } from './login-samples.ts'
+import { agreeSamples, captchaSamples, humanCheckSamples, loginSamples } from './login-samples.ts'
 import { mergeSamples } from './merge-samples.ts'
 import { collectedSamples } from './own-data-samples.ts'
 import { agreements, countries, longName, requestId } from './sample-values.ts'
@@ -17,6 +17,7 @@ export const samples: { readonly [K in ViewName]: readonly Views[K][] } = {
   login: loginSamples,
   agree: agreeSamples,
   'human-check': humanCheckSamples,
+  captcha: captchaSamples,
   code: [
     { channel: 'sms', target: '+86 138 0013 8000', purpose: 'login', method: 'sms', resendAfterSeconds: 60 },
     {

@@ -9,7 +9,7 @@ import type {
 } from './choice-views.ts'
 import type { ConsentView } from './consent-views.ts'
 import type { Agreement, ConnectionItem, Country, PageError, TypedValues } from './form-values.ts'
-import type { AgreeView, HumanCheckView, LoginView } from './login-views.ts'
+import type { AgreeView, CaptchaView, HumanCheckView, LoginView } from './login-views.ts'
 import type { MergeViews } from './merge-views.ts'
 import type { ClientLogo, PageBrand } from './page-brand.ts'
 import type {
@@ -199,6 +199,7 @@ export interface Views extends OwnAccountViews, MergeViews {
   readonly login: LoginView
   readonly agree: AgreeView
   readonly 'human-check': HumanCheckView
+  readonly captcha: CaptchaView
   readonly code: CodeView
   readonly 'password-new': PasswordNewView
   readonly register: RegisterView

@@ -156,8 +156,8 @@ export class NativeClient {
     // with it.
     const isStale = error === 'invalid_session' && used !== undefined && !saved.begun
     if (isStale && params['method'] !== undefined) return this.#login(params)
-    const work = body['altcha'] as Members | undefined
-    // What was solved and did not do is told, so that nobody goes round and round.
+    const work = body['provider'] === 'altcha' ? (body['altcha'] as Members) : undefined
+    // What was solved and did not do is told, so that nobody goes round and round; so is the captcha of a vendor.
     if (!work || params['altcha'] !== undefined) return { kind: 'challenge', challenge: body }
     return this.#login({ ...params, altcha: await solveAltcha(work, this.#options.pbkdf2) })
   }

@@ -6,7 +6,8 @@ const mostTries = 10_000
 
 /**
  * The parameter `altcha` for the challenge of a step: the number whose key begins as the server says. It takes a moment
- * of computing, longer where the platform has no `derive` of its own.
+ * of computing, longer where the platform has no `derive` of its own. The client does it by itself, unless the captcha
+ * of a vendor is asked for: then an app may call it for people who cannot use that.
  */
 export async function solveAltcha(challenge: Members, derive: Pbkdf2 = pbkdf2): Promise<string> {
   const { algorithm, nonce, salt, cost, keyPrefix } = Object(challenge['parameters']) as Members

@@ -7,7 +7,9 @@ export const carriedField = 'carried'
 
 /** How long somebody may read the documents. */
 const lifetimeMs = 600_000
-const names = ['password', 'new_password'] as const
+const passwordNames = ['password', 'new_password'] as const
+/** What somebody types to say who they are. */
+export const whoFields = ['phone', 'country', 'identifier'] as const
 
 interface Carried {
   readonly until: number
@@ -22,8 +24,9 @@ interface Carried {
 export function carriedPasswords({ sealer, clock }: { readonly sealer: Sealer; readonly clock: Clock }) {
   const context = (attemptId: string) => `page password:${attemptId}`
   return {
-    /** The value of the field; undefined if no password was typed. */
-    pack(attemptId: string, input: Input): string | undefined {
+    /** The value of the field; undefined if no password was typed, and nothing of the `others`. */
+    pack(attemptId: string, input: Input, others: readonly string[] = []): string | undefined {
+      const names = [...passwordNames, ...others]
       const fields = Object.fromEntries(names.flatMap((name) => (input[name] ? [[name, input[name]] as const] : [])))
       if (Object.keys(fields).length === 0) return undefined
       const carried: Carried = { until: clock() + lifetimeMs, fields }

@@ -3,11 +3,11 @@ import type { Interaction } from 'oidc-provider'
 import { AppError } from '../../src/base/errors.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Level } from '../challenges/human-challenge.ts'
-import { type HumanChecks, levelOf, wantedBy } from '../challenges/human-checks.ts'
+import { type HumanChecks, isCaptchaAway, levelOf, wantedBy } from '../challenges/human-checks.ts'
 import { answerField } from '../challenges/question.ts'
 import type { Input, LoginMethod } from '../methods/method.ts'
 import { repeatedForm } from './agree.ts'
-import type { carriedPasswords } from './carried-passwords.ts'
+import { type carriedPasswords, whoFields } from './carried-passwords.ts'
 import type { Renderer } from './render.ts'
 
 interface Dependencies {
@@ -22,6 +22,8 @@ interface Sent {
   readonly input: Input
 }
 
+/** The field that says that our own challenge is to take the place of a vendor's captcha. */
+const insteadField = 'instead'
 /** The field that counts how often a page has been drawn for one form. */
 const roundField = 'round'
 /** So often the script of the page begins by itself: a page that never does would go round and round. */
@@ -38,11 +40,30 @@ export function humanCheckPages({ checks, renderer, carried }: Dependencies) {
     const wanted = wantedBy(uid, method, input)
     let isRefused = false
 
+    /**
+     * The page of a vendor's captcha, unless whoever is there has left it, or it cannot judge. SECURITY: what was typed
+     * is in it sealed, because the script of somebody else could read it.
+     */
+    function drawCaptcha(): boolean {
+      const { captcha } = checks
+      if (!captcha?.page || input[insteadField] !== undefined) return false
+      const sealed = carried.pack(uid, input, whoFields)
+      const bare = Object.fromEntries(Object.entries(input).filter(([name]) => !isWho(name)))
+      const { fields, back } = repeatedForm({ method, input: bare, carried: sealed, locale })
+      const { name: vendor, fields: answer, page, widget } = captcha
+      const form = { fields, back }
+      const error = isRefused ? renderer.pageError(ctx, new AppError('captcha.required')) : undefined
+      const view = { ...form, vendor, script: page.script, widget: JSON.stringify(widget), answer, error }
+      renderer.render(ctx, 'captcha', view, { status: 400, clientName, widget: page })
+      return true
+    }
+
     async function draw(level: Level): Promise<void> {
       const { work, text, question } = await checks.forPage({ ...wanted, level, ip, locale })
       const round = Number(input[roundField]) || 0
       const form = repeatedForm({ method, input, carried: carried.pack(uid, input), locale })
-      const fields = [...form.fields, { name: roundField, value: String(round + 1) }]
+      const instead = checks.captcha ? [{ name: insteadField, value: 'own' }] : []
+      const fields = [...form.fields, { name: roundField, value: String(round + 1) }, ...instead]
       const isWrong = isRefused && input[answerField] !== undefined && input[answerField].trim() !== ''
       const error = isWrong ? new AppError('challenge.wrong', { field: answerField }) : undefined
       const mayWork = error === undefined && round >= 0 && round < ownRounds
@@ -64,7 +85,8 @@ export function humanCheckPages({ checks, renderer, carried }: Dependencies) {
         const level = thrown instanceof AppError ? levelOf(thrown) : undefined
         if (level === undefined) return thrown
         try {
-          await draw(level)
+          const isAway = thrown instanceof AppError && isCaptchaAway(thrown)
+          if (isAway || !drawCaptcha()) await draw(checks.levelOfOwn(level))
           return undefined
         } catch (error) {
           return error
@@ -72,4 +94,8 @@ export function humanCheckPages({ checks, renderer, carried }: Dependencies) {
       },
     }
   }
+}
+
+function isWho(name: string): boolean {
+  return whoFields.some((each) => each === name)
 }

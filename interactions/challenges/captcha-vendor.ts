@@ -28,11 +28,24 @@ export interface CaptchaPage {
   readonly mayEval: boolean
 }
 
+/** The fields of all vendors, in forms and of apps. */
+export const captchaFields = [
+  'captcha_token',
+  'captcha_verify_param',
+  'captcha_ticket',
+  'captcha_randstr',
+  'captcha_lot_number',
+  'captcha_output',
+  'captcha_pass_token',
+  'captcha_gen_time',
+  'captcha_validate',
+] as const
+
 /** The captcha of one vendor. */
 export interface CaptchaVendor {
   readonly vendor: string
-  /** The fields of a solution, in forms and of apps. */
-  readonly fields: readonly string[]
+  /** The fields of a solution. */
+  readonly fields: readonly (typeof captchaFields)[number][]
   /** What the widget or the SDK has to know. None of it is a secret. */
   readonly widget: Readonly<Record<string, string>>
   /** Absent where only apps can show it. */

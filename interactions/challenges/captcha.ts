@@ -9,8 +9,6 @@ import type { HumanChallenge, Proved } from './human-challenge.ts'
 interface Dependencies {
   readonly clock: Clock
   readonly log: Pick<Log, 'warn' | 'error'>
-  /** Told of every verdict, for the metric. */
-  readonly count: (vendor: string, verdict: Proved['verdict']) => void
 }
 
 /** A vendor's captcha among the challenges. */
@@ -31,7 +29,7 @@ const breaking = { most: 5, withinMs: 30_000, restMs: 60_000 }
  * proof puts another challenge in its place, and never lets through. One question for each answer, and none while a
  * transaction waits.
  */
-export function captcha(vendor: CaptchaVendor, { clock, log, count }: Dependencies): CaptchaChallenge {
+export function captcha(vendor: CaptchaVendor, { clock, log }: Dependencies): CaptchaChallenge {
   const breaker = new CircuitBreaker({ clock, ...breaking })
   const { vendor: name, fields: names, widget, page } = vendor
 
@@ -69,11 +67,7 @@ export function captcha(vendor: CaptchaVendor, { clock, log, count }: Dependenci
     widget,
     shown: async () => ({ provider: name, fields: names, ...widget }),
 
-    async verify({ fields, ip }) {
-      const proved = await verdictOf(fields, ip)
-      count(name, proved.verdict)
-      return proved
-    },
+    verify: ({ fields, ip }) => verdictOf(fields, ip),
 
     questions: () => captchaQuestions(vendor),
   }

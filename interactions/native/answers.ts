@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { captchaStep } from './captcha-step.ts'
 
 const text = z.string()
 const seconds = z.int().nonnegative()
@@ -61,17 +62,7 @@ export const step = z.discriminatedUnion('step', [
         ),
     })
     .describe('A code is on its way: send `otp`, or `resend=1`.'),
-  z
-    .object({
-      step: z.literal('captcha'),
-      provider: text,
-      site_key: text.optional(),
-      altcha: z
-        .object({ parameters: z.record(text, z.unknown()), signature: text })
-        .optional()
-        .describe('Of the provider `altcha`: a challenge of ALTCHA v2, which the client solves by itself.'),
-    })
-    .describe('Send the same again with `captcha_token` or, of the provider `altcha`, with the solution as `altcha`.'),
+  captchaStep,
   z
     .object({ step: z.literal('agreement'), agreements: z.array(agreement) })
     .describe('Send the same again with `agreements`: `id@version` of each, separated by spaces.'),

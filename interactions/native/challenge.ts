@@ -10,6 +10,7 @@ import { errors } from '../../src/oidc/library/faults.ts'
 import type { WaitingLogin } from '../../src/oidc/reconfirm-agreements.ts'
 import type { LoginAttempts } from '../attempt.ts'
 import { newAppLoginId } from '../attempt-id.ts'
+import { captchaFields } from '../challenges/captcha-vendor.ts'
 import type { Input } from '../methods/method.ts'
 import type { LoginMethods } from '../methods/method-registry.ts'
 import type { Outcome } from '../outcome.ts'
@@ -77,7 +78,7 @@ const maxUses = 60
 const ownFields = new Set<string>([
   ...authorizationParams,
   ...['client_id', 'auth_session', 'method', 'choice', 'account', 'agreement', 'agreements'],
-  ...['device_name', 'captcha_token', 'altcha'],
+  ...['device_name', 'altcha', ...captchaFields],
 ])
 
 /**

@@ -1,15 +1,16 @@
 import { AppError } from '../../src/base/errors.ts'
 import type { Locale } from '../../src/base/languages.ts'
 import type { Limits } from '../../src/ops/limits.ts'
-import type { HumanChallenge, Level } from '../challenges/human-challenge.ts'
-import { type HumanChecks, levelOf, wantedBy } from '../challenges/human-checks.ts'
+import type { Level } from '../challenges/human-challenge.ts'
+import { type HumanChecks, isCaptchaAway, levelOf, wantedBy } from '../challenges/human-checks.ts'
 import type { Input } from '../methods/method.ts'
 import type { NextStep } from './answers.ts'
 
 interface Dependencies {
   readonly limits: Limits<'native.ip' | 'native.device'>
-  readonly captcha: HumanChallenge | undefined
   readonly checks: HumanChecks
+  /** Whether the first message of a login waits for a proof, whatever the rules say. */
+  readonly asksAlways: boolean
 }
 
 /** A request that goes on with a login. */
@@ -38,21 +39,20 @@ const sendsPerCaptcha = 3
 /** What stands before a login of an app: limits, a captcha before a message is sent, and what a decision asks for. */
 export class Gate {
   readonly #limits: Dependencies['limits']
-  readonly #captcha: HumanChallenge | undefined
   readonly #checks: HumanChecks
+  readonly #asksAlways: boolean
 
-  constructor({ limits, captcha, checks }: Dependencies) {
+  constructor({ limits, checks, asksAlways }: Dependencies) {
     this.#limits = limits
-    this.#captcha = captcha
     this.#checks = checks
+    this.#asksAlways = asksAlways
   }
 
   /** What an app shows after `challenge.required`, or after `captcha.required`. */
   async step(asking: Asking, error: AppError): Promise<NextStep | undefined> {
-    const level = levelOf(error)
-    const asked = { ...wantedOf(asking), ip: asking.ip, locale: asking.locale, level: level ?? 1 }
-    const shown = level === undefined ? await this.#captcha?.shown(asked) : await this.#checks.forApp(asked)
-    return shown && ({ step: 'captcha', ...shown } as NextStep)
+    const asked = { ...wantedOf(asking), ip: asking.ip, locale: asking.locale, level: levelOf(error) ?? 1 }
+    const shown = await this.#checks.forApp(asked, { isAway: isCaptchaAway(error) })
+    return { step: 'captcha', ...shown } as NextStep
   }
 
   /**
@@ -69,7 +69,7 @@ export class Gate {
 
   /**
    * Before a method goes on. SECURITY: a message costs money and can be a nuisance to whoever gets it. Throws
-   * `captcha.required` for a missing or wrong answer and `server.unavailable` when nobody can say.
+   * `captcha.required` for a missing or wrong answer, and what `HumanChecks.given` throws.
    */
   async pass(asking: Asking, { sendsLeft }: Pick<Passed, 'sendsLeft'>, method: string): Promise<Passed> {
     const { fields, ip, isGenuine } = asking
@@ -79,12 +79,11 @@ export class Gate {
     const { level: proven } = await this.#checks.given({ ...wanted, fields, ip })
     const takes = fields['phone'] !== undefined || fields['resend'] !== undefined
     const sends = method === 'sms' && (takes || fields['choice'] === 'login_existing')
-    if (!this.#captcha || !sends) return { sendsLeft, proven }
-    if (sendsLeft > 0) return { sendsLeft: sendsLeft - 1, proven }
-    const answered = await this.#captcha.verify({ ...wanted, fields, ip })
-    if (answered.verdict === 'human') return { sendsLeft: sendsPerCaptcha - 1, proven: answered.level ?? 3 }
-    if (answered.verdict === 'unavailable') throw new AppError('server.unavailable', { cause: answered.cause })
-    throw new AppError('captcha.required')
+    if (!sends || !this.#checks.captcha) return { sendsLeft, proven }
+    if (proven !== undefined) return { sendsLeft: sendsPerCaptcha - 1, proven }
+    if (sendsLeft > 0) return { sendsLeft: sendsLeft - 1, proven: 1 }
+    if (this.#asksAlways) throw new AppError('captcha.required')
+    return { sendsLeft, proven }
   }
 }
 

@@ -100,7 +100,7 @@ function bodyOf(request: ReceivedRequest, dialect: SiteverifyDialect): ReadonlyM
 const scriptText = `
 window.NAME = {
   render(element, options) {
-    if (!options.sitekey || !document.querySelector(element)) throw new Error('no element')
+    if (!options.sitekey || !element.isConnected) throw new Error('no element')
     setTimeout(() => options.callback(TOKEN))
     return 'widget'
   },

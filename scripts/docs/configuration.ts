@@ -25,7 +25,9 @@ export function configurationMarkdown(): string {
   const sections = all
     .filter(({ isSection, depth }) => isSection && depth === 0)
     .flatMap(({ path, description }) => {
-      const inside = all.filter((row) => !row.isSection && row.path.startsWith(`${path}.`) && !row.path.includes('[]'))
+      const inside = all.filter(
+        (row) => !row.isSection && row.path.startsWith(`${path}.`) && !row.path.includes('[]') && !row.variant,
+      )
       return [
         '',
         `## ${path}`,
@@ -39,12 +41,15 @@ export function configurationMarkdown(): string {
   return `${[introduction, ...general, ...sections].join('\n')}\n`
 }
 
-/** One table for the items of a list of sections; one for each kind where there are several. */
+/** One table for the items of a list of sections; one for each kind where there are several, of a section too. */
 function itemTables(all: readonly Setting[], path: string): string[] {
-  const items = all.filter((row) => !row.isSection && row.path.startsWith(`${path}[].`))
+  const isBelow = (row: Setting) =>
+    row.path.startsWith(`${path}[].`) || (row.path.startsWith(`${path}.`) && row.variant !== undefined)
+  const items = all.filter((row) => !row.isSection && isBelow(row))
+  const each = items.some((row) => row.path.startsWith(`${path}[].`)) ? `Each of \`${path}\`` : `\`${path}\``
   return [...new Set(items.map(({ variant }) => variant))].flatMap((variant) => {
     const rows = items.filter((row) => row.variant === variant)
-    return ['', `Each of \`${path}\`${variant === undefined ? '' : ` with ${variant}`}:`, '', ...itemTable(rows)]
+    return ['', `${each}${variant === undefined ? '' : ` with ${variant}`}:`, '', ...itemTable(rows)]
   })
 }
 

@@ -148,6 +148,9 @@ const defaultRules: Readonly<Record<string, RuleInput>> = {
   },
 } satisfies Record<string, RuleInput>
 
+/** Where the captcha of a vendor is set up, people expect it before every message to a stranger. */
+const captchaRule: RuleInput = { act: 'message', verdict: 'challenge', level: 1 }
+
 const ruleName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'expected a short name of small letters, digits and `_`')
 
 /** Settings of what is decided before anything costly. */
@@ -167,9 +170,13 @@ export const abuseOptions = z.strictObject({
 /** A rule and its name. */
 export type NamedRule = Rule & { readonly name: string }
 
+/** The settings of abuse, as far as rules come of them. */
+type AbuseSettings = z.output<typeof abuseOptions> & { readonly captcha?: unknown }
+
 /** The rules in force: the settings' own, and those that are there already and were not replaced. */
-export function rulesInForce({ default_rules, rules }: z.output<typeof abuseOptions>): readonly NamedRule[] {
-  const own = Object.entries(default_rules ? defaultRules : {}).map(([name, each]) => [name, rule.parse(each)] as const)
+export function rulesInForce({ default_rules, rules, captcha }: AbuseSettings): readonly NamedRule[] {
+  const usual = { ...(default_rules ? defaultRules : {}), ...(captcha === undefined ? {} : { captcha: captchaRule }) }
+  const own = Object.entries(usual).map(([name, each]) => [name, rule.parse(each)] as const)
   return [...new Map<string, Rule | 'off'>([...own, ...Object.entries(rules)])].flatMap(([name, each]) =>
     each === 'off' ? [] : [{ ...each, name }],
   )

@@ -110,7 +110,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     renderer,
     device: deviceCookie({ devices: logins.devices, secure }),
     codes,
-    humans: humanCheckPages({ checks: logins.checks, renderer, carried }),
+    humans: humanCheckPages({ checks: logins.checks.pages, renderer, carried }),
     known: knownPersons({ directory, agreedIn, agreements: config.agreements.map(documentVersion) }),
     options: {
       secure,

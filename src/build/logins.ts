@@ -4,8 +4,6 @@ import { LoginAttempts } from '../../interactions/attempt.ts'
 import { AttemptMemories } from '../../interactions/attempt-memory.ts'
 import { Bindings } from '../../interactions/binding.ts'
 import { Callbacks } from '../../interactions/callbacks.ts'
-import type { CaptchaChallenge } from '../../interactions/challenges/captcha.ts'
-import type { HumanChecks } from '../../interactions/challenges/human-checks.ts'
 import type { DeletionRequests } from '../../interactions/deletion-requests.ts'
 import { LoginMerges } from '../../interactions/login-merges.ts'
 import {
@@ -58,8 +56,7 @@ import { buildDeletion } from './deletion.ts'
 import type { Face } from './face.ts'
 import { buildGuard } from './guards.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
-import { buildOwnChallenges } from './own-challenges.ts'
-import { buildCaptcha } from './vendor-captcha.ts'
+import { buildOwnChallenges, type HumanChecksByPlace } from './own-challenges.ts'
 
 /** Ways of one kind, and the attempts that walk them. */
 interface Ways {
@@ -98,10 +95,8 @@ export interface Logins extends Ways {
   readonly connectors: readonly Connector[]
   /** What there is a sender for. */
   readonly channels: Messages['channels']
-  /** The captcha of a vendor, where one is configured. */
-  readonly captcha: CaptchaChallenge | undefined
-  /** Challenges of our own. */
-  readonly checks: HumanChecks
+  /** Challenges of our own, and of a vendor. */
+  readonly checks: HumanChecksByPlace
   /** Names of the vendors that ask the carrier for a number. */
   readonly oneTap: readonly string[]
   readonly credentials: KeptCredentials
@@ -190,7 +185,6 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     channels: messages.channels,
     checks: buildOwnChallenges(core, { limits, metrics, face }),
     oneTap: tables.oneTap,
-    captcha: buildCaptcha(core, metrics),
     credentials,
     passwords,
     hashing,

@@ -56,8 +56,8 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
 
   const gate = new Gate({
     limits,
-    checks: logins.checks,
-    captcha: logins.captcha,
+    checks: logins.checks.apps,
+    asksAlways: config.captcha !== undefined,
   })
   const challenge = new Challenge({
     issuer: new CodeIssuer({ provider, policies, units, clock, reachable: reachedBy(native.methods, logins.methods) }),

@@ -51,6 +51,10 @@ const noKeys: Meaning = {
   says: () => 'this machine has no role that gives keys',
   advice: ({ page }) => `give the instance the role, see ${page}, or set keys`,
 }
+const testMode: Meaning = {
+  says: () => 'the scene is in test mode, so that everybody passes or nobody',
+  advice: ({ page }) => `end the test mode of the scene at ${page}`,
+}
 const tooOften: Meaning = {
   says: () => 'the vendor is asked too often',
   advice: ({ page }) => `wait, and look at the quota at ${page}; while it lasts, logins fail too`,
@@ -77,6 +81,9 @@ const meanings: ReadonlyMap<string, Meaning> = new Map(
       [noRight, ['48001', '100031', 'unauthorized_client', 'isv.RAM_PERMISSION_DENY', 'isp.RAM_PERMISSION_DENY']],
       [noRight, ['NoPermission', 'Forbidden.RAM', 'AuthFailure.UnauthorizedOperation']],
       [noMoney, ['1000', '1001', '1002', 'isv.OUT_OF_SERVICE', 'isv.AMOUNT_NOT_ENOUGH', 'isv.ACCOUNT_ABNORMAL']],
+      [noMoney, ['Forbidden.AccountAccessDenied']],
+      [testMode, ['T005', 'F004']],
+      [unknownId, ['-50101', '-50102', '-50103', '-50104', '-50105']],
       [noMoney, ['isv.PRODUCT_UNSUBSCRIBE', 'isv.PRODUCT_UN_SUBSCRIPT']],
       [wrongApp, ['-7', '4001', '4003', '40004', '100044', 'isv.VERIFY_SCHEME_NOT_EXIST', 'isv.SCENE_QUERY_FAIL']],
       [wrongApp, ['isv.PACK_SIGN_CONFLICT', 'isv.BUNDLE_ID_CONFLICT', 'isv.INVALID_APP']],

@@ -63,6 +63,12 @@ export function rules({
       ],
       perNetwork: 'growing',
     },
+    // Wrong answers to the captcha of a vendor, which each cost a call.
+    'captcha.ip': { windows: [{ max: 30, seconds: 3600 }], perNetwork: 'growing', isFreeHere: sandbox },
+    'instead.ip': { windows: [{ max: 5, seconds: 3600 }], perNetwork: 'growing', isFreeHere: sandbox },
+    'instead.to': { windows: [{ max: 1, seconds: 120 }] },
+    // A tenth of an hour of an even day.
+    'instead.all': { windows: [{ max: Math.max(10, Math.floor(sms.limits.per_day_total / 240)), seconds: 3600 }] },
     'question.all': { windows: [{ max: 600, seconds: 3600 }] },
     'vendor.ip': { windows: native_login.limits.per_ip, perNetwork: 'growing' },
     'picture.ip': { windows: [{ max: 6000, seconds: 600 }], perNetwork: 'growing' },

@@ -16,7 +16,7 @@ export interface PrintedSetting {
  */
 export function printConfig({ config, sourceOf }: Pick<LoadedConfig, 'config' | 'sourceOf'>): PrintedSetting[] {
   return settings()
-    .filter(({ isSection, path }) => !isSection && !path.includes('[]'))
+    .filter(({ isSection, path, variant }) => !isSection && !path.includes('[]') && variant === undefined)
     .flatMap(({ path, type }) => {
       const value = path.split('.').reduce<unknown>((at, key) => Object(at)[key], config)
       if (value === undefined) return [{ path, value: null, source: 'not set' }]
@@ -28,7 +28,7 @@ export function printConfig({ config, sourceOf }: Pick<LoadedConfig, 'config' | 
 /** A configuration file with every setting, all commented out, each with what it means and its default. */
 export function exampleConfig(): string {
   const lines = settings()
-    .filter(({ path }) => !path.includes('[]'))
+    .filter(({ path, variant }) => !path.includes('[]') && variant === undefined)
     .flatMap((setting) => {
       const indent = '  '.repeat(setting.depth)
       const comments = notes(setting).map((note) => `#${indent}# ${note}`)

@@ -120,7 +120,8 @@ export function configSchema(mode: Mode) {
         captcha: captchaOptions
           .optional()
           .describe(
-            'Captcha of a vendor, asked before a message is sent. Absent: only the challenge of this server is asked.',
+            'Captcha of a vendor, asked of strangers before a message is sent (rule `captcha`). Absent: only the ' +
+              'challenge of this server is asked.',
           ),
       })
       .prefault({})

@@ -34,7 +34,7 @@ export interface Setting {
   readonly defaultInProduction: unknown
   /** Environment variable that sets it; items of lists have none. */
   readonly variable: string | undefined
-  /** Which kind of list item it belongs to, where there are several: the setting that tells, and its value. */
+  /** Which kind of list item or section it belongs to, where there are several: what tells, and its value. */
   readonly variant: string | undefined
 }
 
@@ -86,8 +86,9 @@ function memberOf({ properties = {}, items, additionalProperties }: Node, step: 
 
 /** Every section and setting in the order of the schema. */
 export function settings(): Setting[] {
-  const production = new Map(list(jsonSchema(productionMode) as Node).map((row) => [row.path, row.default]))
-  return list(jsonSchema() as Node).map((row) => ({ ...row, defaultInProduction: production.get(row.path) }))
+  const nameOf = ({ path, variant = '' }: Row) => `${path} ${variant}`
+  const production = new Map(list(jsonSchema(productionMode) as Node).map((row) => [nameOf(row), row.default]))
+  return list(jsonSchema() as Node).map((row) => ({ ...row, defaultInProduction: production.get(nameOf(row)) }))
 }
 
 type Row = Omit<Setting, 'defaultInProduction'>
@@ -107,7 +108,7 @@ function list(node: Node, parent = '', depth = 0, variant?: string): Row[] {
       variant,
     }
     const variable = isSection || path.includes('[]') ? undefined : variableOf(path)
-    const below = isSection ? list(child, path, depth + 1, variant) : itemRows(child, path, depth + 1, variant)
+    const below = isSection ? list(child, path, depth + 1, variant) : kindRows(child, path, depth + 1, variant)
     return [
       {
         ...row,
@@ -120,14 +121,16 @@ function list(node: Node, parent = '', depth = 0, variant?: string): Row[] {
   })
 }
 
-function itemRows({ items }: Node, path: string, depth: number, outer?: string): Row[] {
-  if (items === undefined) return []
-  const kinds = kindsOf(items)
+/** The settings of a list's items, or of a section of which there are several kinds. */
+function kindRows(node: Node, path: string, depth: number, outer?: string): Row[] {
+  const { items } = node
+  if (items === undefined && node.oneOf === undefined) return []
+  const kinds = kindsOf(items ?? node)
   return kinds.flatMap((kind) => {
     const [name, { const: value } = {}] =
       Object.entries(kind.properties ?? {}).find(([, own]) => own.const !== undefined) ?? []
     const variant = kinds.length > 1 && name !== undefined ? `${name} \`${String(value)}\`` : outer
-    return list(kind, `${path}[]`, depth, variant)
+    return list(kind, items === undefined ? path : `${path}[]`, depth, variant)
   })
 }
 
@@ -135,7 +138,7 @@ function typeText(node: Node): string {
   if (node.const !== undefined) return `\`${String(node.const)}\``
   if (node.enum !== undefined) return node.enum.map((value) => `\`${String(value)}\``).join(' or ')
   const kinds = node.anyOf ?? node.oneOf
-  if (kinds !== undefined) return kinds.map(typeText).join(' or ')
+  if (kinds !== undefined) return [...new Set(kinds.map(typeText))].join(' or ')
   if (node.properties !== undefined) return 'section'
   if (node.type === 'array') return `list of ${itemText(node.items ?? {})}`
   if (node.type === 'object') return 'map'

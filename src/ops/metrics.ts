@@ -54,15 +54,9 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
-    captchas: new Counter({
-      name: 'menshen_captchas_total',
-      help: 'Answers to the captcha of a vendor, by vendor and verdict (human, refused, degraded, unavailable).',
-      labelNames: ['vendor', 'verdict'] as const,
-      registers,
-    }),
     challenges: new Counter({
       name: 'menshen_challenges_total',
-      help: 'Answers to a challenge of our own (altcha, question), by verdict (human, refused, unavailable).',
+      help: 'Answers to a challenge (altcha, question, or the captcha of a vendor), by verdict (human, refused, degraded, unavailable).',
       labelNames: ['challenge', 'verdict'] as const,
       registers,
     }),

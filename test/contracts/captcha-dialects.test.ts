@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
+import type { CaptchaChallenge } from '../../interactions/challenges/captcha.ts'
 import { yidunSignature } from '../../interactions/challenges/captcha-yidun.ts'
-import type { HumanChallenge } from '../../interactions/challenges/human-challenge.ts'
 import { type CaptchaWorld, logged, openCaptcha, time, verify, type worlds } from './captcha-worlds.ts'
 
 let world: CaptchaWorld
-let challenge: HumanChallenge
+let challenge: CaptchaChallenge
 
 function opened(name: (typeof worlds)[number]['name']) {
   beforeEach(async () => {

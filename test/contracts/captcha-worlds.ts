@@ -1,6 +1,6 @@
-import { captcha } from '../../interactions/challenges/captcha.ts'
+import { type CaptchaChallenge, captcha } from '../../interactions/challenges/captcha.ts'
 import { buildCaptchaVendor, captchaOptions } from '../../interactions/challenges/captcha-vendors.ts'
-import type { HumanChallenge, Proved } from '../../interactions/challenges/human-challenge.ts'
+import type { Proved } from '../../interactions/challenges/human-challenge.ts'
 import { startAliyunCaptcha } from '../../sandbox/simulators/aliyun-captcha.ts'
 import type { CaptchaSimulator, Solved } from '../../sandbox/simulators/captcha-simulator.ts'
 import { startGeetest } from '../../sandbox/simulators/geetest-captcha.ts'
@@ -18,7 +18,7 @@ export interface CaptchaWorld {
   /** What a person brings who has solved it. */
   solved(about?: Partial<Solved>): Fields
   /** The challenge with these settings besides; `timeoutMs` is how long an answer may take. */
-  challenge(settings?: Settings): HumanChallenge
+  challenge(settings?: Settings): CaptchaChallenge
   readonly settings: Settings
   /** Settings with which the vendor does not know us. */
   readonly strange: Settings
@@ -42,11 +42,11 @@ const log = (level: string) => (line: unknown) =>
   void logged.push({ level, code: (line as { vendor_code: unknown }).vendor_code })
 
 /** Asks for a verdict. */
-export function verify(challenge: HumanChallenge, fields: Fields): Promise<Proved> {
+export function verify(challenge: CaptchaChallenge, fields: Fields): Promise<Proved> {
   return challenge.verify({ fields, ip, purpose: 'message', attemptId: 'attempt', to: '13900000000' })
 }
 
-function challengeOf({ timeoutMs = 10_000, ...settings }: Settings): HumanChallenge {
+function challengeOf({ timeoutMs = 10_000, ...settings }: Settings): CaptchaChallenge {
   const http = httpClient({ timeoutMs: Number(timeoutMs), allowInsecure: true })
   const vendor = buildCaptchaVendor(captchaOptions.parse(settings), {
     http,
@@ -54,7 +54,7 @@ function challengeOf({ timeoutMs = 10_000, ...settings }: Settings): HumanChalle
     clock,
     hostname: 'localhost',
   })
-  return captcha(vendor, { clock, log: { warn: log('warn'), error: log('error') }, count: () => {} })
+  return captcha(vendor, { clock, log: { warn: log('warn'), error: log('error') } })
 }
 
 async function aliyun(): Promise<CaptchaWorld> {

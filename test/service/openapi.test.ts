@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { captchaFields } from '../../interactions/challenges/captcha-vendor.ts'
 import { altcha } from '../../interactions/challenges/proof-of-work.ts'
 import { accountPaths, paths } from '../../src/base/paths.ts'
 import { authorizationParams } from '../../src/oidc/code-issuer.ts'
@@ -134,9 +135,7 @@ function readNames(): string[] {
   )
   const files = [
     ...ofApps,
-    ...['account-merges.ts', 'attempt.ts', 'single-answers.ts', 'challenges/siteverify.ts'].map(
-      (name) => new URL(`interactions/${name}`, root),
-    ),
+    ...['account-merges.ts', 'attempt.ts', 'single-answers.ts'].map((name) => new URL(`interactions/${name}`, root)),
     ...['challenge.ts', 'gate.ts', 'native-routes.ts', 'steps.ts'].map(
       (name) => new URL(`interactions/native/${name}`, root),
     ),
@@ -160,7 +159,8 @@ test('every parameter the endpoint reads is described, and no other', () => {
   // Refused by name, the pages' words for what an app sends as `agreements` and for somebody they name, and what an
   // upstream sends a browser back with.
   const elsewhere = ['request', 'request_uri', 'agreement', 'known', 'code', 'state']
-  const read = new Set([...readNames(), altcha, ...authorizationParams, 'client_id', 'resource'])
+  const proofs = [...captchaFields, altcha]
+  const read = new Set([...readNames(), ...proofs, ...authorizationParams, 'client_id', 'resource'])
   expect([...read].filter((name) => !elsewhere.includes(name)).sort()).toEqual([...described].sort())
 })
 

@@ -286,7 +286,7 @@ describe('hostile text', () => {
         const poisoned = tags(draw(name, poison(data), page))
         const loading = (names: readonly string[]) => names.filter((tag) => tag === 'script' || tag === 'img')
         expect(loading(poisoned.map((tag) => tag.name))).toEqual(loading(clean))
-        const scripts = ['code', 'device-code', 'account-profile', 'human-check'].includes(name)
+        const scripts = ['code', 'device-code', 'account-profile', 'human-check', 'captcha'].includes(name)
           ? ['script', 'script']
           : ['script']
         const pictures = (JSON.stringify(data).match(/"(?:ownIcon|picture)":/g) ?? []).map(() => 'img')
@@ -358,7 +358,7 @@ describe('the assets', () => {
   it('are served under /assets with their type and a tag that follows the content', () => {
     const found = assets()
     const names =
-      'account.css altcha.js apple-touch-icon.png code.js favicon.ico human.js logo.svg menshen.css menshen.js pages.css picture.js'.split(
+      'account.css altcha.js apple-touch-icon.png captcha.js code.js favicon.ico human.js logo.svg menshen.css menshen.js pages.css picture.js'.split(
         ' ',
       )
     const pages = [...found.keys()].filter((path) => !path.startsWith('/assets/icons/'))
