@@ -137,6 +137,8 @@ const defaultRules: Readonly<Record<string, RuleInput>> = {
   money_short: { act: 'message', channel: 'sms', money_used: 80, verdict: 'challenge', level: 3 },
   passwords_of_network: { act: 'password', by: 'network', of: 'failed', more_than: 60, verdict: 'challenge', level: 2 },
   password_sprayed: { act: 'password', by: 'password', of: 'failed', more_than: 30, verdict: 'challenge', level: 2 },
+  // Names and passwords of a leak, each tried once, from a thousand homes.
+  passwords_everywhere: { act: 'password', by: 'all', of: 'failed', more_than: 300, verdict: 'challenge', level: 1 },
   registrations_of_network: { act: 'registration', by: 'network', more_than: 10, verdict: 'challenge', level: 2 },
   upstreams_of_network: {
     act: 'upstream',

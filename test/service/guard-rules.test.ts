@@ -109,6 +109,21 @@ describe.each([
     expect(said(await ask({ ip: address(8), to }))).toEqual(allowed)
   })
 
+  test('a leak that is tried name by name from everywhere is noticed by how many passwords were wrong', async () => {
+    const { guard } = open()
+    const attempt = (n: number, isKnownDevice = false) =>
+      ({ act: 'password', isKnownDevice, ip: address(n), name: `name-${n}` }) as const
+    for (let n = 1; n < 300; n++) await guard.told(attempt(n), 'failed')
+    expect(said(await guard.decide(attempt(300)))).toEqual(allowed)
+    await guard.told(attempt(300), 'failed')
+    expect(said(await guard.decide(attempt(301)))).toEqual({
+      ...{ verdict: 'challenge', level: 1 },
+      reasons: ['passwords_everywhere'],
+    })
+    expect(said(await guard.decide({ ...attempt(301), proven: 1 }))).toEqual(allowed)
+    expect(said(await guard.decide(attempt(301, true)))).toEqual(allowed)
+  })
+
   test('numbers one after the other are noticed at once, whoever asks', async () => {
     const { ask } = open()
     const verdicts = []
