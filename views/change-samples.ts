@@ -20,6 +20,7 @@ export const changeSamples: { readonly [K in ChangePage]: readonly Views[K][] } 
     {
       events: [
         { id: 'new_device', isTold: true },
+        { id: 'password_leaked', isTold: true },
         { id: 'export_ready', isTold: false },
       ],
       formToken: 'q1w2e3r4',

@@ -61,18 +61,27 @@ const longestGuess = 48
 /**
  * True for a password made of nothing but habits: at most four pieces, each a common word (also with `@` for `a` and
  * the like), a word of the context, a walk on the keyboard, a repetition, a date, a mobile number or one short number,
- * with at most two characters of something else. Offline, and much wider than a list of whole passwords, as every word
- * stands for its variants.
+ * with at most two characters of something else; or one of the list. Offline, and much wider than a list of whole
+ * passwords, as every word stands for its variants.
  */
-export function isCommonPassword(password: string, contextWords: readonly string[] = []): boolean {
-  const text = password.normalize('NFKC').toLowerCase()
-  if (isBreachedTop(text) || isChineseHabit(text) || /^(.{1,6}?)\1+$/u.test(text) || isInterleaved(text)) return true
+export function isCommonPassword(
+  password: string,
+  contextWords: readonly string[] = [],
+  isListed: (form: string) => boolean = isBreachedTop,
+): boolean {
+  const text = formOf(password)
+  if (isListed(text) || isChineseHabit(text) || /^(.{1,6}?)\1+$/u.test(text) || isInterleaved(text)) return true
   if (text.length > longestGuess) return false
   const context = new Set(contextWords.flatMap(partsOf))
   const plain = text.replace(/[@431!0$57]/g, (letter) => looksLike[letter] ?? letter)
   const isWord = (from: number, to: number) =>
     [text.slice(from, to), plain.slice(from, to)].some((piece) => known.has(piece) || context.has(piece))
   return consists(text, isWord)
+}
+
+/** A password as lists are asked for it. */
+export function formOf(password: string): string {
+  return password.normalize('NFKC').toLowerCase()
 }
 
 function isChineseHabit(text: string): boolean {

@@ -20,6 +20,8 @@ export const ownerEvents = {
   way_withdrawn: naming,
   password_set: always,
   password_changed: always,
+  /** Somebody has logged in with a password that collections of leaked ones hold. */
+  password_leaked: { names: [], mayBeMuted: true },
   /** A login from a browser or an app that is not known to the account. */
   new_device: { names: ['what'], mayBeMuted: true },
   /** Somebody has said that a login was not theirs, and all logins were ended. */

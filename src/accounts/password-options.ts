@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { z } from 'zod'
 import { duration } from '../base/duration.ts'
 import { secret } from '../base/secret.ts'
@@ -64,6 +65,36 @@ const lock = z
     path: ['forget_after'],
   })
 
+const breached = z
+  .strictObject({
+    mode: z
+      .enum(['off', 'top', 'directory', 'api'])
+      .default('top')
+      .describe(
+        'Which leaked passwords are refused: none; the 100 000 most used ones, which are part of the program; or besides ' +
+          'the whole set of Have I Been Pwned, from files (`directory`) or from a service (`api`), which is sent the ' +
+          'first 20 bits of a SHA-1.',
+      ),
+    directory: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Folder with one file for each of the 1 048 576 ranges, plain or gzip, as haveibeenpwned-downloader writes it ' +
+          'with `-s false`.',
+      ),
+    url: z.url().default('https://api.pwnedpasswords.com').describe('Where the service is, or a copy of it.'),
+    timeout: duration.prefault('2s').describe('How long an answer of the service is waited for.'),
+  })
+  .refine(({ mode, directory }) => mode !== 'directory' || (directory !== undefined && isFolder(directory)), {
+    message: 'mode directory needs a folder that is there',
+    path: ['directory'],
+  })
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
 /** Settings of passwords: what is accepted, how it is hashed, what guessing costs. */
 export const passwordOptions = z.strictObject({
   min_length: z
@@ -76,6 +107,11 @@ export const passwordOptions = z.strictObject({
     .array(z.string().min(3))
     .default(['menshen'])
     .describe('Names of the product and its maker, which a password must not be made of.'),
+  breached: breached
+    .prefault({})
+    .describe(
+      'Passwords that leaks hold. They are refused when somebody chooses one; whoever has one already is told after a login.',
+    ),
   argon2: argon2.prefault({}).describe('Cost of a hash; raised costs reach a password at its next login.'),
   workers: z
     .int()

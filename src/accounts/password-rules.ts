@@ -1,4 +1,5 @@
 import { AppError } from '../base/errors.ts'
+import { isBreachedTop } from './breached-top.ts'
 import { isCommonPassword } from './common-passwords.ts'
 import type { PasswordPolicy } from './password-options.ts'
 
@@ -15,7 +16,7 @@ export function lengthOf(password: string): number {
  * somebody's password. The context words are what an attacker would try first: the user's names and addresses.
  */
 export function refuseBadPassword(
-  policy: Pick<PasswordPolicy, 'min_length' | 'blocked_words'>,
+  policy: Pick<PasswordPolicy, 'min_length' | 'blocked_words' | 'breached'>,
   password: string,
   contextWords: readonly string[] = [],
 ): void {
@@ -23,7 +24,9 @@ export function refuseBadPassword(
   const length = lengthOf(password)
   if (length > maxLength) throw refused('password.too_long', { max: maxLength })
   if (length < policy.min_length) throw refused('password.too_short', { min: policy.min_length })
-  if (isCommonPassword(password, [...policy.blocked_words, ...contextWords])) throw refused('password.common')
+  const isListed = policy.breached.mode === 'off' ? () => false : isBreachedTop
+  const words = [...policy.blocked_words, ...contextWords]
+  if (isCommonPassword(password, words, isListed)) throw refused('password.common')
 }
 
 function refused(

@@ -1,10 +1,13 @@
 import type { Guard } from '../abuse/abuse-guard.ts'
+import type { AfterAnswer } from '../base/after-answer.ts'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import type { Database } from '../store/postgres.ts'
 import { runIn } from '../store/run-in.ts'
+import { isBreachedTop } from './breached-top.ts'
+import { formOf } from './common-passwords.ts'
 import type { AccountDirectory } from './directory.ts'
 import type { Guest } from './hash-pool.ts'
 import type { Hasher } from './hashing.ts'
@@ -34,8 +37,12 @@ interface Dependencies {
   readonly guard: Guard<'password.ip'>
   readonly clock: Clock
   readonly policy: PasswordPolicy
-  /** Tells owners of another password. */
+  /** Tells owners of another password, and of one that leaks hold. */
   readonly tell?: QueueOwnerMessage
+  /** Whether the whole set of leaked passwords holds one; absent: there is none. */
+  readonly isLeaked?: ((password: string) => Promise<boolean>) | undefined
+  /** Does something after the answer; absent: nobody is told of a password that leaks hold. */
+  readonly later?: AfterAnswer['do'] | undefined
 }
 
 /** Whether a user has a password. */
@@ -65,7 +72,7 @@ export interface Passwords {
   check(password: string, contextWords?: readonly string[]): void
   /**
    * Checks and hashes a password, to be given to `AccountDirectory.register` or `store`. Throws as `check` does,
-   * `password.busy`.
+   * `password.leaked`, `password.busy`.
    */
   prepare(password: string, contextWords?: readonly string[]): Promise<string>
   /**
@@ -91,17 +98,34 @@ export interface Passwords {
   has(userId: UserId): Promise<boolean>
 }
 
+/** How often at most somebody is told that leaks hold their password. */
+const flaggedSeconds = 90 * 86_400
+
 /** Passwords of all users. */
 export function passwords(dependencies: Dependencies): Passwords {
   const { database, directory, hasher, store, guard, clock, policy, tell = tellNobody } = dependencies
+  const { isLeaked = async () => false, later } = dependencies
   const lock = passwordLock({ store, guard, clock, rules: policy.lock })
 
   const check = (password: string, contextWords: readonly string[] = []) =>
     refuseBadPassword(policy, password, contextWords)
 
+  async function requireUnknown(password: string): Promise<void> {
+    if (await isLeaked(password)) throw new AppError('password.leaked', { field: 'new_password' })
+  }
+
   async function prepare(password: string, contextWords: readonly string[] = []): Promise<string> {
     check(password, contextWords)
+    await requireUnknown(password)
     return hasher.hash(password)
+  }
+
+  /** Tells whoever has logged in with a password that leaks hold, at most once in a while. It keeps nobody out. */
+  async function flag(userId: UserId, password: string): Promise<void> {
+    const { mode } = policy.breached
+    const isHeld = mode !== 'off' && (isBreachedTop(formOf(password)) || (await isLeaked(password)))
+    if (!isHeld || !(await store.add(`password:leaked:${userId}`, 1, flaggedSeconds))) return
+    await tell(database.knex, { userId, event: 'password_leaked', at: new Date(clock()) })
   }
 
   /** Exactly one derivation, also for what nobody can have set. */
@@ -163,6 +187,7 @@ export function passwords(dependencies: Dependencies): Passwords {
       if (record?.passwordHash === undefined || record.status === 'deleted') throw wrong()
       if (record.status === 'locked') throw new AppError('user.locked')
       await rehash(record.userId, record.passwordHash, password)
+      later?.(() => flag(record.userId, password))
       return record.userId
     },
     async set(userId, password, proof) {
@@ -170,6 +195,7 @@ export function passwords(dependencies: Dependencies): Passwords {
     },
     async change(userId, current, next) {
       check(next, await contextOf(userId))
+      await requireUnknown(next)
       hasher.refuseWhenFull('known')
       // Whoever is signed in has tries of their own, which nobody uses up who is not.
       const guarded = { who: userId, userId, knownDevice: 'signed in', ip: undefined }

@@ -60,6 +60,7 @@ export const catalogue = {
   'password.too_short': { status: 400, oauth: 'invalid_request' },
   'password.too_long': { status: 400, oauth: 'invalid_request' },
   'password.common': { status: 400, oauth: 'invalid_request' },
+  'password.leaked': { status: 400, oauth: 'invalid_request' },
   'password.mismatch': { status: 400, oauth: 'invalid_request' },
   'password.link_over': { status: 400, oauth: 'invalid_request' },
   'password.busy': { status: 429, oauth: 'slow_down' },

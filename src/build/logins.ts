@@ -29,12 +29,12 @@ import { sharedTexts } from '../../interactions/upstreams/shared-texts.ts'
 import type { Guard } from '../abuse/abuse-guard.ts'
 import type { DeletionOptions } from '../accounts/deletion-options.ts'
 import { disposableMail } from '../accounts/disposable-mail.ts'
-import { type Hasher, hasher } from '../accounts/hashing.ts'
+import type { Hasher } from '../accounts/hashing.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { type KeptCredentials, keptCredentials } from '../accounts/kept-credentials.ts'
 import { KnownDevices } from '../accounts/known-devices.ts'
 import { passNumberOn } from '../accounts/number-passing.ts'
-import { passwords as buildPasswords, type Passwords } from '../accounts/passwords.ts'
+import type { Passwords } from '../accounts/passwords.ts'
 import type { AfterAnswer } from '../base/after-answer.ts'
 import { documentVersion } from '../base/document.ts'
 import { httpClient } from '../base/http.ts'
@@ -47,7 +47,6 @@ import { limits as buildLimits, type Limits } from '../ops/limits.ts'
 import { loginPlaces } from '../ops/login-places.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { metadataClient } from '../sms/vendor-keys.ts'
-import { keyedStore } from '../store/keyed-store.ts'
 import { sealing } from '../store/seal.ts'
 import { buildNumberChanges } from './changed-numbers.ts'
 import type { Core } from './core.ts'
@@ -57,6 +56,7 @@ import type { Face } from './face.ts'
 import { buildGuard } from './guards.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
 import { buildOwnChallenges, type HumanChecksByPlace } from './own-challenges.ts'
+import { buildPasswordParts } from './password-parts.ts'
 
 /** Ways of one kind, and the attempts that walk them. */
 interface Ways {
@@ -140,8 +140,8 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     onRefused: (limit) => metrics.limited.inc({ limit }),
   })
   const guard = buildGuard(core, { limits, metrics })
-  const { hashing, passwords } = buildPasswordParts(core, guard)
   const messages = buildMessages(core, standIns, { limits, guard, metrics, face })
+  const { hashing, passwords } = buildPasswordParts(core, { guard, metrics, background: messages.background })
   const callbacks = new Callbacks({ store, ...sealing(sealer, 'callback') })
   const end: EndRecords = (...given) => endRecords({ database, clock }, ...given)
   const registration = registrationOf(config)
@@ -209,25 +209,6 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
       placeOf: loginPlaces({ knex: database.knex, places: core.places }),
     }),
   }
-}
-
-/** Passwords, and what counts and hashes them. */
-function buildPasswordParts(core: Core, guard: AllGuard) {
-  const { config, clock, database, store, sealer, directory, log } = core
-  const { argon2, workers, max_queue: maxQueue, former_secrets: secrets } = config.password
-  const hashing = hasher({
-    parameters: argon2,
-    workers,
-    maxQueue,
-    secretOf: (name) => secrets[name]?.reveal(),
-    onFallback: (from, to, err) =>
-      log.warn({ err, from, to }, 'a binary of argon2 does not work here: go on with another'),
-  })
-  const locks = keyedStore(store, (key) => `password:${sealer.mac('password_lock', key)}`)
-  const policy = config.password
-  const common = { database, directory, clock, tell: core.queueOwnerMessage }
-  const passwords = buildPasswords({ ...common, hasher: hashing, store: locks, guard, policy })
-  return { hashing, passwords }
 }
 
 /** What decides whether a number leads to whom it led to before. */

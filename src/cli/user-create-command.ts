@@ -1,7 +1,9 @@
 import { createAccount, type GivenIdentity } from '../accounts/account-creation.ts'
+import { breachedRanges } from '../accounts/breached-ranges.ts'
 import { hasher } from '../accounts/hashing.ts'
 import { parseNewIdentifier } from '../accounts/identifier.ts'
 import { refuseBadPassword } from '../accounts/password-rules.ts'
+import { AppError } from '../base/errors.ts'
 import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
 import { isUniqueViolation } from '../store/postgres.ts'
@@ -99,6 +101,9 @@ async function takenOf({ database }: Core, given: readonly GivenIdentity[]): Pro
 /** Throws the refusals of a password that is too short, too long or too common. */
 async function hashed({ config }: Core, password: string, words: readonly string[]): Promise<string> {
   refuseBadPassword(config.password, password, words)
+  const { sandbox: allowInsecure, password: policy } = config
+  const isLeaked = breachedRanges({ options: policy.breached, allowInsecure, onOutcome: () => {} })
+  if (await isLeaked(password)) throw new AppError('password.leaked')
   const own = hasher({ parameters: config.password.argon2, workers: 1, maxQueue: 1 })
   return own.hash(password).finally(() => own.close())
 }

@@ -140,6 +140,12 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    leakedPasswords: new Counter({
+      name: 'menshen_leaked_passwords_total',
+      help: 'Questions whether the whole set of leaked passwords holds one, by outcome (found, clear, unavailable: it was accepted).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     ownerMessages: new Counter({
       name: 'menshen_owner_messages_total',
       help: 'Attempts to tell the owner of an account something, by event, channel and outcome (sent, unclear, no_template, limited, refused, failed, given_up).',

@@ -113,6 +113,7 @@ describe('the settings', () => {
     expect(passwordOptions.parse({})).toEqual({
       min_length: 8,
       blocked_words: ['menshen'],
+      breached: { mode: 'top', url: 'https://api.pwnedpasswords.com', timeout: 2 },
       argon2: { memory_kib: 19_456, time_cost: 2, parallelism: 1 },
       former_secrets: {},
       max_queue: 64,
