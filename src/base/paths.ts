@@ -44,6 +44,8 @@ export const paths = {
   /** Of whoever runs the server. */
   livez: '/livez',
   readyz: '/readyz',
+  readyzKeys: '/readyz/keys',
+  readyzLogins: '/readyz/logins',
 } as const
 
 const identities = `${paths.account}/identities`

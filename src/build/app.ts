@@ -38,10 +38,9 @@ import { type OidcRuntime, oidcRuntime } from '../oidc/runtime.ts'
 import { sessionLife } from '../oidc/session-life.ts'
 import { explainRefusals } from '../oidc/token-refusals.ts'
 import { dropEndedLogins } from '../oidc/waiting-logins.ts'
-import { health as buildHealth, type Health } from '../ops/health.ts'
+import type { Health } from '../ops/health.ts'
 import { createMetrics, type Metrics, type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
 import { timeCheck } from '../ops/time-check.ts'
-import { migrationStatus } from '../store/migrate.ts'
 import { buildAssets } from './assets.ts'
 import { buildPages } from './browser-pages.ts'
 import { type Core, openCore } from './core.ts'
@@ -51,6 +50,7 @@ import { buildLogins, connectionsOf, type StandIns } from './logins.ts'
 import { buildNative } from './native-endpoints.ts'
 import { buildExports } from './own-archives.ts'
 import { buildPictures } from './pictures.ts'
+import { buildReadiness } from './readiness.ts'
 import { buildUpstreamDuties } from './upstream-duties.ts'
 
 /** What the sandbox brings along: stand-ins for the vendors, a demo client and its API, pages of its own. */
@@ -79,13 +79,6 @@ type AppInput = Omit<Parameters<typeof openCore>[0], 'serve' | 'onAudit'> & {
   readonly sandbox?: OpenSandbox | undefined
 }
 
-/** A database that is full or read-only answers every question. */
-const writeReadiness = {
-  name: 'write_readiness',
-  text: `insert into readiness (id, written_at) values (1, now()) on conflict (id) do update set written_at = excluded.written_at`,
-  values: [],
-}
-
 /** Builds every part and hands each what it needs: the only place that knows them all. */
 export async function buildApp({
   config,
@@ -108,7 +101,7 @@ export async function buildApp({
 }
 
 async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefined): Promise<App> {
-  const { config, log, clock, database, store, sealer, directory, audit } = core
+  const { config, log, clock, database, store, marks, sealer, directory, audit } = core
   const { issuer } = config
   const secure = issuer.startsWith('https:')
   const reportError = (error: unknown) => log.error({ err: error }, 'work in the background failed')
@@ -129,27 +122,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const upstreams = buildUpstreamDuties(core, logins, metrics)
   const time = timeCheck({ database, clock, log })
   await time.measure()
-  const health = buildHealth({
-    checks: {
-      database: async () => {
-        await database.commitQuery(writeReadiness)
-        const { pending, incompatible } = await migrationStatus(database)
-        if (pending.length + incompatible.length > 0) throw new Error('the schema is not the expected one')
-      },
-      ephemeral_store: () => store.ping(),
-      catalog: async () => {
-        await runtime.refresh()
-      },
-      clock: async () => {
-        // When the database is away, its own check says so.
-        await time.measure().catch(() => {})
-        time.check()
-      },
-    },
-    timeoutMs: 2000,
-    sharedMs: 1000,
-    onFailure: (name, error) => log.warn({ check: name, err: error }, 'not ready'),
-  })
+  const health = buildReadiness({ core, time, runtime: () => runtime })
 
   /**
    * The middleware in front of the library, in this order. At the root a person finds the demo in the sandbox,
@@ -218,7 +191,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       agreements: config.agreements,
       canRegister: (logins.methods.get('register')?.acrs ?? []).length > 0,
       adapter: boundedPlaces(
-        adapterFactory({ units, store, sealer, clock, browsers: visitors, ownJwt, retrySeconds }),
+        adapterFactory({ units, store, marks, sealer, clock, browsers: visitors, ownJwt, retrySeconds }),
         {
           limits: logins.limits,
         },

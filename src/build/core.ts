@@ -23,6 +23,7 @@ import { migrateUp, migrationStatus } from '../store/migrate.ts'
 import { olderMsText, olderValues } from '../store/older-time.ts'
 import { type Database, openDatabase } from '../store/postgres.ts'
 import { redisStore } from '../store/redis.ts'
+import { type ReplayMarks, replayMarks } from '../store/replay-marks.ts'
 import { type Sealer, sealer } from '../store/seal.ts'
 import { tableStore } from '../store/tables.ts'
 
@@ -34,6 +35,7 @@ export interface Core {
   readonly database: Database
   readonly databaseUrl: Secret
   readonly store: EphemeralStore
+  readonly marks: ReplayMarks
   readonly sealer: Sealer
   readonly directory: AccountDirectory
   readonly audit: Audit
@@ -62,8 +64,9 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
   const database = openDatabase({ url: databaseUrl, poolSize: config.database.pool_size, onError })
   try {
     await fitSchema(database, log, serve)
-    const tables = config.redis.url ? undefined : tableStore({ database, clock })
-    const store = tables ?? redisStore({ url: config.redis.url as Secret, clock, onError })
+    const tables = tableStore({ database, clock })
+    const redis = config.redis.url && redisStore({ url: config.redis.url, clock, onError })
+    const store = redis ?? tables
     const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
     const seals = sealer({ keys })
     const { queue: queueOwnerMessage } = ownerMessages({ sealer: seals })
@@ -75,6 +78,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       database,
       databaseUrl,
       store,
+      marks: redis ? replayMarks({ store, tables, clock }) : tables,
       sealer: seals,
       directory: new AccountDirectory({
         ...{ database, clock, copiesPictures: config.pictures.copy, tell: queueOwnerMessage },
@@ -84,7 +88,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       queueOwnerMessage,
       places: openPlaces(config, log),
       async sweep() {
-        await tables?.sweep()
+        await tables.sweep()
         await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
         await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds })
         await sweepServers(database)

@@ -48,7 +48,7 @@ const keptMs = 30 * 86_400_000
 
 /** Builds the second front end of the login attempts. */
 export function buildNative({ core, logins, pages, units, runtime }: Dependencies): Native {
-  const { config, clock, store, sealer, directory } = core
+  const { config, clock, store, marks, sealer, directory } = core
   const { native, limits, passwords, devices } = logins
   const { words } = pages
   const provider = () => runtime().provider()
@@ -86,7 +86,7 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
       const proof = ctx.get('dpop')
       if (proof === '' && accessToken === undefined) return undefined
       const given = { proof, method: ctx.method, url: address(ctx), accessToken, expected }
-      return dpopThumbprint({ store, clock }, given)
+      return dpopThumbprint({ marks, clock }, given)
     },
     attested: (ctx, client) =>
       attestedInstallation({ store, clock, issuer: config.issuer }, client, {

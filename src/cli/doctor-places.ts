@@ -121,7 +121,9 @@ function discoveryFinding(text: string, issuer: string): Finding {
 async function checkReadiness(http: HttpClient, issuer: string): Promise<Finding> {
   try {
     const { status, text } = await http.request(`${issuer}${paths.readyz}`)
-    return status === 200 ? ok('server', 'is ready') : fail('server', `is not ready: ${text}`, 'see the server log')
+    if (status !== 200) return fail('server', `is not ready: ${text}`, 'see the server log')
+    if (text.includes('"degraded"')) return warn('server', `serves in part: ${text}`, 'see the server log')
+    return ok('server', 'is ready')
   } catch (error) {
     return warn('server', `/readyz: ${reasonOf(error)}`, 'see the server log')
   }

@@ -20,7 +20,7 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
   const parts = {
     issuer: config.issuer,
     adapter: adapterFactory({
-      ...{ units, store, sealer, clock, browsers: visitors },
+      ...{ units, store, marks: store, sealer, clock, browsers: visitors },
       ownJwt: async () => undefined,
       retrySeconds: () => 0,
     }),

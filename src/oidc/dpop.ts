@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto'
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import type { Clock } from '../base/clock.ts'
-import type { EphemeralStore } from '../store/ephemeral.ts'
+import type { ReplayMarks } from '../store/replay-marks.ts'
 import { digest } from '../store/seal.ts'
 import { dpopAlgorithms } from './clients/algorithms.ts'
 import { errors } from './library/faults.ts'
 
 interface Dependencies {
-  readonly store: Pick<EphemeralStore, 'add'>
+  readonly marks: Pick<ReplayMarks, 'add'>
   readonly clock: Clock
 }
 
@@ -32,7 +32,7 @@ const windowSeconds = 300
  * The thumbprint of the key a DPoP proof was made with (RFC 9449 §4.3), for endpoints that are not the library's.
  * SECURITY: a proof is good once, however many arrive together. Throws `invalid_dpop_proof`.
  */
-export async function dpopThumbprint({ store, clock }: Dependencies, given: Proof): Promise<string> {
+export async function dpopThumbprint({ marks, clock }: Dependencies, given: Proof): Promise<string> {
   const { payload, protectedHeader } = await jwtVerify(given.proof, EmbeddedJWK, {
     typ: 'dpop+jwt',
     algorithms: [...dpopAlgorithms],
@@ -54,7 +54,7 @@ export async function dpopThumbprint({ store, clock }: Dependencies, given: Proo
   if (broken) throw new errors.InvalidDpopProof(`DPoP proof ${broken[0]} mismatch`)
   const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk as Parameters<typeof calculateJwkThumbprint>[0])
   if (given.expected !== undefined && given.expected !== thumbprint) return thumbprint
-  const isFirst = await store.add(`dpop:${thumbprint}:${digest(String(jti))}`, 1, 2 * windowSeconds)
+  const isFirst = await marks.add(`dpop:${thumbprint}:${digest(String(jti))}`, 1, 2 * windowSeconds)
   if (!isFirst) throw new errors.InvalidDpopProof('DPoP proof JWT Replay detected')
   return thumbprint
 }

@@ -6,22 +6,35 @@ import { AppError } from '../base/errors.ts'
  */
 export type HealthCheck = () => Promise<void>
 
-/** Whether the server can serve, with what each check says. */
+/**
+ * What a part serves:
+ * - `keys`: the keys and the metadata, which are held in memory;
+ * - `tokens`: what clients ask for without a person: refresh, userinfo, introspection, revocation;
+ * - `logins`: everything, logins and codes too.
+ */
+export type Part = 'keys' | 'tokens' | 'logins'
+
+/** The parts, from the one that needs least to the one that needs most. */
+export const parts = ['keys', 'tokens', 'logins'] as const satisfies readonly Part[]
+
+/** Which parts can serve, with what each check says that was run. */
 export interface Readiness {
-  readonly ok: boolean
+  readonly parts: Readonly<Partial<Record<Part, boolean>>>
   readonly checks: Readonly<Record<string, string>>
 }
 
 /** Tells balancers whether to send requests here. */
 export interface Health {
-  /** Runs every check, side by side and bounded in time. */
-  ready(): Promise<Readiness>
+  /** Runs the checks that these parts need, side by side and bounded in time. */
+  ready(asked?: readonly Part[]): Promise<Readiness>
   /** From the first call on `ready` says no, so that balancers send nothing more while requests in flight finish. */
   drain(): void
 }
 
-interface HealthDeps {
-  readonly checks: Readonly<Record<string, HealthCheck>>
+interface HealthDeps<Name extends string> {
+  readonly checks: Readonly<Record<Name, HealthCheck>>
+  /** The checks without which a part cannot serve. */
+  readonly needs: Readonly<Record<Part, readonly Name[]>>
   readonly timeoutMs: number
   /** How long the answer of a check is used again, because checks write and anybody may ask. */
   readonly sharedMs?: number
@@ -30,8 +43,14 @@ interface HealthDeps {
 }
 
 /** Readiness of this process. */
-export function health({ checks, timeoutMs, sharedMs = 0, onFailure = () => {} }: HealthDeps): Health {
-  const said = new Map<string, { readonly atMs: number; readonly answer: Promise<void> }>()
+export function health<Name extends string>({
+  checks,
+  needs,
+  timeoutMs,
+  sharedMs = 0,
+  onFailure = () => {},
+}: HealthDeps<Name>): Health {
+  const answers = new Map<string, { readonly atMs: number; readonly answer: Promise<void> }>()
   const running = new Map<string, Promise<void>>()
   let draining = false
 
@@ -39,12 +58,12 @@ export function health({ checks, timeoutMs, sharedMs = 0, onFailure = () => {} }
   function start(name: string, check: HealthCheck): Promise<void> {
     const before = running.get(name)
     if (before !== undefined) return before
-    const last = said.get(name)
+    const last = answers.get(name)
     if (last !== undefined && performance.now() - last.atMs < sharedMs) return last.answer
     const started = Promise.resolve().then(check)
     const settled: Promise<void> = started.finally(() => {
       running.delete(name)
-      said.set(name, { atMs: performance.now(), answer: settled })
+      answers.set(name, { atMs: performance.now(), answer: settled })
     })
     running.set(name, settled)
     return settled
@@ -68,11 +87,15 @@ export function health({ checks, timeoutMs, sharedMs = 0, onFailure = () => {} }
   }
 
   return {
-    async ready() {
-      const names = Object.entries(checks)
-      const messages = await Promise.all(names.map(async ([name, check]) => [name, await run(name, check)] as const))
-      const all = draining ? [...messages, ['server', 'stopping'] as const] : messages
-      return { ok: all.every(([, message]) => message === 'ok'), checks: Object.fromEntries(all) }
+    async ready(asked = parts) {
+      const names = [...new Set(asked.flatMap((part) => needs[part]))]
+      const messages = await Promise.all(names.map(async (name) => [name, await run(name, checks[name])] as const))
+      const said: Record<string, string> = Object.fromEntries(messages)
+      const serves = (part: Part) => !draining && needs[part].every((name) => said[name] === 'ok')
+      return {
+        parts: Object.fromEntries(asked.map((part) => [part, serves(part)])),
+        checks: draining ? { ...said, server: 'stopping' } : said,
+      }
     },
     drain() {
       draining = true

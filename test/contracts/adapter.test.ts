@@ -38,6 +38,7 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
     adapter = adapterFactory({
       units,
       store,
+      marks: store,
       sealer: seal,
       clock: Date.now,
       browsers: visitors,

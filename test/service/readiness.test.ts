@@ -3,12 +3,15 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { ownRedis } from '../support/redis.ts'
 import { openWorld, type World } from '../support/world.ts'
 
-const ready = async (world: World) => {
-  const response = await fetch(`${world.issuer}/readyz`)
-  const { checks } = (await response.json()) as { checks: Record<string, string> }
-  return { status: response.status, checks }
+type Probe = '/readyz' | '/readyz/keys' | '/readyz/logins'
+
+const ready = async (world: World, probe: Probe = '/readyz') => {
+  const response = await fetch(`${world.issuer}${probe}`)
+  const body = (await response.json()) as { status: string; parts: object; checks: Record<string, string> }
+  return { ...body, word: body.status, status: response.status }
 }
-const until = (world: World, status: number) => expect.poll(() => ready(world)).toMatchObject({ status })
+const until = (world: World, status: number, probe?: Probe) =>
+  expect.poll(() => ready(world, probe)).toMatchObject({ status })
 
 test('a Redis that is full is named, although it still answers', async () => {
   const redis = await ownRedis()
@@ -22,10 +25,16 @@ test('a Redis that is full is named, although it still answers', async () => {
   expect(await ready(world)).toMatchObject({ status: 200, checks: { ephemeral_store: 'ok' } })
   await admin.config('SET', 'maxmemory', '1')
   expect(await admin.ping()).toBe('PONG')
-  await until(world, 503)
-  expect((await ready(world)).checks).toMatchObject({ database: 'ok', ephemeral_store: 'server.unavailable' })
+  await until(world, 503, '/readyz/logins')
+  expect(await ready(world)).toMatchObject({
+    status: 200,
+    word: 'degraded',
+    parts: { keys: 'ok', tokens: 'ok', logins: 'unavailable' },
+    checks: { database: 'ok', ephemeral_store: 'server.unavailable' },
+  })
   await admin.config('SET', 'maxmemory', '0')
-  await until(world, 200)
+  await until(world, 200, '/readyz/logins')
+  expect((await ready(world)).word).toBe('ok')
 })
 
 test('a hundred probes at once write once, and leave nothing that grows', async () => {
@@ -73,6 +82,7 @@ describe.each(['redis', 'tables'] as const)('a database that only reads, short-l
         ephemeral_store: stores === 'redis' ? 'ok' : 'server.unavailable',
         catalog: 'ok',
       })
+    expect(await ready(world, '/readyz/keys')).toMatchObject({ status: 200, parts: { keys: 'ok' } })
     await readOnly('off')
     await until(world, 200)
   })

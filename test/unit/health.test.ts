@@ -1,13 +1,28 @@
 import { expect, test } from 'vitest'
 import { AppError } from '../../src/base/errors.ts'
-import { health } from '../../src/ops/health.ts'
+import { type HealthCheck, health as partlyHealthy } from '../../src/ops/health.ts'
+
+interface Given {
+  readonly checks: Readonly<Record<string, HealthCheck>>
+  readonly timeoutMs: number
+  readonly onFailure?: (name: string, error: unknown) => void
+}
+
+/** A process whose tokens and logins need everything, and whose keys need nothing. */
+function health(given: Given) {
+  const all = Object.keys(given.checks)
+  return partlyHealthy({ ...given, needs: { keys: [], tokens: all, logins: all } })
+}
+
+const ready = { keys: true, tokens: true, logins: true }
+const onlyKeys = { keys: true, tokens: false, logins: false }
 
 const fine = async () => {}
 const hanging = () => new Promise<void>(() => {})
 
 test('a process whose parts answer is ready', async () => {
   const state = health({ checks: { database: fine, redis: fine }, timeoutMs: 1000 })
-  expect(await state.ready()).toEqual({ ok: true, checks: { database: 'ok', redis: 'ok' } })
+  expect(await state.ready()).toEqual({ parts: ready, checks: { database: 'ok', redis: 'ok' } })
 })
 
 test('each part that does not answer is named, without what it failed with', async () => {
@@ -23,7 +38,7 @@ test('each part that does not answer is named, without what it failed with', asy
   }
   const state = health({ checks, timeoutMs: 1000, onFailure: (name) => failures.push(name) })
   expect(await state.ready()).toEqual({
-    ok: false,
+    parts: onlyKeys,
     checks: {
       database: 'failed',
       redis: 'server.unavailable',
@@ -47,7 +62,7 @@ test('a part that hangs is given up in time, and probes do not pile up on it', a
     timeoutMs: 20,
   })
   const answers = await Promise.all([state.ready(), state.ready()])
-  expect(answers[1]).toEqual({ ok: false, checks: { database: 'no answer within 20 ms' } })
+  expect(answers[1]).toEqual({ parts: onlyKeys, checks: { database: 'no answer within 20 ms' } })
   await state.ready()
   expect(started).toBe(1)
 })
@@ -58,13 +73,29 @@ test('a part that recovers is asked again', async () => {
     checks: { database: () => (isDown ? Promise.reject(new Error('down')) : fine()) },
     timeoutMs: 1000,
   })
-  expect((await state.ready()).ok).toBe(false)
+  expect((await state.ready()).parts).toEqual(onlyKeys)
   isDown = false
-  expect((await state.ready()).ok).toBe(true)
+  expect((await state.ready()).parts).toEqual(ready)
 })
 
 test('a process that is stopping is not ready', async () => {
   const state = health({ checks: { database: fine }, timeoutMs: 1000 })
   state.drain()
-  expect(await state.ready()).toEqual({ ok: false, checks: { database: 'ok', server: 'stopping' } })
+  expect(await state.ready()).toEqual({
+    parts: { keys: false, tokens: false, logins: false },
+    checks: { database: 'ok', server: 'stopping' },
+  })
+})
+
+test('a part is served while what it needs answers, and is asked for without waiting for the rest', async () => {
+  const state = partlyHealthy({
+    checks: { memory: fine, database: fine, redis: hanging },
+    needs: { keys: ['memory'], tokens: ['memory', 'database'], logins: ['memory', 'database', 'redis'] },
+    timeoutMs: 20,
+  })
+  expect(await state.ready()).toEqual({
+    parts: { keys: true, tokens: true, logins: false },
+    checks: { memory: 'ok', database: 'ok', redis: 'no answer within 20 ms' },
+  })
+  expect(await state.ready(['keys'])).toEqual({ parts: { keys: true }, checks: { memory: 'ok' } })
 })

@@ -1,6 +1,7 @@
 import { type Clock, epochSeconds } from '../../base/clock.ts'
 import type { EphemeralStore } from '../../store/ephemeral.ts'
 import { isJsonb } from '../../store/jsonb.ts'
+import type { ReplayMarks } from '../../store/replay-marks.ts'
 import type { Sealer } from '../../store/seal.ts'
 import { currentContext, grantedProtocolScope } from '../library/context.ts'
 import { errors } from '../library/faults.ts'
@@ -22,6 +23,7 @@ type EphemeralModel = (typeof ephemeralModels)[number]
 export interface AdapterDependencies {
   readonly units: UnitOfWork
   readonly store: EphemeralStore
+  readonly marks: ReplayMarks
   readonly sealer: Sealer
   readonly clock: Clock
   readonly browsers: Pick<Browsers, 'tie' | 'holds'>
@@ -143,7 +145,7 @@ const replayMarkSeconds = 660
 const packsFrom = 1200
 
 function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependencies): Adapter {
-  const { store, sealer, clock, browsers } = dependencies
+  const { store, marks, sealer, clock, browsers } = dependencies
   const key = (value: string) => `oidc:${model}:${sealer.mac('ephemeral_key', value)}`
   const usedKey = (value: string) => `${key(value)}:used`
 
@@ -151,7 +153,7 @@ function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependenci
     // SECURITY: sealed, because an interaction carries the id of the browser's session.
     upsert: async (value, payload, expiresIn) => {
       if (model === 'ReplayDetection') {
-        if (expiresIn > replayMarkSeconds) await store.set(key(value), 1, expiresIn)
+        if (expiresIn > replayMarkSeconds) await marks.set(key(value), 1, expiresIn)
         return
       }
       const kept = model === 'Interaction' ? { ...payload, browser: browsers.tie() } : payload
@@ -161,7 +163,7 @@ function ephemeralAdapter(model: EphemeralModel, dependencies: AdapterDependenci
       if (model === 'ReplayDetection') {
         // SECURITY: this look-up also sets the mark. When two equal proofs come at once, only one of them finds no
         // mark.
-        const first = await store.add(key(value), 1, replayMarkSeconds)
+        const first = await marks.add(key(value), 1, replayMarkSeconds)
         return first ? undefined : { jti: value, exp: epochSeconds(clock) + replayMarkSeconds }
       }
       const sealed = await store.get<string>(key(value))
