@@ -46,7 +46,7 @@ export function humanCheckPages({ checks, renderer, carried }: Dependencies) {
      */
     function drawCaptcha(): boolean {
       const { captcha } = checks
-      if (!captcha?.page || input[insteadField] !== undefined) return false
+      if (!captcha?.page || captcha.isResting() || input[insteadField] !== undefined) return false
       const sealed = carried.pack(uid, input, whoFields)
       const bare = Object.fromEntries(Object.entries(input).filter(([name]) => !isWho(name)))
       const { fields, back } = repeatedForm({ method, input: bare, carried: sealed, locale })

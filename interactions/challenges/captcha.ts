@@ -17,6 +17,8 @@ export interface CaptchaChallenge extends HumanChallenge {
   readonly page: CaptchaPage | undefined
   /** What the script on the page has to know. */
   readonly widget: CaptchaVendor['widget']
+  /** Whether nobody asks the vendor at the moment, so that nobody needs to solve it. */
+  isResting(): boolean
 }
 
 /** Milliseconds that a vendor has for its answer: somebody waits, and there is another challenge. */
@@ -65,6 +67,7 @@ export function captcha(vendor: CaptchaVendor, { clock, log }: Dependencies): Ca
     fields: names,
     page,
     widget,
+    isResting: () => breaker.isResting(),
     shown: async () => ({ provider: name, fields: names, ...widget }),
 
     verify: ({ fields, ip }) => verdictOf(fields, ip),

@@ -102,7 +102,7 @@ export class HumanChecks {
    */
   async forApp(asked: AskedFor, { isAway = false } = {}): Promise<Shown> {
     const { work, captcha } = this.#deps
-    if (!captcha || isAway) return { provider: work.name, ...(await work.shown(asked)) }
+    if (!captcha || isAway || captcha.isResting()) return { provider: work.name, ...(await work.shown(asked)) }
     const level = this.levelOfOwn(asked.level)
     return { ...(await work.shown({ ...asked, level })), ...(await captcha.shown(asked)) }
   }

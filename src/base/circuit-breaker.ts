@@ -22,11 +22,16 @@ export class CircuitBreaker {
     this.#options = options
   }
 
+  /** Whether nobody asks at the moment. */
+  isResting(): boolean {
+    return this.#restsUntil !== undefined && this.#options.clock() < this.#restsUntil
+  }
+
   /** Whether to ask now. Whoever may must say what came of it. */
   mayAsk(): boolean {
     const { clock, restMs } = this.#options
     if (this.#restsUntil === undefined) return true
-    if (clock() < this.#restsUntil) return false
+    if (this.isResting()) return false
     // This one tries; the others go on waiting for what comes of it.
     this.#restsUntil = clock() + restMs
     return true

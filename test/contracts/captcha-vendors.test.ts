@@ -135,11 +135,13 @@ describe.each(worlds)('the captcha of $name', ({ name, open }) => {
     for (let each = 0; each < 5; each += 1) expect((await ask()).verdict).toBe('unavailable')
     expect(world.simulator.requests).toHaveLength(9)
     world.simulator.troubles.length = 0
+    expect(challenge.isResting()).toBe(true)
     expect(await ask()).toEqual({ verdict: 'degraded', vendorCode: 'resting' })
     time.now += 59_999
     expect((await ask()).verdict).toBe('degraded')
     world.simulator.troubles.push(away)
     time.now += 1
+    expect(challenge.isResting()).toBe(false)
     const tried = await Promise.all([ask(), ask(), ask()])
     expect(tried.map(({ verdict }) => verdict).sort()).toEqual(['degraded', 'degraded', 'unavailable'])
     world.simulator.troubles.length = 0

@@ -195,3 +195,15 @@ describe('in apps', () => {
     }
   })
 })
+
+// It comes last: the vendor of this server is not asked any more.
+test('after five times without an answer pages and apps begin with our own challenge', async () => {
+  turnstile.troubles.push({ kind: 'server_error' })
+  for (let each = 0; each < 5; each += 1) {
+    await new NativeApp(world).challenge({ method: 'sms', phone: '13900070031', captcha_token: turnstile.solve() })
+  }
+  const { page } = await begins({ method: 'sms', phone: '13900070032', country: '86' })
+  expect([isWidget(page), page.text.includes('question_answer')]).toEqual([false, true])
+  const { body } = await new NativeApp(world).challenge({ method: 'sms', phone: '13900070033' })
+  expect(body).toMatchObject({ step: 'captcha', provider: 'altcha' })
+})
