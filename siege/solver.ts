@@ -1,5 +1,4 @@
 import { pbkdf2 } from 'node:crypto'
-import { constants, setPriority } from 'node:os'
 import { promisify } from 'node:util'
 import { answer } from '../bench/child.ts'
 
@@ -24,9 +23,6 @@ export type SolverCalls = {
 
 const derive = promisify(pbkdf2)
 const mostTries = 100_000
-
-// Phones and the machines of attackers solve, and none of them is the machine of the server.
-setPriority(constants.priority.PRIORITY_LOW)
 
 const calls: SolverCalls = {
   async search({ parameters }) {
