@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Knex } from 'knex'
 import { from as copyFrom } from 'pg-copy-streams'
+import { withConnection } from '../store/lent-connection.ts'
 import type { Finding } from './findings.ts'
 import type { ReadAccount } from './neutral-account.ts'
 
@@ -132,18 +133,8 @@ function copyText(value: Value): string {
   return /[\\\t\n\r]/.test(value) ? value.replace(/[\\\t\n\r]/g, (found) => special[found] as string) : value
 }
 
-/** knex has no COPY, but lends the connection that it would use. */
-interface Lender {
-  acquireConnection(): Promise<{ query(stream: NodeJS.WritableStream): NodeJS.WritableStream }>
-  releaseConnection(connection: unknown): Promise<void>
-}
-
-async function copy(knex: Knex, statement: string, text: string): Promise<void> {
-  const lender = knex.client as Lender
-  const connection = await lender.acquireConnection()
-  try {
-    await pipeline(Readable.from([text], { objectMode: false }), connection.query(copyFrom(statement)))
-  } finally {
-    await lender.releaseConnection(connection)
-  }
+function copy(knex: Knex, statement: string, text: string): Promise<void> {
+  return withConnection(knex, (connection) =>
+    pipeline(Readable.from([text], { objectMode: false }), connection.query(copyFrom(statement))),
+  )
 }
