@@ -78,6 +78,25 @@ export const commands: readonly Command[] = [
     module: './migrate-command.ts',
     action: 'status',
   },
+  {
+    name: 'move',
+    summary:
+      'Move everything that lasts from the embedded store to another PostgreSQL, while no server runs: all or nothing, compared row by row, and told what to set next.',
+    usage: '',
+    args: none,
+    options: {
+      to: {
+        type: 'string',
+        value: 'URL',
+        summary: 'An empty or freshly migrated database, version 15 or later; DATABASE_URL unless said otherwise.',
+      },
+      'dry-run': dryRun,
+    },
+    module: './move-command.ts',
+    action: 'move',
+    isEndless: true,
+    exits: dryRunExits,
+  },
   ...clientCommands,
   {
     name: 'connections list',

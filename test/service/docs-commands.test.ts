@@ -93,7 +93,7 @@ describe('what the documents tell people to do', () => {
 
   test('the statements of the operations page are such as the database understands', async () => {
     const statements = (await blocksOf('docs/operations.md')).filter(({ language }) => language === 'sql')
-    expect(statements).toHaveLength(3)
+    expect(statements).toHaveLength(4)
     for (const { text } of statements) await world.database.database.knex.raw(text)
   })
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { exchange, loginBySms, startLogin, subjectOf, token } from '../support/login.ts'
-import { runToEnd, type ServerProcess, startServer } from '../support/server-process.ts'
+import { runToEnd, startServer, worldOf } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
 import { Visitor } from '../support/visitor.ts'
 
@@ -13,21 +13,6 @@ async function emptyFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'menshen-start-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
-}
-
-/** What the helpers of the tests need to know of a server. */
-function worldOf({ port }: ServerProcess) {
-  const issuer = `http://localhost:${port}`
-  return {
-    issuer,
-    port,
-    redirectUri: `${issuer}/sandbox/callback`,
-    async otp(to: string) {
-      const headers = { accept: 'application/json' }
-      const answer = await fetch(`${issuer}/sandbox/outbox?to=${encodeURIComponent(to)}`, { headers })
-      return ((await answer.json()) as { otp: string }[])[0]?.otp ?? ''
-    },
-  }
 }
 
 test('starts in an empty folder with nothing set, and says in few lines where everything is', async () => {

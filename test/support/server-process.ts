@@ -63,6 +63,21 @@ export async function startServer(options: ProcessOptions): Promise<ServerProces
   return { port, pid: child.pid ?? 0, stdout, stderr, startedInMs, stop }
 }
 
+/** What the helpers of the tests need to know of a server. */
+export function worldOf({ port }: Pick<ServerProcess, 'port'>) {
+  const issuer = `http://localhost:${port}`
+  return {
+    issuer,
+    port,
+    redirectUri: `${issuer}/sandbox/callback`,
+    async otp(to: string) {
+      const headers = { accept: 'application/json' }
+      const answer = await fetch(`${issuer}/sandbox/outbox?to=${encodeURIComponent(to)}`, { headers })
+      return ((await answer.json()) as { otp: string }[])[0]?.otp ?? ''
+    },
+  }
+}
+
 /** Runs a command that is expected to end by itself. */
 export async function runToEnd(options: ProcessOptions): Promise<Ended> {
   const { child, stdout, stderr, ended } = launch(options)
