@@ -71,6 +71,8 @@ interface Dependencies {
 }
 
 type Sending = Pick<Grant, 'delivery' | 'isScarce'>
+/** What was decided first, where only those are sent a message who have an account. */
+type Because = { readonly because?: Decision | undefined }
 type NamedCounters = Decision['taken']
 
 function wantedBy({ channel, to, ip, hasAccount, knownDevice, clientId, proven }: MessageRequest): Wanted {
@@ -109,22 +111,23 @@ export function messageBudget({ limits, guard, onUsed }: Dependencies): MessageB
    * Takes these events and one of the day's total. When messages are short for numbers without an account, the answer
    * is one for all.
    */
-  async function spend(request: MessageRequest, own: readonly Event[]): Promise<Decision & Sending> {
+  async function spend(request: MessageRequest, own: readonly Event[]): Promise<Decision & Sending & Because> {
     const { channel, isReset, hasAccount, knownDevice } = request
     const wanted = wantedBy(request)
     const total: Event = [`${channel}.total`, 'all']
-    const quiet = async (isScarce: boolean) => {
+    const quiet = async (because?: Decision) => {
       const decision = await ask(wanted, [...own, [`${channel}.total`, 'all', 'look']], 'later')
-      return { ...decision, isScarce, delivery: hasAccount ? ('background' as const) : ('none' as const) }
+      const isScarce = because !== undefined
+      return { ...decision, because, isScarce, delivery: hasAccount ? ('background' as const) : ('none' as const) }
     }
-    if (isReset) return quiet(false)
+    if (isReset) return quiet()
     const awaited = { delivery: 'awaited', isScarce: false } as const
     if (knownDevice !== undefined) return { ...(await ask(wanted, [...own, total])), ...awaited }
     const open: Event = hasAccount ? [`${channel}.open`, 'all', 'look'] : [`${channel}.open`, 'all']
     const decision = await ask(wanted, [...own, total, open])
     const isShort = decision.limits.refusedBy.includes(`${channel}.open`) || decision.verdict === 'refuse'
     // SECURITY: a refusal now would tell who has no account, and so would a sender that is waited for.
-    return isShort ? quiet(true) : { ...decision, ...awaited }
+    return isShort ? quiet(decision) : { ...decision, ...awaited }
   }
 
   return {
@@ -156,7 +159,7 @@ export function messageBudget({ limits, guard, onUsed }: Dependencies): MessageB
         }
       }
       const wanted = wantedBy(request)
-      await guard.record(wanted, decision)
+      await guard.record(wanted, decision.isTaken ? (decision.because ?? decision) : decision)
       if (!decision.isTaken) guard.refuse(decision)
 
       const taken = own.filter(([name]) => name !== `${channel}.ip`)

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { LimitEvent, Limits, NamedCounter, NetworkFactors, Verdict } from '../ops/limits.ts'
-import { countersOf, counting, type Found, findings, type Mark, type Payment } from './counting.ts'
+import type { Count } from '../store/ephemeral.ts'
+import { countersOf, counting, type Found, findings, type Mark, type Payment, type Spent } from './counting.ts'
 import type { Money } from './money.ts'
 import type { NamedRule } from './rules.ts'
 import type { Wanted } from './signals.ts'
@@ -27,6 +28,13 @@ export interface Decision {
   readonly marks: readonly Mark[]
 }
 
+/** What became of the codes that strangers were sent in an hour. */
+export interface Conversion {
+  readonly channel: 'sms' | 'mail'
+  readonly sent: number
+  readonly entered: number
+}
+
 /** The one place that decides before anything costly. */
 export interface Guard<Name extends string> {
   /**
@@ -44,6 +52,10 @@ export interface Guard<Name extends string> {
   giveBack(decision: Decision, events?: readonly LimitEvent<Name>[]): Promise<void>
   /** Pays for a message that leaves later. Throws `message.paused` when the money has been used up since. */
   pay(wanted: Wanted, events: readonly LimitEvent<Name>[]): Promise<Pick<Decision, 'limits' | 'taken'>>
+  /** How many codes strangers were sent in the last hour, and how many of them were entered; nothing is counted. */
+  conversion(): Promise<readonly Conversion[]>
+  /** Looks how much money was spent, without spending any. */
+  spent(): Promise<readonly Spent[]>
   /** A code of such a decision was entered. It never throws: the person is in, whoever counts. */
   entered(marks: readonly Mark[]): Promise<void>
   /**
@@ -65,6 +77,8 @@ interface Dependencies<Name extends string> {
   readonly clock: Clock
   readonly onDecision?: (wanted: Wanted, decision: Decision) => Promise<void>
   readonly onError?: (error: unknown) => void
+  /** Told what was spent, whenever that is known. */
+  readonly onSpent?: (spent: readonly Spent[]) => void
 }
 
 const harshness = { allow: 0, challenge: 1, delay: 2, refuse: 3 } as const
@@ -73,7 +87,7 @@ const someSeconds = 600
 
 /** Decides by rules, over the counters of the limits. */
 export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name> {
-  const { limits, clock, onDecision = async () => {}, onError = () => {} } = deps
+  const { limits, clock, onDecision = async () => {}, onError = () => {}, onSpent = () => {} } = deps
   const counts = counting(deps)
 
   async function decide(
@@ -91,6 +105,7 @@ export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name
         )
       : await limits.tryAll(events, counters)
     const found = findings(isLook ? lookedAt(tally) : tally, verdict)
+    onSpent(found.spent)
     const taken = isLook ? [] : counters.filter(({ amount = 1 }) => amount > 0)
     const isBroken = found.rules.length > 0 || found.tiers.length > 0
     // A rule that the store did not watch itself.
@@ -131,6 +146,27 @@ export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name
       if (said.isTaken) return { limits: said, taken: counters }
       if (said.refusedBy.length > 0) return limits.refuse(said)
       throw new AppError('message.paused', { params: { retryAfterSeconds: someSeconds } })
+    },
+
+    async conversion() {
+      const whole = counts.whole()
+      const { counts: said } = await limits.tryAll(
+        [],
+        whole.flatMap(({ counters }) => counters),
+      )
+      const usedAt = (index: number) => (said[index] as Count).used
+      return whole.map(({ channel }, index) => ({ channel, sent: usedAt(2 * index), entered: usedAt(2 * index + 1) }))
+    },
+
+    async spent() {
+      const pots = counts.pots()
+      const { counts: said } = await limits.tryAll(
+        [],
+        pots.map(({ counter }) => counter),
+      )
+      const spent = pots.map(({ pot, tier }, index) => ({ pot, tier, used: (said[index] as Count).used }))
+      onSpent(spent)
+      return spent
     },
 
     async entered(marks) {

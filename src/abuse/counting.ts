@@ -16,8 +16,10 @@ interface Group {
 /** A counter of codes that were entered, to be counted when that happens. */
 export type Mark = readonly [key: string, seconds: number]
 
-/** How much of a pot a message takes. */
-type Tier = 'open' | 'member' | 'total'
+/** The parts of a pot, the smallest first: what strangers may use is also part of what all may use. */
+export const tiers = ['open', 'member', 'total'] as const
+/** One of them. */
+export type Tier = (typeof tiers)[number]
 
 /** One thing that is counted for a request, and what is said of its number. */
 interface Counted {
@@ -27,7 +29,7 @@ interface Counted {
   /** Rules that have something to say about this request, and more than how much is too much for each. */
   readonly rules: readonly (NamedRule & { readonly max: number })[]
   /** The tier of a pot that this is, where it is one, and how much money that is. */
-  readonly spent?: { readonly tier: Tier; readonly cap: number }
+  readonly spent?: { readonly pot: Pot; readonly tier: Tier; readonly cap: number }
 }
 
 /** Everything that is counted for one request. */
@@ -37,11 +39,20 @@ export interface Tally {
   readonly standing: readonly NamedRule[]
 }
 
+/** How much of a part of a pot was spent, in units. */
+export interface Spent {
+  readonly pot: Pot
+  readonly tier: Tier
+  readonly used: number
+}
+
 /** What came of counting. */
 export interface Found {
   readonly rules: readonly { readonly rule: NamedRule; readonly waitSeconds: number }[]
   /** Tiers of money that were used up. */
   readonly tiers: readonly { readonly tier: Tier; readonly waitSeconds: number }[]
+  /** What was spent of every tier that was asked. */
+  readonly spent: readonly Spent[]
 }
 
 /** How a message is paid for: at once, later (only asked whether there is money), or not at all. */
@@ -120,7 +131,7 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
       const cap = how === 'later' && tier !== 'total' ? endless : pot[tier]
       const max = Math.min(cap, ...limited.map((rule) => rule.max))
       const counter = { name, key, max, seconds: pot.seconds, amount }
-      return { counter, entered: undefined, rules: limited, spent: { tier, cap } }
+      return { counter, entered: undefined, rules: limited, spent: { pot, tier, cap } }
     }
     const total = of('total', price)
     if (isKnownDevice) return [total]
@@ -151,6 +162,38 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
             ...{ name, key: keyOf(group, wanted, text), max: endless, seconds: group.seconds },
           })),
         )
+    },
+
+    /** Counters of what strangers were sent in all, with those of what they have entered. */
+    whole(): readonly {
+      readonly channel: 'sms' | 'mail'
+      readonly seconds: number
+      readonly counters: readonly NamedCounter[]
+    }[] {
+      const all = groups.find(({ id }) => id === 'message:any:strangers:all:asked:3600')
+      if (all === undefined) return []
+      return (['sms', 'mail'] as const).map((channel) => {
+        const key = keyOf(all, { act: 'message', channel, ip: '', isKnownDevice: false }, '')
+        const look = { name, max: endless, seconds: all.seconds, amount: 0 }
+        return {
+          channel,
+          seconds: all.seconds,
+          counters: [
+            { ...look, key },
+            { ...look, key: `${key}:entered` },
+          ],
+        }
+      })
+    },
+
+    /** Looks at every pot, and counts nothing. */
+    pots(): readonly (Omit<Spent, 'used'> & { readonly counter: NamedCounter })[] {
+      return money.pots.flatMap((pot) =>
+        tiers.map((tier) => {
+          const counter = { name, key: moneyKey(pot, tier), max: pot[tier], seconds: pot.seconds, amount: 0 }
+          return { pot, tier, counter }
+        }),
+      )
     },
 
     /** The counters that a message which leaves later is paid from. */
@@ -208,7 +251,7 @@ export function findings(tally: Tally, { isTaken, counts }: Pick<Verdict, 'isTak
       ({ max, entered_below: percent }) =>
         isOver(max) && !(percent !== undefined && (beside?.used ?? 0) * 100 >= percent * before),
     )
-    return { spent: one.spent, waitSeconds: own.waitSeconds, broken, isOver }
+    return { spent: one.spent, used: own.used, waitSeconds: own.waitSeconds, broken, isOver }
   })
   return {
     rules: [
@@ -218,5 +261,6 @@ export function findings(tally: Tally, { isTaken, counts }: Pick<Verdict, 'isTak
     tiers: each.flatMap(({ spent, isOver, waitSeconds }) =>
       spent && isOver(spent.cap) ? [{ tier: spent.tier, waitSeconds }] : [],
     ),
+    spent: each.flatMap(({ spent, used }) => (spent ? [{ pot: spent.pot, tier: spent.tier, used }] : [])),
   }
 }

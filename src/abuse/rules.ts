@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { countryClasses } from '../base/destination-names.ts'
 import { duration } from '../base/duration.ts'
+import { Secret } from '../base/secret.ts'
 
 /** What somebody may want to do that costs money, or is tried by machines. */
 export const acts = ['message', 'password', 'registration', 'upstream'] as const
@@ -161,6 +162,16 @@ export const abuseOptions = z.strictObject({
     .boolean()
     .default(true)
     .describe('Whether the rules are in force that are there already; docs/abuse.md lists them.'),
+  alarm_webhook: z
+    .string()
+    .refine((text) => URL.parse(text)?.protocol.startsWith('http') === true, 'expected an https address')
+    .transform((text) => new Secret(text))
+    .meta({ secret: true })
+    .optional()
+    .describe(
+      'Gets a POST with JSON (`limit`, `used_percent`, `text`, `issuer`, `at`) when half and when four fifths of the ' +
+        'messages of a day or of the money of an hour or day are used. It may hold a token.',
+    ),
   rules: z
     .record(ruleName, z.union([z.literal('off'), rule]))
     .default({})

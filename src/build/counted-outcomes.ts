@@ -1,3 +1,4 @@
+import type { OtpCodes } from '../../interactions/methods/otp.ts'
 import { asAppError } from '../base/errors.ts'
 import type { MailSender } from '../mail/mail-sender.ts'
 import type { Merging } from '../oidc/endings/merging.ts'
@@ -14,6 +15,22 @@ export function countedAudit(audit: Audit, { logins, registrations }: Metrics): 
       if (event.event === 'login.failed') logins.inc({ method, outcome: String(event.detail?.['error']) })
       if (event.event === 'user.registered') registrations.inc({ provider: event.identityProvider ?? 'other' })
       return audit.write(event)
+    },
+  }
+}
+
+/** Codes that are counted: those that were asked for and not refused, and those that were entered. */
+export function countedCodes(codes: OtpCodes, { codes: counter }: Pick<Metrics, 'codes'>): OtpCodes {
+  return {
+    ...codes,
+    async issue(request) {
+      const issued = await codes.issue(request)
+      counter.inc({ channel: request.target.channel, event: 'issued' })
+      return issued
+    },
+    async verify(request) {
+      await codes.verify(request)
+      counter.inc({ channel: request.target.channel, event: 'entered' })
     },
   }
 }

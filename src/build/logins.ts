@@ -39,11 +39,11 @@ import type { AfterAnswer } from '../base/after-answer.ts'
 import { documentVersion } from '../base/document.ts'
 import { httpClient } from '../base/http.ts'
 import type { Config } from '../config/config.ts'
-import { type LimitName, rules } from '../config/limit-rules.ts'
+import type { LimitName } from '../config/limit-rules.ts'
 import { stayAfterAll } from '../oidc/endings/account-leaving.ts'
 import { type EndRecords, endRecords } from '../oidc/endings/endings.ts'
 import { type Merging, merging } from '../oidc/endings/merging.ts'
-import { limits as buildLimits, type Limits } from '../ops/limits.ts'
+import type { Limits } from '../ops/limits.ts'
 import { loginPlaces } from '../ops/login-places.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import { metadataClient } from '../sms/vendor-keys.ts'
@@ -53,7 +53,7 @@ import type { Core } from './core.ts'
 import { countedAudit, countedMerging } from './counted-outcomes.ts'
 import { buildDeletion } from './deletion.ts'
 import type { Face } from './face.ts'
-import { buildGuard } from './guards.ts'
+import { buildAlarm, buildAllLimits, buildGuard } from './guards.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
 import { buildOwnChallenges, type HumanChecksByPlace } from './own-challenges.ts'
 import { buildPasswordParts } from './password-parts.ts'
@@ -132,15 +132,10 @@ interface LoginParts {
 export function buildLogins(core: Core, standIns: StandIns | undefined, parts: LoginParts): Logins {
   const { config, log, clock, database, store, sealer, directory } = core
   const { metrics, face } = parts
-  const limits = buildLimits({
-    store,
-    rules: rules(config),
-    mac: (text) => sealer.mac('limit', text),
-    factors: config.limits.networks,
-    onRefused: (limit) => metrics.limited.inc({ limit }),
-  })
-  const guard = buildGuard(core, { limits, metrics })
-  const messages = buildMessages(core, standIns, { limits, guard, metrics, face })
+  const limits = buildAllLimits(core, metrics)
+  const alarm = buildAlarm(core, metrics)
+  const guard = buildGuard(core, { limits, metrics, alarm })
+  const messages = buildMessages(core, standIns, { limits, guard, alarm, metrics, face })
   const { hashing, passwords } = buildPasswordParts(core, { guard, metrics, background: messages.background })
   const callbacks = new Callbacks({ store, ...sealing(sealer, 'callback') })
   const end: EndRecords = (...given) => endRecords({ database, clock }, ...given)

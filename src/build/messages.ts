@@ -8,14 +8,14 @@ import { httpClient } from '../base/http.ts'
 import type { MailMessage, MailSender } from '../mail/mail-sender.ts'
 import { smtpMail } from '../mail/smtp.ts'
 import { mailText } from '../mail/texts.ts'
-import { budgetAlarm } from '../ops/alarm.ts'
+import type { AlarmOf } from '../ops/alarm.ts'
 import type { Limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { SmsSender } from '../sms/sms-sender.ts'
 import { buildSmsSender } from '../sms/sms-senders.ts'
 import { metadataClient } from '../sms/vendor-keys.ts'
 import type { Core } from './core.ts'
-import { countedMail } from './counted-outcomes.ts'
+import { countedCodes, countedMail } from './counted-outcomes.ts'
 import type { Face } from './face.ts'
 
 /** What stands in for senders where none is configured. */
@@ -42,6 +42,7 @@ const senderTimeoutMs = 5000
 interface Dependencies {
   readonly limits: Limits<MessageLimit | OwnerMessageLimit>
   readonly guard: Guard<MessageLimit>
+  readonly alarm: AlarmOf
   readonly metrics: Metrics
   readonly face: Face
 }
@@ -50,34 +51,21 @@ interface Dependencies {
 export function buildMessages(
   { config, database, log, clock, store, sealer, directory, audit }: Core,
   standIns: MessageStandIns | undefined,
-  { limits, guard, metrics, face }: Dependencies,
+  { limits, guard, alarm, metrics, face }: Dependencies,
 ): Messages {
   const { senders, countries } = config.sms
   const http = httpClient({ timeoutMs: senderTimeoutMs, allowInsecure: config.sandbox })
   const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
   const outward = { http, metadata: metadataClient(), clock, countries, log, onOutcome }
-  const alarm = budgetAlarm({
-    store,
-    clock,
-    log,
-    gauge: (limit, share) => metrics.limitUsed.set({ limit }, share),
-    quietSeconds: 86_400,
-  })
-  const budget = messageBudget({ limits, guard, onUsed: alarm })
+  const budget = messageBudget({ limits, guard, onUsed: (limit, share) => alarm(limit, share) })
   const write = (message: MailMessage) => mailText(message, { translate: face.i18n.translate, brand: face.mailBrand })
   const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
   const sms = standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, outward)
   const mail = config.mail ? countedMail(smtpMail(config.mail, write), metrics, log) : standIns?.mail
-  const codes = otpCodes({
-    store,
-    sms,
-    mail,
-    budget,
-    guard,
+  const issuing = otpCodes({
+    ...{ store, sms, mail, budget, guard, background, clock },
     ownerOf: ({ channel, to }, device) =>
       directory.findByIdentifier({ provider: channel === 'sms' ? 'phone' : 'email', subject: to }, device),
-    background,
-    clock,
     options: { countries, mac: (text) => sealer.mac('otp', text) },
   })
   const channels = [
@@ -86,10 +74,12 @@ export function buildMessages(
   ]
   const { open } = ownerMessages({ sealer })
   return {
-    codes,
+    codes: countedCodes(issuing, metrics),
     channels,
     background,
-    measure: budget.measure,
+    async measure() {
+      await Promise.all([budget.measure(), guard.spent()])
+    },
     tellOwners: () => tellOwners({ database, clock, open, sms, mail, limits, log, metrics, audit }),
   }
 }

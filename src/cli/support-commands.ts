@@ -1,4 +1,4 @@
-import { type Command, dryRun, dryRunExits, full, none, one, paged, why, yes } from './command.ts'
+import { type Command, dryRun, dryRunExits, full, many, none, one, paged, why, yes } from './command.ts'
 
 const since = { type: 'string', value: 'TIME', summary: 'What happened then or later.' } as const
 
@@ -54,6 +54,24 @@ export const supportCommands: readonly Command[] = [
     exits: dryRunExits,
   },
   movingRow('identities move'),
+  {
+    name: 'abuse status',
+    summary: 'Money that messages have cost, codes that are entered, and what was suspected in the last hour.',
+    usage: '',
+    args: none,
+    options: {},
+    module: './abuse-command.ts',
+    action: 'status',
+  },
+  {
+    name: 'abuse test',
+    summary: 'Try the rules in force on traffic, one JSON object a line; nothing is sent or stored.',
+    usage: '<file>...',
+    args: many,
+    options: { each: { type: 'boolean', summary: 'Every decision as a line of JSON, instead of the sums.' } },
+    module: './abuse-command.ts',
+    action: 'test',
+  },
   {
     name: 'audit',
     summary: 'What happened, the newest first; addresses masked.',

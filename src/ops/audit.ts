@@ -12,7 +12,7 @@ export const auditEvents = {
     'Somebody has said that a login was not theirs, and all of their logins were ended; `login`, the number of its row.',
   'login.failed': 'A proof was refused; `method`, `error`.',
   'abuse.suspected':
-    'Somebody was not let through at once; `act`, `verdict`, `level` of the challenge, `reasons`: the rules that were broken.',
+    'Somebody was not let through at once; `act`, `verdict`, `level` of the challenge, `reasons`: the rules that were broken, `numbers`: the million that the number is among, or the domain.',
   'upstream.failed':
     'An upstream answered with an error, or not at all; `method`, `connection`, `error`, `vendor_code`.',
   'upstream.notified':
