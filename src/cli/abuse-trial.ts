@@ -57,7 +57,7 @@ const limitsOf: Readonly<Record<string, (ip: string) => readonly LimitEvent<Limi
 }
 
 /**
- * Runs requests, in the order of their times, through the rules and limits of a configuration, over counters of its own:
+ * Runs requests, in the order of their times, through the rules and limits of a configuration, over its own counters:
  * nothing is sent, stored or asked, and the same requests are always answered the same.
  */
 export async function* tryTraffic(config: Config, requests: readonly TrialRequest[]): AsyncGenerator<TrialDecision> {
