@@ -84,12 +84,6 @@ export function createMetrics() {
       labelNames: ['channel', 'event'] as const,
       registers,
     }),
-    challenges: new Counter({
-      name: 'menshen_abuse_challenges_total',
-      help: 'Challenges that show that a person is there, by kind and outcome (shown, solved, failed, unavailable).',
-      labelNames: ['challenge', 'outcome'] as const,
-      registers,
-    }),
     moneySpent: new Gauge({
       name: 'menshen_abuse_money_spent',
       help: 'Money for messages of the last hour or 24 hours, in the currency of the settings, by where they went, hour or day, and the part of the budget (open, member, total).',
