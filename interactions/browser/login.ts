@@ -64,7 +64,7 @@ const choices = [
 ]
 
 /** Failures of vendors about which a person can do something: they are shown on the page where they happened. */
-const shownFailures = /^(sms\.undeliverable|mail\.undeliverable|deletion\.unanswered|(upstream|one_tap)\.\w+)$/
+const shownFailures = /^((sms|mail)\.undeliverable|message\.paused|deletion\.unanswered|(upstream|one_tap)\.\w+)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages(dependencies: Dependencies) {

@@ -86,7 +86,7 @@ describe('a prefix whose codes nobody enters', () => {
     for (const page of pages) {
       expect(page.status).toBe(200)
       expect(page.text).toContain(scarce)
-      expect(page.text).toMatch(/href="\?method=sms&amp;change=1">其他登录方式/)
+      expect(page.text).toMatch(/href="\?method=sms&amp;change=1" class="nowrap">其他登录方式/)
     }
     await expect.poll(() => wasSent(known)).toBe(true)
     expect(await wasSent(unknown)).toBe(false)

@@ -111,6 +111,26 @@ test.each([
   },
 )
 
+test('of what is suspected thirty lines a minute are kept, from however many networks, and none of them is lost to another kind', async () => {
+  const clock = () => at
+  const store = tableStore({ database, clock })
+  const thrifty = thriftyAudit(audit({ database, clock, log, onRecord: () => {} }), { store, mac: (text) => text })
+  const suspect = (n: number, verdict: string) =>
+    thrifty.write({
+      event: 'abuse.suspected',
+      ip: `${n + 11}.7.7.7`,
+      detail: { act: 'message', verdict, reasons: ['prefix_busy'] },
+    })
+  for (let n = 0; n < 50; n++) await suspect(n, 'challenge')
+  expect(await database.knex('audit_events')).toHaveLength(30)
+  await thrifty.write({
+    event: 'login.failed',
+    ip: '198.51.100.1',
+    detail: { method: 'sms', error: 'request.too_many' },
+  })
+  expect(await database.knex('audit_events')).toHaveLength(31)
+})
+
 test('a table that is away breaks no login: the event goes to the log instead', async () => {
   const away = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 1 })
   const counts: string[] = []
