@@ -45,7 +45,7 @@ export class WalkedTime {
     await woken
   }
 
-  /** Walks to a moment, from one second in which somebody acts to the next. Throws what somebody who acts has thrown. */
+  /** Walks to a moment, from one second in which somebody acts to the next. Throws what any of them has thrown. */
   async walk(untilMs: number): Promise<void> {
     const { tell, speed } = this.#options
     while (this.#nowMs < untilMs) {
