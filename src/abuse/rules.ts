@@ -53,7 +53,10 @@ const rule = z
     of: z
       .enum(['asked', 'failed', 'done'])
       .default('asked')
-      .describe('What is counted: requests that were let through, those that failed then, or that were a success.'),
+      .describe(
+        'What is counted: requests that were let through (`asked`); of passwords and upstreams those that `failed`; of ' +
+          'registrations those that are `done`, and made an account.',
+      ),
     more_than: z.int().min(0).max(1_000_000_000).optional().describe('How many there may be.'),
     within: duration.prefault('1h').describe('Length of the rolling window.'),
     entered_below: z
@@ -77,6 +80,10 @@ const rule = z
     level: z.int().min(1).max(3).default(1).describe('How hard the challenge is.'),
   })
   .refine((one) => (one.by === undefined) === (one.more_than === undefined), '`by` and `more_than` go together')
+  .refine(
+    ({ of, act }) => of === 'asked' || (of === 'done' ? act === 'registration' : /^(password|upstream)$/.test(act)),
+    '`failed` is for passwords and upstreams, `done` for registrations',
+  )
   .refine(
     (one) => one.entered_below === undefined || (one.act === 'message' && one.by !== undefined && one.of === 'asked'),
     '`entered_below` is for messages that are counted',

@@ -1,20 +1,43 @@
 import type { OtpCodes } from '../../interactions/methods/otp.ts'
+import type { Guard } from '../abuse/abuse-guard.ts'
+import type { Act } from '../abuse/rules.ts'
 import { asAppError } from '../base/errors.ts'
 import type { MailSender } from '../mail/mail-sender.ts'
 import type { Merging } from '../oidc/endings/merging.ts'
-import type { Audit } from '../ops/audit.ts'
+import type { Audit, AuditEvent, AuditEventName } from '../ops/audit.ts'
 import type { Log } from '../ops/log.ts'
 import type { Metrics } from '../ops/metrics.ts'
 
-/** An audit that also counts logins and registrations: by method, outcome and provider. */
-export function countedAudit(audit: Audit, { logins, registrations }: Metrics): Audit {
+/** What an event says of something that was decided before. */
+const outcomes: Partial<Readonly<Record<AuditEventName, readonly [act: Act, outcome: 'failed' | 'done']>>> = {
+  'user.registered': ['registration', 'done'],
+  'upstream.failed': ['upstream', 'failed'],
+}
+
+/**
+ * An audit that also counts logins and registrations: by method, outcome and provider, and for rules that look at how
+ * things came out.
+ */
+export function countedAudit(
+  audit: Audit,
+  { logins, registrations }: Metrics,
+  guard: Pick<Guard<never>, 'told'>,
+): Audit {
+  /** Wrong passwords are counted where they are tried. */
+  async function tellGuard({ event, ip, clientId }: AuditEvent): Promise<void> {
+    const found = outcomes[event]
+    if (ip === undefined || found === undefined) return
+    const [act, outcome] = found
+    await guard.told({ act, ip, clientId, isKnownDevice: false }, outcome).catch(() => {})
+  }
+
   return {
-    write(event) {
+    async write(event) {
       const method = String(event.detail?.['method'])
       if (event.event === 'login.succeeded') logins.inc({ method, outcome: 'succeeded' })
       if (event.event === 'login.failed') logins.inc({ method, outcome: String(event.detail?.['error']) })
       if (event.event === 'user.registered') registrations.inc({ provider: event.identityProvider ?? 'other' })
-      return audit.write(event)
+      await Promise.all([audit.write(event), tellGuard(event)])
     },
   }
 }

@@ -153,7 +153,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     directory,
     passwords,
     memories,
-    audit: countedAudit(core.audit, metrics),
+    audit: countedAudit(core.audit, metrics, guard),
     doubts,
     admissions: new Admissions({ database, clock, limits, isDisposable }),
     options: {
