@@ -71,8 +71,7 @@ export class Installation {
     const send = fetchTransport(fetch)
     let stored: string | undefined
     this.client = new NativeClient({
-      issuer,
-      clientId: 'sandbox-app',
+      ...{ issuer, clientId: 'sandbox-app', random: (bytes: number) => randomBytes(bytes) },
       scope: 'openid profile phone identities offline_access orders:read',
       transport: async (request) => {
         const answer = await send(request)
@@ -87,7 +86,6 @@ export class Installation {
           stored = text
         },
       },
-      random: (bytes) => randomBytes(bytes),
       pbkdf2: ({ password, salt, iterations }) => derive(password, salt, iterations, 32, 'sha256'),
     })
   }
