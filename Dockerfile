@@ -9,6 +9,8 @@ RUN npm run argon2:compile || echo "argon2 stays as its package brings it"
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
+# What a process may take is said here, or Node takes what the machine has; docs/operations.md says what was measured.
+ENV NODE_OPTIONS="--max-old-space-size=128 --max-semi-space-size=8"
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./

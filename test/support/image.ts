@@ -82,7 +82,7 @@ function perform(stage: Stage, instruction: string, rest: string, stages: Readon
       mkdirSync(join(stage.folder, rest), { recursive: true })
       break
     case 'ENV': {
-      const [name = '', value = ''] = rest.split('=')
+      const [, name = '', value = ''] = /^(\w+)="?(.*?)"?$/.exec(rest) ?? []
       stage.env[name] = value
       break
     }
