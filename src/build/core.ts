@@ -61,7 +61,8 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
   const embedded = config.database.url ? undefined : await openOwnDatabase(config, log, serve)
   const databaseUrl = config.database.url ?? (embedded as EmbeddedDatabase).url
   const onError = (error: unknown) => log.warn({ err: error }, 'a store connection was lost')
-  const database = openDatabase({ url: databaseUrl, poolSize: config.database.pool_size, onError })
+  const { direct_url: directUrl, pool_size: poolSize } = config.database
+  const database = openDatabase({ url: databaseUrl, directUrl, poolSize, onError })
   try {
     await fitSchema(database, log, serve)
     const tables = tableStore({ database, clock })

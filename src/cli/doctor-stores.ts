@@ -5,11 +5,11 @@ import type { Config } from '../config/config.ts'
 import { listKeys } from '../oidc/keys/signing-keys.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrationStatus } from '../store/migrate.ts'
-import { mostApartMs } from '../store/older-time.ts'
 import type { Database } from '../store/postgres.ts'
 import { redisStore } from '../store/redis.ts'
 import { tableStore } from '../store/tables.ts'
 import { type Finding, fail, ok, reasonOf, wallClockMs, warn } from './doctor-checks.ts'
+import { checkDatabase, databaseUnreachable } from './doctor-database.ts'
 import { checkIssuers } from './doctor-issuers.ts'
 import { checkKeys } from './doctor-keys.ts'
 import { openBare } from './migrate-command.ts'
@@ -21,11 +21,6 @@ export interface Stores {
   readonly keyIds?: readonly string[]
 }
 
-const oldestMajor = 15
-const skewToWarnMs = 1000
-/** The library accepts assertions and proofs this much out of step. */
-const skewToFailMs = 5000
-
 /** Checks the database and what depends on it; where one check fails, those that depend on it are left out. */
 export async function checkStores(config: Config): Promise<Stores> {
   if (!config.database.url && !existsSync(join(config.data_dir, 'postgres'))) {
@@ -36,7 +31,7 @@ export async function checkStores(config: Config): Promise<Stores> {
   try {
     opened = await openBare(config)
   } catch (error) {
-    return { findings: [unreachable(config, error), ...(await checkEphemeral(config, undefined))] }
+    return { findings: [databaseUnreachable(config, error), ...(await checkEphemeral(config, undefined))] }
   }
   const { database, close } = opened
   try {
@@ -53,46 +48,6 @@ export async function checkStores(config: Config): Promise<Stores> {
   } finally {
     await close()
   }
-}
-
-function unreachable({ database, data_dir }: Config, error: unknown): Finding {
-  const advice = database.url
-    ? 'check that PostgreSQL runs, DATABASE_URL (database.url), the password and the firewall'
-    : `read ${join(data_dir, 'postgres.log')}, or set DATABASE_URL`
-  return fail('database', reasonOf(error), advice)
-}
-
-async function checkDatabase(config: Config, { knex }: Database): Promise<Finding[]> {
-  try {
-    await knex.raw('select 1')
-    const sentAt = wallClockMs()
-    const startedAt = performance.now()
-    const { rows } = await knex.raw(
-      `select current_setting('server_version_num')::int as version, current_setting('server_version') as name,
-        extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, pg_is_in_recovery() as is_replica`,
-    )
-    const tookMs = performance.now() - startedAt
-    const { version, name, now_ms, is_replica } = rows[0]
-    const detail = `PostgreSQL ${name}, ${tookMs.toFixed(1)} ms`
-    if (version < oldestMajor * 10_000) {
-      return [fail('database', `${detail} is too old`, `upgrade PostgreSQL to ${oldestMajor} or later`)]
-    }
-    if (is_replica) return [fail('database', `${detail} is a read-only replica`, 'name the primary in DATABASE_URL')]
-    return [ok('database', detail), checkClock(now_ms - (sentAt + tookMs / 2))]
-  } catch (error) {
-    return [unreachable(config, error)]
-  }
-}
-
-/** How far the database is ahead of this machine. */
-export function checkClock(aheadMs: number): Finding {
-  const seconds = (Math.abs(aheadMs) / 1000).toFixed(1)
-  const apart = Math.abs(aheadMs)
-  if (apart < skewToWarnMs) return ok('clock', 'this machine and the database agree')
-  const detail = `the database is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} this machine`
-  const stops = apart > mostApartMs ? '; a server here serves nobody' : ''
-  const advice = `run a time service (chrony, systemd-timesyncd) on both machines${stops}`
-  return apart < skewToFailMs ? warn('clock', detail, advice) : fail('clock', detail, advice)
 }
 
 async function checkSchema(database: Database): Promise<Finding> {

@@ -63,7 +63,7 @@ export async function openBare(config: Config): Promise<{
     : await openEmbedded({ dataDir: config.data_dir, pid: process.pid, serve: false })
   const url = config.database.url ?? embedded?.url
   if (!url) throw new Error('there is no database')
-  const database = openDatabase({ url, poolSize: 2 })
+  const database = openDatabase({ url, directUrl: config.database.direct_url, poolSize: 2 })
   return {
     database,
     async close() {

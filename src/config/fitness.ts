@@ -121,6 +121,11 @@ const clashes: readonly Contradiction[] = [
     message: 'is missing, although previous_secret_keys has keys',
   },
   {
+    holds: ({ database }) => database.direct_url !== undefined && database.url === undefined,
+    path: 'database.direct_url',
+    message: 'is a second way to the database of database.url, which is missing',
+  },
+  {
     holds: ({ server, ops }) => server.port !== 0 && ops.metrics.endsWith(`:${server.port}`),
     path: 'ops.metrics',
     message: 'is the port of the server itself',

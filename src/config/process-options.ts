@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { durationOrNone } from '../base/duration.ts'
 import { Secret } from '../base/secret.ts'
 import { logLevels } from '../ops/log.ts'
+import { addressProblem } from '../store/postgres-address.ts'
 import { isMetricsAddress, trustedProxies } from './address-settings.ts'
 
 /** What the defaults depend on. */
@@ -13,12 +14,14 @@ export interface Mode {
   readonly isTerminal: boolean
 }
 
-const url = (protocols: RegExp, expected: string) =>
-  z
-    .string()
-    .refine((text) => text.split(',').every((one) => protocols.test(URL.parse(one.trim())?.protocol ?? '')), expected)
-    .transform((text) => new Secret(text))
-    .meta({ secret: true })
+const redisUrl = z
+  .string()
+  .refine(
+    (text) => text.split(',').every((one) => /^rediss?:$/.test(URL.parse(one.trim())?.protocol ?? '')),
+    'expected redis:// or rediss:// addresses',
+  )
+  .transform((text) => new Secret(text))
+  .meta({ secret: true })
 
 /** Settings of the public listener. */
 export function serverOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
@@ -49,17 +52,35 @@ export function serverOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
   })
 }
 
+const databaseUrl = z
+  .string()
+  .superRefine((text, context) => {
+    const message = addressProblem(text)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+  .transform((text) => new Secret(text))
+  .meta({ secret: true })
+
 /** Settings of the database. */
 export const databaseOptions = z.strictObject({
-  url: url(/^postgres(ql)?:$/, 'expected a postgres:// address')
+  url: databaseUrl
     .optional()
-    .describe('PostgreSQL, `postgres://user:password@host:5432/name`. Absent: the embedded one in the data folder.'),
+    .describe(
+      'PostgreSQL, `postgres://user:password@host:5432/name`; of several hosts (`host1:5432,host2:5432`) the one that ' +
+        'takes writes is used. Absent: the embedded one in the data folder.',
+    ),
+  direct_url: databaseUrl
+    .optional()
+    .describe(
+      'The same database past a pooler that lends connections for one transaction: for migrations, imports and ' +
+        'LISTEN. Absent: `url` is direct.',
+    ),
   pool_size: z.int().min(1).max(500).default(10).describe('Connections a process may hold.'),
 })
 
 /** Settings of Redis. */
 export const redisOptions = z.strictObject({
-  url: url(/^rediss?:$/, 'expected redis:// or rediss:// addresses')
+  url: redisUrl
     .optional()
     .describe(
       'Redis, `redis://host:6379`, or a comma-separated list of cluster nodes. Absent: the database does its work.',

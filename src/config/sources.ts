@@ -39,6 +39,7 @@ export const variables: Readonly<Record<string, string>> = {
   WORKERS: 'server.workers',
   ISSUER: 'issuer',
   DATABASE_URL: 'database.url',
+  DATABASE_DIRECT_URL: 'database.direct_url',
   REDIS_URL: 'redis.url',
   LOG_LEVEL: 'log.level',
   LOG_FORMAT: 'log.format',

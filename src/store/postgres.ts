@@ -2,7 +2,9 @@ import { createRequire } from 'node:module'
 import knexFactory, { type Knex } from 'knex'
 import pg from 'pg'
 import type { Secret } from '../base/secret.ts'
+import { PrimaryClient, type PrimaryConfig } from './postgres-client.ts'
 import { breaksConnection, storeError } from './postgres-errors.ts'
+import { databaseHosts, type Hosts, hostTimeoutMs } from './postgres-hosts.ts'
 import { channelListener, type Listener, type Listening } from './postgres-listener.ts'
 import { pipelinedReader } from './postgres-reader.ts'
 import type { NamedStatement, QueryResult } from './statement.ts'
@@ -22,6 +24,8 @@ export interface Database {
   commitQuery<Row extends object>(statement: NamedStatement): Promise<QueryResult<Row>>
   /** Runs work on one connection of its own without time limits, for migrations. */
   maintenance<T>(work: (knex: Knex) => Promise<T>): Promise<T>
+  /** Which of the two ways lead to PostgreSQL itself, and not to a pooler. */
+  directness(): Promise<{ readonly url: boolean; readonly directUrl: boolean }>
   /** Hears what is told at a commit (NOTIFY), where the connection lets it through. */
   listen(listening: Listening): Listener
   close(): Promise<void>
@@ -30,6 +34,8 @@ export interface Database {
 /** Which database is opened, and with how many connections. */
 export interface DatabaseOptions {
   readonly url: Secret | string
+  /** Past a pooler, for what needs a connection of its own: migrations, locks, listening. Absent: `url` is direct. */
+  readonly directUrl?: Secret | string | undefined
   readonly poolSize: number
   /** Told of connections that die while nobody uses them. */
   readonly onError?: (error: Error) => void
@@ -40,21 +46,27 @@ export function isUniqueViolation(error: unknown): boolean {
   return errorCode(error) === '23505'
 }
 
-const statementTimeoutMs = 5000
-const connectTimeoutMs = 3000
+const statementLimitMs = 5000
+/** A connection that a proxy keeps open to a host that is no longer the one is not kept for ever. */
+const lifetimeSeconds = 600
+const application = 'menshen'
 
 /** Opens nothing yet: connections are made when a query needs one, and made again after they are lost. */
-export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOptions): Database {
-  const connection: pg.ClientConfig = {
-    connectionString: typeof url === 'string' ? url : url.reveal(),
-    application_name: 'menshen',
-    keepAlive: true,
-    connectionTimeoutMillis: connectTimeoutMs,
-    types: { getTypeParser },
-  }
-  const limited = { ...connection, statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 200 }
-  const pool = newPool({ ...limited, max: poolSize }, onError)
-  const reader = pipelinedReader(() => new pg.Client({ ...limited, pipeline: true }), onError)
+export function openDatabase({ url, directUrl = url, poolSize, onError = () => {} }: DatabaseOptions): Database {
+  const connection = { application_name: application, types: { getTypeParser } }
+  // The limit of this side is for a host that is frozen, and for a pooler, through which the other one does not pass.
+  const limits = { statementLimitMs, query_timeout: statementLimitMs + 200 }
+  const hosts = databaseHosts(textOf(url), application)
+  const directHosts = directUrl === url ? hosts : databaseHosts(textOf(directUrl), application)
+  const limited: PrimaryConfig = { ...connection, ...limits, hosts }
+  const reader = pipelinedReader(() => new PrimaryClient({ ...limited, pipeline: true }), onError)
+  const pool = newPool({ ...limited, max: poolSize, maxLifetimeSeconds: lifetimeSeconds }, (error) => {
+    reader.doubt()
+    onError(error)
+  })
+  pool.on('release', (broken) => {
+    if (broken) reader.doubt()
+  })
   const knex = newKnex(pool)
   const listeners: Listener[] = []
 
@@ -63,7 +75,8 @@ export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOpti
     readQuery: (statement) => reader.query(statement),
     commitQuery: (statement) => poolQuery(pool, statement),
     async maintenance(work) {
-      const single = newPool({ ...connection, max: 1, idleTimeoutMillis: 0 }, onError)
+      const unlimited = { ...connection, hosts: directHosts, statementLimitMs: 0 }
+      const single = newPool({ ...unlimited, max: 1, idleTimeoutMillis: 0 }, onError)
       const own = newKnex(single)
       try {
         return await work(own)
@@ -72,9 +85,24 @@ export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOpti
         await single.end()
       }
     },
+    async directness() {
+      const isDirect = async (way: Hosts) => {
+        const client = new PrimaryClient({ ...limited, hosts: way })
+        client.on('error', () => {})
+        try {
+          await client.connect()
+          return client.isDirect
+        } catch (error) {
+          throw storeError(error)
+        } finally {
+          client.end().catch(() => {})
+        }
+      }
+      return { url: await isDirect(hosts), directUrl: await isDirect(directHosts) }
+    },
     listen(listening) {
-      const named = { ...limited, application_name: 'menshen listener' }
-      const listener = channelListener(() => new pg.Client(named), listening)
+      const named = { ...limited, hosts: directHosts, application_name: `${application} listener` }
+      const listener = channelListener(() => new PrimaryClient(named), listening)
       listeners.push(listener)
       return listener
     },
@@ -86,8 +114,18 @@ export function openDatabase({ url, poolSize, onError = () => {} }: DatabaseOpti
   }
 }
 
-function newPool(config: pg.PoolConfig, onError: (error: Error) => void): pg.Pool {
-  const pool = new pg.Pool(config)
+function textOf(url: Secret | string): string {
+  return typeof url === 'string' ? url : url.reveal()
+}
+
+function newPool(config: PrimaryConfig & pg.PoolConfig, onError: (error: Error) => void): pg.Pool {
+  // The pool makes its clients of what it was given.
+  const Client = PrimaryClient as unknown as NonNullable<pg.PoolConfig['Client']>
+  const pool = new pg.Pool({
+    ...config,
+    Client,
+    connectionTimeoutMillis: hostTimeoutMs + config.hosts.longestMs,
+  })
   pool.on('error', onError)
   // A client that is checked out has no listener of the pool; without this one a lost socket would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))

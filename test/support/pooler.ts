@@ -4,7 +4,10 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 /** What becomes of LISTEN: poolers that lend a connection for one transaction refuse it, or take it in vain. */
 export type Listens = 'passed' | 'refused' | 'swallowed'
 
-/** Something between a server and PostgreSQL that passes everything on, except for LISTEN as it is told. */
+/**
+ * Something between a server and PostgreSQL that gives connections numbers of its own and passes everything else on, except
+ * for LISTEN as it is told.
+ */
 export interface Pooler {
   readonly url: string
   listens: Listens
@@ -28,7 +31,8 @@ export async function startPooler(databaseUrl: string, listens: Listens): Promis
         other.destroy()
       })
     }
-    database.on('data', (bytes) => client.write(bytes))
+    const renumber = byMessages((message) => client.write(message[0] === letter('K') ? ownNumber(message) : message), 1)
+    database.on('data', renumber)
     client.on(
       'data',
       byMessages((message) => {
@@ -58,10 +62,10 @@ function letter(name: string): number {
   return name.charCodeAt(0)
 }
 
-/** Puts what arrives together to the messages of PostgreSQL's protocol: the first one has no letter before its length. */
-function byMessages(take: (message: Buffer) => void): (bytes: Buffer) => void {
+/** Puts what arrives together to the messages of PostgreSQL's protocol: a client's first one has no letter before its length. */
+function byMessages(take: (message: Buffer) => void, firstLengthAt: 0 | 1 = 0): (bytes: Buffer) => void {
   let held = Buffer.alloc(0)
-  let lengthAt = 0
+  let lengthAt: number = firstLengthAt
   return (bytes) => {
     held = Buffer.concat([held, bytes])
     while (held.length >= lengthAt + 4) {
@@ -72,6 +76,13 @@ function byMessages(take: (message: Buffer) => void): (bytes: Buffer) => void {
       lengthAt = 1
     }
   }
+}
+
+/** The answer that tells a client the number of its connection, with another number. */
+function ownNumber(message: Buffer): Buffer {
+  const changed = Buffer.from(message)
+  changed.writeInt32BE(message.readInt32BE(5) ^ 0x40000000, 5)
+  return changed
 }
 
 function message(name: string, body: string): Buffer {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
+import { Secret } from '../../src/base/secret.ts'
+import { checkClock, databaseUnreachable } from '../../src/cli/doctor-database.ts'
 import { diskFinding } from '../../src/cli/doctor-places.ts'
 import { ownSigner, unreachable } from '../../src/cli/doctor-reach.ts'
-import { checkClock } from '../../src/cli/doctor-stores.ts'
 
 test.each([
   [200, 'ok'],
@@ -32,4 +33,15 @@ test('a certificate that only its signer makes unknown is told with the variable
   for (const code of ['CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ECONNREFUSED', 'ENOTFOUND']) {
     expect(ownSigner(code)).toBeUndefined()
   }
+})
+
+test.each([
+  ['08P01', 'ignore_startup_parameters'],
+  ['42P05', 'PgBouncer 1.21'],
+  ['25006', 'host1:5432,host2:5432'],
+  ['ECONNREFUSED', 'the password and the firewall'],
+])('a database that answers %s is told with what mends it', (code, words) => {
+  const error = new Error('away', { cause: Object.assign(new Error('no'), { code }) })
+  const settings = { database: { url: new Secret('postgres://u:canary@h/d'), pool_size: 1 }, data_dir: '/data' }
+  expect(databaseUnreachable(settings, error)).toMatchObject({ detail: 'no', advice: expect.stringContaining(words) })
 })

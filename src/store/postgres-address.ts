@@ -1,0 +1,70 @@
+/** One of the hosts that an address of PostgreSQL names. */
+export interface DatabaseHost {
+  /** As it stands in the address, for messages. */
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  /** The address with this host alone. */
+  readonly url: string
+}
+
+// The last @ before the path ends the password, as it does for URLs.
+const shape = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^@/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/
+const namedHost = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d+))?$/i
+const defaultPort = 5432
+const session = 'target_session_attrs'
+const encode = 'percent-encode what is special in user name and password (@ %40, / %2F, # %23, ? %3F, % %25)'
+
+/**
+ * The hosts of an address, in its order. Empty where there is nothing to choose from: one host, or a socket named by
+ * the parameter `host`.
+ */
+export function hostsOf(url: string): readonly DatabaseHost[] {
+  const parts = partsOf(url)
+  if (!parts || parts.names.length < 2) return []
+  return parts.names.map((name) => {
+    const [, host = '', port] = namedHost.exec(name) ?? []
+    const own = { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? defaultPort) }
+    return { name, ...own, url: parts.urlOf(name) }
+  })
+}
+
+/** The address for a driver that knows one host, and not what we ask of a host anyway. */
+export function plainUrl(url: string): string {
+  const parts = partsOf(url)
+  return parts ? parts.urlOf(parts.names[0] ?? '') : url
+}
+
+/** Why this is no address of a database, in words that quote nothing of it; undefined when it is one. */
+export function addressProblem(url: string): string | undefined {
+  if (!/^postgres(ql)?:\/\//.test(url)) return 'expected a postgres:// address'
+  const [authority = '', ...rest] = url.replace(/^[a-z]+:\/\//, '').split(/[/?]/)
+  if (url.includes('#') || rest.length > 2) return `cannot be read: ${encode}`
+  const parts = partsOf(url)
+  const isCut = !authority.includes('@') && rest.some((part) => part.includes('@'))
+  if (isCut || !parts?.names.every(isHost) || !URL.canParse(plainUrl(url))) return `cannot be read: ${encode}`
+  if (parts.parameters.get('host')?.includes(','))
+    return 'has several hosts in its parameter host: name them before the database, host1:5432,host2:5432'
+  const wanted = parts.parameters.get(session)
+  if (wanted !== null && wanted !== 'read-write' && wanted !== 'primary')
+    return `asks for a host that this server cannot use: ${session} is read-write, or absent, which is the same`
+  return undefined
+}
+
+function isHost(name: string): boolean {
+  const port = namedHost.exec(name)?.[2]
+  return namedHost.test(name) && (port === undefined || (Number(port) > 0 && Number(port) < 65_536))
+}
+
+function partsOf(url: string) {
+  const [, before = '', names = '', path = '', query = ''] = shape.exec(url) ?? []
+  if (before === '') return undefined
+  const parameters = new URLSearchParams(query)
+  const others = query.split('&').filter((one) => one !== '' && !one.startsWith(`${session}=`))
+  const after = `${path}${others.length > 0 ? `?${others.join('&')}` : ''}`
+  return {
+    names: names.split(','),
+    parameters,
+    urlOf: (name: string) => `${before}${name}${after}`,
+  }
+}
