@@ -7,13 +7,15 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
   process.exit(1)
 }
 
-const minute = 60_000
+/** In milliseconds. */
+export const minute = 60_000
 /** Starts PostgreSQL and Redis once for the projects that name it; the unit tests need neither and do not wait for them. */
-const services = 'test/support/global-setup.ts'
+export const services = 'test/support/global-setup.ts'
 /** Leaves no process and no folder behind. */
 const run = 'test/support/run.ts'
 
-function project(name: string, order: number, include: string[], timeout: number, setup = run) {
+/** A group of test files with their limit of time and what is started for them. */
+export function project(name: string, order: number, include: string[], timeout: number, setup = run) {
   return {
     extends: true as const,
     test: {
@@ -27,17 +29,22 @@ function project(name: string, order: number, include: string[], timeout: number
   }
 }
 
+/** What holds for every project. */
+export const shared = {
+  pool: 'forks' as const,
+  // What was loaded for one file is not loaded again for the next one of a process, which takes a fifth off the whole run: no
+  // module of ours keeps what a test changes but the clock of the sandbox, and that is set back before each file.
+  isolate: false,
+  setupFiles: ['test/support/worker.ts'],
+  maxWorkers: 2,
+  teardownTimeout: minute,
+  // What is polled for comes at once; on a machine with other work, a little later. No limit of time is there to be reached.
+  expect: { poll: { timeout: minute, interval: 50 } },
+}
+
 export default defineConfig({
   test: {
-    pool: 'forks',
-    // What was loaded for one file is not loaded again for the next one of a process, which takes a fifth off the whole run: no
-    // module of ours keeps what a test changes but the clock of the sandbox, and that is set back before each file.
-    isolate: false,
-    setupFiles: ['test/support/worker.ts'],
-    maxWorkers: 2,
-    teardownTimeout: minute,
-    // What is polled for comes at once; on a machine with other work, a little later. No limit of time is there to be reached.
-    expect: { poll: { timeout: minute, interval: 50 } },
+    ...shared,
     projects: [
       project('unit', 1, ['test/unit/**/*.test.ts', 'test/architecture.test.ts'], minute),
       project(
