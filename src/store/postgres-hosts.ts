@@ -134,14 +134,21 @@ export async function expectPrimary(
   // A pooler gives its clients numbers of its own.
   const { processID } = client as unknown as { processID: number | null }
   const isDirect = `pg_backend_pid() = ${Number(processID)}`
+  const settings = { statement_timeout: Number(statementLimitMs), ...(statementLimitMs > 0 ? plannedForMany : {}) }
+  const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`)
   const text = `select pg_is_in_recovery() as is_standby, current_setting('transaction_read_only') = 'on' as is_read_only,
-    ${isDirect} as is_direct,
-    case when ${isDirect} then set_config('statement_timeout', '${Number(statementLimitMs)}', false) end as time_limit`
+    ${isDirect} as is_direct, case when ${isDirect} then array[${set.join(', ')}] end as settings`
   const { rows } = await client.query<Standing>({ text, query_timeout: hostTimeoutMs } as pg.QueryConfig)
   if (rows[0]?.is_standby) throw readOnly('is a standby')
   if (rows[0]?.is_read_only && !mayRefuseWrites) throw readOnly('takes no writes')
   return { isDirect: rows[0]?.is_direct === true }
 }
+
+/**
+ * Where statements have a limit, no table is read from end to end that has an index for the question: a plan that was
+ * made for few rows stays when there are many. What has to be read whole looks dear then, and is not worth compiling.
+ */
+const plannedForMany = { enable_seqscan: 'off', jit: 'off' }
 
 /** As PostgreSQL would say at the first write (`read_only_sql_transaction`). */
 function readOnly(what: string): Error {
