@@ -12,6 +12,7 @@ import { paths } from '../base/paths.ts'
 import { slowClientGuessing } from '../http/client-guessing.ts'
 import { libraryAnswers } from '../http/library-answers.ts'
 import { listenAddress } from '../http/listen-address.ts'
+import { refuseOtherMethods } from '../http/own-routes.ts'
 import { postedRequests } from '../http/posted-requests.ts'
 import { probes } from '../http/probes.ts'
 import { requestContext } from '../http/request-context.ts'
@@ -157,6 +158,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     upstreams.routes,
     pictures.routes,
     pages.routes,
+    refuseOtherMethods,
     dropEndedLogins({ provider: () => runtime.provider(), directory, units, clock }),
   ]
 

@@ -52,9 +52,10 @@ async function scanned(code: URL, person: string): Promise<URL> {
   return new URL(JSON.parse(/window\.top\.location\.href=(".*?")</.exec(page)?.[1] ?? '""') as string)
 }
 
-/** What the stores hold besides counters of limits. */
+/** What the stores hold besides counters of limits and of decisions. */
 async function rows(): Promise<number> {
-  const [found] = await world.database.database.knex('ephemeral').whereNot('key', 'like', 'limit%').count()
+  const kept = world.database.database.knex('ephemeral').whereNot('key', 'like', 'limit%')
+  const [found] = await kept.whereNot('key', 'like', 'abuse%').count()
   return Number(found?.['count'])
 }
 

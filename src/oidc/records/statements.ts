@@ -52,7 +52,7 @@ export const lookUps = {
     ),
   ),
   deviceCode: statement('oidc_device_code', related(`model = ${durableModels.DeviceCode} and id = k.key`)),
-  userCode: statement('oidc_user_code', related('user_code = k.key')),
+  userCode: statement('oidc_user_code', related(`model = ${durableModels.DeviceCode} and user_code = k.key`)),
   session: statement('oidc_session', session(`model = ${durableModels.Session} and id = k.key`)),
   sessionByUid: statement('oidc_session_by_uid', session('uid = k.key')),
   grant: statement(
