@@ -67,7 +67,7 @@ test.each(['验证码登录', '密码登录'])(
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(await (await fetch('/assets/pages.css')).text())
     const rules = [...sheet.cssRules].flatMap((rule) => (rule.selectorText ? [rule] : [...rule.cssRules]))
-    const selectors = rules.flatMap(({ selectorText }) => selectorText.split(','))
+    const selectors = rules.flatMap(({ selectorText }) => selectorText?.split(',') ?? [])
     return [selectors.length > 20, selectors.filter((each) => document.querySelector(each))]
   })()`)
     expect(missed).toEqual([true, []])
