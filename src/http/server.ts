@@ -19,6 +19,12 @@ export interface HttpListener {
   stop(times: { readonly drainSeconds: number; readonly withinSeconds: number }): Promise<void>
 }
 
+/** What a client is told whose request cannot be read, by the code of Node's error. */
+const statuses: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
 /**
  * The public listener. It cuts off headers and bodies that come too slowly, so that no client can hold a place for
  * ever.
@@ -34,8 +40,11 @@ export function httpListener({ handler, clean }: Dependencies): HttpListener {
     handler()(request, response)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy()
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    // A browser opens connections before it needs them. One that is closed in silence is replaced; an answer on it
+    // would be taken for that of the request which is on its way.
+    const isUnused = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
+    if (!socket.writable || error.code === 'ECONNRESET' || isUnused) return socket.destroy()
+    const status = statuses[error.code ?? ''] ?? '400 Bad Request'
     socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
     return undefined
   })
