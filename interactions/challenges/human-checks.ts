@@ -1,12 +1,12 @@
 import { AppError } from '../../src/base/errors.ts'
 import type { Limits } from '../../src/ops/limits.ts'
 import type { CaptchaChallenge } from './captcha.ts'
-import type { Answer, AskedFor, HumanChallenge, Level, Purpose, Shown, Wanted } from './human-challenge.ts'
+import type { Answer, AskedFor, HumanChallenge, Level, Proved, Purpose, Shown, Wanted } from './human-challenge.ts'
 
 type Fields = Answer['fields']
 
 /** What became of an answer: `human`, or why it is none. */
-export type CheckOutcome = 'human' | 'refused' | 'degraded' | 'unavailable'
+export type CheckOutcome = Proved['verdict']
 
 interface Dependencies {
   /** The one that asks nobody anything, for browsers and apps. */

@@ -2,7 +2,17 @@ import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { LimitEvent, Limits, NamedCounter, NetworkFactors, Verdict } from '../ops/limits.ts'
 import type { Count } from '../store/ephemeral.ts'
-import { countersOf, counting, type Found, findings, type Mark, type Payment, type Spent } from './counting.ts'
+import {
+  countersOf,
+  counting,
+  enteredCounters,
+  type Found,
+  findings,
+  type Mark,
+  marksIn,
+  type Payment,
+  type Spent,
+} from './counting.ts'
 import type { Money } from './money.ts'
 import type { NamedRule } from './rules.ts'
 import type { Wanted } from './signals.ts'
@@ -170,7 +180,7 @@ export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name
     },
 
     async entered(marks) {
-      const counters = marks.map(([key, seconds]) => ({ name: 'abuse', key, seconds, max: endless }))
+      const counters = enteredCounters(marks)
       if (counters.length > 0) await limits.tryAll([], counters).catch(onError)
     },
 
@@ -181,8 +191,6 @@ export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name
     },
   }
 }
-
-const endless = 1_000_000_000_000
 
 function looked(counter: NamedCounter): NamedCounter {
   return { ...counter, amount: 0 }
@@ -205,8 +213,4 @@ function decided({ rules, tiers }: Found): Omit<Decision, 'limits' | 'isTaken' |
     waitSeconds: Math.max(0, ...[...rules, ...tiers].map((each) => each.waitSeconds)),
     isBroke: tiers.some(({ tier }) => tier === 'total'),
   }
-}
-
-function marksIn(counters: readonly NamedCounter[]): readonly Mark[] {
-  return counters.filter(({ key }) => key.endsWith(':entered')).map(({ key, seconds }) => [key, seconds])
 }

@@ -69,6 +69,7 @@ interface Dependencies {
 /** More than anything is ever counted: such a counter refuses nothing. */
 const endless = 1_000_000_000_000
 const name = 'abuse'
+const enteredEnd = ':entered'
 
 /** Turns rules and a request into counters, and what the counters say into the rules that were broken. */
 export function counting({ rules, money, mac, factors, isFreeHere }: Dependencies) {
@@ -111,7 +112,7 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
       const key = keyOf(group, wanted, text)
       const { seconds } = group
       const limited = own.map((rule) => ({ ...rule, max: (rule.more_than as number) * factor }))
-      const entered = isPaired ? { name, key: `${key}:entered`, max: endless, seconds, amount: 0 } : undefined
+      const entered = isPaired ? { name, key: enteredKey(key), max: endless, seconds, amount: 0 } : undefined
       return { counter: { name, key, seconds, amount, ...roomOf(limited, entered) }, entered, rules: limited }
     })
   }
@@ -180,7 +181,7 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
           seconds: all.seconds,
           counters: [
             { ...look, key },
-            { ...look, key: `${key}:entered` },
+            { ...look, key: enteredKey(key) },
           ],
         }
       })
@@ -230,6 +231,21 @@ function roomOf(limited: Counted['rules'], entered: NamedCounter | undefined): P
   if (first === undefined) return { max: endless }
   const { max, entered_below: percent } = first
   return { max, ...(percent === undefined || !entered ? {} : { unless: { key: entered.key, percent } }) }
+}
+
+/** The counter of codes that were entered, beside that of the codes that were sent. */
+function enteredKey(key: string): string {
+  return `${key}${enteredEnd}`
+}
+
+/** The counters of codes that were entered, to be counted when that happens. */
+export function marksIn(counters: readonly NamedCounter[]): readonly Mark[] {
+  return counters.filter(({ key }) => key.endsWith(enteredEnd)).map(({ key, seconds }) => [key, seconds])
+}
+
+/** What is counted when a code with these marks was entered. */
+export function enteredCounters(marks: readonly Mark[]): readonly NamedCounter[] {
+  return marks.map(([key, seconds]) => ({ name, key, seconds, max: endless }))
 }
 
 /** The counters of a tally, each once, in one order. */
