@@ -12,9 +12,9 @@ export interface Options {
   readonly seed: number
   /** Share of the numbers, addresses and networks of a whole siege. */
   readonly scale: number
-  /** Folder of another checkout of Menshen, which meets the same attack. */
   /** Share of the attackers who solve what is asked, beside those who always do. */
   readonly solvers: number
+  /** Folder of another checkout of Menshen, which meets the same attack. */
   readonly against: string | undefined
   /** Seconds of walked time that pass in a second at most: faster, and the machine is what slows a refresh. */
   readonly speed: number
@@ -29,7 +29,7 @@ export const usage = `usage: npm run siege -- [options]
   --scale X         share of a whole siege (10 000 numbers, 2 000 addresses, 300 networks), default 1
   --solvers X       share of the tools of attackers that solve challenges, beside those that always do, default 0
   --against FOLDER  another checkout of Menshen meets the same attack, and stands beside it in the tables
-  --speed N         seconds of the attack in one second at most, default 15
+  --speed N         seconds of the attack in one second at most, default 10
   --json FILE       write every figure to a file
 `
 
@@ -43,7 +43,7 @@ export function parseOptions(argv: readonly string[]): Options {
       scale: { type: 'string', default: '1' },
       solvers: { type: 'string', default: '0' },
       against: { type: 'string' },
-      speed: { type: 'string', default: '15' },
+      speed: { type: 'string', default: '10' },
       json: { type: 'string' },
     },
   })

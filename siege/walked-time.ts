@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-const tickMs = 1000
+/** Whoever acts in one tick acts at once: no more of them than arrive together in a real attack. */
+const tickMs = 100
 
 interface Options {
   /** Where time begins, in milliseconds since the epoch. */
@@ -45,7 +46,7 @@ export class WalkedTime {
     await woken
   }
 
-  /** Walks to a moment, from one second in which somebody acts to the next. Throws what any of them has thrown. */
+  /** Walks to a moment, from one tick in which somebody acts to the next. Throws what any of them has thrown. */
   async walk(untilMs: number): Promise<void> {
     const { tell, speed } = this.#options
     while (this.#nowMs < untilMs) {

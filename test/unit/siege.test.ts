@@ -61,8 +61,8 @@ test('time waits for everybody who acts, and each goes on when their time has co
   time.begin(1000, act('one', 3000))
   time.begin(2000, act('two', 500))
   await time.walk(5000)
-  expect(seen).toEqual(['one at 1000', 'two at 2000', 'two at 3000', 'one at 4000'])
-  expect(told).toEqual([1000, 2000, 3000, 4000, 5000])
+  expect(seen).toEqual(['one at 1000', 'two at 2000', 'two at 2500', 'one at 4000'])
+  expect(told).toEqual([1000, 2000, 2500, 4000, 5000])
 })
 
 test('what somebody who acts has thrown ends the walk', async () => {
