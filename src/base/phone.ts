@@ -1,7 +1,10 @@
-import parsePhoneNumber, { type CountryCallingCode, type PhoneNumber as Parsed } from 'libphonenumber-js/max'
-import metadata from 'libphonenumber-js/metadata.max'
+import type { CountryCallingCode, PhoneNumber as Parsed } from 'libphonenumber-js/max'
 import { AppError } from './errors.ts'
 import { eachLanguage, type Locale } from './languages.ts'
+import { whenNeeded } from './when-needed.ts'
+
+const library = whenNeeded<typeof import('libphonenumber-js/max')>('libphonenumber-js/max')
+const metadata = whenNeeded<typeof import('libphonenumber-js/metadata.max').default>('libphonenumber-js/metadata.max')
 
 declare const brand: unique symbol
 /** A phone number in E.164, the only form used past the edge: `+8613800138000`. */
@@ -27,7 +30,7 @@ const mainland = /^\+861[3-9]\d{9}$/
 /** The library throws plain errors at calling codes that no country has. */
 function read(typed: string, country: string): Parsed | undefined {
   try {
-    return parsePhoneNumber(typed, { defaultCallingCode: country as CountryCallingCode })
+    return library().default(typed, { defaultCallingCode: country as CountryCallingCode })
   } catch {
     return undefined
   }
@@ -42,23 +45,23 @@ function isReachable(parsed: Parsed): boolean {
 
 /** A number as people read it: `+86 138 0013 8000`. */
 export function readablePhone(phone: PhoneNumber): string {
-  return parsePhoneNumber(phone)?.formatInternational() ?? phone
+  return library().default(phone)?.formatInternational() ?? phone
 }
 
 /** Country calling code of a number, without the plus. */
 export function callingCode(phone: PhoneNumber): string {
-  return parsePhoneNumber(phone)?.countryCallingCode ?? ''
+  return library().default(phone)?.countryCallingCode ?? ''
 }
 
 /** The calling code that these digits begin with; `undefined` when no country has one. */
 export function callingCodeOf(digits: string): string | undefined {
   const codes = [1, 2, 3].map((length) => digits.slice(0, length))
-  return codes.find((code) => Object.hasOwn(metadata.country_calling_codes, code))
+  return codes.find((code) => Object.hasOwn(metadata().country_calling_codes, code))
 }
 
 /** National part of a number, for vendors that want eleven digits. */
 export function nationalNumber(phone: PhoneNumber): string {
-  return parsePhoneNumber(phone)?.nationalNumber ?? phone.slice(1)
+  return library().default(phone)?.nationalNumber ?? phone.slice(1)
 }
 
 function invalid(): AppError {
@@ -76,7 +79,7 @@ const ownNames: Partial<Readonly<Record<Locale, Readonly<Record<string, string>>
 
 /** Name of the country (or territory) a calling code belongs to, for a list people choose from. */
 export function countryName(callingCode: string, language: Locale): string {
-  const [region] = metadata.country_calling_codes[callingCode] ?? []
+  const [region] = metadata().country_calling_codes[callingCode] ?? []
   if (region === undefined) return ''
   const own = ownNames[language]?.[region]
   if (own !== undefined) return own

@@ -1,4 +1,7 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import type { Document } from 'yaml'
+import { whenNeeded } from './when-needed.ts'
+
+const yaml = whenNeeded<typeof import('yaml')>('yaml')
 
 /** The way from the top of a document to a value in it. */
 export type Path = readonly PropertyKey[]
@@ -22,6 +25,7 @@ export interface YamlFault {
 
 /** Reads a YAML text: a document, or every reason why there is none. */
 export function readYaml(text: string): { readonly document?: YamlDocument; readonly faults: readonly YamlFault[] } {
+  const { LineCounter, parseDocument } = yaml()
   const lineCounter = new LineCounter()
   const parsed = parseDocument(text.replace(/^\ufeff/, ''), { prettyErrors: false, lineCounter, merge: true })
   const faults = [...parsed.errors, ...parsed.warnings]
@@ -54,6 +58,7 @@ function faultText(code: string): string {
 }
 
 function offsetOf(document: Document, path: Path): number {
+  const { isAlias, isMap, isScalar, isSeq } = yaml()
   let node: unknown = document.contents
   let offset = 0
   for (const step of path) {

@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
-import { imageSize } from 'image-size'
+import { whenNeeded } from '../base/when-needed.ts'
 import { readSvg, type Size } from './svg.ts'
+
+const library = whenNeeded<typeof import('image-size')>('image-size')
 
 /** Kinds of pictures that every browser draws. */
 export type PictureKind = 'svg' | 'png' | 'jpeg' | 'webp' | 'ico'
@@ -80,7 +82,7 @@ function kindOf(bytes: Buffer): PictureKind | undefined {
 
 function sizeIn(bytes: Buffer): Size {
   try {
-    const { width, height, orientation = 1 } = imageSize(bytes)
+    const { width, height, orientation = 1 } = library().imageSize(bytes)
     // A camera that was held upright writes a picture that lies on its side.
     return orientation >= 5 ? { width: height, height: width } : { width, height }
   } catch {

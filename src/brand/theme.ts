@@ -1,6 +1,6 @@
 import type { Atrule, Block, CssNode, Declaration, Rule } from 'css-tree'
-import { generate, parse } from 'css-tree'
 import { meant } from '../base/schema-problems.ts'
+import { whenNeeded } from '../base/when-needed.ts'
 import { type Colour, contrast, parseColour } from './colour.ts'
 import { type ColourName, colourNames, type Palette, type Scheme, schemes } from './palette.ts'
 import { colouredSubjects, themeProperties, themeStates, themeSubjects } from './theme-rules.ts'
@@ -26,6 +26,9 @@ export interface ThemeFault {
   readonly message: string
 }
 
+const cssTree = whenNeeded<typeof import('css-tree')>('css-tree')
+const generate = (node: CssNode) => cssTree().generate(node)
+
 /** The condition under which the colours of a scheme are set. */
 const schemeCondition = /^\(prefers-color-scheme:(dark|light)\)$/
 
@@ -40,7 +43,7 @@ type Refuse = (node: CssNode, message: string) => void
 export function readTheme(text: string): { readonly theme: Theme; readonly faults: readonly ThemeFault[] } {
   const faults: ThemeFault[] = []
   const refuse: Refuse = ({ loc }, message) => faults.push({ line: loc?.start.line ?? 1, message })
-  const sheet = parse(text, {
+  const sheet = cssTree().parse(text, {
     positions: true,
     parseCustomProperty: true,
     onParseError: ({ line, message }) => faults.push({ line, message: `is no CSS: ${message}` }),

@@ -22,7 +22,6 @@ import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrateUp, migrationStatus } from '../store/migrate.ts'
 import { olderMsText, olderValues } from '../store/older-time.ts'
 import { type Database, openDatabase } from '../store/postgres.ts'
-import { redisStore } from '../store/redis.ts'
 import { type ReplayMarks, replayMarks } from '../store/replay-marks.ts'
 import { type Sealer, sealer } from '../store/seal.ts'
 import { tableStore } from '../store/tables.ts'
@@ -66,7 +65,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
   try {
     await fitSchema(database, log, serve)
     const tables = tableStore({ database, clock })
-    const redis = config.redis.url && redisStore({ url: config.redis.url, clock, onError })
+    const redis = config.redis.url && (await openRedis(config.redis.url, clock, onError))
     const store = redis ?? tables
     const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
     const seals = sealer({ keys })
@@ -111,6 +110,12 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
   }
 }
 
+/** Its client is large, so that it is loaded only where there is a Redis. */
+async function openRedis(url: Secret, clock: Clock, onError: (error: unknown) => void): Promise<EphemeralStore> {
+  const { redisStore } = await import('../store/redis.ts')
+  return redisStore({ url, clock, onError })
+}
+
 function openPlaces({ ops: { ip_places_file: ipv4, ip_places_file_ipv6: ipv6 } }: Config, log: Log): IpPlaces {
   const onFailure = (error: unknown) => log.warn({ err: error }, 'the place of an address was not found')
   return openIpPlaces({ ipv4, ipv6 }, onFailure)
@@ -122,8 +127,12 @@ function openOwnDatabase(config: Config, log: Log, serve: boolean): Promise<Embe
 
 /** Makes the schema what this program needs, or throws. A newer one is good where its migrations say so. */
 async function fitSchema(database: Database, log: Log, serve: boolean): Promise<void> {
-  if (serve) await migrateUp(database, (line) => log.debug(line))
-  const { pending, unknown, incompatible } = await migrationStatus(database)
+  let status = await migrationStatus(database)
+  if (serve && status.pending.length > 0) {
+    await migrateUp(database, (line) => log.debug(line))
+    status = await migrationStatus(database)
+  }
+  const { pending, unknown, incompatible } = status
   if (incompatible.length > 0)
     throw new Error(`the schema is too new for this program: it has ${incompatible.join(', ')}`)
   if (pending.length > 0)

@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer'
 import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
 import { secret } from '../base/secret.ts'
@@ -45,6 +44,8 @@ export function smtpMail(options: MailOptions, write: (message: MailMessage) => 
   return {
     async send(message) {
       const conversation = watched()
+      // It is large, and most starts send no mail.
+      const { createTransport } = await import('nodemailer')
       try {
         await createTransport({ ...transportOptions, ...conversation.options }).sendMail({
           from: options.from,

@@ -1,8 +1,10 @@
-import { getCountryCallingCode, isSupportedCountry } from 'libphonenumber-js/max'
+import { whenNeeded } from '../base/when-needed.ts'
 import type { Finding } from './findings.ts'
 import type { NeutralAccount, NeutralIdentity } from './neutral-account.ts'
 import type { PasswordEntry } from './password-entry.ts'
 import type { RawRecord } from './raw-rows.ts'
+
+const library = whenNeeded<typeof import('libphonenumber-js/max')>('libphonenumber-js/max')
 
 /** A row of another system, and the table that it is from; a system with one table has no name for it. */
 export interface Part {
@@ -104,8 +106,9 @@ export function localIdentities(names: LocalNames, { proved }: FormatOptions): N
 
 /** A number with the calling code of its country, which a system names by two letters. */
 export function phoneOf(number: string | undefined, region: string | undefined): string | undefined {
-  if (!number || number.startsWith('+') || !region || !isSupportedCountry(region.toUpperCase() as 'CN')) return number
-  return `+${getCountryCallingCode(region.toUpperCase() as 'CN')}${number.replace(/^0+/, '')}`
+  if (!number || number.startsWith('+') || !region || !library().isSupportedCountry(region.toUpperCase() as 'CN'))
+    return number
+  return `+${library().getCountryCallingCode(region.toUpperCase() as 'CN')}${number.replace(/^0+/, '')}`
 }
 
 /** Vendors whose subjects are the same everywhere, by what other systems call them. */
