@@ -43,7 +43,11 @@ const productionMode: Mode = { production: true, sandbox: false, port: 3000, isT
 
 /** JSON Schema of the configuration file, for editors. */
 export function jsonSchema(mode: Mode = sandboxMode): z.core.JSONSchema.BaseSchema {
-  return z.toJSONSchema(configSchema(mode), {
+  return schemaOf(configSchema(mode))
+}
+
+function schemaOf(settings: z.ZodType): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(settings, {
     io: 'input',
     override: ({ jsonSchema: node }) => {
       if (node['secret'] === true) node.writeOnly = true
@@ -52,16 +56,33 @@ export function jsonSchema(mode: Mode = sandboxMode): z.core.JSONSchema.BaseSche
   })
 }
 
-let root: Node | undefined
+let known: ReturnType<typeof configSchema>['shape'] | undefined
+const sections = new Map<string, Node>()
+
+/** The settings at the top. */
+function top(): Readonly<Record<string, z.ZodType>> {
+  known ??= configSchema(sandboxMode).shape
+  return known
+}
+
+/** One of them; the schema of all would be a twentieth of a start. */
+function sectionAt(name: string): Node | undefined {
+  const made = sections.get(name)
+  const settings = Object.hasOwn(top(), name) ? top()[name] : undefined
+  if (made || !settings) return made
+  const section = schemaOf(settings) as Node
+  sections.set(name, section)
+  return section
+}
 
 /**
  * What is known of the setting at a path: whether it takes text as it stands, and the keys it may hold; undefined when
  * there is none.
  */
 export function settingAt(path: string): { readonly isText: boolean; readonly keys: readonly string[] } | undefined {
-  root ??= jsonSchema() as Node
-  const steps = path === '' ? [] : path.split(/\.|(?=\[)/)
-  let nodes: readonly Node[] = [root]
+  if (path === '') return { isText: false, keys: Object.keys(top()) }
+  const [name = '', ...steps] = path.split(/\.|(?=\[)/)
+  let nodes: readonly Node[] = [sectionAt(name) ?? []].flat()
   for (const step of steps) nodes = nodes.flatMap((node) => kindsOf(node)).flatMap((node) => memberOf(node, step))
   const kinds = nodes.flatMap(kindsOf)
   if (kinds.length === 0) return undefined
