@@ -6,6 +6,13 @@ COPY package.json package-lock.json ./
 COPY scripts/compile-argon2.mjs ./scripts/
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 RUN npm run argon2:compile || echo "argon2 stays as its package brings it"
+# For `node`, whose number is 1000. Where another user runs the server, each start compiles anew.
+COPY scripts/compile-program.mjs ./scripts/
+COPY migrations ./migrations
+COPY views ./views
+COPY interactions ./interactions
+COPY src ./src
+RUN node scripts/compile-program.mjs 1000
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
@@ -21,4 +28,4 @@ COPY src ./src
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "src/main.ts", "serve"]
+CMD ["node", "src/menshen.js", "serve"]
