@@ -6,20 +6,23 @@ import { type LoadedConfig, loadConfig } from '../config/config.ts'
 import type { Log } from '../ops/log.ts'
 import { shareMetrics } from '../ops/metrics.ts'
 import { announce, announceStart } from './announce.ts'
-import type { CommandContext } from './command.ts'
+import type { CommandContext, Env } from './command.ts'
 import { untilStopped } from './stop-signal.ts'
 
 /** `menshen serve`: runs until it is told to stop, then finishes what is in flight. */
 export async function serve(context: CommandContext): Promise<number> {
-  const { env, cwd, flags, stdout } = context
+  const { cwd, flags, stdout } = context
+  const env = cluster.isWorker ? await toldFromAbove() : context.env
   const argv = { config: flags['config'] as string | undefined }
   const loaded = loadConfig({ argv, env, cwd, isTerminal: stdout.isTTY === true })
   if (cluster.isPrimary) announceStart(loaded, context)
   const { server } = loaded.config
   const workers = server.workers === 'auto' ? availableParallelism() : server.workers
   if (workers > 1 && cluster.isPrimary) {
+    // They load the program while this process loads its own part and opens the store.
+    const first = Array.from({ length: workers }, () => cluster.fork())
     const { supervise } = await import('./workers.ts')
-    return supervise({ workers, loaded, context })
+    return supervise({ first, loaded, context })
   }
   const { createLog } = await import('../ops/log.ts')
   const log = createLog(loaded.config.log)
@@ -38,6 +41,13 @@ export async function serve(context: CommandContext): Promise<number> {
     // The channel to the process above would keep a worker alive, and that one waits for its end.
     process.channel?.unref()
   }
+}
+
+/** The settings of a worker, which it is told once the process above has opened the store. */
+async function toldFromAbove(): Promise<Env> {
+  const told = new Promise<Env>((resolve) => process.once('message', resolve))
+  await import('../build/app.ts')
+  return told
 }
 
 async function start({ config }: LoadedConfig, log: Log): Promise<App> {

@@ -3,14 +3,15 @@ import { availableParallelism } from 'node:os'
 import { AggregatorRegistry } from 'prom-client'
 import { type Core, openCore } from '../build/core.ts'
 import type { LoadedConfig } from '../config/config.ts'
-import { createLog } from '../ops/log.ts'
+import { createLog, type Log } from '../ops/log.ts'
 import { type MetricsListener, startMetricsListener } from '../ops/metrics.ts'
 import { announce } from './announce.ts'
 import type { CommandContext } from './command.ts'
 import { untilStopped } from './stop-signal.ts'
 
 interface Supervision {
-  readonly workers: number
+  /** The first workers, which wait to be told their settings. */
+  readonly first: readonly Worker[]
   readonly loaded: LoadedConfig
   readonly context: CommandContext
 }
@@ -21,23 +22,26 @@ const restartPauseMs = 1000
  * Several processes behind one port. This one owns the data folder and the metrics listener and starts a worker again
  * when it dies; the workers do the work.
  */
-export async function supervise({ workers, loaded, context }: Supervision): Promise<number> {
+export async function supervise({ first, loaded, context }: Supervision): Promise<number> {
   const { config } = loaded
   const log = createLog(config.log)
-  const core = await openCore({ config, log, serve: true })
+  const { core, upstreams } = await open(config, log).catch((error: unknown) => {
+    for (const worker of first) worker.process.kill('SIGKILL')
+    throw error
+  })
   const registry = new AggregatorRegistry()
-  const upstreams = config.sandbox && config.connections.length === 0 ? await sandboxUpstreams(core) : undefined
   const env = {
     ...context.env,
     DATABASE_URL: core.databaseUrl.reveal(),
     MENSHEN_OPS__METRICS: 'off',
-    MENSHEN_PASSWORD__WORKERS: String(config.password.workers ?? hashersOfEach(workers)),
+    MENSHEN_PASSWORD__WORKERS: String(config.password.workers ?? hashersOfEach(first.length)),
     ...upstreams?.env,
-  } as Record<string, string>
+  }
   let isStopping = false
 
-  function start(): Promise<number> {
-    const worker = cluster.fork(env)
+  async function start(worker: Worker = cluster.fork()): Promise<number> {
+    if (worker.isDead()) throw new Error('a worker ended before it began')
+    worker.send(env)
     return new Promise((resolve, reject) => {
       worker.on('message', (message: { ready?: number }) => message.ready !== undefined && resolve(message.ready))
       worker.once('exit', (code) => {
@@ -55,7 +59,7 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
   const stopped = untilStopped(log)
   let metrics: MetricsListener | undefined
   try {
-    const ports = await Promise.all(Array.from({ length: workers }, start))
+    const ports = await Promise.all(first.map((worker) => start(worker)))
     const all = { contentType: registry.contentType, metrics: () => registry.clusterMetrics() }
     metrics = await startMetricsListener({
       address: config.ops.metrics,
@@ -70,6 +74,18 @@ export async function supervise({ workers, loaded, context }: Supervision): Prom
     await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker)))
     await upstreams?.close()
     await core.close()
+  }
+}
+
+/** Opens what the workers share. */
+async function open(config: LoadedConfig['config'], log: Log) {
+  const core = await openCore({ config, log, serve: true })
+  try {
+    const isAlone = config.sandbox && config.connections.length === 0
+    return { core, upstreams: isAlone ? await sandboxUpstreams(core) : undefined }
+  } catch (error) {
+    await core.close()
+    throw error
   }
 }
 
