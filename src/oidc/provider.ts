@@ -30,6 +30,7 @@ import { hintedLogin, paramsOf } from './library/context.ts'
 import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
 import { Provider, widenIdTokens } from './library/models.ts'
 import { requestableIn } from './library/prompts.ts'
+import { ownSigning, signingKeys } from './library/signing-key.ts'
 import type { libraryPages } from './library-pages.ts'
 import { settleMachineScope } from './machine-scope.ts'
 import { keepOfflineAccess } from './offline-access.ts'
@@ -87,7 +88,7 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
     adapter,
     findAccount: accountFinder({ ...parts, policies }),
     clients: clients as unknown as ClientMetadata[],
-    jwks: { keys: [...keys.signing] } as NonNullable<Configuration['jwks']>,
+    jwks: { keys: signingKeys(keys.signing) } as NonNullable<Configuration['jwks']>,
     acrValues,
     claims: { ...claimsByScope, sid: null } as NonNullable<Configuration['claims']>,
     scopes: protocolScopes,
@@ -212,6 +213,7 @@ function featuresOf(
 ): NonNullable<Configuration['features']> {
   return {
     devInteractions: { enabled: false },
+    externalSigningSupport: ownSigning,
     userinfo: { enabled: true },
     claimsParameter: { enabled: true },
     clientCredentials: { enabled: true },

@@ -1,8 +1,10 @@
-import { decodeJwt } from 'jose'
+import { generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
+import { createLocalJWKSet, decodeJwt, type JWK, jwtVerify } from 'jose'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isAboutJwt, isJwtFault, unexplained, userinfoFault } from '../../src/oidc/library/faults.ts'
-import { newAccessToken, widenIdTokens } from '../../src/oidc/library/models.ts'
+import { isOwnIdToken, newAccessToken, widenIdTokens } from '../../src/oidc/library/models.ts'
+import { ownSigning, signingKeys } from '../../src/oidc/library/signing-key.ts'
 import { type BareLibrary, bareLibrary, redemption } from '../support/bare-library.ts'
 
 /** What `src/oidc/library` takes for granted about tokens. A failure after an upgrade says what is otherwise now. */
@@ -65,6 +67,52 @@ describe('an ID token beside an access token for userinfo', () => {
       expect(Object.hasOwn(decodeJwt(String(idToken)), 'email')).toBe(isWide)
     },
   )
+})
+
+describe('a signing key of ours', () => {
+  const keyOf = (kid: string): JWK => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    return { ...(privateKey.export({ format: 'jwk' }) as JWK), kid, alg: 'ES256', use: 'sig' }
+  }
+  const jwks = { keys: signingKeys([keyOf('first'), keyOf('second')]) } as never
+
+  beforeEach(async () => {
+    await library.close()
+    library = await bareLibrary(undefined, { jwks, externalSigningSupport: ownSigning })
+  })
+
+  test('is published without its private half, and verifies what it has signed', async () => {
+    const { id_token: idToken } = await library.token(redemption((await library.authorize()).get('code')))
+    const published = JSON.parse((await library.send('/jwks')).body) as { readonly keys: readonly JWK[] }
+    expect(published.keys.map(({ kid }) => kid)).toEqual(['first', 'second'])
+    for (const key of published.keys)
+      expect(Object.keys(key).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
+    const { protectedHeader } = await jwtVerify(String(idToken), createLocalJWKSet(published as never))
+    expect(protectedHeader).toEqual({ alg: 'ES256', kid: 'first' })
+    expect(await isOwnIdToken(library.provider, String(idToken), 'web')).toBe(true)
+  })
+
+  test('signs as RFC 7518 has it, with numbers of any length, before it returns', () => {
+    const jwk = keyOf('any')
+    const [key] = signingKeys([jwk]) as { sign(data: Uint8Array): Buffer; keyObject(): KeyObject }[]
+    if (!key) throw new Error('there is no key')
+    const asInJose = { key: key.keyObject(), dsaEncoding: 'ieee-p1363' } as const
+    // One number in 256 begins with a zero.
+    for (let count = 0; count < 2000; count++) {
+      const data = Buffer.from(String(count))
+      const signature = key.sign(data)
+      expect([signature.length, verify('sha256', data, asInJose, signature)]).toEqual([64, true])
+    }
+  })
+
+  test('is refused unless the library is told that keys may be of another kind', async () => {
+    await expect(bareLibrary(undefined, { jwks })).rejects.toThrow('externalSigningSupport must be enabled')
+  })
+
+  test('by RSA is left to the library', () => {
+    const rsa: JWK = { kty: 'RSA', alg: 'RS256' }
+    expect(signingKeys([rsa])).toEqual([rsa])
+  })
 })
 
 describe('the scope of a token answer', () => {

@@ -72,6 +72,8 @@ const models = [
   'ReplayDetection',
 ] as const
 
+type OwnKeys = Pick<Configuration, 'jwks'> & Pick<NonNullable<Configuration['features']>, 'externalSigningSupport'>
+
 interface MemoryAdapter {
   find(id: string): Promise<Record<string, unknown> | undefined>
   upsert(id: string, payload: Record<string, unknown>, expiresIn: number): Promise<void>
@@ -83,11 +85,19 @@ const adapterOf = (provider: Provider, model: string) =>
 
 /**
  * Starts one with the clients `web`, `native` and `tv`. Its pages are the forms themselves, its errors are JSON.
- * `policy`: prompts in place of its own.
+ * `policy`: prompts in place of its own; `jwks`: its keys, and what lets it take some of another kind.
  */
-export async function bareLibrary(policy?: interactionPolicy.DefaultPolicy): Promise<BareLibrary> {
+export async function bareLibrary(
+  policy?: interactionPolicy.DefaultPolicy,
+  { jwks, externalSigningSupport }: OwnKeys = {},
+): Promise<BareLibrary> {
   const log: Happening[] = []
-  const provider = new Provider(issuer, configuration(log, policy))
+  const { features, ...usual } = configuration(log, policy)
+  const provider = new Provider(issuer, {
+    ...usual,
+    ...(jwks && { jwks }),
+    features: { ...features, ...(externalSigningSupport && { externalSigningSupport }) },
+  })
   provider.proxy = true
   for (const event of events) {
     provider.on(event as 'grant.success', (...values) => {
