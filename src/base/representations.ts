@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from 'koa'
 import { type Effort, type Encoding, encodingFor, packOnce } from './compression.ts'
 
@@ -71,26 +72,29 @@ export function representationsOfJson(document: unknown): Representations {
   return representations({ body, type: 'application/json; charset=utf-8', etag: etagOf(body) })
 }
 
-/**
- * Writes the form that the client takes, or 304 where it has it. It writes without koa, whose own way costs more than
- * everything else that such a request needs.
- */
-export function sendBytes(
-  ctx: Context,
+/** Answers with `writeBytes`: koa's own way costs more than everything else that such a request needs. */
+export function sendBytes(ctx: Context, forms: Representations, headers: Readonly<Record<string, string>>): void {
+  ctx.respond = false
+  writeBytes(ctx.req, ctx.res, forms, headers)
+}
+
+/** Writes the form that the client takes, or 304 where it has it. */
+export function writeBytes(
+  { method, headers: asked }: IncomingMessage,
+  response: ServerResponse,
   { plain, packed }: Representations,
   headers: Readonly<Record<string, string>>,
 ): void {
-  const encoding = packed.size === 0 ? undefined : encodingFor(ctx.req.headers['accept-encoding'], [...packed.keys()])
+  const encoding = packed.size === 0 ? undefined : encodingFor(asked['accept-encoding'], [...packed.keys()])
   const chosen = (encoding && packed.get(encoding)) ?? plain
-  ctx.respond = false
   const { etag, body } = chosen
-  if (isKnown(ctx.req.headers['if-none-match'], etag)) {
+  if (isKnown(asked['if-none-match'], etag)) {
     const { vary } = chosen.headers
-    ctx.res.writeHead(304, { etag, ...(vary && { vary }), ...headers }).end()
+    response.writeHead(304, { etag, ...(vary && { vary }), ...headers }).end()
     return
   }
-  ctx.res.writeHead(200, { etag, ...headers, ...chosen.headers, 'content-length': String(body.length) })
-  ctx.res.end(ctx.method === 'HEAD' ? undefined : body)
+  response.writeHead(200, { etag, ...headers, ...chosen.headers, 'content-length': String(body.length) })
+  response.end(method === 'HEAD' ? undefined : body)
 }
 
 /** Compares as RFC 9110 §13.1.2 wants it: a proxy that packs by itself has made the tag weak. */

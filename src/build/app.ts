@@ -17,6 +17,7 @@ import { postedRequests } from '../http/posted-requests.ts'
 import { probes } from '../http/probes.ts'
 import { requestContext } from '../http/request-context.ts'
 import { requestOrigin } from '../http/request-origin.ts'
+import { requestRecord } from '../http/request-record.ts'
 import { httpListener } from '../http/server.ts'
 import { metadataBytes } from '../http/static-bytes.ts'
 import { boundedPlaces, slowStrangers } from '../http/stranger-limits.ts'
@@ -35,7 +36,7 @@ import { adapterFactory } from '../oidc/records/adapter.ts'
 import { browsers } from '../oidc/records/browsers.ts'
 import type { RetrySeconds } from '../oidc/records/rotation.ts'
 import { unitOfWork } from '../oidc/records/unit-of-work.ts'
-import { type OidcRuntime, oidcRuntime } from '../oidc/runtime.ts'
+import { type Handler, type OidcRuntime, oidcRuntime } from '../oidc/runtime.ts'
 import { sessionLife } from '../oidc/session-life.ts'
 import { explainRefusals } from '../oidc/token-refusals.ts'
 import { dropEndedLogins } from '../oidc/waiting-logins.ts'
@@ -125,13 +126,14 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   await time.measure()
   const health = buildReadiness({ core, time, runtime: () => runtime })
 
+  const record = requestRecord({ log, metrics, secure })
   /**
    * The middleware in front of the library, in this order. At the root a person finds the demo in the sandbox,
    * otherwise their own account.
    */
   const front: readonly Middleware[] = [
     (ctx, next) => logins.background.during(ctx.res, next),
-    requestContext({ renderer: pages.renderer, log, metrics, secure }),
+    requestContext({ renderer: pages.renderer, record }),
     ...buildAssets({ face, connectors: logins.connectors, looks: () => runtime.looks() }),
     probes({ health, home: sandbox ? paths.sandbox : paths.account }),
   ]
@@ -169,13 +171,20 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
 
   const tell = (message: OwnerMessage) => core.queueOwnerMessage(database.knex, message)
 
-  function equip(provider: Provider): void {
+  function equip(provider: Provider): Handler {
     listen(provider, { log, metrics, audit, units, clock, tell })
     queueLogouts(provider, units)
     explainRefusals(provider)
     provider.on('interaction.started', pages.remember)
     const hints = withoutUnreadableHint(provider, log)
-    for (const middleware of [...front, silence, metadataBytes(), ...behindMetadata, hints]) provider.use(middleware)
+    const metadata = metadataBytes(record)
+    for (const middleware of [...front, silence, metadata.middleware, ...behindMetadata, hints])
+      provider.use(middleware)
+    const serve = provider.callback()
+    return (request, response) => {
+      const isAnswered = !runtime.isSilenced() && metadata.answer(request, response)
+      return isAnswered ? Promise.resolve() : serve(request, response)
+    }
   }
 
   const ownJwt = async (value: string) => {

@@ -1,35 +1,26 @@
-import { randomFillSync } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
 import type { Renderer } from '../../interactions/browser/render.ts'
 import { AppError, asAppError } from '../base/errors.ts'
 import { libraryContext } from '../oidc/library/context.ts'
 import type { RequestState } from '../oidc/request-state.ts'
-import { type Log, logRequest } from '../ops/log.ts'
-import { type Metrics, statusClass } from '../ops/metrics.ts'
 import { allowedByLibrary } from './library-methods.ts'
+import type { RequestRecord } from './request-record.ts'
 
 interface Dependencies {
   readonly renderer: Renderer
-  readonly log: Log
-  readonly metrics: Metrics
-  readonly secure: boolean
+  readonly record: RequestRecord
 }
 
 const routeOf = (ctx: Context): string => String(ctx['_matchedRouteName'] ?? 'other')
 
 /** The outermost middleware. It gives the request an id, answers errors, writes the one log line and counts. */
-export function requestContext({ renderer, log, metrics, secure }: Dependencies): Middleware {
-  const nextId = requestIds()
-
+export function requestContext({ renderer, record }: Dependencies): Middleware {
   return async (ctx, next) => {
     const started = performance.now()
     const state = ctx.state as RequestState
-    state.requestId = nextId()
+    state.requestId = record.nextId()
     state.ip = ctx.get('x-forwarded-for')
-    ctx.set('x-request-id', state.requestId)
-    ctx.set('x-content-type-options', 'nosniff')
-    ctx.set('referrer-policy', 'no-referrer')
-    if (secure) ctx.set('strict-transport-security', 'max-age=31536000')
+    ctx.set(record.headersOf(state.requestId))
     let failure: unknown
     try {
       refuseMalformed(ctx)
@@ -43,38 +34,17 @@ export function requestContext({ renderer, log, metrics, secure }: Dependencies)
       for (const header of ['location', 'content-encoding']) ctx.remove(header)
       renderer.renderError(ctx, error)
     }
-    const route = routeOf(ctx)
-    const durationMs = performance.now() - started
-    metrics.httpRequests.observe({ route, method: ctx.method, status: statusClass(ctx.status) }, durationMs / 1000)
     const { requestId, ip } = state
-    const line = {
+    record.write({
       requestId,
       method: ctx.method,
-      route,
+      route: routeOf(ctx),
       status: ctx.status,
-      durationMs,
+      durationMs: performance.now() - started,
       ip,
       clientId: libraryContext(ctx)?.oidc.client?.clientId,
-    }
-    logRequest(log, { ...line, error: failure })
-  }
-}
-
-const idBytes = 9
-
-/**
- * Gives random ids from a supply that is filled for many ids at once, because a few random bytes cost as much as many.
- */
-function requestIds(): () => string {
-  const supply = Buffer.alloc(idBytes * 256)
-  let used = supply.length
-  return () => {
-    if (used === supply.length) {
-      randomFillSync(supply)
-      used = 0
-    }
-    used += idBytes
-    return supply.toString('base64url', used - idBytes, used)
+      error: failure,
+    })
   }
 }
 

@@ -1,8 +1,17 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Middleware } from 'koa'
 import { paths } from '../base/paths.ts'
-import { type Bytes, etagOf, type Representations, representations, sendBytes } from '../base/representations.ts'
+import {
+  type Bytes,
+  etagOf,
+  type Representations,
+  representations,
+  sendBytes,
+  writeBytes,
+} from '../base/representations.ts'
 import { jwksCacheSeconds } from '../oidc/keys/key-life.ts'
 import { nothingThere } from './customary-paths.ts'
+import type { RequestRecord } from './request-record.ts'
 
 const metadataPaths = new Set<string>([paths.discovery, paths.oauthMetadata, paths.jwks])
 const briefly = { 'cache-control': 'public, max-age=300' }
@@ -51,25 +60,54 @@ export function assetBytes(
   }
 }
 
+/** Discovery and keys of one provider. */
+export interface Metadata {
+  /** Answers every request for them, and keeps the bytes that the library has made. */
+  readonly middleware: Middleware
+  /**
+   * Answers a request in front of koa, which costs more than such an answer; false where that needs more than to send
+   * the bytes that are kept.
+   */
+  answer(request: IncomingMessage, response: ServerResponse): boolean
+}
+
 /**
  * Answers discovery and keys with bytes that are made once for each provider; this is several times cheaper than the
- * library's own answer. A provider that is built for changed keys has a middleware of its own.
+ * library's own answer. A provider that is built for changed keys has bytes of its own.
  */
-export function metadataBytes(): Middleware {
+export function metadataBytes(record: RequestRecord): Metadata {
   const cache = new Map<string, Representations>()
-  return async (ctx, next) => {
-    if ((ctx.method !== 'GET' && ctx.method !== 'HEAD') || !metadataPaths.has(ctx.path)) return next()
-    let bytes = cache.get(ctx.path)
-    if (!bytes) {
-      await next()
-      if (ctx.status !== 200) return
-      const body = Buffer.from(JSON.stringify(ctx.body))
-      const type = ctx.response.get('content-type')
-      // Every change of the catalog makes a provider, and people wait meanwhile.
-      bytes = representations({ body, type, etag: etagOf(body) }, 'quick')
-      cache.set(ctx.path, bytes)
-    }
-    ctx['_matchedRouteName'] = ctx.path === paths.jwks ? 'jwks' : 'discovery'
-    sendBytes(ctx, bytes, untilKeysChange)
+  const routeOf = (path: string) => (path === paths.jwks ? 'jwks' : 'discovery')
+
+  return {
+    async middleware(ctx, next) {
+      if ((ctx.method !== 'GET' && ctx.method !== 'HEAD') || !metadataPaths.has(ctx.path)) return next()
+      let bytes = cache.get(ctx.path)
+      if (!bytes) {
+        await next()
+        if (ctx.status !== 200) return
+        const body = Buffer.from(JSON.stringify(ctx.body))
+        const type = ctx.response.get('content-type')
+        // Every change of the catalog makes a provider, and people wait meanwhile.
+        bytes = representations({ body, type, etag: etagOf(body) }, 'quick')
+        cache.set(ctx.path, bytes)
+      }
+      ctx['_matchedRouteName'] = routeOf(ctx.path)
+      sendBytes(ctx, bytes, untilKeysChange)
+    },
+
+    answer(request, response) {
+      const { method = '', url = '', headers } = request
+      const bytes = method === 'GET' ? cache.get(url) : undefined
+      if (!bytes) return false
+      const started = performance.now()
+      const requestId = record.nextId()
+      writeBytes(request, response, bytes, { ...record.headersOf(requestId), ...untilKeysChange })
+      const { statusCode: status } = response
+      const ip = String(headers['x-forwarded-for'])
+      const durationMs = performance.now() - started
+      record.write({ requestId, method, route: routeOf(url), status, durationMs, ip })
+      return true
+    },
   }
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Provider } from 'oidc-provider'
 import { onceMore } from '../base/one-at-a-time.ts'
 import type { TimeCheck } from '../ops/time-check.ts'
@@ -21,8 +22,11 @@ interface Dependencies {
   /** Clients that this product itself needs, whatever is registered. */
   readonly ownClients: readonly Record<string, unknown>[]
   readonly ownResources: readonly ResourceSeed[]
-  /** Adds to every new provider what it must have: middleware in front of the library, listeners. */
-  readonly equip: (provider: Provider) => void
+  /**
+   * Adds to every new provider what it must have: middleware in front of the library, listeners. Answers what serves
+   * requests with it.
+   */
+  readonly equip: (provider: Provider) => Handler
   /** What is to be done about keys by themselves, and when, in milliseconds since the epoch. */
   readonly keyLife: { dueAtMs(keys: Keys): number; advance(): Promise<void> }
   readonly time: Pick<TimeCheck, 'measure' | 'isTrusted'>
@@ -31,7 +35,8 @@ interface Dependencies {
   readonly onDeaf: (error: unknown) => void
 }
 
-type Handler = ReturnType<Provider['callback']>
+/** Serves one request. */
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /**
  * The provider in use. Clients and keys change while the server runs: a whole provider is built from them and takes
@@ -177,12 +182,12 @@ async function load(
     defaults: lifetimes,
   })
   const provider = buildProvider(parts, { clients, policies, keys })
-  equip(provider)
+  const handler = equip(provider)
   const problems = registeredProblems(catalog, lifetimes)
   const readJwt = jwtReader({ ...parts, keys: keys.signing })
   const looks = clientLooks(
     [...catalog.clients.values()].map(({ seed }) => seed),
     looksBefore,
   )
-  return { version, policies, keys, looks, readJwt, problems, provider, handler: provider.callback() }
+  return { version, policies, keys, looks, readJwt, problems, provider, handler }
 }

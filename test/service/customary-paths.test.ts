@@ -72,6 +72,31 @@ describe('what every host is asked for', () => {
   })
 })
 
+describe('discovery and keys', () => {
+  test.each(['/jwks', '/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'])(
+    '%s is answered by the bytes in memory as by the library, with an id, a line and a count',
+    async (path) => {
+      await get(path)
+      world.log.length = 0
+      // What has a query is asked of the library's router.
+      const [direct, routed] = [await get(path), await get(`${path}?x=1`)]
+      const told = ({ status, headers: { date: _, 'x-request-id': id, ...headers }, body }: Got) => {
+        expect(id).toMatch(/^[\w-]{12}$/)
+        return { status, headers, body }
+      }
+      expect(told(direct)).toEqual(told(routed))
+      const lines = world.log.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request')
+      expect(lines.map(({ request_id: id }) => id)).toEqual(
+        [direct, routed].map(({ headers }) => headers['x-request-id']),
+      )
+      const [first, second] = lines.map(({ time: _t, request_id: _r, duration_ms: _d, ...line }) => line)
+      expect(first).toEqual(second)
+      expect((await get(path, { 'if-none-match': direct.headers.etag ?? '' })).status).toBe(304)
+      expect((await get(path, {}, 'POST')).status).toBe(405)
+    },
+  )
+})
+
 describe('packed for the way', () => {
   const paths = ['/assets/menshen.css', '/assets/menshen.js', '/assets/logo.svg', '/openapi.json', '/jwks']
 
