@@ -14,6 +14,7 @@ interface Answered {
   readonly message_key?: string
   readonly retry_after?: number
   readonly step?: string
+  readonly delivery?: string
   readonly altcha?: AltchaChallenge
 }
 
@@ -46,7 +47,8 @@ export function appDoor({ port, ip, installation }: Place): Door {
     if (answered.authorization_code !== undefined) return exchange(answered.authorization_code)
     const error = answered.message_key?.replace('errors.', '')
     if (answered.altcha !== undefined) return { kind: 'challenge', challenge: answered.altcha }
-    if (answered.step === 'otp' && error === undefined) return { kind: 'code' }
+    // An app shows the field for the code, too, where only numbers with an account are sent one.
+    if (answered.step === 'otp' && (error === undefined || answered.delivery === 'scarce')) return { kind: 'code' }
     return refused(error ?? answered.step ?? answered.error ?? 'unknown', answered.retry_after)
   }
 

@@ -124,6 +124,12 @@ const defaultRules: Readonly<Record<string, RuleInput>> = {
     ...{ act: 'message', by: 'number', more_than: 5, within: '24h', entered_below: 50 },
     ...{ verdict: 'challenge', level: 3 },
   },
+  // Whoever solves leaves the last of them for a device that the owner has used before.
+  number_bombed: { act: 'message', by: 'number', more_than: 4, entered_below: 50, verdict: 'delay' },
+  number_bombed_all_day: {
+    ...{ act: 'message', by: 'number', more_than: 7, within: '24h', entered_below: 50 },
+    verdict: 'delay',
+  },
   prefix_busy: { act: 'message', by: 'prefix', more_than: 20, entered_below: 60, verdict: 'challenge', level: 3 },
   prefix_in_vain: { act: 'message', by: 'prefix', more_than: 50, entered_below: 20, verdict: 'refuse' },
   domain_in_vain: { act: 'message', by: 'domain', more_than: 100, entered_below: 30, verdict: 'challenge', level: 3 },

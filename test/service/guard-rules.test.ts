@@ -109,6 +109,25 @@ describe.each([
     expect(said(await ask({ ip: address(8), to }))).toEqual(allowed)
   })
 
+  test('strangers who solve leave the last messages of a number for its owner', async () => {
+    const { guard, ask } = open()
+    const to = scattered(1)
+    const verdicts: Decision[] = []
+    const strike = async (from: number, till: number) => {
+      for (let n = from; n < till; n++) verdicts.push(await ask({ ip: address(n), to, proven: 3 }))
+      return verdicts.slice(from).map(({ verdict }) => verdict)
+    }
+    expect(await strike(0, 5)).toEqual(['allow', 'allow', 'allow', 'allow', 'delay'])
+    expect(verdicts.at(-1)).toMatchObject({ reasons: ['number_bombed'] })
+    expect(said(await ask({ ip: address(99), to, isKnownDevice: true }))).toEqual(allowed)
+    now += 61 * minute
+    expect(await strike(5, 9)).toEqual(['allow', 'allow', 'allow', 'delay'])
+    expect(verdicts.at(-1)).toMatchObject({ reasons: ['number_bombed_all_day'] })
+    expect(said(await ask({ ip: address(99), to, isKnownDevice: true }))).toEqual(allowed)
+    for (const { marks } of verdicts.slice(0, 4)) await guard.entered(marks)
+    expect(said(await ask({ ip: address(9), to }))).toEqual(allowed)
+  })
+
   test('a leak that is tried name by name from everywhere is noticed by how many passwords were wrong', async () => {
     const { guard } = open()
     const attempt = (n: number, isKnownDevice = false) =>
