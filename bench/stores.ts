@@ -7,10 +7,23 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { giveTo, osAccountFor } from '../src/store/postgres-account.ts'
 import { findBinaries, systemBinaries } from '../src/store/postgres-binaries.ts'
-import { initialise, launch } from '../src/store/postgres-process.ts'
+import { initialise, launch, writtenPid } from '../src/store/postgres-process.ts'
 import { freePort } from '../test/support/services.ts'
 
+/** A store that can be made to fail. */
+export interface FallibleStore {
+  /** Ends it at once: PostgreSQL has to recover afterwards, Redis forgets everything. */
+  crash(): Promise<void>
+  /** Starts it again where it was, and waits until it answers. */
+  start(): Promise<void>
+  /** All its processes stand still until `goOn`. */
+  pause(): Promise<void>
+  goOn(): Promise<void>
+}
+
 export interface Stores {
+  readonly postgres: FallibleStore
+  readonly redis: FallibleStore
   readonly redisUrl: string
   readonly postgresVersion: string
   readonly redisVersion: string
@@ -37,14 +50,20 @@ const settings = {
 export async function startStores(): Promise<Stores> {
   const folder = await mkdtemp(join(tmpdir(), 'menshen-bench-'))
   const running: ChildProcess[] = []
+  const failing: FallibleStore[] = []
   async function stop(): Promise<void> {
-    await Promise.all(running.map(end))
+    await Promise.all(failing.map((store) => store.goOn()))
+    await Promise.all(running.map((child) => end(child)))
     await rm(folder, { recursive: true, force: true })
   }
   try {
-    const { url, version, pid } = await startPostgres(folder, running)
-    const redisPort = await startRedis(folder, running)
+    const { url, version, cpuSeconds, store: postgres } = await startPostgres(folder, running)
+    failing.push(postgres)
+    const { port: redisPort, store: redis } = await startRedis(folder, running)
+    failing.push(redis)
     return {
+      postgres,
+      redis,
       redisUrl: `redis://127.0.0.1:${redisPort}`,
       postgresVersion: version,
       redisVersion: await versionOf('redis-server', /v=(\S+)/),
@@ -53,7 +72,7 @@ export async function startStores(): Promise<Stores> {
         await administer(url, (client) => client.query(`create database ${name}`))
         return url.replace(/postgres$/, name)
       },
-      databaseCpuSeconds: () => cpuSecondsOf(pid),
+      databaseCpuSeconds: cpuSeconds,
       stop,
     }
   } catch (error) {
@@ -65,7 +84,7 @@ export async function startStores(): Promise<Stores> {
 async function startPostgres(
   folder: string,
   running: ChildProcess[],
-): Promise<{ url: string; version: string; pid: number }> {
+): Promise<{ url: string; version: string; cpuSeconds: () => Promise<number>; store: FallibleStore }> {
   const binaries = (await systemBinaries()) ?? (await findBinaries())
   const data = join(folder, 'postgres')
   await mkdir(data, { mode: 0o700 })
@@ -78,11 +97,45 @@ async function startPostgres(
   await initialise(cluster, passwordFile, true)
   const port = await freePort()
   const logFile = join(folder, 'postgres.log')
-  const child = await launch(cluster, { ...settings, port, unix_socket_directories: data }, logFile)
-  running.push(child)
   const url = `postgres://menshen:bench@127.0.0.1:${port}/postgres`
-  const version = await retry(() => administer(url, (client) => client.query('show server_version')), child)
-  return { url, version: String(version.rows[0].server_version).split(' ')[0] ?? '', pid: child.pid ?? 0 }
+  let child: ChildProcess
+  let spentBefore = 0
+  const ask = () => administer(url, (client) => client.query('show server_version'))
+  async function start() {
+    child = await launch(cluster, { ...settings, port, unix_socket_directories: data }, logFile)
+    running.push(child)
+    return retry(ask, child)
+  }
+  async function signal(name: NodeJS.Signals): Promise<void> {
+    const pid = await writtenPid(data)
+    if (pid === undefined) return
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+    for (const one of [pid, ...children.split(' ').filter(Boolean).map(Number)]) send(one, name)
+  }
+  const version = await start()
+  return {
+    url,
+    version: String(version.rows[0].server_version).split(' ')[0] ?? '',
+    cpuSeconds: async () => spentBefore + (await cpuSecondsOf(child.pid ?? 0)),
+    store: {
+      async crash() {
+        spentBefore += await cpuSecondsOf(child.pid ?? 0)
+        await end(child, 'SIGQUIT')
+      },
+      start: async () => void (await start()),
+      pause: () => signal('SIGSTOP'),
+      goOn: () => signal('SIGCONT'),
+    },
+  }
+}
+
+/** To a process that may have ended by itself. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
 }
 
 const ticksPerSecond = 100
@@ -107,15 +160,30 @@ async function statOf(name: string): Promise<{ pid: number; parent: number; tick
   return { pid: Number(name), parent, ticks }
 }
 
-async function startRedis(folder: string, running: ChildProcess[]): Promise<number> {
+async function startRedis(
+  folder: string,
+  running: ChildProcess[],
+): Promise<{ readonly port: number; readonly store: FallibleStore }> {
   const port = await freePort()
   const listen = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder]
-  const child = spawn('redis-server', [...listen, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
-  child.on('error', () => {})
-  running.push(child)
+  let child: ChildProcess
   const ping = () => promisify(execFile)('redis-cli', ['-p', `${port}`, 'ping'])
-  await retry(ping, child)
-  return port
+  async function start(): Promise<void> {
+    child = spawn('redis-server', [...listen, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
+    child.on('error', () => {})
+    running.push(child)
+    await retry(ping, child)
+  }
+  await start()
+  return {
+    port,
+    store: {
+      crash: () => end(child, 'SIGKILL'),
+      start,
+      pause: async () => void child.kill('SIGSTOP'),
+      goOn: async () => void child.kill('SIGCONT'),
+    },
+  }
 }
 
 async function administer(url: string, work: (client: pg.Client) => Promise<pg.QueryResult>): Promise<pg.QueryResult> {
@@ -134,7 +202,7 @@ async function retry<T>(probe: () => Promise<T>, child: ChildProcess): Promise<T
     try {
       return await probe()
     } catch (error) {
-      if (tries === 400 || child.exitCode !== null) {
+      if (tries === 2400 || child.exitCode !== null) {
         throw new Error(`${child.spawnargs.join(' ')} did not come up; PostgreSQL and Redis must be installed`, {
           cause: error,
         })
@@ -144,11 +212,11 @@ async function retry<T>(probe: () => Promise<T>, child: ChildProcess): Promise<T
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGINT'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.ref()
-  child.kill('SIGINT')
+  child.kill(signal)
   await ended
 }
 

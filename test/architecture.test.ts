@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const productFolders = ['src', 'interactions', 'views', 'migrations']
 /** What others copy: it stands alone. */
 const copied = 'clients/native'
-const outerFolders = ['sandbox', 'bench', 'siege', 'compat', 'scripts', 'test']
+const outerFolders = ['sandbox', 'bench', 'siege', 'soak', 'compat', 'scripts', 'test']
 
 /** From left to right; a file imports from its own folder or from rows further left. */
 const rows: readonly (readonly string[])[] = [
