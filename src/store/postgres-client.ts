@@ -25,6 +25,9 @@ export class PrimaryClient extends pg.Client implements Placed {
     super({ ...config, ...alive, connectionString: hosts.url, connectionTimeoutMillis: hostTimeoutMs })
     this.#hosts = hosts
     this.#statementLimitMs = statementLimitMs
+    // Whoever waits for an answer is told. Without a listener a connection that is lost would end the process, and the
+    // pool listens only once `connect` is done, which asks something after the driver calls it connected.
+    this.on('error', () => {})
   }
 
   override connect(): Promise<pg.Client>

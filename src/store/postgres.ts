@@ -88,7 +88,6 @@ export function openDatabase({ url, directUrl = url, poolSize, onError = () => {
     async directness() {
       const isDirect = async (way: Hosts) => {
         const client = new PrimaryClient({ ...limited, hosts: way })
-        client.on('error', () => {})
         try {
           await client.connect()
           return client.isDirect
@@ -127,8 +126,6 @@ function newPool(config: PrimaryConfig & pg.PoolConfig, onError: (error: Error) 
     connectionTimeoutMillis: hostTimeoutMs + config.hosts.longestMs,
   })
   pool.on('error', onError)
-  // A client that is checked out has no listener of the pool; without this one a lost socket would end the process.
-  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 

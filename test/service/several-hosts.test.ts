@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '../../src/store/postgres.ts'
 import { createDatabase } from '../support/database.ts'
@@ -69,4 +70,46 @@ test('the limit of a statement is set on the connection, and no parameter of it 
   const unlimited = await database.maintenance((knex) => knex.raw(text))
   expect(unlimited.rows).toEqual([{ limit: '0', source: 'session' }])
   expect(await database.directness()).toEqual({ url: true, directUrl: true })
+})
+
+/** Passes everything on to the database until a question is asked: then the connection is lost. */
+async function cutAtQuestion(): Promise<{ readonly host: string; readonly cuts: () => number; close(): void }> {
+  const { hostname, port } = new URL(url)
+  let cuts = 0
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.on('error', () => {}).on('close', () => other.destroy())
+    }
+    far.pipe(near)
+    near.on('data', (bytes) => {
+      if (bytes[0] !== 'Q'.charCodeAt(0)) return void far.write(bytes)
+      cuts += 1
+      near.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, cuts: () => cuts, close: () => server.close() }
+}
+
+test('a connection that is lost while it asks what its host is fails its question, and not the process', async () => {
+  const uncaught: unknown[] = []
+  const note = (error: unknown) => void uncaught.push(error)
+  process.on('uncaughtException', note)
+  onTestFinished(() => void process.off('uncaughtException', note))
+  const cutting = await cutAtQuestion()
+  onTestFinished(cutting.close)
+  const database = openDatabase({ url: url.replace(host, cutting.host), poolSize: 1 })
+  onTestFinished(() => database.close())
+  const lost = { code: 'server.unavailable' }
+  await expect(database.commitQuery(backend)).rejects.toMatchObject(lost)
+  await expect(database.knex.raw('select 1')).rejects.toMatchObject(lost)
+  await expect(database.readQuery(backend)).rejects.toMatchObject(lost)
+  await expect(database.directness()).rejects.toMatchObject(lost)
+  await expect(database.maintenance((knex) => knex.raw('select 1'))).rejects.toMatchObject(lost)
+  expect(cutting.cuts()).toBeGreaterThanOrEqual(5)
+  expect(uncaught).toEqual([])
 })
