@@ -142,6 +142,14 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
       expect(await introspect(tokens['access_token'], 'sliding')).toEqual({ active: false })
     })
 
+    test('has ended in the second that it said, although the clocks of clients may be off by more', async () => {
+      const { tokens } = await loggedIn('sliding')
+      const lifeMs = Number(tokens['expires_in']) * 1000
+      walkTo(lifeMs + 2000)
+      expect(await userinfo(tokens['access_token'])).toBe(401)
+      expect(await introspect(tokens['access_token'], 'sliding')).toEqual({ active: false })
+    })
+
     test('of a late refresh promises nothing past the end of its family', async () => {
       const { tokens } = await loggedIn('brief', { scope: 'openid offline_access' })
       const login = now()
@@ -296,6 +304,12 @@ describe.each(['redis', 'tables'] as const)('what slides with use, short-lived v
         last = at
       }
       expect(last).toBe(600)
+    })
+
+    test('has ended in the second in which it does', async () => {
+      await loggedIn('fixed')
+      walkTo(2 * hour * 1000 + 2000)
+      expect(await signedOn('fixed')).toBe(false)
     })
 
     test('lives by visits of the account pages, two at once too', async () => {

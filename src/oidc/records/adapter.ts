@@ -79,9 +79,17 @@ function durableAdapter(
    */
   const withId = (payload: Payload | undefined, jti: string) => payload && { ...payload, jti }
 
+  /**
+   * SECURITY: the library looks at what it finds with the tolerance that is meant for the clocks of clients: tokens and
+   * sessions would live so much longer than they say. Codes, refresh tokens and grants it compares to the second, and
+   * tells that they have expired.
+   */
+  const alive = (payload: Payload | undefined) =>
+    toTheSecond.has(model) && Number(payload?.['exp']) <= epochSeconds(clock) ? undefined : payload
+
   /** A JWT has dots, an opaque token has none. */
   async function userinfoToken(unit: Unit, value: string): Promise<Payload | undefined> {
-    const found = value.includes('.') ? await ownJwt(value) : await unit.find('AccessToken', value)
+    const found = alive(value.includes('.') ? await ownJwt(value) : await unit.find('AccessToken', value))
     return withId(found && atUserinfo(found), value)
   }
 
@@ -123,11 +131,11 @@ function durableAdapter(
         if (model === 'AccessToken' && currentContext()?.oidc?.route === 'userinfo') return userinfoToken(unit, value)
         const payload = await unit.find(model, value)
         if (model === 'DeviceCode') return openDeviceCode(sealer, payload)
-        if (model !== 'RefreshToken') return withId(payload, value)
+        if (model !== 'RefreshToken') return withId(alive(payload), value)
         const times = { nowSeconds: epochSeconds(clock), retrySeconds }
         return withId(withGrace(payload, currentContext()?.oidc?.route, times), value)
       }),
-    findByUid: (uid) => within((unit) => unit.findSessionByUid(uid)),
+    findByUid: (uid) => within(async (unit) => alive(await unit.findSessionByUid(uid))),
     findByUserCode: (userCode) =>
       within(async (unit) =>
         openDeviceCode(sealer, await unit.findDeviceCodeByUserCode(sealer.mac('user_code', userCode))),
@@ -137,6 +145,9 @@ function durableAdapter(
     revokeByGrantId: (grantId) => within((unit) => unit.revokeGrant(grantId)),
   }
 }
+
+/** Models whose end nobody but this looks at to the second. */
+const toTheSecond: ReadonlySet<DurableModel> = new Set(['Session', 'AccessToken', 'ClientCredentials'])
 
 /** DPoP proofs and client assertions are refused for at least this long after they were seen once. */
 const replayMarkSeconds = 660
