@@ -37,7 +37,7 @@ const probeEveryMs = 500
 /** No answer after so long is a fault of its own. */
 const patienceMs = 120_000
 
-/** The servers, as a balancer sees them: those that say that they are ready are asked first, and the next where one is shut. */
+/** The servers, as a balancer sees them: those that are ready are asked first, and the next one where one is shut. */
 export class Fleet {
   readonly #ready = new Map<number, boolean>()
   readonly #probing: NodeJS.Timeout

@@ -11,8 +11,10 @@ async function run(options: Options): Promise<Result> {
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, undefined, 2)}\n`)
   }
   const stores = await startStores()
+  const enough = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => enough.abort())
   try {
-    const result = await soak(options, stores, { tell, save })
+    const result = await soak(options, stores, { tell, save, enough: enough.signal })
     await save(result)
     return result
   } finally {

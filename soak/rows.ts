@@ -126,7 +126,7 @@ function limitsOf({ id, refresh, access }: Client): Check[] {
   ]
 }
 
-/** What is in the tables and must not be: no session without a user, nothing that points to nothing or lives too long. */
+/** What is in the tables and must not be: sessions without a user, what points to nothing or lives too long. */
 export async function damageIn(database: Database): Promise<Damage[]> {
   const found: Damage[] = []
   for (const { what, text } of checks) {

@@ -45,6 +45,7 @@ export class ServerLife {
   #isReady = false
   #cpuSeconds = 0
   #isOver = false
+  #isAsked = false
   #lastMs = 0
 
   constructor({ name, env, cwd, complain }: LifeOptions) {
@@ -71,8 +72,9 @@ export class ServerLife {
     return this.#child.pid ?? 0
   }
 
-  get isOver(): boolean {
-    return this.#isOver
+  /** It has ended although nobody told it to. */
+  get endedByItself(): boolean {
+    return this.#isOver && !this.#isAsked
   }
 
   /** Throws with the log when it does not say so in time, or ends. */
@@ -87,6 +89,7 @@ export class ServerLife {
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {
+    this.#isAsked = true
     this.#child.kill(signal)
     await this.#ended
   }

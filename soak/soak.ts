@@ -12,7 +12,7 @@ import { newcomer, type Person } from './ledger.ts'
 import { growth } from './memory.ts'
 import { work } from './operator.ts'
 import type { Options } from './options.ts'
-import { type Duty, type Fault, type Operation, type Plan, plan } from './plan.ts'
+import { type Duty, type FaultKind, type Operation, type Plan, plan } from './plan.ts'
 import { refresh } from './refreshing.ts'
 import type { Result } from './report.ts'
 import type { Scene } from './scene.ts'
@@ -30,8 +30,9 @@ const longestActMs = 400_000
 /** After a fault everything goes well for a while. */
 const betweenFaultsMs = 20_000
 
-/** Two servers and everything that can go wrong with them, for some hours. `tell` gets lines for people, `save` what is known by then. */
-export async function soak(options: Options, stores: Stores, { tell, save }: Audience): Promise<Result> {
+/** Two servers and everything that can go wrong with them, for some hours. */
+export async function soak(options: Options, stores: Stores, audience: Audience): Promise<Result> {
+  const { tell, enough } = audience
   const planned = plan(options)
   const site = await foundSite(stores, planned.residents)
   const lives: ServerLife[] = []
@@ -44,7 +45,7 @@ export async function soak(options: Options, stores: Stores, { tell, save }: Aud
     ...{ weather: new Weather(graceMs), vendor: site.vendor, tallies: new Tallies(), keyring: new Keyring(fleet) },
     people: planned.residents.map(newcomer),
     ...{ faults: {}, healed: {}, scrapes: new Map(), begunMs: Date.now() },
-    ...{ kills: 0, done: 0, looks: 0, isEnding: false },
+    ...{ kills: 0, done: 0, looks: 0, isEnding: false, enough },
   }
   try {
     for (const server of site.ports.keys()) lives[server] = site.start(server, (finding) => findings.add(finding))
@@ -52,7 +53,7 @@ export async function soak(options: Options, stores: Stores, { tell, save }: Aud
     await fleet.probe()
     run.begunMs = Date.now()
     tell(`${run.people.length} people, ${planned.operations.length} operations, ${planned.faults.length} faults`)
-    const watching = Promise.all([lookOn(run), watchTheClock(run, { tell, save })])
+    const watching = Promise.all([lookOn(run, (server) => restart(run, server, 'kill')), watchTheClock(run, audience)])
     await Promise.all([drive(run), doDuties(run), strikeAll(run)])
     tell('everybody stops; everything that was acknowledged is tried')
     await lookAtEverything(run)
@@ -67,11 +68,11 @@ export async function soak(options: Options, stores: Stores, { tell, save }: Aud
   }
 }
 
-/** Waits for a moment of the plan; false when the run is given up. */
-async function untilMoment({ begunMs, findings }: Run, atMs: number): Promise<boolean> {
+/** Waits for a moment of the plan; false when it is not to go on. */
+async function untilMoment({ begunMs, findings, enough }: Run, atMs: number): Promise<boolean> {
   const leftMs = begunMs + atMs - Date.now()
-  if (leftMs > 0) await delay(leftMs)
-  return findings.all.length < mostFindings
+  if (leftMs > 0) await delay(leftMs, undefined, { signal: enough }).catch(() => {})
+  return findings.all.length < mostFindings && !enough.aborted
 }
 
 function sceneOf(run: Run, person: Person, operation: Pick<Operation, 'number' | 'lotsSeed'>): Scene {
@@ -144,7 +145,7 @@ async function strikeAll(run: Run): Promise<void> {
     if (Date.now() - begunMs > options.hours * 3_600_000) return
     const fromMs = Date.now()
     try {
-      const broken = await strike(fault, { ...run, restart: (server) => restart(run, server, fault) })
+      const broken = await strike(fault, { ...run, restart: (server) => restart(run, server, fault.kind) })
       if (broken !== undefined) findings.add(broken)
     } catch (error) {
       findings.add(`fault ${fault.number}, ${fault.kind}: ${error instanceof Error ? error.message : error}`)
@@ -157,7 +158,7 @@ async function strikeAll(run: Run): Promise<void> {
   }
 }
 
-async function restart(run: Run, server: number, { kind }: Fault): Promise<void> {
+async function restart(run: Run, server: number, kind: FaultKind): Promise<void> {
   const { lives, former, site, findings } = run
   const before = lives[server]
   if (before) former.push(before)

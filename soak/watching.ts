@@ -29,6 +29,7 @@ export interface Run extends World {
   done: number
   looks: number
   isEnding: boolean
+  readonly enough: AbortSignal
 }
 
 const lookEveryMs = 45_000
@@ -38,6 +39,8 @@ const minuteMs = 60_000
 export interface Audience {
   readonly tell: (text: string) => void
   readonly save: (result: Result) => Promise<void>
+  /** Whoever waits has had enough: what was acknowledged by then is tried, and that is all. */
+  readonly enough: AbortSignal
 }
 
 /** Asks the tables, on a connection of its own; undefined when there is no database now. */
@@ -64,13 +67,17 @@ export async function lookAtRows(run: Run): Promise<boolean> {
 }
 
 /** Looks at rows, keys and processes all the time. */
-export async function lookOn(run: Run): Promise<void> {
+export async function lookOn(run: Run, replace: (server: number) => Promise<void>): Promise<void> {
   const { keyring, findings, lives, weather } = run
   let lookedMs = 0
   while (!run.isEnding) {
     await delay(1000)
-    for (const life of lives) {
-      if (life.isOver && weather.current === undefined) findings.add(`${life.name} has ended by itself`)
+    for (const [server, life] of lives.entries()) {
+      if (!life.endedByItself) continue
+      findings.add(`${life.name} has ended by itself`)
+      const over = weather.begin('a server that ended by itself')
+      await replace(server).catch((error: Error) => findings.add(error.message))
+      over()
     }
     if (Date.now() - lookedMs < lookEveryMs) continue
     lookedMs = Date.now()
