@@ -78,6 +78,7 @@ export async function attempt<A extends Answer>(
     const isCalm = weather.wasCalm(span.fromMs, span.toMs)
     note(scene, `${what}: ${error.message}`)
     tallies.count(`cut${isCalm ? ' in calm' : ''}`)
+    tallies.count(`cut off in ${weather.current ?? 'calm'}: ${error.message}`)
     if (isCalm) find(scene, `${what} was cut although nothing went wrong: ${error.message}`)
     return { kind: 'doubt', span }
   }
