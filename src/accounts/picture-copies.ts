@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import type { Clock } from '../base/clock.ts'
 import { newId, type UserId } from '../base/ids.ts'
 import type { Database } from '../store/postgres.ts'
+import { param, sql, statement } from '../store/statement.ts'
 import type { Picture } from './picture-codec.ts'
 
 interface Dependencies {
@@ -117,10 +118,17 @@ async function giveUp({ database }: Dependencies, { id, picture }: Due): Promise
   })
 }
 
+/** A copy by its id. The user is found by their key: no index knows whose copy it is. */
+export const pictureById = statement(
+  'picture_by_id',
+  sql`select p.type, p.bytes from pictures p join users u on u.id = p.user_id and u.picture_copy = p.id
+    where p.id = ${param.text('id')}`,
+)
+
 /** The copy of this id, if it is the one that is shown. */
-export async function findPicture({ knex }: Pick<Database, 'knex'>, id: string): Promise<Picture | undefined> {
-  return knex('pictures')
-    .join('users', 'users.picture_copy', 'pictures.id')
-    .where({ 'pictures.id': id })
-    .first('pictures.type', 'pictures.bytes')
+export async function findPicture(
+  { commitQuery }: Pick<Database, 'commitQuery'>,
+  id: string,
+): Promise<Picture | undefined> {
+  return (await commitQuery<Picture>(pictureById.with({ id }))).rows[0]
 }

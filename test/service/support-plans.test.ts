@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findAccount } from '../../src/accounts/directory-statements.ts'
+import { pictureById } from '../../src/accounts/picture-copies.ts'
 import { listedUser, lookedAt, userLists, usersByNickname, usersBySubject } from '../../src/accounts/user-search.ts'
 import type { UserId } from '../../src/base/ids.ts'
 import { endingRows } from '../../src/oidc/endings/why-report.ts'
@@ -8,7 +9,7 @@ import { auditReads } from '../../src/ops/audit-reader.ts'
 import type { NamedStatement } from '../../src/store/statement.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 
-// What support asks is answered from indexes, however many people and lines there are.
+// What support and pages ask is answered from indexes, however many people and lines there are.
 
 let own: TestDatabase
 let knex: Knex
@@ -88,6 +89,7 @@ const calls: Readonly<Record<string, () => NamedStatement>> = {
   'find by subject': () => usersBySubject.with({ typed: 'openid:wx1:o7', bare: 'o7', most: 50 }),
   'find by nickname': () =>
     usersByNickname.with({ prefix: 'name 1', end: 'name 1\u{10FFFF}', afterName: '', afterId: '', most: 51 }),
+  'a picture': () => pictureById.with({ id: 'pic_7' }),
   'identities list': () => findAccount.with({ userId }),
   audit: () => auditReads.all.with(page),
   'audit of a user': () =>
@@ -120,7 +122,7 @@ interface Plan {
 
 const nodesOf = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)]
 
-describe('a question of support', () => {
+describe('a question of support or of a page', () => {
   test.each(Object.entries(calls))('%s is answered by an index, with any plan', async (_, call) => {
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
       await knex.transaction(async (trx) => {
