@@ -69,7 +69,7 @@ export class Admissions {
     if (provider === 'email' && subjects.some((each) => this.#deps.isDisposable(each))) {
       throw new AppError('email.disposable', { field: 'identifier' })
     }
-    const installation = device && installationOf(device)
+    const installation = installationOf(device)
     if (installation !== undefined) await this.#deps.limits.take('register.device', installation)
     if (demand.registration === 'open' || invite === undefined) return {}
     return { invite: { digest: inviteDigest(invite), clientId } }

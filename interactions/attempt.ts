@@ -1,4 +1,5 @@
 import type { Guard } from '../src/abuse/abuse-guard.ts'
+import { installationOf } from '../src/accounts/known-devices.ts'
 import { isFresh, isUnended } from '../src/accounts/proof.ts'
 import { stillHas } from '../src/accounts/user.ts'
 import { AppError, refuseFaults } from '../src/base/errors.ts'
@@ -217,7 +218,8 @@ export class LoginAttempts {
     // SECURITY: here for pages and apps, for logins and for who binds another way in.
     if (method.asksVendor) {
       const isKnownDevice = device !== undefined && device.marks.length > 0
-      await guard.require({ act: 'upstream', ip, clientId, isKnownDevice, proven: shown }, [['vendor.ip', ip]])
+      const asking = { act: 'upstream', ip, clientId, isKnownDevice, device: installationOf(device) } as const
+      await guard.require({ ...asking, proven: shown }, [['vendor.ip', ip]])
     }
     const step = await method.step({
       ...{ attemptId, clientId, ip, visit, input, device, sent, userId, proven: shown },

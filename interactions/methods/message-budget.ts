@@ -1,5 +1,5 @@
 import type { Decision, Guard } from '../../src/abuse/abuse-guard.ts'
-import type { Mark } from '../../src/abuse/counting.ts'
+import type { Mark } from '../../src/abuse/entered-codes.ts'
 import type { Wanted } from '../../src/abuse/signals.ts'
 import type { LimitEvent, Limits, Verdict } from '../../src/ops/limits.ts'
 
@@ -23,6 +23,8 @@ export interface MessageRequest {
   readonly hasAccount: boolean
   /** The browser or app that asks, when it has logged in to that account before. */
   readonly knownDevice: string | undefined
+  /** What the browser or app is called by, whosever number it asks for. */
+  readonly device?: string | undefined
   readonly clientId?: string | undefined
   /** Level of the challenge that was solved for this very message. */
   readonly proven?: number | undefined
@@ -75,9 +77,9 @@ type Sending = Pick<Grant, 'delivery' | 'isScarce'>
 type Because = { readonly because?: Decision | undefined }
 type NamedCounters = Decision['taken']
 
-function wantedBy({ channel, to, ip, hasAccount, knownDevice, clientId, proven }: MessageRequest): Wanted {
+function wantedBy({ channel, to, ip, hasAccount, knownDevice, device, clientId, proven }: MessageRequest): Wanted {
   const isKnownDevice = knownDevice !== undefined
-  return { act: 'message', channel, to, ip, hasAccount, isKnownDevice, clientId, proven }
+  return { act: 'message', channel, to, ip, hasAccount, isKnownDevice, device, clientId, proven }
 }
 
 const totals = ['sms.open', 'sms.total', 'mail.open', 'mail.total'] as const

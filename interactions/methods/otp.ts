@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Guard } from '../../src/abuse/abuse-guard.ts'
-import type { Mark } from '../../src/abuse/counting.ts'
-import type { Device } from '../../src/accounts/known-devices.ts'
+import type { Mark } from '../../src/abuse/entered-codes.ts'
+import { type Device, installationOf } from '../../src/accounts/known-devices.ts'
 import type { LoginAccount } from '../../src/accounts/login-account.ts'
 import { isAnswered } from '../../src/accounts/user.ts'
 import type { AfterAnswer } from '../../src/base/after-answer.ts'
@@ -175,7 +175,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       isReset: purpose === 'reset',
       hasAccount: isActive,
       knownDevice: isActive ? owner.knownDevice : undefined,
-      ...{ clientId, proven },
+      ...{ device: installationOf(device), clientId, proven },
     })
     return { grant, ownerThen: owner?.userId }
   }

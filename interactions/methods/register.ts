@@ -1,5 +1,6 @@
 import type { Guard } from '../../src/abuse/abuse-guard.ts'
 import { type ParsedIdentifier, parseNewIdentifier } from '../../src/accounts/identifier.ts'
+import { installationOf } from '../../src/accounts/known-devices.ts'
 import type { Passwords } from '../../src/accounts/passwords.ts'
 import { provedInOneStep } from '../../src/accounts/proof.ts'
 import { AppError, type ErrorCode, faultsOf } from '../../src/base/errors.ts'
@@ -52,7 +53,7 @@ export function registerMethod({
   isDisposable,
 }: Dependencies): LoginMethod<RegisterState> {
   async function begin(request: StepRequest<RegisterState>): Promise<Step<RegisterState>> {
-    const { input, ip, clientId, proven } = request
+    const { input, ip, device, clientId, proven } = request
     const identifier = readIdentifier(input)
     if (rules[identifier.provider] === 'closed') throw new AppError('registration.closed')
     const wanted = {
@@ -60,6 +61,7 @@ export function registerMethod({
       to: identifier.subject,
       name: identifier.subject,
       ip,
+      device: installationOf(device),
       clientId,
       proven,
     } as const

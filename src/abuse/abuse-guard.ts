@@ -2,17 +2,8 @@ import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { LimitEvent, Limits, NamedCounter, NetworkFactors, Verdict } from '../ops/limits.ts'
 import type { Count } from '../store/ephemeral.ts'
-import {
-  countersOf,
-  counting,
-  enteredCounters,
-  type Found,
-  findings,
-  type Mark,
-  marksIn,
-  type Payment,
-  type Spent,
-} from './counting.ts'
+import { countersOf, counting, type Found, findings, type Payment, type Spent } from './counting.ts'
+import { enteredCounters, type Mark, marksIn } from './entered-codes.ts'
 import type { Money } from './money.ts'
 import type { NamedRule } from './rules.ts'
 import type { Wanted } from './signals.ts'

@@ -1,8 +1,9 @@
 import type { NamedCounter, NetworkFactors, Verdict } from '../ops/limits.ts'
 import type { Count } from '../store/ephemeral.ts'
+import { endless, enteredKey, counterName as name } from './entered-codes.ts'
 import type { Money, Pot } from './money.ts'
 import type { NamedRule, Signal } from './rules.ts'
-import { isAbout, keysOf, type Wanted } from './signals.ts'
+import { isAbout, type Key, keysOf, type Wanted } from './signals.ts'
 
 /** Requests that are counted together, and the rules that look at their number. */
 interface Group {
@@ -13,9 +14,6 @@ interface Group {
   readonly rules: readonly NamedRule[]
 }
 
-/** A counter of codes that were entered, to be counted when that happens. */
-export type Mark = readonly [key: string, seconds: number]
-
 /** The parts of a pot, the smallest first: what strangers may use is also part of what all may use. */
 export const tiers = ['open', 'member', 'total'] as const
 /** One of them. */
@@ -24,6 +22,8 @@ export type Tier = (typeof tiers)[number]
 /** One thing that is counted for a request, and what is said of its number. */
 interface Counted {
   readonly counter: NamedCounter
+  /** Whether this very number was counted before, where each counts once. */
+  readonly single?: NamedCounter | undefined
   /** The codes of it that were entered; always beside it where a rule asks for them. */
   readonly entered: NamedCounter | undefined
   /** Rules that have something to say about this request, and more than how much is too much for each. */
@@ -66,11 +66,6 @@ interface Dependencies {
   readonly isFreeHere: boolean
 }
 
-/** More than anything is ever counted: such a counter refuses nothing. */
-const endless = 1_000_000_000_000
-const name = 'abuse'
-const enteredEnd = ':entered'
-
 /** Turns rules and a request into counters, and what the counters say into the rules that were broken. */
 export function counting({ rules, money, mac, factors, isFreeHere }: Dependencies) {
   const groups = groupsOf(rules)
@@ -103,17 +98,24 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
     return `${counted}:${mac(`${counted}:${text}`)}`
   }
 
+  /** The counter under a key, and where it counts each thing once that of the very thing. */
+  function counterOf(group: Group, wanted: Wanted, { text, once }: Key, amount = 1) {
+    const named = { name, key: keyOf(group, wanted, text), seconds: group.seconds, amount }
+    if (once === undefined) return { single: undefined, counter: named }
+    const key = keyOf(group, wanted, JSON.stringify([text, once]))
+    return { single: { ...named, key, max: endless, once: key }, counter: { ...named, once: key } }
+  }
+
   function countedIn(group: Group, wanted: Wanted, how: Payment, nowMs: number): readonly Counted[] {
     if (!group.rules.some((rule) => isFor(rule, wanted))) return []
     const own = inForce(group.rules, wanted, how, nowMs)
     const amount = group.of === 'asked' ? 1 : 0
     const isPaired = group.rules.some((rule) => rule.entered_below !== undefined)
-    return keysOf(group.by, wanted, { factors, isFreeHere }).map(({ text, factor }) => {
-      const key = keyOf(group, wanted, text)
-      const { seconds } = group
-      const limited = own.map((rule) => ({ ...rule, max: (rule.more_than as number) * factor }))
-      const entered = isPaired ? { name, key: enteredKey(key), max: endless, seconds, amount: 0 } : undefined
-      return { counter: { name, key, seconds, amount, ...roomOf(limited, entered) }, entered, rules: limited }
+    return keysOf(group.by, wanted, { factors, isFreeHere }).map((counted) => {
+      const { single, counter } = counterOf(group, wanted, counted, amount)
+      const limited = own.map((rule) => ({ ...rule, max: (rule.more_than as number) * counted.factor }))
+      const entered = isPaired ? { ...counter, key: enteredKey(counter.key), max: endless, amount: 0 } : undefined
+      return { single, counter: { ...counter, ...roomOf(limited, entered) }, entered, rules: limited }
     })
   }
 
@@ -159,9 +161,10 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
       return groups
         .filter((group) => group.of === of && group.rules.some((rule) => isFor(rule, wanted)))
         .flatMap((group) =>
-          keysOf(group.by, wanted, { factors, isFreeHere }).map(({ text }) => ({
-            ...{ name, key: keyOf(group, wanted, text), max: endless, seconds: group.seconds },
-          })),
+          keysOf(group.by, wanted, { factors, isFreeHere }).flatMap((counted) => {
+            const { single, counter } = counterOf(group, wanted, counted)
+            return [...(single ? [single] : []), { ...counter, max: endless }]
+          }),
         )
     },
 
@@ -233,24 +236,11 @@ function roomOf(limited: Counted['rules'], entered: NamedCounter | undefined): P
   return { max, ...(percent === undefined || !entered ? {} : { unless: { key: entered.key, percent } }) }
 }
 
-/** The counter of codes that were entered, beside that of the codes that were sent. */
-function enteredKey(key: string): string {
-  return `${key}${enteredEnd}`
-}
-
-/** The counters of codes that were entered, to be counted when that happens. */
-export function marksIn(counters: readonly NamedCounter[]): readonly Mark[] {
-  return counters.filter(({ key }) => key.endsWith(enteredEnd)).map(({ key, seconds }) => [key, seconds])
-}
-
-/** What is counted when a code with these marks was entered. */
-export function enteredCounters(marks: readonly Mark[]): readonly NamedCounter[] {
-  return marks.map(([key, seconds]) => ({ name, key, seconds, max: endless }))
-}
-
 /** The counters of a tally, each once, in one order. */
 export function countersOf({ counted }: Tally): readonly NamedCounter[] {
-  return counted.flatMap(({ counter, entered }) => (entered ? [counter, entered] : [counter]))
+  return counted.flatMap(({ single, counter, entered }) =>
+    [single, counter, entered].filter((each) => each !== undefined),
+  )
 }
 
 /** What the store said of each counter of a tally: which rules are broken, and what money is used up. */
@@ -258,11 +248,13 @@ export function findings(tally: Tally, { isTaken, counts }: Pick<Verdict, 'isTak
   const said = counts.slice(counts.length - countersOf(tally).length)
   let next = 0
   const each = tally.counted.map((one) => {
+    const single = one.single && (said[next++] as Count)
     const own = said[next++] as Count
     const beside = one.entered && (said[next++] as Count)
     const { amount = 1 } = one.counter
-    const before = own.used - (isTaken ? amount : 0)
-    const isOver = (max: number) => before + Math.max(amount, 1) > max
+    const isAgain = single !== undefined && single.used - (isTaken ? amount : 0) > 0
+    const before = own.used - (isTaken && !isAgain ? amount : 0)
+    const isOver = (max: number) => !isAgain && before + Math.max(amount, 1) > max
     const broken = one.rules.filter(
       ({ max, entered_below: percent }) =>
         isOver(max) && !(percent !== undefined && (beside?.used ?? 0) * 100 >= percent * before),

@@ -18,6 +18,7 @@ export const signals = [
   'country',
   'domain',
   'network',
+  'device',
   'client',
   'name',
   'password',
@@ -48,7 +49,8 @@ const rule = z
       .describe(
         'What requests are counted by: the number; its `block` (without the last 2 digits) or `prefix` (without the ' +
           'last 4); its segment or country; the domain of a mailbox; the network of four widths, `limits.networks` ' +
-          'says how much more the wider ones may; the client; the name that was typed; the password that was wrong, once for each name; or all together.',
+          'says how much more the wider ones may; the browser or app that has logged in here before, once for each number, ' +
+          'mailbox or name; the client; the name that was typed; the password that was wrong, once for each name; or all together.',
       ),
     of: z
       .enum(['asked', 'failed', 'done'])
@@ -83,6 +85,10 @@ const rule = z
   .refine(
     ({ of, act }) => of === 'asked' || (of === 'done' ? act === 'registration' : /^(password|upstream)$/.test(act)),
     '`failed` is for passwords and upstreams, `done` for registrations',
+  )
+  .refine(
+    ({ by, of, act }) => by !== 'device' || of === 'asked' || act === 'password',
+    '`device` counts what was asked for, and passwords that failed',
   )
   .refine(
     (one) => one.entered_below === undefined || (one.act === 'message' && one.by !== undefined && one.of === 'asked'),
@@ -129,6 +135,15 @@ const defaultRules: Readonly<Record<string, RuleInput>> = {
   number_bombed_all_day: {
     ...{ act: 'message', by: 'number', more_than: 7, within: '24h', entered_below: 50 },
     verdict: 'delay',
+  },
+  // A family helps each other, and a shop has one device for all who come; but there the codes are entered.
+  device_in_vain: {
+    ...{ act: 'message', by: 'device', more_than: 3, within: '24h', entered_below: 50 },
+    ...{ verdict: 'challenge', level: 2 },
+  },
+  device_all_in_vain: {
+    ...{ act: 'message', by: 'device', more_than: 20, within: '24h', entered_below: 20 },
+    verdict: 'refuse',
   },
   prefix_busy: { act: 'message', by: 'prefix', more_than: 20, entered_below: 60, verdict: 'challenge', level: 3 },
   prefix_in_vain: { act: 'message', by: 'prefix', more_than: 50, entered_below: 20, verdict: 'refuse' },

@@ -9,6 +9,8 @@ export interface Wanted {
   readonly ip: string
   /** Whether the browser or app has logged in to that very account before. */
   readonly isKnownDevice: boolean
+  /** What the browser or app is called by, see `installationOf`; absent before its first login here. */
+  readonly device?: string | undefined
   /** Whether the number or mailbox has an account. SECURITY: no rule looks at it, as its verdict would tell. */
   readonly hasAccount?: boolean
   readonly channel?: 'sms' | 'mail'
@@ -24,9 +26,11 @@ export interface Wanted {
 }
 
 /** What is counted, and how much more than a rule says it may. */
-interface Key {
+export interface Key {
   readonly text: string
   readonly factor: number
+  /** What is counted once, however often it is asked for. */
+  readonly once?: string | undefined
 }
 
 /** Numbers of operators that rent the net of others, as thieves and code sellers like them; most of them are people. */
@@ -49,7 +53,7 @@ export function countryOf(to: string | undefined): CountryClass | undefined {
 /** What a request is counted under by a signal; empty when it has none of it. */
 export function keysOf(
   by: Signal,
-  { ip, to, name, password, clientId }: Wanted,
+  { ip, to, name, password, clientId, device }: Wanted,
   { factors, isFreeHere }: { readonly factors: NetworkFactors; readonly isFreeHere: boolean },
 ): readonly Key[] {
   const one = (text: string | undefined): readonly Key[] => (text === undefined ? [] : [{ text, factor: 1 }])
@@ -77,6 +81,8 @@ export function keysOf(
       return one(name)
     case 'password':
       return one(password)
+    case 'device':
+      return one(device).map((key) => ({ ...key, once: to ?? name }))
     case 'network':
       return networksOf(ip).map((each) => ({
         text: each.name,

@@ -63,7 +63,7 @@ export function isUnknown({ marks, key }: Device): boolean {
 }
 
 /** What a browser or app is called by, whosever account it is used for; undefined: it has not been here before. */
-export function installationOf({ browser, key }: Device): string | undefined {
+export function installationOf({ browser, key }: Device = unknownDevice): string | undefined {
   if (key !== undefined) return `key ${key}`
   return browser === undefined ? undefined : `browser ${browser}`
 }

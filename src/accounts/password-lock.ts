@@ -32,6 +32,8 @@ export interface Guarded {
   readonly userId: UserId | undefined
   /** The name under which the tries of this known device are counted; undefined for an unknown device. */
   readonly knownDevice: string | undefined
+  /** What the browser or app is called by, whosever account it is used for. */
+  readonly device?: string | undefined
   readonly ip: string | undefined
   readonly clientId?: string | undefined
   /** Level of the challenge that was solved for this very try. */
@@ -109,7 +111,7 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
   }
 
   /** Whose tries a request uses, and where wrong ones in a row are counted. */
-  async function potOf({ who, password, userId, knownDevice, ip, clientId, proven }: Guarded) {
+  async function potOf({ who, password, userId, knownDevice, device, ip, clientId, proven }: Guarded) {
     if (userId !== undefined && knownDevice !== undefined) {
       const key = `password:device:${digest(`${userId} ${knownDevice}`)}`
       // A known device with too many wrong tries is treated as an unknown one.
@@ -119,7 +121,7 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
     const row = userId === undefined ? nobodysRow(who) : rowOf(userId)
     // Of one length, whatever was typed, and plain in no store.
     const tried = { name: who, password: password === undefined ? undefined : bucketOf(password) }
-    const common = { act: 'password', isKnownDevice: false, ...tried, clientId, proven } as const
+    const common = { act: 'password', isKnownDevice: false, ...tried, device, clientId, proven } as const
     const wanted: Wanted | undefined = ip === undefined ? undefined : { ...common, ip }
     return { key: `password:who:${digest(who)}`, row, others: [], wanted }
   }

@@ -12,7 +12,7 @@ import type { AccountDirectory } from './directory.ts'
 import type { Guest } from './hash-pool.ts'
 import type { Hasher } from './hashing.ts'
 import type { ParsedIdentifier } from './identifier.ts'
-import { type Device, isUnknown, unknownDevice } from './known-devices.ts'
+import { type Device, installationOf, isUnknown, unknownDevice } from './known-devices.ts'
 import { findLogin } from './login-account.ts'
 import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 import { passwordLock, TriesUsedUp } from './password-lock.ts'
@@ -175,7 +175,7 @@ export function passwords(dependencies: Dependencies): Passwords {
       hasher.refuseWhenFull(guest)
       const guarded = {
         ...{ who: `${identifier.provider}:${identifier.subject}`, userId, knownDevice, ip },
-        ...{ password, clientId, proven },
+        ...{ password, device: installationOf(device), clientId, proven },
       }
       const record = await lock
         .guard(guarded, async () =>

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { messageBudget } from '../../interactions/methods/message-budget.ts'
 import { type Decision, guard } from '../abuse/abuse-guard.ts'
-import type { Mark } from '../abuse/counting.ts'
+import type { Mark } from '../abuse/entered-codes.ts'
 import { moneyOf, unitsOfMoney } from '../abuse/money.ts'
 import { acts, rulesInForce } from '../abuse/rules.ts'
 import type { Wanted } from '../abuse/signals.ts'
@@ -23,6 +23,7 @@ export const trialRequest = z
     client_id: z.string().optional(),
     name: z.string().optional(),
     known_device: z.boolean().default(false),
+    device: z.string().max(64).optional(),
     has_account: z.boolean().default(false),
     reset: z.boolean().default(false),
     solves: z.int().min(0).max(3).default(0),
@@ -82,6 +83,7 @@ export async function* tryTraffic(config: Config, requests: readonly TrialReques
     const { to = '', has_account: hasAccount, known_device: isKnown, entered_after: enteredAfter } = request
     const grant = await budget.take({
       ...{ channel: request.channel, to, ip: request.ip, isReset: request.reset, clientId: request.client_id, proven },
+      device: request.device,
       ...{ hasAccount: hasAccount || isKnown, knownDevice: isKnown ? `device ${to}` : undefined },
     })
     if (grant.delivery === 'background') await grant.takeTotal()
@@ -92,12 +94,13 @@ export async function* tryTraffic(config: Config, requests: readonly TrialReques
 
   async function act(request: TrialRequest, proven: number): Promise<Pick<TrialDecision, 'isSent' | 'verdict'>> {
     if (request.act === 'message') return send(request, proven)
-    const { ip, name, to, client_id: clientId, known_device: isKnownDevice, failed } = request
+    const { ip, name, to, device, client_id: clientId, known_device: isKnownDevice, failed } = request
     const wanted: Wanted = {
       act: request.act,
       ip,
       clientId,
       isKnownDevice,
+      device,
       proven,
       ...(name && { name }),
       ...(to && { to }),

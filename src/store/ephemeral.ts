@@ -20,12 +20,30 @@ export interface Counter extends CountingWindow {
    * that were sent, those that were entered.
    */
   readonly unless?: { readonly key: string; readonly percent: number }
+  /**
+   * Key of another counter of the same call, which counts a single thing and names itself here. While that has it, this
+   * one has room for it and counts it no more, so that its number is that of different things; what is given back is
+   * given back with the last of that thing. A counter that names itself forgets all at once, when its first event is
+   * old, so that it forgets together with the other.
+   */
+  readonly once?: string
 }
 
-/** For each of these counters the place of the one beside it, from 1, or 0; and the share that it must have. */
-export function besides(counters: readonly Counter[]): readonly (readonly [place: number, percent: number])[] {
+/** Where other counters of the same call lie, from 1; 0: there is none. */
+interface Beside {
+  readonly other: number
+  /** The share in percent that the other one must have. */
+  readonly share: number
+  readonly first: number
+}
+
+/** For each of these counters what `unless` and `once` say. */
+export function besides(counters: readonly Counter[]): readonly Beside[] {
   const places = new Map(counters.map(({ key }, index) => [key, index + 1]))
-  return counters.map(({ unless }) => [places.get(unless?.key ?? '') ?? 0, unless?.percent ?? 0])
+  const placeOf = (key = '') => places.get(key) ?? 0
+  return counters.map(({ unless, once }) => ({
+    ...{ other: placeOf(unless?.key), share: unless?.percent ?? 0, first: placeOf(once) },
+  }))
 }
 
 /** What a counter says after the call. */

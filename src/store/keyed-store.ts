@@ -1,10 +1,15 @@
-import type { EphemeralStore } from './ephemeral.ts'
+import type { Counter, EphemeralStore } from './ephemeral.ts'
 
 /**
  * The same store, with each key replaced by one that the caller computes, so that nobody can read from the store what a
  * key stands for (a phone number).
  */
 export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string): EphemeralStore {
+  const named = ({ unless, once, ...counter }: Counter): Counter => ({
+    ...{ ...counter, key: keyOf(counter.key) },
+    ...(unless && { unless: { ...unless, key: keyOf(unless.key) } }),
+    ...(once !== undefined && { once: keyOf(once) }),
+  })
   return {
     ...store,
     get: (key) => store.get(keyOf(key)),
@@ -13,7 +18,7 @@ export function keyedStore(store: EphemeralStore, keyOf: (key: string) => string
     release: (key, text) => store.release(keyOf(key), text),
     take: (key) => store.take(keyOf(key)),
     increment: (key, ttlSeconds) => store.increment(keyOf(key), ttlSeconds),
-    count: (counters) => store.count(counters.map((each) => ({ ...each, key: keyOf(each.key) }))),
+    count: (counters) => store.count(counters.map(named)),
     delete: (...keys) => store.delete(...keys.map(keyOf)),
   }
 }

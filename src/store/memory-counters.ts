@@ -18,17 +18,22 @@ export function memoryCounters(clock: Clock): Pick<EphemeralStore, 'count'> {
   return {
     async count(counters) {
       const now = clock()
-      const shares = besides(counters)
+      const beside = besides(counters)
       const living = ({ key, seconds }: Counter) => (kept.get(key) ?? []).filter(({ at }) => at + seconds * 1000 > now)
+      const before = counters.map(living)
+      const isAgain = beside.map(({ first }, index) => {
+        const given = Math.min(counters[first - 1]?.amount ?? 1, 0)
+        return first > 0 && first !== index + 1 && sum(before[first - 1] ?? []) + given > 0
+      })
       const hasRoom = (counter: Counter, index: number, all: readonly (readonly Entry[])[]) => {
         const used = sum(all[index] ?? [])
-        const [place, percent] = shares[index] ?? [0, 0]
-        return used + needOf(counter) <= counter.max || (place > 0 && sum(all[place - 1] ?? []) * 100 >= percent * used)
+        const { other, share } = beside[index] ?? { other: 0, share: 0 }
+        if (isAgain[index] || used + needOf(counter) <= counter.max) return true
+        return other > 0 && sum(all[other - 1] ?? []) * 100 >= share * used
       }
-      const before = counters.map(living)
       const isCounted = counters.every((counter, index) => (counter.amount ?? 1) < 0 || hasRoom(counter, index, before))
       const after = before.map((entries, index) =>
-        isCounted ? changed(entries, counters[index] as Counter, now) : entries,
+        isCounted && !isAgain[index] ? changed(entries, counters[index] as Counter, now) : entries,
       )
       if (isCounted) for (const [index, { key }] of counters.entries()) kept.set(key, after[index] ?? [])
       const counts = counters.map((counter, index): Count => {
@@ -47,10 +52,16 @@ function needOf({ amount = 1 }: Counter): number {
   return Math.max(amount, 1)
 }
 
-function changed(entries: readonly Entry[], { max, seconds, amount = 1 }: Counter, now: number): readonly Entry[] {
+function changed(
+  entries: readonly Entry[],
+  { key, max, seconds, amount = 1, once }: Counter,
+  now: number,
+): readonly Entry[] {
   if (amount === 0) return entries
   const step = max > 60 ? Math.floor((seconds * 1000) / 60) : 1
-  const at = amount > 0 ? Math.ceil(now / step) * step : (entries.findLast(({ events }) => events > 0)?.at ?? now)
+  const single = once === key ? entries[0]?.at : undefined
+  const at =
+    amount > 0 ? (single ?? Math.ceil(now / step) * step) : (entries.findLast(({ events }) => events > 0)?.at ?? now)
   const found = entries.find((each) => each.at === at)?.events ?? 0
   const others = entries.filter((each) => each.at !== at)
   return [...others, { at, events: Math.max(found + amount, 0) }]

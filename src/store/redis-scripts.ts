@@ -37,17 +37,19 @@ export const scripts = {
   },
   /**
    * now, then of each counter: most events, length in ms, amount (above 0 counts, 0 looks, below 0 gives back), place
-   * of the counter beside it (0: none), the share in percent that this one must have → 1 when all had room, then events
-   * and ms until there is room of each. A value lists time:events, oldest first. A window of more than 60 events is
-   * kept in 60 parts, each counted until its end has left the window, so that no value grows with its limit.
+   * of the counter beside it (0: none), the share in percent that this one must have, place of the counter of the
+   * single thing that it counts once (0: none) → 1 when all had room, then events and ms until there is room of each. A
+   * value lists time:events, oldest first. A window of more than 60 events is kept in 60 parts, each counted until its
+   * end has left the window, so that no value grows with its limit.
    */
   menshenCount: {
     lua: `
       local now, counters, fits = tonumber(ARGV[1]), {}, 1
-      local function given(i, which) return tonumber(ARGV[5 * i - 4 + which]) end
+      local function given(i, which) return tonumber(ARGV[6 * i - 5 + which]) end
       for i, key in ipairs(KEYS) do
         local counter = { key = key, max = given(i, 1), span = given(i, 2), amount = given(i, 3), other = given(i, 4) }
-        counter.need, counter.share, counter.used, counter.entries = math.max(counter.amount, 1), given(i, 5), 0, {}
+        counter.need, counter.share, counter.first = math.max(counter.amount, 1), given(i, 5), given(i, 6)
+        counter.used, counter.entries = 0, {}
         for at, events in string.gmatch(redis.call('GET', key) or '', '(%d+):(%d+)') do
           if at + counter.span > now then
             table.insert(counter.entries, { at = tonumber(at), events = tonumber(events) })
@@ -56,9 +58,14 @@ export const scripts = {
         end
         counters[i] = counter
       end
+      for _, counter in ipairs(counters) do
+        local first = counters[counter.first]
+        counter.isSingle = first == counter
+        counter.again = first ~= nil and first ~= counter and first.used + math.min(first.amount, 0) > 0
+      end
       local function hasRoom(counter)
         local other = counters[counter.other]
-        if counter.used + counter.need <= counter.max then return true end
+        if counter.again or counter.used + counter.need <= counter.max then return true end
         return other ~= nil and other.used * 100 >= counter.share * counter.used
       end
       for _, counter in ipairs(counters) do
@@ -66,9 +73,10 @@ export const scripts = {
       end
       for _, counter in ipairs(counters) do
         local entries, span = counter.entries, counter.span
-        if fits == 1 and (counter.amount > 0 or counter.amount < 0 and counter.used > 0) then
+        local counts = counter.amount > 0 or counter.amount < 0 and counter.used > 0
+        if fits == 1 and counts and not counter.again then
           local step = counter.max > 60 and math.floor(span / 60) or 1
-          local at, found = math.ceil(now / step) * step, nil
+          local at, found = math.ceil(now / step) * step, counter.isSingle and entries[1] or nil
           for _, entry in ipairs(entries) do
             if counter.amount > 0 and entry.at == at or counter.amount < 0 and entry.events > 0 then found = entry end
           end

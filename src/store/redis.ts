@@ -2,7 +2,7 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
-import { besides, type EphemeralStore } from './ephemeral.ts'
+import { besides, type Counter, type EphemeralStore } from './ephemeral.ts'
 import { scripts } from './redis-scripts.ts'
 import { unavailable } from './unavailable.ts'
 import { waitSeconds } from './wait-seconds.ts'
@@ -94,10 +94,10 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
     async count(counters) {
       const keys = counters.map(({ key }) => name(counted + key))
       const beside = besides(counters)
-      const args = counters.flatMap(({ max, seconds, amount = 1 }, index) => [
-        ...[max, seconds * 1000, amount],
-        ...(beside[index] as readonly [number, number]),
-      ])
+      const args = beside.flatMap(({ other, share, first }, index) => {
+        const { max, seconds, amount = 1 } = counters[index] as Counter
+        return [max, seconds * 1000, amount, other, share, first]
+      })
       const [fits, ...said] = await ask(() => scripted.menshenCount(keys.length, ...keys, clock(), ...args))
       const counts = keys.map((_, index) => {
         const [used, waitMs] = said.slice(2 * index) as [number, number]

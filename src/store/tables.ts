@@ -50,8 +50,9 @@ export function tableStore({ database, clock }: Options): TableStore {
         counters.map(({ max }) => max),
         counters.map(({ seconds }) => seconds * 1000),
         counters.map(({ amount = 1 }) => amount),
-        beside.map(([place]) => place),
-        beside.map(([, percent]) => percent),
+        beside.map(({ other }) => other),
+        beside.map(({ share }) => share),
+        beside.map(({ first }) => first),
       ]
       const { rows } = await database.commitQuery<{ is_taken: boolean; used: number; wait_ms: number }>({
         ...statements.count,

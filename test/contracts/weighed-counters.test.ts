@@ -13,7 +13,7 @@ const { database, drop } = await createDatabase()
 const redis = redisStore({ url: new Secret(redisUrl()), clock, prefix: redisPrefix() })
 const tables = tableStore({ database, clock })
 /** What each store has said to the same, one after the other. */
-const answers: unknown[] = []
+const answers = { windows: [] as unknown[], things: [] as unknown[] }
 afterAll(async () => {
   await Promise.all([redis.close(), tables.close()])
   await drop()
@@ -66,6 +66,55 @@ describe.each([
     expect((await send()).isCounted).toBe(true)
   })
 
+  test('a thing counts once in a counter of different things, as long as that remembers it', async () => {
+    now = Date.UTC(2026, 10, 22, 10, 0, 0)
+    const things = perMinute('things', 2)
+    const said: unknown[] = []
+    const see = async (name: string, amount = 1) => {
+      const { key } = perMinute(`thing ${name}`, 0)
+      const single = { key, max: 1_000_000_000, seconds: 60, once: key, amount }
+      const { isCounted, counts } = await store.count([single, { ...things, once: key, amount }])
+      said.push(counts)
+      return [isCounted, counts[1]?.used]
+    }
+    for (const times of [1, 2, 3]) expect(await see('a'), `time ${times}`).toEqual([true, 1])
+    now += 10_000
+    expect(await see('b')).toEqual([true, 2])
+    expect(await see('c')).toEqual([false, 2])
+    expect(await see('c', 0)).toEqual([false, 2])
+    expect(await see('a')).toEqual([true, 2])
+    // Asked for four times and given back three times it is still one.
+    for (const _ of [1, 2, 3]) expect(await see('a', -1)).toEqual([true, 2])
+    expect(await see('a', -1)).toEqual([true, 1])
+    expect(await see('c')).toEqual([true, 2])
+    expect(await see('a')).toEqual([false, 2])
+    now += 120_000
+    expect(await see('d')).toEqual([true, 1])
+    now += 50_000
+    expect(await see('d')).toEqual([true, 1])
+    // It is forgotten a minute after it was first seen, however often it was seen since.
+    now += 12_000
+    expect(await see('e')).toEqual([true, 1])
+    expect(await see('d')).toEqual([true, 2])
+    answers.things.push(said)
+    expect(said).toEqual(answers.things[0])
+  })
+
+  test('of 20 different things that come at once no more are taken than there is room for', async () => {
+    const things = perMinute('parallel', 4)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => {
+        const { key } = perMinute(`parallel thing ${n % 10}`, 0)
+        return store.count([
+          { key, max: 1_000_000_000, seconds: 60, once: key },
+          { ...things, once: key },
+        ])
+      }),
+    )
+    expect(answers.filter(({ isCounted }) => isCounted)).toHaveLength(8)
+    expect(await used(things)).toBe(4)
+  })
+
   test('windows roll, small ones to the event and large ones in parts, and what was refused is not counted', async () => {
     now = Date.UTC(2026, 10, 21, 10, 0, 0)
     const said: unknown[] = []
@@ -76,8 +125,8 @@ describe.each([
       }
       said.push(await store.count([{ ...counter, amount: -1 }]), await store.count([{ ...counter, amount: 0 }]))
     }
-    answers.push(said)
-    expect(said).toEqual(answers[0])
+    answers.windows.push(said)
+    expect(said).toEqual(answers.windows[0])
   })
 
   test('of 20 who come at once none goes past what was left of the money', async () => {

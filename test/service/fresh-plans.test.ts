@@ -103,8 +103,12 @@ describe('on a database that has just been made, for good', () => {
 
   test.each([
     ['the end of older grants', `end_older_grants('grant', 'usr_x', 'web', 'key', 1, now())`],
-    ['counters', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}', '{0,0}', '{0,0}')`],
-    ['counters of the version before', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}')`],
+    ['counters', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}', '{0,0}', '{0,0}', '{1,1}')`],
+    [
+      'counters of the version before',
+      `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}', '{0,0}', '{0,0}')`,
+    ],
+    ['counters of the one before that', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}')`],
   ])('so does the function for %s', async (_, call) => {
     const read = await planning(async (connection) => {
       for (const id of ['older', 'newer']) {

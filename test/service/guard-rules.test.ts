@@ -128,6 +128,40 @@ describe.each([
     expect(said(await ask({ ip: address(9), to }))).toEqual(allowed)
   })
 
+  test('a device that asks codes for many numbers is challenged and then refused, unless they are entered', async () => {
+    const { guard, ask } = open()
+    const of = (device: string) => (n: number, proven?: number) =>
+      ask({ ip: address(n), to: scattered(n), device, proven })
+    const [family, bomber, shop] = [of('browser a'), of('browser b'), of('key c')]
+    const passed: Decision[] = []
+    for (const n of [1, 2, 3, 3, 2, 1]) passed.push(await family(n))
+    expect(passed.map(said)).toEqual(Array(6).fill(allowed))
+    expect(said(await family(4))).toEqual({ verdict: 'challenge', level: 2, reasons: ['device_in_vain'] })
+    expect(said(await family(2))).toEqual(allowed)
+    // Half of what it was sent is two numbers, and not one of them twice.
+    for (const mark of [passed[0], passed[5]]) await guard.entered(mark?.marks ?? [])
+    expect(said(await family(4))).toMatchObject({ verdict: 'challenge' })
+    await guard.entered(passed[1]?.marks ?? [])
+    expect(said(await family(4))).toEqual(allowed)
+    for (let n = 10; n < 30; n++) expect(said(await bomber(n, 3))).toEqual(allowed)
+    expect(said(await bomber(30, 3))).toMatchObject({ verdict: 'refuse', reasons: ['device_all_in_vain'] })
+    for (let n = 40; n < 70; n++) {
+      const decision = await shop(n)
+      expect(said(decision)).toEqual(allowed)
+      await guard.entered(decision.marks)
+    }
+  })
+
+  test('a message that a device did not get after all leaves none of its numbers', async () => {
+    const { guard, ask } = open()
+    const next = (n: number) => ask({ ip: address(n), to: scattered(n), device: 'browser d' })
+    for (let n = 0; n < 12; n++) {
+      const decision = await next(n)
+      expect(said(decision)).toEqual(allowed)
+      await guard.giveBack(decision)
+    }
+  })
+
   test('a leak that is tried name by name from everywhere is noticed by how many passwords were wrong', async () => {
     const { guard } = open()
     const attempt = (n: number, isKnownDevice = false) =>
