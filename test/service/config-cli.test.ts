@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest'
 const cwd = mkdtempSync(join(tmpdir(), 'menshen-cli-'))
 afterAll(() => rmSync(cwd, { recursive: true }))
 
-const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../src/menshen.js', import.meta.url))
 
 async function menshen(args: string[], env: Record<string, string> = {}) {
   const options = { cwd, env }

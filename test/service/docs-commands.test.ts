@@ -43,7 +43,7 @@ interface Done {
 }
 
 /** `npm run menshen --` is the command of this checkout, wherever the shell stands. */
-const npm = `npm() { while [ "$1" != -- ]; do shift; done; shift; node "${join(root, 'src/main.ts')}" "$@"; }`
+const npm = `npm() { while [ "$1" != -- ]; do shift; done; shift; node "${join(root, 'src/menshen.js')}" "$@"; }`
 
 /** Runs a block in a shell that stops at the first failure. */
 function shell(script: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Done> {

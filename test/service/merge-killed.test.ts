@@ -11,7 +11,7 @@ import { claimOf } from '../support/several.ts'
 
 // A process is killed in the middle of a merge, and of taking one back.
 
-const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../src/menshen.js', import.meta.url))
 const use = { ip: '203.0.113.7' }
 let shell: Shell
 let directory: AccountDirectory

@@ -108,7 +108,7 @@ describe('a trial that moves to a PostgreSQL of its own', () => {
     await knex.transaction(async (transaction) => {
       await transaction.raw('select pg_advisory_xact_lock(1)')
       const { PATH = '', HOME = '' } = process.env
-      const args = [join(root, 'src/main.ts'), 'move', '--to', target.url]
+      const args = [join(root, 'src/menshen.js'), 'move', '--to', target.url]
       const options = { cwd, detached: true, env: { PATH, HOME, TMPDIR: tmpdir(), ...env } }
       const child = guarded(spawn(process.execPath, args, options))
       let said = ''

@@ -59,7 +59,7 @@ test('fails no request and loses no token, from one version to the next and back
     MENSHEN_SECRET_KEY: 'k'.repeat(43),
     MENSHEN_SERVER__DRAIN_SECONDS: '6',
   }
-  const program = { old: join(root, 'src/main.ts'), next: join(next, 'src/main.ts') }
+  const program = { old: join(root, 'src/menshen.js'), next: join(next, 'src/menshen.js') }
   const run = (version: keyof typeof program, ...args: string[]) =>
     runToEnd({ cwd: folder, env, command: [process.execPath, program[version], ...args] })
   const start = (version: keyof typeof program, port: number) =>

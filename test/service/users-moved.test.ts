@@ -61,7 +61,7 @@ describe('an import that was killed', () => {
   test('has left accounts that are whole, and the next one ends where it would have', async () => {
     const count = 12_000
     await shell.write('users.jsonl', accounts(count))
-    const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+    const program = fileURLToPath(new URL('../../src/menshen.js', import.meta.url))
     const child = spawn(process.execPath, [program, 'users', 'import', 'users.jsonl'], {
       cwd: shell.cwd,
       env: shell.env,

@@ -76,7 +76,7 @@ export async function runCommand(argv: readonly string[], { env, cwd, stdin }: P
 
 /** Runs a command in a process of its own. */
 export function runChild(argv: readonly string[], { env, cwd }: Place): Promise<Result> {
-  const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  const program = fileURLToPath(new URL('../../src/menshen.js', import.meta.url))
   return new Promise((resolve) => {
     execFile(process.execPath, [program, ...argv], { cwd, env }, (error, stdout, stderr) =>
       resolve({ status: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr }),

@@ -8,7 +8,7 @@ import { patienceMs } from './patience.ts'
 import { guarded } from './run.ts'
 import { freePort } from './services.ts'
 
-const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const program = fileURLToPath(new URL('../../src/menshen.js', import.meta.url))
 
 export interface ProcessOptions {
   readonly cwd: string
