@@ -53,10 +53,10 @@ describe('waits for a store in one request', () => {
     expect(waits()).toBe(0)
   })
 
-  test('an authorization in a live session: 3 at most', async () => {
+  test('an authorization in a live session: 2', async () => {
     waits()
     expect((await authorize()).location).toContain('code=')
-    expect(waits()).toBeLessThanOrEqual(3)
+    expect(waits()).toBe(2)
   })
 
   test('exchanging a code, with ID token, JWT and refresh token: 2', async () => {

@@ -13,7 +13,9 @@ const consumed = { consumedModel: 4, consumedId: 'r7', successor: 'x' }
 
 /** Every statement of the protocol's hot path with parameters a quiet server would send: lists of one or none. */
 export const hotStatements: Readonly<Record<string, () => NamedStatement>> = {
-  ...Object.fromEntries(Object.entries(lookUps).map(([name, lookUp]) => [name, () => lookUp.with({ keys: ['a7'] })])),
+  ...Object.fromEntries(
+    Object.entries(lookUps).map(([name, lookUp]) => [name, () => lookUp.with({ keys: ['a7', 'a7 web'] })]),
+  ),
   use: () => statements.use.with({ model: 4, id: 'r7' }),
   endGrant: () => statements.endGrant.with({ grantId: 'g7' }),
   slide: () =>

@@ -33,6 +33,12 @@ export function givenByClient({ oidc, query }: KoaContextWithOIDC): Readonly<Rec
   return oidc.route === 'authorization' && !oidc.entities.PushedAuthorizationRequest ? query : undefined
 }
 
+/** The client that an authorization request names, before the library has looked whether there is such a client. */
+export function namedClient(ctx: KoaContextWithOIDC | undefined): string | undefined {
+  const named = ctx?.oidc?.route === 'authorization' ? ctx.query['client_id'] : undefined
+  return typeof named === 'string' ? named : undefined
+}
+
 /**
  * Has the library forget what it has changed in the session of a request, and write none. It keeps one for a form that
  * was posted without a session, and puts a new token for forms into it.

@@ -3,7 +3,7 @@ import type { EphemeralStore } from '../../store/ephemeral.ts'
 import { isJsonb } from '../../store/jsonb.ts'
 import type { ReplayMarks } from '../../store/replay-marks.ts'
 import type { Sealer } from '../../store/seal.ts'
-import { currentContext, grantedProtocolScope } from '../library/context.ts'
+import { currentContext, grantedProtocolScope, namedClient } from '../library/context.ts'
 import { errors } from '../library/faults.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import { atUserinfo, protocolScopeMember } from './api-tokens.ts'
@@ -129,7 +129,7 @@ function durableAdapter(
     find: (value) =>
       within(async (unit) => {
         if (model === 'AccessToken' && currentContext()?.oidc?.route === 'userinfo') return userinfoToken(unit, value)
-        const payload = await unit.find(model, value)
+        const payload = await unit.find(model, value, namedClient(currentContext()))
         if (model === 'DeviceCode') return openDeviceCode(sealer, payload)
         if (model !== 'RefreshToken') return withId(alive(payload), value)
         const times = { nowSeconds: epochSeconds(clock), retrySeconds }

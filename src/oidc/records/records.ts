@@ -20,7 +20,7 @@ export interface RecordRow {
 
 /** A row as the statements read it, with its grant and session. Times are seconds since the epoch. */
 export interface StoredRow {
-  /** The value it was looked up by. */
+  /** What it was looked up by: a value, and for a session with a grant of it, a space and the client of that. */
   readonly key: string
   readonly model: number
   readonly payload: string

@@ -37,9 +37,13 @@ const related = (condition: string, others: Sql = sql``) => sql`select k.key,
   left join ${beside('g', `model = ${durableModels.Grant} and id = t.grant_id`)} on true
   left join ${beside('s', 'uid = t.session_uid')} on true`
 
-const session = (condition: string) => sql`select k.key, t.payload, ${seconds('t.expires_at')} as expires,
-  ${seconds('t.used_at')} as used, t.uid, t.user_id,
-  ${accountJson('t.user_id')} as account, t.about from ${keys} cross join ${beside('t', condition)}`
+const session = (condition: string, columns: Sql = sql``, others: Sql = sql``) => sql`select k.key, t.payload,
+  ${seconds('t.expires_at')} as expires, ${seconds('t.used_at')} as used, t.uid, t.user_id,
+  ${accountJson('t.user_id')} as account, t.about ${columns} from ${keys} cross join ${beside('t', condition)} ${others}`
+
+/** The grant that a session holds of the client that is named behind a space, if one is. */
+const heldGrant = `case when strpos(k.key, ' ') > 0
+  then ${memberTextSql(`(${authorizationsSql(payloadSql('t'))} -> substr(k.key, strpos(k.key, ' ') + 1))`, 'grantId')} end`
 
 /** How rows are looked up on the protocol's hot path, many values at once. */
 export const lookUps = {
@@ -53,7 +57,15 @@ export const lookUps = {
   ),
   deviceCode: statement('oidc_device_code', related(`model = ${durableModels.DeviceCode} and id = k.key`)),
   userCode: statement('oidc_user_code', related(`model = ${durableModels.DeviceCode} and user_code = k.key`)),
-  session: statement('oidc_session', session(`model = ${durableModels.Session} and id = k.key`)),
+  session: statement(
+    'oidc_session',
+    session(
+      `model = ${durableModels.Session} and id = split_part(k.key, ' ', 1)`,
+      sql`, h.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires`,
+      sql`cross join lateral (select ${heldGrant} as grant_id offset 0) h
+        left join ${beside('g', `model = ${durableModels.Grant} and id = h.grant_id`)} on true`,
+    ),
+  ),
   sessionByUid: statement('oidc_session_by_uid', session('uid = k.key')),
   grant: statement(
     'oidc_grant',

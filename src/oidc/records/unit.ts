@@ -66,13 +66,14 @@ export class Unit {
     return this.#abouts.get(grantId)
   }
 
-  find(model: DurableModel, value: string): Promise<Payload | undefined> {
+  /** With a session comes the grant that it holds of `client`, if that is given. */
+  find(model: DurableModel, value: string, client?: string): Promise<Payload | undefined> {
     const id = recordId(model, value)
     const known = this.#reads.get(`${model}:${id}`)
     if (known) return known
     switch (model) {
       case 'Session':
-        return this.#remember(model, id, this.#readSession('session', id, value))
+        return this.#remember(model, id, this.#readSession('session', id, value, client))
       case 'Grant':
         return this.#remember(
           model,
@@ -90,7 +91,7 @@ export class Unit {
     const key = `uid:${uid}`
     const known = this.#reads.get(key)
     if (known) return known
-    const read = this.#readSession('sessionByUid', uid, undefined)
+    const read = this.#readSession('sessionByUid', uid)
     this.#reads.set(key, read)
     return read
   }
@@ -142,9 +143,8 @@ export class Unit {
     this.#inserts.delete(key)
     this.#deletes.set(key, [model, id])
     this.#reads.set(key, Promise.resolve(undefined))
-    for (const [uid, session] of this.#sessions) {
-      if (model === 'Session' && session.id === id) this.#sessions.delete(uid)
-    }
+    if (model !== 'Session') return
+    for (const [uid, session] of this.#sessions) if (session.id === id) this.#sessions.delete(uid)
   }
 
   /** Makes something live until `expiresAt`, in seconds since the epoch, if it would end earlier. */
@@ -167,9 +167,7 @@ export class Unit {
     if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
   }
 
-  /**
-   * When a code or refresh token was used and what replaced it, which is hidden; undefined if there is no such token.
-   */
+  /** When a code or refresh token was used and what replaced it, hidden; undefined if there is no such token. */
   useOf(model: DurableModel, value: string): Promise<Use | undefined> {
     this.roundTrips += 1
     return this.#records.useOf(model, recordId(model, value))
@@ -261,10 +259,10 @@ export class Unit {
     return this.#read(by, value).then((row) => row && this.#related(row))
   }
 
-  async #readSession(by: LookUp, key: string, jti: string | undefined): Promise<Payload | undefined> {
-    const row = await this.#read(by, key)
+  async #readSession(by: LookUp, key: string, jti?: string, client?: string): Promise<Payload | undefined> {
+    const row = await this.#read(by, client === undefined ? key : `${key} ${client}`)
     if (!row) return undefined
-    this.#rememberAccount(row)
+    this.#rememberBeside(row)
     const payload = payloadOf(row.payload, row.expires)
     const byCookie = jti !== undefined
     const { used, about } = row
@@ -275,22 +273,23 @@ export class Unit {
   }
 
   #related(row: StoredRow): Payload {
-    const { grant_id, grant_payload, session_uid, session_id, session_payload } = row
-    const grant = grant_payload === null ? undefined : payloadOf(grant_payload, row.grant_expires ?? 0)
+    const { session_uid, session_id, session_payload } = row
     const session = session_payload === null ? undefined : payloadOf(session_payload, row.session_expires ?? 0)
-    if (grant_id) this.#reads.set(`Grant:${grant_id}`, Promise.resolve(grant))
-    if (grant_id && row.grant_about) this.#abouts.set(grant_id, row.grant_about)
     if (session_uid) this.#reads.set(`uid:${session_uid}`, Promise.resolve(session))
     if (session_uid && session_id && session)
       this.sessions.note(session_uid, { id: session_id, used: row.session_used, payload: session, byCookie: false })
-    this.#rememberAccount(row)
+    this.#rememberBeside(row)
     const payload = payloadOf(row.payload, row.expires)
     if (row.consumed !== null) payload['consumed'] = row.consumed
     return payload
   }
 
-  #rememberAccount(row: StoredRow): void {
-    if (row.user_id) this.accounts.set(row.user_id, row.account ? accountFromJson(row.account) : undefined)
+  #rememberBeside({ user_id, account, grant_id, grant_payload, grant_expires, grant_about }: StoredRow): void {
+    if (user_id) this.accounts.set(user_id, account ? accountFromJson(account) : undefined)
+    if (!grant_id) return
+    const grant = grant_payload === null ? undefined : payloadOf(grant_payload, grant_expires ?? 0)
+    this.#reads.set(`Grant:${grant_id}`, Promise.resolve(grant))
+    if (grant_about) this.#abouts.set(grant_id, grant_about)
   }
 
   #read(by: LookUp, value: string): Promise<StoredRow | undefined> {
