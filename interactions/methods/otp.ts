@@ -72,7 +72,7 @@ export interface OtpCodes {
   issue(request: IssueRequest): Promise<Sent>
   /**
    * Uses the code up: of several callers one succeeds. Whoever pastes the whole message has entered its code. Throws
-   * `otp.required` for a text that is no code, `otp.replaced` for the code before this one, both for no try;
+   * `otp.required` for a text that is no code, `otp.replaced` for a code before this one, both for no try;
    * `otp.wrong`, `otp.expired`, `otp.tries_used`.
    */
   verify(request: VerifyRequest): Promise<void>
@@ -101,12 +101,19 @@ interface Dependencies {
   }
 }
 
+/** A code that another one has replaced. */
+interface Replaced {
+  readonly id: string
+  readonly mac: string
+  readonly expiresAt: number
+}
+
 interface Issued {
   readonly id: string
   readonly target: string
   readonly mac: string
-  /** The one that it replaced, for as long as that would have lived. */
-  readonly before?: { readonly id: string; readonly mac: string; readonly expiresAt: number } | undefined
+  /** Those that it replaced, the latest first, each for as long as it would have lived. */
+  readonly earlier?: readonly Replaced[]
   /** In milliseconds since the epoch. */
   readonly expiresAt: number
   /** What is told when it was entered. */
@@ -117,6 +124,8 @@ interface Issued {
 export const otpSeconds = 300
 const maxTries = 5
 const resendSeconds = 60
+/** One a minute can be asked for while a code lives; where settings allow more, the oldest are forgotten. */
+const mostReplaced = 5
 
 /** Issues one-time codes and checks them. */
 export function otpCodes(dependencies: Dependencies): OtpCodes {
@@ -128,21 +137,28 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
   const triesOf = ({ id }: Issued) => `otp-tries:${id}`
   const macOf = (id: string, otp: string) => mac(`otp:${id}:${otp}`)
 
-  /** SECURITY: a code goes on being known only beside another one for the same number or address, and as a digest. */
-  function replacedBy(issued: Issued | undefined, target: string): Issued['before'] {
-    if (issued?.target !== target || !(issued.expiresAt > clock())) return undefined
-    const { id, mac: digest, expiresAt } = issued
-    return { id, mac: digest, expiresAt }
+  /**
+   * Messages may be late and come in any order, so every code that would still live is known. SECURITY: only beside
+   * another one for the same number or address, and as a digest.
+   */
+  function replacedBy(issued: Issued | undefined, target: string): readonly Replaced[] {
+    if (issued?.target !== target) return []
+    const all = [issued, ...(issued.earlier ?? [])].slice(0, mostReplaced)
+    return all.filter(isAlive).map(({ id, mac: digest, expiresAt }) => ({ id, mac: digest, expiresAt }))
   }
 
-  /** Never the one before: that would be refused as such. */
-  function newCode(before: Issued['before']): string {
+  /** Never one that was replaced: that would be refused as such. */
+  function newCode(earlier: readonly Replaced[]): string {
     const otp = String(randomInt(1_000_000)).padStart(6, '0')
-    return isOf(before, otp) ? newCode(before) : otp
+    return earlier.some((each) => isOf(each, otp)) ? newCode(earlier) : otp
   }
 
-  function isOf(code: Pick<Issued, 'id' | 'mac'> | undefined, otp: string): boolean {
-    return code !== undefined && isSameSecret(code.mac, macOf(code.id, otp))
+  function isOf(code: Pick<Issued, 'id' | 'mac'>, otp: string): boolean {
+    return isSameSecret(code.mac, macOf(code.id, otp))
+  }
+
+  function isAlive({ expiresAt }: Pick<Issued, 'expiresAt'>): boolean {
+    return expiresAt > clock()
   }
 
   function requireServed({ channel, to }: OtpTarget, field = 'phone'): void {
@@ -152,8 +168,7 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
 
   async function issuedTo(request: Omit<VerifyRequest, 'otp'>): Promise<Issued | undefined> {
     const issued = await store.get<Issued>(keyOf(request))
-    const isGood = issued?.target === targetOf(request.target) && issued.expiresAt > clock()
-    return isGood ? issued : undefined
+    return issued?.target === targetOf(request.target) && isAlive(issued) ? issued : undefined
   }
 
   async function take({
@@ -193,11 +208,11 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
     async issue(request) {
       const { grant, ownerThen } = await take(request)
       const target = targetOf(request.target)
-      const before = replacedBy(await store.get<Issued>(keyOf(request)), target)
-      const otp = newCode(before)
+      const earlier = replacedBy(await store.get<Issued>(keyOf(request)), target)
+      const otp = newCode(earlier)
       const id = randomBytes(12).toString('base64url')
       const expiresAt = clock() + otpSeconds * 1000
-      const issued: Issued = { id, target, mac: macOf(id, otp), before, expiresAt, marks: grant.marks }
+      const issued: Issued = { id, target, mac: macOf(id, otp), earlier, expiresAt, marks: grant.marks }
       await store.set(keyOf(request), issued, otpSeconds)
       const isUnclear = grant.delivery === 'awaited' && (await send()) === 'unclear'
       if (grant.delivery === 'background') {
@@ -230,10 +245,8 @@ export function otpCodes(dependencies: Dependencies): OtpCodes {
       const issued = await issuedTo(request)
       if (!issued) throw new AppError('otp.expired', { field: 'otp' })
       // It opens nothing any more, so that whoever hits upon it has learned nothing; all else is counted.
-      const { before } = issued
-      if (before && before.expiresAt > clock() && isOf(before, typed)) {
-        throw new AppError('otp.replaced', { field: 'otp' })
-      }
+      const isReplaced = issued.earlier?.some((each) => isAlive(each) && isOf(each, typed)) === true
+      if (isReplaced) throw new AppError('otp.replaced', { field: 'otp' })
       // SECURITY: counted before it is compared, so that parallel guesses cannot outrun the limit.
       const tries = await store.increment(triesOf(issued), otpSeconds)
       if (tries > maxTries) {

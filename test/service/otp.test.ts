@@ -60,8 +60,9 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     const { ask, enter, phone } = await begin()
     await ask()
     const otp = await world.otp(`+86${phone}`)
-    // Each entry counts as a try, so only the first five are compared at all.
-    const answers = await Promise.all(Array.from({ length: 20 }, () => enter(otp)))
+    // Each entry counts as a try, so only the first five are compared at all. They differ, because the very same form is
+    // answered once.
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => enter(`${otp}${' '.repeat(n)}`)))
     expect(answers.filter(isIn)).toHaveLength(1)
   })
 
@@ -121,6 +122,24 @@ describe.each(['redis', 'tables'] as const)('one-time codes, short-lived values 
     for (let tries = 0; tries < 4; tries++) await enter(wrong(third))
     expect(errorIn(await enter(third))).toBe('otp.tries_used')
     expect(isIn(await enter(third))).toBe(false)
+  })
+
+  test('of five messages that come late and in any order the newest counts, and the others cost no try', async () => {
+    const { ask, enter, visitor, page, phone } = await begin()
+    await ask()
+    const sent = [await world.otp(`+86${phone}`)]
+    for (let n = 1; n < 5; n++) {
+      walkTo(n * 61_000)
+      expect((await visitor.post(page.url, { method: 'sms', resend: '1' })).status).toBe(303)
+      sent.push(await world.otp(`+86${phone}`))
+    }
+    const newest = sent.pop() ?? ''
+    for (const late of [...sent, ...sent]) expect(errorIn(await enter(late))).toBe('otp.replaced')
+    walkTo(301_000)
+    // The first has run out meanwhile, and is a wrong one like any other.
+    expect((await enter(sent[0] ?? '')).text).toContain('还可以再试 4 次')
+    expect(errorIn(await enter(sent[1] ?? ''))).toBe('otp.replaced')
+    expect(isIn(await enter(newest))).toBe(true)
   })
 
   test('a code that is guessed at many times at once is compared five times, whatever came before it', async () => {
