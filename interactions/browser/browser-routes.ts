@@ -16,7 +16,7 @@ import type { AccountChoice } from '../../src/oidc/policy.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Audit } from '../../src/ops/audit.ts'
 import type { Callbacks } from '../callbacks.ts'
-import { readForm } from '../form.ts'
+import { type Form, readForm } from '../form.ts'
 import { type AccountCentre, accountRoutes } from './account-routes.ts'
 import { authorizationHref, type beginningAgain } from './begin-again.ts'
 import { receiveCallback, takeAnswer } from './callback.ts'
@@ -26,6 +26,7 @@ import { leave } from './leave.ts'
 import type { LoginResult, loginPages } from './login.ts'
 import type { passwordLinkPages } from './password-link.ts'
 import type { Renderer } from './render.ts'
+import { SentTwice } from './sent-twice.ts'
 
 interface Dependencies {
   readonly provider: () => Provider
@@ -43,6 +44,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly audit: Audit
   readonly again: ReturnType<typeof beginningAgain>
+  readonly mac: (text: string) => string
 }
 
 /**
@@ -50,8 +52,9 @@ interface Dependencies {
  * signed-in one.
  */
 export function browserRoutes(dependencies: Dependencies): Router {
-  const { provider, renderer, pages, callbacks, directory, audit, again } = dependencies
+  const { provider, renderer, pages, callbacks, directory, audit, again, mac } = dependencies
   const router = new Router()
+  const twice = new SentTwice(mac)
   const { login, consent, account } = pages
 
   /**
@@ -111,6 +114,10 @@ export function browserRoutes(dependencies: Dependencies): Router {
     const form = await readForm(ctx, consentForm)
     const found = await interaction(ctx)
     const client = await clientOf(ctx, found)
+    await twice.answerOnce(ctx, found, form, () => submitOnce(ctx, found, client, form))
+  }
+
+  async function submitOnce(ctx: Context, found: Interaction, client: Client, form: Form): Promise<void> {
     const { choice } = form.fields
     if (choice === 'cancel' || choice === 'deny') {
       const userId = found.session?.accountId
@@ -121,7 +128,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     }
     if (found.prompt.name === 'login') {
       const result: LoginResult | undefined = await login.submit(ctx, found, form.fields)
-      return result && finish(ctx, result)
+      return result && finish(ctx, { ...result, ...twice.mark(found.uid, form) })
     }
     if (found.prompt.name === 'select_account') return choose(ctx, found, choice)
     if (choice === 'switch' && found.deviceCode === undefined) return switchAccount(ctx, found)
@@ -129,7 +136,7 @@ export function browserRoutes(dependencies: Dependencies): Router {
     await requireSession(found)
     const { userId, result, ...detail } = await consent.allow(found, client, form)
     await audit.write({ event: 'consent.granted', userId, ...origin(ctx, found), detail })
-    await finish(ctx, result)
+    await finish(ctx, { ...result, ...twice.mark(found.uid, form) })
   }
 
   /** The account that is signed in, or another one, for which a login follows. */

@@ -155,6 +155,7 @@ export function buildPages(dependencies: Dependencies): Pages {
     directory,
     audit,
     again,
+    mac: (text) => core.sealer.mac('form_sent', text),
   })
 
   return {

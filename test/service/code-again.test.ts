@@ -133,6 +133,60 @@ describe('another login of the same browser', () => {
   })
 })
 
+describe('the very same form a second time, as by a double click without script', () => {
+  const logins = (phone: string) =>
+    world.database.database
+      .knex('audit_events')
+      .join('identities', 'identities.user_id', 'audit_events.user_id')
+      .join('identity_subjects', 'identity_subjects.identity_id', 'identities.id')
+      .where({ event: 'login.succeeded', subject: `+86${phone}` })
+
+  test('leads where the first has led, with the right code, once', async () => {
+    const phone = newPhone()
+    const visitor = world.visitor()
+    const { send } = await begins(visitor)
+    await send({ phone })
+    const otp = await world.otp(`+86${phone}`)
+    const first = await send({ otp })
+    expect(isIn(first)).toBe(true)
+    const second = await send({ otp })
+    expect([second.status, second.location]).toEqual([303, first.location])
+    expect(isIn(await send({ otp: ` ${otp}` }))).toBe(false)
+    expect((await visitor.follow(second)).location).toContain('code=')
+    expect(errorIn(await send({ otp }))).toBe('attempt.expired')
+    expect(await logins(phone)).toHaveLength(1)
+  })
+
+  test('waits for the first while that is under way: five at once are one login', async () => {
+    const phone = newPhone()
+    const { send } = await begins(world.visitor())
+    await send({ phone })
+    const otp = await world.otp(`+86${phone}`)
+    const answers = await Promise.all(Array.from({ length: 5 }, () => send({ otp })))
+    expect(answers.map(isIn)).toEqual(Array(5).fill(true))
+    expect(new Set(answers.map(({ location }) => location)).size).toBe(1)
+    expect(await logins(phone)).toHaveLength(1)
+  })
+
+  test('makes one account of a user name, and is told so, and not that the name is taken', async () => {
+    const { send } = await begins(world.visitor())
+    const form = { method: 'register', identifier: 'twice', new_password: 'ripe tea from 4 mountains' }
+    const answers = await Promise.all([send(form), send(form)])
+    expect(answers.map(isIn)).toEqual([true, true])
+    expect(errorIn(await send({ ...form, new_password: 'harvest of 5 valleys' }))).toBe('identity.taken')
+  })
+
+  test('does nothing for another browser', async () => {
+    const phone = newPhone()
+    const { send, page } = await begins(world.visitor())
+    await send({ phone })
+    const otp = await world.otp(`+86${phone}`)
+    expect(isIn(await send({ otp }))).toBe(true)
+    const form = { method: 'sms', agreement: 'on', otp }
+    expect(errorIn(await world.visitor().post(page.url.pathname, form))).toBe('attempt.expired')
+  })
+})
+
 describe('nobody else', () => {
   test('learns that a code is out: another browser, and one without the cookie, are told what they always were', async () => {
     const phone = newPhone()
