@@ -3,6 +3,7 @@ import { durationOrNone } from '../base/duration.ts'
 import { Secret } from '../base/secret.ts'
 import { logLevels } from '../ops/log.ts'
 import { addressProblem } from '../store/postgres-address.ts'
+import { redisAddressProblem } from '../store/redis-address.ts'
 import { isMetricsAddress, trustedProxies } from './address-settings.ts'
 
 /** What the defaults depend on. */
@@ -14,14 +15,19 @@ export interface Mode {
   readonly isTerminal: boolean
 }
 
-const redisUrl = z
-  .string()
-  .refine(
-    (text) => text.split(',').every((one) => /^rediss?:$/.test(URL.parse(one.trim())?.protocol ?? '')),
-    'expected redis:// or rediss:// addresses',
-  )
-  .transform((text) => new Secret(text))
-  .meta({ secret: true })
+/** An address with a password in it, which is told to nobody: not even by what is wrong with it. */
+function secretAddress(problem: (text: string) => string | undefined) {
+  return z
+    .string()
+    .superRefine((text, context) => {
+      const message = problem(text)
+      if (message !== undefined) context.addIssue({ code: 'custom', message })
+    })
+    .transform((text) => new Secret(text))
+    .meta({ secret: true })
+}
+
+const redisUrl = secretAddress(redisAddressProblem)
 
 /** Settings of the public listener. */
 export function serverOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
@@ -52,14 +58,7 @@ export function serverOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
   })
 }
 
-const databaseUrl = z
-  .string()
-  .superRefine((text, context) => {
-    const message = addressProblem(text)
-    if (message !== undefined) context.addIssue({ code: 'custom', message })
-  })
-  .transform((text) => new Secret(text))
-  .meta({ secret: true })
+const databaseUrl = secretAddress(addressProblem)
 
 /** Settings of the database. */
 export const databaseOptions = z.strictObject({

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../base/errors.ts'
+import { isPasswordCut, specialCharacters } from '../base/password-in-address.ts'
 import { secret } from '../base/secret.ts'
 import type { MailMessage, MailSender } from './mail-sender.ts'
 import type { MailText } from './texts.ts'
@@ -11,6 +12,7 @@ export const mailOptions = z.strictObject({
       (url) => /^smtps?:$/.test(URL.parse(url.reveal())?.protocol ?? ''),
       'expected an smtp:// or smtps:// address',
     )
+    .refine((url) => !isPasswordCut(url.reveal()), `cannot be read: percent-encode ${specialCharacters}`)
     .meta({ secret: true })
     .describe('Mail server, `smtps://user:password@host` or `smtp://…`'),
   from: z

@@ -1,3 +1,5 @@
+import { isPasswordCut, specialCharacters } from '../base/password-in-address.ts'
+
 /** One of the hosts that an address of PostgreSQL names. */
 export interface DatabaseHost {
   /** As it stands in the address, for messages. */
@@ -13,7 +15,7 @@ const shape = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^@/?#]*)(\/[^?#]*)?(?:\?([^
 const namedHost = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d+))?$/i
 const defaultPort = 5432
 const session = 'target_session_attrs'
-const encode = 'percent-encode what is special in user name and password (@ %40, / %2F, # %23, ? %3F, % %25)'
+const encode = `percent-encode ${specialCharacters}`
 
 /**
  * The hosts of an address, in its order. Empty where there is nothing to choose from: one host, or a socket named by
@@ -38,17 +40,36 @@ export function plainUrl(url: string): string {
 /** Why this is no address of a database, in words that quote nothing of it; undefined when it is one. */
 export function addressProblem(url: string): string | undefined {
   if (!/^postgres(ql)?:\/\//.test(url)) return 'expected a postgres:// address'
-  const [authority = '', ...rest] = url.replace(/^[a-z]+:\/\//, '').split(/[/?]/)
-  if (url.includes('#') || rest.length > 2) return `cannot be read: ${encode}`
   const parts = partsOf(url)
-  const isCut = !authority.includes('@') && rest.some((part) => part.includes('@'))
-  if (isCut || !parts?.names.every(isHost) || !URL.canParse(plainUrl(url))) return `cannot be read: ${encode}`
+  const isWhole = !isPasswordCut(url) && isOneName(url)
+  if (!isWhole || !parts?.names.every(isHost) || !isReadable(plainUrl(url))) return `cannot be read: ${encode}`
   if (parts.parameters.get('host')?.includes(','))
     return 'has several hosts in its parameter host: name them before the database, host1:5432,host2:5432'
   const wanted = parts.parameters.get(session)
   if (wanted !== null && wanted !== 'read-write' && wanted !== 'primary')
     return `asks for a host that this server cannot use: ${session} is read-write, or absent, which is the same`
   return undefined
+}
+
+/**
+ * Whether the driver reads it as it was meant. It encodes an address that is not encoded, and decodes any other one; of
+ * one that is half of each it would make another password.
+ */
+function isReadable(url: string): boolean {
+  const { username, password, pathname } = URL.parse(url) ?? {}
+  if (/ |%[^a-f0-9]|%[a-f0-9][^a-f0-9]/i.test(url)) return password !== undefined && !/%[a-f0-9]{2}/i.test(url)
+  try {
+    for (const part of [username, password, pathname]) decodeURIComponent(part ?? '%')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether what is asked for is one name: no database has a slash in it. */
+function isOneName(url: string): boolean {
+  const [before = ''] = url.split('?')
+  return before.split('/').length <= 4
 }
 
 function isHost(name: string): boolean {

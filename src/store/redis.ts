@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import { besides, type Counter, type EphemeralStore } from './ephemeral.ts'
+import { redisAddresses } from './redis-address.ts'
 import { scripts } from './redis-scripts.ts'
 import { unavailable } from './unavailable.ts'
 import { waitSeconds } from './wait-seconds.ts'
@@ -52,7 +53,7 @@ const retryStrategy = (attempt: number) => Math.min(attempt * 50, deadlineMs)
 
 /** The store over Redis 7 or newer. Connects at the first call. */
 export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {} }: Options): EphemeralStore {
-  const urls = url.reveal().split(',') as [string, ...string[]]
+  const urls = redisAddresses(url.reveal()) as [string, ...string[]]
   const redis =
     urls.length > 1
       ? cluster(urls)
