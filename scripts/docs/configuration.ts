@@ -11,6 +11,8 @@ Sources, weakest first: defaults, a YAML file (\`--config FILE\`, else \`MENSHEN
 
 - Any setting can be given as a variable: those below, where lists and sections are written as YAML on one line. An empty variable counts as absent.
 - \`NAME_FILE\` reads what \`NAME\` would hold from a file; use it for secrets.
+- In the file, anchors (\`&tea\`), aliases (\`*tea\`) and merge keys (\`<<: *tea\`) work; a key at the top that begins with \`x-\` is a place for what is only referred to.
+- What is special in the user name or password of an address (\`DATABASE_URL\`, \`REDIS_URL\`, \`mail.url\`) is percent-encoded: \`@\` as \`%40\`, \`/\` as \`%2F\`, \`#\` as \`%23\`.
 - Durations are texts: \`30s\`, \`10m\`, \`12h\`, \`30d\`.
 - An unknown key, an unknown \`MENSHEN_…\` variable, a contradiction or a missing secret stops the start with one message that lists every problem.
 - With \`NODE_ENV=production\` the defaults are those of the last column, and everything that is not fit for production is refused.

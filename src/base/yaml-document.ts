@@ -46,6 +46,12 @@ export function readYaml(text: string): { readonly document?: YamlDocument; read
   return { document: { values, lineOf: (path) => lineCounter.linePos(offsetOf(parsed, path)).line }, faults: [] }
 }
 
+/** A document without what it keeps at its top under `x-…`, which is there to be referred to. */
+export function withoutAnchors(values: unknown): unknown {
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) return values
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !name.startsWith('x-')))
+}
+
 /** `sms.senders[0].type` */
 export function pathText(path: Path): string {
   const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { type Path, readYaml, type YamlDocument } from '../base/yaml-document.ts'
+import { type Path, readYaml, withoutAnchors, type YamlDocument } from '../base/yaml-document.ts'
 
 /** Environment variables, by name. */
 export type Env = Readonly<Record<string, string | undefined>>
@@ -100,7 +100,8 @@ function readFile(named: string | undefined, cwd: string, problems: Problem[]): 
   }
   const document = parseYaml(text, '', name, problems)
   if (!document || document.values === null) return undefined
-  const { values, lineOf } = document
+  const { lineOf } = document
+  const values = withoutAnchors(document.values)
   if (isTree(values)) return { name, folder: dirname(path), values, lineOf }
   problems.push({ path: '', message: 'is not a mapping of settings', source: name })
   return undefined

@@ -150,6 +150,13 @@ describe('sources', () => {
     expect(load({}, { 'menshen.yaml': '# nothing\n' }).config.server.port).toBe(3000)
   })
 
+  test('a file may repeat itself with anchors, which may stand under x-', () => {
+    const anchored =
+      'x-life: &life { idle: 10d, max: 20d }\nlifetimes:\n  session: { <<: *life }\n  refresh: { <<: *life, idle: 9d }\n'
+    const { session, refresh } = load({}, { 'menshen.yaml': anchored }).config.lifetimes
+    expect([session.idle, session.max, refresh.idle, refresh.max]).toEqual([864_000, 1_728_000, 777_600, 1_728_000])
+  })
+
   test('the data folder is an absolute path, whatever folder the process moves to', () => {
     expect(load({ MENSHEN_DATA_DIR: 'data' }).config.data_dir).toMatch(/^\/.*\/data$/)
   })
@@ -201,6 +208,13 @@ brand: 7
       'secret_key: expected 32 bytes as base64url, 43 characters (env MENSHEN_SECRET_KEY)',
     ],
     ['REDIS_URL', 'redis://a:1,http://b', expect.stringContaining('redis.url: expected redis://')],
+    ['REDIS_URL', 'redis://:x@canary/1@one:6379', expect.stringMatching(/^redis\.url: cannot be read: .*%2F/)],
+    ['DATABASE_URL', 'postgres://u:x@canary/1@one/db', expect.stringMatching(/^database\.url: cannot be read: .*%2F/)],
+    [
+      'MENSHEN_MAIL',
+      '{ url: "smtps://u:x@canary/1@one", from: tea@example.com }',
+      expect.stringMatching(/^mail\.url: cannot be read: .*%2F/),
+    ],
     ['MENSHEN_OPS__METRICS', '9464', expect.stringContaining('host:port or off')],
     [
       'MENSHEN_SERVER__TRUSTED_PROXIES',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fit } from '../../base/schema-problems.ts'
-import type { Path } from '../../base/yaml-document.ts'
+import { type Path, withoutAnchors } from '../../base/yaml-document.ts'
 import { ruleProblems } from './client-rules.ts'
 import {
   type ClientSeed,
@@ -99,12 +99,6 @@ function readLists(document: SeedDocument, problems: SeedProblem[]): z.output<ty
     return Array.isArray(list) ? list : []
   }
   return { resources: listAt('resources'), clients: listAt('clients') }
-}
-
-/** What a file keeps under `x-…` is there to be referred to. */
-function withoutAnchors(values: unknown): unknown {
-  if (typeof values !== 'object' || values === null || Array.isArray(values)) return values
-  return Object.fromEntries(Object.entries(values).filter(([name]) => !name.startsWith('x-')))
 }
 
 interface Raw {
