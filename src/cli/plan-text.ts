@@ -10,12 +10,13 @@ interface Mode {
   readonly isVerbose: boolean
 }
 
-/** How many of the things that no file names are listed. */
+/** How many of the things are listed that no file names, or that stay as they are. */
 const shortList = 10
 
 /**
  * A plan as text for people: a line for each client and resource, and below it a line for each field that changes. What
- * no file names is listed in a dry run; afterwards it is only counted, because nothing has happened to it.
+ * no file names is listed in a dry run; afterwards it is only counted, because nothing has happened to it. Of many that
+ * stay as they are only the number is told, so that what changes is seen.
  */
 export function planText(plan: readonly PlanItem[], { isDryRun, fileCount, isVerbose }: Mode): string {
   const leftovers = plan.filter(({ action }) => action === 'leftover')
@@ -28,7 +29,11 @@ export function planText(plan: readonly PlanItem[], { isDryRun, fileCount, isVer
     const more = rest === 0 ? [] : [`and ${rest} more (--verbose names all)`]
     return [...lines(items.slice(0, items.length - rest)), ...more]
   }
-  const told = hasChanges(plan) ? [...lines(named), ...some(removed)] : ['no changes']
+  const kept = named.filter(({ action }) => action === 'keep')
+  const isLong = !isVerbose && kept.length > shortList
+  const shown = isLong ? named.filter(({ action }) => action !== 'keep') : named
+  const rest = isLong ? [`${kept.length} are unchanged (--verbose names all)`] : []
+  const told = hasChanges(plan) ? [...lines(shown), ...rest, ...some(removed)] : ['no changes']
   return `${[...told, ...(isDryRun ? some(leftovers) : stayLines(leftovers, fileCount))].join('\n')}\n`
 }
 

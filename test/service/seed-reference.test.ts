@@ -116,6 +116,10 @@ test('what no file names is listed in short, and in full when asked', async () =
     return `  - { client_id: c${id}, preset: spa, redirect_uris: [https://app.example.com/${id}] }\n`
   })
   await apply(`clients:\n${many.join('')}`)
+  const named = many.with(0, many[0]?.replace('spa,', 'spa, client_name: Tea,') ?? '')
+  const changed = await apply(`clients:\n${named.join('')}`, '--dry-run')
+  expect(changed.stdout).toBe('changed: client c00\n  client_name: Tea added\n12 are unchanged (--verbose names all)\n')
+  expect((await apply(`clients:\n${named.join('')}`, '--dry-run', '--verbose')).stdout.split('\n')).toHaveLength(15)
   const one = `clients:\n${many[0]}`
   const lines = async (...options: string[]) => (await apply(one, ...options)).stdout.trimEnd().split('\n')
   const short = await lines('--dry-run')
