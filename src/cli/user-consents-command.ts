@@ -3,6 +3,7 @@ import type { Core } from '../build/core.ts'
 import { listAuthorisedApps, withdrawConsent } from '../oidc/endings/authorised-apps.ts'
 import { consentTo, type Decisions, grantedIn } from '../oidc/records/consents.ts'
 import type { CommandContext } from './command.ts'
+import { reasonOf } from './confirm.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 import { withUser } from './user-named.ts'
@@ -48,7 +49,8 @@ export async function revokeClient(
   if (!(await consentTo(core.database, of)))
     return refuse(context, `${userId} has allowed nothing to a client with this id`)
   const isDryRun = flags['dry-run'] === true
-  const isDone = !isDryRun && (await withdrawConsent(core, of, { operator: operatorOf(context) }))
+  const by = { operator: operatorOf(context), why: reasonOf(context) }
+  const isDone = !isDryRun && (await withdrawConsent(core, of, by))
   if (flags['json'] === true) {
     const told = { id: userId, client_id: clientId, changed: isDone }
     printJson(stdout, isDryRun ? { ...told, would_change: true } : told)

@@ -2,6 +2,7 @@ import { maskIp } from '../base/mask.ts'
 import { countDevices, type Device, endingOf, findDevice, listDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import type { CommandContext } from './command.ts'
+import { reasonOf } from './confirm.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
 import { limitOf } from './paging.ts'
@@ -68,7 +69,7 @@ export async function revoke(context: CommandContext): Promise<number> {
     const isDryRun = flags['dry-run'] === true
     const scope = device ? endingOf(device) : ({ kind: 'all' } as const)
     const count = device ? 1 : await countDevices(core, user.id)
-    const ending = { reason: 'operator', operator: operatorOf(context) } as const
+    const ending = { reason: 'operator', operator: operatorOf(context), why: reasonOf(context) } as const
     const ended = isDryRun ? { records: 0 } : await endRecords(core, user.id, scope, ending)
     const isDone = ended.records > 0
     if (flags['json'] === true) {

@@ -7,6 +7,7 @@ import { countDevices } from '../oidc/endings/devices.ts'
 import { endRecords } from '../oidc/endings/endings.ts'
 import { countRecords, countRefreshTokens } from '../oidc/endings/record-counts.ts'
 import type { CommandContext } from './command.ts'
+import { reasonOf } from './confirm.ts'
 import { noteLook } from './looked-up.ts'
 import { operatorOf, refuse } from './open-core.ts'
 import { printJson, tableText } from './output.ts'
@@ -75,9 +76,9 @@ export async function lock(context: CommandContext): Promise<number> {
       )
     }
     if (user.status !== 'locked' && !(await core.directory.setStatus(user.id, 'locked'))) return gone(context)
-    const operator = operatorOf(context)
-    const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', operator })
-    await audit.write({ event: 'user.locked', userId: user.id, detail: { operator, ended_records: ended } })
+    const by = { operator: operatorOf(context), why: reasonOf(context) }
+    const { records: ended } = await endRecords(core, user.id, { kind: 'all' }, { reason: 'locked', ...by })
+    await audit.write({ event: 'user.locked', userId: user.id, detail: { ...by, ended_records: ended } })
     const text =
       `locked ${user.id}; ${ended} sessions, grants and tokens ended (JWT access tokens that were ` +
       'issued live some minutes more)'
@@ -96,7 +97,8 @@ export async function unlock(context: CommandContext): Promise<number> {
       return answer(context, { id: user.id, status: user.status, changed: false }, text, isNeeded ? 3 : 0)
     }
     if (!(await directory.setStatus(user.id, 'active'))) return gone(context)
-    await audit.write({ event: 'user.unlocked', userId: user.id, detail: { operator: operatorOf(context) } })
+    const by = { operator: operatorOf(context), why: reasonOf(context) }
+    await audit.write({ event: 'user.unlocked', userId: user.id, detail: by })
     // Whose deletion was asked for is on the way out still, and its owner may take it back again.
     const status = (await directory.find(user.id))?.user.status ?? 'active'
     const text = status === 'leaving' ? `unlocked ${user.id}, whose deletion was asked for` : `unlocked ${user.id}`

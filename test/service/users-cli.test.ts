@@ -107,7 +107,7 @@ describe('users lock and unlock', () => {
     expect(dry).toMatchObject({ status: 3, stdout: `would lock ${user.id} and end 2 sessions, grants and tokens\n` })
     expect(await statusOf(user.id)).toBe('active')
 
-    const locked = await shell.run('users', 'lock', '13800138002')
+    const locked = await shell.run('users', 'lock', '13800138002', '--why', 'ticket 4711')
     expect(locked).toMatchObject({ status: 0, stderr: '' })
     expect(locked.stdout).toContain(`locked ${user.id}; 2 sessions, grants and tokens ended`)
     expect(await statusOf(user.id)).toBe('locked')
@@ -124,7 +124,7 @@ describe('users lock and unlock', () => {
     expect((await shell.run('users', 'unlock', user.id)).stdout).toBe('no changes\n')
 
     expect(await knex('audit_events').where({ user_id: user.id }).orderBy('id')).toMatchObject([
-      { event: 'user.locked', detail: { operator: 'alice', ended_records: 2 } },
+      { event: 'user.locked', detail: { operator: 'alice', why: 'ticket 4711', ended_records: 2 } },
       { event: 'user.unlocked', detail: { operator: 'alice' } },
     ])
   })
@@ -190,7 +190,9 @@ describe('users sessions and revoke', () => {
     expect(await list()).toHaveLength(4)
     expect(JSON.parse((await shell.run('users', 'show', user.id, '--json')).stdout)).toMatchObject({ sessions: 4 })
     expect((await shell.run(...one)).status).toBe(0)
-    expect((await shell.run('users', 'revoke', user.id, '--session', 'grant-b', '--json')).status).toBe(0)
+    expect(
+      (await shell.run('users', 'revoke', user.id, '--session', 'grant-b', '--why', 'ticket 4712', '--json')).status,
+    ).toBe(0)
     expect((await list()).map(({ id }: { id: string }) => id)).toEqual(['grant-a', 'uid-b'])
     expect((await shell.run('users', 'revoke', user.id)).stdout).toMatch(/^signed usr_\w+ out; 3 records ended/)
     expect((await shell.run('users', 'revoke', user.id)).stdout).toBe('no changes\n')
@@ -200,7 +202,10 @@ describe('users sessions and revoke', () => {
       await knex('audit_events').where({ user_id: user.id }).orderBy('id').select('event', 'detail'),
     ).toMatchObject([
       { event: 'session.ended', detail: { reason: 'operator', operator: 'alice', session: 'uid-a' } },
-      { event: 'grant.revoked', detail: { reason: 'operator', operator: 'alice', grant: 'grant-b' } },
+      {
+        event: 'grant.revoked',
+        detail: { reason: 'operator', operator: 'alice', why: 'ticket 4712', grant: 'grant-b' },
+      },
       { event: expect.any(String) },
       { event: expect.any(String) },
     ])

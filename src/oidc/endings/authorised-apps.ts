@@ -94,8 +94,8 @@ export async function withdrawConsent(
     }),
   )
   if (!decisions) return false
-  const { operator, ...origin } = ending
-  const detail = { granted: grantedIn(decisions), ...(operator === undefined ? {} : { operator }) }
+  const { operator, why, ...origin } = ending
+  const detail = { granted: grantedIn(decisions), operator, why }
   await audit.write({ event: 'consent.withdrawn', userId, clientId, ...origin, detail })
   return true
 }

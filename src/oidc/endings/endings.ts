@@ -68,6 +68,8 @@ export interface Ending {
   readonly ip?: string | undefined
   readonly requestId?: string | undefined
   readonly operator?: string | undefined
+  /** What the operator says about it. */
+  readonly why?: string | undefined
 }
 
 /** How many of each ended. `records` counts codes and tokens too. */
@@ -131,7 +133,7 @@ async function endIn(
   trx: Knex.Transaction,
   userId: UserId,
   scope: EndingScope,
-  { reason, ip, requestId, operator, at, provedUntil }: Ending & { readonly at: Date; readonly provedUntil: Date },
+  { reason, ip, requestId, operator, why, at, provedUntil }: Ending & { readonly at: Date; readonly provedUntil: Date },
 ): Promise<Ended> {
   await endProved(trx, userId, { scope, at: provedUntil, operator })
   if (scope.kind === 'all' || scope.kind === 'others' || scope.kind === 'by') await forgetDevices(trx, userId, at)
@@ -148,6 +150,7 @@ async function endIn(
     ip: storedIp(ip),
     requestId: requestId ?? null,
     operator: operator ?? null,
+    why: why ?? null,
   })
   const of = (model: number) => Number(rows.find((row) => row.model === model)?.count ?? 0)
   const records = rows.reduce((sum, { count }) => sum + Number(count), 0)
@@ -260,7 +263,8 @@ function endText(scope: EndingScope): string {
       select least(expires_at, :at), case model when ${Session} then 'session.ended' else 'grant.revoked' end, user_id,
         ${memberTextSql(payloadSql('gone'), 'clientId')}, cast(:ip as inet), :requestId,
         jsonb_strip_nulls(jsonb_build_object('reason', case when expires_at > :at then :reason else 'expired' end,
-          'operator', cast(:operator as text), 'tokens', last.tokens)) || ${endedDetail('gone')}
+          'operator', cast(:operator as text), 'why', cast(:why as text),
+          'tokens', last.tokens)) || ${endedDetail('gone')}
       from gone left join (${lastTokensText('gone', [RefreshToken, AccessToken])}) last on last.grant_id = gone.id
       where model = ${Grant} or (model = ${Session} and ${isSignedInSql(payloadSql('gone'))})
     ), told as (
