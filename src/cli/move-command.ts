@@ -14,14 +14,14 @@ import { printJson, tableText } from './output.ts'
 export async function move(context: CommandContext): Promise<number> {
   const { config } = configOf(context)
   const isTrial = context.flags['dry-run'] === true
-  const url = targetOf(context, config)
-  if (url === undefined) return refuse(context, 'say where to: --to postgres://…, or set DATABASE_URL')
+  const to = targetOf(context, config)
+  if (to === undefined) return refuse(context, 'say where to: --to postgres://…, or set DATABASE_URL')
   const folder = resolve(config.data_dir)
   // To open the embedded store would make one.
   if (!existsSync(join(folder, 'postgres')))
     return refuse(context, `there is no embedded store in ${folder}; set MENSHEN_DATA_DIR`)
   try {
-    const tables = await moveTo(url, { folder, isTrial }, context)
+    const tables = await moveTo(to, { folder, isTrial }, context)
     return report(context, tables, { config, folder, isTrial })
   } catch (error) {
     if (error instanceof MoveRefused) return refuse(context, error.message)
@@ -29,13 +29,22 @@ export async function move(context: CommandContext): Promise<number> {
   }
 }
 
-/** SECURITY: others on the machine can read a command line, so the address may come from the settings instead. */
-function targetOf({ flags }: CommandContext, config: Config): Secret | undefined {
+/** Where to; what needs a connection of its own goes past a pooler. */
+interface Target {
+  readonly url: Secret
+  readonly directUrl?: Secret | undefined
+}
+
+/**
+ * The database of the settings, or another one. SECURITY: others on the machine can read a command line, so the address
+ * may come from the settings instead.
+ */
+function targetOf({ flags }: CommandContext, { database }: Config): Target | undefined {
   const said = flags['to']
-  if (typeof said !== 'string') return config.database.url
+  if (typeof said !== 'string') return database.url && { url: database.url, directUrl: database.direct_url }
   const read = databaseOptions.shape.url.safeParse(said)
-  if (!read.success) throw new Error('--to is no postgres:// address')
-  return read.data
+  if (!read.success) throw new Error(`--to ${read.error.issues[0]?.message}`)
+  return read.data && { url: read.data }
 }
 
 interface Way {
@@ -44,7 +53,7 @@ interface Way {
 }
 
 async function moveTo(
-  url: Secret,
+  target: Target,
   { folder, isTrial }: Way,
   { stderr }: CommandContext,
 ): Promise<readonly MovedTable[]> {
@@ -52,7 +61,7 @@ async function moveTo(
   // The claim of a server: one that runs is told of, and none starts meanwhile.
   const embedded = await openEmbedded({ dataDir: folder, pid: process.pid, serve: true, log })
   const from = openDatabase({ url: embedded.url, poolSize: 1 })
-  const to = openDatabase({ url, poolSize: 1 })
+  const to = openDatabase({ ...target, poolSize: 1 })
   try {
     return await moveDatabase({ from, to, isTrial, log })
   } finally {
