@@ -13,7 +13,6 @@ interface Entry {
  */
 export function memoryCounters(clock: Clock): Pick<EphemeralStore, 'count'> {
   const kept = new Map<string, readonly Entry[]>()
-  const sum = (entries: readonly Entry[]) => entries.reduce((total, { events }) => total + events, 0)
 
   return {
     async count(counters) {
@@ -48,6 +47,10 @@ export function memoryCounters(clock: Clock): Pick<EphemeralStore, 'count'> {
   }
 }
 
+function sum(entries: readonly Entry[]): number {
+  return entries.reduce((total, { events }) => total + events, 0)
+}
+
 function needOf({ amount = 1 }: Counter): number {
   return Math.max(amount, 1)
 }
@@ -71,7 +74,7 @@ function changed(
 
 function waitOf(entries: readonly Entry[], counter: Counter, now: number): number {
   const spanMs = counter.seconds * 1000
-  let left = entries.reduce((total, { events }) => total + events, 0)
+  let left = sum(entries)
   for (const { at, events } of entries) {
     left -= events
     if (left + needOf(counter) <= counter.max) return at + spanMs - now
