@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import { type ChangeableProvider, replaceIdentity } from '../src/accounts/identity-change.ts'
 import { identityTaken } from '../src/accounts/identity-claim.ts'
@@ -16,13 +17,12 @@ import { renameCameBy } from '../src/oidc/renew-sign-in.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import { type Database, isUniqueViolation } from '../src/store/postgres.ts'
 import type { LoginAttempts } from './attempt.ts'
-import { changeId } from './attempt-id.ts'
 import type { AttemptMemories } from './attempt-memory.ts'
-import type { OwnRequest } from './binding.ts'
-import type { Ask, Input, Proved } from './methods/method.ts'
+import { asNew, type ChangeRequest, type ChangeStage, given, idOf, type Without } from './change-request.ts'
+import type { ContestedChanges } from './contested-changes.ts'
+import type { Proved } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
-import type { CodeOver } from './methods/otp.ts'
-import { auditContext, useOf } from './outcome.ts'
+import { auditContext, type OwnerQuestion, useOf } from './outcome.ts'
 
 /** What is kept between the old number and the new one. */
 interface Passed {
@@ -46,6 +46,7 @@ interface Dependencies {
   readonly hasPassword: (userId: Account['user']['id']) => Promise<boolean>
   readonly kept: Kept
   readonly waiting: WaitingChanges
+  readonly contested: ContestedChanges
   readonly database: Database
   readonly audit: Pick<Audit, 'write'>
   readonly options: {
@@ -55,31 +56,6 @@ interface Dependencies {
     readonly tell: QueueOwnerMessage
   }
 }
-
-/** A step of somebody who is signed in and changes a number or address of theirs. */
-export interface ChangeRequest extends Omit<OwnRequest, 'method' | 'attemptId'> {
-  /** A name for this login that nobody else can make. */
-  readonly digest: string
-  readonly identityId: IdentityId
-  /** What their login came by. */
-  readonly by: SignIn['by']
-  /** The browser session that stays, where a browser asks. */
-  readonly sessionUid?: string
-}
-
-/** Whether the old number can be left out: yes, or what is missing. */
-export type Without = 'possible' | 'only_way' | 'other_login'
-
-/** Where somebody is on the way, and what they are asked for. */
-export type ChangeStage =
-  | {
-      readonly kind: 'old' | 'new'
-      readonly ask?: Extract<Ask, { view: 'code' }>
-      /** Why the code that was asked for can no longer be entered. */
-      readonly over?: CodeOver | undefined
-    }
-  | { readonly kind: 'changed'; readonly nowAs: IdentityId }
-  | { readonly kind: 'waiting'; readonly dueAt: Date }
 
 const channels = { phone: 'sms', email: 'email' } as const
 
@@ -122,6 +98,11 @@ export class NumberChanges {
     const { provider } = await this.#own(request)
     const current = await this.#deps.attempts.current(idOf(request, kind), channels[provider])
     return current?.ask.view === 'code' ? { kind, ask: current.ask, over: current.over } : { kind }
+  }
+
+  /** The question whose the new number is, where another account has it and it is in doubt; undefined: none waits. */
+  asked(request: ChangeRequest): Promise<OwnerQuestion | undefined> {
+    return this.#deps.contested.asked(asNew(request))
   }
 
   /** Begins again. */
@@ -220,7 +201,10 @@ export class NumberChanges {
     const stands = moments.every((each) => account && isUnended(account.user, each) && isFresh(each, options.clock))
     if (!passed || !stands) throw new AppError('attempt.expired')
     const owner = await directory.ownerOf(proved.identity)
-    if (owner !== undefined) throw identityTaken(provider)
+    if (owner !== undefined) {
+      const { contested } = this.#deps
+      throw await contested.refusal(asNew(request), { provider, proof: proved, owner, old: passed.old })
+    }
     requireUnmoved(proved, owner)
     const at = new Date(options.clock())
     const { locale = null } = useOf(request)
@@ -241,22 +225,40 @@ export class NumberChanges {
     return { kind: 'changed', nowAs }
   }
 
+  /** The account that has the new number is not theirs: it leaves that one and takes the place of the old one. */
+  async disown(request: ChangeRequest): Promise<ChangeStage> {
+    const { contested, kept, audit } = this.#deps
+    const { provider } = await this.#own(request)
+    const passed = await this.#passed(request)
+    const nowAs = await contested.disown(asNew(request), passed?.old, (transaction, to) =>
+      this.#end(transaction, request, to),
+    )
+    await kept.forget(idOf(request, 'old'))
+    const event = { userId: request.userId, ...auditContext(request), identityProvider: provider }
+    await audit.write({ event: 'identity.changed', ...event, detail: { from: request.identityId, identity: nowAs } })
+    return { kind: 'changed', nowAs }
+  }
+
   async #replace(request: ChangeRequest, replacement: Parameters<typeof replaceIdentity>[1]): Promise<IdentityId> {
     const { database, options } = this.#deps
-    const { userId, identityId, ip, requestId, sessionUid } = request
     try {
       return await database.knex.transaction(async (transaction) => {
         const nowAs = await replaceIdentity(transaction, replacement, options.tell)
         if (!nowAs) throw new AppError('attempt.expired')
-        // The browser that has just proved the old one stays, and came by the new one from now on.
-        const scope = { kind: 'by', by: identityId, ...(sessionUid === undefined ? {} : { sessionUid }) } as const
-        await options.end(userId, scope, { reason: 'identity_removed', ip, requestId }, transaction)
-        await renameCameBy(transaction, { userId, from: identityId, to: nowAs })
+        await this.#end(transaction, request, nowAs)
         return nowAs
       })
     } catch (error) {
       throw isUniqueViolation(error) ? identityTaken(replacement.provider) : error
     }
+  }
+
+  /** The browser that has just proved the old one stays, and came by the new one from now on. */
+  async #end(transaction: Knex.Transaction, request: ChangeRequest, nowAs: IdentityId): Promise<void> {
+    const { userId, identityId, ip, requestId, sessionUid } = request
+    const scope = { kind: 'by', by: identityId, ...(sessionUid === undefined ? {} : { sessionUid }) } as const
+    await this.#deps.options.end(userId, scope, { reason: 'identity_removed', ip, requestId }, transaction)
+    await renameCameBy(transaction, { userId, from: identityId, to: nowAs })
   }
 
   /** The identity that is to be replaced. Throws `request.not_found` where it is not theirs or cannot be. */
@@ -273,16 +275,6 @@ export class NumberChanges {
     const passed = await this.#deps.kept.load(idOf(request, 'old'))
     return passed && isFresh({ provedAt: passed.at }, this.#deps.options.clock) ? passed : undefined
   }
-}
-
-function idOf({ digest, identityId }: Pick<ChangeRequest, 'digest' | 'identityId'>, kind: 'old' | 'new'): string {
-  return changeId(kind, `${digest}.${identityId}`)
-}
-
-function given(fields: Readonly<Record<string, string | undefined>>): Input {
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  )
 }
 
 function isChangeable(provider: string): provider is ChangeableProvider {

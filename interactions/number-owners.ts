@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import { queueClientEvent } from '../src/accounts/client-events.ts'
 import type { AccountDirectory } from '../src/accounts/directory.ts'
 import type { Passed, passNumberOn } from '../src/accounts/number-passing.ts'
@@ -5,7 +6,7 @@ import { requireProved, requireStanding } from '../src/accounts/proof.ts'
 import type { Account } from '../src/accounts/user.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
-import type { UserId } from '../src/base/ids.ts'
+import type { IdentityId, UserId } from '../src/base/ids.ts'
 import type { EndRecords } from '../src/oidc/endings/endings.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import type { Admissions } from './admissions.ts'
@@ -29,6 +30,11 @@ interface Dependencies {
   readonly options: { readonly clock: Clock; readonly end: EndRecords; readonly passNumber: PassNumber }
 }
 
+/** The identity that a number in doubt takes the place of, and what is done in the same transaction. */
+export interface InPlaceOf extends NonNullable<Parameters<typeof passNumberOn>[1]['replaces']> {
+  alongside(transaction: Knex.Transaction, nowAs: IdentityId): Promise<unknown>
+}
+
 /** What becomes of a number in doubt, once it is known whose its account is. */
 export class NumberOwners {
   readonly #deps: Dependencies
@@ -40,13 +46,15 @@ export class NumberOwners {
   }
 
   /**
-   * The account is not theirs: the number leaves it, what came by it ends there, and it becomes this user's or a new
-   * one's. Throws `attempt.expired` when its owner was faster, `identity.limit`, and what `Admissions.admit` throws.
+   * The account is not theirs: the number leaves it, what came by it ends there, and it becomes this user's, maybe in
+   * the place of another identity, or a new one's. Throws `attempt.expired` when its owner was faster,
+   * `identity.limit`, and what `Admissions.admit` throws.
    */
   async disown(
     request: AdvanceRequest,
     { phone, owner, provedSince, proof, hasChanged }: Doubted,
     to?: UserId,
+    inPlaceOf?: InPlaceOf,
   ): Promise<{ readonly account: Account; readonly passed: Passed }> {
     const { directory, doubts, options, admissions } = this.#deps
     const { ip, requestId, method, visit } = request
@@ -56,17 +64,21 @@ export class NumberOwners {
     requireProved(asked, proof, phoneClaim(phone))
     const moment = { ip, locale: visit.locale, at: new Date(options.clock()), provedSince: new Date(provedSince) }
     const limit = doubts.options.mostNumbers
-    const passed = await options.passNumber({ phone, from: owner, to, limit, ...moment }, async (transaction, done) => {
+    const passing = { phone, from: owner, to, limit, replaces: inPlaceOf, ...moment }
+    const passed = await options.passNumber(passing, async (transaction, done) => {
+      await inPlaceOf?.alongside(transaction, done.nowAs)
       const by = { kind: 'by', by: done.identityId } as const
       await options.end(done.from, by, { reason: 'number_freed', ip, requestId }, transaction)
-      for (const userId of done.isNew ? [done.from] : [done.from, done.to]) {
+      // Of a number that took the place of another one its apps have been told.
+      for (const userId of done.isNew || inPlaceOf ? [done.from] : [done.from, done.to]) {
         const told = { event: 'identifier-changed', detail: { provider: 'phone' }, at: moment.at } as const
         await queueClientEvent(transaction, { userId, ...told })
       }
     })
     const detail = { identity: passed.identityId, to: passed.to, method, has_changed: hasChanged }
     await this.#audit('identity.freed', request, owner, { identity: phoneClaim(phone) }, detail)
-    if (!passed.isNew) await this.#audit('identity.bound', request, passed.to, { identity: phoneClaim(phone) })
+    if (!passed.isNew && !inPlaceOf)
+      await this.#audit('identity.bound', request, passed.to, { identity: phoneClaim(phone) })
     const account = await directory.find(passed.to)
     if (!account) throw new AppError('attempt.expired')
     return { account, passed }

@@ -154,7 +154,8 @@ export interface AccountMessagesView {
  */
 export interface AccountTakenView {
   readonly provider: string
-  readonly disown?: { readonly href: string; readonly formToken: string } | undefined
+  /** A number in doubt may be taken from the other account, beside those that are there or in place of one. */
+  readonly disown?: { readonly href: string; readonly formToken: string; readonly isChange?: boolean } | undefined
   readonly backHref: string
   readonly logoutHref: string
   /** Where both accounts can be made one; absent where that cannot be. */

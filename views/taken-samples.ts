@@ -7,4 +7,9 @@ export const takenSamples: readonly Views['account-taken'][] = [
   { provider: 'github', ...links },
   { provider: 'oidc:corp', ...links },
   { provider: 'phone', ...links, disown: { href: '/account/identities/phone', formToken: 'q1w2e3r4' } },
+  {
+    provider: 'phone',
+    ...links,
+    disown: { href: '/account/identities/idn_1/change', formToken: 'q1w2e3r4', isChange: true },
+  },
 ]

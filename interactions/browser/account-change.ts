@@ -5,9 +5,10 @@ import { type IdentityId, isId, type UserId } from '../../src/base/ids.ts'
 import { accountPaths, changePath, paths } from '../../src/base/paths.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
 import type { Country } from '../../views/form-values.ts'
+import type { ChangeRequest, ChangeStage } from '../change-request.ts'
 import { readForm } from '../form.ts'
 import type { Input } from '../methods/method.ts'
-import type { ChangeRequest, ChangeStage, NumberChanges } from '../number-changes.ts'
+import type { NumberChanges } from '../number-changes.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
 import { codeView, typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
@@ -98,9 +99,13 @@ export function changePages({ session, renderer, options }: Dependencies) {
       const error = shown(thrown)
       if (error.code === 'attempt.expired') await changes.restart(asked)
       if (error.code === 'identity.taken') {
-        const view = { provider: String(error.params['provider']), logoutHref: paths.endSession }
-        const page = { status: error.status }
-        return renderer.render(ctx, 'account-taken', { ...view, backHref: accountPaths.identities }, page)
+        const disown = { href: changePath(asked.identityId), formToken: session.token(visitor), isChange: true }
+        const view = {
+          ...{ provider: String(error.params['provider']), logoutHref: paths.endSession },
+          backHref: accountPaths.identities,
+          disown: error.params['mayDisown'] === undefined ? undefined : disown,
+        }
+        return renderer.render(ctx, 'account-taken', view, { status: error.status })
       }
       await draw(ctx, visitor, asked, error)
     }
@@ -110,6 +115,7 @@ export function changePages({ session, renderer, options }: Dependencies) {
     const { choice } = asked.input
     if (choice === 'send_old') return changes.sendOld(asked)
     if (choice === 'without_old') return changes.leaveOld(asked)
+    if (choice === 'not_mine') return changes.disown(asked)
     return changes.advance(asked)
   }
 

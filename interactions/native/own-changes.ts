@@ -3,8 +3,9 @@ import { AppError } from '../../src/base/errors.ts'
 import { isId } from '../../src/base/ids.ts'
 import type { OwnAccess } from '../../src/oidc/own-endpoint-access.ts'
 import type { RequestState } from '../../src/oidc/request-state.ts'
+import type { ChangeRequest, ChangeStage } from '../change-request.ts'
 import type { Input } from '../methods/method.ts'
-import type { ChangeRequest, ChangeStage, NumberChanges } from '../number-changes.ts'
+import type { NumberChanges } from '../number-changes.ts'
 import type { Visit } from '../upstreams/visit.ts'
 import { answer, furtherStep, refusalOf, type Words } from './refusal.ts'
 import type { nativeSteps } from './steps.ts'
@@ -32,7 +33,8 @@ export class OwnChanges {
 
   /**
    * One step. `choice=send_old` or `without_old` begins, `otp` and `resend` answer a code, `phone` or `identifier` is
-   * the new one. SECURITY: the attempt is that of this grant, so another login cannot go on with it.
+   * the new one; `choice=not_mine` takes a new number in doubt from the account that has it. SECURITY: the attempt is
+   * that of this grant, so another login cannot go on with it.
    */
   async step(ctx: Context, fields: Input, visit: Visit): Promise<void> {
     const { fresh, options } = this.#deps
@@ -45,10 +47,13 @@ export class OwnChanges {
     }
   }
 
-  /** The code that is still waited for after a refusal. */
+  /** The code that is still waited for after a refusal, or whose the number is that another account has. */
   async #stepAfter(error: unknown, request: ChangeRequest) {
     const { changes, steps } = this.#deps
-    if (!(error instanceof AppError) || !error.code.startsWith('otp.')) return undefined
+    if (!(error instanceof AppError)) return undefined
+    const question = error.params['mayDisown'] === undefined ? undefined : await changes.asked(request)
+    if (question) return { ...(await steps.of(question)), proving: 'new' as const }
+    if (!error.code.startsWith('otp.')) return undefined
     const { kind: proving, ask } = await changes.stage(request)
     const step = ask && steps.awaited({ method: methodOf(ask), ask }, error)
     return step && { ...step, proving }
@@ -65,6 +70,7 @@ export class OwnChanges {
     const { changes } = this.#deps
     const { choice } = request.input
     if (choice === undefined) return changes.advance(request)
+    if (choice === 'not_mine') return changes.disown(request)
     await changes.restart(request)
     if (choice === 'send_old') return changes.sendOld(request)
     if (choice === 'without_old') return changes.leaveOld(request)

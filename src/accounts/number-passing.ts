@@ -7,6 +7,7 @@ import { retryOnConflict } from '../store/retry-on-conflict.ts'
 import { identityLabel } from './account-labels.ts'
 import { lastProof } from './directory-statements.ts'
 import { addIdentity } from './identity-addition.ts'
+import { replaceIdentity } from './identity-change.ts'
 import { type QueueOwnerMessage, tellNobody } from './owner-messages.ts'
 import { requireActive } from './proof.ts'
 import { lockAll } from './user-locks.ts'
@@ -24,6 +25,8 @@ export interface Passing {
   readonly at: Date
   /** How many numbers an account may have; undefined: any number. */
   readonly limit: number | undefined
+  /** The identity of the account it becomes, whose place it takes there. */
+  readonly replaces?: { readonly identityId: IdentityId; readonly provedAt: Date } | undefined
 }
 
 /** What led to one account and leads to another one now. */
@@ -32,6 +35,8 @@ export interface Passed {
   readonly to: UserId
   /** What led to the earlier one, and is gone. */
   readonly identityId: IdentityId
+  /** What leads to the one it is now. */
+  readonly nowAs: IdentityId
   readonly isNew: boolean
 }
 
@@ -65,7 +70,7 @@ export async function passNumberOn(
 
 async function passOn(
   transaction: Knex.Transaction,
-  { phone, from, to: taker, provedSince, ip, locale, at, limit }: Passing,
+  { phone, from, to: taker, provedSince, ip, locale, at, limit, replaces }: Passing,
   tell: QueueOwnerMessage,
 ): Promise<Passed> {
   const locked = await lockAll(transaction, taker ? [from, taker] : [from])
@@ -85,10 +90,17 @@ async function passOn(
   const what = { provider, label: identityLabel({ provider, subjects: [phone] }) }
   // SECURITY: not to the number itself, where somebody else would read it.
   await tell(transaction, { userId: from, event: 'number_freed', at, what })
+  if (taker && replaces) {
+    const replacement = { ...replaces, userId: taker, provider, subject: phone, ip, locale, at } as const
+    const nowAs = await replaceIdentity(transaction, replacement, tell)
+    if (!nowAs) throw new AppError('attempt.expired')
+    return { from, to: taker, identityId: identity.id, nowAs, isNew: false }
+  }
   const to = taker ?? newId('usr')
   if (!taker) await transaction('users').insert({ id: to, status: 'active', created_at: at, updated_at: at })
-  const addition = { userId: to, identityId: newId('idn'), provider, subjects: [phone], ip, locale, at, limit }
+  const nowAs = newId('idn')
+  const addition = { userId: to, identityId: nowAs, provider, subjects: [phone], ip, locale, at, limit }
   const added = await addIdentity(transaction, addition, taker ? tell : tellNobody)
   if (added === 'full') throw new AppError('identity.limit', { params: { provider } })
-  return { from, to, identityId: identity.id, isNew: taker === undefined }
+  return { from, to, identityId: identity.id, nowAs, isNew: taker === undefined }
 }

@@ -20,6 +20,7 @@ import type { RegistrationRules } from '../../interactions/methods/register.ts'
 import { spent as buildSpent } from '../../interactions/methods/spent-credentials.ts'
 import type { NumberChanges } from '../../interactions/number-changes.ts'
 import { NumberDoubts } from '../../interactions/number-doubts.ts'
+import { NumberOwners } from '../../interactions/number-owners.ts'
 import { OtherAccounts } from '../../interactions/other-accounts.ts'
 import type { SettlementDependencies } from '../../interactions/settlement.ts'
 import { buildConnectors, type ConnectionOptions } from '../../interactions/upstreams/connections.ts'
@@ -189,7 +190,10 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     measure: messages.measure,
     tellOwners: messages.tellOwners,
     bindings: browserBindings,
-    ...buildNumberChanges(core, { passwords, end, bindings: browserBindings, attempts, memories: common.memories }),
+    ...buildNumberChanges(core, {
+      ...{ passwords, end, bindings: browserBindings, attempts, memories, doubts },
+      owners: new NumberOwners(common),
+    }),
     merging: merges,
     others: others(tables.merging),
     native: {
