@@ -4,6 +4,7 @@ import { clients, redirectUri, resources } from '../support/clients.ts'
 import { hotStatements } from '../support/hot-statements.ts'
 import { introspect, loginByPassword, loginBySms, startLogin } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
+import { type Connection, onOneConnection } from '../support/one-connection.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 // A database that has just been made: its tables are empty and nobody has counted their rows. A plan that PostgreSQL makes now
@@ -46,9 +47,7 @@ function readWhole(plan: Plan): string[] {
 
 /** Runs work on a connection that plans each statement for any values at all. */
 async function planning<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-  return world.app.core.database.knex.transaction(async (trx) => {
-    const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
-    const connection = await client.acquireConnection()
+  return onOneConnection(world.app.core.database.knex, async (connection) => {
     await connection.query({ text: 'set local plan_cache_mode = force_generic_plan' })
     return work(connection)
   })
@@ -60,10 +59,6 @@ async function planOf({ text, values }: NamedStatement): Promise<Plan> {
   )
   const [{ Plan: plan }] = rows.flatMap((row) => row['QUERY PLAN']) as [{ Plan: Plan }]
   return plan
-}
-
-interface Connection {
-  query(statement: object): Promise<{ rows: Record<string, unknown>[] }>
 }
 
 describe('on a database that has just been made, for good', () => {

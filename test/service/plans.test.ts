@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { lookUps, statements } from '../../src/oidc/records/statements.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { hotStatements } from '../support/hot-statements.ts'
+import { onOneConnection } from '../support/one-connection.ts'
 
 let own: TestDatabase
 let knex: Knex
@@ -48,9 +49,7 @@ describe('a statement of the hot path', () => {
   test.each(Object.entries(hotStatements))(
     '%s is planned once, and reads no table from end to end',
     async (_, call) => {
-      await knex.transaction(async (trx) => {
-        const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
-        const connection = await client.acquireConnection()
+      await onOneConnection(knex, async (connection) => {
         for (let times = 0; times < 12; times++) await connection.query(call())
         const { name, text, values } = call()
         const planned = await connection.query({
@@ -68,7 +67,3 @@ describe('a statement of the hot path', () => {
     },
   )
 })
-
-interface Connection {
-  query(statement: object): Promise<{ rows: Record<string, unknown>[] }>
-}

@@ -8,6 +8,7 @@ import { endingRows } from '../../src/oidc/endings/why-report.ts'
 import { auditReads } from '../../src/ops/audit-reader.ts'
 import type { NamedStatement } from '../../src/store/statement.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { onOneConnection } from '../support/one-connection.ts'
 
 // What support and pages ask is answered from indexes, however many people and lines there are.
 
@@ -125,9 +126,7 @@ const nodesOf = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).fl
 describe('a question of support or of a page', () => {
   test.each(Object.entries(calls))('%s is answered by an index, with any plan', async (_, call) => {
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
-      await knex.transaction(async (trx) => {
-        const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
-        const connection = await client.acquireConnection()
+      await onOneConnection(knex, async (connection) => {
         await connection.query({ text: `set local plan_cache_mode = ${mode}` })
         const { text, values } = call()
         const explained = await connection.query({ text: `explain (analyze, format json) ${text}`, values })
@@ -141,7 +140,3 @@ describe('a question of support or of a page', () => {
     }
   })
 })
-
-interface Connection {
-  query(statement: object): Promise<{ rows: Record<string, unknown>[] }>
-}
