@@ -25,7 +25,8 @@ COPY migrations ./migrations
 COPY views ./views
 COPY interactions ./interactions
 COPY src ./src
-USER node
+# The user `node` of the base, by its number: Kubernetes cannot tell of a name that it is not root.
+USER 1000
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "src/menshen.js", "serve"]

@@ -151,7 +151,8 @@ describe('the manifests for Kubernetes', () => {
 
   test.each(['Deployment', 'Job'])('the container of the %s may do nothing but run', (kind) => {
     const { spec } = manifest(kind).spec.template
-    expect(spec).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } })
+    const securityContext = { runAsNonRoot: true, runAsUser: Number(instruction('USER')) }
+    expect(spec).toMatchObject({ automountServiceAccountToken: false, securityContext })
     expect(spec.containers[0]['securityContext']).toEqual({
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
