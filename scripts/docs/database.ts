@@ -30,9 +30,9 @@ const tables: Readonly<Record<string, string>> = {
   keys: 'A key that signs tokens or cookies, sealed, with the state it is in.',
   catalog_versions: 'A counter that goes up when clients or keys change; running servers compare it.',
   servers:
-    'A process that serves, and the version it runs, for `--wait`. Gone when it stops; ten minutes after it was killed.',
+    'A process that serves, and the version it runs, for `--wait`; while one needs the rows of used refresh tokens, they stay. Gone when it stops; ten minutes after it was killed.',
   oidc_records:
-    'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept a day after `expires_at`, that of nobody a minute after.',
+    'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept an hour after `expires_at`, that of a code, an access token or nobody a minute after. A used refresh token has none.',
   ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',
   logout_notices: 'A back-channel logout that a client has not confirmed yet.',
   account_deletions:

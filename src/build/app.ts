@@ -34,6 +34,7 @@ import { withoutUnreadableHint } from '../oidc/logout-hint.ts'
 import { reconfirm } from '../oidc/reconfirm-agreements.ts'
 import { adapterFactory } from '../oidc/records/adapter.ts'
 import { browsers } from '../oidc/records/browsers.ts'
+import { familyTokens } from '../oidc/records/family-tokens.ts'
 import type { RetrySeconds } from '../oidc/records/rotation.ts'
 import { unitOfWork } from '../oidc/records/unit-of-work.ts'
 import { type Handler, type OidcRuntime, oidcRuntime } from '../oidc/runtime.ts'
@@ -114,7 +115,8 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
   const logins = buildLogins(core, sandbox, { metrics, face })
   const policies = () => runtime.policies()
   const sessions = sessionLife({ policies, secure, clock })
-  const units = unitOfWork({ database, clock, perClient: config.session.per_client })
+  const families = familyTokens(sealer)
+  const units = unitOfWork({ database, clock, perClient: config.session.per_client, families })
   const pictures = buildPictures(core, logins)
   const exports = buildExports(core, logins, face)
   const pages = buildPages({ core, face, logins, pictures, exports, runtime: () => runtime, sessions, units })
@@ -212,6 +214,7 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
       directory,
       pages: libraryPages({ render, translate, locale, now: () => new Date(clock()), database }),
       sealer,
+      families,
       clock,
       mayContinue: reconfirm({
         units,

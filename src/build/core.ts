@@ -90,7 +90,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       async sweep() {
         await tables.sweep()
         await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
-        await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds })
+        await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds, spentSeconds: toldExpiredSeconds })
         await sweepServers(database)
         await sweepMerges(database, clock)
         await sweepExports(database, clock)
@@ -163,10 +163,10 @@ export async function ownSecretKey(dataDir: string): Promise<Secret> {
   return new Secret((await readFile(path, 'utf8')).trim())
 }
 
-/** How long a polling device is told that its code has expired, instead of that there is none. */
+/** How long somebody is told that a code or an access token has expired, instead of that there is none. */
 const toldExpiredSeconds = 60
-/** Expired codes, tokens and sessions stay readable for a while, so that a refusal can name the reason. */
-const keptAfterExpirySeconds = 86_400
+/** How long logins stay readable that have run out; after that the audit alone says why. */
+const keptAfterExpirySeconds = 3600
 
 async function sweepAudit(database: Database, clock: Clock, keptSeconds: number): Promise<void> {
   await deleteInBatches(async (limit) => {

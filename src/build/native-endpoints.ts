@@ -40,7 +40,7 @@ interface Dependencies {
   readonly pages: Pick<Pages, 'words'>
   readonly units: UnitOfWork
   /** Asked at each request, because the provider may have been replaced. */
-  readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies'>
+  readonly runtime: () => Pick<OidcRuntime, 'provider' | 'policies' | 'hasOlder'>
 }
 
 /** How long an app may come back with its `auth_session` to prove more. */
@@ -60,7 +60,10 @@ export function buildNative({ core, logins, pages, units, runtime }: Dependencie
     asksAlways: config.captcha !== undefined,
   })
   const challenge = new Challenge({
-    issuer: new CodeIssuer({ provider, policies, units, clock, reachable: reachedBy(native.methods, logins.methods) }),
+    issuer: new CodeIssuer({
+      ...{ provider, policies, units, clock, hasOlder: () => runtime().hasOlder() },
+      reachable: reachedBy(native.methods, logins.methods),
+    }),
     sessions: new AuthSessions({
       store,
       clock,

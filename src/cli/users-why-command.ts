@@ -9,6 +9,7 @@ import { libraryMetadata } from '../oidc/clients/client-schema.ts'
 import { isOwnClient } from '../oidc/clients/own-clients.ts'
 import { type EndingLine, endingsOf, type WhyDependencies } from '../oidc/endings/why-report.ts'
 import { whatBecameOf } from '../oidc/endings/why-stored.ts'
+import { familyTokens } from '../oidc/records/family-tokens.ts'
 import { noClient } from './client-named.ts'
 import type { CommandContext } from './command.ts'
 import { refuse, withCore } from './open-core.ts'
@@ -45,10 +46,10 @@ interface Asked {
 
 const requestId = /^[\w-]{12}$/
 
-function dependenciesOf({ database, clock, config }: Core, catalog: Catalog): WhyDependencies {
+function dependenciesOf({ database, clock, config, sealer }: Core, catalog: Catalog): WhyDependencies {
   const clients = [...catalog.clients.values()].map(({ seed }) => libraryMetadata(seed, undefined))
   const policies = clientPolicies({ clients, resources: new Map(), defaults: config.lifetimes })
-  return { database, policies, clock }
+  return { database, policies, clock, families: familyTokens(sealer) }
 }
 
 function wantedClient({ flags: { client } }: CommandContext): string | undefined {

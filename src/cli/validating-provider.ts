@@ -7,12 +7,14 @@ import { libraryPages } from '../oidc/library-pages.ts'
 import { buildProvider } from '../oidc/provider.ts'
 import { adapterFactory } from '../oidc/records/adapter.ts'
 import { browsers } from '../oidc/records/browsers.ts'
+import { familyTokens } from '../oidc/records/family-tokens.ts'
 import { unitOfWork } from '../oidc/records/unit-of-work.ts'
 
 /** A provider like the server's that answers no requests: it judges clients. It writes nothing. */
 export function validatingProvider(core: Core, keys: Keys): Provider {
   const { config, database, store, sealer, clock, directory } = core
-  const units = unitOfWork({ database, clock, perClient: config.session.per_client })
+  const families = familyTokens(sealer)
+  const units = unitOfWork({ database, clock, perClient: config.session.per_client, families })
   const visitors = browsers({ secure: true, mac: (secret) => sealer.mac('browser', secret) })
   const drawn = () => {
     throw new Error('this provider draws no pages')
@@ -29,6 +31,7 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
     directory,
     pages: libraryPages({ render: drawn, translate: drawn, locale: drawn, now: () => new Date(clock()), database }),
     sealer,
+    families,
     clock,
     mayContinue: () => {},
     reachable: new Set(acrValues),
@@ -38,5 +41,5 @@ export function validatingProvider(core: Core, keys: Keys): Provider {
     privateAddresses: config.outbound.private_addresses,
   }
   const policies = clientPolicies({ clients: [], resources: new Map(), defaults: config.lifetimes })
-  return buildProvider(parts, { clients: [], policies, keys })
+  return buildProvider(parts, { clients: [], policies, keys, hasOlder: () => true })
 }

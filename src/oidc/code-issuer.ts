@@ -6,7 +6,7 @@ import { isJsonb } from '../store/jsonb.ts'
 import { isReleasable } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
 import { isProtocolScope } from './clients/client-schema.ts'
-import { grantSeconds, maxSeconds } from './clients/lifetimes.ts'
+import { fixedSeconds, grantSeconds, maxSeconds } from './clients/lifetimes.ts'
 import { type Acr, type Demand, demandOf, refuseUnmeetable } from './demand.ts'
 import { errors } from './library/faults.ts'
 import { newCode, newGrant, pushRequest } from './library/models.ts'
@@ -65,6 +65,8 @@ interface Dependencies {
   readonly policies: () => ClientPolicies
   readonly units: UnitOfWork
   readonly clock: Clock
+  /** Whether a server of an earlier version lives, which does not prolong a grant when its code is exchanged. */
+  readonly hasOlder: () => boolean
   /** Every `acr` that a way in of apps or pages reaches. */
   readonly reachable: ReadonlySet<Acr>
 }
@@ -140,7 +142,8 @@ export class CodeIssuer {
     const { protocolScopes, resource, resourceScopes, claims } = this.authorize(client, params)
     const grant = newGrant(provider, { accountId: userId, clientId: client.clientId })
     // The library computes lifetimes by client only inside its own routes.
-    grant.exp = epochSeconds(clock) + grantSeconds(policies().lifetimes(client))
+    const whole = grantSeconds(policies().lifetimes(client))
+    grant.exp = epochSeconds(clock) + (this.#deps.hasOlder() ? whole : fixedSeconds.unclaimedGrant)
     grant.addOIDCScope(protocolScopes.join(' '))
     const claimNames = Object.values(claims ?? {})
       .flatMap((each) => Object.keys(each))

@@ -7,6 +7,11 @@ import type { Database } from '../store/postgres.ts'
 export interface Presence {
   /** To be told of every version that has taken over, also of the same one again. */
   runs(version: number): void
+  /**
+   * Whether a server of an earlier version lives: one that looks for the rows of used refresh tokens, and does not
+   * prolong the grant of an app when its code is exchanged.
+   */
+  hasOlder(): boolean
   /** The server is no longer waited for. */
   leave(): Promise<void>
 }
@@ -21,6 +26,7 @@ export interface LiveServer {
 const heartbeatMs = 10_000
 /** Three heartbeats that did not come. */
 const livesSeconds = 30
+const livesText = (row: string) => `${row}.seen_at > clock_timestamp() - make_interval(secs => :livesSeconds)`
 /** So that one whose machine stood still is found in its row by whoever looks into the table. */
 const keptSeconds = 600
 
@@ -38,22 +44,26 @@ export async function enterServer({
 }): Promise<Presence> {
   const row = { id: newId('srv'), name: `${hostname()} (process ${process.pid})` }
   let [current, told] = [0, 0]
-  let hasLeft = false
+  let [hasLeft, hasOlder] = [false, true]
 
   const tell = onceMore(async () => {
     if (hasLeft) return
     const version = current
-    await database.knex.raw(
-      `insert into servers (id, name, catalog_version, seen_at) values (:id, :name, :version, clock_timestamp())
-       on conflict (id) do update set catalog_version = excluded.catalog_version, seen_at = excluded.seen_at`,
-      { ...row, version },
+    const { rows } = await database.knex.raw<{ rows: readonly { has_older: boolean }[] }>(
+      `insert into servers (id, name, catalog_version, seen_at, needs_used_tokens)
+       values (:id, :name, :version, clock_timestamp(), false)
+       on conflict (id) do update set catalog_version = excluded.catalog_version, seen_at = excluded.seen_at
+       returning exists (select from servers older where older.needs_used_tokens and ${livesText('older')}) as has_older`,
+      { ...row, version, livesSeconds },
     )
     told = version
+    hasOlder = rows[0]?.has_older !== false
   })
   await tell()
   const timer = setInterval(() => tell().catch(onError), heartbeatMs).unref()
 
   return {
+    hasOlder: () => hasOlder,
     runs(version) {
       current = version
       if (version !== told) tell().catch(onError)
@@ -77,7 +87,7 @@ export async function liveServers({ knex }: Pick<Database, 'knex'>): Promise<rea
   const { rows } = await knex.raw<{ rows: readonly LiveServer[] }>(
     `select name, catalog_version as version,
        cast(extract(epoch from clock_timestamp() - seen_at) as float8) as "seenSecondsAgo"
-     from servers where seen_at > clock_timestamp() - make_interval(secs => :livesSeconds) order by name, id`,
+     from servers where ${livesText('servers')} order by name, id`,
     { livesSeconds },
   )
   return rows

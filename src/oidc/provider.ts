@@ -15,7 +15,7 @@ import { accountFinder, standingAccount } from './account-finder.ts'
 import { assertionAlgorithms, dpopAlgorithms, idTokenAlgorithms } from './clients/algorithms.ts'
 import { claimsByScope } from './clients/claims.ts'
 import type { ClientPolicies } from './clients/client-policies.ts'
-import { clientAuthMethods, extraProperties, isProtocolScope, protocolScopes } from './clients/client-schema.ts'
+import { clientAuthMethods, extraProperties, protocolScopes } from './clients/client-schema.ts'
 import { fixedSeconds, grantSeconds, sessionSeconds } from './clients/lifetimes.ts'
 import { nameCurrentSubjects } from './current-subjects.ts'
 import { type Acr, acrValues, refuseTwoPersons, refuseUnmeetable } from './demand.ts'
@@ -26,21 +26,22 @@ import { existingGrant } from './grants.ts'
 import { jwtParts } from './jwt-origin.ts'
 import { cookieSigner } from './keys/cookie-signer.ts'
 import type { Keys } from './keys/signing-keys.ts'
-import { hintedLogin, paramsOf } from './library/context.ts'
+import { currentContext, hintedLogin, paramsOf, rotatedIn } from './library/context.ts'
 import { longCookie, sessionCookieNames, shortCookie } from './library/cookies.ts'
-import { Provider, widenIdTokens } from './library/models.ts'
+import { nameRefreshTokens, Provider, widenIdTokens } from './library/models.ts'
 import { requestableIn } from './library/prompts.ts'
 import { ownSigning, signingKeys } from './library/signing-key.ts'
 import type { libraryPages } from './library-pages.ts'
-import { settleMachineScope } from './machine-scope.ts'
 import { keepOfflineAccess } from './offline-access.ts'
 import { needsPkce } from './pkce.ts'
 import { prompts } from './policy.ts'
 import type { reconfirm } from './reconfirm-agreements.ts'
 import type { Adapter } from './records/adapter.ts'
 import { familyLife } from './records/family-life.ts'
+import type { FamilyTokens } from './records/family-tokens.ts'
 import type { UnitOfWork } from './records/unit-of-work.ts'
 import { boundedRequest } from './request-size.ts'
+import { resourceIndicators } from './resource-indicators.ts'
 import { refuseOtherAlgorithms } from './security-profile.ts'
 import { refuseOtherAudience, refuseWithoutRedirectUri } from './strict-requests.ts'
 import { tokenClaims } from './token-claims.ts'
@@ -54,6 +55,7 @@ export interface ProviderParts {
   readonly directory: AccountDirectory
   readonly pages: ReturnType<typeof libraryPages>
   readonly sealer: Sealer
+  readonly families: Pick<FamilyTokens, 'make'>
   readonly clock: Clock
   /** Throws where a person has to do something before tokens are refreshed. */
   readonly mayContinue: ReturnType<typeof reconfirm>
@@ -74,10 +76,13 @@ export interface ProviderSettings {
   readonly clients: readonly Record<string, unknown>[]
   readonly policies: ClientPolicies
   readonly keys: Keys
+  /** Whether a server of an earlier version lives, which looks for the rows of used refresh tokens. */
+  readonly hasOlder: () => boolean
 }
 
 /** The authorization server of the library with our rules. The only place that constructs it. */
-export function buildProvider(parts: ProviderParts, { clients, policies, keys }: ProviderSettings): Provider {
+export function buildProvider(parts: ProviderParts, settings: ProviderSettings): Provider {
+  const { clients, policies, keys, hasOlder } = settings
   const { issuer, adapter, units, pages, clock } = parts
   const secure = issuer.startsWith('https:')
   const family = familyLife({ policies, nowSeconds: () => epochSeconds(clock) })
@@ -127,7 +132,11 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
         refuseTwoPersons(paramsOf(ctx), hintedLogin(ctx)?.sub)
       },
     },
-    formats: { customizers: { jwt: jwtParts(parts.sealer, policies) } },
+    formats: {
+      customizers: { jwt: jwtParts(parts.sealer, policies) },
+      // The id of a grant is no secret, and stands in every refresh token.
+      bitsOfOpaqueRandomness: (_, { kind }) => (kind === 'Grant' ? 128 : 256),
+    },
     extraTokenClaims: (ctx, token) => tokenClaims(ctx, token, policies),
     loadExistingGrant: existingGrant({ ...parts, policies }),
     routes,
@@ -153,6 +162,9 @@ export function buildProvider(parts: ProviderParts, { clients, policies, keys }:
   const provider = new Provider(issuer, configuration)
   provider.proxy = true
   provider.keys = cookieSigner(keys.cookies)
+  nameRefreshTokens(provider, (token) =>
+    hasOlder() ? undefined : parts.families.make(token, rotatedIn(currentContext())?.jti),
+  )
   widenIdTokens(provider, (client) => client['claims_in_id_token'] === true)
   endWebGrants(provider, clients, units)
   return provider
@@ -251,27 +263,6 @@ async function isHolderActive(
   return !('accountId' in token) || (await standingAccount(found, token.accountId, undefined)) !== undefined
 }
 
-/** For which API a token is made: RFC 8707. */
-function resourceIndicators(policies: ClientPolicies): NonNullable<Configuration['features']>['resourceIndicators'] {
-  return {
-    enabled: true,
-    defaultResource: (ctx, client, oneOf) => {
-      const own = policies.defaultResource(client)
-      if (own === undefined) settleMachineScope(ctx, client, undefined)
-      if (!oneOf) return own as string
-      return own && oneOf.includes(own) ? own : (oneOf as unknown as string)
-    },
-    getResourceServerInfo: (ctx, resource, client) => {
-      const server = policies.resourceServer(resource, client)
-      settleMachineScope(ctx, client, server.scope)
-      return server
-    },
-    // A refresh that names only scopes of the protocol asks for a token for userinfo; any other gets the granted
-    // resource.
-    useGrantedResource: (ctx) => !asksForProtocolOnly(ctx),
-  }
-}
-
 /**
  * How many letters of a device's own name are kept with its code, for the page that asks whether it is the right
  * device.
@@ -291,10 +282,4 @@ function outboundFetch(privateAddresses: boolean): NonNullable<Configuration['fe
       ...(privateAddresses ? {} : { dispatcher }),
     } as RequestInit)
   }
-}
-
-function asksForProtocolOnly(ctx: KoaContextWithOIDC): boolean {
-  const { scope, grant_type: grantType } = paramsOf(ctx)
-  if (grantType !== 'refresh_token' || typeof scope !== 'string') return false
-  return scope.split(' ').every(isProtocolScope)
 }

@@ -12,7 +12,7 @@ import { registeredProblems } from './clients/seed-checks.ts'
 import { jwtReader, type ReadJwt } from './jwt-origin.ts'
 import { silenceSeconds } from './keys/key-life.ts'
 import { type Keys, loadKeys } from './keys/signing-keys.ts'
-import { enterServer } from './live-servers.ts'
+import { enterServer, type Presence } from './live-servers.ts'
 import { buildProvider, type ProviderParts } from './provider.ts'
 
 interface Dependencies {
@@ -61,6 +61,8 @@ export interface OidcRuntime {
    * database no longer.
    */
   isSilenced(): boolean
+  /** Whether a server of an earlier version lives beside this one. */
+  hasOlder(): boolean
   /** Reads again and swaps when the catalog has changed; requests in flight finish on the provider they began with. */
   refresh(): Promise<boolean>
   close(): Promise<void>
@@ -76,9 +78,10 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
   const { parts, database, keyLife, time, onError, onDeaf } = dependencies
   const { clock } = parts
   const presence = await enterServer({ database, onError })
+  const load = (before?: ClientLooks) => loadAll({ ...dependencies, presence }, before)
   /** When what was heard last was asked for. */
   let heardAtMs = clock()
-  let current = await loadFirst(dependencies).catch(async (error) => {
+  let current = await loadFirst(load).catch(async (error) => {
     await presence.leave()
     throw error
   })
@@ -96,7 +99,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     await time.measure()
     const askedAtMs = clock()
     const isChanged = (await catalogVersion(database.knex)) !== current.version
-    const loaded = isChanged ? await load(dependencies, current.looks) : current
+    const loaded = isChanged ? await load(current.looks) : current
     // Of two that ask at once, the one that began first may end last.
     if (turn < heardTurn) return isChanged
     heardTurn = turn
@@ -139,6 +142,7 @@ export async function oidcRuntime(dependencies: Dependencies): Promise<OidcRunti
     readJwt: (value) => current.readJwt(value),
     handler: () => (isSilenced() ? askFirst : current.handler),
     isSilenced,
+    hasOlder: presence.hasOlder,
     refresh,
     async close() {
       clearInterval(timer)
@@ -154,14 +158,14 @@ function misfit(problems: readonly string[]): Error {
   )
 }
 
-async function loadFirst(dependencies: Dependencies) {
-  const loaded = await load(dependencies)
+async function loadFirst(load: () => ReturnType<typeof loadAll>) {
+  const loaded = await load()
   if (loaded.problems.length > 0) throw misfit(loaded.problems)
   return loaded
 }
 
-async function load(
-  { parts, database, lifetimes, ownClients, ownResources, equip }: Dependencies,
+async function loadAll(
+  { parts, database, lifetimes, ownClients, ownResources, equip, presence }: Dependencies & { presence: Presence },
   looksBefore?: ClientLooks,
 ) {
   // The version is read first: a change that happens meanwhile is noticed at the next poll instead of being missed.
@@ -181,7 +185,7 @@ async function load(
     ),
     defaults: lifetimes,
   })
-  const provider = buildProvider(parts, { clients, policies, keys })
+  const provider = buildProvider(parts, { clients, policies, keys, hasOlder: presence.hasOlder })
   const handler = equip(provider)
   const problems = registeredProblems(catalog, lifetimes)
   const readJwt = jwtReader({ ...parts, keys: keys.signing })

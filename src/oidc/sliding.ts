@@ -39,6 +39,7 @@ export async function slideUsed(ctx: KoaContextWithOIDC, dependencies: Dependenc
     slideGrant(refreshed, ctx, dependencies)
     if (refreshed !== rotatedIn(ctx)) slideFamily(refreshed, dependencies)
   }
+  if (route === 'token') claimGrant(ctx, dependencies)
   if (!token || !(isAskedAbout || route === 'userinfo')) return
   const session = await sessionOf(token, dependencies)
   const expiresAt = await slideToken(token, { session, grantEnd: entities.Grant?.exp }, dependencies)
@@ -131,6 +132,17 @@ function slideFamily(token: RefreshToken, { unit, policies, nowSeconds }: Depend
   const limit = policies.lifetimes({ clientId }).refresh
   const target = nowSeconds + remainingSeconds(limit, nowSeconds - familySince(token))
   if (exp !== undefined && target - exp >= worthwhileGain(limit.idle)) unit.slide('RefreshToken', jti, target)
+}
+
+/** The grant of a login in an app lives no longer than its code, until that is exchanged. */
+function claimGrant(
+  { oidc: { client, entities } }: KoaContextWithOIDC,
+  { unit, policies, nowSeconds }: Pick<Dependencies, 'unit' | 'policies' | 'nowSeconds'>,
+): void {
+  const { AuthorizationCode: code, Grant: grant } = entities
+  if (!code || code.sessionUid !== undefined || !client || !grant?.jti) return
+  const target = nowSeconds + grantSeconds(policies.lifetimes(client))
+  if (target - (grant.exp ?? target) > grantMarginSeconds) unit.slide('Grant', grant.jti, target)
 }
 
 /** A token family that may live longer than when it began needs a grant that does. */

@@ -29,6 +29,8 @@ export interface Sealer {
   open(sealed: string, context: string): string
   /** A keyed digest, by which a value can be looked up that must not be guessed from a leaked table. */
   mac(purpose: string, text: string): string
+  /** The same under every master key, the current one first: for what was made before there was a new one. */
+  macEach(purpose: string, text: string): readonly string[]
   /** 32 bytes that depend on the current master key and the purpose alone. */
   derive(purpose: string): Buffer
   /** The same of every master key, the current one first: for what another server signed before it had the new one. */
@@ -78,9 +80,8 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
         throw new Error(`what is sealed for ${context} was sealed for another place or is damaged`, { cause })
       }
     },
-    mac(purpose, text) {
-      return createHmac('sha256', current.macKey(purpose)).update(text).digest('base64url')
-    },
+    mac: (purpose, text) => current.mac(purpose, text),
+    macEach: (purpose, text) => rings.map((each) => each.mac(purpose, text)),
     derive(purpose) {
       return Buffer.from(current.derive(`derive:${purpose}`))
     },
@@ -116,7 +117,7 @@ interface Ring {
   readonly id: string
   /** Objects and not bytes, which OpenSSL would import again for every value at five times the cost. */
   readonly sealing: KeyObject
-  macKey(purpose: string): KeyObject
+  mac(purpose: string, text: string): string
   derive(purpose: string): Buffer
 }
 
@@ -135,6 +136,7 @@ function ring(encoded: string): Ring {
     macKeys.set(purpose, key)
     return key
   }
+  const mac = (purpose: string, text: string) => createHmac('sha256', macKey(purpose)).update(text).digest('base64url')
   const id = derive('key id').subarray(0, 6).toString('base64url')
-  return { id, sealing: createSecretKey(derive('seal')), macKey, derive }
+  return { id, sealing: createSecretKey(derive('seal')), mac, derive }
 }

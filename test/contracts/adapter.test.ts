@@ -4,6 +4,7 @@ import { Secret } from '../../src/base/secret.ts'
 import { durableModels, type Payload } from '../../src/oidc/library/stored-models.ts'
 import { type Adapter, adapterFactory } from '../../src/oidc/records/adapter.ts'
 import { browsers } from '../../src/oidc/records/browsers.ts'
+import { familyTokens } from '../../src/oidc/records/family-tokens.ts'
 import { type UnitOfWork, unitOfWork } from '../../src/oidc/records/unit-of-work.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
 import { redisStore } from '../../src/store/redis.ts'
@@ -33,7 +34,7 @@ describe.each(Object.entries(stores))('the adapter on %s', (_, openStore) => {
     seal = sealer({ keys: [new Secret(randomBytes(32).toString('base64url'))] })
   })
   beforeEach(() => {
-    units = unitOfWork({ database: db.database, clock: Date.now, perClient: 20 })
+    units = unitOfWork({ database: db.database, clock: Date.now, perClient: 20, families: familyTokens(seal) })
     const visitors = browsers({ secure: true, mac: (secret) => seal.mac('browser', secret) })
     adapter = adapterFactory({
       units,

@@ -2,8 +2,9 @@ import { generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import { createLocalJWKSet, decodeJwt, type JWK, jwtVerify } from 'jose'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { currentContext, rotatedIn } from '../../src/oidc/library/context.ts'
 import { isAboutJwt, isJwtFault, unexplained, userinfoFault } from '../../src/oidc/library/faults.ts'
-import { isOwnIdToken, newAccessToken, widenIdTokens } from '../../src/oidc/library/models.ts'
+import { isOwnIdToken, nameRefreshTokens, newAccessToken, widenIdTokens } from '../../src/oidc/library/models.ts'
 import { ownSigning, signingKeys } from '../../src/oidc/library/signing-key.ts'
 import { type BareLibrary, bareLibrary, redemption } from '../support/bare-library.ts'
 
@@ -54,6 +55,29 @@ describe('a JWT at introspection and revocation', () => {
     if (!client) throw new Error('the client is gone')
     const token = newAccessToken(library.provider, { client, grantId: 'g', accountId: 'someone' })
     expect(token).toMatchObject({ kind: 'AccessToken', grantId: 'g', accountId: 'someone', clientId: 'web' })
+  })
+})
+
+describe('the value of a refresh token', () => {
+  test('is what we name it, with its grant and what went before at hand; a random one where we name none', async () => {
+    const seen: unknown[] = []
+    nameRefreshTokens(library.provider, (token) => {
+      seen.push([token.grantId, rotatedIn(currentContext())?.jti, token.jti])
+      return seen.length === 3 ? undefined : `named-${seen.length}`
+    })
+    const first = await library.token(redemption((await library.authorize()).get('code')))
+    const refresh = (value: unknown) =>
+      library.token({ ...credentials, grant_type: 'refresh_token', refresh_token: String(value) })
+    const second = await refresh(first['refresh_token'])
+    const third = await refresh(second['refresh_token'])
+    expect([first, second].map((answer) => answer['refresh_token'])).toEqual(['named-1', 'named-2'])
+    expect(third['refresh_token']).toMatch(/^[\w-]{43}$/)
+    const { grantId } = await library.stored('RefreshToken', 'named-1')
+    expect(seen).toEqual([
+      [grantId, undefined, undefined],
+      [grantId, 'named-1', undefined],
+      [grantId, 'named-2', undefined],
+    ])
   })
 })
 

@@ -102,7 +102,7 @@ async function lines(userId: UserId) {
 
 const end = (userId: UserId, scope: EndingScope) =>
   endRecords({ database: own.database, clock }, userId, scope, { reason: 'device' })
-const sweep = (keptSeconds = 0) => sweepRecords(own.database, { clock, keptSeconds })
+const sweep = (keptSeconds = 0) => sweepRecords(own.database, { clock, keptSeconds, spentSeconds: keptSeconds })
 
 describe('an ending', () => {
   /** Two browsers with every kind of client, an app of its own, and tokens of each. */
@@ -402,8 +402,9 @@ describe('what became of something', () => {
   const slides = { idle: hour, max: 30 * 24 * hour }
   const defaults = { access: 600, session: slides, refresh: slides }
   const policies = clientPolicies({ clients: [], resources: new Map(), defaults })
+  const families = { recall: () => undefined }
   const ask = async (thing: Thing) => {
-    const found = await whatBecameOf({ database: own.database, clock, policies }, thing)
+    const found = await whatBecameOf({ database: own.database, clock, policies, families }, thing)
     return found.map(({ event, id, at, device, clientIds }) => ({
       ...{ event, id, device, clientIds },
       at: at.getTime() / 1000,

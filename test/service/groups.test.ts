@@ -139,7 +139,7 @@ describe('reads of requests that come at once', () => {
 describe('values that are consumed at once', () => {
   const at = 1_700_000_000
   const consumption = (id: string, replacement: string) => ({
-    consumed: { model: 'RefreshToken', id, successor: `after ${id}` } as const,
+    consumed: { model: 'RefreshToken', id, successor: `after ${id}`, isForgotten: false } as const,
     rows: [row(replacement)],
     at,
   })

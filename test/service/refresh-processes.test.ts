@@ -149,7 +149,7 @@ describe.each(['redis', 'tables'] as const)(
           user_id: expect.stringMatching(/^usr_/),
           ip: expect.stringMatching(/^(127\.0\.0\.1|::1)$/),
           at: expect.any(Date),
-          detail: { reason: 'refresh token already used', grant: expect.stringMatching(/^[\w-]{43}$/), method: 'sms' },
+          detail: { reason: 'refresh token already used', grant: expect.stringMatching(/^[\w-]{22}$/), method: 'sms' },
         }),
       ])
       await database.database.knex('audit_events').delete()

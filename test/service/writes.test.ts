@@ -62,7 +62,9 @@ const find = (model: DurableModel, id: string) =>
   database.knex('oidc_records').where({ model: durableModels[model], id }).first()
 const end = async (model: DurableModel, id: string) => (await find(model, id))?.expires_at.getTime() / 1000
 const used = async (model: DurableModel, id: string) => ((await find(model, id))?.used_at ?? null)?.getTime() / 1000
-const consuming = (model: DurableModel, id: string) => ({ consumed: { model, id, successor: null } })
+const consuming = (model: DurableModel, id: string) => ({
+  consumed: { model, id, successor: null, isForgotten: false },
+})
 
 describe('a row that is written again', () => {
   test('has the new values, and no longer the old since', async () => {

@@ -9,7 +9,7 @@ function newRow(): RecordRow {
   return { model: 'AccessToken', id, payload: '{}', ...nobody, expiresAt: 2_000_000_000 }
 }
 
-const consumed = { consumedModel: 4, consumedId: 'r7', successor: 'x' }
+const consumed = { consumedModel: 4, consumedId: 'r7', successor: 'x', isForgotten: false }
 
 /** Every statement of the protocol's hot path with parameters a quiet server would send: lists of one or none. */
 export const hotStatements: Readonly<Record<string, () => NamedStatement>> = {
@@ -17,6 +17,7 @@ export const hotStatements: Readonly<Record<string, () => NamedStatement>> = {
     Object.entries(lookUps).map(([name, lookUp]) => [name, () => lookUp.with({ keys: ['a7', 'a7 web'] })]),
   ),
   use: () => statements.use.with({ model: 4, id: 'r7' }),
+  familyRows: () => statements.familyRows.with({ keys: ['g7'] }),
   endGrant: () => statements.endGrant.with({ grantId: 'g7' }),
   slide: () =>
     statements.slide.with({ at: 1, ...slideValues([{ model: 'AccessToken', id: 'a7', expiresAt: 2_000_000_000 }]) }),
@@ -30,6 +31,7 @@ export const hotStatements: Readonly<Record<string, () => NamedStatement>> = {
       consumedIds: ['r8'],
       consumedParts: [1],
       successors: ['x'],
+      forgotten: [false],
       times: [1],
     }),
   commit: () =>
@@ -39,6 +41,7 @@ export const hotStatements: Readonly<Record<string, () => NamedStatement>> = {
       consumedModel: null,
       consumedId: null,
       successor: null,
+      isForgotten: false,
       deletedModels: [],
       deletedIds: [],
       revokedGrants: [],

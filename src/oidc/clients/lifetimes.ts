@@ -58,6 +58,8 @@ const endless = 3650 * day
  */
 export const fixedSeconds = {
   code: 60,
+  /** A grant of an app whose code nobody exchanges is nobody's login. */
+  unclaimedGrant: 600,
   interaction: 3600,
   deviceCode: 600,
   anonymousSession: 600,

@@ -6,7 +6,7 @@ import { isBoundSql, isSignedInSql, memberTextSql, payloadSql } from '../library
 import { durableModels } from '../library/stored-models.ts'
 import { endedDetail, signInDetail } from '../records/ended-detail.ts'
 
-const { Session, Grant, RefreshToken, DeviceCode } = durableModels
+const { Session, Grant, AuthorizationCode, RefreshToken, AccessToken, ClientCredentials, DeviceCode } = durableModels
 
 /** How long expired rows are kept, by the older clock. */
 interface Kept {
@@ -16,11 +16,15 @@ interface Kept {
 
 /**
  * Deletes what has expired. Sessions and families of refresh tokens that ran out leave a line in the audit with their
- * rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in.
+ * rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in. Codes and
+ * access tokens go after `spentSeconds`: one that has ended is refused whatever became of it, and there are many.
  */
-export async function sweepRecords({ knex }: Pick<Database, 'knex'>, { clock, keptSeconds }: Kept): Promise<void> {
+export async function sweepRecords(
+  { knex }: Pick<Database, 'knex'>,
+  { clock, keptSeconds, spentSeconds }: Kept & { readonly spentSeconds: number },
+): Promise<void> {
   await deleteInBatches(async (limit) => {
-    const values = [...olderValues(clock), keptSeconds, limit]
+    const values = [...olderValues(clock), spentSeconds, ...olderValues(clock), keptSeconds, limit]
     const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, values)
     return Number(rows[0]?.count)
   })
@@ -67,7 +71,9 @@ const endedBefore = `expires_at < to_timestamp(${olderMsText('?', '?')} / 1000 -
 const sweepText = `
   with gone as (
     delete from oidc_records where ctid = any(array(
-      select ctid from oidc_records where ${endedBefore} limit ? for update skip locked)) returning *
+      select ctid from oidc_records where ${endedBefore}
+        and (model in (${AuthorizationCode}, ${AccessToken}, ${ClientCredentials}) or ${endedBefore})
+      limit ? for update skip locked)) returning *
   ), recorded as (
     insert into audit_events (at, event, user_id, client_id, detail)
     select ${runOutLine('gone')} from gone where ${leavesLine('gone')}

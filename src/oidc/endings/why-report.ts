@@ -5,6 +5,7 @@ import { everyIdText } from '../../ops/every-id.ts'
 import type { Database } from '../../store/postgres.ts'
 import type { ClientPolicies } from '../clients/client-policies.ts'
 import type { Sliding } from '../clients/lifetimes.ts'
+import type { FamilyTokens } from '../records/family-tokens.ts'
 import { recordId } from '../records/records.ts'
 import { leavesLine, runOutLine } from './sweep.ts'
 import { limitReached, sessionLimitsOf } from './why.ts'
@@ -42,6 +43,7 @@ export interface WhyDependencies {
   readonly database: Pick<Database, 'knex'>
   readonly policies: ClientPolicies
   readonly clock: Clock
+  readonly families: Pick<FamilyTokens, 'recall'>
 }
 
 interface Row {
@@ -66,7 +68,7 @@ const userEvents = [
 ]
 
 /**
- * What ended, and why, newest first: from the audit, and from what has run out since yesterday and is not swept yet.
+ * What ended, and why, newest first: from the audit, and from what has run out and is not swept yet.
  */
 export async function endingsOf(dependencies: WhyDependencies, question: WhyQuestion): Promise<readonly EndingLine[]> {
   const { knex } = dependencies.database

@@ -1,5 +1,6 @@
 import { authorizationsSql, isBoundSql, memberSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
+import { familyIn } from '../records/family-tokens.ts'
 import { recordId } from '../records/records.ts'
 import type { SignIn } from '../records/sign-in.ts'
 import { type EndingLine, endingsOf, type WhyDependencies } from './why-report.ts'
@@ -30,9 +31,12 @@ const bearers = Object.values(durableModels).filter((model) => model !== Grant)
  * no row and no line of the audit mentions it: then nobody can tell it from one that never existed.
  */
 export async function whatBecameOf(dependencies: WhyDependencies, thing: Thing): Promise<readonly EndingLine[]> {
-  const stored = await find(dependencies, thing)
+  const stored = (await find(dependencies, thing)) ?? (await findForgotten(dependencies, thing))
   if (!stored || 'id' in thing) {
-    const endings = await endingsOf(dependencies, thing)
+    const ended = await endingsOf(dependencies, thing)
+    const named = 'token' in thing ? familyIn(thing.token) : undefined
+    // The audit keeps the last tokens of a grant, and every token of a family says which grant it is of.
+    const endings = ended.length === 0 && named ? await endingsOf(dependencies, { id: named.grantId }) : ended
     return endings.length > 0 || !stored || stored.has_ended ? endings : [lineOf(stored, 'alive')]
   }
   const hangsOn = [stored.grant_id, stored.session_uid].filter((id) => id !== null)
@@ -91,12 +95,29 @@ const findText = (where: string) => `
     and t.model = ${RefreshToken} and t.consumed_at is null), r.expires_at) as at) times
   where ${where}`
 
-async function find({ database, clock }: WhyDependencies, thing: Thing): Promise<Stored | undefined> {
-  const isToken = 'token' in thing
-  const where = isToken
-    ? `r.id = :value and r.model in (${bearers})`
-    : `r.uid = :value or (r.model = ${Grant} and r.id = :value)`
-  const values = { value: isToken ? recordId('RefreshToken', thing.token) : thing.id, now: new Date(clock()) }
+const tokenText = `r.id = :value and r.model in (${bearers})`
+
+function find(dependencies: WhyDependencies, thing: Thing): Promise<Stored | undefined> {
+  if ('token' in thing) return findRow(dependencies, tokenText, recordId('RefreshToken', thing.token))
+  return findRow(dependencies, `r.uid = :value or (r.model = ${Grant} and r.id = :value)`, thing.id)
+}
+
+async function findRow({ database, clock }: WhyDependencies, where: string, value: string) {
+  const values = { value, now: new Date(clock()) }
   const { rows } = await database.knex.raw<{ rows: readonly Stored[] }>(findText(where), values)
   return rows[0]
+}
+
+/** A used refresh token that has no row any more, as the newest of its family tells of it. */
+async function findForgotten(dependencies: WhyDependencies, thing: Thing): Promise<Stored | undefined> {
+  const named = 'token' in thing ? familyIn(thing.token) : undefined
+  if (!named || 'id' in thing) return undefined
+  const { database, families } = dependencies
+  const rows = await database
+    .knex('oidc_records')
+    .where({ grant_id: named.grantId, model: RefreshToken })
+    .select('id', 'payload', database.knex.raw('cast(extract(epoch from consumed_at) as int) as consumed'))
+  const used = families.recall(thing.token, rows)
+  const newest = used && (await findRow(dependencies, tokenText, used.row.id))
+  return newest && { ...newest, consumed_at: new Date(used.usedAt * 1000) }
 }

@@ -9,6 +9,7 @@ import {
   type IdToken,
   type Interaction,
   Provider,
+  type RefreshToken,
   type Session,
 } from 'oidc-provider'
 import { currentContext } from './context.ts'
@@ -62,6 +63,18 @@ export function widenIdTokens(provider: Provider, isWide: (client: Client) => bo
     const isForUserinfo = token?.scope !== undefined && token.aud === undefined
     if (options.use === 'idtoken' && isForUserinfo && isWide(parts.client)) parts.scope = token.scope ?? ''
     return issue.call(this, options)
+  }
+}
+
+/**
+ * Has refresh tokens get the value that `valueFor` says; where it says none, they are random as the library makes them.
+ * It is asked once all of the token is there but its expiry.
+ */
+export function nameRefreshTokens(provider: Provider, valueFor: (token: RefreshToken) => string | undefined): void {
+  const model = provider.RefreshToken.prototype as unknown as { generateTokenId(this: RefreshToken): string }
+  const { generateTokenId } = model
+  model.generateTokenId = function namedToken(this: RefreshToken) {
+    return valueFor(this) ?? generateTokenId.call(this)
   }
 }
 

@@ -10,6 +10,7 @@ import { atUserinfo, protocolScopeMember } from './api-tokens.ts'
 import type { Browsers } from './browsers.ts'
 import { openDeviceCode, sealDeviceCode } from './device-code.ts'
 import { familyBehind, livesSince } from './family-life.ts'
+import { familyIn } from './family-tokens.ts'
 import { type RecordRow, recordId } from './records.ts'
 import { type RetrySeconds, withGrace } from './rotation.ts'
 import type { Unit } from './unit.ts'
@@ -93,7 +94,7 @@ function durableAdapter(
     return withId(found && atUserinfo(found), value)
   }
 
-  function row(value: string, payload: Payload, expiresIn: number): RecordRow {
+  function row(value: string, payload: Payload, expiresIn: number, repeatable: string | undefined): RecordRow {
     const { jti, userCode, ...rest } = payload
     const family = model === 'AccessToken' ? familyBehind(currentContext()) : undefined
     const isForApi = model === 'AccessToken' && payload['aud'] !== undefined
@@ -101,6 +102,7 @@ function durableAdapter(
       ...rest,
       ...(isForApi ? protocolScopeMember(grantedProtocolScope(currentContext())) : {}),
       ...(family === undefined ? {} : { familySince: family }),
+      ...(model === 'RefreshToken' ? { family: familyIn(value)?.family, repeatable } : {}),
       ...(model === 'DeviceCode' ? sealDeviceCode(sealer, payload) : {}),
     }
     return {
@@ -121,10 +123,10 @@ function durableAdapter(
   return {
     upsert: (value, payload, expiresIn) =>
       within((unit) => {
-        const next = row(value, payload, expiresIn)
+        const repeatable = model === 'RefreshToken' ? unit.replaceWith(value) : undefined
+        const next = row(value, payload, expiresIn, repeatable)
         if (model === 'Session') unit.saveSession(next, payload)
         else unit.save(next, JSON.parse(next.payload) as Payload)
-        if (model === 'RefreshToken') unit.replaceWith(value)
       }),
     find: (value) =>
       within(async (unit) => {

@@ -5,7 +5,7 @@ import { type DurableModel, durableModels } from '../library/stored-models.ts'
 import type { ClientLogin } from './client-login.ts'
 import type { ConsentOf } from './consents.ts'
 import type { LastTokens } from './last-tokens.ts'
-import type { LogoutNotice, RecordRow, SessionChange, Slide, StoredRow } from './records.ts'
+import type { LogoutNotice, RecordRow, SessionChange, Slide, StoredFamilyRow, StoredRow } from './records.ts'
 import type { LoginNeeds } from './sign-in.ts'
 import { insertValues, type LookUp, lookUps, slideValues, statements } from './statements.ts'
 import type { Use } from './successor.ts'
@@ -50,6 +50,8 @@ interface Consumed {
   readonly model: DurableModel
   readonly id: string
   readonly successor: string | null
+  /** Its row goes with the use. */
+  readonly isForgotten: boolean
 }
 
 /** What became of the changes of a request. */
@@ -75,6 +77,8 @@ export interface RecordStore {
   write(changes: Changes): Promise<Written>
   /** What became of a code or refresh token; undefined when there is no such thing. */
   useOf(model: DurableModel, id: string): Promise<Use | undefined>
+  /** The refresh tokens that hang on a grant. */
+  familyRows(grantId: string): Promise<readonly StoredFamilyRow[]>
   /** Ends a grant and everything issued from it; returns the digests of its last tokens. */
   endGrant(grantId: string): Promise<LastTokens>
 }
@@ -129,6 +133,7 @@ export function recordStore({ database, perClient }: Dependencies): RecordStore 
       consumedIds: parts.map(({ consumed }) => consumed.id),
       consumedParts: parts.map((_, index) => index + 1),
       successors: parts.map(({ consumed }) => consumed.successor),
+      forgotten: parts.map(({ consumed }) => consumed.isForgotten),
       times: parts.map(({ at }) => at),
     })
     const { rows } = await database.commitQuery<{ part: number }>(filled)
@@ -173,6 +178,10 @@ export function recordStore({ database, perClient }: Dependencies): RecordStore 
       const { rows } = await database.readQuery<Use>(statements.use.with({ model: durableModels[model], id }))
       return rows[0]
     },
+    async familyRows(grantId) {
+      const { rows } = await database.readQuery<StoredFamilyRow>(statements.familyRows.with({ keys: [grantId] }))
+      return rows
+    },
     async endGrant(grantId) {
       const filled = statements.endGrant.with({ grantId })
       const { rows } = await database.commitQuery<{ tokens: readonly string[] }>(filled)
@@ -200,8 +209,8 @@ function areFresh(rows: readonly RecordRow[]): boolean {
 }
 
 function consumedValues(consumed: Consumed | undefined) {
-  const { model, id = null, successor = null } = consumed ?? {}
-  return { consumedModel: model === undefined ? null : durableModels[model], consumedId: id, successor }
+  const { model, id = null, successor = null, isForgotten = false } = consumed ?? {}
+  return { consumedModel: model === undefined ? null : durableModels[model], consumedId: id, successor, isForgotten }
 }
 
 function commitValues({ rows, at, consumed, deletes, revokedGrants, sessions, ...others }: Changes) {

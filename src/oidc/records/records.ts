@@ -43,6 +43,11 @@ export interface StoredRow {
   readonly about?: string | null
 }
 
+/** The row of a refresh token, read by its grant. */
+export interface StoredFamilyRow extends StoredRow {
+  readonly id: string
+}
+
 /**
  * A row that was used and therefore lives until `expiresAt`, in seconds since the epoch. It never makes the life of a
  * row shorter.

@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { errors } from '../library/faults.ts'
 import type { Payload } from '../library/stored-models.ts'
 import { grantSource } from './grant-source.ts'
-import { revealSuccessor, type Use } from './successor.ts'
+import type { Use } from './successor.ts'
 import type { Unit } from './unit.ts'
 
 /** Seconds after its use in which a refresh token of a client still brings its one successor. */
@@ -36,7 +36,7 @@ export async function answerLostRefresh(
 ): Promise<void> {
   const source = grantSource(ctx)
   const used = source && (await unit.useOf(source.model, source.value))
-  if (source?.model === 'RefreshToken' && (await repeat(ctx, unit, { used, value: source.value, ...times }))) return
+  if (source?.model === 'RefreshToken' && (await repeat(ctx, unit, { used, ...times }))) return
   refuse(ctx)
   // The family was ended between the read and the write, so nobody used anything twice.
   if (!source || !used?.grant_id || used.consumed === null) return
@@ -50,18 +50,13 @@ export async function answerLostRefresh(
 async function repeat(
   ctx: KoaContextWithOIDC,
   unit: Unit,
-  {
-    used,
-    value,
-    nowSeconds,
-    retrySeconds,
-  }: { used: Use | undefined; value: string; nowSeconds: number; retrySeconds: RetrySeconds },
+  { used, nowSeconds, retrySeconds }: { used: Use | undefined; nowSeconds: number; retrySeconds: RetrySeconds },
 ): Promise<boolean> {
   const body = ctx.body as Record<string, unknown> | undefined
   if (typeof used?.consumed !== 'number') return false
   if (nowSeconds - used.consumed > retrySeconds(ctx.oidc.client)) return false
-  if (used.successor === null || body?.['refresh_token'] === undefined) return false
-  const successor = revealSuccessor(value, used.successor)
+  const { successor } = used
+  if (successor === null || body?.['refresh_token'] === undefined) return false
   if ((await unit.useOf('RefreshToken', successor))?.consumed !== null) return false
   await unit.flushWithout('RefreshToken')
   body['refresh_token'] = successor

@@ -28,7 +28,7 @@ const keys = rowsOf(param.textList('keys'), 'key', 'k')
 const beside = (alias: string, condition: string) =>
   `lateral (select * from oidc_records where ${condition} offset 0) ${alias}`
 
-const related = (condition: string, others: Sql = sql``) => sql`select k.key,
+const related = (condition: string, others: Sql = sql``, more: Sql = sql``) => sql`select k.key, ${more}
   t.model, t.payload, ${seconds('t.expires_at')} as expires, extract(epoch from t.consumed_at)::int as consumed,
   t.grant_id, g.payload as grant_payload, ${seconds('g.expires_at')} as grant_expires, g.about as grant_about,
   t.session_uid, s.id as session_id, s.payload as session_payload, ${seconds('s.expires_at')} as session_expires,
@@ -112,10 +112,15 @@ const slideRows = (where = '') => sql`
 
 /** For the compare-and-set of `consume`; `id` is null if there is nothing to consume. */
 const consumedId = param.textOrNull('consumedId')
-const consumedValue = sql`consumed as (
+const isConsumed = sql`model = ${param.smallintOrNull('consumedModel')} and id = ${consumedId} and consumed_at is null`
+const isForgotten = param.boolean('isForgotten')
+/** Where the row goes with the use, deleting it is the compare-and-set. */
+const consumedValue = sql`used as (
       update oidc_records set consumed_at = to_timestamp(${at}), successor = ${param.textOrNull('successor')}
-      where model = ${param.smallintOrNull('consumedModel')} and id = ${consumedId} and consumed_at is null returning 1
-    )`
+      where ${isConsumed} and not ${isForgotten} returning 1
+    ), forgotten as (
+      delete from oidc_records where ${isConsumed} and ${isForgotten} returning 1
+    ), consumed as (select 1 from used union all select 1 from forgotten)`
 
 const consume = sql`with ${consumedValue}, inserted as (
       ${insertRows('where exists (select 1 from consumed)')}
@@ -129,15 +134,19 @@ const consume = sql`with ${consumedValue}, inserted as (
 const consumeMany = sql`with free as (
       select w.* from ${rowsOf(
         sql`${param.smallints('consumedModels')}, ${param.textList('consumedIds')}, ${param.textsOrNull('successors')},
-          ${param.floats('times')}, ${param.ints('consumedParts')}`,
-        'model, id, successor, at, part',
+          ${param.floats('times')}, ${param.ints('consumedParts')}, ${param.booleans('forgotten')}`,
+        'model, id, successor, at, part, is_forgotten',
         'w',
       )} cross join lateral (
         select from oidc_records where model = w.model and id = w.id and consumed_at is null for no key update skip locked
       ) o
-    ), consumed as (
+    ), used as (
       update oidc_records o set consumed_at = to_timestamp(f.at), successor = f.successor
-      from free f where o.model = f.model and o.id = f.id returning f.part
+      from free f where o.model = f.model and o.id = f.id and not f.is_forgotten returning f.part
+    ), forgotten as (
+      delete from oidc_records o using free f where o.model = f.model and o.id = f.id and f.is_forgotten returning f.part
+    ), consumed as (
+      select part from used union all select part from forgotten
     ), inserted as (
       ${insertFrom(
         sql`unnest(${givenRows}, ${param.ints('parts')}) as x(${rowNames}, part)`,
@@ -219,6 +228,11 @@ export const statements = {
     'oidc_use',
     sql`select extract(epoch from consumed_at)::int as consumed, successor, grant_id from oidc_records
       where model = ${param.smallint('model')} and id = ${param.text('id')}`,
+  ),
+  /** The refresh tokens of a grant, for one that has no row. */
+  familyRows: statement(
+    'oidc_family_rows',
+    related(`grant_id = k.key and model = ${durableModels.RefreshToken}`, sql``, sql`t.id,`),
   ),
   /** Answers the last tokens of the grant. */
   endGrant: statement(

@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Clock } from '../../base/clock.ts'
 import type { Database } from '../../store/postgres.ts'
+import type { FamilyTokens } from './family-tokens.ts'
 import { recordStore } from './record-store.ts'
 import { Unit } from './unit.ts'
+import { usedTokens } from './used-tokens.ts'
 
 /** Gives each request a unit of its own. */
 export interface UnitOfWork {
@@ -22,16 +24,18 @@ interface Dependencies {
   readonly clock: Clock
   /** How many grants of a user for one client live at once. */
   readonly perClient: number
+  readonly families: Pick<FamilyTokens, 'recall'>
 }
 
 /** Where the adapter finds the unit of the request it is called in. */
-export function unitOfWork({ database, clock, perClient }: Dependencies): UnitOfWork {
+export function unitOfWork({ database, clock, perClient, families }: Dependencies): UnitOfWork {
   const records = recordStore({ database, perClient })
+  const used = usedTokens({ records, families })
   const storage = new AsyncLocalStorage<Unit>()
   return {
     current: () => storage.getStore(),
     async run(work, requestId) {
-      const unit = new Unit({ clock, records })
+      const unit = new Unit({ clock, records, used })
       unit.requestId = requestId
       await storage.run(unit, () => work(unit))
       return unit.flush()

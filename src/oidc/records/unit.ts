@@ -18,13 +18,10 @@ import {
 import { isUnchanged, sessionChange } from './session-changes.ts'
 import { joinedSignIn, neededBy, type SignIn, withSignIns } from './sign-in.ts'
 import type { LookUp } from './statements.ts'
-import { hideSuccessor, type Use } from './successor.ts'
+import type { Use } from './successor.ts'
+import { ConsumedValue, type UsedTokens, useSeconds } from './used-tokens.ts'
 
-/** What a unit needs. */
-export interface UnitDependencies {
-  readonly clock: Clock
-  readonly records: RecordStore
-}
+type Given = { readonly clock: Clock; readonly records: RecordStore; readonly used: UsedTokens }
 
 /**
  * The reads and writes of one request. Reads are joined and remembered. Writes are collected and sent before the reply
@@ -32,8 +29,7 @@ export interface UnitDependencies {
  * exists, or neither happened.
  */
 export class Unit {
-  readonly #clock: Clock
-  readonly #records: RecordStore
+  readonly #given: Given
   readonly #reads = new Map<string, Promise<Payload | undefined>>()
   readonly #tokens = new Map<string, Promise<StoredRow | undefined>>()
   readonly #abouts = new Map<string, string>()
@@ -49,16 +45,14 @@ export class Unit {
   /** The accounts that this request has read, by user; undefined for one that is not there. */
   readonly accounts = new Map<string, Account | undefined>()
   readonly grantEndings = new GrantEndings()
-  #consumed: { readonly model: DurableModel; readonly value: string; readonly id: string } | undefined
-  #successor: string | undefined
+  #consumed: ConsumedValue | undefined
   /** What this request is answered by; it has to stand until everything is written. */
   consent: RequiredConsent | undefined
   requestId: string | undefined
   roundTrips = 0
 
-  constructor({ clock, records }: UnitDependencies) {
-    this.#clock = clock
-    this.#records = records
+  constructor(given: Given) {
+    this.#given = given
   }
 
   /** What was noted with the grant of a token that this request has read. */
@@ -82,6 +76,8 @@ export class Unit {
         )
       case 'DeviceCode':
         return this.#remember(model, id, this.#readRelated('deviceCode', id))
+      case 'RefreshToken':
+        return this.#remember(model, id, this.#readRefreshToken(value, id))
       default:
         return this.#remember(model, id, this.#readToken(model, id))
     }
@@ -130,7 +126,7 @@ export class Unit {
     this.#deletes.delete(`Session:${loaded.id}`)
     const { uid, id, expiresAt } = row
     const about = joinedSignIn(loaded, { about: row.about, payload })
-    const times = { nowSeconds: epochSeconds(this.#clock), usedSeconds: this.sessions.useOf(uid) }
+    const times = { nowSeconds: epochSeconds(this.#given.clock), usedSeconds: this.sessions.useOf(uid) }
     if (id === loaded.id && !about && isUnchanged(loaded.payload, payload, times)) return
     const change = sessionChange(loaded.payload, payload, { uid, id, expiresAt, ...(about ? { about } : {}) })
     this.#sessions.set(uid, change)
@@ -159,18 +155,18 @@ export class Unit {
   }
 
   consume(model: DurableModel, value: string): void {
-    this.#consumed = { model, value, id: recordId(model, value) }
+    this.#consumed = new ConsumedValue(model, value)
   }
 
-  /** Notes what replaces the consumed refresh token, for anybody who presents the old token again. */
-  replaceWith(successor: string): void {
-    if (this.#consumed?.model === 'RefreshToken') this.#successor = hideSuccessor(this.#consumed.value, successor)
+  /** Notes what replaces the consumed refresh token; answers what the new one has to keep of it, if anything. */
+  replaceWith(successor: string): string | undefined {
+    return this.#consumed?.replaceWith(successor)
   }
 
-  /** When a code or refresh token was used and what replaced it, hidden; undefined if there is no such token. */
+  /** When a code or refresh token was used and what replaced it; undefined if there is no such token. */
   useOf(model: DurableModel, value: string): Promise<Use | undefined> {
     this.roundTrips += 1
-    return this.#records.useOf(model, recordId(model, value))
+    return this.#given.used.useOf(model, value)
   }
 
   /** After a lost race: writes everything that does not depend on the lost value. */
@@ -183,7 +179,6 @@ export class Unit {
   /** For a request that was refused: it consumes nothing and issues nothing, but what it ended stays ended. */
   abandon(): void {
     this.#consumed = undefined
-    this.#successor = undefined
     this.#inserts.clear()
     this.#slides.length = 0
   }
@@ -191,7 +186,7 @@ export class Unit {
   /** Ends a grant and everything issued from it, at once. */
   async endGrant(grantId: string): Promise<void> {
     this.roundTrips += 1
-    await this.grantEndings.announce(await this.#records.endGrant(grantId))
+    await this.grantEndings.announce(await this.#given.records.endGrant(grantId))
   }
 
   revokeGrant(grantId: string): void {
@@ -212,18 +207,17 @@ export class Unit {
     const changes = this.#changes()
     if (isNothing(changes)) return true
     this.roundTrips += 1
-    const { isAllowed, ended } = await this.#records.write(changes)
+    const { isAllowed, ended } = await this.#given.records.write(changes)
     if (ended) await this.grantEndings.announce(ended)
     return isAllowed
   }
 
   #changes(): Changes {
-    const { model, id } = this.#consumed ?? {}
     const rows = withSignIns([...this.#inserts.values()], this.#sessions.values(), this.sessions, this.#signIns)
     return {
       rows,
-      at: epochSeconds(this.#clock),
-      consumed: model && id ? { model, id, successor: this.#successor ?? null } : undefined,
+      at: epochSeconds(this.#given.clock),
+      consumed: this.#consumed,
       deletes: [...this.#deletes.values()],
       revokedGrants: [...this.#revokedGrants],
       sessions: [...this.#sessions.values()],
@@ -253,6 +247,13 @@ export class Unit {
     this.#tokens.set(id, read)
     const row = await read
     return row?.model === durableModels[model] ? this.#related(row) : undefined
+  }
+
+  /** A used one that has no row is read as the newest of its family, so that what must be proved for it is the same. */
+  async #readRefreshToken(value: string, id: string): Promise<Payload | undefined> {
+    const stored = await this.#readToken('RefreshToken', id)
+    const used = stored ? undefined : await this.#given.used.recall(value)
+    return used ? { ...this.#related(used.row), consumed: useSeconds(used) } : stored
   }
 
   #readRelated(by: LookUp, value: string): Promise<Payload | undefined> {
@@ -294,6 +295,6 @@ export class Unit {
 
   #read(by: LookUp, value: string): Promise<StoredRow | undefined> {
     this.roundTrips += 1
-    return this.#records.read(by, value)
+    return this.#given.records.read(by, value)
   }
 }
