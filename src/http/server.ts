@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises'
 
 interface Dependencies {
   /** It is asked again for every request, because the provider may have been replaced. */
@@ -62,6 +62,9 @@ export function httpListener({ handler, clean }: Dependencies): HttpListener {
     async stop({ drainSeconds, withinSeconds }) {
       isStopping = true
       await delay(drainSeconds * 1000)
+      // On a busy machine connections wait to be taken when the time is over, and closing would cut them off. The event
+      // loop takes them in this turn, after its timers.
+      await turn()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       // A connection does not close by itself when its request is done, because the client may want it for another
       // request.

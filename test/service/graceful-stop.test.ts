@@ -1,9 +1,12 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { httpListener } from '../../src/http/server.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { codeVerifier, loginBySms, startLogin } from '../support/login.ts'
 import { eventually, patienceMs } from '../support/patience.ts'
@@ -151,3 +154,33 @@ test.each(["Promise.reject(new Error('lost'))", "{ throw new Error('lost') }"])(
     expect(fatal).toMatchObject([{ err: { message: 'lost' } }])
   },
 )
+
+/** Sends a request when it is told to, notes that it was let in, and says what it was answered. */
+const visitor = `
+  const { parentPort, workerData: { port, isIn } } = require('node:worker_threads')
+  parentPort.once('message', () => {
+    const socket = require('node:net').connect(port, '127.0.0.1', () => {
+      socket.write('GET / HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n')
+      Atomics.store(isIn, 0, 1)
+      Atomics.notify(isIn, 0)
+    })
+    socket.on('data', (bytes) => parentPort.postMessage(String(bytes)))
+    socket.on('error', ({ code }) => parentPort.postMessage(code))
+  })`
+
+test('who has come while the process had no time for anybody is answered, although the time for draining is over', async () => {
+  const listener = httpListener({ handler: () => (_, response) => response.end('served'), clean: () => {} })
+  const { port } = await listener.listen({ port: 0, host: '127.0.0.1' })
+  const isIn = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(visitor, { eval: true, workerData: { port, isIn } })
+  onTestFinished(async () => void (await worker.terminate()))
+  await once(worker, 'online')
+  const answered = once(worker, 'message')
+  const stopped = listener.stop({ drainSeconds: 0.01, withinSeconds: 30 })
+  worker.postMessage('go')
+  // Nothing else happens in this process until somebody is at the door, and for a while after that.
+  Atomics.wait(isIn, 0, 0, patienceMs)
+  Atomics.wait(isIn, 0, 1, 50)
+  expect((await answered)[0]).toMatch(/^HTTP\/1\.1 200 /)
+  await stopped
+})
