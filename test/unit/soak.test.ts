@@ -15,7 +15,7 @@ const seconds = (s: number) => s * 1000
 function stayOf(client: keyof typeof clientele, more: Partial<Stay> = {}): Stay {
   return {
     ...{ client: clientele[client], person, visit: undefined, begun: at(0), refreshToken: 'r', issued: at(0) },
-    ...{ doubtUntilMs: 0, idToken: 'i', code: 'c', fate: 'alive' },
+    ...{ askedMs: undefined, doubtUntilMs: 0, idToken: 'i', code: 'c', fate: 'alive' },
     access: { value: 'a', ...at(0), expiresInMs: 60_000, used: at(0) },
     ...more,
   }
