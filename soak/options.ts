@@ -16,7 +16,7 @@ export const usage = `usage: npm run soak -- [options]
 
   --hours N    how long people come and go, default 2; 0.1 is six minutes
   --seed N     plans other operations and faults, default 1
-  --rate N     operations a second, default 10
+  --rate N     operations a second, default 15
   --json FILE  write what was found so far to a file every minute, and everything at the end
 `
 
@@ -27,7 +27,7 @@ export function parseOptions(argv: readonly string[]): Options {
     options: {
       hours: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
-      rate: { type: 'string', default: '10' },
+      rate: { type: 'string', default: '15' },
       json: { type: 'string' },
     },
   })

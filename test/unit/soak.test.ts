@@ -40,7 +40,7 @@ describe('the plan', () => {
   })
 
   test('is refused for numbers that make none', () => {
-    expect(parseOptions([])).toEqual({ hours: 2, seed: 1, rate: 10, json: undefined })
+    expect(parseOptions([])).toEqual({ hours: 2, seed: 1, rate: 15, json: undefined })
     expect(parseOptions(['--hours', '0.1', '--seed', '7'])).toMatchObject({ hours: 0.1, seed: 7 })
     expect(() => parseOptions(['--hours', '0'])).toThrow('--hours: expected a number above 0')
     expect(() => parseOptions(['--rate', 'x'])).toThrow('--rate')
