@@ -30,6 +30,8 @@ export interface Stores {
   readonly folder: string
   /** An empty database of this name. */
   createDatabase(name: string): Promise<string>
+  /** The address of a database that was made. */
+  addressOf(name: string): string
   /** Of the CPU, what all processes of PostgreSQL have used until now, those that have ended too. */
   databaseCpuSeconds(): Promise<number>
   stop(): Promise<void>
@@ -61,6 +63,7 @@ export async function startStores(): Promise<Stores> {
     failing.push(postgres)
     const { port: redisPort, store: redis } = await startRedis(folder, running)
     failing.push(redis)
+    const addressOf = (name: string) => url.replace(/postgres$/, name)
     return {
       postgres,
       redis,
@@ -70,8 +73,9 @@ export async function startStores(): Promise<Stores> {
       folder,
       async createDatabase(name) {
         await administer(url, (client) => client.query(`create database ${name}`))
-        return url.replace(/postgres$/, name)
+        return addressOf(name)
       },
+      addressOf,
       databaseCpuSeconds: cpuSeconds,
       stop,
     }

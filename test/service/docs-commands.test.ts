@@ -89,6 +89,7 @@ describe('what the documents tell people to do', () => {
     const login = startLogin(world, 'sandbox-demo', `${world.issuer}/sandbox/callback`)
     await loginBySms(world, world.visitor(), login, phone)
     await runAll('docs/operations.md', (await blocksOf('docs/operations.md')).filter(isRunnable))
+    await runAll('docs/scale.md', (await blocksOf('docs/scale.md')).filter(isRunnable))
   })
 
   test('the statements of the operations page are such as the database understands', async () => {
