@@ -22,7 +22,7 @@ export async function measureSweep(database: Database, stores: Stores, rows: num
   )
   if (rowCount !== rows) throw new Error('there is no session to go by')
   const [startedMs, before] = [performance.now(), await stores.databaseCpuSeconds()]
-  await sweepRecords(database, { clock: () => Date.now(), keptSeconds: day })
+  await sweepRecords(database, { clock: () => Date.now(), keptSeconds: day, spentSeconds: day })
   const seconds = (performance.now() - startedMs) / 1000
   const cpuSeconds = (await stores.databaseCpuSeconds()) - before
   return { rows, perSecond: rows / seconds, perDatabaseCoreSecond: rows / cpuSeconds }
