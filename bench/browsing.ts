@@ -1,8 +1,8 @@
 import { type Connection, get, type HttpAnswer, header, post } from './connection.ts'
 
-/** Throws with what came instead of this status. */
-export function expect(answer: HttpAnswer, status: number, what: string): HttpAnswer {
-  if (answer.status === status) return answer
+/** Throws with what came instead of this status, or of one of these. */
+export function expect(answer: HttpAnswer, status: number | readonly number[], what: string): HttpAnswer {
+  if (answer.status === status || (typeof status === 'object' && status.includes(answer.status))) return answer
   throw new Error(`${what} answered ${answer.status} ${header(answer, 'location') ?? ''} ${answer.body.slice(0, 300)}`)
 }
 
@@ -21,21 +21,22 @@ export function pathIn(answer: HttpAnswer): string {
 
 /** A browser with its cookies on one connection; each visit throws when another status comes. */
 export class Browsing {
-  readonly #jar = new Map<string, string>()
+  readonly #jar: Map<string, string>
   readonly #connection: Connection
   readonly #headers: string
 
-  /** `headers` are whole lines that go with every request. */
-  constructor(connection: Connection, headers = '') {
+  /** `headers` are whole lines that go with every request; a jar may hold the cookies of an earlier connection. */
+  constructor(connection: Connection, headers = '', jar = new Map<string, string>()) {
     this.#connection = connection
     this.#headers = headers
+    this.#jar = jar
   }
 
-  get(path: string, status: number, what: string): Promise<HttpAnswer> {
+  get(path: string, status: number | readonly number[], what: string): Promise<HttpAnswer> {
     return this.#visit(get(path, this.#lines()), status, what)
   }
 
-  post(path: string, form: string, status: number, what: string): Promise<HttpAnswer> {
+  post(path: string, form: string, status: number | readonly number[], what: string): Promise<HttpAnswer> {
     return this.#visit(post(path, form, this.#lines()), status, what)
   }
 
@@ -44,7 +45,7 @@ export class Browsing {
     return `${this.#headers}Cookie: ${[...this.#jar].map(([name, value]) => `${name}=${value}`).join('; ')}\r\n`
   }
 
-  async #visit(request: string, status: number, what: string): Promise<HttpAnswer> {
+  async #visit(request: string, status: number | readonly number[], what: string): Promise<HttpAnswer> {
     const answer = expect(await this.#connection.send(request), status, what)
     for (const [, name = '', value = ''] of answer.head.matchAll(/\r\nset-cookie: ([^=]+)=([^;\r]*)/gi)) {
       if (value === '') this.#jar.delete(name)

@@ -6,6 +6,7 @@ type Calls = Record<string, (argument: never) => unknown>
 
 /** A process of ours that answers calls. */
 export interface Child<C extends Calls> {
+  readonly pid: number
   call<Name extends keyof C & string>(
     name: Name,
     ...argument: Parameters<C[Name]>
@@ -54,6 +55,7 @@ export function startChild<C extends Calls>(file: string, env: Readonly<Record<s
   let questions = 0
 
   return {
+    pid: child.pid ?? 0,
     call(name, ...[argument]) {
       return new Promise((resolve, reject) => {
         const id = questions++

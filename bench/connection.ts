@@ -56,19 +56,34 @@ export class Connection {
     const split = this.#received.indexOf('\r\n\r\n')
     if (!waiting || split < 0) return
     const head = this.#received.slice(0, split)
-    const start = split + 4
-    const declared = /\r\ncontent-length: (\d+)/i.exec(head)
-    if (!declared && /\r\ntransfer-encoding:/i.test(head)) {
-      this.#waiting = undefined
-      waiting.reject(new Error('a chunked answer is not understood'))
-      return
-    }
-    const end = start + Number(declared?.[1] ?? 0)
-    if (this.#received.length < end) return
-    const answer = { status: Number(head.slice(9, 12)), head, body: this.#received.slice(start, end) }
-    this.#received = this.#received.slice(end)
+    const found = bodyOf(head, this.#received.slice(split + 4))
+    if (found === undefined) return
+    const answer = { status: Number(head.slice(9, 12)), head, body: found.body }
+    this.#received = this.#received.slice(split + 4 + found.length)
     this.#waiting = undefined
     waiting.resolve(answer)
+  }
+}
+
+/** The body of an answer and how many bytes it took, from what has come after its head; undefined while some is missing. */
+export function bodyOf(head: string, received: string): { body: string; length: number } | undefined {
+  if (/\r\ntransfer-encoding: *chunked/i.test(head)) return chunks(received)
+  const length = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0)
+  return received.length < length ? undefined : { body: received.slice(0, length), length }
+}
+
+/** RFC 9112 §7.1, without trailers, which nobody here sends. */
+function chunks(received: string): { body: string; length: number } | undefined {
+  let [body, at] = ['', 0]
+  for (;;) {
+    const line = received.indexOf('\r\n', at)
+    if (line < 0) return undefined
+    const size = Number.parseInt(received.slice(at, line), 16)
+    const end = line + 2 + size + 2
+    if (received.length < end) return undefined
+    body += received.slice(line + 2, end - 2)
+    at = end
+    if (size === 0) return { body, length: at }
   }
 }
 
@@ -86,4 +101,10 @@ export function get(path: string, headers = ''): string {
 export function post(path: string, body: string, headers = ''): string {
   const length = `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n`
   return `POST ${path} HTTP/1.1\r\n${common}${length}${headers}\r\n${body}`
+}
+
+/** The bytes of a PUT of JSON. */
+export function put(path: string, body: string): string {
+  const length = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
+  return `PUT ${path} HTTP/1.1\r\n${common}${length}\r\n${body}`
 }

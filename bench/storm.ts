@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Finished } from './busy.ts'
 import type { Child } from './child.ts'
-import type { Finished, LoadCalls } from './load.ts'
+import type { LoadCalls } from './load.ts'
 import { type Server, stormLogins } from './measure.ts'
 
 /** What a login storm does to everybody else. */
