@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 
 const program = fileURLToPath(new URL('../src/menshen.js', import.meta.url))
 const keptLines = 4000
+const nearMs = 3000
 const startPatienceMs = 180_000
 /** Lines of one process may be told in another order than they were made in, by so much. */
 const disorderMs = 1000
@@ -94,11 +95,10 @@ export class ServerLife {
     await this.#ended
   }
 
-  /** The last lines of its log, or those around a moment. */
-  lines(count: number, aroundMs?: number): readonly string[] {
-    if (aroundMs === undefined) return this.#lines.slice(-count)
-    const near = this.#lines.filter((line) => Math.abs(timeOf(line) - aroundMs) < 3000)
-    return near.slice(0, count)
+  /** The last lines of its log that tell of something within a few seconds before a moment, probes left out. */
+  linesBefore(atMs: number, count: number): readonly string[] {
+    const near = this.#lines.filter((line) => Math.abs(timeOf(line) - atMs) < nearMs && !line.includes('"readyz'))
+    return near.slice(-count)
   }
 
   /** CPU time of the process and of those that hash for it that have ended, while it runs; then what was known last. */

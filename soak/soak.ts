@@ -37,7 +37,7 @@ export async function soak(options: Options, stores: Stores, audience: Audience)
   const site = await foundSite(stores, planned.residents)
   const lives: ServerLife[] = []
   const former: ServerLife[] = []
-  const logAround = (atMs: number) => [...former.slice(-2), ...lives].flatMap((life) => life.lines(25, atMs))
+  const logAround = (atMs: number) => [...former.slice(-2), ...lives].flatMap((life) => life.linesBefore(atMs, 25))
   const findings = new Findings(logAround, tell)
   const fleet = new Fleet(site.ports)
   const run: Run = {
