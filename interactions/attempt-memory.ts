@@ -89,6 +89,21 @@ export interface Leaving extends Pick<LeavingQuestion, 'userId' | 'leavesAtMs'> 
   readonly proof: Pending & Pick<Proved, 'password'>
 }
 
+/** A proof that an account is made of as soon as somebody has shown that a person is there. */
+export interface Admitting {
+  readonly method: string
+  readonly proof: Proved
+  /** Digest of what was entered to prove it. */
+  readonly entered: string
+  /** How hard the challenge is that was asked for. */
+  readonly level: number
+}
+
+/** That proof, while it counts. */
+export function waitingAdmission({ admitting }: Pick<AttemptMemory, 'admitting'>, clock: Clock): Admitting | undefined {
+  return admitting && isFresh(admitting.proof, clock) ? admitting : undefined
+}
+
 /**
  * What was proved in the same attempt as the login of whoever is in: a number that they were to add, or what was there
  * before. Throws `attempt.expired` where nothing is.
@@ -125,6 +140,8 @@ export interface AttemptMemory {
   readonly several?: Several | undefined
   /** A number that may have gone to somebody else, until the person shows whose its account is. */
   readonly doubted?: Doubted | undefined
+  /** What an account is to be made of, until somebody has shown that a person is there. */
+  readonly admitting?: Admitting | undefined
   /** What leads to an account on its way out, until the person says whether it is to stay. */
   readonly leaving?: Leaving | undefined
   /** Two accounts that were both proved, until the person says that they are to be one. */

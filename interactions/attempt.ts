@@ -20,15 +20,17 @@ import {
   withoutMethod,
   withoutQuestion,
 } from './attempt-memory.ts'
+import { BeforeStep } from './before-step.ts'
 import { finishLogin } from './finish-login.ts'
 import type { LoginMerges } from './login-merges.ts'
-import { type Input, isRegistration, type Proved } from './methods/method.ts'
+import type { Input, Proved } from './methods/method.ts'
 import type { LoginMethods } from './methods/method-registry.ts'
 import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
 import { type Waiting, waitingIn } from './questions.ts'
 import { type Recorded, refusalRecord } from './refusal-record.ts'
 import { Settlement, type SettlementDependencies } from './settlement.ts'
 import { SingleAnswers } from './single-answers.ts'
+import { WaitingAdmissions } from './waiting-admissions.ts'
 
 type Dependencies = SettlementDependencies & {
   readonly merges: LoginMerges
@@ -44,6 +46,8 @@ type Dependencies = SettlementDependencies & {
 export class LoginAttempts {
   readonly #deps: Dependencies
   readonly #settlement: Settlement
+  readonly #admissions: WaitingAdmissions
+  readonly #before: BeforeStep
   readonly #recorded: Recorded
   readonly #single: SingleAnswers
 
@@ -51,6 +55,8 @@ export class LoginAttempts {
     const { memories, options } = dependencies
     this.#deps = dependencies
     this.#settlement = new Settlement(dependencies)
+    this.#admissions = new WaitingAdmissions({ memories, settlement: this.#settlement, clock: options.clock })
+    this.#before = new BeforeStep(dependencies)
     this.#recorded = refusalRecord(dependencies)
     this.#single = new SingleAnswers({
       ...{ memories, settlement: this.#settlement, merges: dependencies.merges, clock: options.clock },
@@ -84,13 +90,14 @@ export class LoginAttempts {
   async advance(request: AdvanceRequest): Promise<Outcome> {
     return this.#recorded(request, async () => {
       const before = await this.#deps.memories.load(request.attemptId)
-      const asked = request.mustChoose ? decided(before, request) : before
-      const memory = await this.#admitted(request, this.#whole(request, withoutQuestion(asked)))
+      if (this.#admissions.isRepeated(request, before)) return this.#admissions.goOn(request)
+      const asked = { ...(request.mustChoose ? decided(before, request) : before), admitting: undefined }
+      const memory = await this.#before.admitted(request, this.#before.whole(request, withoutQuestion(asked)))
       const holder = await this.#holder(request.attemptId, memory)
       this.#requireUseful(request, holder ?? this.#pending(memory) ?? claimedIn(memory, this.#deps.options.clock))
       const step = await this.#step(request, memory)
       if (step.kind !== 'proved') return step
-      return this.#settlement.settle(request, step, memory).catch(async (error: unknown) => {
+      return this.#admissions.settle(request, step, memory).catch(async (error: unknown) => {
         // What was proved or invited is over, and its method begins again.
         if (error instanceof AppError && ['attempt.expired', 'registration.invite_invalid'].includes(error.code))
           await this.#save(request.attemptId, memory, { ...withoutMethod(memory, request.method), invite: undefined })
@@ -102,7 +109,7 @@ export class LoginAttempts {
   /** One step of a signed-in person who adds a way in: answers what it proves; looks nothing up and stores nothing. */
   async prove(request: AdvanceRequest): Promise<Extract<Outcome, { kind: 'ask' | 'redirect' }> | Proved> {
     return this.#recorded(request, async () => {
-      refuseFaults(this.#faults(request))
+      refuseFaults(this.#before.faults(request))
       const step = await this.#step(request, await this.#deps.memories.load(request.attemptId))
       if (step.kind === 'proved') await this.#deps.memories.forget(request.attemptId)
       return step
@@ -120,6 +127,7 @@ export class LoginAttempts {
     const { memories } = this.#deps
     const memory = await memories.load(request.attemptId)
     const { contested, several } = memory
+    if (choice === 'new' && memory.admitting) return this.#admissions.goOn({ ...request, method: '', input })
     const pending = this.#pending(memory)
     // The same answer may be sent again, when the person tries its method a second time.
     const isRepeated = choice === 'existing' && pending !== undefined && memory.choices === undefined
@@ -185,7 +193,7 @@ export class LoginAttempts {
     memory: AttemptMemory,
   ): Promise<Outcome> {
     const step: Proved = { kind: 'proved', registration: 'allowed', ...pending }
-    const { pending: _, ...rest } = await this.#admitted({ ...request, method: pending.method }, memory, true)
+    const { pending: _, ...rest } = await this.#before.admitted({ ...request, method: pending.method }, memory, true)
     return this.#settlement.settle({ ...request, method: pending.method, input: {} }, step, rest)
   }
 
@@ -245,35 +253,6 @@ export class LoginAttempts {
     const gone = Object.entries(before.states).filter(([id]) => !(id in after.states))
     const forgotten = gone.map(([id, state]) => methods.get(id)?.forget?.(state, attemptId))
     await Promise.all([memories.save(attemptId, after), ...forgotten])
-  }
-
-  /**
-   * Nothing is sent, made or looked up for a form that is wrong by itself, nor for a person who has not agreed in this
-   * very attempt. Throws all that is wrong at once.
-   */
-  #whole(request: AdvanceRequest, memory: AttemptMemory): AttemptMemory {
-    const { agreements } = this.#deps.options
-    const hasAgreed = agreements.every((each) => memory.agreed.includes(each))
-    const agrees = hasAgreed || request.input['agreement'] !== undefined
-    const missing = agrees ? [] : [new AppError('agreement.required', { field: 'agreement' })]
-    refuseFaults([...this.#faults(request), ...missing])
-    return hasAgreed ? memory : { ...memory, agreed: agreements }
-  }
-
-  /** Nothing is sent for an account that may not be made here. An invitation is kept until it is used. */
-  async #admitted(
-    request: AdvanceRequest,
-    memory: AttemptMemory,
-    makesAccount = isRegistration(this.#deps.methods.get(request.method), request.input),
-  ): Promise<AttemptMemory> {
-    const typed = request.input['invite']
-    if (typed === undefined && !makesAccount) return memory
-    const invite = await this.#deps.admissions.begin(request, { typed: typed ?? memory.invite, makesAccount })
-    return { ...memory, invite }
-  }
-
-  #faults({ method, input }: AdvanceRequest): readonly AppError[] {
-    return this.#deps.methods.get(method)?.faults?.(input) ?? []
   }
 
   /**

@@ -8,6 +8,7 @@ import { AppError } from '../src/base/errors.ts'
 import type { UserId } from '../src/base/ids.ts'
 import type { Audit } from '../src/ops/audit.ts'
 import {
+  type Admitting,
   type Arrived,
   type AttemptMemories,
   type AttemptMemory,
@@ -16,6 +17,7 @@ import {
   isOfferFresh,
   type MergeOffer,
   pendingOf,
+  waitingAdmission,
   withoutMethod,
 } from './attempt-memory.ts'
 import type { Proved } from './methods/method.ts'
@@ -228,6 +230,8 @@ export interface Waiting {
   readonly claim?: { readonly mayDisown: boolean }
   /** Two accounts were proved that may become one. */
   readonly merging?: MergeOffer
+  /** An account is made as soon as somebody has shown that a person is there. */
+  readonly admission?: Pick<Admitting, 'method' | 'level'>
 }
 
 /** What a memory waits for, as far as what was proved still counts. */
@@ -242,6 +246,7 @@ export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
   const accounts = several && isFresh(several.proof, clock) ? accountQuestion(memory) : undefined
   const leaving = proved && isFresh(proved.proof, clock) ? leavingQuestion(memory) : undefined
   const conflict = isIn || isPending ? conflictQuestion(memory) : undefined
+  const admission = waitingAdmission(memory, clock)
   return {
     ...(isPending ? { identity: pending.identity, mayBeNew: choices?.includes('new') === true } : {}),
     needsPhone: isIn && !question && !owner && !isMerging,
@@ -252,5 +257,6 @@ export function waitingIn(memory: AttemptMemory, clock: Clock): Waiting {
     ...(conflict ? { conflict } : {}),
     ...(owner ? { owner } : {}),
     ...(claim ? { claim } : {}),
+    ...(admission ? { admission } : {}),
   }
 }

@@ -1,6 +1,7 @@
 import { isFresh } from '../src/accounts/proof.ts'
 import type { Clock } from '../src/base/clock.ts'
 import { AppError } from '../src/base/errors.ts'
+import { mayComeAgain } from './admissions.ts'
 import type { Arrived, AttemptMemories, AttemptMemory } from './attempt-memory.ts'
 import type { LoginMerges } from './login-merges.ts'
 import type { AdvanceRequest, Choice, Outcome } from './outcome.ts'
@@ -67,13 +68,16 @@ export class SingleAnswers {
 
   /** The account of a number in doubt is not theirs. */
   async disown(request: Answering): Promise<Outcome> {
-    const { settlement, clock, holder: holderOf } = this.#deps
+    const { settlement, memories, clock, holder: holderOf } = this.#deps
     const memory = await this.#take(request, ({ choices }) => choices?.includes('not_mine') === true)
     const { doubted } = memory
     if (!doubted || !isFresh(doubted.proof, clock)) throw new AppError('attempt.expired')
     const holder = await holderOf(request.attemptId, memory)
     const answered = { ...request, method: doubted.method, input: {} }
-    return settlement.disown(answered, doubted, { ...memory, holder, choices: undefined })
+    return settlement.disown(answered, doubted, { ...memory, holder, choices: undefined }).catch(async (error) => {
+      if (mayComeAgain(error)) await memories.save(request.attemptId, memory)
+      throw error
+    })
   }
 
   /** Whether an account on its way out is to stay. */

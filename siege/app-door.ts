@@ -62,7 +62,7 @@ export function appDoor({ port, ip, installation }: Place): Door {
     open: async () => undefined,
     askForCode: (phone, more = {}) => challenge({ method: 'sms', phone, ...more }),
     askAgain: (more = {}) => challenge({ resend: '1', ...more }),
-    enterCode: (otp) => challenge({ otp }),
+    enterCode: (otp, more = {}) => challenge({ otp, ...more }),
     enterPassword: (identifier, password, more = {}) =>
       challenge({ method: 'password', identifier, password, ...more }),
   }

@@ -46,7 +46,7 @@ export function attackers({ port, time, vendor, solving }: World) {
     await time.sleep(10_000)
     const code = vendor.codeOf(blow.to, askedMs - 5000)
     if (code === undefined) return
-    const reply = await door.enterCode(code)
+    const reply = await ask(blow, (more) => door.enterCode(code, more))
     if (reply.kind === 'in') count(tally.opened, blow.kind)
   }
 

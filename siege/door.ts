@@ -20,7 +20,7 @@ export interface Door {
   open(): Promise<Extract<Reply, { kind: 'refused' }> | undefined>
   askForCode(phone: string, more?: Fields): Promise<Reply>
   askAgain(more?: Fields): Promise<Reply>
-  enterCode(code: string): Promise<Reply>
+  enterCode(code: string, more?: Fields): Promise<Reply>
   enterPassword(name: string, password: string, more?: Fields): Promise<Reply>
 }
 

@@ -69,7 +69,8 @@ export function pageDoor({ port, ip }: Place, device?: DeviceCookie): Door & { d
     },
     askForCode: (phone, more = {}) => post({ method: 'sms', phone, agreement: 'on', ...more }),
     askAgain: (more = {}) => post({ method: 'sms', resend: '1', ...more }),
-    enterCode: (otp) => post({ method: 'sms', otp }),
+    // What was entered waits on the server for a solution.
+    enterCode: (otp, more) => post(more === undefined ? { method: 'sms', otp } : { choice: 'new', ...more }),
     enterPassword: (identifier, password, more = {}) =>
       post({ method: 'password', identifier, password, agreement: 'on', ...more }),
     device() {

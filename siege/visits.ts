@@ -105,7 +105,7 @@ export async function visit(person: Person, device: Device, world: World): Promi
       continue
     }
     await time.sleep(takes.toTypeCode)
-    const entered = await door.enterCode(code)
+    const entered = await ask((more) => door.enterCode(code, more))
     if (entered.kind === 'in') return ended(entered.refreshToken)
     if (entered.kind === 'refused') await wait(entered)
   }

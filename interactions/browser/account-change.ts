@@ -13,8 +13,8 @@ import type { AccountSession, SignedIn } from './account-session.ts'
 import { codeView, typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
-import { shown } from './login.ts'
 import { announceRetry, type Renderer } from './render.ts'
+import { shown } from './shown-errors.ts'
 import { typed } from './typed.ts'
 
 interface Dependencies {

@@ -8,8 +8,8 @@ import type { AccountDeletionView } from '../../views/account-views.ts'
 import type { DeletionRequests } from '../deletion-requests.ts'
 import { readForm } from '../form.ts'
 import type { AccountSession, SignedIn } from './account-session.ts'
-import { shown } from './login.ts'
 import type { Renderer } from './render.ts'
+import { shown } from './shown-errors.ts'
 
 interface Dependencies {
   readonly session: AccountSession

@@ -19,10 +19,10 @@ import { takeAnswer } from './callback.ts'
 import { codeView, typedBefore } from './code-view.ts'
 import type { DeviceCookie } from './device-cookie.ts'
 import { leave } from './leave.ts'
-import { shown } from './login.ts'
 import { mergeView } from './merge-view.ts'
 import { offeredConnections } from './offered-connections.ts'
 import { announceRetry, type Renderer } from './render.ts'
+import { shown } from './shown-errors.ts'
 import { typed } from './typed.ts'
 
 interface Dependencies {

@@ -26,6 +26,7 @@ import { type LoginPageOptions, loginDrawing } from './login-drawing.ts'
 import { questionPages } from './question-pages.ts'
 import { announceRetry, type Renderer } from './render.ts'
 import { scanFrames } from './scan-frame.ts'
+import { shown } from './shown-errors.ts'
 import { isTyped, keptOf, text, typed } from './typed.ts'
 
 interface Dependencies {
@@ -63,8 +64,10 @@ const choices = [
   ...(['mine', 'not_mine', 'undo_deletion', 'keep_deletion'] as const),
 ]
 
-/** Failures of vendors about which a person can do something: they are shown on the page where they happened. */
-const shownFailures = /^((sms|mail)\.undeliverable|message\.paused|deletion\.unanswered|(upstream|one_tap)\.\w+)$/
+/** The answer that a proof waits for out of which an account is made. */
+const madeAccount = { method: undefined, input: { choice: 'new' } } as const
+/** What is told beside the question whose something is, where no account could be made of it. */
+const refusedAccounts = /^(registration\.(invite_\w+|too_many)|request\.too_many|email\.disposable)$/
 
 /** The login pages: shows the step an attempt is at, and takes what was entered or what an upstream sent back. */
 export function loginPages(dependencies: Dependencies) {
@@ -91,12 +94,14 @@ export function loginPages(dependencies: Dependencies) {
       owner,
       claim,
       merging,
+      admission,
       typed: kept,
       current,
     } = await attempts.waiting(interaction.uid, named)
     if (question && named === undefined) return questions.binding(ctx, question)
     if (owner && named === undefined) return questions.owner(ctx, owner)
     if (merging && named === undefined) return questions.merge(ctx, merging)
+    if (admission && named === undefined) return humans(ctx, interaction, madeAccount).ask(admission, offered(ctx))
     const phoneOnly = needsPhone || (pending !== undefined && !mayBeNew && state(ctx).demand?.requiresPhone === true)
     const failed = ending && methods.get(ending.method)
     if (failed) {
@@ -175,7 +180,8 @@ export function loginPages(dependencies: Dependencies) {
       const thrown = await human.drawn(refusal)
       if (thrown === undefined) return undefined
       const { question, merging, identity } = await attempts.waiting(interaction.uid)
-      if (identity && asAppError(thrown).code.startsWith('registration.invite')) {
+      if (identity && refusedAccounts.test(asAppError(thrown).code)) {
+        announceRetry(ctx, asAppError(thrown))
         questions.whose(ctx, identity, { error: shown(thrown), invite: given['invite'] })
         return undefined
       }
@@ -203,6 +209,7 @@ export function loginPages(dependencies: Dependencies) {
       return await answer(ctx, interaction, await attempts.advance(request))
     } catch (thrown) {
       const { code, params } = shown(thrown)
+      if (params['isKept']) return leave(ctx, interactionPath(interaction.uid))
       return { method: connection, code, params }
     }
   }
@@ -290,11 +297,4 @@ export function loginPages(dependencies: Dependencies) {
   }
 
   return { show, submit, receive }
-}
-
-/** The error to show on the page where it happened. Throws everything that only we can repair. */
-export function shown(thrown: unknown): AppError {
-  const error = asAppError(thrown)
-  if (error.status >= 500 && !shownFailures.test(error.code)) throw thrown
-  return error
 }

@@ -44,13 +44,18 @@ interface Way {
 /** Fields that say what a request is about; a proof for one counts for no other. */
 const naming = ['choice', 'phone', 'country', 'identifier', 'known', 'resend', 'account'] as const
 
+/** Those of them that say who it is about, wherever it is asked. */
+const saysWho = ['phone', 'identifier'] as const
+
 /**
  * What a request wants to be done. The same fields give the same, so that the request that comes again with a proof is
  * the one that was asked for it.
  */
 export function wantedBy(attemptId: string, way: Way | undefined, fields: Fields): Wanted {
   const named = naming.map((name) => fields[name] ?? null)
-  return { purpose: purposeOf(way), attemptId, to: JSON.stringify([way?.id ?? null, ...named]) }
+  // What names nobody is about whoever the attempt is about, and about nobody else.
+  const whose = saysWho.some((name) => fields[name] !== undefined) ? null : attemptId
+  return { purpose: purposeOf(way), attemptId, to: JSON.stringify([way?.id ?? null, ...named, whose]) }
 }
 
 /** How much a decision asks for; undefined for every other refusal. */

@@ -211,9 +211,9 @@ export class Challenge {
     const choice = choices.find((each) => each === fields['choice'])
     if (fields['choice'] !== undefined && !choice) throw new AppError('request.invalid', { field: 'choice' })
     const sender = choice === 'login_existing' || choice === 'one_account' ? 'sms' : method
-    const passed = sender === undefined ? undefined : await gate.pass(asking, session, sender)
-    session.sendsLeft = passed?.sendsLeft ?? session.sendsLeft
-    const asked = { ...common, proven: passed?.proven }
+    const { sendsLeft, proven } = await gate.pass(asking, session, sender)
+    session.sendsLeft = sendsLeft
+    const asked = { ...common, proven }
     const chosen = choice && (await attempts.choose(asked, choice, fields))
     if (chosen && !(chosen.kind === 'login' && method)) return chosen
     if (method === undefined) return { kind: 'login' }
@@ -266,7 +266,8 @@ export class Challenge {
   async #methodOf({ fields }: ChallengeRequest, session: AuthSession): Promise<string | undefined> {
     const named = fields['method'] ?? impliedMethod(fields)
     if (named !== undefined || (fields['otp'] === undefined && fields['resend'] === undefined)) return named
-    return (await this.#deps.attempts.current(session.attemptId))?.method ?? 'sms'
+    const { admission, current } = await this.#deps.attempts.waiting(session.attemptId)
+    return admission?.method ?? current?.method ?? 'sms'
   }
 
   #begin({ clientId }: Pick<Client, 'clientId'>, jkt: string | undefined): AuthSession {

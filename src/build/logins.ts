@@ -156,7 +156,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     memories,
     audit: countedAudit(core.audit, metrics, guard),
     doubts,
-    admissions: new Admissions({ database, clock, limits, isDisposable }),
+    admissions: new Admissions({ database, clock, limits, guard, isDisposable }),
     options: {
       clock,
       agreements: config.agreements.map(documentVersion),
