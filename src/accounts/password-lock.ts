@@ -5,6 +5,7 @@ import { AppError } from '../base/errors.ts'
 import type { UserId } from '../base/ids.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { digest } from '../store/seal.ts'
+import { type PasswordLimit, type Try, takeTry } from './password-tries.ts'
 
 /** How wrong passwords lock an account name. */
 export interface LockRules {
@@ -61,7 +62,7 @@ export class TriesUsedUp extends Error {
 
 interface Dependencies {
   readonly store: EphemeralStore
-  readonly guard: Guard<'password.ip'>
+  readonly guard: Guard<PasswordLimit>
   readonly clock: Clock
   readonly rules: LockRules
 }
@@ -130,13 +131,16 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
     async guard(guarded, attempt) {
       const { key, row, others, wanted } = await potOf(guarded)
       let locks: number | undefined
+      let tried: Try | undefined
       try {
         const [ofNetwork, ofName] = await Promise.allSettled([
-          wanted && guard.require(wanted, [['password.ip', wanted.ip, 'look']]),
+          wanted && takeTry(guard, wanted),
           refuseUntil(`${key}:lock`),
         ])
         // The network is checked first: whoever is over its limit learns nothing about the name.
-        for (const each of [ofNetwork, ofName]) if (each.status === 'rejected') throw each.reason
+        if (ofNetwork.status === 'rejected') throw ofNetwork.reason
+        if (ofName.status === 'rejected') throw ofName.reason
+        tried = ofNetwork.value
         locks = await enter(key)
       } catch (error) {
         // Somebody who waits for a lock to end, in order to be the first, uses up the tries of their network.
@@ -148,7 +152,7 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
         const isUsedUp = inARow > rules.in_a_row
         if (judged !== undefined && !isUsedUp) {
           const ended = locks === undefined ? [] : [`${key}:lock`]
-          await store.delete(`${key}:tries`, `${key}:locks`, ...ended, row, ...others)
+          await Promise.all([store.delete(`${key}:tries`, `${key}:locks`, ...ended, row, ...others), tried?.giveBack()])
           return judged
         }
         if (locks !== undefined) await store.set(`${key}:locks`, locks + 1, rules.forget_after)
@@ -157,7 +161,9 @@ export function passwordLock({ store, guard, clock, rules }: Dependencies): Pass
         return undefined
       } catch (error) {
         // Nobody judged the password (full queue, database away), so nobody is locked out for it.
-        if (locks !== undefined && !(error instanceof TriesUsedUp)) await store.delete(`${key}:lock`)
+        if (error instanceof TriesUsedUp) throw error
+        if (locks !== undefined) await store.delete(`${key}:lock`)
+        await tried?.giveBack()
         throw error
       }
     },

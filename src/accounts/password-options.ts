@@ -53,7 +53,7 @@ const lock = z
       ])
       .describe(
         'Wrong passwords, and tries while a name is locked, from one address (IPv6: one /64); `limits.networks` ' +
-          'says how many from wider networks. Many people can share one.',
+          'says how many from wider networks. After that only those who solve a challenge may try, 30 wrong ones an hour.',
       ),
   })
   .refine(({ first, longest }) => first >= 1 && first <= longest && longest <= 3600, {

@@ -24,6 +24,7 @@ import {
   storePasswordHash,
   strengthenPasswordHash,
 } from './password-statements.ts'
+import type { PasswordLimit } from './password-tries.ts'
 import type { ProofMoment } from './proof.ts'
 import type { Account } from './user.ts'
 
@@ -34,7 +35,7 @@ interface Dependencies {
   readonly directory: AccountDirectory
   readonly hasher: Hasher
   readonly store: EphemeralStore
-  readonly guard: Guard<'password.ip'>
+  readonly guard: Guard<PasswordLimit>
   readonly clock: Clock
   readonly policy: PasswordPolicy
   /** Tells owners of another password, and of one that leaks hold. */

@@ -1,6 +1,7 @@
 import type { Guard } from '../abuse/abuse-guard.ts'
 import { breachedRanges } from '../accounts/breached-ranges.ts'
 import { type Hasher, hasher } from '../accounts/hashing.ts'
+import type { PasswordLimit } from '../accounts/password-tries.ts'
 import { passwords as buildPasswords, type Passwords } from '../accounts/passwords.ts'
 import type { AfterAnswer } from '../base/after-answer.ts'
 import type { Metrics } from '../ops/metrics.ts'
@@ -8,7 +9,7 @@ import { keyedStore } from '../store/keyed-store.ts'
 import type { Core } from './core.ts'
 
 interface Dependencies {
-  readonly guard: Guard<'password.ip'>
+  readonly guard: Guard<PasswordLimit>
   readonly metrics: Metrics
   readonly background: AfterAnswer
 }

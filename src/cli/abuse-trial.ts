@@ -6,6 +6,7 @@ import type { Mark } from '../abuse/entered-codes.ts'
 import { moneyOf, unitsOfMoney } from '../abuse/money.ts'
 import { acts, rulesInForce } from '../abuse/rules.ts'
 import type { Wanted } from '../abuse/signals.ts'
+import { takeTry } from '../accounts/password-tries.ts'
 import { AppError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import { type LimitName, rules } from '../config/limit-rules.ts'
@@ -52,7 +53,6 @@ export interface TrialDecision {
 }
 
 const limitsOf: Readonly<Record<string, (ip: string) => readonly LimitEvent<LimitName>[]>> = {
-  password: (ip) => [['password.ip', ip, 'look']],
   registration: (ip) => [['register.ip', ip]],
   upstream: (ip) => [['vendor.ip', ip]],
 }
@@ -105,9 +105,11 @@ export async function* tryTraffic(config: Config, requests: readonly TrialReques
       ...(name && { name }),
       ...(to && { to }),
     }
-    await deciding.require(wanted, limitsOf[request.act]?.(ip))
-    const ofFailure: readonly LimitEvent<LimitName>[] =
-      failed && request.act === 'password' ? [['password.ip', ip]] : []
+    const isPassword = request.act === 'password'
+    const tried = isPassword ? await takeTry(deciding, wanted) : undefined
+    if (!isPassword) await deciding.require(wanted, limitsOf[request.act]?.(ip))
+    if (!failed) await tried?.giveBack()
+    const ofFailure: readonly LimitEvent<LimitName>[] = failed && isPassword ? [['password.ip', ip]] : []
     await deciding.told(wanted, failed ? 'failed' : 'done', ofFailure)
     return { isSent: false, verdict: 'allow' }
   }

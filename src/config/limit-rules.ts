@@ -28,6 +28,8 @@ export function rules({
     ...messageRules('mail', { ...sms.limits, ...limits.mail }, sandbox),
     ...ownerMessageRules(accounts.messages),
     'password.ip': { windows: password.lock.per_ip, perNetwork: 'growing' },
+    // For who has solved a challenge where the network has had its wrong passwords.
+    'password.proven': { windows: [{ max: 30, seconds: 3600 }], perNetwork: 'growing' },
     'register.ip': {
       windows: [
         { max: 20, seconds: 3600 },

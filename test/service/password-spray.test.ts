@@ -122,4 +122,24 @@ describe('many names from one network', () => {
     const ip = '198.51.101.7'
     for (let name = 0; name < 300; name++) expect(await type(randomUUID(), { ip, isRight: true })).toBe('right')
   })
+
+  test('are tried no more without a proof, with one thirty times an hour, and a right one is no such time', async () => {
+    const ip = '198.51.102.7'
+    now += hour
+    for (let name = 0; name < 150; name++) {
+      now += 10_000
+      expect(await type(randomUUID(), { ip, proven: 2 })).toBe('wrong')
+    }
+    const right = (proven?: number) => type(randomUUID(), { ip, isRight: true, ...(proven && { proven }) })
+    expect([await right(), await right(2)]).toEqual(['challenge.required', 'challenge.required'])
+    for (let person = 0; person < 40; person++) expect(await right(3)).toBe('right')
+    const guesses = await Promise.all(Array.from({ length: 60 }, () => type(randomUUID(), { ip, proven: 3 })))
+    expect(guesses.filter((each) => each === 'wrong')).toHaveLength(30)
+    expect(guesses.filter((each) => each === 'request.too_many')).toHaveLength(30)
+    expect(await right(3)).toBe('request.too_many')
+    const owner = { userId: 'usr_3' as UserId, knownDevice: 'mark 3' }
+    expect(await type(randomUUID(), { ip, ...owner, isRight: true })).toBe('right')
+    now += hour
+    expect(await right()).toBe('right')
+  })
 })

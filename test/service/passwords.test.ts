@@ -52,7 +52,10 @@ function build(changes: { hasher?: Hasher; store?: EphemeralStore; policy?: obje
     guard: limitsAlone(
       limits({
         store,
-        rules: { 'password.ip': { windows: policy.lock.per_ip, perNetwork: 'growing' } },
+        rules: {
+          'password.ip': { windows: policy.lock.per_ip, perNetwork: 'growing' },
+          'password.proven': { windows: [{ max: 1, seconds: 3600 }], perNetwork: 'growing' },
+        },
         mac: (text) => text,
         factors: { ipv4_24: 16, ipv6_56: 4, ipv6_48: 16 },
       }),
@@ -289,7 +292,7 @@ describe.each(['redis', 'tables'] as const)('wrong passwords, counted in %s', (k
       return outcome(subject.verify({ identifier, password: 'wrong kettle 1', ip: address }))
     }
     for (let n = 0; n < 15; n++) expect(await from('2001:db8:0:7::1', `spray-${n}`)).toBe('password.wrong')
-    expect(await from('2001:db8::7:0:0:0:2', 'spray-x')).toBe('request.too_many 60')
+    expect(await from('2001:db8::7:0:0:0:2', 'spray-x')).toBe('challenge.required')
     expect(await from('2001:db8:0:8::1', 'spray-x')).toBe('password.wrong')
     now += 60_000
     expect(await from('2001:db8:0:7::1', 'spray-y')).toBe('password.wrong')
