@@ -9,7 +9,6 @@ import type { Audit } from '../src/ops/audit.ts'
 import type { Limits } from '../src/ops/limits.ts'
 import type { Log } from '../src/ops/log.ts'
 import type { Metrics } from '../src/ops/metrics.ts'
-import { chineseName } from '../src/ops/provinces.ts'
 import { noTemplate, SmsRefusal, type SmsSender } from '../src/sms/sms-sender.ts'
 import { type DueRow, type DueTable, isLastAttempt, sendDue } from '../src/store/due-rows.ts'
 
@@ -27,6 +26,8 @@ interface Dependencies extends DueDependencies {
   readonly log: Pick<Log, 'warn'>
   readonly metrics: Pick<Metrics, 'ownerMessages'>
   readonly audit: Pick<Audit, 'write'>
+  /** Names what a text message has room for in the language of the owner. */
+  readonly translate: (locale: Locale, key: string) => string
 }
 
 interface Row extends DueRow {
@@ -61,7 +62,7 @@ export function tellOwners(dependencies: Dependencies): Promise<number> {
   })
 }
 
-async function tell(row: Row, { open, sms, mail, limits, log, audit }: Dependencies): Promise<Outcome> {
+async function tell(row: Row, { open, sms, mail, limits, log, audit, translate }: Dependencies): Promise<Outcome> {
   const { event, channel, user_id: userId, attempts } = row
   const total = channel === 'sms' ? 'owner.sms' : 'owner.mail'
   try {
@@ -71,10 +72,12 @@ async function tell(row: Row, { open, sms, mail, limits, log, audit }: Dependenc
     const verdict = await limits.tryAll([...first, [total, 'all']])
     if (verdict.refusedBy.includes('owner.kind')) return 'limited'
     if (!verdict.isTaken) throw new AppError('server.unavailable')
-    return await (channel === 'sms' ? sendSms(row, to, sms) : sendMail(row, to, mail)).catch(async (error: unknown) => {
-      await limits.giveBack([[total, 'all']])
-      throw error
-    })
+    return await (channel === 'sms' ? sendSms(row, to, { sms, translate }) : sendMail(row, to, mail)).catch(
+      async (error: unknown) => {
+        await limits.giveBack([[total, 'all']])
+        throw error
+      },
+    )
   } catch (error) {
     const told = reasonOf(error)
     if (told === noTemplate) return 'no_template'
@@ -92,11 +95,17 @@ async function tell(row: Row, { open, sms, mail, limits, log, audit }: Dependenc
   }
 }
 
-function sendSms({ event, detail, locale, happened_at: happenedAt }: Row, to: string, sms: SmsSender) {
+function sendSms(
+  { event, detail, locale, happened_at: happenedAt }: Row,
+  to: string,
+  { sms, translate }: Pick<Dependencies, 'sms' | 'translate'>,
+) {
   const { what, until } = detail
+  const where = what?.place && 'province' in what.place ? `place.${what.place.province}` : undefined
   const values = {
     time: minuteOf(happenedAt),
-    what: asValue([provinceIn(what, locale), what?.label].filter((each) => each !== undefined).join(' ')),
+    // The province comes first: the vendor takes little, and a device is known by the beginning of its name as well.
+    what: asValue([where && translate(locale ?? usual(), where), what?.label].filter(Boolean).join(' ')),
     until: until === undefined ? '' : minuteOf(new Date(until)),
   }
   return sms.send({ to: to as PhoneNumber, template: event, values })
@@ -104,16 +113,14 @@ function sendSms({ event, detail, locale, happened_at: happenedAt }: Row, to: st
 
 async function sendMail({ event, detail, locale, happened_at: happenedAt }: Row, to: string, mail?: MailSender) {
   if (!mail) return 'no_template'
-  const [usual = 'en'] = locales()
   const { what, until } = detail
   const named = { what, until: until === undefined ? undefined : new Date(until) }
-  return mail.send({ to, template: event, locale: locale ?? usual, happenedAt, ...named })
+  return mail.send({ to, template: event, locale: locale ?? usual(), happenedAt, ...named })
 }
 
-/** The province a device was used in, before its name: there is room for both in Chinese only. */
-function provinceIn(what: MessageDetail['what'], locale: Locale | null): string | undefined {
-  const { place } = what ?? {}
-  return place && 'province' in place && locale?.startsWith('zh') ? chineseName(place.province) : undefined
+/** The language of whoever has never shown one. */
+function usual(): Locale {
+  return locales()[0] ?? 'en'
 }
 
 /** What vendors of the mainland take for one variable. */

@@ -58,7 +58,8 @@ export function buildMessages(
   const onOutcome = (vendor: string, outcome: string) => metrics.smsSent.inc({ vendor, outcome })
   const outward = { http, metadata: metadataClient(), clock, countries, log, onOutcome }
   const budget = messageBudget({ limits, guard, onUsed: (limit, share) => alarm(limit, share) })
-  const write = (message: MailMessage) => mailText(message, { translate: face.i18n.translate, brand: face.mailBrand })
+  const { translate } = face.i18n
+  const write = (message: MailMessage) => mailText(message, { translate, brand: face.mailBrand })
   const background = afterAnswer({ report: (error) => log.error({ err: error }, 'a code was not sent') })
   const sms = standIns && senders.length === 0 ? standIns.sms : buildSmsSender(senders, outward)
   const mail = config.mail ? countedMail(smtpMail(config.mail, write), metrics, log) : standIns?.mail
@@ -80,6 +81,6 @@ export function buildMessages(
     async measure() {
       await Promise.all([budget.measure(), guard.spent()])
     },
-    tellOwners: () => tellOwners({ database, clock, open, sms, mail, limits, log, metrics, audit }),
+    tellOwners: () => tellOwners({ database, clock, open, sms, mail, limits, log, metrics, audit, translate }),
   }
 }

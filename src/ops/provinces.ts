@@ -42,11 +42,6 @@ export type Province = keyof typeof provinces
 /** All of them. */
 export const provinceCodes = Object.keys(provinces) as readonly Province[]
 
-/** The name of a province in Chinese, without its kind: `广东`. */
-export function chineseName(province: Province): string {
-  return provinces[province]
-}
-
 /** The province of this Chinese name, short or long: `广东`, `广东省`. */
 export function provinceNamed(name: string): Province | undefined {
   return provinceCodes.find((code) => name.startsWith(provinces[code]))

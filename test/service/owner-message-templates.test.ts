@@ -6,7 +6,9 @@ import { startTencentSms, type TencentSmsSimulator } from '../../sandbox/simulat
 import { AccountDirectory } from '../../src/accounts/directory.ts'
 import { ownerMessages } from '../../src/accounts/owner-messages.ts'
 import { httpClient } from '../../src/base/http.ts'
+import { i18n } from '../../src/base/i18n.ts'
 import type { UserId } from '../../src/base/ids.ts'
+import { tableOf } from '../../src/base/languages.ts'
 import { Secret } from '../../src/base/secret.ts'
 import type { AuditEvent } from '../../src/ops/audit.ts'
 import { limits } from '../../src/ops/limits.ts'
@@ -14,6 +16,7 @@ import { createMetrics } from '../../src/ops/metrics.ts'
 import { buildSmsSender, smsSenderOptions } from '../../src/sms/sms-senders.ts'
 import { sealer } from '../../src/store/seal.ts'
 import { tableStore } from '../../src/store/tables.ts'
+import { sentencesOf } from '../../views/engine.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { patienceMs } from '../support/patience.ts'
 import { forEachPurpose } from '../support/sms-templates.ts'
@@ -25,6 +28,7 @@ const clock = () => at.getTime()
 const http = httpClient({ timeoutMs: patienceMs, allowInsecure: true })
 const seals = sealer({ keys: [new Secret(randomBytes(32).toString('base64url'))] })
 const { queue, open } = ownerMessages({ sealer: seals })
+const { translate } = i18n({ resources: tableOf(sentencesOf) })
 let home: TestDatabase
 let directory: AccountDirectory
 let aliyun: AliyunSmsSimulator
@@ -63,9 +67,12 @@ beforeEach(() => {
 })
 
 /** Tells the owner of a new account, by the vendors in their order. */
-async function tell(message: (userId: UserId) => Parameters<typeof queue>[1]): Promise<string> {
+async function tell(message: (userId: UserId) => Parameters<typeof queue>[1], locale?: string): Promise<string> {
   const phone = `+86139000${10_000 + ++numbers}`
-  const { user } = await directory.register({ provider: 'phone', subjects: [phone], profile: {} }, { ip: '::1' })
+  const { user } = await directory.register(
+    { provider: 'phone', subjects: [phone], profile: {} },
+    { ip: '::1', locale },
+  )
   await queue(home.database.knex, message(user.id))
   const common = { sign_name: '门神' }
   const senders = [
@@ -98,6 +105,7 @@ async function tell(message: (userId: UserId) => Parameters<typeof queue>[1]): P
       factors: { ipv4_24: 1, ipv6_56: 1, ipv6_48: 1 },
     }),
     audit: { write: async (event) => void audited.push(event) },
+    translate,
   })
   return phone
 }
@@ -110,6 +118,19 @@ test('Aliyun fills in a time and the name of a device', async () => {
   const to = await tell((userId) => ({ userId, event: 'new_device', at, what }))
   const params = { time: '2026-11-29 22:30', device: 'Edge · Windows' }
   expect(aliyun.sent.at(-1)).toMatchObject({ to, template: 'SMS_device', params })
+  expect(await waiting()).toBe(0)
+})
+
+test.each([
+  ['zh-CN', '广东 Pixel 9'],
+  ['zh-TW', '廣東 Pixel 9'],
+  ['en', 'Guangdong Pixel 9'],
+  ['ar', 'قوانغدونغ Pixel 9'],
+  [undefined, '广东 Pixel 9'],
+])('a province is named in %s, the language of the owner, before the device', async (locale, device) => {
+  const what = { label: 'Pixel 9', place: { province: 'GD' }, isNewPlace: true } as const
+  await tell((userId) => ({ userId, event: 'new_device', at, what }), locale)
+  expect(aliyun.sent.at(-1)?.params['device']).toBe(device)
   expect(await waiting()).toBe(0)
 })
 

@@ -65,6 +65,7 @@ function deliver(atMs = now): Promise<number> {
     log: { warn: () => {} },
     metrics: createMetrics(),
     audit: { write: async (event) => void audited.push(event) },
+    translate: (_, key) => key,
   })
 }
 
