@@ -10,7 +10,7 @@ import { i18n } from '../../src/base/i18n.ts'
 import { locales, tableOf } from '../../src/base/languages.ts'
 import { assets, sentencesOf, viewEngine, viewsFolder } from '../../views/engine.ts'
 import { verify, worlds } from '../contracts/captcha-worlds.ts'
-import { complaintsIn, launchChromium } from '../support/chromium.ts'
+import { complaintsIn, faultsOf, launchChromium } from '../support/chromium.ts'
 
 // The page of the captcha with the scripts of all vendors, under the policy that each of them gets. It stands alone: what
 // comes before and after it has tests without a browser.
@@ -99,6 +99,8 @@ test('what the script of a vendor could do with the page reaches nothing else', 
   const captcha = world?.challenge({ script_url: world.simulator.scriptUrl })
   if (!captcha) throw new Error('there is no such vendor')
   const { page } = await opened(captcha)
+  await page.locator('#captcha-start').waitFor()
+  expect(await faultsOf(page)).toEqual([])
   const reached = await page.evaluate(`(async () => {
     const asked = await fetch('/account').then(() => 'asked', () => 'refused')
     const frame = document.createElement('iframe')

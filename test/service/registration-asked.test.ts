@@ -37,7 +37,7 @@ beforeAll(async () => {
           shut: { act: 'registration', country: ['hmt'], verdict: 'refuse' },
         },
       }),
-      MENSHEN_SMS__COUNTRIES: '[86, 852]',
+      MENSHEN_SMS__COUNTRIES: '["86", "852"]',
     },
   })
   await world.register({

@@ -113,6 +113,22 @@ describe('a solution', () => {
     expect([...marks.values()]).toEqual([expect.closeTo(305, -1)])
   })
 
+  test.each<[string, () => string]>([
+    ['in other lines', () => Buffer.from(JSON.stringify(inside(), null, 2)).toString('base64')],
+    ['without padding', () => solution.replace(/=+$/, '')],
+    [
+      'in another order',
+      () =>
+        packed({ solution: inside().solution, challenge: { signature: challenge.signature, ...inside().challenge } }),
+    ],
+    ['with a time', () => packed({ ...inside(), solution: { ...inside().solution, time: 3, more: 'x' } })],
+  ])('that was used is used however it is written: %s', async (_, write) => {
+    expect((await here.verify(answer(solution))).verdict).toBe('human')
+    expect(await here.verify(answer(write()))).toEqual(refusedAs('used'))
+    marks.clear()
+    expect((await here.verify(answer(write()))).verdict).toBe('human')
+  })
+
   test('counts once at servers that share a store, whose clocks are minutes apart', async () => {
     const slow = server([keyOf(1)], { clockAheadMs: -200_000 })
     const fast = server([keyOf(1)], { clockAheadMs: 200_000 })
