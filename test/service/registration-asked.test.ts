@@ -42,7 +42,12 @@ beforeAll(async () => {
   })
   await world.register({
     resources,
-    clients: [...clients, ...nativeClients, { ...clients[1], client_id: 'invites', registration: 'invite' }] as never,
+    clients: [
+      ...clients,
+      ...nativeClients,
+      { ...clients[1], client_id: 'invites', registration: 'invite' },
+      { ...nativeClients[1], client_id: 'app-invites', registration: 'invite' },
+    ] as never,
   })
 })
 afterEach(resetClock)
@@ -60,6 +65,11 @@ const isIn = ({ location }: Answer) => location?.includes('code=') === true
 /** Sends the form of a page on, and follows. */
 async function sendOn(visitor: Visitor, page: Answer, form: Readonly<Record<string, string>>): Promise<Answer> {
   return visitor.follow(await visitor.post(page.url, form))
+}
+
+async function newInvite(): Promise<string> {
+  const made = await runCommand(['invites', 'create', '--json'], { env: world.env, cwd: '/tmp' })
+  return JSON.parse(made.stdout)[0].code
 }
 
 /** A browser that has entered the code of a number nobody has. */
@@ -183,8 +193,7 @@ describe('somebody an upstream vouches for', () => {
   test('is asked after their invitation was typed, which they do not type again', async () => {
     const visitor = world.visitor()
     const page = await github(visitor, 1004, startLogin(world, 'invites', redirectUri))
-    const made = await runCommand(['invites', 'create', '--json'], { env: world.env, cwd: '/tmp' })
-    const [{ code: invite }] = JSON.parse(made.stdout)
+    const invite = await newInvite()
     const check = await visitor.post(page.url, { choice: 'new', invite })
     expect([check.status, isCheck(check)]).toEqual([400, true])
     expect(isIn(await sendOn(visitor, check, await solvedForm(check)))).toBe(true)
@@ -209,6 +218,13 @@ describe('an app', () => {
     expect(asked.body['step']).toBe('captcha')
     expect(done.body).toMatchObject({ new_user: true })
     expect(await world.otp(`+86${phone}`)).toBe(otp)
+  })
+
+  test('sends the answer that it wants a new account again with the solution', async () => {
+    const app = new NativeApp(world, 'app-invites')
+    expect((await nativeSms(world, app, newPhone())).body).toMatchObject({ step: 'choose', needs_invite: true })
+    const form = { choice: 'new', invite: await newInvite() }
+    expect((await again(app, form, await app.challenge(form))).body).toMatchObject({ new_user: true })
   })
 
   test.each([
