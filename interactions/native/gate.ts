@@ -68,8 +68,8 @@ export class Gate {
   }
 
   /**
-   * Before a method goes on, or a choice is taken. SECURITY: a message costs money and can be a nuisance to whoever gets it. Throws
-   * `captcha.required` for a missing or wrong answer, and what `HumanChecks.given` throws.
+   * Before a method goes on, or a choice is taken. SECURITY: a message costs money and can be a nuisance to whoever
+   * gets it. Throws `captcha.required` for a missing or wrong answer, and what `HumanChecks.given` throws.
    */
   async pass(asking: Asking, { sendsLeft }: Pick<Passed, 'sendsLeft'>, method: string | undefined): Promise<Passed> {
     const { fields, ip, isGenuine } = asking

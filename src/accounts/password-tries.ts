@@ -15,9 +15,9 @@ export interface Try {
 const level = 3
 
 /**
- * Whether a network may try a password. Where it has had its wrong ones, whoever shows that a person is there still may:
- * one address can be that of a campus, or of all phones around. SECURITY: from then on every try is counted before it
- * is made, in a room of its own that is far smaller, so that solving challenges buys no more than that. Throws what
+ * Whether a network may try a password. Where it has had its wrong ones, whoever shows that a person is there still
+ * may: one address can be that of a campus, or of all phones around. SECURITY: from then on every try is counted before
+ * it is made, in a room of its own that is far smaller, so that solving challenges buys no more than that. Throws what
  * `Guard.require` throws.
  */
 export async function takeTry(guard: Guard<PasswordLimit>, wanted: Wanted): Promise<Try> {
