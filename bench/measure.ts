@@ -11,12 +11,16 @@ import type { Stores } from './stores.ts'
 export const serverNames = ['floor', 'redis', 'tables'] as const
 /** Our servers of another checkout. */
 export const besideNames = ['redis_beside', 'tables_beside'] as const
-export type ServerName = (typeof serverNames)[number] | (typeof besideNames)[number]
+/** Ours, with a million accounts and records in the tables. */
+export const fullNames = ['redis_full', 'tables_full'] as const
+export type ServerName = (typeof serverNames | typeof besideNames | typeof fullNames)[number]
 
 export interface Server {
   readonly name: ServerName
   readonly port: number
   readonly child: Child<ServerCalls>
+  /** Absent for the floor. */
+  readonly databaseUrl: string | undefined
 }
 
 /** 19 MiB and two passes, the product's default; 7 MiB and five, Keycloak's. */
@@ -26,11 +30,17 @@ export const argon2 = {
 } as const
 
 export const stormLogins = 64
+/** The most connections that any row opens; each has an account of its own. */
+export const mostConnections = 256
 
 interface ServerOptions {
   readonly hash?: keyof typeof argon2
   /** What its database is named after. */
   readonly database?: string
+  /** The database it is a copy of. */
+  readonly template?: string
+  /** A database that is there already. */
+  readonly databaseUrl?: string
   readonly env?: Readonly<Record<string, string>>
   /** The checkout it comes from; this one when absent. */
   readonly checkout?: string | undefined
@@ -40,21 +50,23 @@ interface ServerOptions {
 export async function startServer(
   name: ServerName,
   stores: Stores,
-  { hash = 'ours', database = hash, env = {}, checkout }: ServerOptions = {},
+  { hash = 'ours', database = hash, template, databaseUrl: given, env = {}, checkout }: ServerOptions = {},
 ): Promise<Server> {
   const own = checkout === undefined ? './ours.ts' : pathToFileURL(resolve(checkout, 'bench/ours.ts')).href
   const child = startChild<ServerCalls>(name === 'floor' ? './floor.ts' : own)
   try {
+    const own = () => stores.createDatabase(`bench_${name}_${database}`, template)
+    const databaseUrl = name === 'floor' ? undefined : (given ?? (await own()))
     const input: ServerInput = {
-      databaseUrl: name === 'floor' ? undefined : await stores.createDatabase(`bench_${name}_${database}`),
+      databaseUrl,
       redisUrl: name.startsWith('redis') ? stores.redisUrl : undefined,
       folder: stores.folder,
-      users: stormLogins + 16,
+      users: mostConnections,
       argon2: argon2[hash],
       env,
     }
     const { port } = await child.call('open', input)
-    return { name, port, child }
+    return { name, port, child, databaseUrl }
   } catch (error) {
     await child.stop()
     throw error
@@ -65,6 +77,7 @@ interface SliceInput {
   readonly scenario: ScenarioName
   readonly server: Server
   readonly load: Child<LoadCalls>
+  readonly stores: Pick<Stores, 'databaseCpuSeconds'>
   readonly connections: number
   readonly seconds: number
   readonly profile?: string | undefined
@@ -75,16 +88,18 @@ const warmShare = 0.4
 const longestWarmMs = 300
 
 /** Keeps one server busy for a while. Throws when an operation failed: figures of refusals mean nothing. */
-async function measureSlice({ scenario, server, load, connections, seconds, profile }: SliceInput): Promise<Slice> {
+export async function measureSlice(input: SliceInput): Promise<Slice> {
+  const { scenario, server, load, stores, connections, seconds, profile } = input
   const { client, stretch = 1 }: Scenario = scenarios[scenario]
   const lengthMs = seconds * stretch * 1000
   const seats = await server.child.call('seed', { clientId: client, count: connections })
   await load.call('begin', { scenario, port: server.port, seats })
   await delay(Math.min(lengthMs * warmShare, longestWarmMs))
   if (profile !== undefined) await server.child.call('startProfile')
-  const [before, markBefore] = await Promise.all([server.child.call('sample'), load.call('mark')])
+  const look = () => Promise.all([server.child.call('sample'), load.call('mark'), stores.databaseCpuSeconds()])
+  const [before, markBefore, databaseBefore] = await look()
   await delay(lengthMs)
-  const [after, markAfter] = await Promise.all([server.child.call('sample'), load.call('mark')])
+  const [after, markAfter, databaseAfter] = await look()
   if (profile !== undefined) {
     await server.child.call('stopProfile', join(profile, `${scenario}-${server.name}.cpuprofile`))
   }
@@ -96,7 +111,9 @@ async function measureSlice({ scenario, server, load, connections, seconds, prof
   const operations = markAfter.operations - markBefore.operations
   const operationsPerSecond = (operations / (markAfter.atMs - markBefore.atMs)) * 1000
   const cpuMicrosPerSecond = ((after.cpuMicros - before.cpuMicros) / (after.atMs - before.atMs)) * 1000
-  return { operations, cpuMicros: cpuMicrosPerSecond / operationsPerSecond, operationsPerSecond, p50Ms, p99Ms }
+  const cpuMicros = cpuMicrosPerSecond / operationsPerSecond
+  const databaseMicros = ((databaseAfter - databaseBefore) * 1e6) / operations
+  return { operations, cpuMicros, databaseMicros, operationsPerSecond, p50Ms, p99Ms }
 }
 
 /** A server that has run for a while has its hot code compiled; half a second is not enough for that. */

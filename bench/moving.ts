@@ -40,11 +40,11 @@ export async function measureImport(stores: Stores, accounts: number): Promise<I
   const child = fileURLToPath(new URL('./moving-child.ts', import.meta.url))
   const key = randomBytes(32).toString('base64url')
   const env = { DATABASE_URL: url, MENSHEN_SECRET_KEY: key, MENSHEN_DATA_DIR: stores.folder, PATH: '' }
-  const before = await stores.databaseCpuSeconds()
+  const before = stores.databaseCpuSeconds()
   const { stdout } = await promisify(execFile)(process.execPath, [child, file], { env, cwd: stores.folder })
   const { status, seconds, cpuSeconds, residentMiB }: ImportUsage = JSON.parse(stdout)
   if (status !== 0) throw new Error(`the import ended with ${status}`)
-  const databaseSeconds = (await stores.databaseCpuSeconds()) - before
+  const databaseSeconds = stores.databaseCpuSeconds() - before
   return {
     accounts,
     accountsPerSecond: accounts / seconds,

@@ -2,8 +2,23 @@ import { parseArgs } from 'node:util'
 import { type ScenarioName, scenarioNames } from './scenarios.ts'
 
 /** Rows of the table that are not one scenario in alternating slices. */
-const extraNames = ['login_keycloak', 'storm', 'upstream', 'round_trips', 'hashing', 'import'] as const
-type RowName = ScenarioName | (typeof extraNames)[number]
+const extraNames = [
+  'login_keycloak',
+  'storm',
+  'upstream',
+  'crowd',
+  'round_trips',
+  'hashing',
+  'growth',
+  'full',
+  'memory',
+  'start',
+  'scaling',
+  'import',
+] as const
+/** Rows that take long and are measured only when they are asked for. */
+const askedNames = ['million'] as const
+export type RowName = ScenarioName | (typeof extraNames | typeof askedNames)[number]
 
 export interface Options {
   readonly rows: readonly RowName[]
@@ -22,7 +37,8 @@ export interface Options {
 export const usage = `usage: npm run bench -- [options]
 
   --scenario NAME   only this row; may be given several times, or names with commas between
-                    (${[...scenarioNames, ...extraNames].join(', ')})
+                    (${[...scenarioNames, ...extraNames].join(', ')};
+                    only when named: ${askedNames.join(', ')})
   --seconds N       length of a slice, default 0.5
   --pairs N         slices of each server, default 6
   --beside FOLDER   measure the servers of another checkout of Menshen in the same run
@@ -45,12 +61,14 @@ export function parseOptions(argv: readonly string[]): Options {
       quick: { type: 'boolean', default: false },
     },
   })
-  const known: readonly string[] = [...scenarioNames, ...extraNames]
+  const usual: readonly string[] = [...scenarioNames, ...extraNames]
+  const known = [...usual, ...askedNames]
   const named = values.scenario.flatMap((names) => names.split(','))
   const unknown = named.filter((name) => !known.includes(name))
   if (unknown.length > 0) throw new Error(`no scenario is named ${unknown.join(', ')}; there are ${known.join(', ')}`)
+  const chosen = named.length > 0 ? named : usual
   return {
-    rows: (named.length > 0 ? known.filter((name) => named.includes(name)) : known) as RowName[],
+    rows: known.filter((name) => chosen.includes(name)) as RowName[],
     seconds: positive('seconds', values.seconds, values.quick ? 0.02 : 0.5),
     pairs: Math.ceil(positive('pairs', values.pairs, values.quick ? 1 : 6)),
     connections: values.quick ? 4 : 16,

@@ -1,71 +1,13 @@
 import type { ArrangementRow } from './arrangements.ts'
 import type { Verdict } from './goals.ts'
-import type { Machine } from './machine.ts'
-import type { ServerName } from './measure.ts'
 import type { ImportRow } from './moving.ts'
-import { type ScenarioName, scenarios } from './scenarios.ts'
-import { type Ratio, ratioOf, type Slice } from './statistics.ts'
-import { backgroundPerSecond, type StormRound } from './storm.ts'
+import { processTexts } from './report-processes.ts'
+import type { Report, Row, StormRow, TripsRow } from './rows.ts'
+import { ratioOf } from './statistics.ts'
+import { backgroundPerSecond } from './storm.ts'
 import { figure, table } from './table.ts'
+import { serverTitles, titleOf } from './titles.ts'
 import type { UpstreamRow } from './upstream.ts'
-
-/** One server in one scenario. */
-export interface Row {
-  readonly scenario: ScenarioName | 'login_keycloak'
-  readonly server: ServerName
-  /** HTTP requests of one operation. */
-  readonly requests: number
-  /** The least disturbed slice, whose figures are shown. */
-  readonly best: Slice
-  /** Absent for the floor, which is what the others are compared to. */
-  readonly ratio?: Ratio | undefined
-  readonly slices: readonly Slice[]
-}
-
-export interface StormRow {
-  readonly server: ServerName
-  readonly idleP50Ms: number
-  readonly idleP99Ms: number
-  readonly stormP50Ms: number
-  readonly stormP99Ms: number
-  /** Median over the rounds of p99 in the storm over p99 before it. */
-  readonly timesIdle: number
-  readonly loginsPerSecond: number
-  readonly cpuMsPerLogin: number
-  readonly rounds: readonly StormRound[]
-}
-
-export interface TripsRow {
-  readonly scenario: ScenarioName
-  readonly server: ServerName
-  /** By kind of wait: `read`, `commit` and `knex` go to PostgreSQL, `store` to Redis or to PostgreSQL in its place. */
-  readonly counts: Readonly<Record<string, number>>
-  readonly total: number
-}
-
-export interface Report {
-  readonly at: string
-  readonly machine: Machine
-  readonly versions: Readonly<Record<string, string>>
-  readonly seconds: number
-  readonly pairs: number
-  readonly connections: number
-  readonly rows: readonly Row[]
-  readonly storm: readonly StormRow[]
-  readonly hashing: readonly ArrangementRow[]
-  readonly upstream: readonly UpstreamRow[]
-  readonly moving: readonly ImportRow[]
-  readonly roundTrips: readonly TripsRow[]
-  readonly goals: readonly Verdict[]
-}
-
-const serverTitles: Readonly<Record<ServerName, string>> = {
-  floor: 'bare library, memory',
-  redis: 'PostgreSQL + Redis',
-  tables: 'PostgreSQL only',
-  redis_beside: 'the other checkout, with Redis',
-  tables_beside: 'the other checkout, without',
-}
 
 /** The whole report for people, as Markdown. */
 export function reportText(report: Report): string {
@@ -75,9 +17,11 @@ export function reportText(report: Report): string {
   if (report.storm.length > 0) parts.push(stormText(report.storm))
   if (report.upstream.length > 0) parts.push(upstreamText(report.upstream))
   if (report.roundTrips.length > 0) parts.push(tripsText(report.roundTrips))
+  parts.push(...processTexts(report))
   if (report.moving.length > 0) parts.push(movingText(report.moving))
   if (report.hashing.length > 0) parts.push(hashingText(report.hashing))
   if (report.goals.length > 0) parts.push(goalsText(report.goals))
+  parts.push(...report.failures.map((failure) => `NOT measured: ${failure}`))
   return `${parts.join('\n\n')}\n`
 }
 
@@ -205,16 +149,9 @@ function tripsText(rows: readonly TripsRow[]): string {
 }
 
 function goalsText(goals: readonly Verdict[]): string {
-  const rows = goals.map(({ id, title, must, measured, met }) => [
-    id,
-    title,
-    must,
-    figure(measured),
-    met ? 'met' : 'NOT met',
-  ])
+  const rows = goals.map(({ id, title, must, measured, met, whyNot }) => {
+    const verdict = met === undefined ? `not judged: ${whyNot}` : met ? 'met' : 'NOT met'
+    return [id, title, must, figure(measured), verdict]
+  })
   return table(['goal', 'what', 'must', 'measured', ''], rows)
-}
-
-function titleOf(scenario: Row['scenario']): string {
-  return scenario === 'login_keycloak' ? 'password login, 7 MiB and 5 passes' : scenarios[scenario].title
 }

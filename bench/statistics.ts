@@ -3,6 +3,8 @@ export interface Slice {
   readonly operations: number
   /** CPU time of the server process for one operation, all its threads. */
   readonly cpuMicros: number
+  /** That of PostgreSQL, in steps of 10 ms over the whole slice; absent where it was not looked at. */
+  readonly databaseMicros?: number
   readonly operationsPerSecond: number
   readonly p50Ms: number
   readonly p99Ms: number

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import { giveTo, osAccountFor } from '../src/store/postgres-account.ts'
 import { findBinaries, systemBinaries } from '../src/store/postgres-binaries.ts'
 import { initialise, launch, writtenPid } from '../src/store/postgres-process.ts'
 import { freePort } from '../test/support/services.ts'
+import { usageOf } from './process-tree.ts'
 
 /** A store that can be made to fail. */
 export interface FallibleStore {
@@ -28,12 +29,16 @@ export interface Stores {
   readonly postgresVersion: string
   readonly redisVersion: string
   readonly folder: string
-  /** An empty database of this name. */
-  createDatabase(name: string): Promise<string>
+  /** A database of this name, empty or a copy of another one that nobody is connected to. */
+  createDatabase(name: string, template?: string): Promise<string>
   /** The address of a database that was made. */
   addressOf(name: string): string
+  /** Runs SQL as the superuser, in a database of this name. */
+  administer(name: string, text: string): Promise<pg.QueryResult>
   /** Of the CPU, what all processes of PostgreSQL have used until now, those that have ended too. */
-  databaseCpuSeconds(): Promise<number>
+  databaseCpuSeconds(): number
+  /** The same of Redis, since it was started last. */
+  redisCpuSeconds(): number
   stop(): Promise<void>
 }
 
@@ -43,7 +48,7 @@ const settings = {
   synchronous_commit: 'on',
   full_page_writes: 'on',
   shared_buffers: '128MB',
-  max_connections: 100,
+  max_connections: 200,
   max_wal_size: '2GB',
   listen_addresses: '127.0.0.1',
 }
@@ -61,7 +66,7 @@ export async function startStores(): Promise<Stores> {
   try {
     const { url, version, cpuSeconds, store: postgres } = await startPostgres(folder, running)
     failing.push(postgres)
-    const { port: redisPort, store: redis } = await startRedis(folder, running)
+    const { port: redisPort, cpuSeconds: redisCpuSeconds, store: redis } = await startRedis(folder, running)
     failing.push(redis)
     const addressOf = (name: string) => url.replace(/postgres$/, name)
     return {
@@ -71,12 +76,15 @@ export async function startStores(): Promise<Stores> {
       postgresVersion: version,
       redisVersion: await versionOf('redis-server', /v=(\S+)/),
       folder,
-      async createDatabase(name) {
-        await administer(url, (client) => client.query(`create database ${name}`))
+      async createDatabase(name, template) {
+        const like = template === undefined ? '' : ` template ${template}`
+        await administer(url, (client) => client.query(`create database ${name}${like}`))
         return addressOf(name)
       },
       addressOf,
+      administer: (name, text) => administer(addressOf(name), (client) => client.query(text)),
       databaseCpuSeconds: cpuSeconds,
+      redisCpuSeconds,
       stop,
     }
   } catch (error) {
@@ -88,7 +96,7 @@ export async function startStores(): Promise<Stores> {
 async function startPostgres(
   folder: string,
   running: ChildProcess[],
-): Promise<{ url: string; version: string; cpuSeconds: () => Promise<number>; store: FallibleStore }> {
+): Promise<{ url: string; version: string; cpuSeconds: () => number; store: FallibleStore }> {
   const binaries = (await systemBinaries()) ?? (await findBinaries())
   const data = join(folder, 'postgres')
   await mkdir(data, { mode: 0o700 })
@@ -120,10 +128,10 @@ async function startPostgres(
   return {
     url,
     version: String(version.rows[0].server_version).split(' ')[0] ?? '',
-    cpuSeconds: async () => spentBefore + (await cpuSecondsOf(child.pid ?? 0)),
+    cpuSeconds: () => spentBefore + usageOf(child.pid ?? 0).cpuSeconds,
     store: {
       async crash() {
-        spentBefore += await cpuSecondsOf(child.pid ?? 0)
+        spentBefore += usageOf(child.pid ?? 0).cpuSeconds
         await end(child, 'SIGQUIT')
       },
       start: async () => void (await start()),
@@ -142,32 +150,10 @@ function send(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-const ticksPerSecond = 100
-
-/** Of a process and its children, as Linux counts it. */
-async function cpuSecondsOf(pid: number): Promise<number> {
-  const stats = await Promise.all((await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(statOf))
-  const own = stats.filter((stat) => stat !== undefined && (stat.pid === pid || stat.parent === pid))
-  return own.reduce((sum, stat) => sum + (stat?.ticks ?? 0), 0) / ticksPerSecond
-}
-
-/** Undefined for a process that has ended meanwhile. */
-async function statOf(name: string): Promise<{ pid: number; parent: number; ticks: number } | undefined> {
-  const text = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  // The name of the program, in parentheses, may have spaces in it.
-  const fields = text
-    .slice(text.lastIndexOf(')') + 2)
-    .split(' ')
-    .map(Number)
-  const [parent = 0, ticks] = [fields[1], fields.slice(11, 15).reduce((sum, each) => sum + each, 0)]
-  return { pid: Number(name), parent, ticks }
-}
-
 async function startRedis(
   folder: string,
   running: ChildProcess[],
-): Promise<{ readonly port: number; readonly store: FallibleStore }> {
+): Promise<{ readonly port: number; readonly cpuSeconds: () => number; readonly store: FallibleStore }> {
   const port = await freePort()
   const listen = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder]
   let child: ChildProcess
@@ -181,6 +167,7 @@ async function startRedis(
   await start()
   return {
     port,
+    cpuSeconds: () => usageOf(child.pid ?? 0).cpuSeconds,
     store: {
       crash: () => end(child, 'SIGKILL'),
       start,

@@ -147,7 +147,7 @@ export async function resultOf(run: Run, isOver: boolean): Promise<Result> {
     }),
     cores: {
       servers: share(servers),
-      postgres: share(await stores.databaseCpuSeconds()),
+      postgres: share(stores.databaseCpuSeconds()),
       soak: share((own.user + own.system) / 1_000_000),
     },
     findings: findings.all,
