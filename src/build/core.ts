@@ -65,7 +65,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
   try {
     await fitSchema(database, log, serve)
     const tables = tableStore({ database, clock })
-    const redis = config.redis.url && (await openRedis(config.redis.url, clock, onError))
+    const redis = await openRedis(config, { clock, log, serve })
     const store = redis ?? tables
     const keys = [config.secret_key ?? (await ownSecretKey(config.data_dir)), ...config.previous_secret_keys] as const
     const seals = sealer({ keys })
@@ -111,9 +111,13 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
 }
 
 /** Its client is large, so that it is loaded only where there is a Redis. */
-async function openRedis(url: Secret, clock: Clock, onError: (error: unknown) => void): Promise<EphemeralStore> {
-  const { redisStore } = await import('../store/redis.ts')
-  return redisStore({ url, clock, onError })
+async function openRedis(
+  { redis }: Config,
+  dependencies: { readonly clock: Clock; readonly log: Log; readonly serve: boolean },
+): Promise<EphemeralStore | undefined> {
+  if (redis.url === undefined) return undefined
+  const { openSharedRedis } = await import('./shared-redis.ts')
+  return openSharedRedis({ ...redis, url: redis.url }, dependencies)
 }
 
 function openPlaces({ ops: { ip_places_file: ipv4, ip_places_file_ipv6: ipv6 } }: Config, log: Log): IpPlaces {

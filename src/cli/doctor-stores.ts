@@ -12,6 +12,7 @@ import { type Finding, fail, ok, reasonOf, wallClockMs, warn } from './doctor-ch
 import { checkDatabase, databaseUnreachable } from './doctor-database.ts'
 import { checkIssuers } from './doctor-issuers.ts'
 import { checkKeys } from './doctor-keys.ts'
+import { checkRedis, redisUnreachable } from './doctor-redis.ts'
 import { openBare } from './migrate-command.ts'
 
 /** What the checks of the stores have found. */
@@ -76,22 +77,22 @@ async function checkEphemeral({ redis }: Config, database: Database | undefined)
   if (!redis.url && !database) return []
   const name = redis.url ? 'redis' : 'ephemeral'
   const clock = wallClockMs
-  const store = redis.url
-    ? redisStore({ url: redis.url, clock })
-    : tableStore({ database: database as Database, clock })
+  const place = redis.url && { ...redis, url: redis.url }
+  const store = place ? redisStore({ ...place, clock }) : tableStore({ database: database as Database, clock })
+  const nodes = place ? await checkRedis(place) : []
   try {
     const startedAt = performance.now()
     await store.ping()
     const answered = await roundTrip(store)
     const tookMs = (performance.now() - startedAt).toFixed(1)
     if (!answered)
-      return [fail(name, 'answers, but forgets what it was given', 'check memory limit and eviction policy')]
-    return [ok(name, `${redis.url ? 'Redis' : 'tables in the database'}: written, read and deleted in ${tookMs} ms`)]
+      return [fail(name, 'answers, but forgets what it was given', 'check memory limit and eviction policy'), ...nodes]
+    const where = place ? 'Redis' : 'tables in the database'
+    return [ok(name, `${where}: written, read and deleted in ${tookMs} ms`), ...nodes]
   } catch (error) {
-    const advice = redis.url
-      ? 'check that Redis runs, REDIS_URL (redis.url) and its password'
-      : 'see the database above'
-    return [fail(name, reasonOf(error), advice)]
+    if (!place) return [fail(name, reasonOf(error), 'see the database above')]
+    const isTold = nodes.some((finding) => finding.name === name && finding.status === 'fail')
+    return isTold ? nodes : [redisUnreachable(error), ...nodes]
   } finally {
     await store.close()
   }

@@ -7,6 +7,7 @@ import { readBrand } from '../brand/read-brand.ts'
 import { placesFault } from '../ops/ip-places.ts'
 import { contradictions, fitness, type Unfit } from './fitness.ts'
 import type { Mode } from './process-options.ts'
+import { redisFileFaults, withRedisFiles } from './redis-options.ts'
 import { type Config, configSchema } from './schema.ts'
 import { settingAt } from './settings.ts'
 import { type Env, isTree, type Problem, readSources, type Sources, type Tree, variableOf } from './sources.ts'
@@ -76,6 +77,10 @@ export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInpu
     const message = path === undefined ? undefined : placesFault(path, placeFiles[setting])
     if (message !== undefined) problems.push(located(['ops', setting], message, sources))
   }
+  const redis =
+    config && withRedisFiles(config.redis, (name, path) => resolve(folderOf(`redis.${name}`, sources, cwd), path))
+  for (const [name, fault] of redis ? redisFileFaults(redis) : [])
+    problems.push(located(['redis', name], fault, sources))
   const connections = config?.connections.map((connection, index) => {
     if (!('icon_file' in connection) || connection.icon_file === undefined) return connection
     const path = ['connections', index, 'icon_file']
@@ -84,9 +89,9 @@ export function loadConfig({ argv = {}, env, cwd, isTerminal = false }: LoadInpu
     if (fault !== undefined) problems.push(located(path, fault, sources))
     return { ...connection, icon_file }
   })
-  if (problems.length > 0 || !config || !brand || !ops || !connections) throw new ConfigError(problems)
+  if (problems.length > 0 || !config || !brand || !ops || !redis || !connections) throw new ConfigError(problems)
   return {
-    config: { ...config, data_dir: resolve(cwd, config.data_dir), brand, ops, connections },
+    config: { ...config, data_dir: resolve(cwd, config.data_dir), brand, ops, redis, connections },
     production,
     sourceOf: (path) => originOf(path, sources) ?? 'default',
     warnings: unfit,

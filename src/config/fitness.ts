@@ -4,6 +4,7 @@ import { ownerEventNames } from '../accounts/owner-events.ts'
 import { isLoopback } from '../base/network.ts'
 import { lifetimeProblems } from '../oidc/clients/lifetimes.ts'
 import { eventsWithoutSms, plainEndpoints, smsProblems } from '../sms/coverage.ts'
+import { redisProblems } from './redis-options.ts'
 import type { Config } from './schema.ts'
 import type { Problem } from './sources.ts'
 
@@ -183,6 +184,7 @@ export function contradictions(config: Config): Problem[] {
       message,
     })),
     ...clashes.filter(({ holds }) => holds(config)).map(({ path, message }) => ({ path, message })),
+    ...redisProblems(config.redis),
     ...smsProblems(config.sms),
     ...(config.sandbox ? [] : plainEndpoints(config.sms)),
     ...namespaceClashes(config.connections, { allowInsecure: config.sandbox }).map(({ index, message }) => ({

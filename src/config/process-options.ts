@@ -3,7 +3,6 @@ import { durationOrNone } from '../base/duration.ts'
 import { Secret } from '../base/secret.ts'
 import { logLevels } from '../ops/log.ts'
 import { addressProblem } from '../store/postgres-address.ts'
-import { redisAddressProblem } from '../store/redis-address.ts'
 import { isMetricsAddress, trustedProxies } from './address-settings.ts'
 
 /** What the defaults depend on. */
@@ -16,7 +15,7 @@ export interface Mode {
 }
 
 /** An address with a password in it, which is told to nobody: not even by what is wrong with it. */
-function secretAddress(problem: (text: string) => string | undefined) {
+export function secretAddress(problem: (text: string) => string | undefined) {
   return z
     .string()
     .superRefine((text, context) => {
@@ -26,8 +25,6 @@ function secretAddress(problem: (text: string) => string | undefined) {
     .transform((text) => new Secret(text))
     .meta({ secret: true })
 }
-
-const redisUrl = secretAddress(redisAddressProblem)
 
 /** Settings of the public listener. */
 export function serverOptions({ sandbox }: Pick<Mode, 'sandbox'>) {
@@ -75,15 +72,6 @@ export const databaseOptions = z.strictObject({
         'LISTEN. Absent: `url` is direct.',
     ),
   pool_size: z.int().min(1).max(500).default(10).describe('Connections a process may hold.'),
-})
-
-/** Settings of Redis. */
-export const redisOptions = z.strictObject({
-  url: redisUrl
-    .optional()
-    .describe(
-      'Redis, `redis://host:6379`, or a comma-separated list of cluster nodes. Absent: the database does its work.',
-    ),
 })
 
 /** Settings of the log. */

@@ -27,9 +27,9 @@ import {
   type Mode,
   opsOptions,
   outboundOptions,
-  redisOptions,
   serverOptions,
 } from './process-options.ts'
+import { redisOptions } from './redis-options.ts'
 
 const issuer = z
   .string()

@@ -60,7 +60,10 @@ export function jwtAnswers({ read, policies, units, directory, store, clock }: D
     // SECURITY: nobody ends what another client has.
     if (!jwt || jwt.claims.client_id !== client.clientId) return
     const { grantId } = jwt.origin
-    if (grantId === undefined) return store.set(mark(jwt), 1, Math.max(1, jwt.claims.exp - epochSeconds(clock)))
+    if (grantId === undefined) {
+      await store.add(mark(jwt), 1, Math.max(1, jwt.claims.exp - epochSeconds(clock)))
+      return
+    }
     ctx.oidc.entity('AccessToken', newAccessToken(ctx.oidc.provider, { client, grantId, accountId: jwt.claims.sub }))
     unit.revokeGrant(grantId)
     unit.destroy('Grant', grantId)

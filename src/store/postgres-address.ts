@@ -1,4 +1,5 @@
 import { isPasswordCut, specialCharacters } from '../base/password-in-address.ts'
+import { hostNamed } from './named-host.ts'
 
 /** One of the hosts that an address of PostgreSQL names. */
 export interface DatabaseHost {
@@ -12,7 +13,6 @@ export interface DatabaseHost {
 
 // The last @ before the path ends the password, as it does for URLs.
 const shape = /^(postgres(?:ql)?:\/\/(?:[^/?#]*@)?)([^@/?#]*)(\/[^?#]*)?(?:\?([^#]*))?$/
-const namedHost = /^(\[[0-9a-f:.]+\]|[^:[\]]+)(?::(\d+))?$/i
 const defaultPort = 5432
 const session = 'target_session_attrs'
 const encode = `percent-encode ${specialCharacters}`
@@ -24,10 +24,9 @@ const encode = `percent-encode ${specialCharacters}`
 export function hostsOf(url: string): readonly DatabaseHost[] {
   const parts = partsOf(url)
   if (!parts || parts.names.length < 2) return []
-  return parts.names.map((name) => {
-    const [, host = '', port] = namedHost.exec(name) ?? []
-    const own = { host: host.replace(/^\[|\]$/g, ''), port: Number(port ?? defaultPort) }
-    return { name, ...own, url: parts.urlOf(name) }
+  return parts.names.flatMap((name) => {
+    const own = hostNamed(name, defaultPort)
+    return own === undefined ? [] : [{ name, ...own, url: parts.urlOf(name) }]
   })
 }
 
@@ -73,8 +72,7 @@ function isOneName(url: string): boolean {
 }
 
 function isHost(name: string): boolean {
-  const port = namedHost.exec(name)?.[2]
-  return namedHost.test(name) && (port === undefined || (Number(port) > 0 && Number(port) < 65_536))
+  return hostNamed(name, defaultPort) !== undefined
 }
 
 function partsOf(url: string) {

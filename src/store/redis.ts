@@ -1,16 +1,14 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
-import type { Secret } from '../base/secret.ts'
 import { besides, type Counter, type EphemeralStore } from './ephemeral.ts'
-import { redisAddresses } from './redis-address.ts'
-import { scripts } from './redis-scripts.ts'
+import { redisAddressOf } from './redis-address.ts'
+import { deadlineMs, openRedis, type RedisPlace } from './redis-connection.ts'
+import { replicaConfirmation } from './redis-replicas.ts'
 import { unavailable } from './unavailable.ts'
 import { waitSeconds } from './wait-seconds.ts'
 
-interface Options {
-  /** `redis://`, `rediss://`, or several of them with commas between: the nodes of a cluster. */
-  readonly url: Secret
+interface Options extends RedisPlace {
   readonly clock: Clock
   readonly prefix?: string
   /** Told of lost connections and refused passwords. */
@@ -24,7 +22,7 @@ interface Scripted {
   menshenCount(keyCount: number, ...keysThenArgs: readonly (string | number)[]): Promise<readonly number[]>
 }
 
-const deadlineMs = 1000
+const slotsLookMs = 200
 /** How long the value stays that shows whether any can be stored. */
 const pingMs = 60_000
 
@@ -35,32 +33,25 @@ const pingMs = 60_000
  */
 const counted = '{counted}:'
 
-/**
- * Commands fail at once or within a second when Redis is away; none waits in a queue to be carried out later, unasked.
- */
-const connection = {
-  connectTimeout: deadlineMs,
-  socketTimeout: 2 * deadlineMs,
-  maxRetriesPerRequest: 0,
-  autoResendUnfulfilledCommands: false,
-  lazyConnect: true,
-  keepAlive: deadlineMs,
-  // A primary that was demoted is left for the one that took over.
-  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
-} satisfies RedisOptions
-
-const retryStrategy = (attempt: number) => Math.min(attempt * 50, deadlineMs)
+/** Hash tags of which one lies in each sixteenth of the slots: a cluster takes values when each of its masters does. */
+const spread = [10, 3, 61, 43, 11, 2, 60, 42, 12, 1, 63, 41, 13, 0, 62, 40]
 
 /** The store over Redis 7 or newer. Connects at the first call. */
-export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {} }: Options): EphemeralStore {
-  const urls = redisAddresses(url.reveal()) as [string, ...string[]]
-  const redis =
-    urls.length > 1
-      ? cluster(urls)
-      : new Redis(urls[0], { ...connection, enableOfflineQueue: false, retryStrategy, scripts })
+export function redisStore({ clock, prefix = 'menshen:', onError = () => {}, ...place }: Options): EphemeralStore {
+  const redis = openRedis(place)
   const gate = readiness(redis, onError)
-  const ask = <T>(command: () => Promise<T>) =>
-    redis.status === 'ready' ? inTime(command()) : inTime(gate()).then(() => inTime(command()))
+  const lookAgain = redis instanceof Cluster ? slotsLook(redis) : () => {}
+  async function ask<T>(command: () => Promise<T>): Promise<T> {
+    if (redis.status !== 'ready') await inTime(gate())
+    return inTime(command()).catch((error) => {
+      lookAgain()
+      throw error
+    })
+  }
+  const isCopied = redisAddressOf(place.url.reveal()).kind !== 'node'
+  const confirmation = isCopied ? replicaConfirmation(redis) : undefined
+  /** SECURITY: what is used up counts as used up when a replica knows, or else a failover would bring it back. */
+  const confirm = async () => confirmation && inTime(confirmation())
   const scripted = redis as unknown as Scripted
   const name = (key: string) => prefix + key
 
@@ -80,13 +71,17 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
     },
     async add(key, value, ttlSeconds) {
       const kept = envelope(value, ttlSeconds)
-      return (await ask(() => scripted.menshenAdd(name(key), clock(), kept, keepMs(ttlSeconds * 1000)))) === 1
+      const isFirst = (await ask(() => scripted.menshenAdd(name(key), clock(), kept, keepMs(ttlSeconds * 1000)))) === 1
+      if (isFirst) await confirm()
+      return isFirst
     },
     async release(key, text) {
       await ask(() => scripted.menshenRelease(name(key), JSON.stringify(text)))
     },
     async take<T>(key: string) {
-      return living<T>(await ask(() => redis.getdel(name(key))))
+      const kept = await ask(() => redis.getdel(name(key)))
+      if (kept !== null) await confirm()
+      return living<T>(kept)
     },
     increment(key, ttlSeconds) {
       const end = endOf(clock, ttlSeconds)
@@ -113,31 +108,13 @@ export function redisStore({ url, clock, prefix = 'menshen:', onError = () => {}
       else await ask(() => redis.del(...names))
     },
     async ping() {
-      await ask(() => redis.set(name('ping'), '', 'PX', pingMs))
+      const names = redis instanceof Cluster ? spread.map((tag) => name(`ping:{${tag}}`)) : [name('ping')]
+      await Promise.all(names.map((each) => ask(() => redis.set(each, '', 'PX', pingMs))))
     },
     async close() {
       redis.disconnect()
     },
   }
-}
-
-function cluster(urls: readonly string[]): Cluster {
-  const [first] = urls.map((url) => new URL(url)) as [URL]
-  const redisOptions = {
-    ...connection,
-    ...(first.username === '' ? {} : { username: decodeURIComponent(first.username) }),
-    ...(first.password === '' ? {} : { password: decodeURIComponent(first.password) }),
-    ...(first.protocol === 'rediss:' ? { tls: {} } : {}),
-  }
-  return new Cluster([...urls], {
-    redisOptions,
-    scripts,
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    clusterRetryStrategy: retryStrategy,
-    slotsRefreshTimeout: deadlineMs,
-    maxRedirections: 3,
-  })
 }
 
 /** Redis removes a value late rather than early, because the envelope's own end is what counts. */
@@ -149,6 +126,16 @@ function endOf(clock: Clock, ttlSeconds: number): number {
   return Math.ceil(clock() + ttlSeconds * 1000)
 }
 
+/** After a failover nobody tells where values lie now: whoever finds no node for one looks, a few times a second. */
+function slotsLook(cluster: Cluster): () => void {
+  let lookedAtMs = Number.NEGATIVE_INFINITY
+  return () => {
+    if (cluster.status !== 'ready' || performance.now() - lookedAtMs < slotsLookMs) return
+    lookedAtMs = performance.now()
+    cluster.refreshSlotsCache()
+  }
+}
+
 /**
  * Connects at the first call; resolves when commands can be sent and rejects when the attempt fails or Redis is known
  * to be away.
@@ -156,20 +143,22 @@ function endOf(clock: Clock, ttlSeconds: number): number {
 function readiness(redis: Redis | Cluster, onError: (error: Error) => void): () => Promise<void> {
   let latest = new Error('Redis is not connected')
   let attempt: Promise<void> | undefined
-  redis.on('error', (error: Error) => {
-    latest = error
-    onError(error)
+  redis.on('error', (error: Error & { lastNodeError?: Error }) => {
+    // Of a cluster nobody could be reached: the last of its nodes says why.
+    latest = error.lastNodeError ?? error
+    onError(latest)
   })
   return async () => {
     if (redis.status === 'reconnecting' || redis.status === 'end') throw latest
     attempt ??= new Promise<void>((resolve, reject) => {
       const finish = () => {
-        redis.off('ready', finish).off('close', finish)
+        redis.off('ready', finish).off('close', finish).off('error', finish)
         attempt = undefined
         if (redis.status === 'ready') resolve()
         else reject(latest)
       }
-      redis.on('ready', finish).on('close', finish)
+      // Between two rounds of asking all Sentinels in vain nothing is closed.
+      redis.on('ready', finish).on('close', finish).on('error', finish)
       if (redis.status === 'wait') redis.connect().catch(finish)
     })
     return attempt
@@ -188,7 +177,7 @@ async function inTime<T>(reply: Promise<T>): Promise<T> {
   try {
     return await Promise.race([reply, late])
   } catch (error) {
-    const mistaken = error instanceof Error && /^(ERR|WRONGTYPE) /.test(error.message)
+    const mistaken = error instanceof Error && /^(ERR (?!max number of clients)|WRONGTYPE )/.test(error.message)
     throw mistaken || error instanceof AppError ? error : unavailable(error)
   } finally {
     clearTimeout(timer)

@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { clients, redirectUri, resources } from '../support/clients.ts'
 import { exchange, loginBySms, reachLogin, startLogin, token } from '../support/login.ts'
@@ -44,6 +45,12 @@ afterAll(async () => {
 const probe = async (path: string) => {
   const answer = await fetch(`${world.issuer}${path}`)
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+}
+
+/** A refresh of the other app, with a proof that somebody brings. */
+function refreshWith(headers: Readonly<Record<string, string>>) {
+  const form = { grant_type: 'refresh_token', client_id: 'ios', refresh_token: theirs.refresh_token }
+  return overheard.send('POST', '/token', form, headers)
 }
 
 /** What goes on for those who are logged in: each answers a status. */
@@ -111,10 +118,6 @@ test('whoever is logged in notices nothing of a Redis that is killed under load,
   expect(answer.body).toMatchObject({ error: 'temporarily_unavailable', message_key: 'errors.server.unavailable' })
 
   const proof = await overheard.proof('POST', '/token')
-  const refreshWith = (headers: Readonly<Record<string, string>>) => {
-    const form = { grant_type: 'refresh_token', client_id: 'ios', refresh_token: theirs.refresh_token }
-    return overheard.send('POST', '/token', form, headers)
-  }
   const first = await refreshWith(proof)
   expect(first.status).toBe(200)
   theirs = first.body as unknown as Tokens
@@ -135,4 +138,30 @@ test('people log in again when Redis is back', async () => {
   const request = startLogin(world, 'plain', redirectUri)
   const back = await loginBySms(world, world.visitor(), request, '13800138002')
   expect(back.location).toContain('code=')
+})
+
+test('a Redis that is full refuses logins and nothing else, loses nothing, and goes on by itself when it has room', async () => {
+  const admin = new Redis(redis.url)
+  onTestFinished(() => admin.disconnect())
+  const person = world.visitor()
+  const { url } = await reachLogin(person, startLogin(world, 'plain', redirectUri))
+  const ask = () => person.post(url, { method: 'sms', phone: '13800138005', agreement: 'on' })
+  await admin.config('SET', 'maxmemory', '1')
+
+  const page = await ask()
+  expect([page.status, page.headers['retry-after']]).toEqual([503, '1'])
+  const answer = await new NativeApp(world).challenge({ method: 'sms', phone: '13800138006' })
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1'])
+  for (const act of Object.values(needsNoRedis)) expect(await act()).toBe(200)
+  const proof = await overheard.proof('POST', '/token')
+  const refreshed = await refreshWith(proof)
+  expect(refreshed.status).toBe(200)
+  theirs = refreshed.body as unknown as Tokens
+  expect(await refreshWith(proof)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+
+  await admin.config('SET', 'maxmemory', '0')
+  expect(await refreshWith(proof)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
+  expect((await ask()).status).toBe(303)
+  const otp = await world.otp('+8613800138005')
+  expect((await person.follow(await person.post(url, { method: 'sms', otp }))).location).toContain('code=')
 })

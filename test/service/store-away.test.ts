@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import type { EphemeralStore } from '../../src/store/ephemeral.ts'
@@ -7,6 +8,7 @@ import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase, untilLocked } from '../support/database.ts'
 import { eventually } from '../support/patience.ts'
 import { ownRedis } from '../support/redis.ts'
+import { redisProxy } from '../support/redis-proxy.ts'
 import { freePort } from '../support/services.ts'
 import { silentServer } from '../support/silent-server.ts'
 
@@ -84,6 +86,35 @@ for (const cluster of [false, true]) {
     expect(await store.increment('count', 60)).toBe(1)
   })
 }
+
+test('a node of a cluster that goes away with the answer to a command leaves it carried out once, and unanswered', async () => {
+  const proxy = await redisProxy(0)
+  const redis = await ownRedis({ cluster: true, announced: proxy.port })
+  proxy.target = redis.port
+  onTestFinished(async () => {
+    await proxy.close()
+    await redis.remove()
+  })
+  const address = `redis://127.0.0.1:${proxy.port}`
+  const store = redisAt(`${address},${address}`)
+  await store.set('prize', 'value', 60)
+  expect(await store.increment('count', 60)).toBe(1)
+  proxy.cutAfter('GETDEL')
+  await expect(store.take('prize')).rejects.toMatchObject({ code: 'server.unavailable' })
+  expect(await eventually(() => store.take('prize'))).toBeUndefined()
+  proxy.cutAfter('EVAL')
+  await expect(store.increment('count', 60)).rejects.toMatchObject({ code: 'server.unavailable' })
+  expect(await eventually(() => store.increment('count', 60))).toBe(3)
+})
+
+test('a Redis that admits no further client is unavailable, and no mistake of ours', async () => {
+  const redis = await ownRedis()
+  onTestFinished(redis.remove)
+  const admin = new Redis(redis.url)
+  onTestFinished(() => admin.disconnect())
+  await admin.config('SET', 'maxclients', '1')
+  await expectAllUnavailable(redisAt(redis.url))
+})
 
 test('sweeping removes what has expired in batches and nothing else', async () => {
   const { database, drop } = await createDatabase()

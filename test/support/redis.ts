@@ -22,6 +22,7 @@ export function redisPrefix(): string {
 /** A Redis of one's own, to be killed and started again. */
 export interface OwnRedis {
   readonly url: string
+  readonly port: number
   /** Resolves when it answers. */
   start(): Promise<void>
   kill(): Promise<void>
@@ -29,12 +30,23 @@ export interface OwnRedis {
   remove(): Promise<void>
 }
 
-/** Starts a Redis for one test; with `cluster` it is the only node of a cluster. */
-export async function ownRedis({ cluster = false } = {}): Promise<OwnRedis> {
+/**
+ * Starts a Redis for one test; with `cluster` it is the only node of a cluster, which sends its clients to the port that
+ * it announces.
+ */
+export async function ownRedis({
+  cluster = false,
+  announced,
+}: {
+  readonly cluster?: boolean
+  readonly announced?: number
+} = {}): Promise<OwnRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'menshen-redis-'))
   const [port, busPort] = [await freePort(), await freePort()]
   const url = `redis://127.0.0.1:${port}`
-  const clustered = ['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-announce-ip', '127.0.0.1']
+  const announce = announced === undefined ? [] : ['--cluster-announce-port', `${announced}`]
+  const ownBus = ['--cluster-port', `${busPort}`, '--cluster-announce-ip', '127.0.0.1', ...announce]
+  const clustered = ['--cluster-enabled', 'yes', ...ownBus]
   const args = [
     '--port',
     `${port}`,
@@ -60,6 +72,7 @@ export async function ownRedis({ cluster = false } = {}): Promise<OwnRedis> {
   await start()
   return {
     url: cluster ? `${url},${url}` : url,
+    port,
     start,
     kill,
     async remove() {
