@@ -44,8 +44,8 @@ const sentinelAgainMs = 5000
 const retryStrategy = (attempt: number) => Math.min(attempt * 50, deadlineMs)
 
 /**
- * The client for what an address says, which connects when it is told to. Of Sentinels it asks anew, at each connection,
- * which Redis takes writes, and leaves the former one as soon as any of them names another.
+ * The client for what an address says, which connects when it is told to. Of Sentinels it asks at each connection which
+ * Redis takes writes, and leaves the former one as soon as any of them names another.
  */
 export function openRedis(place: RedisPlace): Redis | Cluster {
   const address = redisAddressOf(place.url.reveal())
@@ -91,7 +91,8 @@ function openCluster(hosts: readonly RedisHost[], redisOptions: ReturnType<typeo
     redisOptions,
     scripts,
     lazyConnect: true,
-    enableOfflineQueue: false,
+    // Its nodes are connected to when there is something for them, and what comes meanwhile waits for that, not longer.
+    enableOfflineQueue: true,
     clusterRetryStrategy: retryStrategy,
     slotsRefreshTimeout: deadlineMs,
     slotsRefreshInterval: 5 * deadlineMs,

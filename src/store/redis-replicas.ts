@@ -7,8 +7,8 @@ const confirmationMs = 50
 const doubtMs = 1000
 
 /**
- * Has what was just used up confirmed by a replica, so that the one that takes over after a failover knows it too. Those
- * who ask at the same time share one question. A replica that is slow or absent stops nobody: whoever runs Redis
+ * Has what was just used up confirmed by a replica, so that the one that takes over after a failover knows it too.
+ * Those who ask at the same time share one question. A replica that is slow or absent stops nobody: whoever runs Redis
  * decides whether a master without one takes anything (`min-replicas-to-write`). SECURITY: throws where a connection
  * was lost meanwhile, because then nobody knows which master will go on.
  */

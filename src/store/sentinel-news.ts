@@ -10,9 +10,9 @@ interface Followed {
 const channel = '+switch-master'
 
 /**
- * Cuts the connection as soon as any Sentinel says that another Redis has become the master. SECURITY: a former one that
- * froze and goes on, or that only the Sentinels have lost, still takes commands, and knows nothing of what was used up
- * elsewhere.
+ * Cuts the connection as soon as any Sentinel says that another Redis has become the master. SECURITY: a former one
+ * that froze and goes on, or that only the Sentinels have lost, still takes commands, and knows nothing of what was
+ * used up elsewhere.
  */
 export function followSentinels(redis: Redis, { master, sentinels }: Followed): void {
   for (const sentinel of sentinels) {
