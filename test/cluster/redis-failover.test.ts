@@ -79,6 +79,7 @@ test('a master of a cluster that dies, and one that freezes, cost no restart, an
   const on = await openWorldOn(nodes)
   tell('cluster, the master of all counters killed', await failOver(on, nodes, 'SIGKILL', counters))
   tell('cluster, another master frozen', await failOver(on, nodes, 'SIGSTOP', 0))
+  expect(await (await nodes.master(0)).ask('INFO', 'commandstats')).toContain('cmdstat_wait:')
 })
 
 test('a master that Sentinels replace when it dies, and when it freezes, costs no restart, and nothing is used twice', async () => {
@@ -86,6 +87,7 @@ test('a master that Sentinels replace when it dies, and when it freezes, costs n
   const on = await openWorldOn(nodes)
   tell('Sentinel, the master killed', await failOver(on, nodes, 'SIGKILL'))
   tell('Sentinel, the master frozen', await failOver(on, nodes, 'SIGSTOP'))
+  expect(await (await nodes.master()).ask('INFO', 'commandstats')).toContain('cmdstat_wait:')
 })
 
 test('a master of a cluster that is full makes logins unready, and is good again when it has room', async () => {

@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
+import { openSharedRedis } from '../../src/build/shared-redis.ts'
 import { checkRedis } from '../../src/cli/doctor-redis.ts'
+import { createLog } from '../../src/ops/log.ts'
 import { type OwnRedis, ownRedis } from '../support/redis.ts'
 import { type RedisProxy, redisProxy } from '../support/redis-proxy.ts'
 
@@ -111,4 +113,34 @@ test('a node of a cluster that is named alone, and a cluster with holes or witho
   expect(await of('redis cluster', node.url)).toMatchObject([
     { status: 'fail', detail: expect.stringContaining('16383 of 16384 slots') },
   ])
+})
+
+/** A store as the server opens it, with the lines that it logs. */
+function opened(url: string, serve = true) {
+  const lines: Record<string, unknown>[] = []
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) }
+  const log = createLog({ level: 'info', format: 'json', destination })
+  const store = openSharedRedis({ url: new Secret(url) }, { clock: Date.now, log, serve })
+  onTestFinished(() => store.close())
+  return { store, lines }
+}
+
+test('a server is told at its start of a policy that throws limits away, and a command is not', async () => {
+  await admin.config('SET', 'maxmemory-policy', 'allkeys-lru')
+  const [server, command] = [opened(redis.url), opened(redis.url, false)]
+  await expect
+    .poll(() => server.lines)
+    .toMatchObject([
+      { msg: expect.stringContaining('throws limits'), nodes: [{ policy: 'allkeys-lru' }], advice: expect.any(String) },
+    ])
+  await command.store.ping()
+  expect(command.lines).toEqual([])
+})
+
+test('a connection that is refused is logged with what helps', async () => {
+  await admin.call('ACL', 'SETUSER', 'someone', 'on', '>secret', '~*', '+@all')
+  const { store, lines } = opened(`redis://someone:canary@127.0.0.1:${redis.port}`)
+  await expect(store.ping()).rejects.toMatchObject({ code: 'server.unavailable' })
+  expect(lines[0]).toMatchObject({ advice: expect.stringContaining('user and password') })
+  expect(JSON.stringify(lines)).not.toContain('canary')
 })
