@@ -25,7 +25,7 @@ export function replicaConfirmation(redis: Redis | Cluster, waitMs = confirmatio
     const confirmations = await master.wait(1, waitMs).catch((error: Error) => {
       // A role without the right to ask, or something between us and Redis that does not know the question.
       if (/^(NOPERM|ERR unknown command)/.test(error.message)) return 0
-      throw error
+      throw new Error('Redis did not say whether a replica has it', { cause: error })
     })
     if (confirmations === 0) doubtedUntilMs.set(master, performance.now() + doubtMs)
   }

@@ -40,14 +40,9 @@ const spread = [10, 3, 61, 43, 11, 2, 60, 42, 12, 1, 63, 41, 13, 0, 62, 40]
 export function redisStore({ clock, prefix = 'menshen:', onError = () => {}, ...place }: Options): EphemeralStore {
   const redis = openRedis(place)
   const gate = readiness(redis, onError)
-  const lookAgain = redis instanceof Cluster ? slotsLook(redis) : () => {}
-  async function ask<T>(command: () => Promise<T>): Promise<T> {
-    if (redis.status !== 'ready') await inTime(gate())
-    return inTime(command()).catch((error) => {
-      lookAgain()
-      throw error
-    })
-  }
+  const watched = redis instanceof Cluster ? slotsLook(redis) : <T>(answer: Promise<T>) => answer
+  const ask = <T>(command: () => Promise<T>) =>
+    redis.status === 'ready' ? watched(inTime(command())) : inTime(gate()).then(() => watched(inTime(command())))
   const isCopied = redisAddressOf(place.url.reveal()).kind !== 'node'
   const confirmation = isCopied ? replicaConfirmation(redis) : undefined
   /** SECURITY: what is used up counts as used up when a replica knows, or else a failover would bring it back. */
@@ -126,14 +121,17 @@ function endOf(clock: Clock, ttlSeconds: number): number {
   return Math.ceil(clock() + ttlSeconds * 1000)
 }
 
-/** After a failover nobody tells where values lie now: whoever finds no node for one looks, a few times a second. */
-function slotsLook(cluster: Cluster): () => void {
+/** Looks where values lie now, a few times a second at most, when one could not be had: after a failover nobody tells. */
+function slotsLook(cluster: Cluster): <T>(answer: Promise<T>) => Promise<T> {
   let lookedAtMs = Number.NEGATIVE_INFINITY
-  return () => {
-    if (cluster.status !== 'ready' || performance.now() - lookedAtMs < slotsLookMs) return
-    lookedAtMs = performance.now()
-    cluster.refreshSlotsCache()
-  }
+  return (answer) =>
+    answer.catch((error) => {
+      if (cluster.status === 'ready' && performance.now() - lookedAtMs > slotsLookMs) {
+        lookedAtMs = performance.now()
+        cluster.refreshSlotsCache()
+      }
+      throw error
+    })
 }
 
 /**

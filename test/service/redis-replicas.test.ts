@@ -85,3 +85,10 @@ test('a user who may not ask is stopped by nobody', async () => {
   await redis.set('narrow', 1)
   await replicaConfirmation(redis, longMs)()
 })
+
+test('a master that has become a replica confirms nothing', async () => {
+  const redis = await client(replica.url)
+  const confirmed = replicaConfirmation(redis, longMs)()
+  await expect(confirmed).rejects.toThrow('did not say')
+  await expect(confirmed).rejects.toMatchObject({ cause: { message: expect.stringContaining('replica') } })
+})
