@@ -121,7 +121,7 @@ function endOf(clock: Clock, ttlSeconds: number): number {
   return Math.ceil(clock() + ttlSeconds * 1000)
 }
 
-/** Looks where values lie now, a few times a second at most, when one could not be had: after a failover nobody tells. */
+/** Looks where values lie when one could not be had, a few times a second at most: after a failover nobody tells. */
 function slotsLook(cluster: Cluster): <T>(answer: Promise<T>) => Promise<T> {
   let lookedAtMs = Number.NEGATIVE_INFINITY
   return (answer) =>
