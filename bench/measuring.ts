@@ -11,6 +11,7 @@ import { alternate, type Server, type ServerName, startServer } from './measure.
 import { measureMemory } from './memory.ts'
 import { measureImport } from './moving.ts'
 import type { Options, RowName } from './options.ts'
+import { measurePeers } from './peers.ts'
 import type { Found, Report, Row, StormRow, TripsRow } from './rows.ts'
 import { measureScaling } from './scaling.ts'
 import { type Scenario, type ScenarioName, scenarioNames, scenarios } from './scenarios.ts'
@@ -74,6 +75,9 @@ export async function measureAll(bench: Bench, versions: Report['versions']): Pr
     scaling: await part('scaling', () =>
       measureScaling({ ...common, connections: connections * 2, seconds: seconds * 2, rounds }),
     ),
+    peers: await part('peers', async () => [
+      await measurePeers({ ...common, seconds: seconds * 2, pairs, cache: options.cache, progress }),
+    ]),
     moving: await part('import', async () => [await measureImport(stores, quick ? 1000 : 1_000_000)]),
   }
   const goals = quick ? [] : judge(findings(found))

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type ScenarioName, scenarioNames } from './scenarios.ts'
 
@@ -17,7 +19,7 @@ const extraNames = [
   'import',
 ] as const
 /** Rows that take long and are measured only when they are asked for. */
-const askedNames = ['million'] as const
+const askedNames = ['million', 'peers'] as const
 export type RowName = ScenarioName | (typeof extraNames | typeof askedNames)[number]
 
 export interface Options {
@@ -30,6 +32,8 @@ export interface Options {
   /** Folder of another checkout of Menshen, whose servers are measured in the same run. */
   readonly beside: string | undefined
   readonly json: string | undefined
+  /** Folder in which other servers are kept between runs. */
+  readonly cache: string
   /** Folder for CPU profiles of the measured slices. */
   readonly profile: string | undefined
 }
@@ -42,6 +46,9 @@ export const usage = `usage: npm run bench -- [options]
   --seconds N       length of a slice, default 0.5
   --pairs N         slices of each server, default 6
   --beside FOLDER   measure the servers of another checkout of Menshen in the same run
+  --peers           measure Ory Hydra and Keycloak too, on the same PostgreSQL; the row is named peers
+  --cache FOLDER    where they are kept between runs, default ~/.cache/menshen-bench; what is missing there
+                    is fetched with go and mvn
   --json FILE       write every figure to a file
   --profile FOLDER  write a CPU profile of the last slice of each server; the figures are then worth nothing
   --quick           a few milliseconds of everything: shows that it runs, measures nothing
@@ -56,6 +63,8 @@ export function parseOptions(argv: readonly string[]): Options {
       seconds: { type: 'string' },
       pairs: { type: 'string' },
       beside: { type: 'string' },
+      peers: { type: 'boolean', default: false },
+      cache: { type: 'string', default: join(homedir(), '.cache/menshen-bench') },
       json: { type: 'string' },
       profile: { type: 'string' },
       quick: { type: 'boolean', default: false },
@@ -68,12 +77,13 @@ export function parseOptions(argv: readonly string[]): Options {
   if (unknown.length > 0) throw new Error(`no scenario is named ${unknown.join(', ')}; there are ${known.join(', ')}`)
   const chosen = named.length > 0 ? named : usual
   return {
-    rows: known.filter((name) => chosen.includes(name)) as RowName[],
+    rows: known.filter((name) => chosen.includes(name) || (values.peers && name === 'peers')) as RowName[],
     seconds: positive('seconds', values.seconds, values.quick ? 0.02 : 0.5),
     pairs: Math.ceil(positive('pairs', values.pairs, values.quick ? 1 : 6)),
     connections: values.quick ? 4 : 16,
     quick: values.quick,
     beside: values.beside,
+    cache: values.cache,
     json: values.json,
     profile: values.profile,
   }

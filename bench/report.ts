@@ -1,6 +1,7 @@
 import type { ArrangementRow } from './arrangements.ts'
 import type { Verdict } from './goals.ts'
 import type { ImportRow } from './moving.ts'
+import { peersText } from './report-peers.ts'
 import { processTexts } from './report-processes.ts'
 import type { Report, Row, StormRow, TripsRow } from './rows.ts'
 import { ratioOf } from './statistics.ts'
@@ -20,6 +21,7 @@ export function reportText(report: Report): string {
   parts.push(...processTexts(report))
   if (report.moving.length > 0) parts.push(movingText(report.moving))
   if (report.hashing.length > 0) parts.push(hashingText(report.hashing))
+  parts.push(...report.peers.map(peersText))
   if (report.goals.length > 0) parts.push(goalsText(report.goals))
   parts.push(...report.failures.map((failure) => `NOT measured: ${failure}`))
   return `${parts.join('\n\n')}\n`

@@ -7,6 +7,7 @@ import type { Machine } from './machine.ts'
 import type { ServerName } from './measure.ts'
 import type { MemoryRow } from './memory.ts'
 import type { ImportRow } from './moving.ts'
+import type { PeersFound } from './peers.ts'
 import type { ScalingRow } from './scaling.ts'
 import type { ScenarioName } from './scenarios.ts'
 import type { StartRow } from './start-up.ts'
@@ -63,6 +64,8 @@ export interface Found {
   readonly starts: readonly StartRow[]
   readonly scaling: readonly ScalingRow[]
   readonly moving: readonly ImportRow[]
+  /** One at most. */
+  readonly peers: readonly PeersFound[]
 }
 
 export interface Report extends Found {

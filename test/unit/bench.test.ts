@@ -76,6 +76,7 @@ const emptyReport: Found = {
   starts: [],
   scaling: [],
   moving: [],
+  peers: [],
 }
 
 describe('goals', () => {
