@@ -1,11 +1,12 @@
 import { generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import { createLocalJWKSet, decodeJwt, type JWK, jwtVerify } from 'jose'
 import type { KoaContextWithOIDC } from 'oidc-provider'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { currentContext, rotatedIn } from '../../src/oidc/library/context.ts'
 import { isAboutJwt, isJwtFault, unexplained, userinfoFault } from '../../src/oidc/library/faults.ts'
 import { isOwnIdToken, nameRefreshTokens, newAccessToken, widenIdTokens } from '../../src/oidc/library/models.ts'
 import { ownSigning, signingKeys } from '../../src/oidc/library/signing-key.ts'
+import { keepStacks, leaveOutStacks } from '../../src/oidc/library/stacks.ts'
 import { type BareLibrary, bareLibrary, redemption } from '../support/bare-library.ts'
 
 /** What `src/oidc/library` takes for granted about tokens. A failure after an upgrade says what is otherwise now. */
@@ -149,6 +150,41 @@ describe('the scope of a token answer', () => {
     expect(grant?.getOIDCScopeFiltered(new Set(['openid', 'phone']))).toBe('openid')
     expect([...(exchanged?.scopes ?? [])]).toEqual(['openid', 'offline_access'])
     expect(token?.scope).toBe('openid offline_access')
+  })
+})
+
+describe('a request to userinfo that goes well', () => {
+  test('has three errors made for it, which nobody sees, before its grant is asked for', async () => {
+    const authorization = `Bearer ${await accessToken()}`
+    const { captureStackTrace } = Error
+    library.log.length = 0
+    Error.captureStackTrace = (error) => library.log.push({ what: `error ${error.constructor.name}`, ctx: undefined })
+    onTestFinished(() => {
+      Error.captureStackTrace = captureStackTrace
+    })
+    expect(await library.send('/me', undefined, { ...json, authorization })).toMatchObject({ status: 200 })
+    const happened = library.log.map(({ what }) => what).filter((what) => /^error|find (AccessToken|Grant)/.test(what))
+    const made = 'error InvalidToken'
+    expect(happened).toEqual(['find AccessToken', made, made, made, 'find Grant'])
+  })
+})
+
+describe('stacks of errors', () => {
+  const stack = () => new Error('x').stack
+
+  test('are left out until they are wanted again, or the turn of the event loop ends', async () => {
+    const usual = Error.stackTraceLimit
+    leaveOutStacks()
+    leaveOutStacks()
+    expect(stack()).toBe('Error: x')
+    keepStacks()
+    expect(stack()).toContain('library-tokens.test.ts')
+    leaveOutStacks()
+    await Promise.resolve()
+    expect(stack()).toBe('Error: x')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(stack()).toContain('library-tokens.test.ts')
+    expect(Error.stackTraceLimit).toBe(usual)
   })
 })
 

@@ -5,6 +5,7 @@ import type { ReplayMarks } from '../../store/replay-marks.ts'
 import type { Sealer } from '../../store/seal.ts'
 import { currentContext, grantedProtocolScope, namedClient } from '../library/context.ts'
 import { errors } from '../library/faults.ts'
+import { keepStacks, leaveOutStacks } from '../library/stacks.ts'
 import { type DurableModel, durableModels, type Payload } from '../library/stored-models.ts'
 import { atUserinfo, protocolScopeMember } from './api-tokens.ts'
 import type { Browsers } from './browsers.ts'
@@ -91,6 +92,8 @@ function durableAdapter(
   /** A JWT has dots, an opaque token has none. */
   async function userinfoToken(unit: Unit, value: string): Promise<Payload | undefined> {
     const found = alive(value.includes('.') ? await ownJwt(value) : await unit.find('AccessToken', value))
+    // The library now looks at token, client and account, and asks for the grant when it has no more errors to make.
+    leaveOutStacks()
     return withId(found && atUserinfo(found), value)
   }
 
@@ -131,6 +134,7 @@ function durableAdapter(
     find: (value) =>
       within(async (unit) => {
         if (model === 'AccessToken' && currentContext()?.oidc?.route === 'userinfo') return userinfoToken(unit, value)
+        if (model === 'Grant') keepStacks()
         const payload = await unit.find(model, value, namedClient(currentContext()))
         if (model === 'DeviceCode') return openDeviceCode(sealer, payload)
         if (model !== 'RefreshToken') return withId(alive(payload), value)
