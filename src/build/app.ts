@@ -179,14 +179,11 @@ async function assemble(core: Core, metrics: Metrics, sandbox: Sandbox | undefin
     explainRefusals(provider)
     provider.on('interaction.started', pages.remember)
     const hints = withoutUnreadableHint(provider, log)
-    const metadata = metadataBytes(record)
+    const metadata = metadataBytes(record, () => runtime.isSilenced())
     for (const middleware of [...front, silence, metadata.middleware, ...behindMetadata, hints])
       provider.use(middleware)
     const serve = provider.callback()
-    return (request, response) => {
-      const isAnswered = !runtime.isSilenced() && metadata.answer(request, response)
-      return isAnswered ? Promise.resolve() : serve(request, response)
-    }
+    return (request, response) => (metadata.answer(request, response) ? Promise.resolve() : serve(request, response))
   }
 
   const ownJwt = async (value: string) => {

@@ -66,7 +66,7 @@ export interface Metadata {
   readonly middleware: Middleware
   /**
    * Answers a request in front of koa, which costs more than such an answer; false where that needs more than to send
-   * the bytes that are kept.
+   * the bytes that are kept, or they may not be sent.
    */
   answer(request: IncomingMessage, response: ServerResponse): boolean
 }
@@ -75,7 +75,7 @@ export interface Metadata {
  * Answers discovery and keys with bytes that are made once for each provider; this is several times cheaper than the
  * library's own answer. A provider that is built for changed keys has bytes of its own.
  */
-export function metadataBytes(record: RequestRecord): Metadata {
+export function metadataBytes(record: RequestRecord, isSilenced: () => boolean): Metadata {
   const cache = new Map<string, Representations>()
   const routeOf = (path: string) => (path === paths.jwks ? 'jwks' : 'discovery')
 
@@ -99,7 +99,7 @@ export function metadataBytes(record: RequestRecord): Metadata {
     answer(request, response) {
       const { method = '', url = '', headers } = request
       const bytes = method === 'GET' ? cache.get(url) : undefined
-      if (!bytes) return false
+      if (!bytes || isSilenced()) return false
       const started = performance.now()
       const requestId = record.nextId()
       writeBytes(request, response, bytes, { ...record.headersOf(requestId), ...untilKeysChange })
