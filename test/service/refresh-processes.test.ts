@@ -6,42 +6,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { durableModels } from '../../src/oidc/library/stored-models.ts'
 import { createDatabase, type TestDatabase, untilLocked } from '../support/database.ts'
+import { demoClientId, demoFamilies } from '../support/demo-family.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
-import { type ServerProcess, startServer } from '../support/server-process.ts'
+import { type ServerProcess, startServer, worldOf } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
 import { Visitor } from '../support/visitor.ts'
 
-const clientId = 'sandbox-demo'
-const scope = 'openid phone offline_access'
-
-/** What the helpers of the tests need to know of a server behind an address. */
-function worldOf(issuer: string, { port }: Pick<ServerProcess, 'port'>) {
-  return {
-    issuer,
-    port,
-    async otp(to: string) {
-      const headers = { accept: 'application/json' }
-      const answer = await fetch(`http://localhost:${port}/sandbox/outbox?to=${encodeURIComponent(to)}`, { headers })
-      return ((await answer.json()) as { otp: string }[])[0]?.otp ?? ''
-    },
-  }
-}
 type Where = ReturnType<typeof worldOf>
 
 const refresh = (where: Where, refreshToken: string) =>
-  token(where, { grant_type: 'refresh_token', client_id: clientId, refresh_token: refreshToken })
-
-/** Somebody who has logged in, and how they come by the refresh token of a family. */
-async function loggedIn(where: Where, phone: string): Promise<() => Promise<string>> {
-  const visitor = new Visitor(where.issuer, where.port)
-  const request = startLogin(where, clientId, `${where.issuer}/sandbox/callback`, { scope })
-  await loginBySms(where, visitor, request, phone)
-  return async () => {
-    const { location } = await visitor.get(request)
-    const body = await exchange(where, clientId, `${where.issuer}/sandbox/callback`, location)
-    return body['refresh_token'] as string
-  }
-}
+  token(where, { grant_type: 'refresh_token', client_id: demoClientId, refresh_token: refreshToken })
 
 /** Moves the clock of one process, as its clock page does. */
 async function advance({ port, issuer }: Where, by: string): Promise<void> {
@@ -107,13 +81,13 @@ describe.each(['redis', 'tables'] as const)(
       const servers = [await start(), await startServer({ cwd: folder, env })] as const
       // How a server stops is not the question here, and connections that the client keeps would make it wait.
       onTestFinished(async () => void (await Promise.all(servers.map(({ stop }) => stop('SIGKILL')))))
-      return { servers, here: worldOf(issuer, servers[0]), there: worldOf(issuer, servers[1]), start }
+      return { servers, here: worldOf(servers[0], issuer), there: worldOf(servers[1], issuer), start }
     }
     const reuses = () => database.database.knex('audit_events').where({ event: 'token.reused' })
 
     test('50 at once get 50 answers and one successor, and nobody is logged out', async () => {
       const { here, there } = await bothServers()
-      const first = await (await loggedIn(here, '13800138001'))()
+      const first = await (await demoFamilies(here, '13800138001'))()
       const answers = await Promise.all(
         Array.from({ length: 50 }, (_, n) => refresh(n % 2 === 0 ? here : there, first)),
       )
@@ -127,7 +101,7 @@ describe.each(['redis', 'tables'] as const)(
 
     test('a client that never got the answer gets the same successor seconds later, from the other process', async () => {
       const { here, there } = await bothServers()
-      const first = await (await loggedIn(here, '13800138002'))()
+      const first = await (await demoFamilies(here, '13800138002'))()
       const lost = await refresh(here, first)
       for (const each of [here, there]) await advance(each, '5s')
       const again = await refresh(there, first)
@@ -137,7 +111,7 @@ describe.each(['redis', 'tables'] as const)(
 
     test('a token that comes back late ends the family in every process, and the record says whose, where and when', async () => {
       const { here, there } = await bothServers()
-      const first = await (await loggedIn(here, '13800138003'))()
+      const first = await (await demoFamilies(here, '13800138003'))()
       const second = await refresh(here, first)
       for (const each of [here, there]) await advance(each, '25h')
       expect(await refresh(there, first)).toMatchObject({ status: 400, body: { error: 'invalid_grant' } })
@@ -145,7 +119,7 @@ describe.each(['redis', 'tables'] as const)(
       await expect.poll(reuses).toHaveLength(1)
       expect(await reuses()).toEqual([
         expect.objectContaining({
-          client_id: clientId,
+          client_id: demoClientId,
           user_id: expect.stringMatching(/^usr_/),
           ip: expect.stringMatching(/^(127\.0\.0\.1|::1)$/),
           at: expect.any(Date),
@@ -159,10 +133,12 @@ describe.each(['redis', 'tables'] as const)(
       const { here, there } = await bothServers()
       await advance(there, '2s')
       for (const [at, elsewhere] of [[here, there] as const, [there, here] as const]) {
-        const request = startLogin(at, clientId, `${at.issuer}/sandbox/callback`, { scope })
+        const request = startLogin(at, demoClientId, `${at.issuer}/sandbox/callback`, {
+          scope: 'openid phone offline_access',
+        })
         const visitor = new Visitor(at.issuer, at.port)
         const back = await loginBySms(at, visitor, request, '13800138004')
-        const tokens = await exchange(elsewhere, clientId, `${at.issuer}/sandbox/callback`, back.url.href)
+        const tokens = await exchange(elsewhere, demoClientId, `${at.issuer}/sandbox/callback`, back.url.href)
         expect((await visitor.through(elsewhere.port).get(request)).location).toContain('code=')
         let current = tokens['refresh_token'] as string
         for (let n = 0; n < 10; n++) {
@@ -187,7 +163,7 @@ describe.each(['redis', 'tables'] as const)(
 
     test('a process killed while its one statement waits leaves the family with one successor', async () => {
       const { here, there, servers } = await bothServers()
-      const first = await (await loggedIn(here, '13800138007'))()
+      const first = await (await demoFamilies(here, '13800138007'))()
       const { knex } = database.database
       const old = knex('oidc_records').where({ id: createHash('sha256').update(first).digest('base64url') })
       const lock = await knex.transaction()
@@ -209,7 +185,7 @@ describe.each(['redis', 'tables'] as const)(
 
     test('a process killed amid refreshes takes no family along', async () => {
       const { here, there, servers, start } = await bothServers()
-      const family = await loggedIn(there, '13800138005')
+      const family = await demoFamilies(there, '13800138005')
       let families = await Promise.all(Array.from({ length: 8 }, family))
       let server = servers[0]
       for (let round = 0; round < 4; round++) {
@@ -232,9 +208,9 @@ test(
     onTestFinished(() => rm(cwd, { recursive: true, force: true, maxRetries: 5 }))
     const port = await freePort()
     const start = () => startServer({ cwd, env: { PORT: String(port) } })
-    const where = worldOf(`http://localhost:${port}`, { port })
+    const where = worldOf({ port })
     let server = await start()
-    const family = await loggedIn(where, '13800138006')
+    const family = await demoFamilies(where, '13800138006')
     let families = await Promise.all(Array.from({ length: 6 }, family))
     for (let round = 0; round < 3; round++) {
       const { left } = await refreshUntilKilled(where, server, families)

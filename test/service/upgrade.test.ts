@@ -5,15 +5,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { Balancer } from '../support/balancer.ts'
-import { createDatabase, type TestDatabase } from '../support/database.ts'
-import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
-import { runToEnd, type ServerProcess, startServer } from '../support/server-process.ts'
+import { createEmptyDatabase, type TestDatabase } from '../support/database.ts'
+import { demoClientId, demoFamilies } from '../support/demo-family.ts'
+import { earlierTag, unpackTag } from '../support/earlier-version.ts'
+import { token } from '../support/login.ts'
+import { runToEnd, type ServerProcess, startServer, worldOf } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
-import { Visitor } from '../support/visitor.ts'
 
-// An upgrade while people use the server, and the way back, behind a balancer that looks every half second. Two folders are
-// two versions of the program: the second has migrations that the first has never met.
+// An upgrade while people use the server, and the way back, behind a balancer that looks every half second. The first version is
+// the newest one that git has a tag for, or this one where it has none; the second is this one with further migrations.
 
+const tag = await earlierTag()
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const families = 4
 const readers = 4
@@ -27,10 +29,12 @@ const added = {
 
 let database: TestDatabase
 let folder: string
+let old: string
 let next: string
 
 beforeAll(async () => {
-  database = await createDatabase()
+  database = await createEmptyDatabase()
+  old = tag === undefined ? root : await unpackTag(tag)
   folder = await mkdtemp(join(tmpdir(), 'menshen-upgrade-'))
   next = join(folder, 'next')
   const unneeded = ['node_modules', 'test', 'bench', 'compat', 'docs', 'data']
@@ -50,7 +54,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-test('fails no request and loses no token, from one version to the next and back', { timeout: 300_000 }, async () => {
+const versions = tag === undefined ? 'this version, for git has no tag before it,' : `version ${tag}`
+
+test(`fails no request and loses no token, from ${versions} to the next one and back`, {
+  timeout: 300_000,
+}, async () => {
   const front = await freePort()
   const issuer = `http://localhost:${front}`
   const env = {
@@ -59,7 +67,7 @@ test('fails no request and loses no token, from one version to the next and back
     MENSHEN_SECRET_KEY: 'k'.repeat(43),
     MENSHEN_SERVER__DRAIN_SECONDS: '6',
   }
-  const program = { old: join(root, 'src/menshen.js'), next: join(next, 'src/menshen.js') }
+  const program = { old: join(old, 'src/menshen.js'), next: join(next, 'src/menshen.js') }
   const run = (version: keyof typeof program, ...args: string[]) =>
     runToEnd({ cwd: folder, env, command: [process.execPath, program[version], ...args] })
   const start = (version: keyof typeof program, port: number) =>
@@ -90,34 +98,22 @@ test('fails no request and loses no token, from one version to the next and back
     await expect.poll(() => balancer.readyCount, { timeout: 60_000 }).toBe(2)
   }
 
-  const clientId = 'sandbox-demo'
-  async function loggedIn(phone: string): Promise<string> {
-    const port = ports[0]
-    const visitor = new Visitor(issuer, port)
-    const otp = async (to: string) => {
-      const outbox = `http://localhost:${port}/sandbox/outbox?to=${encodeURIComponent(to)}`
-      const answer = await fetch(outbox, { headers: { accept: 'application/json' } })
-      return ((await answer.json()) as { otp: string }[])[0]?.otp ?? ''
-    }
-    const here = { issuer, port, otp }
-    const request = startLogin(here, clientId, `${issuer}/sandbox/callback`, { scope: 'openid offline_access' })
-    await loginBySms(here, visitor, request, phone)
-    const { location } = await visitor.get(request)
-    return (await exchange(here, clientId, `${issuer}/sandbox/callback`, location))['refresh_token'] as string
-  }
   const refresh = (value: string) =>
-    token({ port: front }, { grant_type: 'refresh_token', client_id: clientId, refresh_token: value })
+    token({ port: front }, { grant_type: 'refresh_token', client_id: demoClientId, refresh_token: value })
 
   const firsts: string[] = []
-  for (let n = 0; n < families; n++) firsts.push(await loggedIn(`1380013800${n}`))
+  for (let n = 0; n < families; n++) {
+    const family = await demoFamilies(worldOf({ port: ports[0] }, issuer), `1380013800${n}`)
+    firsts.push(await family())
+  }
   const statuses = new Map<number, number>()
-  const count = (status: number) => statuses.set(status, (statuses.get(status) ?? 0) + 1)
+  const note = (status: number) => statuses.set(status, (statuses.get(status) ?? 0) + 1)
   let isOver = false
   const reading = Array.from({ length: readers }, async () => {
     while (!isOver) {
       const answer = await fetch(`${issuer}/.well-known/openid-configuration`)
       await answer.arrayBuffer()
-      count(answer.status)
+      note(answer.status)
       await delay(20)
     }
   })
@@ -125,17 +121,16 @@ test('fails no request and loses no token, from one version to the next and back
     let current = first
     while (!isOver) {
       const { status, body } = await refresh(current)
-      count(status)
+      note(status)
       current = body['refresh_token'] ?? current
       await delay(50)
     }
     return current
   })
 
-  expect(await run('next', 'migrate', 'up')).toMatchObject({
-    status: 0,
-    stdout: `${Object.keys(added).length} applied\n`,
-  })
+  const [newer = [], older = []] = await Promise.all([next, old].map((each) => readdir(join(each, 'migrations'))))
+  const count = newer.filter((name) => !older.includes(name)).length
+  expect(await run('next', 'migrate', 'up')).toMatchObject({ status: 0, stdout: `${count} applied\n` })
   for (const port of ports) {
     const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
     expect([ready.status, await ready.json()]).toMatchObject([200, { checks: { database: 'ok' } }])

@@ -63,16 +63,15 @@ export async function startServer(options: ProcessOptions): Promise<ServerProces
   return { port, pid: child.pid ?? 0, stdout, stderr, startedInMs, stop }
 }
 
-/** What the helpers of the tests need to know of a server. */
-export function worldOf({ port }: Pick<ServerProcess, 'port'>) {
-  const issuer = `http://localhost:${port}`
+/** What the helpers of the tests need to know of a server, which may stand behind another address. */
+export function worldOf({ port }: Pick<ServerProcess, 'port'>, issuer = `http://localhost:${port}`) {
   return {
     issuer,
     port,
     redirectUri: `${issuer}/sandbox/callback`,
     async otp(to: string) {
       const headers = { accept: 'application/json' }
-      const answer = await fetch(`${issuer}/sandbox/outbox?to=${encodeURIComponent(to)}`, { headers })
+      const answer = await fetch(`http://localhost:${port}/sandbox/outbox?to=${encodeURIComponent(to)}`, { headers })
       return ((await answer.json()) as { otp: string }[])[0]?.otp ?? ''
     },
   }
