@@ -111,9 +111,9 @@ export function limits<Name extends string>(deps: LimitsDeps<Name>): Limits<Name
     try {
       const { isCounted, counts: said } = await store.count(counters)
       const counts = counters.map(({ name, max, seconds }, index) => {
-        const { used, waitSeconds } = said[index] as Count
+        const { waitSeconds, ...count } = said[index] as Count
         // A request that read the clock earlier may be counted later: even then nobody waits longer than the window.
-        return { name, max, used, waitSeconds: Math.min(waitSeconds, seconds) }
+        return { name, max, ...count, waitSeconds: Math.min(waitSeconds, seconds) }
       })
       const full = counts
         .filter(({ name, waitSeconds }) => waitSeconds > 0 && Object.hasOwn(rules, name))

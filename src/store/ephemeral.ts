@@ -1,3 +1,5 @@
+import { waitSeconds } from './wait-seconds.ts'
+
 /** How many events of one key are allowed in a rolling window. */
 export interface CountingWindow {
   readonly max: number
@@ -17,7 +19,8 @@ export interface Counter extends CountingWindow {
   readonly amount?: number
   /**
    * However much is used, there is room while another counter of the same call has at least this share of it: of codes
-   * that were sent, those that were entered.
+   * that were sent, those that were entered. Of what is new in this one as much is left out of that as is new in the
+   * other: it may still be entered where others enter theirs, and whoever enters nothing gains nothing.
    */
   readonly unless?: { readonly key: string; readonly percent: number }
   /**
@@ -27,6 +30,8 @@ export interface Counter extends CountingWindow {
    * old, so that it forgets together with the other.
    */
   readonly once?: string
+  /** How many of the last seconds are new. */
+  readonly newSeconds?: number
 }
 
 /** Where other counters of the same call lie, from 1; 0: there is none. */
@@ -49,8 +54,18 @@ export function besides(counters: readonly Counter[]): readonly Beside[] {
 /** What a counter says after the call. */
 export interface Count {
   readonly used: number
+  /** How much of it is new; absent where the counter does not say what is. */
+  readonly recent?: number
   /** Seconds until there is room for as much once more, at least 1; 0 while there is. */
   readonly waitSeconds: number
+}
+
+/** What a store says of a counter, as its caller reads it. */
+export function countOf(
+  { newSeconds }: Counter,
+  { used, waitMs, recent }: { readonly used: number; readonly waitMs: number; readonly recent: number },
+): Count {
+  return { used, waitSeconds: waitSeconds(waitMs), ...(newSeconds === undefined ? {} : { recent }) }
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { besides, type Count, type Counter, type EphemeralStore } from './ephemeral.ts'
-import { waitSeconds } from './wait-seconds.ts'
+import { besides, type Counter, countOf, type EphemeralStore } from './ephemeral.ts'
 
 interface Entry {
   readonly at: number
@@ -24,23 +23,26 @@ export function memoryCounters(clock: Clock): Pick<EphemeralStore, 'count'> {
         const given = Math.min(counters[first - 1]?.amount ?? 1, 0)
         return first > 0 && first !== index + 1 && sum(before[first - 1] ?? []) + given > 0
       })
+      const recentOf = (index: number, all: readonly (readonly Entry[])[]) => {
+        const newMs = (counters[index]?.newSeconds ?? 0) * 1000
+        return sum((all[index] ?? []).filter(({ at }) => newMs > 0 && at > now - newMs))
+      }
       const hasRoom = (counter: Counter, index: number, all: readonly (readonly Entry[])[]) => {
         const used = sum(all[index] ?? [])
         const { other, share } = beside[index] ?? { other: 0, share: 0 }
         if (isAgain[index] || used + needOf(counter) <= counter.max) return true
-        return other > 0 && sum(all[other - 1] ?? []) * 100 >= share * used
+        const spared = Math.min(recentOf(index, all), recentOf(other - 1, all))
+        return other > 0 && sum(all[other - 1] ?? []) * 100 >= share * (used - spared)
       }
       const isCounted = counters.every((counter, index) => (counter.amount ?? 1) < 0 || hasRoom(counter, index, before))
       const after = before.map((entries, index) =>
         isCounted && !isAgain[index] ? changed(entries, counters[index] as Counter, now) : entries,
       )
       if (isCounted) for (const [index, { key }] of counters.entries()) kept.set(key, after[index] ?? [])
-      const counts = counters.map((counter, index): Count => {
+      const counts = counters.map((counter, index) => {
         const entries = after[index] ?? []
-        return {
-          used: sum(entries),
-          waitSeconds: hasRoom(counter, index, after) ? 0 : waitSeconds(waitOf(entries, counter, now)),
-        }
+        const waitMs = hasRoom(counter, index, after) ? 0 : waitOf(entries, counter, now)
+        return countOf(counter, { used: sum(entries), waitMs, recent: recentOf(index, after) })
       })
       return { isCounted, counts }
     },

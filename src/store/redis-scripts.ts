@@ -38,18 +38,18 @@ export const scripts = {
   /**
    * now, then of each counter: most events, length in ms, amount (above 0 counts, 0 looks, below 0 gives back), place
    * of the counter beside it (0: none), the share in percent that this one must have, place of the counter of the
-   * single thing that it counts once (0: none) → 1 when all had room, then events and ms until there is room of each. A
-   * value lists time:events, oldest first. A window of more than 60 events is kept in 60 parts, each counted until its
-   * end has left the window, so that no value grows with its limit.
+   * single thing that it counts once (0: none), ms in which events are new → 1 when all had room, then events, ms
+   * until there is room, and new events of each. A value lists time:events, oldest first. A window of more than 60
+   * events is kept in 60 parts, each counted until its end has left the window, so that no value grows with its limit.
    */
   menshenCount: {
     lua: `
       local now, counters, fits = tonumber(ARGV[1]), {}, 1
-      local function given(i, which) return tonumber(ARGV[6 * i - 5 + which]) end
+      local function given(i, which) return tonumber(ARGV[7 * i - 6 + which]) end
       for i, key in ipairs(KEYS) do
         local counter = { key = key, max = given(i, 1), span = given(i, 2), amount = given(i, 3), other = given(i, 4) }
         counter.need, counter.share, counter.first = math.max(counter.amount, 1), given(i, 5), given(i, 6)
-        counter.used, counter.entries = 0, {}
+        counter.fresh, counter.used, counter.entries = given(i, 7), 0, {}
         for at, events in string.gmatch(redis.call('GET', key) or '', '(%d+):(%d+)') do
           if at + counter.span > now then
             table.insert(counter.entries, { at = tonumber(at), events = tonumber(events) })
@@ -63,10 +63,18 @@ export const scripts = {
         counter.isSingle = first == counter
         counter.again = first ~= nil and first ~= counter and first.used + math.min(first.amount, 0) > 0
       end
+      local function recentOf(counter)
+        local recent = 0
+        for _, entry in ipairs(counter.entries) do
+          if counter.fresh > 0 and entry.at > now - counter.fresh then recent = recent + entry.events end
+        end
+        return recent
+      end
       local function hasRoom(counter)
         local other = counters[counter.other]
         if counter.again or counter.used + counter.need <= counter.max then return true end
-        return other ~= nil and other.used * 100 >= counter.share * counter.used
+        if other == nil then return false end
+        return other.used * 100 >= counter.share * (counter.used - math.min(recentOf(counter), recentOf(other)))
       end
       for _, counter in ipairs(counters) do
         if counter.amount >= 0 and not hasRoom(counter) then fits = 0 end
@@ -107,6 +115,7 @@ export const scripts = {
         end
         table.insert(answer, counter.used)
         table.insert(answer, wait)
+        table.insert(answer, recentOf(counter))
       end
       return answer`,
   },

@@ -1,12 +1,11 @@
 import { Cluster, type Redis } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
-import { besides, type Counter, type EphemeralStore } from './ephemeral.ts'
+import { besides, type Counter, countOf, type EphemeralStore } from './ephemeral.ts'
 import { redisAddressOf } from './redis-address.ts'
 import { deadlineMs, openRedis, type RedisPlace } from './redis-connection.ts'
 import { replicaConfirmation } from './redis-replicas.ts'
 import { unavailable } from './unavailable.ts'
-import { waitSeconds } from './wait-seconds.ts'
 
 interface Options extends RedisPlace {
   readonly clock: Clock
@@ -86,13 +85,13 @@ export function redisStore({ clock, prefix = 'menshen:', onError = () => {}, ...
       const keys = counters.map(({ key }) => name(counted + key))
       const beside = besides(counters)
       const args = beside.flatMap(({ other, share, first }, index) => {
-        const { max, seconds, amount = 1 } = counters[index] as Counter
-        return [max, seconds * 1000, amount, other, share, first]
+        const { max, seconds, amount = 1, newSeconds = 0 } = counters[index] as Counter
+        return [max, seconds * 1000, amount, other, share, first, newSeconds * 1000]
       })
       const [fits, ...said] = await ask(() => scripted.menshenCount(keys.length, ...keys, clock(), ...args))
-      const counts = keys.map((_, index) => {
-        const [used, waitMs] = said.slice(2 * index) as [number, number]
-        return { used, waitSeconds: waitSeconds(waitMs) }
+      const counts = counters.map((counter, index) => {
+        const [used, waitMs, recent] = said.slice(3 * index) as [number, number, number]
+        return countOf(counter, { used, waitMs, recent })
       })
       return { isCounted: fits === 1, counts }
     },

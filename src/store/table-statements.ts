@@ -52,11 +52,12 @@ export const increment: Statement = {
 
 /**
  * Time, then keys, most events, lengths and amounts of the counters, places of those beside them and the shares these
- * must have, places of those of a single thing → whether they were taken, and what each says.
+ * must have, places of those of a single thing, and for how long events are new → whether they were taken, and what
+ * each says.
  */
 export const count: Statement = {
   name: 'ephemeral_count',
-  text: 'select is_taken, used, wait_ms from take_counters($1, $2, $3, $4, $5, $6, $7, $8)',
+  text: 'select is_taken, used, wait_ms, recent from take_counters($1, $2, $3, $4, $5, $6, $7, $8, $9)',
 }
 
 /** Parameter: keys. The rows are locked in one order, so that two of these cannot wait for each other. */

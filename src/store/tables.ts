@@ -1,10 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import { deleteInBatches } from './batches.ts'
-import { besides, type EphemeralStore } from './ephemeral.ts'
+import { besides, type Counter, countOf, type EphemeralStore } from './ephemeral.ts'
 import { olderValues } from './older-time.ts'
 import type { Database } from './postgres.ts'
 import * as statements from './table-statements.ts'
-import { waitSeconds } from './wait-seconds.ts'
 
 interface Options {
   readonly database: Database
@@ -53,12 +52,17 @@ export function tableStore({ database, clock }: Options): TableStore {
         beside.map(({ other }) => other),
         beside.map(({ share }) => share),
         beside.map(({ first }) => first),
+        counters.map(({ newSeconds = 0 }) => newSeconds * 1000),
       ]
-      const { rows } = await database.commitQuery<{ is_taken: boolean; used: number; wait_ms: number }>({
-        ...statements.count,
-        values: [clock(), ...columns],
-      })
-      const counts = rows.map(({ used, wait_ms }) => ({ used, waitSeconds: waitSeconds(wait_ms) }))
+      const { rows } = await database.commitQuery<{ is_taken: boolean; used: number; wait_ms: number; recent: number }>(
+        {
+          ...statements.count,
+          values: [clock(), ...columns],
+        },
+      )
+      const counts = rows.map(({ used, wait_ms: waitMs, recent }, index) =>
+        countOf(counters[index] as Counter, { used, waitMs, recent }),
+      )
       return { isCounted: rows.every(({ is_taken }) => is_taken), counts }
     },
     async delete(...keys) {

@@ -116,6 +116,60 @@ export function weighedContract(
       expect(await used(things)).toBe(4)
     })
 
+    test('as much as is new in both is left out of the share, to the millisecond', async () => {
+      now = Date.UTC(2026, 10, 22, 10, 0, 0)
+      const common = { seconds: 600, newSeconds: 180 }
+      const entered = { ...perMinute('entered', 50), ...common }
+      const sent = { ...perMinute('sent', 4), ...common, unless: { key: entered.key, percent: 50 } }
+      const send = async (amount = 1) => {
+        const { isCounted, counts } = await store.count([
+          { ...sent, amount },
+          { ...entered, amount: 0 },
+        ])
+        return [isCounted, counts[0]?.used, counts.map(({ recent }) => recent)]
+      }
+      for (let n = 1; n <= 4; n++) expect(await send()).toEqual([true, n, [n, 0]])
+      // Nobody enters anything.
+      expect(await send()).toEqual([false, 4, [4, 0]])
+      await store.count([{ ...entered, amount: 2 }])
+      for (let n = 5; n <= 7; n++) expect(await send()).toEqual([true, n, [n, 2]])
+      // Seven less two is five, of which two are not half.
+      expect(await send()).toEqual([false, 7, [7, 2]])
+      now += 60_000
+      await store.count([entered])
+      now += 119_999
+      expect(await send(0)).toEqual([true, 7, [7, 3]])
+      now += 1
+      expect(await send(0)).toEqual([false, 7, [0, 1]])
+      await store.count([entered])
+      expect(await send()).toEqual([true, 8, [1, 2]])
+    })
+
+    test('of a large window whole parts are new, and of a counter that does not say what is new nothing', async () => {
+      now = Date.UTC(2026, 10, 22, 10, 0, 30)
+      const fresh = { ...{ ...perMinute('entered', 100), seconds: 3600 }, newSeconds: 180 }
+      const { newSeconds: _, ...stale } = fresh
+      await store.count([{ ...fresh, amount: 40 }])
+      for (const [entered, isNew] of [
+        [fresh, true],
+        [stale, false],
+      ] as const) {
+        const sent = { ...perMinute(`sent ${isNew}`, 100), seconds: 3600, newSeconds: 180 }
+        const said = async (amount: number) => {
+          const { isCounted, counts } = await store.count([
+            { ...sent, unless: { key: entered.key, percent: 50 }, amount },
+            { ...entered, amount: 0 },
+          ])
+          return [isCounted, counts.map(({ recent }) => recent)]
+        }
+        expect(await said(100)).toEqual([true, [100, isNew ? 40 : undefined]])
+        expect(await said(0)).toEqual([isNew, [100, isNew ? 40 : undefined]])
+        now += 210_000
+        expect(await said(0)).toEqual([false, [0, isNew ? 0 : undefined]])
+        now -= 210_000
+      }
+    })
+
     test('windows roll, small ones to the event and large ones in parts, and what was refused is not counted', async () => {
       now = Date.UTC(2026, 10, 21, 10, 0, 0)
       const said: unknown[] = []
