@@ -1,10 +1,11 @@
-import { createHmac, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { AppError } from '../src/base/errors.ts'
 import type { HttpClient } from '../src/base/http.ts'
 import type { UserId } from '../src/base/ids.ts'
 import { inLanguage, type Locale } from '../src/base/languages.ts'
 import type { Secret } from '../src/base/secret.ts'
+import { signedHeaders } from '../src/base/signed-body.ts'
 
 /** What the operator's own system says about a deletion. */
 export type HookAnswer =
@@ -14,9 +15,6 @@ export type HookAnswer =
 
 /** Asks whether anything stands in the way of a deletion. Throws `deletion.unanswered` when nobody can say. */
 export type DeletionHook = (about: { readonly userId: UserId; readonly locale: Locale }) => Promise<HookAnswer>
-
-/** The header with the signature: `t=SECONDS,v1=HEX`. */
-export const signatureHeader = 'menshen-signature'
 
 const longestReason = 300
 
@@ -36,9 +34,8 @@ const answer = z.discriminatedUnion('allow', [
 ])
 
 /**
- * The question to the operator's system: JSON, signed with HMAC-SHA256 over the time and the body, so that it can tell
- * our questions from others' and old ones from new ones. SECURITY: it fails closed. Without an answer of 200 in time
- * that is of the right shape nothing is deleted.
+ * The question to the operator's system: JSON, signed. SECURITY: it fails closed. Without an answer of 200 in time that
+ * is of the right shape nothing is deleted.
  */
 export function deletionHook(
   { url, secret }: { readonly url: string; readonly secret: Secret },
@@ -46,9 +43,7 @@ export function deletionHook(
 ): DeletionHook {
   async function ask(userId: UserId): Promise<z.output<typeof answer>> {
     const body = JSON.stringify({ type: 'account_deletion', id: randomUUID(), sub: userId })
-    const time = nowSeconds()
-    const digest = createHmac('sha256', secret.reveal()).update(`${time}.${body}`).digest('hex')
-    const headers = { 'content-type': 'application/json', [signatureHeader]: `t=${time},v1=${digest}` }
+    const headers = signedHeaders(body, { secret, nowSeconds: nowSeconds() })
     const { status, text } = await http.request(url, { method: 'POST', headers, body })
     if (status !== 200) throw new Error(`expected 200, got ${status}`)
     return answer.parse(JSON.parse(text))

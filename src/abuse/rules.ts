@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { countryClasses } from '../base/destination-names.ts'
 import { duration } from '../base/duration.ts'
-import { Secret } from '../base/secret.ts'
+import { Secret, secret } from '../base/secret.ts'
 
 /** What somebody may want to do that costs money, or is tried by machines. */
 export const acts = ['message', 'password', 'registration', 'upstream'] as const
@@ -197,8 +197,15 @@ export const abuseOptions = z.strictObject({
     .meta({ secret: true })
     .optional()
     .describe(
-      'Gets a POST with JSON (`limit`, `used_percent`, `text`, `issuer`, `at`) when half and when four fifths of the ' +
-        'messages of a day or of the money of an hour or day are used. It may hold a token.',
+      'Gets a POST with JSON (`type`, `id`, `limit`, `used_percent`, `text`, `issuer`, `at`) when half and when four ' +
+        'fifths of the messages of a day or of the money of an hour or day are used, until it is taken, for more than a ' +
+        'day. It may hold a token.',
+    ),
+  alarm_secret: secret(16)
+    .optional()
+    .describe(
+      'Key of the signature of alarms, at least 16 characters: the header `Menshen-Signature`, as at `deletion.hook`. ' +
+        'Without it they are not signed.',
     ),
   rules: z
     .record(ruleName, z.union([z.literal('off'), rule]))

@@ -15,7 +15,7 @@ interface Dependencies {
   readonly runtime: OidcRuntime
   readonly metrics: Metrics
   readonly time: Pick<TimeCheck, 'isTrusted'>
-  readonly logins: Pick<Logins, 'hashing' | 'measure' | 'tellOwners' | 'applyDue'>
+  readonly logins: Pick<Logins, 'hashing' | 'measure' | 'tellOwners' | 'deliverAlarms' | 'applyDue'>
   readonly exports: Pick<OwnDataExports, 'make'>
   readonly pictures: Pick<Pictures, 'copy'>
   readonly upstreams: Pick<UpstreamDuties, 'giveBack' | 'paceMs'>
@@ -70,6 +70,7 @@ export function startDuties({ core, runtime, metrics, time, logins, exports, pic
       trusted(() => deliverClientEvents(events)),
     ),
     every(noticesMs, trusted(logins.tellOwners)),
+    ...(logins.deliverAlarms ? [every(noticesMs, trusted(logins.deliverAlarms))] : []),
     every(noticesMs, trusted(logins.applyDue)),
     every(
       noticesMs,

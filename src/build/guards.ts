@@ -4,7 +4,8 @@ import { moneyOf, unitsOfMoney } from '../abuse/money.ts'
 import { rulesInForce } from '../abuse/rules.ts'
 import { httpClient } from '../base/http.ts'
 import { type LimitName, rules } from '../config/limit-rules.ts'
-import { type AlarmOf, type BudgetAlarm, budgetAlarm } from '../ops/alarm.ts'
+import { type AlarmOf, budgetAlarm } from '../ops/alarm.ts'
+import { deliverAlarms, queueAlarm } from '../ops/alarm-delivery.ts'
 import { type Limits, limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { Core } from './core.ts'
@@ -71,16 +72,23 @@ function numbersAround(to: string): string {
 
 const webhookTimeoutMs = 5000
 
+/** What tells operators that budgets are used up. */
+export interface Alarms {
+  readonly alarm: AlarmOf
+  /** Tells the operator's system what it was not told yet; absent where there is none. */
+  readonly deliver: (() => Promise<unknown>) | undefined
+}
+
 /** Builds what tells operators that a budget is half used, and again that four fifths are: log, metric and webhook. */
-export function buildAlarm({ config, store, clock, log }: Core, metrics: Metrics): AlarmOf {
-  const { alarm_webhook: address } = config.abuse
+export function buildAlarms({ config, database, store, clock, log }: Core, metrics: Metrics): Alarms {
+  const { alarm_webhook: url, alarm_secret: secret } = config.abuse
+  const alarm = budgetAlarm({
+    ...{ store, clock, log },
+    gauge: (limit, share) => metrics.limitUsed.set({ limit }, share),
+    ...(url && { tell: (raised) => queueAlarm({ database, clock }, raised) }),
+  })
+  if (url === undefined) return { alarm, deliver: undefined }
   const http = httpClient({ timeoutMs: webhookTimeoutMs, allowInsecure: config.sandbox })
-  const tell = async ({ limit, usedPercent, text }: BudgetAlarm) => {
-    if (address === undefined) return
-    const told = { limit, used_percent: usedPercent, text, issuer: config.issuer, at: new Date(clock()).toISOString() }
-    const headers = { 'content-type': 'application/json' }
-    const { status } = await http.request(address.reveal(), { method: 'POST', headers, body: JSON.stringify(told) })
-    if (status >= 300) log.error({ limit, status }, 'abuse.alarm_webhook did not take an alarm')
-  }
-  return budgetAlarm({ store, clock, log, tell, gauge: (limit, share) => metrics.limitUsed.set({ limit }, share) })
+  const { issuer } = config
+  return { alarm, deliver: () => deliverAlarms({ database, clock, http, issuer, hook: { url, secret }, log, metrics }) }
 }

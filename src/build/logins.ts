@@ -54,7 +54,7 @@ import type { Core } from './core.ts'
 import { countedAudit, countedMerging } from './counted-outcomes.ts'
 import { buildDeletion } from './deletion.ts'
 import type { Face } from './face.ts'
-import { buildAlarm, buildAllLimits, buildGuard } from './guards.ts'
+import { type Alarms, buildAlarms, buildAllLimits, buildGuard } from './guards.ts'
 import { buildMessages, type MessageStandIns, type Messages } from './messages.ts'
 import { buildOwnChallenges, type HumanChecksByPlace } from './own-challenges.ts'
 import { buildPasswordParts } from './password-parts.ts'
@@ -105,6 +105,7 @@ export interface Logins extends Ways {
   readonly measure: () => Promise<void>
   /** Tells owners of accounts what is due. */
   readonly tellOwners: Messages['tellOwners']
+  readonly deliverAlarms: Alarms['deliver']
 }
 
 /** What stands in where no vendor is configured. */
@@ -134,7 +135,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
   const { config, log, clock, database, store, sealer, directory } = core
   const { metrics, face } = parts
   const limits = buildAllLimits(core, metrics)
-  const alarm = buildAlarm(core, metrics)
+  const { alarm, deliver: deliverAlarms } = buildAlarms(core, metrics)
   const guard = buildGuard(core, { limits, metrics, alarm })
   const messages = buildMessages(core, standIns, { limits, guard, alarm, metrics, face })
   const { hashing, passwords } = buildPasswordParts(core, { guard, metrics, background: messages.background })
@@ -189,6 +190,7 @@ export function buildLogins(core: Core, standIns: StandIns | undefined, parts: L
     background: messages.background,
     measure: messages.measure,
     tellOwners: messages.tellOwners,
+    deliverAlarms,
     bindings: browserBindings,
     ...buildNumberChanges(core, {
       ...{ passwords, end, bindings: browserBindings, attempts, memories, doubts },

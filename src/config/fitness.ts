@@ -71,6 +71,12 @@ const rows: readonly Row[] = [
     refusedInProduction: false,
   },
   {
+    holds: ({ abuse }) => abuse.alarm_webhook !== undefined && abuse.alarm_secret === undefined,
+    line: 'alarms are not signed: whoever knows the address they go to can raise one',
+    setting: 'abuse.alarm_secret',
+    refusedInProduction: false,
+  },
+  {
     holds: ({ agreements }) => agreements.every(({ url }) => url.startsWith('/sandbox/')),
     line: 'nobody is asked to agree to real terms of service and a privacy policy',
     setting: 'agreements',

@@ -8,12 +8,12 @@ const askEveryMs = 60_000
 const messagesOfDay = { what: 'messages of a day', seconds: 86_400 }
 
 interface Dependencies {
-  readonly store: Pick<EphemeralStore, 'add'>
+  readonly store: Pick<EphemeralStore, 'add' | 'delete'>
   readonly clock: Clock
   readonly log: Pick<Log, 'warn' | 'error'>
   /** Called with every measurement, for the metric. */
   readonly gauge: (limit: string, share: number) => void
-  /** Tells somebody outside; it may throw. */
+  /** Has somebody outside told; it may throw, and then the alarm is raised once more. */
   readonly tell?: (alarm: BudgetAlarm) => Promise<void>
 }
 
@@ -59,6 +59,11 @@ export function budgetAlarm({ store, clock, log, gauge, tell }: Dependencies): A
     const usedPercent = mark * 100
     const text = `${usedPercent} % of the ${what} are used`
     log.warn({ limit, used_percent: usedPercent }, text)
-    await tell?.({ limit, usedPercent, text })
+    try {
+      await tell?.({ limit, usedPercent, text })
+    } catch (error) {
+      await store.delete(key)
+      throw error
+    }
   }
 }

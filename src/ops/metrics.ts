@@ -105,6 +105,12 @@ export function createMetrics() {
       aggregator: 'max',
       registers,
     }),
+    alarms: new Counter({
+      name: 'menshen_alarms_total',
+      help: 'Attempts to tell `abuse.alarm_webhook` that a budget is used up by half or four fifths, by outcome (delivered, failed, given_up).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     hashQueue: new Gauge({
       name: 'menshen_hash_queue_jobs',
       help: 'Passwords waiting for a hashing process.',

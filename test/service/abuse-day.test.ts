@@ -13,7 +13,7 @@ import { openWorld, type World } from '../support/world.ts'
 
 let world: World
 let hook: Server
-const alarms: { limit: string; used_percent: number }[] = []
+const alarms: { limit: string; used_percent: number; signature: unknown }[] = []
 let days = 0
 let numbers = 0
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   hook = createServer(async (request, response) => {
     let body = ''
     for await (const piece of request) body += piece
-    alarms.push(JSON.parse(body))
+    alarms.push({ ...JSON.parse(body), signature: request.headers['menshen-signature'] })
     response.end()
   })
   await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
@@ -33,6 +33,7 @@ beforeAll(async () => {
       MENSHEN_SMS__BUDGET__RESERVED_PERCENT: '40',
       MENSHEN_ABUSE__DEFAULT_RULES: 'false',
       MENSHEN_ABUSE__ALARM_WEBHOOK: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/alarm`,
+      MENSHEN_ABUSE__ALARM_SECRET: 'a secret of alarms',
       MENSHEN_ABUSE__RULES:
         '{ prefix_stop: { act: message, by: prefix, more_than: 3, entered_below: 50, verdict: refuse }, busy: { act: message, channel: sms, by: network, more_than: 2, verdict: challenge, level: 2 } }',
     },
@@ -130,7 +131,8 @@ describe('money', () => {
     await expect.poll(() => wasSent(known)).toBe(true)
     expect(await wasSent(unknown)).toBe(false)
     for (const usedPercent of [50, 80]) {
-      const alarm = { limit: 'money.mainland.day.open', used_percent: usedPercent }
+      const signature = expect.stringMatching(/^t=\d+,v1=[0-9a-f]{64}$/)
+      const alarm = { limit: 'money.mainland.day.open', used_percent: usedPercent, signature }
       await expect.poll(() => alarms).toContainEqual(expect.objectContaining(alarm))
     }
 

@@ -18,7 +18,7 @@ export function countWaits(world: World, names: readonly string[] = everything):
   database.knex.on('query', (query: { sql: string }) => {
     if (
       names.includes('knex') &&
-      !/catalog_versions|into servers|logout_notices|upstream_revocations|update owner_messages|update account_deletions set due_at|update data_export_requests|update client_events|from "identity_changes"|clock_timestamp/.test(
+      !/catalog_versions|into servers|logout_notices|upstream_revocations|update owner_messages|update account_deletions set due_at|update data_export_requests|update client_events|update alarms|from "identity_changes"|clock_timestamp/.test(
         query.sql,
       )
     )
