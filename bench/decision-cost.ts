@@ -1,11 +1,14 @@
 import { createHmac } from 'node:crypto'
 import { guard } from '../src/abuse/abuse-guard.ts'
+import { ledger } from '../src/abuse/ledger.ts'
 import { moneyOf } from '../src/abuse/money.ts'
 import { rulesInForce } from '../src/abuse/rules.ts'
 import { loadConfig } from '../src/config/config.ts'
 import { rules } from '../src/config/limit-rules.ts'
 import { limits } from '../src/ops/limits.ts'
 import type { Counter } from '../src/store/ephemeral.ts'
+import type { Database } from '../src/store/postgres.ts'
+import type { NamedStatement } from '../src/store/statement.ts'
 
 // What a decision costs this process, beside the limits that a message takes anyway: `node bench/decision-cost.ts`.
 
@@ -18,11 +21,18 @@ const store = {
     counts: counters.map(() => ({ used: 1, waitSeconds: 0 })),
   }),
 }
+const database = {
+  commitQuery: async ({ values: [, countries] }: NamedStatement) => ({
+    rows: (countries as string[]).map(() => ({ is_taken: true, used: 1, wait_ms: 0 })),
+  }),
+} as unknown as Database
+const clock = () => Date.now()
 const mac = (text: string) => createHmac('sha256', 'key').update(text).digest('base64url')
 const common = {
   limits: limits({ store, rules: rules(config), mac, factors: config.limits.networks }),
   money: moneyOf({ ...config.sms, vendors: [] }),
-  ...{ mac, factors: config.limits.networks, isFreeHere: false, clock: () => Date.now() },
+  ledger: ledger({ database, clock }),
+  ...{ mac, factors: config.limits.networks, isFreeHere: false, clock },
 }
 
 async function cpuMsOf(inForce: ReturnType<typeof rulesInForce>): Promise<number> {

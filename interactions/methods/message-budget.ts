@@ -75,7 +75,7 @@ interface Dependencies {
 type Sending = Pick<Grant, 'delivery' | 'isScarce'>
 /** What was decided first, where only those are sent a message who have an account. */
 type Because = { readonly because?: Decision | undefined }
-type NamedCounters = Decision['taken']
+const nothing: Pick<Decision, 'taken' | 'paid'> = { taken: [], paid: [] }
 
 function wantedBy({ channel, to, ip, hasAccount, knownDevice, device, clientId, proven }: MessageRequest): Wanted {
   const isKnownDevice = knownDevice !== undefined
@@ -168,18 +168,18 @@ export function messageBudget({ limits, guard, onUsed }: Dependencies): MessageB
       const inTotal: readonly Event[] = [[`${channel}.total`, 'all']]
       const inOpen: readonly Event[] = request.hasAccount ? [] : [[`${channel}.open`, 'all']]
       const { delivery, isScarce, marks } = decision
-      let paid: NamedCounters = []
+      let later = nothing
       return {
         ...{ delivery, isScarce, marks },
         waitSeconds: await nextSeconds(decision.limits, channel, isKnown ? undefined : late),
         async takeTotal() {
           const payment = await guard.pay(wanted, inTotal)
           tellUsed(payment.limits)
-          paid = payment.taken
+          later = payment
         },
         async giveBack() {
-          if (delivery === 'awaited') await limits.giveBack([...taken, ...inTotal, ...inOpen], decision.taken)
-          else await limits.giveBack(inTotal, paid)
+          if (delivery === 'awaited') await guard.giveBack(decision, [...taken, ...inTotal, ...inOpen])
+          else await guard.giveBack(later, inTotal)
         },
       }
     },

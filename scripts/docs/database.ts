@@ -34,9 +34,13 @@ const tables: Readonly<Record<string, string>> = {
   oidc_records:
     'What the protocol stores: sessions, grants, codes and tokens, by the digest of their value. A row is swept an hour after `expires_at`, that of a code, an access token or nobody a minute after. A used refresh token has none.',
   ephemeral: 'Values with a short life, where there is no Redis. Not logged, and lost when PostgreSQL crashes.',
+  money_spent:
+    'What messages have cost, in sixtieths of an hour and of a day, for each part of the world and of its pot. Swept after two days.',
   logout_notices: 'A back-channel logout that a client has not confirmed yet.',
   account_deletions:
     'An account whose deletion was asked for, and until when it may be taken back. Goes when it is, and with the account.',
+  alarms:
+    'That a budget was used up by half or four fifths, for `abuse.alarm_webhook`; goes when it was taken, or given up after a day and a half.',
   client_events:
     'What an app of ours is to be told of an account, and has not confirmed yet. Goes when it has, after a week of attempts, or never: that an account is gone is told until it is heard.',
   owner_messages:
@@ -55,6 +59,7 @@ const tables: Readonly<Record<string, string>> = {
 const functions: Readonly<Record<string, string>> = {
   end_older_grants:
     'Ends the logins that a new one takes the place of, one login after the other, and answers their rows.',
+  take_money: 'Spends from several parts of pots in `money_spent`, from all of them or from none, or gives back.',
   take_counters: 'Counts for limits in several rows of `ephemeral`, in all of them or in none.',
 }
 

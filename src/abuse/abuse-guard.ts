@@ -2,9 +2,11 @@ import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import type { LimitEvent, Limits, NamedCounter, NetworkFactors, Verdict } from '../ops/limits.ts'
 import type { Count } from '../store/ephemeral.ts'
-import { countersOf, counting, type Found, findings, type Payment, type Spent } from './counting.ts'
+import { billing, owed, type Spent } from './billing.ts'
+import { type BrokenRule, brokenRules, countersOf, counting, type Paying } from './counting.ts'
 import { enteredCounters, type Mark, marksIn } from './entered-codes.ts'
-import type { Money } from './money.ts'
+import { hadRoom, type Ledger, momentMs, type Paid, type Payment } from './ledger.ts'
+import type { Money, Tier } from './money.ts'
 import type { NamedRule } from './rules.ts'
 import type { Wanted } from './signals.ts'
 
@@ -25,6 +27,8 @@ export interface Decision {
   readonly isBroke: boolean
   /** What was counted beside the limits, to be given back. */
   readonly taken: readonly NamedCounter[]
+  /** What was paid, to be given back too. */
+  readonly paid: readonly Payment[]
   /** To be told when the code was entered. */
   readonly marks: readonly Mark[]
 }
@@ -40,9 +44,10 @@ export interface Conversion {
 export interface Guard<Name extends string> {
   /**
    * Decides about a request, and counts it together with limits, in one round trip: all or, where one rule or limit
-   * refuses, none. Throws `server.unavailable` when the store cannot say: what costs money fails closed.
+   * refuses, none. What is about to be sent is then paid for, in a second one, or counts nowhere. Throws
+   * `server.unavailable` when a store cannot say: what costs money fails closed.
    */
-  decide(wanted: Wanted, events?: readonly LimitEvent<Name>[], how?: Payment): Promise<Decision>
+  decide(wanted: Wanted, events?: readonly LimitEvent<Name>[], how?: Paying): Promise<Decision>
   /** Tells operators of a decision that is final: a metric, and a line in the audit when it is no `allow`. */
   record(wanted: Wanted, decision: Decision): Promise<void>
   /** Throws what a person is told who is not let through. */
@@ -50,9 +55,9 @@ export interface Guard<Name extends string> {
   /** Decides, records and refuses, for whoever has no other way. */
   require(wanted: Wanted, events?: readonly LimitEvent<Name>[]): Promise<void>
   /** Gives back what was counted for something that did not come about. */
-  giveBack(decision: Decision, events?: readonly LimitEvent<Name>[]): Promise<void>
+  giveBack(what: Pick<Decision, 'taken' | 'paid'>, events?: readonly LimitEvent<Name>[]): Promise<void>
   /** Pays for a message that leaves later. Throws `message.paused` when the money has been used up since. */
-  pay(wanted: Wanted, events: readonly LimitEvent<Name>[]): Promise<Pick<Decision, 'limits' | 'taken'>>
+  pay(wanted: Wanted, events: readonly LimitEvent<Name>[]): Promise<Pick<Decision, 'limits' | 'taken' | 'paid'>>
   /** How many codes strangers were sent in the last hour, and how many of them were entered; nothing is counted. */
   conversion(): Promise<readonly Conversion[]>
   /** Looks how much money was spent, without spending any. */
@@ -70,6 +75,7 @@ interface Dependencies<Name extends string> {
   readonly limits: Pick<Limits<Name>, 'tryAll' | 'giveBack' | 'refuse'>
   readonly rules: readonly NamedRule[]
   readonly money: Money
+  readonly ledger: Ledger
   /** Keyed, so that a look into the store shows no number, and none can be found by trying them all. */
   readonly mac: (text: string) => string
   readonly factors: NetworkFactors
@@ -85,37 +91,64 @@ interface Dependencies<Name extends string> {
 const harshness = { allow: 0, challenge: 1, delay: 2, refuse: 3 } as const
 /** What people are told to wait where the end of it cannot be known. */
 const someSeconds = 600
+/** For how long a figure is good enough to say how hard a challenge is that is asked for in any case. */
+const whileMs = 60_000
 
 /** Decides by rules, over the counters of the limits. */
 export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name> {
-  const { limits, clock, onDecision = async () => {}, onError = () => {}, onSpent = () => {} } = deps
+  const { limits, ledger, clock, onDecision = async () => {}, onError = () => {}, onSpent = () => {} } = deps
   const counts = counting(deps)
+  const bills = billing(deps)
+
+  /** Pays, or gives back what was counted for it already. */
+  async function payOr(payments: readonly Payment[], giveBack: () => Promise<void>): Promise<Paid> {
+    if (payments.length === 0) return { isPaid: true, counts: [] }
+    const known = ledger.recent(payments, momentMs)
+    if (known && payments.every(({ amount }) => amount === 0)) return { isPaid: true, counts: known }
+    try {
+      const paid = await ledger.pay(payments)
+      if (!paid.isPaid) await giveBack()
+      return paid
+    } catch (error) {
+      await giveBack().catch(onError)
+      throw error
+    }
+  }
 
   async function decide(
     wanted: Wanted,
     events: readonly LimitEvent<Name>[] = [],
-    how: Payment = 'now',
+    how: Paying = 'now',
   ): Promise<Decision> {
     const tally = counts.tally(wanted, how, clock())
     const counters = countersOf(tally)
-    const isLook = tally.standing.length > 0
+    const bill = bills.of(wanted, how, clock())
+    const payments = bill.map(({ payment }) => payment)
+    const known = ledger.recent(payments, momentMs)
+    const isLook = tally.standing.length > 0 || (known !== undefined && !hadRoom(payments, known))
     const verdict = isLook
       ? await limits.tryAll(
           events.map(([name, key]) => [name, key, 'look'] as const),
           counters.map(looked),
         )
       : await limits.tryAll(events, counters)
-    const found = findings(isLook ? lookedAt(tally) : tally, verdict)
-    onSpent(found.spent)
+    const broken = brokenRules(isLook ? lookedAt(tally) : tally, verdict)
     const taken = isLook ? [] : counters.filter(({ amount = 1 }) => amount > 0)
-    const isBroken = found.rules.length > 0 || found.tiers.length > 0
+    const giveBack = () => limits.giveBack(events, taken)
+    const isWanted = verdict.isTaken && !isLook && broken.length === 0
+    const paid = isWanted ? await payOr(payments, giveBack) : undefined
     // A rule that the store did not watch itself.
-    if (verdict.isTaken && !isLook && isBroken) await limits.giveBack(events, taken)
+    if (verdict.isTaken && !isLook && !isWanted) await giveBack()
+    const sure = paid?.counts ?? known
+    const figures = sure ?? ledger.recent(payments, whileMs)
+    const money = figures && owed(bill, figures, paid?.isPaid ?? false)
+    if (sure && money) onSpent(money.spent)
     return {
-      ...decided(found),
+      ...decided([...broken, ...(money?.rules ?? [])], sure ? (money?.tiers ?? []) : []),
       limits: verdict,
-      isTaken: verdict.isTaken && !isBroken,
+      isTaken: paid?.isPaid ?? false,
       taken,
+      paid: paid?.isPaid ? payments.filter(({ amount }) => amount > 0) : [],
       marks: marksIn(counters),
     }
   }
@@ -138,14 +171,17 @@ export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name
       if (!decision.isTaken) refuse(decision)
     },
 
-    giveBack: ({ taken }, events = []) => limits.giveBack(events, taken),
+    async giveBack({ taken, paid }, events = []) {
+      const back = paid.map((each) => ({ ...each, amount: -each.amount }))
+      await Promise.all([limits.giveBack(events, taken), ...(back.length > 0 ? [ledger.pay(back)] : [])])
+    },
 
-    async pay(wanted, events) {
-      const { to } = wanted
-      const counters = wanted.channel === 'sms' && to !== undefined ? counts.laterPaid({ ...wanted, to }) : []
-      const said = await limits.tryAll(events, counters)
-      if (said.isTaken) return { limits: said, taken: counters }
-      if (said.refusedBy.length > 0) return limits.refuse(said)
+    async pay({ channel, to }, events) {
+      const payments = channel === 'sms' && to !== undefined ? bills.later(to) : []
+      const said = await limits.tryAll(events)
+      if (!said.isTaken) return limits.refuse(said)
+      const { isPaid } = await payOr(payments, () => limits.giveBack(events))
+      if (isPaid) return { limits: said, taken: [], paid: payments }
       throw new AppError('message.paused', { params: { retryAfterSeconds: someSeconds } })
     },
 
@@ -155,17 +191,16 @@ export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name
         [],
         whole.flatMap(({ counters }) => counters),
       )
-      const usedAt = (index: number) => (said[index] as Count).used
-      return whole.map(({ channel }, index) => ({ channel, sent: usedAt(2 * index), entered: usedAt(2 * index + 1) }))
+      return whole.map(({ channel }, index) => {
+        const [sent, entered] = [said[2 * index], said[2 * index + 1]] as [Count, Count]
+        return { channel, sent: sent.used, entered: entered.used }
+      })
     },
 
     async spent() {
-      const pots = counts.pots()
-      const { counts: said } = await limits.tryAll(
-        [],
-        pots.map(({ counter }) => counter),
-      )
-      const spent = pots.map(({ pot, tier }, index) => ({ pot, tier, used: (said[index] as Count).used }))
+      const looks = bills.looks()
+      const { counts: said } = await ledger.pay(looks)
+      const spent = looks.map(({ pot, tier }, index) => ({ pot, tier, used: (said[index] as Count).used }))
       onSpent(spent)
       return spent
     },
@@ -192,7 +227,10 @@ function lookedAt(tally: Parameters<typeof countersOf>[0]): Parameters<typeof co
 }
 
 /** The harshest of all rules decides; money that strangers have used up refuses them. */
-function decided({ rules, tiers }: Found): Omit<Decision, 'limits' | 'isTaken' | 'taken' | 'marks'> {
+function decided(
+  rules: readonly BrokenRule[],
+  tiers: readonly { readonly tier: Tier; readonly waitSeconds: number }[],
+): Pick<Decision, 'verdict' | 'level' | 'reasons' | 'waitSeconds' | 'isBroke'> {
   const refusals = tiers.map(() => 'refuse' as const)
   const verdicts = [...rules.map(({ rule }) => rule.verdict), ...refusals]
   const verdict = verdicts.toSorted((one, other) => harshness[other] - harshness[one])[0] ?? 'allow'

@@ -1,7 +1,6 @@
 import type { NamedCounter, NetworkFactors, Verdict } from '../ops/limits.ts'
 import type { Count } from '../store/ephemeral.ts'
 import { endless, enteredKey, counterName as name } from './entered-codes.ts'
-import type { Money, Pot } from './money.ts'
 import type { NamedRule, Signal } from './rules.ts'
 import { isAbout, type Key, keysOf, type Wanted } from './signals.ts'
 
@@ -14,11 +13,6 @@ interface Group {
   readonly rules: readonly NamedRule[]
 }
 
-/** The parts of a pot, the smallest first: what strangers may use is also part of what all may use. */
-export const tiers = ['open', 'member', 'total'] as const
-/** One of them. */
-export type Tier = (typeof tiers)[number]
-
 /** One thing that is counted for a request, and what is said of its number. */
 interface Counted {
   readonly counter: NamedCounter
@@ -26,10 +20,7 @@ interface Counted {
   readonly single?: NamedCounter | undefined
   /** The codes of it that were entered; always beside it where a rule asks for them. */
   readonly entered: NamedCounter | undefined
-  /** Rules that have something to say about this request, and more than how much is too much for each. */
-  readonly rules: readonly (NamedRule & { readonly max: number })[]
-  /** The tier of a pot that this is, where it is one, and how much money that is. */
-  readonly spent?: { readonly pot: Pot; readonly tier: Tier; readonly cap: number }
+  readonly rules: readonly LimitedRule[]
 }
 
 /** Everything that is counted for one request. */
@@ -39,60 +30,29 @@ export interface Tally {
   readonly standing: readonly NamedRule[]
 }
 
-/** How much of a part of a pot was spent, in units. */
-export interface Spent {
-  readonly pot: Pot
-  readonly tier: Tier
-  readonly used: number
+/** A rule that has something to say about a request, and how much is not yet too much for it. */
+export type LimitedRule = NamedRule & { readonly max: number }
+
+/** A rule that was broken, and the seconds until it no longer is. */
+export interface BrokenRule {
+  readonly rule: NamedRule
+  readonly waitSeconds: number
 }
 
-/** What came of counting. */
-export interface Found {
-  readonly rules: readonly { readonly rule: NamedRule; readonly waitSeconds: number }[]
-  /** Tiers of money that were used up. */
-  readonly tiers: readonly { readonly tier: Tier; readonly waitSeconds: number }[]
-  /** What was spent of every tier that was asked. */
-  readonly spent: readonly Spent[]
-}
-
-/** How a message is paid for: at once, later (only asked whether there is money), or not at all. */
-export type Payment = 'now' | 'later'
+/** How a message is paid for: at once, or later, so that only room for it is asked for. */
+export type Paying = 'now' | 'later'
 
 interface Dependencies {
   readonly rules: readonly NamedRule[]
-  readonly money: Money
   readonly mac: (text: string) => string
   readonly factors: NetworkFactors
   readonly isFreeHere: boolean
 }
 
 /** Turns rules and a request into counters, and what the counters say into the rules that were broken. */
-export function counting({ rules, money, mac, factors, isFreeHere }: Dependencies) {
+export function counting({ rules, mac, factors, isFreeHere }: Dependencies) {
   const groups = groupsOf(rules)
   const standing = rules.filter(({ by, money_used }) => by === undefined && money_used === undefined)
-  const moneyRules = rules.filter((rule) => rule.money_used !== undefined)
-  const isFor = (rule: Pick<NamedRule, 'act' | 'channel' | 'for'>, { act, channel, isKnownDevice }: Wanted) =>
-    rule.act === act &&
-    (rule.channel === undefined || rule.channel === channel) &&
-    (rule.for === 'everybody' || !isKnownDevice)
-
-  /** Rules that this request has neither satisfied nor is exempt from. */
-  function inForce(all: readonly NamedRule[], wanted: Wanted, how: Payment, nowMs: number): readonly NamedRule[] {
-    return all.filter(
-      (rule) =>
-        isFor(rule, wanted) &&
-        isAbout(rule, wanted, nowMs) &&
-        !(rule.verdict === 'challenge' && rule.level <= (wanted.proven ?? 0)) &&
-        // A message that only those get who have an account is what a refusal leaves.
-        !(rule.verdict === 'refuse' && how === 'later'),
-    )
-  }
-
-  /** The counter of what was spent of a part of a pot. */
-  function moneyKey({ country, per }: Pot, tier: Tier): string {
-    return `abuse:money:${mac(`abuse:money:${country}:${per}:${tier}`)}`
-  }
-
   function keyOf({ id }: Group, { channel }: Wanted, text: string): string {
     const counted = `abuse:${id}:${channel ?? ''}`
     return `${counted}:${mac(`${counted}:${text}`)}`
@@ -106,53 +66,25 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
     return { single: { ...named, key, max: endless, once: key }, counter: { ...named, once: key } }
   }
 
-  function countedIn(group: Group, wanted: Wanted, how: Payment, nowMs: number): readonly Counted[] {
+  function countedIn(group: Group, wanted: Wanted, how: Paying, nowMs: number): readonly Counted[] {
     if (!group.rules.some((rule) => isFor(rule, wanted))) return []
-    const own = inForce(group.rules, wanted, how, nowMs)
+    const inForce = rulesFor(group.rules, wanted, how, nowMs)
     const amount = group.of === 'asked' ? 1 : 0
     const isPaired = group.rules.some((rule) => rule.entered_below !== undefined)
     return keysOf(group.by, wanted, { factors, isFreeHere }).map((counted) => {
       const { single, counter } = counterOf(group, wanted, counted, amount)
-      const limited = own.map((rule) => ({ ...rule, max: (rule.more_than as number) * counted.factor }))
+      const limited = inForce.map((rule) => ({ ...rule, max: (rule.more_than as number) * counted.factor }))
       const entered = isPaired ? { ...counter, key: enteredKey(counter.key), max: endless, amount: 0 } : undefined
       return { single, counter: { ...counter, ...roomOf(limited, entered) }, entered, rules: limited }
     })
   }
 
-  function paidFrom(
-    pot: Pot,
-    wanted: Wanted & { readonly to: string },
-    how: Payment,
-    nowMs: number,
-  ): readonly Counted[] {
-    const { isKnownDevice, hasAccount } = wanted
-    const price = how === 'now' ? money.priceOf(wanted.to) : 0
-    const own = inForce(moneyRules, wanted, how, nowMs)
-    const of = (tier: Tier, amount: number, limited: Counted['rules'] = []): Counted => {
-      const key = moneyKey(pot, tier)
-      // Whoever gets a message later is not asked now whether there is money for those without an account.
-      const cap = how === 'later' && tier !== 'total' ? endless : pot[tier]
-      const max = Math.min(cap, ...limited.map((rule) => rule.max))
-      const counter = { name, key, max, seconds: pot.seconds, amount }
-      return { counter, entered: undefined, rules: limited, spent: { pot, tier, cap } }
-    }
-    const total = of('total', price)
-    if (isKnownDevice) return [total]
-    const limited = own.map((rule) => ({ ...rule, max: Math.floor((pot.open * (rule.money_used as number)) / 100) }))
-    return [of('open', hasAccount ? 0 : price, limited), of('member', price), total]
-  }
-
   return {
     /** What is counted for a request that is made at this moment. */
-    tally(wanted: Wanted, how: Payment, nowMs: number): Tally {
-      const { to } = wanted
-      const pots = wanted.act === 'message' && wanted.channel === 'sms' && to !== undefined ? money.potsFor(to) : []
+    tally(wanted: Wanted, how: Paying, nowMs: number): Tally {
       return {
-        counted: [
-          ...groups.flatMap((group) => countedIn(group, wanted, how, nowMs)),
-          ...pots.flatMap((pot) => paidFrom(pot, { ...wanted, to: to as string }, how, nowMs)),
-        ],
-        standing: inForce(standing, wanted, how, nowMs),
+        counted: groups.flatMap((group) => countedIn(group, wanted, how, nowMs)),
+        standing: rulesFor(standing, wanted, how, nowMs),
       }
     },
 
@@ -189,27 +121,32 @@ export function counting({ rules, money, mac, factors, isFreeHere }: Dependencie
         }
       })
     },
-
-    /** Looks at every pot, and counts nothing. */
-    pots(): readonly (Omit<Spent, 'used'> & { readonly counter: NamedCounter })[] {
-      return money.pots.flatMap((pot) =>
-        tiers.map((tier) => {
-          const counter = { name, key: moneyKey(pot, tier), max: pot[tier], seconds: pot.seconds, amount: 0 }
-          return { pot, tier, counter }
-        }),
-      )
-    },
-
-    /** The counters that a message which leaves later is paid from. */
-    laterPaid(wanted: Wanted & { readonly to: string }): readonly NamedCounter[] {
-      const amount = money.priceOf(wanted.to)
-      return money.potsFor(wanted.to).flatMap((pot) =>
-        (['member', 'total'] as const).map((tier) => ({
-          ...{ name, key: moneyKey(pot, tier), max: pot[tier], seconds: pot.seconds, amount },
-        })),
-      )
-    },
   }
+}
+
+function isFor(rule: Pick<NamedRule, 'act' | 'channel' | 'for'>, { act, channel, isKnownDevice }: Wanted): boolean {
+  return (
+    rule.act === act &&
+    (rule.channel === undefined || rule.channel === channel) &&
+    (rule.for === 'everybody' || !isKnownDevice)
+  )
+}
+
+/** Rules that a request has neither satisfied nor is exempt from. */
+export function rulesFor(
+  rules: readonly NamedRule[],
+  wanted: Wanted,
+  how: Paying,
+  nowMs: number,
+): readonly NamedRule[] {
+  return rules.filter(
+    (rule) =>
+      isFor(rule, wanted) &&
+      isAbout(rule, wanted, nowMs) &&
+      !(rule.verdict === 'challenge' && rule.level <= (wanted.proven ?? 0)) &&
+      // A message that only those get who have an account is what a refusal leaves.
+      !(rule.verdict === 'refuse' && how === 'later'),
+  )
 }
 
 /** The rules that look at one number belong to one counter. */
@@ -243,32 +180,42 @@ export function countersOf({ counted }: Tally): readonly NamedCounter[] {
   )
 }
 
-/** What the store said of each counter of a tally: which rules are broken, and what money is used up. */
-export function findings(tally: Tally, { isTaken, counts }: Pick<Verdict, 'isTaken' | 'counts'>): Found {
+interface Figures {
+  /** What was counted before this request. */
+  readonly before: number
+  readonly amount: number
+  readonly entered?: number
+}
+
+/** The rules that are broken by so much more, after what was counted before. */
+export function brokenBy(
+  rules: readonly LimitedRule[],
+  { before, amount, entered = 0 }: Figures,
+): readonly NamedRule[] {
+  return rules.filter(({ max, entered_below: percent }) => {
+    if (before + Math.max(amount, 1) <= max) return false
+    return percent === undefined || entered * 100 < percent * before
+  })
+}
+
+/** Which rules are broken, by what the store said of each counter of a tally. */
+export function brokenRules(
+  tally: Tally,
+  { isTaken, counts }: Pick<Verdict, 'isTaken' | 'counts'>,
+): readonly BrokenRule[] {
   const said = counts.slice(counts.length - countersOf(tally).length)
   let next = 0
-  const each = tally.counted.map((one) => {
-    const single = one.single && (said[next++] as Count)
-    const own = said[next++] as Count
-    const beside = one.entered && (said[next++] as Count)
-    const { amount = 1 } = one.counter
-    const isAgain = single !== undefined && single.used - (isTaken ? amount : 0) > 0
-    const before = own.used - (isTaken && !isAgain ? amount : 0)
-    const isOver = (max: number) => !isAgain && before + Math.max(amount, 1) > max
-    const broken = one.rules.filter(
-      ({ max, entered_below: percent }) =>
-        isOver(max) && !(percent !== undefined && (beside?.used ?? 0) * 100 >= percent * before),
-    )
-    return { spent: one.spent, used: own.used, waitSeconds: own.waitSeconds, broken, isOver }
-  })
-  return {
-    rules: [
-      ...tally.standing.map((rule) => ({ rule, waitSeconds: 0 })),
-      ...each.flatMap(({ broken, waitSeconds }) => broken.map((rule) => ({ rule, waitSeconds }))),
-    ],
-    tiers: each.flatMap(({ spent, isOver, waitSeconds }) =>
-      spent && isOver(spent.cap) ? [{ tier: spent.tier, waitSeconds }] : [],
-    ),
-    spent: each.flatMap(({ spent, used }) => (spent ? [{ pot: spent.pot, tier: spent.tier, used }] : [])),
-  }
+  return [
+    ...tally.standing.map((rule) => ({ rule, waitSeconds: 0 })),
+    ...tally.counted.flatMap(({ single, counter: { amount = 1 }, entered, rules }) => {
+      const alone = single && (said[next++] as Count)
+      const { used, waitSeconds } = said[next++] as Count
+      const beside = entered && (said[next++] as Count)
+      const isAgain = alone !== undefined && alone.used - (isTaken ? amount : 0) > 0
+      if (isAgain) return []
+      const own = isTaken ? amount : 0
+      const figures = { before: used - own, amount, entered: beside?.used ?? 0 }
+      return brokenBy(rules, figures).map((rule) => ({ rule, waitSeconds }))
+    }),
+  ]
 }

@@ -60,6 +60,11 @@ interface MoneySettings {
   readonly vendors: readonly { readonly price?: z.output<typeof priceOptions> | undefined }[]
 }
 
+/** The parts of a pot, the smallest first: what strangers may use is also part of what all may use. */
+export const tiers = ['open', 'member', 'total'] as const
+/** One of them. */
+export type Tier = (typeof tiers)[number]
+
 /** Money for messages to one part of the world, in one hour or day. */
 export interface Pot {
   readonly country: CountryClass

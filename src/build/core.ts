@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sweepLedger } from '../abuse/ledger.ts'
 import { AccountDirectory } from '../accounts/directory.ts'
 import { identityLimit } from '../accounts/identity-limit.ts'
 import { ownerMessages, type QueueOwnerMessage } from '../accounts/owner-messages.ts'
@@ -89,6 +90,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       places: openPlaces(config, log),
       async sweep() {
         await tables.sweep()
+        await sweepLedger(database, clock)
         await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
         await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds, spentSeconds: toldExpiredSeconds })
         await sweepServers(database)

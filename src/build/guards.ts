@@ -1,6 +1,6 @@
 import { type Guard, guard } from '../abuse/abuse-guard.ts'
-import { tiers } from '../abuse/counting.ts'
-import { moneyOf, unitsOfMoney } from '../abuse/money.ts'
+import { ledger } from '../abuse/ledger.ts'
+import { moneyOf, tiers, unitsOfMoney } from '../abuse/money.ts'
 import { rulesInForce } from '../abuse/rules.ts'
 import { httpClient } from '../base/http.ts'
 import { type LimitName, rules } from '../config/limit-rules.ts'
@@ -29,7 +29,7 @@ export function buildAllLimits({ config, store, sealer }: Core, metrics: Metrics
 
 /** Builds the one place that decides before anything costly, and tells operators what it decided. */
 export function buildGuard(
-  { config, clock, log, sealer, audit }: Core,
+  { config, clock, database, log, sealer, audit }: Core,
   { limits: counting, metrics, alarm }: Dependencies,
 ): Guard<LimitName> {
   const { sms, abuse, sandbox } = config
@@ -42,6 +42,7 @@ export function buildGuard(
     limits: counting,
     rules: rulesInForce(abuse),
     money,
+    ledger: ledger({ database, clock }),
     mac: (text) => sealer.mac('limit', text),
     factors: config.limits.networks,
     isFreeHere: sandbox,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { messageBudget } from '../../interactions/methods/message-budget.ts'
 import { type Decision, guard } from '../abuse/abuse-guard.ts'
 import type { Mark } from '../abuse/entered-codes.ts'
+import { memoryLedger } from '../abuse/ledger.ts'
 import { moneyOf, unitsOfMoney } from '../abuse/money.ts'
 import { acts, rulesInForce } from '../abuse/rules.ts'
 import type { Wanted } from '../abuse/signals.ts'
@@ -71,7 +72,8 @@ export async function* tryTraffic(config: Config, requests: readonly TrialReques
   const money = moneyOf({ ...config.sms, vendors: config.sms.senders })
   let last: Decision | undefined
   const deciding = guard({
-    ...{ limits: counted, rules: rulesInForce(config.abuse), money, mac, factors, isFreeHere: false, clock },
+    ...{ limits: counted, rules: rulesInForce(config.abuse), money, ledger: memoryLedger(clock), mac, factors },
+    ...{ isFreeHere: false, clock },
     onDecision: async (_, decision) => {
       last = decision
     },

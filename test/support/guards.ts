@@ -1,4 +1,5 @@
 import { type Guard, guard } from '../../src/abuse/abuse-guard.ts'
+import { type Ledger, memoryLedger } from '../../src/abuse/ledger.ts'
 import { budgetOptions, moneyOf } from '../../src/abuse/money.ts'
 import { rulesInForce } from '../../src/abuse/rules.ts'
 import type { Clock } from '../../src/base/clock.ts'
@@ -19,6 +20,7 @@ export function limitsAlone<Name extends string>(
       limits: { per_day_total: 1, reserved_percent: 0 },
       vendors: [],
     }),
+    ledger: memoryLedger(() => Date.now()),
     mac: (text) => text,
     factors: { ipv4_24: 16, ipv6_56: 4, ipv6_48: 16 },
     isFreeHere: false,
@@ -30,10 +32,13 @@ interface Counting {
   readonly limits: Limits<LimitName>
   readonly mac: (text: string) => string
   readonly clock: Clock
+  /** Absent: money is counted in memory. */
+  readonly ledger?: Ledger
 }
 
 /** The guard of a configuration, over limits of a test. */
 export function guardOf({ sms, abuse, limits: { networks } }: Config, counting: Counting): Guard<LimitName> {
   const money = moneyOf({ ...sms, vendors: [] })
-  return guard({ ...counting, rules: rulesInForce(abuse), money, factors: networks, isFreeHere: false })
+  const { ledger = memoryLedger(counting.clock) } = counting
+  return guard({ ...counting, rules: rulesInForce(abuse), money, ledger, factors: networks, isFreeHere: false })
 }
