@@ -37,6 +37,8 @@ export interface Decision {
 export interface Conversion {
   readonly channel: 'sms' | 'mail'
   readonly sent: number
+  /** Of them those of the last minutes, which may still be entered. */
+  readonly justSent: number
   readonly entered: number
 }
 
@@ -193,7 +195,7 @@ export function guard<Name extends string>(deps: Dependencies<Name>): Guard<Name
       )
       return whole.map(({ channel }, index) => {
         const [sent, entered] = [said[2 * index], said[2 * index + 1]] as [Count, Count]
-        return { channel, sent: sent.used, entered: entered.used }
+        return { channel, sent: sent.used, justSent: sent.recent ?? 0, entered: entered.used }
       })
     },
 

@@ -49,6 +49,9 @@ interface Dependencies {
   readonly isFreeHere: boolean
 }
 
+/** A code may still be on its way, or before the eyes of a person who types. */
+const newSeconds = 180
+
 /** Turns rules and a request into counters, and what the counters say into the rules that were broken. */
 export function counting({ rules, mac, factors, isFreeHere }: Dependencies) {
   const groups = groupsOf(rules)
@@ -72,7 +75,8 @@ export function counting({ rules, mac, factors, isFreeHere }: Dependencies) {
     const amount = group.of === 'asked' ? 1 : 0
     const isPaired = group.rules.some((rule) => rule.entered_below !== undefined)
     return keysOf(group.by, wanted, { factors, isFreeHere }).map((counted) => {
-      const { single, counter } = counterOf(group, wanted, counted, amount)
+      const { single, counter: own } = counterOf(group, wanted, counted, amount)
+      const counter = isPaired ? { ...own, newSeconds } : own
       const limited = inForce.map((rule) => ({ ...rule, max: (rule.more_than as number) * counted.factor }))
       const entered = isPaired ? { ...counter, key: enteredKey(counter.key), max: endless, amount: 0 } : undefined
       return { single, counter: { ...counter, ...roomOf(limited, entered) }, entered, rules: limited }
@@ -115,7 +119,7 @@ export function counting({ rules, mac, factors, isFreeHere }: Dependencies) {
           channel,
           seconds: all.seconds,
           counters: [
-            { ...look, key },
+            { ...look, key, newSeconds },
             { ...look, key: enteredKey(key) },
           ],
         }
@@ -183,6 +187,8 @@ export function countersOf({ counted }: Tally): readonly NamedCounter[] {
 interface Figures {
   /** What was counted before this request. */
   readonly before: number
+  /** How much of that may still be entered. */
+  readonly pending?: number
   readonly amount: number
   readonly entered?: number
 }
@@ -190,11 +196,11 @@ interface Figures {
 /** The rules that are broken by so much more, after what was counted before. */
 export function brokenBy(
   rules: readonly LimitedRule[],
-  { before, amount, entered = 0 }: Figures,
+  { before, pending = 0, amount, entered = 0 }: Figures,
 ): readonly NamedRule[] {
   return rules.filter(({ max, entered_below: percent }) => {
     if (before + Math.max(amount, 1) <= max) return false
-    return percent === undefined || entered * 100 < percent * before
+    return percent === undefined || entered * 100 < percent * (before - pending)
   })
 }
 
@@ -209,12 +215,13 @@ export function brokenRules(
     ...tally.standing.map((rule) => ({ rule, waitSeconds: 0 })),
     ...tally.counted.flatMap(({ single, counter: { amount = 1 }, entered, rules }) => {
       const alone = single && (said[next++] as Count)
-      const { used, waitSeconds } = said[next++] as Count
+      const { used, recent = 0, waitSeconds } = said[next++] as Count
       const beside = entered && (said[next++] as Count)
       const isAgain = alone !== undefined && alone.used - (isTaken ? amount : 0) > 0
       if (isAgain) return []
       const own = isTaken ? amount : 0
-      const figures = { before: used - own, amount, entered: beside?.used ?? 0 }
+      const pending = Math.min(Math.max(recent - own, 0), beside?.recent ?? 0)
+      const figures = { before: used - own, pending, amount, entered: beside?.used ?? 0 }
       return brokenBy(rules, figures).map((rule) => ({ rule, waitSeconds }))
     }),
   ]

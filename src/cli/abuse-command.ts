@@ -37,8 +37,8 @@ export async function status(context: CommandContext): Promise<number> {
     stdout.write('\nCodes that strangers were sent in the last hour\n')
     stdout.write(
       tableText(
-        ['channel', 'sent', 'entered', 'percent'],
-        codes.map(({ channel, sent, entered, percent }) => [channel, sent, entered, percent ?? '']),
+        ['channel', 'sent', 'just sent', 'entered', 'percent of the others'],
+        codes.map((each) => [each.channel, each.sent, each.just_sent, each.entered, each.percent ?? '']),
       ),
     )
     stdout.write('\nNot let through at once in the last hour, of the lines that the audit keeps\n')
@@ -73,9 +73,9 @@ async function statusOf(core: Core) {
       ...{ country: pot.country, per: pot.per, part: tier },
       ...{ spent: inMoney(used), cap: inMoney(pot[tier]), left: inMoney(Math.max(0, pot[tier] - used)) },
     })),
-    codes: conversion.map((each) => ({
-      ...each,
-      percent: each.sent === 0 ? null : Math.round((100 * each.entered) / each.sent),
+    codes: conversion.map(({ channel, sent, justSent, entered }) => ({
+      ...{ channel, sent, just_sent: justSent, entered },
+      percent: sent === justSent ? null : Math.min(100, Math.round((100 * entered) / (sent - justSent))),
     })),
     suspected: {
       verdict: most(lines.map(({ detail }) => [`${detail['act']} ${detail['verdict']}`])),
