@@ -9,6 +9,7 @@ import type { MailMessage, MailSender } from '../mail/mail-sender.ts'
 import { smtpMail } from '../mail/smtp.ts'
 import { mailText } from '../mail/texts.ts'
 import type { AlarmOf } from '../ops/alarm.ts'
+import { countersWatch } from '../ops/counters-watch.ts'
 import type { Limits } from '../ops/limits.ts'
 import type { Metrics } from '../ops/metrics.ts'
 import type { SmsSender } from '../sms/sms-sender.ts'
@@ -31,7 +32,7 @@ export interface Messages {
   readonly channels: readonly ('sms' | 'email')[]
   /** What is sent after an answer. */
   readonly background: AfterAnswer
-  /** Looks how many messages of the day are used. */
+  /** Looks how many messages of the day are used, and whether what was counted is still there. */
   readonly measure: () => Promise<void>
   /** Tells owners of accounts what is due. */
   readonly tellOwners: () => Promise<unknown>
@@ -74,12 +75,19 @@ export function buildMessages(
     ...(standIns || config.mail ? (['email'] as const) : []),
   ]
   const { open } = ownerMessages({ sealer })
+  const watch = countersWatch({
+    ...{ store, clock },
+    onLost() {
+      metrics.countersLost.inc()
+      log.error('the store came back without what it had counted: limits begin anew, money does not')
+    },
+  })
   return {
     codes: countedCodes(issuing, metrics),
     channels,
     background,
     async measure() {
-      await Promise.all([budget.measure(), guard.spent()])
+      await Promise.all([budget.measure(), guard.spent(), watch()])
     },
     tellOwners: () => tellOwners({ database, clock, open, sms, mail, limits, log, metrics, audit, translate }),
   }

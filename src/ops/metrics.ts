@@ -111,6 +111,11 @@ export function createMetrics() {
       labelNames: ['outcome'] as const,
       registers,
     }),
+    countersLost: new Counter({
+      name: 'menshen_counters_lost_total',
+      help: 'How often Redis, or the table in its place, came back without what it had counted: limits begin anew then, money does not.',
+      registers,
+    }),
     hashQueue: new Gauge({
       name: 'menshen_hash_queue_jobs',
       help: 'Passwords waiting for a hashing process.',
