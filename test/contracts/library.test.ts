@@ -284,6 +284,22 @@ describe('what it stores', () => {
     expect(session?.['loginTs']).toBeUndefined()
   })
 
+  test('an end that it compares with its tolerance for clocks of clients, but for what it tells to have expired', async () => {
+    const { access, refresh } = await tokens()
+    const exp = Math.floor(Date.now() / 1000) - 2
+    for (const [model, id] of [
+      ['AccessToken', access],
+      ['RefreshToken', refresh],
+    ] as const) {
+      await library.change(model, id, { exp })
+    }
+    expect((await library.send('/me', undefined, { authorization: `Bearer ${access}` })).status).toBe(200)
+    expect(await refreshWith(refresh)).toMatchObject({ error: 'invalid_grant' })
+    expect(refusal('grant.error')).toMatchObject({ error_detail: 'refresh token is expired' })
+    await library.change('AccessToken', access, { exp: exp - 60 })
+    expect((await library.send('/me', undefined, { authorization: `Bearer ${access}` })).status).toBe(401)
+  })
+
   test('a code and a refresh token with the session they began in, which they outlive', async () => {
     const { code, refresh } = await tokens()
     const common = {
