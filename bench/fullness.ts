@@ -26,7 +26,7 @@ interface FullnessInput {
   readonly rows: number
 }
 
-const asked: readonly ScenarioName[] = ['refresh', 'code', 'introspection', 'userinfo', 'client_credentials']
+const asked: readonly ScenarioName[] = ['refresh', 'code', 'introspection']
 
 /** Accounts, each with a number; three quarters of the records are sessions, grants and refresh tokens of theirs, the rest access tokens. */
 function filling(rows: number): string {

@@ -27,7 +27,7 @@ interface GrowthInput {
 }
 
 const asked: readonly ScenarioName[] = ['refresh', 'code', 'introspection', 'client_credentials']
-const rounds = 12
+const rounds = 8
 
 /**
  * Servers on databases of their own, whose statements are planned while the tables are empty. Autovacuum is off meanwhile: it would

@@ -117,7 +117,7 @@ export async function measureSlice(input: SliceInput): Promise<Slice> {
 }
 
 /** A server that has run for a while has its hot code compiled; half a second is not enough for that. */
-const longestWarmUpSeconds = 2
+const longestWarmUpSeconds = 1.5
 
 function warmSeconds({ scenario, seconds }: Omit<SliceInput, 'server' | 'profile'>): number {
   const { stretch = 1 }: Scenario = scenarios[scenario]

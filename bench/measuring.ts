@@ -53,28 +53,24 @@ export async function measureAll(bench: Bench, versions: Report['versions']): Pr
   const rows: Row[] = []
   for (const scenario of scenarioNames) rows.push(...(await part(scenario, () => measureScenario(bench, scenario))))
   rows.push(...(await part('login_keycloak', async () => [await measureKeycloakLogin(bench)])))
-  const rounds = Math.ceil(pairs / 2)
+  const [rounds, few] = [Math.ceil(pairs / 2), Math.ceil(pairs / 3)]
   const common = { stores, load, connections, seconds }
   const loginsARound = quick ? 4 : 100
   const found: Found = {
     rows,
     storm: await part('storm', () => measureStorms(bench)),
-    upstream: await part('upstream', () => measureUpstream({ stores, rounds: pairs, loginsARound, connections: 4 })),
-    crowd: await part('crowd', () =>
-      measureCrowd({ ...common, servers: ours(bench.servers), seconds: seconds * 2, rounds }),
-    ),
+    upstream: await part('upstream', () => measureUpstream({ stores, rounds, loginsARound, connections: 4 })),
+    crowd: await part('crowd', () => measureCrowd({ ...common, servers: ours(bench.servers), rounds: few })),
     roundTrips: await part('round_trips', () => countTrips(bench)),
     hashing: await part('hashing', () => measureArrangements(rounds, seconds * 4)),
-    growth: await part('growth', () => measureGrowth({ ...common, seconds: seconds * 180 })),
-    fullness: await part('full', () => measureFullness({ ...common, pairs, rows: quick ? 1000 : 1_000_000 })),
-    memory: await part('memory', () => measureMemory({ ...common, seconds: seconds * 4, requests: 0, rounds: 2 })),
+    growth: await part('growth', () => measureGrowth({ ...common, seconds: seconds * 140 })),
+    fullness: await part('full', () => measureFullness({ ...common, pairs: rounds, rows: quick ? 1000 : 1_000_000 })),
+    memory: await part('memory', () => measureMemory({ ...common, seconds: seconds * 2, requests: 0, rounds: 2 })),
     million: await part('million', () =>
       measureMemory({ ...common, seconds: seconds * 10, requests: quick ? 100 : 1_000_000, rounds: 1 }),
     ),
     starts: await part('start', () => measureStarts(stores, rounds)),
-    scaling: await part('scaling', () =>
-      measureScaling({ ...common, connections: connections * 2, seconds: seconds * 2, rounds }),
-    ),
+    scaling: await part('scaling', () => measureScaling({ ...common, connections: connections * 2, rounds: few })),
     peers: await part('peers', async () => [
       await measurePeers({ ...common, seconds: seconds * 2, pairs, cache: options.cache, progress }),
     ]),
@@ -125,7 +121,7 @@ async function measureStorms({ options, servers, load }: Bench): Promise<StormRo
   const logins = startChild<LoadCalls>('./load.ts')
   try {
     const rounds = new Map<ServerName, StormRound[]>(ours(servers).map(({ name }) => [name, []]))
-    for (let round = 0; round < Math.ceil(pairs / 2); round++) {
+    for (let round = 0; round < Math.ceil(pairs / 3); round++) {
       for (const server of ours(servers)) {
         const input = { server, logins, background: load, seconds: seconds * 8, connections: connections / 2 }
         rounds.get(server.name)?.push(await measureStorm(input))

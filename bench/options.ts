@@ -10,16 +10,14 @@ const extraNames = [
   'upstream',
   'crowd',
   'round_trips',
-  'hashing',
   'growth',
   'full',
   'memory',
   'start',
   'scaling',
-  'import',
 ] as const
 /** Rows that take long and are measured only when they are asked for. */
-const askedNames = ['million', 'peers'] as const
+const askedNames = ['hashing', 'import', 'million', 'peers'] as const
 export type RowName = ScenarioName | (typeof extraNames | typeof askedNames)[number]
 
 export interface Options {

@@ -26,7 +26,7 @@ interface ScalingInput {
   readonly rounds: number
 }
 
-const asked: readonly ScenarioName[] = ['introspection', 'refresh', 'code']
+const asked: readonly ScenarioName[] = ['introspection', 'refresh']
 /** Two for the servers, one that makes the load, one for the database. */
 const coresForTwo = 4
 

@@ -77,7 +77,7 @@ describe('other servers beside ours', () => {
 
   test('they are measured only when they are asked for, beside what else is asked', () => {
     expect(parseOptions([]).rows).not.toContain('peers')
-    expect(parseOptions(['--peers']).rows).toEqual(expect.arrayContaining(['refresh', 'import', 'peers']))
+    expect(parseOptions(['--peers']).rows).toEqual(expect.arrayContaining(['refresh', 'growth', 'peers']))
     expect(parseOptions(['--peers', '--scenario', 'jwks']).rows).toEqual(['jwks', 'peers'])
     expect(parseOptions(['--scenario', 'peers']).rows).toEqual(['peers'])
     expect(parseOptions(['--cache', '/tmp/kept']).cache).toBe('/tmp/kept')
