@@ -222,6 +222,24 @@ describe.each(['redis', 'tables'] as const)('a device that logged in before, sho
     expect(await devices.rememberBrowser({ marks: [] }, { userId, authTime: before })).toBeUndefined()
   })
 
+  test('that asks codes for a fourth number, and enters none, is asked for a challenge; one that nobody knows is not', async () => {
+    const at = { 'x-forwarded-for': '203.0.113.78' }
+    const numbers = [1, 2, 3, 4].map((n) => `13${n}7771${stores === 'redis' ? 1 : 2}000`)
+    const { visitor } = await owner()
+    const page = await reachLogin(visitor, request())
+    const asked = async (phone: string, by = visitor) => {
+      const { status, text } = await by.post(page.url, { method: 'sms', phone, agreement: 'on' }, at)
+      return text.includes('data-work') ? 'challenge' : status
+    }
+    const answers = []
+    for (const phone of [...numbers.slice(0, 3), ...numbers]) answers.push(await asked(phone))
+    expect(answers).toEqual([303, 303, 303, 303, 303, 303, 'challenge'])
+    const app = await new NativeApp(world).withKey()
+    const steps = []
+    for (const phone of numbers.reverse()) steps.push((await app.challenge({ method: 'sms', phone }, at)).body['step'])
+    expect(steps).toEqual(['otp', 'otp', 'otp', 'captcha'])
+  })
+
   test('that waits for a lock to end, when unknown, uses up the tries of its network', async () => {
     const { name } = await owner()
     await strangers(name, networks.slice(0, 6))
