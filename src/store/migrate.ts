@@ -58,7 +58,7 @@ export async function migrateUp(
   log: Log = () => {},
   directory = folder,
 ): Promise<readonly string[]> {
-  const known = await readMigrations(directory)
+  const known = await migrationsIn(directory)
   return database.maintenance(async (knex) => {
     await lock(knex, log)
     await createTable(knex)
@@ -76,7 +76,7 @@ export async function migrateUp(
 
 /** What is applied, pending, unknown to this code and changed since it was applied. Writes nothing. */
 export async function migrationStatus({ knex }: Pick<Database, 'knex'>, directory = folder): Promise<MigrationStatus> {
-  const known = await readMigrations(directory)
+  const known = await migrationsIn(directory)
   const exists = await knex.raw("select to_regclass('schema_migrations') is not null as present")
   return compare(known, exists.rows[0].present ? await rows(knex) : [])
 }
@@ -94,6 +94,15 @@ function compare(known: readonly Migration[], present: readonly Row[]): Migratio
       .filter(({ name, checksum }) => (checksums.get(name) ?? checksum) !== checksum)
       .map(({ name }) => name),
   }
+}
+
+let own: Promise<readonly Migration[]> | undefined
+
+/** Those of this program are read once: each look at the readiness would read some sixty files. */
+function migrationsIn(directory: string): Promise<readonly Migration[]> {
+  if (directory !== folder) return readMigrations(directory)
+  own ??= readMigrations(folder)
+  return own
 }
 
 async function readMigrations(directory: string): Promise<readonly Migration[]> {
