@@ -5,6 +5,7 @@ import type { Child } from './child.ts'
 import type { LoadCalls } from './load.ts'
 import { alternate, type Server, type ServerName, startServer } from './measure.ts'
 import type { ScenarioName } from './scenarios.ts'
+import { better, leastDisturbed, ratioOf } from './statistics.ts'
 import type { Stores } from './stores.ts'
 
 /** What an operation costs the server and PostgreSQL with a million accounts and records in the tables, beside hardly any. */
@@ -13,7 +14,7 @@ export interface FullnessRow {
   readonly server: ServerName
   readonly emptyMicros: number
   readonly fullMicros: number
-  /** The full one over the other; 1 is no difference. */
+  /** The full one over the other, of neighbouring slices or of the least disturbed ones; 1 is no difference. */
   readonly times: number
 }
 
@@ -70,11 +71,20 @@ export async function measureFullness(input: FullnessInput): Promise<FullnessRow
     const found: FullnessRow[] = []
     for (const scenario of asked) {
       const slices = await alternate(servers, pairs, { scenario, load, stores, connections, seconds }, undefined)
-      const least = (name: ServerName) =>
-        Math.min(...(slices.get(name) ?? []).map(({ cpuMicros, databaseMicros = 0 }) => cpuMicros + databaseMicros))
+      const whole = (name: ServerName) =>
+        (slices.get(name) ?? []).map((slice) => ({
+          ...slice,
+          cpuMicros: slice.cpuMicros + (slice.databaseMicros ?? 0),
+        }))
       for (const name of ['redis', 'tables'] as const) {
-        const [emptyMicros, fullMicros] = [least(name), least(`${name}_full`)]
-        found.push({ scenario, server: name, emptyMicros, fullMicros, times: fullMicros / emptyMicros })
+        const [empty, full] = [whole(name), whole(`${name}_full`)]
+        found.push({
+          scenario,
+          server: name,
+          emptyMicros: leastDisturbed(empty).cpuMicros,
+          fullMicros: leastDisturbed(full).cpuMicros,
+          times: 1 / better(ratioOf(empty, full)),
+        })
       }
     }
     return found
