@@ -1,3 +1,4 @@
+import { oneAtATime } from '../base/one-at-a-time.ts'
 import { deleteDueAccounts } from '../oidc/endings/account-leaving.ts'
 import { deliverClientEvents } from '../oidc/endings/client-event-delivery.ts'
 import { deliverLogouts } from '../oidc/endings/logout-notices.ts'
@@ -55,7 +56,8 @@ export function startDuties({ core, runtime, metrics, time, logins, exports, pic
   const trusted = (work: () => Promise<unknown>) => async () => (time.isTrusted() ? work() : undefined)
 
   const timers = [
-    every(sweepMs, trusted(core.sweep)),
+    // One that has much to delete takes longer than the time to the next.
+    every(sweepMs, trusted(oneAtATime(core.sweep))),
     every(
       noticesMs,
       trusted(() => exports.make()),
