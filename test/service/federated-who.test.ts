@@ -59,11 +59,15 @@ async function subOf(answer: Answer): Promise<UserId> {
   return subjectOf(await exchange(world, 'plain', redirectUri, answer.location))
 }
 
-/** A first login: the account is made. */
+let networks = 0
+
+/** A first login: the account is made, in a network that has not made many in this hour. */
 async function registered(connection: ConnectionName, person: string, coming?: Coming): Promise<UserId> {
-  const { visitor, answer } = await through(connection, person, coming)
+  networks += 1
+  const ip = coming?.ip ?? `198.${networks}.113.1`
+  const { visitor, answer } = await through(connection, person, { ...coming, ip })
   expect(answer.text).toContain('value="new"')
-  const headers = { 'x-forwarded-for': coming?.ip ?? '203.0.113.1' }
+  const headers = { 'x-forwarded-for': ip }
   return subOf(await visitor.follow(await visitor.post(answer.url.pathname, { choice: 'new' }, headers)))
 }
 
