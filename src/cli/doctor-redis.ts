@@ -31,6 +31,7 @@ export async function checkRedis(place: RedisPlace): Promise<Finding[]> {
     ...checkAnswers(look),
     ...checkSentinels(look),
     ...checkCluster(look),
+    ...checkConfirmation(look),
     ...checkVersions(look),
     ...checkMemory(look),
     ...checkDisk(look),
@@ -83,6 +84,14 @@ function checkCluster({ kind, nodes, cluster }: RedisLook): Finding[] {
     return [warn(name, detail, 'give each master a replica: without one its part of all logins ends with it')]
   }
   return [ok(name, `${cluster['cluster_size']} masters serve all slots, each with a replica`)]
+}
+
+function checkConfirmation({ kind, nodes }: RedisLook): Finding[] {
+  const mute = nodes.filter(({ mayWait }) => mayWait === false)
+  if (kind === 'node' || mute.length === 0) return []
+  const detail = `its user may not WAIT at ${mute.map((node) => node.name).join(', ')}`
+  const advice = 'allow it +wait: what is used up could otherwise be used once more after a failover'
+  return [warn('redis replicas', detail, advice)]
 }
 
 function checkVersions({ nodes }: RedisLook): Finding[] {

@@ -11,6 +11,8 @@ export interface RedisNodeLook {
   readonly info: Readonly<Record<string, string>>
   /** Whether anything is written to disk from time to time; undefined where this user may not ask. */
   readonly isSaved?: boolean
+  /** Whether this user may have what was used up confirmed by a replica. */
+  readonly mayWait?: boolean
   /** When the certificate ends, in milliseconds since the epoch; undefined without TLS. */
   readonly certificateEndsMs?: number
   /** Why it could not be asked. */
@@ -93,10 +95,15 @@ async function askNode(redis: Redis): Promise<RedisNodeLook> {
     const [info, save] = await Promise.all([allowed(redis.info()), allowed(redis.config('GET', 'save'))])
     const lines = linesOf(info === undefined ? '' : String(info))
     const rules = Array.isArray(save) ? String(save[1] ?? '') : undefined
+    const mayWait = await redis.wait(0, 1).then(
+      () => true,
+      (error: Error) => !/^(NOPERM|ERR unknown command)/.test(error.message),
+    )
     const certificate = redis.stream instanceof TLSSocket ? redis.stream.getPeerCertificate() : undefined
     return {
       name,
       info: lines,
+      mayWait,
       ...(rules === undefined ? {} : { isSaved: rules !== '' || lines['aof_enabled'] === '1' }),
       ...(certificate ? { certificateEndsMs: Date.parse(certificate.valid_to) } : {}),
     }

@@ -88,6 +88,16 @@ describe('Sentinels', () => {
     ])
   })
 
+  test('beside nodes whose user may not ask replicas are told of', async () => {
+    expect(await named('redis replicas', nodes)).toEqual([])
+    for (const node of nodes.nodes)
+      await node.ask('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '&*', '+@all', '-wait')
+    const url = nodes.url.replace('//', '//mute:secret@')
+    expect(await named('redis replicas', { url })).toMatchObject([
+      { status: 'warn', advice: expect.stringContaining('+wait') },
+    ])
+  })
+
   test('of which most are gone cannot fail over, and that is told', async () => {
     for (const sentinel of nodes.sentinels.slice(1)) sentinel.signal('SIGKILL')
     await eventually(async () => {
