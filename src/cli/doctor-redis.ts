@@ -12,7 +12,8 @@ const allSlots = '16384'
 
 const unanswered =
   'check that Redis runs, REDIS_URL (redis.url), its password and the firewall; an address begins with rediss where ' +
-  'Redis speaks TLS, and with redis where it does not'
+  'Redis speaks TLS, and with redis where it does not; where it asks for a certificate too, redis.certificate_file ' +
+  'and redis.key_file name one'
 
 /** The finding for a Redis that did not answer as it should. */
 export function redisUnreachable(error: unknown): Finding {
