@@ -48,7 +48,8 @@ export async function startHydra({ stores, cache }: ContenderInput): Promise<Con
   const command = await obtain(cache)
   const [port, adminPort] = [await freePort(), await freePort()]
   const env = {
-    DSN: `${await stores.createDatabase('bench_hydra')}?sslmode=disable`,
+    // With its default of two connections a core, requests that sign wait for one another for ever.
+    DSN: `${await stores.createDatabase('bench_hydra')}?sslmode=disable&max_conns=40&max_idle_conns=40`,
     SERVE_PUBLIC_HOST: '127.0.0.1',
     SERVE_PUBLIC_PORT: String(port),
     SERVE_ADMIN_HOST: '127.0.0.1',

@@ -109,6 +109,7 @@ export async function measureSlice(input: SliceInput): Promise<Slice> {
 
   // Both rates are per second of the process they were read in, so it does not matter that the two reads are not simultaneous.
   const operations = markAfter.operations - markBefore.operations
+  if (operations === 0) throw new Error(`${scenario} on ${server.name}: nothing was answered`)
   const operationsPerSecond = (operations / (markAfter.atMs - markBefore.atMs)) * 1000
   const cpuMicrosPerSecond = ((after.cpuMicros - before.cpuMicros) / (after.atMs - before.atMs)) * 1000
   const cpuMicros = cpuMicrosPerSecond / operationsPerSecond

@@ -46,6 +46,8 @@ interface PeersInput extends ContenderInput {
   readonly progress: (text: string) => void
 }
 
+const patienceMs = 120_000
+
 const starts: Readonly<Record<ContenderName, (input: ContenderInput) => Promise<Contender>>> = {
   floor: startFloor,
   redis: (input) => startOurs('redis', input),
@@ -124,7 +126,8 @@ async function measureSliceOf(
     storeSeconds: storeCpuSeconds(),
   })
   try {
-    await load.call('begin', { site, operation, seats: await seats(client, connections) })
+    const begun = load.call('begin', { site, operation, seats: await seats(client, connections) })
+    await Promise.race([begun, silence()])
     await delay(Math.min(seconds * 400, 300))
     const before = await look()
     await delay(seconds * 1000)
@@ -141,6 +144,12 @@ async function measureSliceOf(
   } catch (error) {
     return { failure: firstLine(error) }
   }
+}
+
+/** A server that hangs takes only its own row with it. */
+async function silence(): Promise<never> {
+  await delay(patienceMs, undefined, { ref: false })
+  throw new Error('the server does not answer')
 }
 
 function isOffered(operation: PeerOperation, { opaqueForm, jwtForm }: PeerSite): boolean {
