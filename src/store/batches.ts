@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 const mostRows = 500
-/** So many times as long as a batch took nothing is deleted: requests have the database to themselves most of the time. */
+/** Nothing is deleted for so many times as long as a batch took: requests have the database to themselves mostly. */
 const pauses = 3
 
 /**
