@@ -75,6 +75,19 @@ function realm(users: number): object {
         directAccessGrantsEnabled: false,
         redirectUris: isMachine ? [] : [redirectUri],
         attributes: isMachine ? {} : { 'pkce.code.challenge.method': 'S256' },
+        // A client may ask only about tokens that are meant for it.
+        protocolMappers: [
+          {
+            name: 'audience',
+            protocol: 'openid-connect',
+            protocolMapper: 'oidc-audience-mapper',
+            config: {
+              'included.client.audience': id,
+              'access.token.claim': 'true',
+              'introspection.token.claim': 'true',
+            },
+          },
+        ],
       }
     }),
     users: namedSeats(users).map(({ identifier }) => ({
