@@ -38,12 +38,22 @@ export function findings(found: Found): Findings {
   }
 }
 
-function processFindings({ growth, fullness, crowd, memory, million, starts, scaling }: Found): Findings['processes'] {
+function processFindings({
+  growth,
+  fullness,
+  crowd,
+  memory,
+  million,
+  starts,
+  scaling,
+  sweep,
+}: Found): Findings['processes'] {
   const most = (values: readonly number[]) => (values.length === 0 ? undefined : Math.max(...values))
   const ready = (first: boolean) =>
     most(starts.filter(({ isFirst }) => isFirst === first).map(({ leastSeconds }) => leastSeconds))
   return {
     growth: most(growth.map(({ times }) => times)),
+    sweep: most(sweep.map(({ timesIdle }) => timesIdle)),
     fullness: most(fullness.map(({ times }) => times)),
     waitGrowth: waitGrowth(crowd),
     residentMiB: most(memory.map(({ mostMiB }) => mostMiB)),

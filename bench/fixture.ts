@@ -100,6 +100,11 @@ export type ServerCalls = {
   seed(input: { readonly clientId: ClientId; readonly count: number }): Promise<Seat[]>
   /** Accounts of guests who log in with a code or through an upstream. */
   welcome(input: { readonly guests: readonly Guest[] }): Promise<void>
+  /** Stores so many sessions that ran out long ago. */
+  expire(input: { readonly rows: number }): Promise<void>
+  /** How many of them are left. */
+  expired(): Promise<number>
+  beginSweep(): void
   sample(): Sample
   startProfile(): Promise<void>
   stopProfile(path: string): Promise<void>

@@ -181,6 +181,9 @@ const calls: ServerCalls = {
     )
   },
   async welcome() {},
+  async expire() {},
+  expired: async () => 0,
+  beginSweep() {},
   sample,
   ...profiler(),
   startCounting() {},

@@ -19,6 +19,7 @@ import { measureStarts } from './start-up.ts'
 import { leastDisturbed, median, ratioOf, type Slice } from './statistics.ts'
 import type { Stores } from './stores.ts'
 import { measureStorm, type StormRound } from './storm.ts'
+import { measureSweep, type SweepRow } from './sweeping.ts'
 import { measureUpstream } from './upstream.ts'
 
 /** What a run has opened. */
@@ -75,6 +76,7 @@ export async function measureAll(bench: Bench, versions: Report['versions']): Pr
       await measurePeers({ ...common, seconds: seconds * 2, pairs, cache: options.cache, progress }),
     ]),
     moving: await part('import', async () => [await measureImport(stores, quick ? 1000 : 1_000_000)]),
+    sweep: await part('sweep', () => measureSweeping(bench)),
   }
   const goals = quick ? [] : judge(findings(found))
   return { at: new Date().toISOString(), machine, versions, seconds, pairs, connections, ...found, goals, failures }
@@ -114,6 +116,16 @@ async function measureKeycloakLogin({ options, stores, load }: Bench): Promise<R
   } finally {
     await server.child.stop()
   }
+}
+
+async function measureSweeping({ options, servers, load }: Bench): Promise<SweepRow[]> {
+  const { seconds, connections, quick } = options
+  const rows: SweepRow[] = []
+  for (const server of ours(servers)) {
+    const input = { server, background: load, rows: quick ? 2000 : 1_000_000 }
+    rows.push(await measureSweep({ ...input, seconds: seconds * 40, connections: connections / 2 }))
+  }
+  return rows
 }
 
 async function measureStorms({ options, servers, load }: Bench): Promise<StormRow[]> {

@@ -17,7 +17,7 @@ const extraNames = [
   'scaling',
 ] as const
 /** Rows that take long and are measured only when they are asked for. */
-const askedNames = ['hashing', 'import', 'million', 'peers'] as const
+const askedNames = ['hashing', 'import', 'million', 'peers', 'sweep'] as const
 export type RowName = ScenarioName | (typeof extraNames | typeof askedNames)[number]
 
 export interface Options {

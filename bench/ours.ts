@@ -115,6 +115,24 @@ const calls: ServerCalls = {
       await directory.bind(user.id, atGithub, { ip: '127.0.0.1' })
     }
   },
+  async expire({ rows }) {
+    const payload = JSON.stringify({ iat: 1, accountId: userIds[0], loginTs: 1, authorizations: {} })
+    await app.core.database.maintenance((knex) =>
+      knex.raw(
+        `insert into oidc_records (model, id, payload, uid, user_id, expires_at)
+         select 1, md5('id' || n) || n, ?, md5('uid' || n) || n, ?, now() - interval '2 days' from generate_series(1, ?) n`,
+        [payload, userIds[0] ?? '', rows],
+      ),
+    )
+  },
+  async expired() {
+    const [row] = await app.core.database.knex('oidc_records').whereRaw('expires_at < now()').count('* as rows')
+    return Number(row?.['rows'])
+  },
+  beginSweep() {
+    // The server is stopped before this has ended.
+    app.core.sweep().catch(() => {})
+  },
   sample,
   ...profiler(),
   startCounting() {

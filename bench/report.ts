@@ -6,6 +6,7 @@ import { processTexts } from './report-processes.ts'
 import type { Report, Row, StormRow, TripsRow } from './rows.ts'
 import { ratioOf } from './statistics.ts'
 import { backgroundPerSecond } from './storm.ts'
+import type { SweepRow } from './sweeping.ts'
 import { figure, table } from './table.ts'
 import { serverTitles, titleOf } from './titles.ts'
 import type { UpstreamRow } from './upstream.ts'
@@ -16,6 +17,7 @@ export function reportText(report: Report): string {
   if (report.rows.length > 0) parts.push(scenarioText(report.rows))
   if (report.rows.some(({ server }) => server === 'redis_beside')) parts.push(besideText(report.rows))
   if (report.storm.length > 0) parts.push(stormText(report.storm))
+  if (report.sweep.length > 0) parts.push(sweepText(report.sweep))
   if (report.upstream.length > 0) parts.push(upstreamText(report.upstream))
   if (report.roundTrips.length > 0) parts.push(tripsText(report.roundTrips))
   parts.push(...processTexts(report))
@@ -65,6 +67,17 @@ function besideText(rows: readonly Row[]): string {
     return [[titleOf(scenario), serverTitles[server], figure(ofLeastDisturbed), figure(medianOfPairs)]]
   })
   return `CPU time over the other checkout's\n\n${table(['scenario', 'server', 'times', 'median'], lines)}`
+}
+
+function sweepText(rows: readonly SweepRow[]): string {
+  const text = table(
+    ['server', 'rows', 'p50 idle', 'p99 idle', 'p50 sweep', 'p99 sweep', 'p99 x', 'deleted/s'],
+    rows.map(({ server, rows: count, idle, sweeping, timesIdle, deletedPerSecond }) => [
+      serverTitles[server],
+      ...[count, idle.p50Ms, idle.p99Ms, sweeping.p50Ms, sweeping.p99Ms, timesIdle, deletedPerSecond].map(figure),
+    ]),
+  )
+  return `sweep of what has run out: ${backgroundPerSecond} refreshes a second, ms\n\n${text}`
 }
 
 function stormText(rows: readonly StormRow[]): string {

@@ -13,6 +13,7 @@ import type { ScenarioName } from './scenarios.ts'
 import type { StartRow } from './start-up.ts'
 import type { Ratio, Slice } from './statistics.ts'
 import type { StormRound } from './storm.ts'
+import type { SweepRow } from './sweeping.ts'
 import type { UpstreamRow } from './upstream.ts'
 
 /** One server in one scenario. */
@@ -64,6 +65,7 @@ export interface Found {
   readonly starts: readonly StartRow[]
   readonly scaling: readonly ScalingRow[]
   readonly moving: readonly ImportRow[]
+  readonly sweep: readonly SweepRow[]
   /** One at most. */
   readonly peers: readonly PeersFound[]
 }

@@ -52,6 +52,7 @@ const nothing: Findings = {
   imported: undefined,
   processes: {
     growth: undefined,
+    sweep: undefined,
     fullness: undefined,
     waitGrowth: undefined,
     residentMiB: undefined,
@@ -76,6 +77,7 @@ const emptyReport: Found = {
   starts: [],
   scaling: [],
   moving: [],
+  sweep: [],
   peers: [],
 }
 
