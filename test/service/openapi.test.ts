@@ -135,7 +135,9 @@ function readNames(): string[] {
   )
   const files = [
     ...ofApps,
-    ...['account-merges.ts', 'attempt.ts', 'single-answers.ts'].map((name) => new URL(`interactions/${name}`, root)),
+    ...['account-merges.ts', 'attempt.ts', 'before-step.ts', 'single-answers.ts'].map(
+      (name) => new URL(`interactions/${name}`, root),
+    ),
     ...['challenge.ts', 'gate.ts', 'native-routes.ts', 'steps.ts'].map(
       (name) => new URL(`interactions/native/${name}`, root),
     ),
