@@ -21,7 +21,9 @@ afterAll(() => world?.close())
 const knex = () => world.database.database.knex
 const directory = () => world.app.core.directory
 const events = async (userId: string, event: string) =>
-  (await knex()('audit_events').where({ user_id: userId, event }).select('detail')).map(({ detail }) => detail)
+  (await knex()('audit_events').where({ user_id: userId, event }).orderBy('id').select('detail')).map(
+    ({ detail }) => detail,
+  )
 const lead = () => startLogin(world, 'plain', redirectUri)
 const hasCode = ({ location }: { readonly location: string | undefined }) => location?.includes('code=') === true
 
