@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { pairSockets } from './paired-sockets.ts'
 
 /** What becomes of LISTEN: poolers that lend a connection for one transaction refuse it, or take it in vain. */
 export type Listens = 'passed' | 'refused' | 'swallowed'
@@ -20,17 +21,7 @@ export async function startPooler(databaseUrl: string, listens: Listens): Promis
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const database = connect(Number(port), hostname)
-    for (const [socket, other] of [
-      [client, database],
-      [database, client],
-    ] as const) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-    }
+    pairSockets(sockets, client, database)
     const renumber = byMessages((message) => client.write(message[0] === letter('K') ? ownNumber(message) : message), 1)
     database.on('data', renumber)
     client.on(

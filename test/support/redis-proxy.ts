@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { pairSockets } from './paired-sockets.ts'
 
 /** Something between a client and a Redis that passes on what it is told to. */
 export interface RedisProxy {
@@ -23,17 +24,7 @@ export async function redisProxy(target: number): Promise<RedisProxy> {
   const server = createServer((client) => {
     const redis = connect(proxy.target, '127.0.0.1')
     let isCut = false
-    for (const [socket, other] of [
-      [client, redis],
-      [redis, client],
-    ] as const) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-    }
+    pairSockets(sockets, client, redis)
     client.on('data', (bytes) => {
       if (cutting !== undefined && bytes.toString('latin1').toUpperCase().includes(cutting)) {
         cutting = undefined
