@@ -18,6 +18,9 @@ interface Need {
   find(): Promise<string | undefined>
 }
 
+const withoutWindow = 'chromium-headless-shell'
+const withWindow = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+
 const needs = {
   postgres: {
     name: 'PostgreSQL',
@@ -25,11 +28,15 @@ const needs = {
     find: async () => (process.env['TEST_DATABASE_URL'] ? 'given' : (await systemBinaries())?.folder),
   },
   redisServer: { name: 'redis-server', packages: ['redis-server'], find: () => onPath('redis-server') },
-  chromium: {
-    name: 'Chromium',
-    packages: ['chromium'],
-    find: () => onPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'),
-  },
+  chromium:
+    process.env['TEST_HEADED'] === '1'
+      ? { name: 'Chromium', packages: ['chromium'], find: () => onPath(...withWindow) }
+      : {
+          name: 'Chromium',
+          packages: [withoutWindow],
+          // The whole browser does as well, for twice the processor time.
+          find: () => onPath(withoutWindow, ...withWindow),
+        },
   font: { name: 'a Chinese font', packages: ['fontconfig', 'fonts-noto-cjk'], find: chineseFont },
 } satisfies Record<string, Need>
 
