@@ -14,6 +14,7 @@ import {
   redirectUri,
 } from './fixture.ts'
 import { authorizations } from './scenarios.ts'
+import { plenty } from './settings.ts'
 
 /** How a guest logs in: with a code from a message, through an upstream, or by the carrier's word from an app. All vendors answer at once. */
 export const waysIn = ['sms', 'github', 'one_tap'] as const
@@ -29,7 +30,6 @@ export type GuestCalls = {
 const vendorSecret = 'a-secret-of-the-vendor'
 const signName = '茶铺'
 const template = 'SMS_1'
-const plenty = [{ max: 1_000_000, seconds: 60 }]
 
 let github: GithubSimulator
 let aliyun: AliyunSmsSimulator
@@ -71,10 +71,10 @@ async function open({ guests: count }: { readonly guests: number }) {
       MENSHEN_SANDBOX_EXPOSED: 'true',
       MENSHEN_LOGIN__METHODS: '[sms, password]',
       MENSHEN_SMS__SENDERS: JSON.stringify([sender]),
-      MENSHEN_SMS__LIMITS: JSON.stringify({ per_number: plenty, per_ip: plenty, per_day_total: 1_000_000 }),
+      MENSHEN_SMS__LIMITS: JSON.stringify({ per_number: [plenty], per_ip: [plenty], per_day_total: plenty.max }),
       MENSHEN_CONNECTIONS: JSON.stringify([connection]),
       MENSHEN_ONE_TAP: JSON.stringify(oneTapSettings(oneTap)),
-      // Each guest comes from an address of its own, as they would.
+      // Each guest comes from a network of its own, as they would.
       MENSHEN_SERVER__TRUSTED_PROXIES: '[127.0.0.1]',
     },
   }
@@ -98,9 +98,14 @@ const proofs: Readonly<
   },
 }
 
+/** The header in which the proxy names the guest's address, each in another /24. */
+function cameFrom({ githubId }: Guest): string {
+  return `X-Forwarded-For: 10.${githubId >> 8}.${githubId & 255}.1\r\n`
+}
+
 /** One request, and the exchange. */
-async function loginByOneTap(connection: Connection, { phone, githubId }: Guest): Promise<void> {
-  const { openid, access_token } = oneTap.carrier.issueUniverify(phone)
+async function loginByOneTap(connection: Connection, guest: Guest): Promise<void> {
+  const { openid, access_token } = oneTap.carrier.issueUniverify(guest.phone)
   const challenge = new URLSearchParams({
     client_id: nativeClientId,
     method: 'one_tap',
@@ -112,8 +117,7 @@ async function loginByOneTap(connection: Connection, { phone, githubId }: Guest)
     code_challenge_method: 'S256',
     agreements: 'terms@sample privacy@sample',
   })
-  const from = `X-Forwarded-For: 10.${githubId >> 16}.${(githubId >> 8) & 255}.${githubId & 255}\r\n`
-  const done = await connection.send(post('/authorize-challenge', challenge.toString(), from))
+  const done = await connection.send(post('/authorize-challenge', challenge.toString(), cameFrom(guest)))
   expect(done, 200, 'the challenge')
   const { authorization_code: code } = JSON.parse(done.body) as { authorization_code: string }
   const form = `grant_type=authorization_code&client_id=${nativeClientId}&code=${code}&code_verifier=${codeVerifier}`
@@ -123,7 +127,7 @@ async function loginByOneTap(connection: Connection, { phone, githubId }: Guest)
 async function login(way: WayIn, connection: Connection, guest: Guest): Promise<void> {
   if (way === 'one_tap') return loginByOneTap(connection, guest)
 
-  const browser = new Browsing(connection)
+  const browser = new Browsing(connection, cameFrom(guest))
   const page = pathIn(await browser.get(authorizations['offline'] ?? '', 303, 'authorize'))
   await browser.get(page, 200, 'the login page')
   const resume = await proofs[way](browser, page, guest)
