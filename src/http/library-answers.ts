@@ -1,11 +1,13 @@
 import type { Context, Middleware } from 'koa'
 import { type Clock, epochSeconds } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
+import { paths, plainPath } from '../base/paths.ts'
 import type { ClientPolicies } from '../oidc/clients/client-policies.ts'
 import { tellGrantedScope } from '../oidc/granted-scope.ts'
 import type { jwtAnswers } from '../oidc/jwt-answers.ts'
 import { libraryContext } from '../oidc/library/context.ts'
 import { partsOfFormPost } from '../oidc/library/forms.ts'
+import { leaveOutStacks } from '../oidc/library/stacks.ts'
 import type { RenderPage } from '../oidc/library-pages.ts'
 import { answerLostRefresh } from '../oidc/records/rotation.ts'
 import type { Unit } from '../oidc/records/unit.ts'
@@ -36,6 +38,9 @@ interface Dependencies {
  */
 const resumed = /^\/(auth|device)\/[^/]+\/?$/i
 
+/** Where the library reads every token as a JWT first. */
+const readingJwts: ReadonlySet<string> = new Set([paths.introspection, paths.revocation])
+
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 /** Seconds between two polls of a device, RFC 8628 §3.2. */
 const pollSeconds = 5
@@ -62,6 +67,8 @@ export function libraryAnswers({
 }: Dependencies): Middleware {
   return async (ctx, next) => {
     if (resumed.test(ctx.path)) ctx.querystring = ''
+    // Until the adapter is asked for the token.
+    if (readingJwts.has(plainPath(ctx.path))) leaveOutStacks()
     let unit: Unit | undefined
     const won = await units.run(
       async (begun) => {
@@ -96,7 +103,7 @@ export function libraryAnswers({
       ctx.body = { ...(ctx.body as object), interval: pollSeconds }
     }
     if (oidc.route === 'token') await slowDown(ctx, oidc.params)
-    if (ctx.response.is('html') && typeof ctx.body === 'string') redrawFormPost(ctx, ctx.body)
+    if (typeof ctx.body === 'string' && ctx.response.is('html')) redrawFormPost(ctx, ctx.body)
   }
 
   /** The library lets a device poll as often as it likes, but RFC 8628 §3.5 demands `slow_down`. */

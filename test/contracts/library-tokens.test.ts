@@ -169,6 +169,23 @@ describe('a request to userinfo that goes well', () => {
   })
 })
 
+describe.each(['introspection', 'revocation'])('an opaque token at %s', (route) => {
+  test('is read as a JWT, in vain, before it is asked for', async () => {
+    const token = await accessToken()
+    const { split } = String.prototype
+    library.log.length = 0
+    String.prototype.split = function (this: string, ...given: [never]) {
+      if (String(this) === token) library.log.push({ what: 'read', ctx: undefined })
+      return split.apply(this, given)
+    }
+    onTestFinished(() => {
+      String.prototype.split = split
+    })
+    expect(await library.send(`/token/${route}`, { ...credentials, token }, json)).toMatchObject({ status: 200 })
+    expect(library.log.map(({ what }) => what).slice(0, 2)).toEqual(['read', 'find AccessToken'])
+  })
+})
+
 describe('stacks of errors', () => {
   const stack = () => new Error('x').stack
 

@@ -134,7 +134,7 @@ function durableAdapter(
     find: (value) =>
       within(async (unit) => {
         if (model === 'AccessToken' && currentContext()?.oidc?.route === 'userinfo') return userinfoToken(unit, value)
-        if (model === 'Grant') keepStacks()
+        keepStacks()
         const payload = await unit.find(model, value, namedClient(currentContext()))
         if (model === 'DeviceCode') return openDeviceCode(sealer, payload)
         if (model !== 'RefreshToken') return withId(alive(payload), value)
