@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP } from 'node:net'
+import { BlockList, isIP, type Socket } from 'node:net'
 import { addressOf } from '../base/address.ts'
 import { maskIpInLog } from '../base/mask.ts'
 import type { Log } from '../ops/log.ts'
@@ -16,6 +16,13 @@ interface Dependencies {
   readonly log: Pick<Log, 'warn'>
 }
 
+/** Who is at the other end of a connection. */
+interface Peer {
+  readonly address: string
+  /** Whether it may name the visitor. */
+  readonly isTrusted: boolean
+}
+
 /** The headers in which proxies name the visitor; only the first of them is ever believed. */
 const forwarding = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 
@@ -29,10 +36,21 @@ export function requestOrigin({ issuer, trustedProxies, log }: Dependencies): (r
   const { host, protocol } = new URL(issuer)
   const isTrusted = trust(trustedProxies === 'none' ? [] : (trustedProxies ?? []))
   const warn = warnOnce(log)
+  /** Looked at once for each connection, which serves many requests. */
+  const peers = new WeakMap<Socket, Peer>()
+
+  function peerOf(socket: Socket): Peer {
+    const known = peers.get(socket)
+    if (known) return known
+    const address = addressOf(socket.remoteAddress ?? '') ?? ''
+    const peer = { address, isTrusted: isTrusted(address) }
+    peers.set(socket, peer)
+    return peer
+  }
 
   function addressFrom({ headers, socket }: IncomingMessage): string {
-    const peer = addressOf(socket.remoteAddress ?? '') ?? ''
-    if (!isTrusted(peer)) {
+    const { address: peer, isTrusted: isProxy } = peerOf(socket)
+    if (!isProxy) {
       const header = forwarding.find((name) => headers[name] !== undefined)
       if (header !== undefined) warn('untrusted', { peer, header })
       return peer

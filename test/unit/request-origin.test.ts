@@ -35,12 +35,17 @@ function open(trustedProxies: TrustedProxies) {
   const lines: Record<string, unknown>[] = []
   const log = { warn: (fields: object, text: string) => void lines.push({ ...fields, text }) }
   const clean = requestOrigin({ issuer: 'https://id.example.com', trustedProxies, log: log as never })
-  const from = (remoteAddress: string, headers: Record<string, string>) => {
-    const request = { headers: { ...headers }, socket: { remoteAddress } } as unknown as IncomingMessage
-    clean(request)
-    return request.headers['x-forwarded-for']
+  /** Requests of one connection. */
+  const over = (remoteAddress: string) => {
+    const socket = { remoteAddress }
+    return (headers: Record<string, string>) => {
+      const request = { headers: { ...headers }, socket } as unknown as IncomingMessage
+      clean(request)
+      return request.headers['x-forwarded-for']
+    }
   }
-  return { from, lines }
+  const from = (remoteAddress: string, headers: Record<string, string>) => over(remoteAddress)(headers)
+  return { from, over, lines }
 }
 
 describe('who the visitor is', () => {
@@ -81,6 +86,16 @@ describe('who the visitor is', () => {
       ['10.0.0.0', 'forwarded'],
     ])
     expect(JSON.stringify(lines)).not.toContain('203.0.113')
+  })
+
+  test('is another for each request of one connection that a trusted proxy keeps, and always a stranger’s own', () => {
+    const { over } = open(['10.0.0.0/8'])
+    const [proxied, direct] = [over('10.0.0.1'), over('192.0.2.77')]
+    for (const visitor of ['203.0.113.9', '203.0.113.10']) {
+      expect(proxied({ 'x-forwarded-for': visitor })).toBe(visitor)
+      expect(direct({ 'x-forwarded-for': visitor })).toBe('192.0.2.77')
+    }
+    expect(proxied({})).toBe('10.0.0.1')
   })
 
   test('nothing is told of a proxy that names nobody', () => {
