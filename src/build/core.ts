@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import { Secret } from '../base/secret.ts'
 import type { Config } from '../config/config.ts'
 import { sweepMerges } from '../oidc/endings/merging.ts'
-import { sweepAnonymous, sweepRecords } from '../oidc/endings/sweep.ts'
+import { sweepRecords } from '../oidc/endings/sweep.ts'
 import { sweepServers } from '../oidc/live-servers.ts'
 import { type Audit, type AuditEventName, audit } from '../ops/audit.ts'
 import { thriftyAudit } from '../ops/audit-thrift.ts'
@@ -91,8 +91,7 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       async sweep() {
         await tables.sweep()
         await sweepLedger(database, clock)
-        await sweepAnonymous(database, { clock, keptSeconds: toldExpiredSeconds })
-        await sweepRecords(database, { clock, keptSeconds: keptAfterExpirySeconds, spentSeconds: toldExpiredSeconds })
+        await sweepRecords(database, clock)
         await sweepServers(database)
         await sweepMerges(database, clock)
         await sweepExports(database, clock)
@@ -168,11 +167,6 @@ export async function ownSecretKey(dataDir: string): Promise<Secret> {
   }
   return new Secret((await readFile(path, 'utf8')).trim())
 }
-
-/** How long somebody is told that a code or an access token has expired, instead of that there is none. */
-const toldExpiredSeconds = 60
-/** How long logins stay readable that have run out; after that the audit alone says why. */
-const keptAfterExpirySeconds = 3600
 
 async function sweepAudit(database: Database, clock: Clock, keptSeconds: number): Promise<void> {
   await deleteInBatches(async (limit) => {

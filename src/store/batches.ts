@@ -5,15 +5,13 @@ const mostRows = 500
 const pauses = 3
 
 /**
- * Deletes in batches small enough not to be noticed, until one is not full; answers how many rows. `deleteSome` deletes
- * as many as it is told at most, and answers how many that were.
+ * Deletes in batches small enough not to be noticed, until one is not full. `deleteSome` takes as many rows as it is
+ * told at most, and answers how many those were.
  */
-export async function deleteInBatches(deleteSome: (limit: number) => Promise<number>): Promise<number> {
-  for (let total = 0; ; ) {
+export async function deleteInBatches(deleteSome: (limit: number) => Promise<number>): Promise<void> {
+  for (;;) {
     const beganAtMs = performance.now()
-    const count = await deleteSome(mostRows)
-    total += count
-    if (count < mostRows) return total
+    if ((await deleteSome(mostRows)) < mostRows) return
     await delay((performance.now() - beganAtMs) * pauses)
   }
 }

@@ -12,17 +12,22 @@ export const get: Statement = {
   text: 'select value from ephemeral where key = $1 and expires_at_ms > $2',
 }
 
+/** The minute in which the sweep first looks at a value, from its end in milliseconds, as SQL. Later writes leave it alone. */
+const sweepMinute = (endMs: string) => `cast((${endMs} + 59999) / 60000 as integer)`
+const given = (value: string, endMs: string) =>
+  `(key, value, expires_at_ms, sweep_minute) values ($1, ${value}, ${endMs}, ${sweepMinute(`${endMs}::bigint`)})`
+
 /** Parameters: key, value, end. */
 export const set: Statement = {
   name: 'ephemeral_set',
-  text: `insert into ephemeral (key, value, expires_at_ms) values ($1, $2, $3)
+  text: `insert into ephemeral ${given('$2', '$3')}
     on conflict (key) do update set value = excluded.value, expires_at_ms = excluded.expires_at_ms`,
 }
 
 /** A row is returned only to the caller whose value was stored. */
 export const add: Statement = {
   name: 'ephemeral_add',
-  text: `insert into ephemeral as kept (key, value, expires_at_ms) values ($1, $2, $3)
+  text: `insert into ephemeral as kept ${given('$2', '$3')}
     on conflict (key) do update set value = excluded.value, expires_at_ms = excluded.expires_at_ms
     where kept.expires_at_ms <= $4
     returning value`,
@@ -43,7 +48,7 @@ export const take: Statement = {
 /** Parameters: key, end of a window that begins now, time. */
 export const increment: Statement = {
   name: 'ephemeral_increment',
-  text: `insert into ephemeral as kept (key, value, expires_at_ms) values ($1, '1', $2)
+  text: `insert into ephemeral as kept ${given("'1'", '$2')}
     on conflict (key) do update set
       value = case when kept.expires_at_ms > $3 then (kept.value::bigint + 1)::text else '1' end,
       expires_at_ms = case when kept.expires_at_ms > $3 then kept.expires_at_ms else excluded.expires_at_ms end
@@ -68,10 +73,20 @@ export const remove: Statement = {
   )`,
 }
 
-/** Rows somebody is writing are left for the next sweep. */
+/**
+ * Parameters: the clocks, most rows → how many were looked at. What was prolonged since is looked at again when it ends
+ * by now. Rows somebody is writing are left for the next sweep.
+ */
 export const sweep: Statement = {
   name: 'ephemeral_sweep',
-  text: `delete from ephemeral where key in (
-    select key from ephemeral where expires_at_ms <= ${olderMsText('$1', '$2')} order by expires_at_ms limit $3 for update skip locked
-  )`,
+  text: `with older as materialized (select cast(floor(${olderMsText('$1', '$2')}) as bigint) as ms), due as (
+    select ctid, expires_at_ms <= (select ms from older) as is_over from ephemeral
+    where sweep_minute <= (select cast(ms / 60000 as integer) from older) limit $3 for update skip locked
+  ), gone as (
+    delete from ephemeral where ctid = any(array(select ctid from due where is_over))
+  ), kept as (
+    update ephemeral set sweep_minute = ${sweepMinute('expires_at_ms')}
+    where ctid = any(array(select ctid from due where not is_over))
+  )
+  select count(*)::int as count from due`,
 }

@@ -12,8 +12,8 @@ interface Options {
 
 /** The store in PostgreSQL; expired values stay in it until somebody sweeps. */
 export interface TableStore extends EphemeralStore {
-  /** Deletes what has expired, in batches small enough not to be noticed; answers how many rows. */
-  sweep(): Promise<number>
+  /** Deletes what has expired, in batches small enough not to be noticed. */
+  sweep(): Promise<void>
 }
 
 /** The store over an UNLOGGED table, for installations without Redis. Every operation is one statement. */
@@ -69,9 +69,10 @@ export function tableStore({ database, clock }: Options): TableStore {
       await write(statements.remove, [keys])
     },
     async sweep() {
-      return deleteInBatches(async (limit) => {
-        const { rowCount } = await database.commitQuery({ ...statements.sweep, values: [...olderValues(clock), limit] })
-        return rowCount ?? 0
+      await deleteInBatches(async (limit) => {
+        const values = [...olderValues(clock), limit]
+        const { rows } = await database.commitQuery<{ count: number }>({ ...statements.sweep, values })
+        return rows[0]?.count ?? 0
       })
     },
     async ping() {

@@ -5,7 +5,7 @@ import type { UserId } from '../../src/base/ids.ts'
 import { clientPolicies } from '../../src/oidc/clients/client-policies.ts'
 import { type Device, listDevices } from '../../src/oidc/endings/devices.ts'
 import { type EndingScope, endRecords } from '../../src/oidc/endings/endings.ts'
-import { sweepAnonymous, sweepRecords } from '../../src/oidc/endings/sweep.ts'
+import { sweepRecords } from '../../src/oidc/endings/sweep.ts'
 import { type Thing, whatBecameOf } from '../../src/oidc/endings/why-stored.ts'
 import { durableModels } from '../../src/oidc/library/stored-models.ts'
 import { recordId } from '../../src/oidc/records/records.ts'
@@ -102,7 +102,7 @@ async function lines(userId: UserId) {
 
 const end = (userId: UserId, scope: EndingScope) =>
   endRecords({ database: own.database, clock }, userId, scope, { reason: 'device' })
-const sweep = (keptSeconds = 0) => sweepRecords(own.database, { clock, keptSeconds, spentSeconds: keptSeconds })
+const sweep = () => sweepRecords(own.database, clock)
 
 describe('an ending', () => {
   /** Two browsers with every kind of client, an app of its own, and tokens of each. */
@@ -337,7 +337,7 @@ describe('the list of devices', () => {
 })
 
 describe('the sweep', () => {
-  const past = { expires: now - 60 }
+  const past = { expires: now - hour }
 
   test('notes sessions and the last family of a grant, and nothing else', async () => {
     const u = unique()
@@ -375,9 +375,16 @@ describe('the sweep', () => {
     expect(await left(userId)).toEqual([`access-${u}`, `alone-used-${u}`, `app-${u}`, `later-${u}`].toSorted())
   })
 
-  test('of nobody leaves what somebody has, and what has not ended', async () => {
+  test("takes what is nobody's, codes and access tokens after a minute, and everything else after an hour", async () => {
     const u = unique()
-    const userId = await person(session(`mine-${u}`, {}, past))
+    const ended = (seconds: number) => ({ expires: now - seconds })
+    const userId = await person(
+      session(`mine-${u}`, {}, ended(hour - 1)),
+      { model: 'DeviceCode', id: `entered-${u}`, ...ended(hour - 1) },
+      { model: 'AuthorizationCode', id: `code-${u}`, ...ended(60) },
+      { model: 'AccessToken', id: `access-${u}`, ...ended(60) },
+      { model: 'AccessToken', id: `told-${u}`, ...ended(59) },
+    )
     const { knex } = own.database
     const stranger = (model: number, id: string, expires: number) => ({
       model,
@@ -390,11 +397,60 @@ describe('the sweep', () => {
       stranger(durableModels.DeviceCode, 'device', now - 60),
       stranger(durableModels.ClientCredentials, 'machine', now - 60),
       stranger(durableModels.Session, 'alive', now + hour),
+      stranger(durableModels.Session, 'told', now - 59),
     ])
-    await sweepAnonymous(own.database, { clock, keptSeconds: 0 })
-    expect(await left(userId)).toEqual([`s-mine-${u}`])
+    await sweep()
+    expect(await left(userId)).toEqual([`entered-${u}`, `s-mine-${u}`, `told-${u}`])
     const rows = await knex('oidc_records').whereNull('user_id').whereLike('id', `%-${u}`).orderBy('id')
-    expect(rows.map(({ id }) => id)).toEqual([`alive-${u}`, `machine-${u}`])
+    expect(rows.map(({ id }) => id)).toEqual([`alive-${u}`, `told-${u}`])
+  })
+
+  test('looks at what does not go yet in the minute in which it may, and at once at what somebody made shorter', async () => {
+    const u = unique()
+    const userId = await person(session(`used-${u}`, {}, { expires: now + hour }))
+    const row = () => own.database.knex('oidc_records').where({ user_id: userId })
+    const minute = async () => (await row().first())?.sweep_minute
+    expect(await minute()).toBe(0)
+    await sweep()
+    const first = await minute()
+    expect(first * 60).toBeGreaterThanOrEqual(now + 2 * hour)
+    expect((first - 1) * 60).toBeLessThan(now + 2 * hour)
+    await row().update({ expires_at: new Date((now + 9 * hour) * 1000) })
+    expect(await minute()).toBe(first)
+    await row().update({ expires_at: new Date((now - hour) * 1000) })
+    await sweep()
+    expect(await minute()).toBeUndefined()
+  })
+
+  test('looks again at what was used since, and at nothing else', async () => {
+    const u = unique()
+    const due = { sweep_minute: Math.floor(now / 60) }
+    const userId = await person(
+      { ...session(`used-${u}`, {}, { expires: now + 9 * hour }), ...due },
+      { ...session(`past-${u}`, {}, past), ...due },
+      { ...session(`later-${u}`, {}, past), sweep_minute: due.sweep_minute + 1 },
+    )
+    await sweep()
+    expect(await left(userId)).toEqual([`s-later-${u}`, `s-used-${u}`])
+    const used = await own.database
+      .knex('oidc_records')
+      .where({ uid: `used-${u}` })
+      .first('sweep_minute')
+    expect(used?.sweep_minute).toBe(Math.ceil((now + 10 * hour) / 60))
+  })
+
+  test('of many processes at once arms and deletes each row once', async () => {
+    const u = unique()
+    const rows = Array.from({ length: 700 }, (_, n) => [
+      session(`gone-${n}-${u}`, {}, past),
+      session(`kept-${n}-${u}`, {}, { expires: now + n }),
+    ])
+    const userId = await person(...rows.flat())
+    await Promise.all([sweep(), sweep(), sweep()])
+    await sweep()
+    expect((await left(userId)).filter((id) => id.startsWith('s-gone'))).toEqual([])
+    expect((await lines(userId)).filter(({ event }) => event === 'session.ended')).toHaveLength(700)
+    expect(await own.database.knex('oidc_records').where({ user_id: userId, sweep_minute: 0 })).toEqual([])
   })
 })
 

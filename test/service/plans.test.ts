@@ -1,9 +1,12 @@
 import type { Knex } from 'knex'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lookUps, statements } from '../../src/oidc/records/statements.ts'
+import { sweepRecords } from '../../src/oidc/endings/sweep.ts'
+import { lookUps, slideValues, statements } from '../../src/oidc/records/statements.ts'
+import type { Database } from '../../src/store/postgres.ts'
+import { tableStore } from '../../src/store/tables.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
 import { hotStatements } from '../support/hot-statements.ts'
-import { onOneConnection } from '../support/one-connection.ts'
+import { type Connection, onOneConnection } from '../support/one-connection.ts'
 
 let own: TestDatabase
 let knex: Knex
@@ -66,4 +69,70 @@ describe('a statement of the hot path', () => {
       })
     },
   )
+})
+
+describe('what use prolongs gets no new entry in an index, and is found by one when it is swept:', () => {
+  const week = 7 * 86_400
+  /** What some work in a transaction does to a table. */
+  async function doneTo(table: string, connection: Connection, work: () => Promise<unknown>) {
+    const read = async () => {
+      const { rows } = await connection.query({
+        text: `select seq_scan::int as reads, n_tup_upd::int as updates, n_tup_hot_upd::int as within_page
+          from pg_stat_xact_user_tables where relname = $1`,
+        values: [table],
+      })
+      return rows[0] as Record<'reads' | 'updates' | 'within_page', number>
+    }
+    const before = await read()
+    await work()
+    const after = await read()
+    return [after.reads - before.reads, after.updates - before.updates, after.within_page - before.within_page]
+  }
+  /** A process whose clock is right, and whose database agrees, so much later. */
+  const after = (seconds: number) => Object.assign(() => Date.now() + seconds * 1000, { aheadMs: () => seconds * 1000 })
+
+  test('sessions and grants', async () => {
+    const at = Math.floor(Date.now() / 1000)
+    const slides = [
+      { model: 'Session', id: 's9', expiresAt: at + week },
+      { model: 'Grant', id: 'g9', expiresAt: at + week },
+    ] as const
+    await onOneConnection(knex, async (connection) => {
+      const slid = () => connection.query(statements.slide.with({ at, ...slideValues(slides) }))
+      expect(await doneTo('oidc_records', connection, slid)).toEqual([0, 2, 2])
+    })
+    await knex('oidc_records').update({ sweep_minute: Math.ceil(at / 60) + 1440 + 60 })
+    await knex('oidc_records')
+      .where({ id: 's8' })
+      .update({ expires_at: new Date((at - week) * 1000) })
+    await knex.raw('vacuum analyze oidc_records')
+    await knex.transaction(async (trx) => {
+      const { client } = trx as unknown as { client: { acquireConnection(): Promise<Connection> } }
+      const swept = () => sweepRecords({ knex: trx }, after(0))
+      expect(await doneTo('oidc_records', await client.acquireConnection(), swept)).toEqual([0, 0, 0])
+      expect(await trx('oidc_records').where({ id: 's8' })).toEqual([])
+    })
+  })
+
+  test('short-lived values and counters', async () => {
+    await knex.raw(`insert into ephemeral (key, value, expires_at_ms, sweep_minute)
+      select 'k' || i, '1', 4e12, 66666667 from generate_series(1, ${users}) i`)
+    await knex.raw('vacuum analyze ephemeral')
+    await onOneConnection(knex, async (connection) => {
+      const database = { commitQuery: (given: object) => connection.query(given) } as unknown as Database
+      const store = (seconds: number) => tableStore({ database, clock: after(seconds) })
+      const counter = { key: 'counter', max: 100, seconds: week }
+      const written = async () => {
+        for (const seconds of [0, 120, 240]) {
+          await store(seconds).set('value', seconds, 600)
+          await store(seconds).count([counter])
+          await store(seconds).increment('increment', 600)
+        }
+      }
+      expect(await doneTo('ephemeral', connection, written)).toEqual([0, 6, 6])
+      expect(await doneTo('ephemeral', connection, () => store(2 * week).sweep())).toEqual([0, 0, 0])
+      const { rows } = await connection.query({ text: `select key from ephemeral where key not like 'k%'` })
+      expect(rows).toEqual([])
+    })
+  })
 })

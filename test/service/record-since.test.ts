@@ -71,7 +71,7 @@ test('a row that a server of the earlier version has written counts from when it
     { ...row, id: 'before', grant_id: 'before' },
     { ...row, id: 'after', grant_id: 'after', since: new Date((at - 900) * 1000) },
   ])
-  await sweepRecords({ knex }, { clock: Date.now, keptSeconds: 0, spentSeconds: 0 })
+  await sweepRecords({ knex }, Date.now)
   const noted = await knex('audit_events').where({ user_id }).orderByRaw(`detail ->> 'grant'`)
   expect(noted.map(({ detail }) => [detail.grant, detail.login_at])).toEqual([
     ['after', at - 900],

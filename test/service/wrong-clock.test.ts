@@ -120,7 +120,7 @@ describe('what cannot be undone goes by the older of two clocks', () => {
     const { keys } = await stored(world)
     const table = tableStore({ database, clock: () => Date.now() })
     await table.set('kept', 1, 3600)
-    await sweepRecords(database, { clock, keptSeconds: 0, spentSeconds: 0 })
+    await sweepRecords(database, clock)
     await tableStore({ database, clock }).sweep()
     await advanceKeys({ database, sealer, log, rules, clock })
     expect(await isLeft()).toBe(true)

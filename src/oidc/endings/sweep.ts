@@ -4,41 +4,20 @@ import { olderMsText, olderValues } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
 import { isBoundSql, isSignedInSql, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
+import { deletableSql, sweepMinuteSql } from '../records/deletable.ts'
 import { endedDetail, signInDetail } from '../records/ended-detail.ts'
 
-const { Session, Grant, AuthorizationCode, RefreshToken, AccessToken, ClientCredentials, DeviceCode } = durableModels
-
-/** How long expired rows are kept, by the older clock. */
-interface Kept {
-  readonly clock: Clock
-  readonly keptSeconds: number
-}
+const { Session, Grant, RefreshToken } = durableModels
 
 /**
  * Deletes what has expired. Sessions and families of refresh tokens that ran out leave a line in the audit with their
- * rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in. Codes and
- * access tokens go after `spentSeconds`: one that has ended is refused whatever became of it, and there are many.
+ * rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in. A row that was
+ * used after it was written is looked at again when it has ended by now.
  */
-export async function sweepRecords(
-  { knex }: Pick<Database, 'knex'>,
-  { clock, keptSeconds, spentSeconds }: Kept & { readonly spentSeconds: number },
-): Promise<void> {
+export async function sweepRecords({ knex }: Pick<Database, 'knex'>, clock: Clock): Promise<void> {
   await deleteInBatches(async (limit) => {
-    const values = [...olderValues(clock), spentSeconds, ...olderValues(clock), keptSeconds, limit]
-    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, values)
+    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, [...olderValues(clock), limit])
     return Number(rows[0]?.count)
-  })
-}
-
-/**
- * Deletes ended sessions and device codes that belong to no user. SECURITY: any stranger can make them, and nobody
- * misses them.
- */
-export async function sweepAnonymous({ knex }: Pick<Database, 'knex'>, { clock, keptSeconds }: Kept): Promise<void> {
-  await deleteInBatches(async (limit) => {
-    const values = [...olderValues(clock), keptSeconds, limit]
-    const { rowCount } = await knex.raw<{ rowCount: number }>(anonymousText, values)
-    return rowCount
   })
 }
 
@@ -66,21 +45,20 @@ export function runOutLine(row: string): string {
       || coalesce((select ${signInDetail('g')} from oidc_records g where g.model = ${Grant} and g.id = ${row}.grant_id), '{}') as detail`
 }
 
-const endedBefore = `expires_at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?)`
+const ends = { model: 'model', userId: 'user_id', expires: 'extract(epoch from expires_at)::float8' }
+const isDue = `${deletableSql(ends)} <= (select seconds from older)`
 
 const sweepText = `
-  with gone as (
-    delete from oidc_records where ctid = any(array(
-      select ctid from oidc_records where ${endedBefore}
-        and (model in (${AuthorizationCode}, ${AccessToken}, ${ClientCredentials}) or ${endedBefore})
-      limit ? for update skip locked)) returning *
+  with older as materialized (select ${olderMsText('?', '?')} / 1000 as seconds), due as (
+    select ctid, ${isDue} as is_over from oidc_records
+    where sweep_minute <= (select cast(floor(seconds / 60) as integer) from older) limit ? for update skip locked
+  ), gone as (
+    delete from oidc_records where ctid = any(array(select ctid from due where is_over)) returning *
+  ), kept as (
+    update oidc_records set sweep_minute = ${sweepMinuteSql(ends)}
+    where ctid = any(array(select ctid from due where not is_over))
   ), recorded as (
     insert into audit_events (at, event, user_id, client_id, detail)
     select ${runOutLine('gone')} from gone where ${leavesLine('gone')}
   )
-  select count(*) from gone`
-
-const anonymousText = `
-  delete from oidc_records where ctid = any(array(
-    select ctid from oidc_records where ${endedBefore} and user_id is null and model in (${Session}, ${DeviceCode})
-    limit ? for update skip locked))`
+  select count(*) from due`

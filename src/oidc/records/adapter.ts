@@ -12,7 +12,7 @@ import type { Browsers } from './browsers.ts'
 import { openDeviceCode, sealDeviceCode } from './device-code.ts'
 import { familyBehind, livesSince } from './family-life.ts'
 import { familyIn } from './family-tokens.ts'
-import { type RecordRow, recordId } from './records.ts'
+import { payloadOf, type RecordRow, recordId } from './records.ts'
 import { type RetrySeconds, withGrace } from './rotation.ts'
 import type { Unit } from './unit.ts'
 import type { UnitOfWork } from './unit-of-work.ts'
@@ -77,9 +77,9 @@ function durableAdapter(
 
   /**
    * A digest cannot be turned back into its value, so the value that was asked for is put into the payload that was
-   * found.
+   * found; and so is what a row need not say twice.
    */
-  const withId = (payload: Payload | undefined, jti: string) => payload && { ...payload, jti }
+  const withId = (payload: Payload | undefined, jti: string) => payload && { ...payload, kind: model, jti }
 
   /**
    * SECURITY: the library looks at what it finds with the tolerance that is meant for the clocks of clients: tokens and
@@ -98,7 +98,10 @@ function durableAdapter(
   }
 
   function row(value: string, payload: Payload, expiresIn: number, repeatable: string | undefined): RecordRow {
-    const { jti, userCode, ...rest } = payload
+    const { jti, userCode, ...named } = payload
+    // The row says itself of which model it is and when it ends. A session is compared as a whole with what was read.
+    const { kind, exp, ...unnamed } = named
+    const rest = model === 'Session' ? named : unnamed
     const family = model === 'AccessToken' ? familyBehind(currentContext()) : undefined
     const isForApi = model === 'AccessToken' && payload['aud'] !== undefined
     const kept = {
@@ -129,7 +132,7 @@ function durableAdapter(
         const repeatable = model === 'RefreshToken' ? unit.replaceWith(value) : undefined
         const next = row(value, payload, expiresIn, repeatable)
         if (model === 'Session') unit.saveSession(next, payload)
-        else unit.save(next, JSON.parse(next.payload) as Payload)
+        else unit.save(next, payloadOf(next.payload, next.expiresAt))
       }),
     find: (value) =>
       within(async (unit) => {

@@ -13,7 +13,7 @@ export function sealDeviceCode(sealer: Sealer, { jti, userCode }: Payload): { re
 export function openDeviceCode(sealer: Sealer, payload: Payload | undefined): Payload | undefined {
   if (!payload) return undefined
   const { sealed, ...rest } = payload
-  return { ...rest, ...(JSON.parse(sealer.open(String(sealed), context)) as Payload) }
+  return { ...rest, kind: 'DeviceCode', ...(JSON.parse(sealer.open(String(sealed), context)) as Payload) }
 }
 
 /** Where device codes are sealed. */

@@ -2,6 +2,7 @@ import { accountJson } from '../../accounts/account-json.ts'
 import { param, rowsOf, type Sql, sql, statement } from '../../store/statement.ts'
 import { authorizationsSql, memberName, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
+import { sweepMinuteSql } from './deletable.ts'
 import { lastTokensText } from './last-tokens.ts'
 import { olderGrants } from './older-grants.ts'
 import { type RecordRow, type Slide, usedPrecisionSeconds } from './records.ts'
@@ -84,11 +85,12 @@ const givenRows = sql`${param.smallints('models')}, ${param.textList('ids')}, ${
   ${param.textsOrNull('abouts')},
   ${param.floatsOrNull('sinces')}`
 const rowNames = 'm, i, p, g, u, c, s, a, e, b, l'
+const sweepMinute = sweepMinuteSql({ model: 'm', userId: 'a', expires: 'e' })
 
 function insertFrom<Values>(given: Sql<Values>, where = '') {
   return sql`insert into oidc_records
-      (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about, since)
-    select m, i, p, g, u, c, s, a, to_timestamp(e), b, to_timestamp(l) from ${given} ${where}
+      (model, id, payload, grant_id, uid, user_code, session_uid, user_id, expires_at, about, since, sweep_minute)
+    select m, i, p, g, u, c, s, a, to_timestamp(e), b, to_timestamp(l), ${sweepMinute} from ${given} ${where}
     on conflict (model, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
       user_code = excluded.user_code, session_uid = excluded.session_uid, user_id = excluded.user_id,
       expires_at = excluded.expires_at, about = coalesce(excluded.about, oidc_records.about), since = excluded.since`
