@@ -59,6 +59,7 @@ const tables: Readonly<Record<string, string>> = {
 const functions: Readonly<Record<string, string>> = {
   end_older_grants:
     'Ends the logins that a new one takes the place of, one login after the other, and answers their rows.',
+  look_at_shortened: 'Has the next sweep look at a row of `oidc_records` whose life was made shorter by hand.',
   take_money: 'Spends from several parts of pots in `money_spent`, from all of them or from none, or gives back.',
   take_counters: 'Counts for limits in several rows of `ephemeral`, in all of them or in none.',
 }

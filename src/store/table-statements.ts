@@ -12,7 +12,10 @@ export const get: Statement = {
   text: 'select value from ephemeral where key = $1 and expires_at_ms > $2',
 }
 
-/** The minute in which the sweep first looks at a value, from its end in milliseconds, as SQL. Later writes leave it alone. */
+/**
+ * The minute in which the sweep first looks at a value, from its end in milliseconds, as SQL. Later writes leave it
+ * alone.
+ */
 const sweepMinute = (endMs: string) => `cast((${endMs} + 59999) / 60000 as integer)`
 const given = (value: string, endMs: string) =>
   `(key, value, expires_at_ms, sweep_minute) values ($1, ${value}, ${endMs}, ${sweepMinute(`${endMs}::bigint`)})`
