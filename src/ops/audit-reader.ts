@@ -1,6 +1,6 @@
 import { cursorTime, microseconds, newest, type TimeCursor } from '../store/cursor.ts'
 import type { Database } from '../store/postgres.ts'
-import { param, sql, statement } from '../store/statement.ts'
+import { param, type Sql, sql, statement } from '../store/statement.ts'
 
 /** One line of the audit, as it is stored. */
 export interface AuditLine {
@@ -27,18 +27,33 @@ export interface AuditFilter {
   readonly until?: Date | undefined
 }
 
-const columns = `a.id, a.at, a.event, a.user_id, a.client_id, a.identity_provider, host(a.ip) as ip, a.request_id,
+const shown = `a.id, a.at, a.event, a.user_id, a.client_id, a.identity_provider, host(a.ip) as ip, a.request_id,
   a.detail, ${microseconds('a.at')} as us`
 const most = param.int('most')
 const clientId = param.text('clientId')
 const event = param.text('event')
 
 /** Lines of a time, the newest first; `where` is more that they have to be. */
-const lines = <Values>(where: ReturnType<typeof sql> & { readonly values?: Values }) => sql`
-  select ${columns} from audit_events a
-  where ${where} and a.at >= ${param.time('since')} and a.at < ${param.time('until')}
-    and (a.at, a.id) < (${cursorTime}, ${param.bigint('lineId')})
-  order by a.at desc, a.id desc limit ${most}`
+const lines = <Values>(where: Sql<Values>) => linesAfter('', sql``, where)
+
+/**
+ * The same of lines that have these values in the columns before the time of an index. Compared together with the time
+ * they fit that index alone: PostgreSQL would take the one by time otherwise where it plans for any values, and read
+ * years of the audit in search of a few lines.
+ */
+const linesOf = <Values>(columns: readonly string[], values: Sql<Values>) =>
+  linesAfter(
+    columns.map((column) => `a.${column}, `).join(''),
+    sql`${values}, `,
+    sql`a.${columns[0] ?? 'id'} is not null`,
+  )
+
+const linesAfter = <First, Where>(columns: string, values: Sql<First>, where: Sql<Where>) => sql`
+  select ${shown} from audit_events a
+  where ${where} and (${columns}a.at) >= (${values}${param.time('since')})
+    and (${columns}a.at) < (${values}${param.time('until')})
+    and (${columns}a.at, a.id) < (${values}${cursorTime}, ${param.bigint('lineId')})
+  order by ${columns.replaceAll(',', ' desc,')}a.at desc, a.id desc limit ${most}`
 
 const also = sql`(${param.textOrNull('alsoClient')} is null or a.client_id = ${param.textOrNull('alsoClient')})
   and (${param.textOrNull('alsoEvent')} is null or a.event = ${param.textOrNull('alsoEvent')})`
@@ -56,8 +71,8 @@ export const auditReads = {
       cross join lateral (${lines(sql`a.user_id = own.id and ${also}`)}) each
     order by each.at desc, each.id desc limit ${most}`,
   ),
-  event: statement('audit_event', lines(sql`a.event = ${event}`)),
-  clientEvent: statement('audit_client_event', lines(sql`a.client_id = ${clientId} and a.event = ${event}`)),
+  event: statement('audit_event', linesOf(['event'], event)),
+  clientEvent: statement('audit_client_event', linesOf(['client_id', 'event'], sql`${clientId}, ${event}`)),
   client: statement(
     'audit_client',
     sql`
@@ -69,12 +84,12 @@ export const auditReads = {
         order by next.event limit 1
       ) from kinds where kinds.event is not null
     )
-    select each.* from kinds cross join lateral (${lines(sql`a.client_id = ${clientId} and a.event = kinds.event`)}) each
+    select each.* from kinds cross join lateral (${linesOf(['client_id', 'event'], sql`${clientId}, kinds.event`)}) each
     order by each.at desc, each.id desc limit ${most}`,
   ),
   request: statement(
     'audit_request',
-    sql`select ${columns} from audit_events a where a.request_id = ${param.text('requestId')}
+    sql`select ${shown} from audit_events a where a.request_id = ${param.text('requestId')}
       order by a.at, a.id limit ${most}`,
   ),
 } as const

@@ -4,7 +4,7 @@ import { clients, redirectUri, resources } from '../support/clients.ts'
 import { hotStatements } from '../support/hot-statements.ts'
 import { introspect, loginByPassword, loginBySms, startLogin } from '../support/login.ts'
 import { NativeApp, nativeClients, nativeSms } from '../support/native-app.ts'
-import { type Connection, onOneConnection } from '../support/one-connection.ts'
+import { planning, planOf, readWhole } from '../support/plans.ts'
 import { openWorld, type World } from '../support/world.ts'
 
 // A database that has just been made: its tables are empty and nobody has counted their rows. A plan that PostgreSQL makes now
@@ -29,46 +29,15 @@ beforeAll(async () => {
 })
 afterAll(() => world?.close())
 
-interface Plan {
-  readonly 'Relation Name'?: string
-  readonly 'Node Type': string
-  readonly 'Index Cond'?: string
-  readonly Plans?: readonly Plan[]
-}
-
-/** Tables that are read otherwise than through a condition on an index, or for a row or two of it. */
-function readWhole(plan: Plan): string[] {
-  const isOfFew = ({ 'Node Type': node }: Plan) => plan['Node Type'] === 'Limit' && node === 'Index Scan'
-  const below = (plan.Plans ?? []).filter((each) => !isOfFew(each)).flatMap(readWhole)
-  const { 'Relation Name': table, 'Node Type': node } = plan
-  if (table === undefined || node === 'ModifyTable' || node === 'Bitmap Heap Scan') return below
-  return plan['Index Cond'] === undefined ? [...below, `${node} of ${table}`] : below
-}
-
-/** Runs work on a connection that plans each statement for any values at all. */
-async function planning<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-  return onOneConnection(world.app.core.database.knex, async (connection) => {
-    await connection.query({ text: 'set local plan_cache_mode = force_generic_plan' })
-    return work(connection)
-  })
-}
-
-async function planOf({ text, values }: NamedStatement): Promise<Plan> {
-  const { rows } = await planning((connection) =>
-    connection.query({ name: `plan of ${text.length}`, text: `explain (format json) ${text}`, values }),
-  )
-  const [{ Plan: plan }] = rows.flatMap((row) => row['QUERY PLAN']) as [{ Plan: Plan }]
-  return plan
-}
+const knexOf = () => world.app.core.database.knex
 
 describe('on a database that has just been made, for good', () => {
   test.each(Object.entries(hotStatements))('%s reads every table through an index', async (_, call) => {
-    expect(readWhole(await planOf(call()))).toEqual([])
+    expect(readWhole(await planOf(knexOf(), call()))).toEqual([])
   })
 
   test('each does so too when a few rows have been counted', async () => {
-    const { knex } = world.app.core.database
-    await knex.transaction(async (transaction) => {
+    await knexOf().transaction(async (transaction) => {
       await transaction.raw(`insert into oidc_records (model, id, payload, uid, grant_id, user_id, expires_at)
         select model, 'few' || i, '{}', case model when 1 then 'few' || i end, case when model > 2 then 'few' || i end,
           'usr_' || i, now()
@@ -76,7 +45,9 @@ describe('on a database that has just been made, for good', () => {
       await transaction.raw('analyze oidc_records')
     })
     const read = await Promise.all(
-      Object.entries(hotStatements).map(async ([name, call]) => [name, readWhole(await planOf(call()))] as const),
+      Object.entries(hotStatements).map(
+        async ([name, call]) => [name, readWhole(await planOf(knexOf(), call()))] as const,
+      ),
     )
     expect(read.filter(([, whole]) => whole.length > 0)).toEqual([])
   })
@@ -91,7 +62,9 @@ describe('on a database that has just been made, for good', () => {
     await fetch(`${world.issuer}/me`, { headers: { authorization: `Bearer ${tokens.access_token}` } })
     const hot = Object.values(hotStatements).map((call) => call().name)
     const others = [...seen.values()].filter(({ name }) => !hot.includes(name))
-    const read = await Promise.all(others.map(async (each) => [each.name, readWhole(await planOf(each))] as const))
+    const read = await Promise.all(
+      others.map(async (each) => [each.name, readWhole(await planOf(knexOf(), each))] as const),
+    )
     expect(read.filter(([, whole]) => whole.length > 0)).toEqual([])
     expect(others.length).toBeGreaterThan(10)
   })
@@ -105,7 +78,7 @@ describe('on a database that has just been made, for good', () => {
     ],
     ['counters of the one before that', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}')`],
   ])('so does the function for %s', async (_, call) => {
-    const read = await planning(async (connection) => {
+    const read = await planning(knexOf(), async (connection) => {
       for (const id of ['older', 'newer']) {
         await connection.query({
           text: `insert into oidc_records (model, id, payload, user_id, since, expires_at)
