@@ -77,6 +77,7 @@ describe('on a database that has just been made, for good', () => {
       `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}', '{0,0}', '{0,0}')`,
     ],
     ['counters of the one before that', `take_counters(1, '{a,b}', '{5,5}', '{60000,60000}', '{1,1}')`],
+    ['money', `take_money(1, '{CN,CN}', '{hour,day}', '{open,open}', '{5,5}', '{3600000,86400000}', '{1,1}')`],
   ])('so does the function for %s', async (_, call) => {
     const read = await planning(knexOf(), async (connection) => {
       for (const id of ['older', 'newer']) {
@@ -88,7 +89,7 @@ describe('on a database that has just been made, for good', () => {
       }
       await connection.query({ text: `select from ${call}` })
       const { rows } = await connection.query({
-        text: `select relname, seq_scan, idx_scan from pg_stat_xact_user_tables where relname in ('oidc_records', 'ephemeral')`,
+        text: `select relname, seq_scan, idx_scan from pg_stat_xact_user_tables where relname in ('oidc_records', 'ephemeral', 'money_spent')`,
       })
       return rows
     })
@@ -96,6 +97,7 @@ describe('on a database that has just been made, for good', () => {
       expect.arrayContaining([
         ['oidc_records', 0],
         ['ephemeral', 0],
+        ['money_spent', 0],
       ]),
     )
   })
