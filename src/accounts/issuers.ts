@@ -31,11 +31,17 @@ export class IssuersChanged extends Error {
 
 const lockName = 'menshen:identity_issuers'
 
-/** What the database remembers of these names. */
+/** Also the condition of an index of `identities`, which only a query that has it makes use of. */
+const isUpstream = `provider not in ('phone', 'email', 'username')`
+
+/**
+ * What the database remembers of these names. One subject of each is looked for in the order of an index: for an
+ * `exists` PostgreSQL may read all subjects, of every name.
+ */
 async function readKnown(knex: Knex, names: readonly string[]): Promise<Map<string, Known>> {
   const { rows } = await knex.raw<{ rows: (Known & { provider: string })[] }>(
     `select name as provider, known.issuer, known.apps, known.since,
-       exists (select from identity_subjects where provider = name) as "isUsed"
+       (select subject from identity_subjects where provider = name order by subject limit 1) is not null as "isUsed"
      from unnest(?::text[]) as name left join identity_issuers known on known.provider = name`,
     [names as string[]],
   )
@@ -152,10 +158,9 @@ export async function listIssuers(knex: Knex): Promise<
     `select provider, known.issuer, known.apps, known.since, coalesce(filed.identities, 0)::int as identities
      from identity_issuers known
      full join (
-       select provider, count(*) as identities from identities where provider <> all(?) group by provider
+       select provider, count(*) as identities from identities where ${isUpstream} group by provider
      ) filed using (provider)
      order by provider`,
-    [['phone', 'email', 'username']],
   )
   return rows
 }
@@ -195,10 +200,10 @@ async function write(
 
 /** Files identities under another name, but for those somebody there has a subject of. Answers how many. */
 async function move(trx: Knex, from: string, to: string): Promise<number> {
-  await trx.raw('select id from identities where provider = ? order by id for update', [from])
+  await trx.raw(`select id from identities where provider = ? and ${isUpstream} order by id for update`, [from])
   const { rows } = await trx.raw<{ rows: { count: number }[] }>(
     `with moved as (
-       update identities set provider = :to where provider = :from and not exists (
+       update identities set provider = :to where provider = :from and ${isUpstream} and not exists (
          select from identity_subjects own join identity_subjects taken on taken.provider = :to and taken.subject = own.subject
          where own.identity_id = identities.id
        ) returning id
@@ -213,7 +218,7 @@ async function move(trx: Knex, from: string, to: string): Promise<number> {
 
 async function countOf(trx: Knex, provider: string): Promise<number> {
   const { rows } = await trx.raw<{ rows: { count: number }[] }>(
-    'select count(*)::int as count from identities where provider = ?',
+    `select count(*)::int as count from identities where provider = ? and ${isUpstream}`,
     [provider],
   )
   return rows[0]?.count ?? 0

@@ -18,9 +18,12 @@ export interface SealedColumn {
   replaced(column: string, sealed: string): string
 }
 
-/** A column that contains a sealed value and nothing else. */
-export function wholeColumn(given: Pick<SealedColumn, 'name' | 'table' | 'id' | 'column' | 'context'>): SealedColumn {
-  return { ...given, sealed: given.column, where: 'true', replaced: (_, sealed) => sealed }
+type WholeColumn = Pick<SealedColumn, 'name' | 'table' | 'id' | 'column' | 'context'> &
+  Partial<Pick<SealedColumn, 'where'>>
+
+/** A column that contains a sealed value and nothing else; in every row, unless a condition tells them apart. */
+export function wholeColumn(given: WholeColumn): SealedColumn {
+  return { where: 'true', ...given, sealed: given.column, replaced: (_, sealed) => sealed }
 }
 
 /** What was sealed again in one column. */
