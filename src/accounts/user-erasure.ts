@@ -42,7 +42,7 @@ const wholePerson = `
   in (select id from users where id = :userId or merged_into = :userId)
   and not exists (select from users where id = :userId and merged_into is not null)`
 /** Merges that an operator has asked for and nobody has confirmed. */
-const dropRequests = `delete from merge_requests where into_user ${wholePerson} or from_user ${wholePerson}`
+const dropRequests = ['into_user', 'from_user'].map((end) => `delete from merge_requests where ${end} ${wholePerson}`)
 /** What taking merges apart needs. */
 const forgetMerges = `update merges set kept = null where kept is not null and into_user ${wholePerson}`
 
@@ -68,7 +68,7 @@ export async function eraseUser(
   for (const [table, what] of Object.entries(tablesOfUser)) {
     if (what === 'erased') await transaction(table).where({ user_id: userId }).delete()
   }
-  await transaction.raw(dropRequests, { userId })
+  for (const drop of dropRequests) await transaction.raw(drop, { userId })
   await transaction.raw(forgetMerges, { userId })
   await transaction.raw(forgetFormerNames, { userId })
   await transaction('users')
