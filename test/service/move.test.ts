@@ -15,6 +15,7 @@ import { type Result, runCommand } from '../support/cli.ts'
 import { createDatabase, createEmptyDatabase, type TestDatabase, untilLocked } from '../support/database.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
 import { eventually } from '../support/patience.ts'
+import { startPooler } from '../support/pooler.ts'
 import { guarded } from '../support/run.ts'
 import { startServer, worldOf } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
@@ -127,8 +128,11 @@ describe('a trial that moves to a PostgreSQL of its own', () => {
     await knex.raw('drop function wait_here() cascade')
   })
 
-  test('every row arrives, and what to set next is said without a secret', async () => {
-    const moved = await move(target.url)
+  test('every row arrives, past a pooler too, and what to set next is said without a secret', async () => {
+    const pooler = await startPooler(target.url, 'passed')
+    onTestFinished(() => pooler.close())
+    const settings = { DATABASE_URL: pooler.url, DATABASE_DIRECT_URL: target.url }
+    const moved = await runCommand(['move'], { cwd, env: { ...env, ...settings } })
     expect(moved.status, moved.stderr).toBe(0)
     expect(moved.stdout).toMatch(/^users +1 +-?\d+$/m)
     expect(moved.stdout).toContain('their numbers and digests are the same on both sides')
@@ -136,7 +140,11 @@ describe('a trial that moves to a PostgreSQL of its own', () => {
     for (const name of ['DATABASE_URL', 'MENSHEN_SECRET_KEY_FILE', 'ISSUER', 'NODE_ENV'])
       expect(moved.stderr).toContain(`  ${name}: `)
     expect(moved.stderr).toContain(join(cwd, '.menshen', 'secret.key'))
-    for (const secret of [key.trim(), target.url]) expect(moved.stdout + moved.stderr).not.toContain(secret)
+    for (const secret of [key.trim(), target.url, pooler.url]) expect(moved.stdout + moved.stderr).not.toContain(secret)
+
+    // A pooler may lend another connection for each transaction: what is looked at goes through it, and nothing that writes.
+    expect(pooler.asked.join('\n')).toContain('schema_migrations')
+    expect(pooler.asked.filter((text) => /\b(insert into|copy|create|lock table|set) /i.test(text))).toEqual([])
 
     const embedded = await openEmbedded({ dataDir: join(cwd, '.menshen'), pid: process.pid })
     const source = openDatabase({ url: embedded.url, poolSize: 1 })

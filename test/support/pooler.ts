@@ -12,6 +12,8 @@ export type Listens = 'passed' | 'refused' | 'swallowed'
 export interface Pooler {
   readonly url: string
   listens: Listens
+  /** What was asked through it: texts of statements, with the names they were given. */
+  readonly asked: string[]
   close(): Promise<void>
 }
 
@@ -27,7 +29,9 @@ export async function startPooler(databaseUrl: string, listens: Listens): Promis
     client.on(
       'data',
       byMessages((message) => {
-        const isListen = message[0] === letter('Q') && /^listen /i.test(message.toString('utf8', 5))
+        const isQuery = message[0] === letter('Q')
+        if (isQuery || message[0] === letter('P')) pooler.asked.push(message.toString('utf8', 5))
+        const isListen = isQuery && /^listen /i.test(message.toString('utf8', 5))
         if (!isListen || pooler.listens === 'passed') database.write(message)
         else client.write(pooler.listens === 'refused' ? Buffer.concat([refusal, ready]) : Buffer.concat([done, ready]))
       }),
@@ -40,6 +44,7 @@ export async function startPooler(databaseUrl: string, listens: Listens): Promis
   const pooler: Pooler = {
     url: url.href,
     listens,
+    asked: [],
     async close() {
       for (const socket of sockets) socket.destroy()
       server.close()
