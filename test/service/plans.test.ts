@@ -69,7 +69,7 @@ describe('a statement of the hot path', () => {
   )
 })
 
-describe('what use prolongs gets no new entry in an index, and is found by one when it is swept:', () => {
+describe('what use changes gets no new entry in an index, and is found by one when it is swept:', () => {
   const week = 7 * 86_400
   /** What some work in a transaction does to a table. */
   async function doneTo(table: string, connection: Connection, work: () => Promise<unknown>) {
@@ -109,6 +109,16 @@ describe('what use prolongs gets no new entry in an index, and is found by one w
       const swept = () => sweepRecords({ knex: trx }, after(0))
       expect(await doneTo('oidc_records', await client.acquireConnection(), swept)).toEqual([0, 0, 0])
       expect(await trx('oidc_records').where({ id: 's8' })).toEqual([])
+    })
+  })
+
+  test('what a login notes of an identity', async () => {
+    await onOneConnection(knex, async (connection) => {
+      const noted = () =>
+        connection.query({
+          text: `update identities set last_used_at = now(), last_used_ip = '203.0.113.200' where id = 'idt_7'`,
+        })
+      expect(await doneTo('identities', connection, noted)).toEqual([0, 1, 1])
     })
   })
 
