@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { locales } from '../../src/base/languages.ts'
 import { buildFace } from '../../src/build/face.ts'
 import { samplePages } from '../../src/build/sample-pages.ts'
 import { loadConfig } from '../../src/config/config.ts'
@@ -45,10 +44,15 @@ const brands = {
   'with a theme of its own': { name: 'Tea Garden', theme: 'theme.css', color: '#5b2a86', ...filings },
 }
 
+interface File {
+  readonly type: string
+  readonly body: string | Buffer
+}
+
 let server: Server
 let browser: Browser
 let origin: string
-let serve: (path: string) => { readonly type: string; readonly body: string | Buffer } | undefined = () => undefined
+let serve: (path: string) => File | undefined = () => undefined
 
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
@@ -95,7 +99,7 @@ test.each(Object.entries(brands))(
         const turn = (index + place) / looks.length
         const isTurn = Number.isInteger(turn) && turn % looks.length === look
         if (!foremost.includes(name) && !isTurn) continue
-        await page.goto(`${origin}/${name}.zh-CN`)
+        await page.goto(`${origin}/${name}`)
         for (const fault of await faultsOf(page, judged)) faults.push(`${name} ${width} ${colorScheme}: ${fault}`)
       }
       faults.push(...complaints)
@@ -121,7 +125,7 @@ test.each(['login-0', 'register-0', 'agree-0', 'consent-0'])(
     dress({ theme: 'squeezing.css' })
     const context = await browser.newContext({ viewport: { width: 320, height: 640 } })
     const page = await context.newPage()
-    await page.goto(`${origin}/${name}.zh-CN`)
+    await page.goto(`${origin}/${name}`)
     const said = page
       .locator('main')
       .getByText(/《隐私政策》|政策处理这些信息/)
@@ -134,22 +138,20 @@ test.each(['login-0', 'register-0', 'agree-0', 'consent-0'])(
   },
 )
 
-/** Serves every page in a brand; answers their names. */
+/** Serves every page in a brand, in Chinese; answers their names. */
 function dress(brand: object): { readonly names: readonly string[] } {
   writeFileSync(join(folder, 'menshen.yaml'), JSON.stringify({ brand }))
   const face = buildFace(loadConfig({ env: {}, cwd: folder }).config)
   const pages = samplePages(face)
-  const files = new Map<string, { readonly type: string; readonly body: string | Buffer }>([
+  const files = new Map<string, File>([
     ...face.assets,
     ...face.brand.files.map((file) => [`/assets/${file.name}`, file] as const),
   ])
-  for (const page of pages.all) {
-    for (const locale of locales()) {
-      const drawn = { locale, brand: face.pageBrand(locale), assetPath: '/assets', languagePath: '/' }
-      const body = pages.draw(page, drawn)
-      files.set(`/${page.name}-${page.index}.${locale}`, { type: 'text/html; charset=utf-8', body })
-    }
+  const drawn = { locale: 'zh-CN', brand: face.pageBrand('zh-CN'), assetPath: '/assets', languagePath: '/' } as const
+  const named = new Map(pages.all.map((page) => [`${page.name}-${page.index}`, page]))
+  serve = (path) => {
+    const page = named.get(path.slice(1))
+    return page ? { type: 'text/html; charset=utf-8', body: pages.draw(page, drawn) } : files.get(path)
   }
-  serve = (path) => files.get(path)
-  return { names: pages.all.map(({ name, index }) => `${name}-${index}`) }
+  return { names: [...named.keys()] }
 }

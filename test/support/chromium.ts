@@ -1,4 +1,4 @@
-import { AxeBuilder } from '@axe-core/playwright'
+import axe from 'axe-core'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { patienceMs } from './patience.ts'
 
@@ -43,13 +43,20 @@ export async function faultsOf(
   const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - window.innerWidth'))
   const tooWide = overflow > 0 ? [`wider than the window by ${overflow} px`] : []
   if (judged === 'width') return tooWide
-  // Axe opens one more page to put together what several frames say; a page without frames is judged where it is.
-  const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] })
-  axe.setLegacyMode(page.frames().length === 1)
-  const { violations } = await (judged === 'contrast' ? axe.withRules(['color-contrast']) : axe).analyze()
-  const shown = violations.map(({ id, nodes }) => {
+  const shown = (await violationsIn(page, judged)).map(({ id, nodes }) => {
     const places = nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`)
     return `${id}: ${places.join(' | ')}`
   })
   return [...tooWide, ...shown]
+}
+
+/** What axe finds. It is put into the page for that, and would see nothing of what a frame shows. */
+async function violationsIn(page: Page, judged: 'contrast' | 'everything'): Promise<readonly axe.Result[]> {
+  if (page.frames().length > 1) throw new Error(`axe does not see the frames of ${page.url()}`)
+  await page.evaluate(axe.source)
+  const options: axe.RunOptions = {
+    resultTypes: ['violations'],
+    ...(judged === 'contrast' ? { runOnly: { type: 'rule', values: ['color-contrast'] } } : {}),
+  }
+  return page.evaluate(`axe.run(document, ${JSON.stringify(options)}).then(({ violations }) => violations)`)
 }
