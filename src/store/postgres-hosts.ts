@@ -31,11 +31,12 @@ export function databaseHosts(address: string, application: string): Hosts {
   const hosts = hostsOf(address)
   const joined = new Set<Placed>()
   let last = hosts[0]
+  const known = newestTimelines()
   let looking: Promise<DatabaseHost> | undefined
 
   async function look(): Promise<DatabaseHost> {
     const ordered = [...hosts].sort((one, other) => Number(other === last) - Number(one === last))
-    const found = await firstWriter(ordered, application)
+    const found = await firstWriter(ordered, (host, settled) => ask(host, { application, known, settled }))
     last = found
     // What stands on another host would write to nobody, read what is old, or hang with a host that is frozen.
     for (const connection of joined) if (connection.place !== found) connection.cut()
@@ -63,7 +64,10 @@ export function databaseHosts(address: string, application: string): Hosts {
  * Asks in order for a host that takes writes, the next one when one has refused or has been silent for a while, and
  * takes the first that says yes. Throws what all have said.
  */
-function firstWriter(hosts: readonly DatabaseHost[], application: string): Promise<DatabaseHost> {
+function firstWriter(
+  hosts: readonly DatabaseHost[],
+  expectWriter: (host: DatabaseHost, settled: AbortSignal) => Promise<void>,
+): Promise<DatabaseHost> {
   const settled = new AbortController()
   const refusals = new Map<DatabaseHost, unknown>()
   let asked = 0
@@ -75,7 +79,7 @@ function firstWriter(hosts: readonly DatabaseHost[], application: string): Promi
       if (host === undefined || settled.signal.aborted) return
       asked += 1
       timer = setTimeout(askNext, patienceMs)
-      ask(host, application, settled.signal).then(
+      expectWriter(host, settled.signal).then(
         () => resolve(host),
         (error: unknown) => {
           refusals.set(host, error)
@@ -92,8 +96,15 @@ function firstWriter(hosts: readonly DatabaseHost[], application: string): Promi
   })
 }
 
-/** Rejects unless the host takes writes. */
-async function ask({ url }: DatabaseHost, application: string, settled: AbortSignal): Promise<void> {
+/** How a host is asked. */
+interface Question {
+  readonly application: string
+  readonly known: Timelines
+  readonly settled: AbortSignal
+}
+
+/** Rejects unless the host takes writes, and is not known to have been replaced. */
+async function ask({ url }: DatabaseHost, { application, known, settled }: Question): Promise<void> {
   const names = { connectionString: url, application_name: application }
   const client = new pg.Client({ ...names, connectionTimeoutMillis: hostTimeoutMs })
   client.on('error', () => {})
@@ -102,11 +113,54 @@ async function ask({ url }: DatabaseHost, application: string, settled: AbortSig
   try {
     await client.connect()
     await expectPrimary(client, { statementLimitMs: hostTimeoutMs, mayRefuseWrites: false })
+    known.expectNewest(await standOf(client))
   } finally {
     settled.removeEventListener('abort', cut)
     client.end().catch(() => {})
   }
 }
+
+/** Which data a primary has, and how often a standby of theirs had been promoted until then. */
+interface Stand {
+  readonly lineage: string
+  /** Eight hexadecimal digits. */
+  readonly timeline: string
+}
+
+interface Timelines {
+  /** Throws where another primary of the same data was promoted later. */
+  expectNewest(stand: Stand | undefined): void
+}
+
+/**
+ * Remembers the newest timeline of each database that was seen. A primary that was replaced while it was frozen says
+ * that it takes writes, and nobody would find again what is written there.
+ */
+function newestTimelines(): Timelines {
+  const newest = new Map<string, string>()
+  return {
+    expectNewest(stand) {
+      if (stand === undefined) return
+      if (stand.timeline < (newest.get(stand.lineage) ?? '')) throw readOnly('was replaced by another host')
+      newest.set(stand.lineage, stand.timeline)
+    },
+  }
+}
+
+/** Undefined where a service of somebody else does not tell. */
+async function standOf(client: pg.Client): Promise<Stand | undefined> {
+  const text = `select system_identifier::text as lineage, left(pg_walfile_name(pg_current_wal_lsn()), 8) as timeline
+    from pg_control_system()`
+  try {
+    return (await client.query<Stand>({ text, query_timeout: hostTimeoutMs } as pg.QueryConfig)).rows[0]
+  } catch (error) {
+    if (untold.has(errorCode(error) ?? '')) return undefined
+    throw error
+  }
+}
+
+/** `insufficient_privilege`, `undefined_function`, `feature_not_supported` */
+const untold = new Set(['42501', '42883', '0A000'])
 
 interface Standing {
   readonly is_standby: boolean

@@ -119,6 +119,14 @@ test('a primary that dies, and one that freezes and comes back, cost no token an
   await second.signal('SIGCONT')
   await eventually(async () => expect(await second.ask('select pg_is_in_recovery() as it')).toEqual([{ it: false }]))
   await expectAllAt(third, apps)
+
+  // While the new one is silent the former one is asked, which takes writes that nobody would find again.
+  await third.signal('SIGSTOP')
+  for (let round = 0; round < 2; round++)
+    expect(await Promise.all(apps.map(refreshOnce))).toEqual(apps.map(() => false))
+  await third.signal('SIGCONT')
+  await eventually(async () => expect(await Promise.all(apps.map(refreshOnce))).toEqual(apps.map(() => true)))
+  await expectAllAt(third, apps)
   process.stdout.write(
     `requests failed until ${afterDeathMs.toFixed(0)} and ${afterFreezeMs.toFixed(0)} ms after the promotion\n`,
   )
