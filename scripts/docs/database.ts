@@ -26,6 +26,8 @@ const tables: Readonly<Record<string, string>> = {
   known_devices:
     'An app that has logged in to an account, by the key it proves. Twenty a user at most; gone with signing out elsewhere.',
   clients: 'A registered client as its seed says; `secret` is sealed.',
+  former_clients:
+    'The name of a client that is gone: another one that gets it inherits nothing. Written by a trigger of `clients`.',
   resources: 'An API and what its access tokens look like.',
   keys: 'A key that signs tokens or cookies, sealed, with the state it is in.',
   catalog_versions: 'A counter that goes up when clients or keys change; running servers compare it.',
@@ -59,6 +61,7 @@ const tables: Readonly<Record<string, string>> = {
 const functions: Readonly<Record<string, string>> = {
   end_older_grants:
     'Ends the logins that a new one takes the place of, one login after the other, and answers their rows.',
+  remember_former_client: 'Notes the name of a client that is removed in `former_clients`.',
   look_at_shortened: 'Has the next sweep look at a row of `oidc_records` whose life was made shorter by hand.',
   take_money: 'Spends from several parts of pots in `money_spent`, from all of them or from none, or gives back.',
   take_counters: 'Counts for limits in several rows of `ephemeral`, in all of them or in none.',

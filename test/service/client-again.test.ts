@@ -76,3 +76,21 @@ test('a client of a name that was somebody else’s inherits nothing: no grant, 
   await knex('oidc_records').whereIn('id', ['elsewhere', 'no-session']).delete()
   expect(await left()).toEqual(onlyTheOther)
 })
+
+test('a client of a new name is there without a look at anybody’s records; of one that somebody removed by hand it inherits nothing', async () => {
+  const shell = await openShell()
+  onTestFinished(shell.close)
+  const { knex } = shell.database.database
+  await shell.write('seed.yaml', seed('Shop'))
+  await knex.transaction(async (trx) => {
+    await trx.raw('lock table oidc_records in access exclusive mode')
+    expect(await shell.run('clients', 'apply', 'seed.yaml')).toMatchObject({ status: 0 })
+  })
+  await knex('clients').delete()
+  const grant = { model: durableModels.Grant, id: 'one', payload: '{"clientId":"shop"}' }
+  await knex('oidc_records').insert({ ...grant, expires_at: new Date(Date.now() + 86_400_000) })
+  expect(await shell.run('clients', 'apply', 'seed.yaml', '--dry-run')).toMatchObject({ status: 3 })
+  expect(await knex('oidc_records')).toHaveLength(1)
+  expect(await shell.run('clients', 'apply', 'seed.yaml')).toMatchObject({ status: 0 })
+  expect(await knex('oidc_records')).toEqual([])
+})

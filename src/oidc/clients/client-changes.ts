@@ -64,12 +64,9 @@ export async function applySeeds(
       if (item.action === 'create' || item.action === 'change') await write(item, seeds, { change, secrets })
       if (item.action === 'remove') await remove(item, change)
     }
-    const isForgotten = ({ kind, action }: PlanItem) =>
-      kind === 'client' && (action === 'create' || action === 'remove')
-    await forget(
-      plan.filter(isForgotten).map(({ id }) => id),
-      change,
-    )
+    const clientsTo = (act: PlanItem['action']) =>
+      plan.flatMap(({ kind, id, action }) => (kind === 'client' && action === act ? [id] : []))
+    await forget([...clientsTo('remove'), ...(await formerOf(clientsTo('create'), change))], change)
     // A dry run takes its secrets back, so nobody is shown them.
     return { result: { plan, secrets: isDryRun ? new Map() : secrets }, isChanged: hasChanges(plan), isDryRun }
   })
@@ -201,9 +198,9 @@ async function remove({ kind, id }: Pick<PlanItem, 'kind' | 'id'>, { trx, writeA
 /**
  * Deletes the grants, codes and tokens of a client, what sessions hold of it, what people have allowed it, and the
  * notices that wait for it.
- * SECURITY: they are deleted once more when a client is created, because a running server may have issued some in the
- * seconds before it noticed the removal. Another client of the same name must neither inherit them nor be told who
- * signs out.
+ * SECURITY: they are deleted once more when a client gets the name of a former one, because a running server may have
+ * issued some in the seconds before it noticed the removal. Another client of the same name must neither inherit them
+ * nor be told who signs out. All records are read for it, because no index knows the client of each.
  */
 async function forget(clientIds: readonly string[], { trx }: Change): Promise<number> {
   if (clientIds.length === 0) return 0
@@ -219,4 +216,13 @@ async function forget(clientIds: readonly string[], { trx }: Change): Promise<nu
   return trx('oidc_records')
     .whereRaw(`${memberTextSql(payloadSql('oidc_records'), 'clientId')} = any(?)`, [clientIds as string[]])
     .delete()
+}
+
+/** Which of these names a former client had. From now on they are those of a client again. */
+async function formerOf(clientIds: readonly string[], { trx }: Change): Promise<string[]> {
+  const rows: { client_id: string }[] = await trx('former_clients')
+    .whereIn('client_id', clientIds)
+    .delete()
+    .returning('client_id')
+  return rows.map(({ client_id }) => client_id)
 }
