@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { mostApartMs } from '../store/older-time.ts'
 import type { Database } from '../store/postgres.ts'
+import { meaning } from '../store/postgres-hosts.ts'
 import { errorCode } from '../store/unavailable.ts'
 import { type Finding, fail, ok, reasonOf, wallClockMs, warn } from './doctor-checks.ts'
 
@@ -75,6 +76,13 @@ export function checkClock(aheadMs: number): Finding {
   return apart < skewToFailMs ? warn('clock', detail, advice) : fail('clock', detail, advice)
 }
 
+interface Limits {
+  readonly time_limit: string
+  readonly role: string
+  /** Settings as they should be that are otherwise. */
+  readonly misread: readonly string[]
+}
+
 /** Says nothing where no pooler is. */
 async function checkPooler({ database: settings }: Config, database: Database): Promise<Finding[]> {
   const direct = await database.directness()
@@ -89,13 +97,19 @@ async function checkPooler({ database: settings }: Config, database: Database): 
   if (direct.url) return findings
   const statement = {
     name: 'doctor_limit',
-    text: "select current_setting('statement_timeout') as time_limit, current_user as role",
-    values: [],
+    text: `select current_setting('statement_timeout') as time_limit, current_user as role, array(
+        select name || ' = ' || quote_literal(value) from unnest($1::text[], $2::text[]) as meant(name, value)
+        where split_part(current_setting(name), ',', 1) <> split_part(value, ',', 1)) as misread`,
+    values: [Object.keys(meaning), Object.values(meaning)],
   }
   // Both connections of this name meet on one of the pooler's.
   await database.readQuery(statement)
-  const { rows } = await database.commitQuery<{ time_limit: string; role: string }>(statement)
-  const { time_limit: timeLimit, role } = rows[0] ?? { time_limit: '0', role: 'menshen' }
+  const { rows } = await database.commitQuery<Limits>(statement)
+  const { time_limit: timeLimit, role, misread } = rows[0] ?? { time_limit: '0', role: 'menshen', misread: [] }
+  if (misread.length > 0) {
+    const advice = misread.map((setting) => `alter role "${role}" set ${setting}`).join('; ')
+    findings.push(fail('pooler', 'statements mean something else behind it than they should', advice))
+  }
   if (timeLimit === '0') {
     const advice = `say so for the role: alter role "${role}" set statement_timeout = '5s'`
     findings.push(warn('pooler', 'PostgreSQL ends no statement behind it that takes too long', advice))

@@ -162,6 +162,17 @@ async function standOf(client: pg.Client): Promise<Stand | undefined> {
 /** `insufficient_privilege`, `undefined_function`, `feature_not_supported` */
 const untold = new Set(['42501', '42883', '0A000'])
 
+/**
+ * What statements and values mean here, as PostgreSQL has it by itself. A role or a database may have it otherwise
+ * (`alter role … set datestyle = 'German'`), and then times, arrays and texts would be read wrongly.
+ */
+export const meaning: Readonly<Record<string, string>> = {
+  DateStyle: 'ISO, MDY',
+  array_nulls: 'on',
+  default_transaction_isolation: 'read committed',
+  standard_conforming_strings: 'on',
+}
+
 interface Standing {
   readonly is_standby: boolean
   readonly is_read_only: boolean
@@ -177,9 +188,9 @@ export interface Expected {
 
 /**
  * Throws unless this connection leads to a primary, and to one that takes writes: a standby still answers what is read,
- * from a time that has passed. Where the connection leads to PostgreSQL itself it also sets how long a statement may
- * take: a pooler refuses that as a parameter at the start, and would set it for somebody else later. Answers whether it
- * does.
+ * from a time that has passed. Where the connection leads to PostgreSQL itself it also sets what statements mean and
+ * how long one may take: a pooler refuses that as a parameter at the start, and would set it for somebody else later.
+ * Answers whether it does.
  */
 export async function expectPrimary(
   client: pg.Client,
@@ -188,7 +199,11 @@ export async function expectPrimary(
   // A pooler gives its clients numbers of its own.
   const { processID } = client as unknown as { processID: number | null }
   const isDirect = `pg_backend_pid() = ${Number(processID)}`
-  const settings = { statement_timeout: Number(statementLimitMs), ...(statementLimitMs > 0 ? plannedForMany : {}) }
+  const settings = {
+    ...meaning,
+    statement_timeout: statementLimitMs,
+    ...(statementLimitMs > 0 ? plannedForMany : patient),
+  }
   const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`)
   const text = `select pg_is_in_recovery() as is_standby, current_setting('transaction_read_only') = 'on' as is_read_only,
     ${isDirect} as is_direct, case when ${isDirect} then array[${set.join(', ')}] end as settings`
@@ -203,6 +218,9 @@ export async function expectPrimary(
  * made for few rows stays when there are many. What has to be read whole looks dear then, and is not worth compiling.
  */
 const plannedForMany = { enable_seqscan: 'off', jit: 'off' }
+
+/** Where a statement may take for ever, so may its locks and the transaction around it, whatever the role says. */
+const patient = { lock_timeout: 0, idle_in_transaction_session_timeout: 0 }
 
 /** As PostgreSQL would say at the first write (`read_only_sql_transaction`). */
 function readOnly(what: string): Error {

@@ -45,6 +45,12 @@ test('doctor says what is missing behind it, and nothing about a pooler where th
   expect(await findings(pooler.url, pooler.url)).toMatchObject([noWayPast, noLimit])
   expect(await findings(pooler.url, url)).toMatchObject([noLimit])
   expect(await findings(url)).toEqual([])
+  const odd = `${pooler.url}?options=${encodeURIComponent('-c datestyle=German -c array_nulls=off -c statement_timeout=4s')}`
+  const misread = {
+    status: 'fail',
+    advice: expect.stringMatching(/set DateStyle = 'ISO, MDY'; .* set array_nulls = 'on'/),
+  }
+  expect(await findings(odd, url)).toMatchObject([misread])
   const limited = `${pooler.url}?options=${encodeURIComponent('-c statement_timeout=4s')}`
   expect(await findings(limited, url)).toMatchObject([{ status: 'ok', detail: expect.stringContaining('4s') }])
 })

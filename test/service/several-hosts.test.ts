@@ -72,6 +72,27 @@ test('the limit of a statement is set on the connection, and no parameter of it 
   expect(await database.directness()).toEqual({ url: true, directUrl: true })
 })
 
+test('statements mean the same whatever the role and the database say, on every path', async () => {
+  const odd = { datestyle: 'German', standard_conforming_strings: 'off', array_nulls: 'off' }
+  const waits = { default_transaction_isolation: 'serializable', lock_timeout: '1ms' }
+  const options = Object.entries({ ...odd, ...waits }).map(([name, value]) => `-c ${name}=${value}`)
+  const database = openDatabase({ url: `${url}?options=${encodeURIComponent(options.join(' '))}`, poolSize: 1 })
+  onTestFinished(() => database.close())
+  const text = `select timestamptz '2026-11-30T10:00:00Z' as at, '{NULL}'::text[] as nothing, length('\\\\') as length,
+    current_setting('transaction_isolation') as isolation`
+  const meant = { at: new Date('2026-11-30T10:00:00Z'), nothing: [null], length: 2, isolation: 'read committed' }
+  const statement = { name: 'meaning', text, values: [] }
+  for (const query of [
+    () => database.readQuery(statement),
+    () => database.commitQuery(statement),
+    () => database.knex.raw(text),
+    () => database.maintenance((knex) => knex.raw(text)),
+  ])
+    expect((await query()).rows).toEqual([meant])
+  const patience = await database.maintenance((knex) => knex.raw("select current_setting('lock_timeout') as it"))
+  expect(patience.rows).toEqual([{ it: '0' }])
+})
+
 /** Passes everything on to the database until a question is asked: then the connection is lost. */
 async function cutAtQuestion(): Promise<{ readonly host: string; readonly cuts: () => number; close(): void }> {
   const { hostname, port } = new URL(url)
