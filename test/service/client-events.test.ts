@@ -107,6 +107,11 @@ test('events of one account keep their order, however often the first has to be 
   await happens({ event: 'account-enabled', userId }, { event: 'account-disabled', userId: other })
   await vi.waitFor(() => expect(sent).toHaveLength(2), patient)
   expect(subOf(1)).toBe(other)
+  // What is behind it is not looked at before it is tried again.
+  await vi.waitFor(async () => {
+    const [first, second] = await waiting()
+    expect([second.event, second.due_at]).toEqual(['account-enabled', first.due_at])
+  }, patient)
   walkTo(11_000)
   await isOver()
   const events = sent.map(({ token }) =>
