@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto'
+import { randomSupply } from '../base/random-supply.ts'
 import { type Log, logRequest, type RequestFields } from '../ops/log.ts'
 import { type Metrics, statusClass } from '../ops/metrics.ts'
 
@@ -18,6 +18,8 @@ interface Dependencies {
   readonly secure: boolean
 }
 
+const idBytes = 9
+
 /** Keeps the record of all requests. */
 export function requestRecord({ log, metrics, secure }: Dependencies): RequestRecord {
   const always = {
@@ -25,31 +27,14 @@ export function requestRecord({ log, metrics, secure }: Dependencies): RequestRe
     'referrer-policy': 'no-referrer',
     ...(secure ? { 'strict-transport-security': 'max-age=31536000' } : {}),
   }
+  const ids = randomSupply(idBytes)
   return {
-    nextId: requestIds(),
+    nextId: () => ids().toString('base64url'),
     headersOf: (requestId) => ({ 'x-request-id': requestId, ...always }),
     write(fields) {
       const { route, method, status, durationMs } = fields
       metrics.httpRequests.observe({ route, method, status: statusClass(status) }, durationMs / 1000)
       logRequest(log, fields)
     },
-  }
-}
-
-const idBytes = 9
-
-/**
- * Gives random ids from a supply that is filled for many ids at once, because a few random bytes cost as much as many.
- */
-function requestIds(): () => string {
-  const supply = Buffer.alloc(idBytes * 256)
-  let used = supply.length
-  return () => {
-    if (used === supply.length) {
-      randomFillSync(supply)
-      used = 0
-    }
-    used += idBytes
-    return supply.toString('base64url', used - idBytes, used)
   }
 }

@@ -6,8 +6,8 @@ import {
   hash,
   hkdfSync,
   type KeyObject,
-  randomBytes,
 } from 'node:crypto'
+import { randomSupply } from '../base/random-supply.ts'
 import type { Secret } from '../base/secret.ts'
 import { pack, unpack } from './packing.ts'
 
@@ -50,13 +50,14 @@ export function sealer({ keys }: { readonly keys: readonly [Secret, ...Secret[]]
   const rings = keys.map((key) => ring(key.reveal()))
   const [current] = rings as [Ring, ...Ring[]]
   const byId = new Map(rings.toReversed().map((each) => [each.id, each]))
+  const nonces = randomSupply(nonceBytes)
 
   return {
     prefix: `${current.id}.`,
     seal(plaintext, context, { packsFrom } = { packsFrom: Number.POSITIVE_INFINITY }) {
       const mark = plaintext.length < packsFrom ? '' : packedMark
       const bytes = mark === '' ? Buffer.from(plaintext) : pack(plaintext)
-      const nonce = randomBytes(nonceBytes)
+      const nonce = nonces()
       const cipher = createCipheriv(algorithm, current.sealing, nonce).setAAD(Buffer.from(mark + context))
       const parts = [nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]
       return `${current.id}.${mark}${Buffer.concat(parts).toString('base64url')}`
