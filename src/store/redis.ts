@@ -1,4 +1,4 @@
-import { Cluster, type Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import type { Clock } from '../base/clock.ts'
 import { AppError } from '../base/errors.ts'
 import { besides, type Counter, countOf, type EphemeralStore } from './ephemeral.ts'
@@ -40,8 +40,12 @@ export function redisStore({ clock, prefix = 'menshen:', onError = () => {}, ...
   const redis = openRedis(place)
   const gate = readiness(redis, onError)
   const watched = redis instanceof Cluster ? slotsLook(redis) : <T>(answer: Promise<T>) => answer
+  const send = <T>(command: () => Promise<T>) => {
+    if (redis instanceof Redis) sendTogether(redis)
+    return watched(inTime(command()))
+  }
   const ask = <T>(command: () => Promise<T>) =>
-    redis.status === 'ready' ? watched(inTime(command())) : inTime(gate()).then(() => watched(inTime(command())))
+    redis.status === 'ready' ? send(command) : inTime(gate()).then(() => send(command))
   const isCopied = redisAddressOf(place.url.reveal()).kind !== 'node'
   const confirmation = isCopied ? replicaConfirmation(redis) : undefined
   /** SECURITY: what is used up counts as used up when a replica knows, or else a failover would bring it back. */
@@ -118,6 +122,15 @@ function keepMs(ttlMs: number): number {
 
 function endOf(clock: Clock, ttlSeconds: number): number {
   return Math.ceil(clock() + ttlSeconds * 1000)
+}
+
+/**
+ * What is asked in one turn of the event loop leaves in one write; a write for each command would wake Redis each time.
+ */
+function sendTogether({ stream }: Redis): void {
+  if (stream.writableCorked > 0) return
+  stream.cork()
+  setImmediate(() => stream.uncork())
 }
 
 /** Looks where values lie when one could not be had, a few times a second at most: after a failover nobody tells. */
