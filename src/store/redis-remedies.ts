@@ -24,6 +24,14 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   [/NOAUTH|WRONGPASS|invalid password/, 'give the right user and password in REDIS_URL (redis.url)'],
   [/NOPERM/, 'its user may not do what is needed: on ~menshen:* +@all -@dangerous +info +wait'],
   [
+    /unknown command/,
+    'it lacks a command that is needed: it is older than Redis 7, or rename-command or a proxy has taken it away',
+  ],
+  [
+    /DB index is out of range/,
+    'it has fewer databases than the number at the end of REDIS_URL (redis.url); a cluster has number 0 alone',
+  ],
+  [
     /cluster support disabled/,
     'several addresses mean nodes of one cluster, which this is not: name one, or Sentinels (redis+sentinel://)',
   ],

@@ -23,7 +23,7 @@ interface Scripted {
 
 const slotsLookMs = 200
 /** How long the value stays that shows whether any can be stored. */
-const pingMs = 60_000
+const pingSeconds = 60
 
 /**
  * The hash tag of every counter: what is taken together has to lie together, on one node of a cluster. It costs that
@@ -59,6 +59,10 @@ export function redisStore({ clock, prefix = 'menshen:', onError = () => {}, ...
     return e > clock() ? v : undefined
   }
   const envelope = (value: unknown, ttlSeconds: number) => JSON.stringify({ e: endOf(clock, ttlSeconds), v: value })
+  function increment(key: string, ttlSeconds: number): Promise<number> {
+    const end = endOf(clock, ttlSeconds)
+    return ask(() => scripted.menshenIncrement(name(key), clock(), end, keepMs(ttlSeconds * 1000)))
+  }
 
   return {
     async get<T>(key: string) {
@@ -81,10 +85,7 @@ export function redisStore({ clock, prefix = 'menshen:', onError = () => {}, ...
       if (kept !== null) await confirm()
       return living<T>(kept)
     },
-    increment(key, ttlSeconds) {
-      const end = endOf(clock, ttlSeconds)
-      return ask(() => scripted.menshenIncrement(name(key), clock(), end, keepMs(ttlSeconds * 1000)))
-    },
+    increment,
     async count(counters) {
       const keys = counters.map(({ key }) => name(counted + key))
       const beside = besides(counters)
@@ -106,8 +107,9 @@ export function redisStore({ clock, prefix = 'menshen:', onError = () => {}, ...
       else await ask(() => redis.del(...names))
     },
     async ping() {
-      const names = redis instanceof Cluster ? spread.map((tag) => name(`ping:{${tag}}`)) : [name('ping')]
-      await Promise.all(names.map((each) => ask(() => redis.set(each, '', 'PX', pingMs))))
+      // By a script, because a user or a proxy may be refused those alone.
+      const keys = redis instanceof Cluster ? spread.map((tag) => `asked:{${tag}}`) : ['asked']
+      await Promise.all(keys.map((each) => increment(each, pingSeconds)))
     },
     async close() {
       redis.disconnect()

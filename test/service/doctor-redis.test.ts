@@ -4,6 +4,7 @@ import { Secret } from '../../src/base/secret.ts'
 import { openSharedRedis } from '../../src/build/shared-redis.ts'
 import { checkRedis } from '../../src/cli/doctor-redis.ts'
 import { createLog } from '../../src/ops/log.ts'
+import { redisRemedy } from '../../src/store/redis-remedies.ts'
 import { type OwnRedis, ownRedis } from '../support/redis.ts'
 import { type RedisProxy, redisProxy } from '../support/redis-proxy.ts'
 
@@ -143,4 +144,18 @@ test('a connection that is refused is logged with what helps', async () => {
   await expect(store.ping()).rejects.toMatchObject({ code: 'server.unavailable' })
   expect(lines[0]).toMatchObject({ advice: expect.stringContaining('user and password') })
   expect(JSON.stringify(lines)).not.toContain('canary')
+})
+
+test('a Redis that stores values and runs no script is not ready', async () => {
+  await admin.call('ACL', 'SETUSER', 'plain', 'on', '>secret', '~*', '+@all', '-@scripting')
+  const { store } = opened(`redis://plain:secret@127.0.0.1:${redis.port}`)
+  await store.set('kept', 'value', 60)
+  await expect(store.ping()).rejects.toMatchObject({ cause: { message: expect.stringMatching(/^NOPERM .*eval/) } })
+})
+
+test.each([
+  ["ERR unknown command 'evalsha', with args beginning with: ", 'rename-command'],
+  ['ERR DB index is out of range', 'fewer databases'],
+])('%s has a remedy', (said, remedy) => {
+  expect(redisRemedy(new Error(said))).toContain(remedy)
 })
