@@ -57,7 +57,15 @@ async function checkSchema(database: Database): Promise<Finding> {
     const detail = `is too new for this program: ${incompatible.join(', ')}`
     return fail('schema', detail, 'run the version that made it, or later')
   }
-  if (pending.length > 0) return fail('schema', `lacks ${pending.join(', ')}`, 'run: menshen migrate up')
+  if (pending.length > 0) {
+    const missing = `lacks ${pending.join(', ')}`
+    const refused = await refusedTables(database)
+    return fail(
+      'schema',
+      `${missing}${refused ? `, and ${refused.detail}` : ''}`,
+      refused?.advice ?? 'run: menshen migrate up',
+    )
+  }
   if (changed.length > 0) {
     return warn(
       'schema',
@@ -70,6 +78,28 @@ async function checkSchema(database: Database): Promise<Finding> {
     return warn('schema', detail, 'finish the upgrade, or stay: this version can go on with it')
   }
   return ok('schema', `${applied.length} migrations, none missing`)
+}
+
+/**
+ * Why this role could not make tables, if it could not. From PostgreSQL 15 on only the owner of a database may make any
+ * in it.
+ */
+async function refusedTables({ knex }: Database): Promise<(Pick<Finding, 'detail'> & { advice: string }) | undefined> {
+  const { rows } = await knex.raw<{
+    rows: [{ schema: string | null; role: string; name: string; may: boolean | null }]
+  }>(
+    `select current_schema() as schema, current_user as role, current_database() as name,
+      has_schema_privilege(current_schema(), 'create') as may`,
+  )
+  const [{ schema, role, name, may }] = rows
+  if (schema === null)
+    return {
+      detail: 'no schema of its search_path exists',
+      advice: `alter role "${role}" reset search_path, or make the schema`,
+    }
+  if (may === true) return undefined
+  const advice = `let it make tables, then run menshen migrate up: alter database "${name}" owner to "${role}", or grant create on schema "${schema}" to "${role}"`
+  return { detail: `the role ${role} may make no tables in the schema ${schema}`, advice }
 }
 
 /** Checks the short-lived store; says nothing about its tables when the database is away. */

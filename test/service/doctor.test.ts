@@ -93,6 +93,21 @@ test('looking changes nothing: no folder, no key, no migration', async () => {
   expect(await readdir(shell.cwd)).toEqual([])
 })
 
+test('a role that may make no tables is told apart from a schema that is only behind', async () => {
+  const { knex } = shell.database.database
+  await knex('schema_migrations').where('name', 'like', '%oidc').delete()
+  const role = `narrow_${process.pid}`
+  await knex.raw('create role ?? login', [role])
+  onTestFinished(() => knex.raw('drop owned by ??', [role]).then(() => knex.raw('drop role ??', [role])))
+  await knex.raw('grant select on schema_migrations to ??', [role])
+  const as = (setting: string) => ({
+    DATABASE_URL: `${shell.env['DATABASE_URL']}?options=${encodeURIComponent(setting)}`,
+  })
+  expect((await examine(as(`-c role=${role}`))).of('schema')).toMatchObject([
+    { detail: expect.stringContaining(`${role} may make no tables`), advice: expect.stringContaining('owner to') },
+  ])
+})
+
 describe('the life of keys', () => {
   test('says what happens next, and that a step is overdue because no server takes it', async () => {
     const issuer = await startServer()
