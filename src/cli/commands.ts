@@ -70,11 +70,12 @@ function withoutCommand(
 ): number {
   const typed = words.filter((word) => !word.startsWith('-'))
   const noun = typed[0]
-  if (noun === undefined) return asksForHelp ? say(stdout, overview(commands), 0) : say(stderr, overview(commands), 2)
-  const ofNoun = commands.filter(({ name }) => name.startsWith(`${noun} `))
-  if (ofNoun.length > 0 && typed.length === 1) {
-    const isHelp = asksForHelp || words.includes('--help')
-    return say(isHelp ? stdout : stderr, overview(ofNoun), isHelp ? 0 : 2)
+  const ofNoun = noun === undefined ? commands : commands.filter(({ name }) => name.startsWith(`${noun} `))
+  if (ofNoun.length > 0 && typed.length < 2) {
+    if (asksForHelp || words.includes('--help')) return say(stdout, overview(ofNoun), 0)
+    const option = words.find((word) => word.startsWith('-'))
+    const problem = option === undefined ? '' : `${option} stands where a command is expected\n`
+    return say(stderr, problem + overview(ofNoun), 2)
   }
   return say(
     stderr,

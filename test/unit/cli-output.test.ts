@@ -37,6 +37,8 @@ describe('the dispatcher', () => {
 
   test.each([
     [[], 'usage: menshen <command>'],
+    [['--nosuch'], '--nosuch stands where a command is expected\nusage: menshen <command>'],
+    [['users', '--nosuch'], '--nosuch stands where a command is expected\nusage: menshen <command>'],
     [['clients'], 'clients apply'],
     [['client', 'list'], 'did you mean "clients list"?'],
     [['clients', 'aply', 'x.yaml'], 'did you mean "clients apply"?'],
