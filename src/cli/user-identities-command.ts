@@ -5,6 +5,7 @@ import { isId } from '../base/ids.ts'
 import { maskSubject } from '../base/mask.ts'
 import type { Core } from '../build/core.ts'
 import { type Ended, endRecords } from '../oidc/endings/endings.ts'
+import { lastConflict } from '../ops/audit-reader.ts'
 import type { CommandContext } from './command.ts'
 import { confirmed, withReason } from './confirm.ts'
 import { operatorOf, refuse, withCore } from './open-core.ts'
@@ -49,7 +50,7 @@ export async function move(context: CommandContext): Promise<number> {
         for (const userId of isDryRun ? [] : [from, order.to]) {
           await core.audit.write({ event: 'identity.moved', userId, identityProvider: identity.provider, detail })
         }
-        const vouchedAt = await vouchedFor(core, from, order.to)
+        const vouchedAt = await lastConflict(core.database, [from, order.to])
         tell(context, { outcome, ended, user, subjects, vouchedAt, isDryRun })
         return isDryRun ? 3 : 0
       })
@@ -79,15 +80,6 @@ async function moved(
   }
   if (!done) throw new Error('the move has not ended')
   return done
-}
-
-/** When one proof led to both users last, as the audit has it. */
-async function vouchedFor({ database }: Core, ...users: readonly string[]): Promise<Date | null> {
-  const { rows } = await database.knex.raw<{ rows: readonly { at: Date | null }[] }>(
-    `select max(at) as at from audit_events where event = 'identity.conflicted' and detail -> 'users' @> cast(? as jsonb)`,
-    [JSON.stringify(users)],
-  )
-  return rows[0]?.at ?? null
 }
 
 interface Told {

@@ -87,6 +87,14 @@ export const auditReads = {
     select each.* from kinds cross join lateral (${linesOf(['client_id', 'event'], sql`${clientId}, kinds.event`)}) each
     order by each.at desc, each.id desc limit ${most}`,
   ),
+  conflict: statement(
+    'audit_conflict',
+    sql`
+    with found as materialized (
+      select at from audit_events where event = 'identity.conflicted' and detail @> cast(${param.text('detail')} as jsonb)
+    )
+    select max(at) as at from found`,
+  ),
   request: statement(
     'audit_request',
     sql`select ${shown} from audit_events a where a.request_id = ${param.text('requestId')}
@@ -126,6 +134,15 @@ export async function readRequest(
   requestId: string,
 ): Promise<readonly AuditLine[]> {
   return (await commitQuery<AuditLine>(auditReads.request.with({ requestId, most: mostOfRequest }))).rows
+}
+
+/** When one proof led to all of these users last; null where none ever did, as far back as the audit is kept. */
+export async function lastConflict(
+  { commitQuery }: Pick<Database, 'commitQuery'>,
+  users: readonly string[],
+): Promise<Date | null> {
+  const filled = auditReads.conflict.with({ detail: JSON.stringify({ users }) })
+  return (await commitQuery<{ at: Date | null }>(filled)).rows[0]?.at ?? null
 }
 
 /** Where the page after this line begins. */

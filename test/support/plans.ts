@@ -31,17 +31,27 @@ export function planning<T>(
   })
 }
 
+/** How a plan is made. */
+interface Planned {
+  readonly mode?: PlanMode
+  /** Also runs the statement. */
+  readonly analyze?: boolean
+  /** False: to put rows in order is taken to be dear, as it is where there are many. */
+  readonly sorts?: boolean
+}
+
 /**
- * The plan of a statement; `analyze` also runs it. A statement that is explained with its values is always planned for
+ * The plan of a statement. A statement that is explained with its values is always planned for
  * these, whatever `plan_cache_mode` says: only one that was prepared and is executed is not.
  */
 export function planOf(
   knex: Knex,
   { text, values }: Asked,
-  { mode = 'force_generic_plan', analyze = false }: { readonly mode?: PlanMode; readonly analyze?: boolean } = {},
+  { mode = 'force_generic_plan', analyze = false, sorts = true }: Planned = {},
 ): Promise<Plan> {
   const explained = async (connection: Connection) => {
     const name = `"${randomUUID()}"`
+    await connection.query({ text: `set local enable_sort = ${sorts}` })
     await connection.query({ text: `prepare ${name} as ${text}` })
     const given = values.length > 0 ? `(${values.map(literal).join(', ')})` : ''
     const { rows } = await connection.query({

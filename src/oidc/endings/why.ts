@@ -115,12 +115,20 @@ async function lastEnding(
   { knex }: Pick<Database, 'knex'>,
   ended: { readonly key: string } | { readonly grant: string },
 ) {
-  const row: EndedRow | undefined = await knex('audit_events')
-    .whereIn('event', ['session.ended', 'grant.revoked', 'grant.expired'])
-    .whereRaw('detail @> ?::jsonb', [JSON.stringify(ended)])
-    .orderBy('id', 'desc')
-    .first('at', 'detail')
+  const [row]: EndedRow[] = await lastEndingRows(knex, ended)
   if (!row) return undefined
   const { reason, login_at: loginAt = 0, clients = [] } = row.detail
   return { reason, loginAt, clients, at: Math.floor(row.at.getTime() / 1000) }
+}
+
+/**
+ * The last line of what ended. All of its lines are found first, and put in order then: in an audit of many millions
+ * PostgreSQL would rather read from its end until it meets one, and through all of it where there is none.
+ */
+export function lastEndingRows(knex: Database['knex'], ended: { readonly key: string } | { readonly grant: string }) {
+  const found = knex('audit_events')
+    .select('id', 'at', 'detail')
+    .whereIn('event', ['session.ended', 'grant.revoked', 'grant.expired'])
+    .whereRaw('detail @> ?::jsonb', [JSON.stringify(ended)])
+  return knex.withMaterialized('found', found).select('at', 'detail').from('found').orderBy('id', 'desc').limit(1)
 }
