@@ -23,7 +23,9 @@ export function countersWatch({ store, clock, onLost }: Dependencies): () => Pro
 
   return async () => {
     const found = (await store.get<string>(key)) ?? (await left())
-    if (seen !== undefined && found !== seen) onLost()
+    // A mark that nobody has renewed for so long, as while this machine slept, has ended by itself.
+    const couldLast = clock() - renewedAt < markSeconds * 1000
+    if (seen !== undefined && found !== seen && couldLast) onLost()
     seen = found
     if (clock() - renewedAt < renewMs) return
     await store.set(key, found, markSeconds)

@@ -68,4 +68,16 @@ describe.each([
     }
     expect(seen.losses).toBe(0)
   })
+
+  test('is not believed of a mark that ended while the process slept', async () => {
+    await empty()
+    const { seen, look } = server()
+    await look()
+    now += 40 * 86_400_000
+    await look()
+    expect(seen.losses).toBe(0)
+    await empty()
+    await look()
+    expect(seen.losses).toBe(1)
+  })
 })
