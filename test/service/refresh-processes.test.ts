@@ -8,7 +8,7 @@ import { durableModels } from '../../src/oidc/library/stored-models.ts'
 import { createDatabase, type TestDatabase, untilLocked } from '../support/database.ts'
 import { demoClientId, demoFamilies } from '../support/demo-family.ts'
 import { exchange, loginBySms, startLogin, token } from '../support/login.ts'
-import { type ServerProcess, startServer, worldOf } from '../support/server-process.ts'
+import { openServer, type ServerProcess, startServer, worldOf } from '../support/server-process.ts'
 import { freePort } from '../support/services.ts'
 import { Visitor } from '../support/visitor.ts'
 
@@ -49,7 +49,7 @@ async function refreshUntilKilled(where: Where, server: ServerProcess, families:
   return { left: await Promise.all(loops), refreshes }
 }
 
-// Two servers are started for each test, and killed and started again in some: on a busy machine that takes a while.
+// Servers are started, killed and started again: on a busy machine that takes a while.
 const options = { timeout: 300_000 }
 
 describe.each(['redis', 'tables'] as const)(
@@ -58,16 +58,22 @@ describe.each(['redis', 'tables'] as const)(
   (stores) => {
     let database: TestDatabase
     let folder: string
+    let shared: Awaited<ReturnType<typeof bothServers>>
     beforeAll(async () => {
       database = await createDatabase()
       folder = await mkdtemp(join(tmpdir(), 'menshen-refresh-'))
+      shared = await bothServers(openServer)
     })
     afterAll(async () => {
+      await stopped(shared.servers)
       await database.drop()
       await rm(folder, { recursive: true })
     })
 
-    async function bothServers() {
+    // How a server stops is not the question here, and connections that the client keeps would make it wait.
+    const stopped = (servers: readonly ServerProcess[]) => Promise.all(servers.map(({ stop }) => stop('SIGKILL')))
+
+    async function bothServers(begin: typeof openServer) {
       const port = await freePort()
       const issuer = `http://localhost:${port}`
       const env = {
@@ -77,16 +83,20 @@ describe.each(['redis', 'tables'] as const)(
         MENSHEN_SMS__LIMITS__PER_NUMBER: '[{ max: 1000, seconds: 60 }]',
         ...(stores === 'redis' ? { REDIS_URL: inject('services').redisUrl } : {}),
       }
-      const start = () => startServer({ cwd: folder, env: { ...env, PORT: String(port) } })
-      const servers = [await start(), await startServer({ cwd: folder, env })] as const
-      // How a server stops is not the question here, and connections that the client keeps would make it wait.
-      onTestFinished(async () => void (await Promise.all(servers.map(({ stop }) => stop('SIGKILL')))))
+      const start = () => begin({ cwd: folder, env: { ...env, PORT: String(port) } })
+      const servers = [await start(), await begin({ cwd: folder, env })] as const
       return { servers, here: worldOf(servers[0], issuer), there: worldOf(servers[1], issuer), start }
+    }
+    /** Two that a test may kill. */
+    async function mortalServers() {
+      const both = await bothServers(startServer)
+      onTestFinished(async () => void (await stopped(both.servers)))
+      return both
     }
     const reuses = () => database.database.knex('audit_events').where({ event: 'token.reused' })
 
     test('50 at once get 50 answers and one successor, and nobody is logged out', async () => {
-      const { here, there } = await bothServers()
+      const { here, there } = shared
       const first = await (await demoFamilies(here, '13800138001'))()
       const answers = await Promise.all(
         Array.from({ length: 50 }, (_, n) => refresh(n % 2 === 0 ? here : there, first)),
@@ -100,7 +110,7 @@ describe.each(['redis', 'tables'] as const)(
     })
 
     test('a client that never got the answer gets the same successor seconds later, from the other process', async () => {
-      const { here, there } = await bothServers()
+      const { here, there } = shared
       const first = await (await demoFamilies(here, '13800138002'))()
       const lost = await refresh(here, first)
       for (const each of [here, there]) await advance(each, '5s')
@@ -110,7 +120,7 @@ describe.each(['redis', 'tables'] as const)(
     })
 
     test('a token that comes back late ends the family in every process, and the record says whose, where and when', async () => {
-      const { here, there } = await bothServers()
+      const { here, there } = shared
       const first = await (await demoFamilies(here, '13800138003'))()
       const second = await refresh(here, first)
       for (const each of [here, there]) await advance(each, '25h')
@@ -130,7 +140,7 @@ describe.each(['redis', 'tables'] as const)(
     })
 
     test('clocks that differ by two seconds are noticed by nobody', async () => {
-      const { here, there } = await bothServers()
+      const { here, there } = shared
       await advance(there, '2s')
       for (const [at, elsewhere] of [[here, there] as const, [there, here] as const]) {
         const request = startLogin(at, demoClientId, `${at.issuer}/sandbox/callback`, {
@@ -162,7 +172,7 @@ describe.each(['redis', 'tables'] as const)(
     })
 
     test('a process killed while its one statement waits leaves the family with one successor', async () => {
-      const { here, there, servers } = await bothServers()
+      const { here, there, servers } = await mortalServers()
       const first = await (await demoFamilies(here, '13800138007'))()
       const { knex } = database.database
       const old = knex('oidc_records').where({ id: createHash('sha256').update(first).digest('base64url') })
@@ -184,7 +194,7 @@ describe.each(['redis', 'tables'] as const)(
     })
 
     test('a process killed amid refreshes takes no family along', async () => {
-      const { here, there, servers, start } = await bothServers()
+      const { here, there, servers, start } = await mortalServers()
       const family = await demoFamilies(there, '13800138005')
       let families = await Promise.all(Array.from({ length: 8 }, family))
       let server = servers[0]

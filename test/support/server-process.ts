@@ -38,6 +38,13 @@ export interface Ended {
 
 /** Starts a server on a free port and waits until it is ready. It is ended with the test at the latest. */
 export async function startServer(options: ProcessOptions): Promise<ServerProcess> {
+  const server = await openServer(options)
+  onTestFinished(async () => void (await server.stop()))
+  return server
+}
+
+/** A server of several tests, whose file ends it; with the run it ends anyway. */
+export async function openServer(options: ProcessOptions): Promise<ServerProcess> {
   const port = Number(options.env?.['PORT'] ?? (await freePort()))
   const began = performance.now()
   const { child, stdout, stderr, ended } = launch({ ...options, env: { PORT: String(port), ...options.env } })
@@ -54,12 +61,9 @@ export async function startServer(options: ProcessOptions): Promise<ServerProces
   }
   const startedInMs = Math.round(performance.now() - began)
   const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
-    child.kill(signal)
+    if (!isOver) child.kill(signal)
     return ended
   }
-  onTestFinished(async () => {
-    if (!isOver) await stop('SIGTERM')
-  })
   return { port, pid: child.pid ?? 0, stdout, stderr, startedInMs, stop }
 }
 
