@@ -8,14 +8,14 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 }
 
 /** In milliseconds. */
-export const minute = 60_000
+const minute = 60_000
 /** Starts PostgreSQL and Redis once for the projects that name it; the unit tests need neither and do not wait for them. */
-export const services = 'test/support/global-setup.ts'
+const services = 'test/support/global-setup.ts'
 /** Leaves no process and no folder behind. */
 const run = 'test/support/run.ts'
 
 /** A group of test files with their limit of time and what is started for them. */
-export function project(name: string, order: number, include: string[], timeout: number, setup = run) {
+function project(name: string, order: number, include: string[], timeout: number, setup = run) {
   return {
     extends: true as const,
     test: {
@@ -29,22 +29,17 @@ export function project(name: string, order: number, include: string[], timeout:
   }
 }
 
-/** What holds for every project. */
-export const shared = {
-  pool: 'forks' as const,
-  // What was loaded for one file is not loaded again for the next one of a process, which takes a fifth off the whole run: no
-  // module of ours keeps what a test changes but the clock of the sandbox, and that is set back before each file.
-  isolate: false,
-  setupFiles: ['test/support/worker.ts'],
-  maxWorkers: 2,
-  teardownTimeout: minute,
-  // What is polled for comes at once; on a machine with other work, a little later. No limit of time is there to be reached.
-  expect: { poll: { timeout: minute, interval: 50 } },
-}
-
 export default defineConfig({
   test: {
-    ...shared,
+    pool: 'forks',
+    // What was loaded for one file is not loaded again for the next one of a process, which takes a fifth off the whole run: no
+    // module of ours keeps what a test changes but the clock of the sandbox, and that is set back before each file.
+    isolate: false,
+    setupFiles: ['test/support/worker.ts'],
+    maxWorkers: 2,
+    teardownTimeout: minute,
+    // What is polled for comes at once; on a machine with other work, a little later. No limit of time is there to be reached.
+    expect: { poll: { timeout: minute, interval: 50 } },
     projects: [
       project('unit', 1, ['test/unit/**/*.test.ts', 'test/architecture.test.ts'], minute),
       project(
@@ -55,6 +50,8 @@ export default defineConfig({
         services,
       ),
       project('browser', 3, ['test/browser/**/*.test.ts'], 3 * minute, services),
+      // Stores of several nodes, which are killed and frozen.
+      project('cluster', 4, ['test/cluster/**/*.test.ts'], 10 * minute, services),
     ],
   },
 })

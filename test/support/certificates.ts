@@ -3,6 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { findTools } from './tools.ts'
 
 const run = promisify(execFile)
 
@@ -15,9 +16,10 @@ export interface Certificates {
 
 /** An authority of one's own, with a certificate for this machine that both sides of a connection may show. */
 export async function newCertificates(): Promise<Certificates> {
+  const tools = await findTools()
   const folder = await mkdtemp(join(tmpdir(), 'menshen-certificates-'))
   const at = (name: string) => join(folder, name)
-  const openssl = (...args: readonly string[]) => run('openssl', args, { cwd: folder })
+  const openssl = (...args: readonly string[]) => run(tools.openssl, args, { cwd: folder })
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   await openssl(
     'req',

@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { giveTo, type OsAccount, osAccountFor } from '../../src/store/postgres-account.ts'
+import { findBinaries, systemBinaries } from '../../src/store/postgres-binaries.ts'
 import { initialise, launch, writtenPid } from '../../src/store/postgres-process.ts'
 import { eventually } from './patience.ts'
 import { guarded } from './run.ts'
 import { freePort } from './services.ts'
-import { findTools } from './tools.ts'
 
 const run = promisify(execFile)
 
@@ -36,8 +36,8 @@ const settings = { wal_keep_size: '1GB', fsync: 'off', full_page_writes: 'off', 
 
 /** So many nodes with the data of one `initdb`; what follows comes to a standby by replication alone. */
 export async function databaseNodes(count: number): Promise<DatabaseNodes> {
-  const binaries = (await findTools()).postgres ?? ''
-  if (binaries === '') throw new Error('nodes need the programs of PostgreSQL, not a server that is given')
+  // Where TEST_DATABASE_URL names a server, its programs need not be here.
+  const { folder: binaries } = (await systemBinaries()) ?? (await findBinaries())
   const folder = await mkdtemp(join(tmpdir(), 'menshen-nodes-'))
   const origin = join(folder, 'origin')
   await mkdir(origin, { mode: 0o700 })

@@ -146,6 +146,7 @@ interface Place {
 }
 
 async function newPlace(certificates: Certificates | undefined): Promise<Place> {
+  const { redisServer, redisCli } = await findTools()
   const folder = await mkdtemp(join(tmpdir(), 'menshen-redis-nodes-'))
   const started: RedisNode[] = []
   const files = certificates && {
@@ -164,13 +165,13 @@ async function newPlace(certificates: Certificates | undefined): Promise<Place> 
   return {
     folder,
     scheme: certificates ? 'rediss' : 'redis',
-    program: (await findTools()).redisServer,
+    program: redisServer,
     tlsArgs: files
       ? [...Object.entries(files).flatMap(([name, file]) => [`--tls-${name}`, file]), ...tlsEverywhere]
       : [],
     tls: tls ? { tls } : {},
     started,
-    cli: async (...args) => (await run('redis-cli', [...cliTls, ...args])).stdout,
+    cli: async (...args) => (await run(redisCli, [...cliTls, ...args])).stdout,
     async close() {
       for (const node of started) node.signal('SIGKILL')
       await eventually(() => rm(folder, { recursive: true, force: true }))

@@ -9,6 +9,8 @@ export interface Tools {
   /** Folder of `initdb` and `postgres`; undefined when TEST_DATABASE_URL names a running server. */
   readonly postgres: string | undefined
   readonly redisServer: string
+  readonly redisCli: string
+  readonly openssl: string
   readonly chromium: string
 }
 
@@ -28,6 +30,8 @@ const needs = {
     find: async () => (process.env['TEST_DATABASE_URL'] ? 'given' : (await systemBinaries())?.folder),
   },
   redisServer: { name: 'redis-server', packages: ['redis-server'], find: () => onPath('redis-server') },
+  redisCli: { name: 'redis-cli', packages: ['redis-tools'], find: () => onPath('redis-cli') },
+  openssl: { name: 'openssl', packages: ['openssl'], find: () => onPath('openssl') },
   chromium:
     process.env['TEST_HEADED'] === '1'
       ? { name: 'Chromium', packages: ['chromium'], find: () => onPath(...withWindow) }
@@ -53,6 +57,8 @@ export async function findTools(): Promise<Tools> {
   return {
     postgres: postgres === 'given' ? undefined : postgres,
     redisServer: (await needs.redisServer.find()) ?? '',
+    redisCli: (await needs.redisCli.find()) ?? '',
+    openssl: (await needs.openssl.find()) ?? '',
     chromium: (await needs.chromium.find()) ?? '',
   }
 }
