@@ -7,6 +7,8 @@ import { errorCode } from '../store/unavailable.ts'
 import { type Finding, fail, ok, reasonOf, wallClockMs, warn } from './doctor-checks.ts'
 
 const oldestMajor = 15
+/** `read_only_sql_transaction` */
+const readOnly = '25006'
 const skewToWarnMs = 1000
 /** The library accepts assertions and proofs this much out of step. */
 const skewToFailMs = 5000
@@ -19,7 +21,9 @@ const remedies: Readonly<Record<string, string>> = {
   '08P01':
     'a pooler refuses a parameter of the connection: take it out of DATABASE_URL (options, statement_timeout), or ' +
     'name it in ignore_startup_parameters of PgBouncer',
-  '25006': 'name the primary in DATABASE_URL, or all hosts (host1:5432,host2:5432): the one that takes writes is used',
+  [readOnly]:
+    'name the primary in DATABASE_URL, or all hosts (host1:5432,host2:5432): the one that takes writes is used; where ' +
+    'it is the primary, take back default_transaction_read_only of its settings, the database or the role',
   '26000': namedStatements,
   '42P05': namedStatements,
 }
@@ -50,14 +54,15 @@ export async function checkDatabase(config: Config, database: Database): Promise
     const startedAt = performance.now()
     const { rows } = await knex.raw(
       `select current_setting('server_version_num')::int as version, current_setting('server_version') as name,
-        extract(epoch from clock_timestamp())::float8 * 1000 as now_ms`,
+        current_setting('transaction_read_only') = 'on' as is_read_only, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms`,
     )
     const tookMs = performance.now() - startedAt
-    const { version, name, now_ms } = rows[0]
+    const { version, name, is_read_only: isReadOnly, now_ms } = rows[0]
     const detail = `PostgreSQL ${name}, ${tookMs.toFixed(1)} ms`
     if (version < oldestMajor * 10_000) {
       return [fail('database', `${detail} is too old`, `upgrade PostgreSQL to ${oldestMajor} or later`)]
     }
+    if (isReadOnly) return [fail('database', `${detail} takes no writes`, remedies[readOnly] ?? '')]
     const findings = [ok('database', detail), checkClock(now_ms - (sentAt + tookMs / 2))]
     return [...findings, ...(await checkPooler(config, database))]
   } catch (error) {

@@ -93,6 +93,18 @@ test('looking changes nothing: no folder, no key, no migration', async () => {
   expect(await readdir(shell.cwd)).toEqual([])
 })
 
+test('a database that takes no writes is no good one', async () => {
+  const options = encodeURIComponent('-c default_transaction_read_only=on')
+  const { status, of } = await examine({
+    DATABASE_URL: `${shell.env['DATABASE_URL']}?options=${options}`,
+    REDIS_URL: redisUrl(),
+  })
+  expect([status, ...of('database')]).toMatchObject([
+    1,
+    { status: 'fail', detail: expect.stringContaining('takes no writes'), advice: expect.stringContaining('primary') },
+  ])
+})
+
 test('a role that may make no tables is told apart from a schema that is only behind', async () => {
   const { knex } = shell.database.database
   await knex('schema_migrations').where('name', 'like', '%oidc').delete()
