@@ -28,8 +28,6 @@ export interface Stay {
   refreshToken: string | undefined
   /** When that was issued. */
   issued: Span
-  /** When it was first used without an answer: its successor may be as old, because asking again prolongs nothing. */
-  askedMs: number | undefined
   /** Refreshes that were cut since may have prolonged it, until then. */
   doubtUntilMs: number
   access: AccessToken

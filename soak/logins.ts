@@ -149,7 +149,7 @@ async function exchange(
   const issued = { fromMs: answer.fromMs, toMs: answer.toMs }
   const stay: Stay = {
     ...{ client, person, visit, begun: { fromMs: begun.fromMs, toMs: answer.toMs } },
-    ...{ ...tokens, issued, askedMs: undefined, doubtUntilMs: 0, fate: 'alive', code },
+    ...{ ...tokens, issued, doubtUntilMs: 0, fate: 'alive', code },
   }
   const sub = subjectIn(tokens.idToken)
   if (person.userId !== undefined && person.userId !== sub)

@@ -15,7 +15,6 @@ export async function refresh(scene: Scene, stay: Stay): Promise<boolean> {
   const before = refreshEnd(stay)
   const { refreshToken } = stay
   if (refreshToken === undefined) return renew(scene, stay)
-  stay.askedMs ??= Date.now()
   const told = await attempt(scene, `refresh of ${stay.client.id}`, () => askToRefresh(scene, stay, refreshToken))
   return takeRefreshed(scene, stay, before, told)
 }
@@ -48,8 +47,7 @@ async function takeRefreshed(
     if (!tokens) return false
     tallies.count('refreshed')
     settleAlive(stay)
-    stay.issued = { fromMs: stay.askedMs ?? answer.fromMs, toMs: answer.toMs }
-    stay.askedMs = undefined
+    stay.issued = { fromMs: answer.fromMs, toMs: answer.toMs }
     stay.doubtUntilMs = 0
     Object.assign(stay, tokens)
     return true
@@ -77,7 +75,6 @@ export async function lose(scene: Scene, stay: Stay): Promise<void> {
   const { refreshToken } = stay
   if (refreshToken === undefined) return void (await renew(scene, stay))
   const goneAfterMs = scene.lots.below(40)
-  stay.askedMs ??= Date.now()
   try {
     const answer = await askToRefresh(scene, stay, refreshToken, { goneAfterMs })
     note(scene, `refresh of ${stay.client.id} was to be lost, and was answered ${answer.status}`)
@@ -101,16 +98,13 @@ export async function double(scene: Scene, stay: Stay): Promise<void> {
   const token = stay.refreshToken
   if (token === undefined) return void (await renew(scene, stay))
   const before = refreshEnd(stay)
-  const askedMs = stay.askedMs ?? Date.now()
   const what = `one of two refreshes of ${stay.client.id}`
   const ask = () => attempt(scene, what, () => askToRefresh(scene, stay, token))
   const [one, other] = await Promise.all([ask(), ask()])
   for (const told of [one, other]) {
     // The first of two that were refused has taken the login off the books.
-    stay.askedMs = askedMs
     if (stay.person.stays.includes(stay)) await takeRefreshed(scene, stay, before, told)
   }
-  if (stay.refreshToken !== token) stay.askedMs = undefined
   const bodies = [one, other].flatMap((told) =>
     told.kind === 'answer' && told.answer.status === 200 ? [JSON.parse(told.answer.text) as TokenBody] : [],
   )

@@ -67,6 +67,14 @@ describe('a used refresh token', () => {
     await expect.poll(async () => (await reused())?.detail.grant).toBe(familyIn(oldest)?.grantId)
   })
 
+  test('whose answer was lost brings a successor that lives from then on, not from the answer that was lost', async () => {
+    const [first, successor] = await chain(1)
+    walkTo(23 * hour)
+    expect((await refresh(first)).token).toBe(successor)
+    walkTo((30 * 24 + 22) * hour)
+    expect(await isAlive(successor)).toBe(true)
+  })
+
   test('ends another family of the same grant only where it belongs to it, and nothing once its own ran out', async () => {
     const visitor = world.visitor()
     const request = startLogin(world, 'plain', redirectUri, { scope: 'openid offline_access' })

@@ -58,6 +58,9 @@ async function repeat(
   const { successor } = used
   if (successor === null || body?.['refresh_token'] === undefined) return false
   if ((await unit.useOf('RefreshToken', successor))?.consumed !== null) return false
+  // The app is in use now: what it gets lives as long as the token that this request would have brought.
+  const lifeSeconds = ctx.oidc.entities.RefreshToken?.remainingTTL
+  if (lifeSeconds !== undefined) unit.slide('RefreshToken', successor, nowSeconds + lifeSeconds)
   await unit.flushWithout('RefreshToken')
   body['refresh_token'] = successor
   return true
