@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { Fault } from '../../sandbox/simulators/simulator.ts'
 import type { ErrorCode } from '../../src/base/errors.ts'
 import { resetClock, walkTo } from '../support/time.ts'
@@ -132,19 +132,23 @@ describe.each([
     ['a reset after the vendor acted', { kind: 'reset_after_accept' }, 'upstream.busy', undefined],
     ['a length that is not kept', { kind: 'wrong_length' }, 'upstream.busy', undefined],
   ])('fails on %s of any call, having tried each call once', async (_, fault, code, word) => {
-    for (const path of [world.exchangePath, ...world.laterPaths]) {
-      const connector = build(world.settings(), 'ms' in fault ? { timeoutMs: 1000 } : {})
-      const { identify, response } = await comeBack(world, connector)
-      const before = world.simulator.requests.length
-      world.simulator.faults.push({ ...fault, path })
-      const refused = await refusedBy(world, identify(), response)
+    // Each at a vendor of its own, so that what waits for the limit waits at the same time.
+    const failAt = async (path: string) => {
+      const own = await open(clock)
+      onTestFinished(() => own.simulator.close())
+      const connector = build(own.settings(), 'ms' in fault ? { timeoutMs: 1000 } : {})
+      const { identify, response } = await comeBack(own, connector)
+      const before = own.simulator.requests.length
+      own.simulator.faults.push({ ...fault, path })
+      const refused = await refusedBy(own, identify(), response)
       expect([path, refused.code]).toEqual([path, code])
       if (word !== undefined) expect(wordOf(refused)).toBe(word)
       else expect(refused.cause).toMatchObject({ name: expect.stringMatching(/^Upstream(Answer|Failure)$/) })
-      const paths = world.simulator.requests.slice(before).map((request) => request.path)
-      expect(paths.filter((each) => each === world.exchangePath)).toHaveLength(1)
+      const paths = own.simulator.requests.slice(before).map((request) => request.path)
+      expect(paths.filter((each) => each === own.exchangePath)).toHaveLength(1)
       expect(paths.filter((each) => each === path)).toHaveLength(1)
     }
+    await Promise.all([world.exchangePath, ...world.laterPaths].map(failAt))
   })
 
   it("reads the vendor's refusals, keeps the word and none of the prose", async () => {
