@@ -89,14 +89,16 @@ export async function openCore({ config, log, clock = () => Date.now(), serve, o
       queueOwnerMessage,
       places: openPlaces(config, log),
       async sweep() {
-        await tables.sweep()
-        await sweepLedger(database, clock)
-        await sweepRecords(database, clock)
-        await sweepServers(database)
-        await sweepMerges(database, clock)
-        await sweepExports(database, clock)
         const { audit_retention: retention } = config.ops
-        if (retention !== 'none') await sweepAudit(database, clock, retention)
+        await eachInTurn([
+          () => tables.sweep(),
+          () => sweepLedger(database, clock),
+          () => sweepRecords(database, clock),
+          () => sweepServers(database),
+          () => sweepMerges(database, clock),
+          () => sweepExports(database, clock),
+          async () => retention !== 'none' && sweepAudit(database, clock, retention),
+        ])
       },
       async close() {
         await store.close()
@@ -166,6 +168,13 @@ export async function ownSecretKey(dataDir: string): Promise<Secret> {
     }
   }
   return new Secret((await readFile(path, 'utf8')).trim())
+}
+
+/** One that fails stops no other one: its table grows then, and not all of them. Throws what the first one threw. */
+async function eachInTurn(works: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const work of works) await work().catch((error: unknown) => failures.push(error))
+  if (failures.length > 0) throw failures[0]
 }
 
 async function sweepAudit(database: Database, clock: Clock, keptSeconds: number): Promise<void> {

@@ -70,13 +70,15 @@ test('claims nobody knows are ignored, and those of ours still come', async () =
   expect(grants.map(({ payload }) => payload).join()).not.toContain('shoe_size')
 })
 
-test('rows from before are dropped by the migration, and others stay', async () => {
+test('rows from before stop no other sweep, and are dropped by the migration, and others stay', async () => {
   const { knex } = world.database.database
   const before = await readable()
   const at = new Date(Date.now() - 86_400_000)
   const rows = ['{"a":"\\u0000"}', '{"\\uDFFF":1}'].map((payload, id) => ({ model: 4, id: `old${id}`, payload }))
   await knex('oidc_records').insert(rows.map((row) => ({ ...row, user_id: 'usr_old', expires_at: at })))
-  await expect(sweepRecords({ knex }, Date.now)).rejects.toThrow()
+  await knex('audit_events').insert({ at: new Date(0), event: 'session.ended', detail: '{}' })
+  await expect(world.app.core.sweep()).rejects.toThrow()
+  expect(await knex('audit_events').where({ at: new Date(0) })).toEqual([])
   const { up } = await import('../../migrations/20261121090000_drop_unreadable_records.ts')
   await up(knex)
   expect(await readable()).toBe(before)
