@@ -187,6 +187,12 @@ describe('the unit of systemd', () => {
   })
 })
 
+test('what ends by itself is started again everywhere', () => {
+  const { services } = parse(read('compose.yaml')) as { services: Record<string, { restart?: string }> }
+  expect(Object.values(services).map(({ restart }) => restart)).toEqual(Array(3).fill('unless-stopped'))
+  expect(unitLines('Restart')).toEqual(['always'])
+})
+
 test('whoever stops a server waits longer than it drains and shuts down', () => {
   const { drain_seconds: drain, shutdown_seconds: shutdown } = podConfig().server
   const { services } = parse(read('compose.yaml'))
