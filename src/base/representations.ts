@@ -12,7 +12,11 @@ export interface Bytes {
 }
 
 interface Representation {
-  readonly body: Buffer
+  /**
+   * One letter for each byte (latin1): Node sends a text together with the head, where bytes would be a piece of their
+   * own.
+   */
+  readonly body: string
   readonly etag: string
   readonly headers: Readonly<Record<string, string>>
 }
@@ -52,12 +56,12 @@ function formsOf({ body, type, etag }: Bytes, effort: Effort | undefined): Repre
   const smaller = forms.filter(([, packed]) => packed.length < body.length) as [Encoding, Buffer][]
   const vary: Record<string, string> = smaller.length === 0 ? {} : { vary: 'Accept-Encoding' }
   return {
-    plain: { body, etag, headers: { 'content-type': type, ...vary } },
+    plain: { body: body.toString('latin1'), etag, headers: { 'content-type': type, ...vary } },
     packed: new Map(
       smaller.map(([encoding, packed]) => [
         encoding,
         {
-          body: packed,
+          body: packed.toString('latin1'),
           etag: `${etag.slice(0, -1)}-${encoding}"`,
           headers: { 'content-type': type, 'content-encoding': encoding, ...vary },
         },
@@ -94,7 +98,7 @@ export function writeBytes(
     return
   }
   response.writeHead(200, { etag, ...headers, ...chosen.headers, 'content-length': String(body.length) })
-  response.end(method === 'HEAD' ? undefined : body)
+  response.end(method === 'HEAD' ? undefined : body, 'latin1')
 }
 
 /** Compares as RFC 9110 §13.1.2 wants it: a proxy that packs by itself has made the tag weak. */
