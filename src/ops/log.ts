@@ -22,6 +22,9 @@ export interface LogOptions {
   readonly destination?: DestinationStream
 }
 
+/** How a finished line gets into a log past pino, which does more for each than the line of a request needs. */
+const writers = new WeakMap<Log, (line: string) => void>()
+
 /**
  * The log of a process: one JSON object a line, or a line for a person at a terminal. SECURITY: every finished line
  * passes the scrub, whatever part of it a value came in through; but for the line of a request that went well, whose
@@ -29,18 +32,20 @@ export interface LogOptions {
  */
 export function createLog({ level, format, destination }: LogOptions): Log {
   const out = destination ?? standardOutput()
-  const finish = format === 'pretty' ? (line: string) => prettyLine(cleanLine(line)) : cleanLine
-  return pino(
+  const shaped = format === 'pretty' ? prettyLine : (line: string) => line
+  const log = pino(
     {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: withShortTexts },
       serializers: { err: describeError, error: describeError },
-      hooks: { streamWrite: finish },
+      hooks: { streamWrite: (line) => shaped(cleanLine(line)) },
     },
     out,
   )
+  writers.set(log, (line) => out.write(shaped(line)))
+  return log
 }
 
 type Output = DestinationStream & { flushSync(): void }
@@ -77,7 +82,6 @@ function standardOutput(): Output {
  * described.
  */
 function withShortTexts(members: Record<string, unknown>): Record<string, unknown> {
-  if (isKnownClean) return members
   const shortened = Object.entries(members).map(([name, value]) => [
     name,
     typeof value === 'string' ? excerpt(value) : value,
@@ -85,14 +89,10 @@ function withShortTexts(members: Record<string, unknown>): Record<string, unknow
   return Object.fromEntries(shortened) as Record<string, unknown>
 }
 
-/** Set while a line is written of which every value is known to be clean: the line of a request, thousands a second. */
-let isKnownClean = false
-
 /**
  * Looks at the text of the line, which is cheap and misses nothing; takes the line apart only when something was found.
  */
 function cleanLine(line: string): string {
-  if (isKnownClean) return line
   return line.length < 16_000 && scrub(line) === line
     ? line
     : `${JSON.stringify(scrubValue(JSON.parse(line), longestStack))}\n`
@@ -179,16 +179,13 @@ export function logRequest(log: Log, fields: RequestFields): void {
     ...(fields.clientId === undefined ? {} : { client_id: scrub(excerpt(fields.clientId)) }),
     ...(fields.error === undefined ? {} : { err: fields.error }),
   }
-  if (fields.status >= 500) {
-    log.error(line, 'request')
-    return
-  }
+  const level = fields.status >= 500 ? 'error' : 'info'
+  const write = fields.error === undefined ? writers.get(log) : undefined
+  if (write === undefined) log[level](line, 'request')
   // SECURITY: method, route and status are of closed sets, the id and the times are our own, the address is
   // cut off, the client scrubbed above.
-  isKnownClean = fields.error === undefined
-  try {
-    log.info(line, 'request')
-  } finally {
-    isKnownClean = false
+  else if (log.isLevelEnabled(level)) {
+    const members = JSON.stringify({ ...line, msg: 'request' }).slice(1)
+    write(`{"level":"${level}"${pino.stdTimeFunctions.isoTime()},${members}\n`)
   }
 }
