@@ -89,6 +89,8 @@ export class CompatPerson {
     }
     const button = page.locator('[name=logout], [value=allow]').first()
     if ((await button.count()) === 0) return false
+    // Nothing is ticked for anybody: whoever is to have all that they ask for is given it box by box.
+    for (const box of await page.locator('[name=scope]').all()) await box.check()
     await Promise.all([page.waitForEvent('domcontentloaded'), button.click()])
     return true
   }
