@@ -155,7 +155,7 @@ export async function sweepLedger(database: Database, clock: Clock): Promise<voi
     const { rowCount } = await database.knex.raw<{ rowCount: number }>(
       `delete from money_spent where ctid = any(array(
          select ctid from money_spent where until_ms < cast(${olderMsText('?', '?')} as bigint) - cast(? as bigint)
-         limit ? for update skip locked))`,
+         order by until_ms limit ? for update skip locked))`,
       [...olderValues(clock), keptMs, limit],
     )
     return rowCount

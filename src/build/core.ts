@@ -181,7 +181,8 @@ async function sweepAudit(database: Database, clock: Clock, keptSeconds: number)
   await deleteInBatches(async (limit) => {
     const { rowCount } = await database.knex.raw<{ rowCount: number }>(
       `delete from audit_events where ctid = any(array(
-         select ctid from audit_events where at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?) limit ? for update skip locked))`,
+         select ctid from audit_events where at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?)
+         order by at limit ? for update skip locked))`,
       [...olderValues(clock), keptSeconds, limit],
     )
     return rowCount

@@ -84,7 +84,8 @@ export const sweep: Statement = {
   name: 'ephemeral_sweep',
   text: `with older as materialized (select cast(floor(${olderMsText('$1', '$2')}) as bigint) as ms), due as (
     select ctid, expires_at_ms <= (select ms from older) as is_over from ephemeral
-    where sweep_minute <= (select cast(ms / 60000 as integer) from older) limit $3 for update skip locked
+    where sweep_minute <= (select cast(ms / 60000 as integer) from older)
+    order by sweep_minute limit $3 for update skip locked
   ), gone as (
     delete from ephemeral where ctid = any(array(select ctid from due where is_over))
   ), kept as (

@@ -157,7 +157,7 @@ export async function sweepMerges({ knex }: Pick<Database, 'knex'>, clock: Clock
     const { rowCount } = await knex.raw<{ rowCount: number }>(
       `update merges set kept = null where ctid = any(array(
          select ctid from merges where kept is not null and undo_until < to_timestamp(${olderMsText('?', '?')} / 1000)
-         limit ? for update skip locked))`,
+         order by undo_until limit ? for update skip locked))`,
       [...olderValues(clock), limit],
     )
     return rowCount

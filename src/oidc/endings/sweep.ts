@@ -51,7 +51,8 @@ const isDue = `${deletableSql(ends)} <= (select seconds from older)`
 const sweepText = `
   with older as materialized (select ${olderMsText('?', '?')} / 1000 as seconds), due as (
     select ctid, ${isDue} as is_over from oidc_records
-    where sweep_minute <= (select cast(floor(seconds / 60) as integer) from older) limit ? for update skip locked
+    where sweep_minute <= (select cast(floor(seconds / 60) as integer) from older)
+    order by sweep_minute limit ? for update skip locked
   ), gone as (
     delete from oidc_records where ctid = any(array(select ctid from due where is_over)) returning *
   ), kept as (
