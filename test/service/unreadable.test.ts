@@ -70,17 +70,46 @@ test('claims nobody knows are ignored, and those of ours still come', async () =
   expect(grants.map(({ payload }) => payload).join()).not.toContain('shoe_size')
 })
 
-test('rows from before stop no other sweep, and are dropped by the migration, and others stay', async () => {
+const yesterday = new Date(Date.now() - 86_400_000)
+const leftBehind = (id: number) => [
+  { model: 4, id: `nul${id}`, payload: '{"a":"\\u0000"}', user_id: 'usr_old', expires_at: yesterday },
+  { model: 1, id: `cut${id}`, payload: '{"loginTs":', user_id: 'usr_old', expires_at: yesterday },
+]
+
+test('rows from before are dropped by the migration, and others stay', async () => {
   const { knex } = world.database.database
   const before = await readable()
-  const at = new Date(Date.now() - 86_400_000)
-  const rows = ['{"a":"\\u0000"}', '{"\\uDFFF":1}'].map((payload, id) => ({ model: 4, id: `old${id}`, payload }))
-  await knex('oidc_records').insert(rows.map((row) => ({ ...row, user_id: 'usr_old', expires_at: at })))
-  await knex('audit_events').insert({ at: new Date(0), event: 'session.ended', detail: '{}' })
-  await expect(world.app.core.sweep()).rejects.toThrow()
-  expect(await knex('audit_events').where({ at: new Date(0) })).toEqual([])
+  await knex('oidc_records').insert(
+    ['{"a":"\\u0000"}', '{"\\uDFFF":1}'].map((payload, id) => ({ ...leftBehind(id)[0], payload })),
+  )
   const { up } = await import('../../migrations/20261121090000_drop_unreadable_records.ts')
   await up(knex)
   expect(await readable()).toBe(before)
+})
+
+test('rows that cannot be read go with the others, and keep none of them', async () => {
+  const { knex } = world.database.database
+  const payload = JSON.stringify({ loginTs: 1, accountId: 'usr_old' })
+  const others = ['other0', 'other1'].map((id) => ({
+    model: 1,
+    id,
+    payload,
+    user_id: 'usr_old',
+    expires_at: yesterday,
+  }))
+  await knex('oidc_records').insert([...others.slice(0, 1), ...leftBehind(2), ...others.slice(1)])
   await sweepRecords({ knex }, Date.now)
+  expect(await knex('oidc_records').where({ user_id: 'usr_old' })).toEqual([])
+  expect(await knex('audit_events').where({ user_id: 'usr_old' }).select('event')).toEqual(
+    others.map(() => ({ event: 'session.ended' })),
+  )
+})
+
+test('a sweep that fails stops no other one', async () => {
+  const { knex } = world.database.database
+  await knex('audit_events').insert({ at: new Date(0), event: 'session.ended', detail: '{}' })
+  await knex.raw(`insert into oidc_records (model, id, payload, expires_at) values (1, 'endless', '{}', 'infinity')`)
+  await expect(world.app.core.sweep()).rejects.toThrow('out of range')
+  expect(await knex('audit_events').where({ at: new Date(0) })).toEqual([])
+  await knex('oidc_records').where({ id: 'endless' }).delete()
 })

@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { deleteInBatches } from '../../store/batches.ts'
 import { olderMsText, olderValues } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
+import { errorCode } from '../../store/unavailable.ts'
 import { isBoundSql, isSignedInSql, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
 import { deletableSql, sweepMinuteSql } from '../records/deletable.ts'
@@ -12,13 +13,34 @@ const { Session, Grant, RefreshToken } = durableModels
 /**
  * Deletes what has expired. Sessions and families of refresh tokens that ran out leave a line in the audit with their
  * rows, in the same statement: whoever comes back after weeks still learns why they are asked to log in. A row that was
- * used after it was written is looked at again when it has ended by now.
+ * used after it was written is looked at again when it has ended by now. One that cannot be read goes without a line,
+ * so that it does not keep the others.
  */
 export async function sweepRecords({ knex }: Pick<Database, 'knex'>, clock: Clock): Promise<void> {
-  await deleteInBatches(async (limit) => {
-    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(sweepText, [...olderValues(clock), limit])
+  const run = async (text: string, limit: number) => {
+    const { rows } = await knex.raw<{ rows: readonly { count: string }[] }>(text, [...olderValues(clock), limit])
     return Number(rows[0]?.count)
-  })
+  }
+
+  /** Where a row of a batch cannot be read, takes fewer, until it is found alone; then there are more to look at. */
+  async function sweepSome(limit: number): Promise<number> {
+    for (let size = limit; ; size = Math.ceil(size / 2)) {
+      try {
+        const count = await run(sweepText, size)
+        return count < size ? count : limit
+      } catch (error) {
+        if (!isUnreadable(error) || (size === 1 && (await run(withoutLineText, 1)) === 0)) throw error
+        if (size === 1) return limit
+      }
+    }
+  }
+
+  await deleteInBatches(sweepSome)
+}
+
+/** SQLSTATE class 22, `data_exception`. */
+function isUnreadable(error: unknown): boolean {
+  return errorCode(error)?.startsWith('22') === true
 }
 
 /**
@@ -48,14 +70,18 @@ export function runOutLine(row: string): string {
 const ends = { model: 'model', userId: 'user_id', expires: 'extract(epoch from expires_at)::float8' }
 const isDue = `${deletableSql(ends)} <= (select seconds from older)`
 
-const sweepText = `
+const gone = `
   with older as materialized (select ${olderMsText('?', '?')} / 1000 as seconds), due as (
     select ctid, ${isDue} as is_over from oidc_records
     where sweep_minute <= (select cast(floor(seconds / 60) as integer) from older)
     order by sweep_minute limit ? for update skip locked
   ), gone as (
     delete from oidc_records where ctid = any(array(select ctid from due where is_over)) returning *
-  ), kept as (
+  )`
+
+const withoutLineText = `${gone} select count(*) from gone`
+
+const sweepText = `${gone}, kept as (
     update oidc_records set sweep_minute = ${sweepMinuteSql(ends)}
     where ctid = any(array(select ctid from due where not is_over))
   ), recorded as (
