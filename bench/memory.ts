@@ -17,6 +17,8 @@ export interface MemoryRow {
   readonly mostMiB: number
   /** In the last tenth of the requests over that in the second tenth. */
   readonly growth: number
+  /** Resident in each tenth of the requests, in MiB. */
+  readonly tenths: readonly number[]
 }
 
 export interface MemoryInput {
@@ -96,14 +98,15 @@ async function keepAsking(
 }
 
 /** What is said of a process that was looked at again and again. */
-export function memoryOf(moments: readonly Moment[]): Pick<MemoryRow, 'requests' | 'mostMiB' | 'growth'> {
+export function memoryOf(moments: readonly Moment[]): Pick<MemoryRow, 'requests' | 'mostMiB' | 'growth' | 'tenths'> {
   const requests = moments.at(-1)?.requests ?? 0
-  const between = (from: number, to: number) =>
+  const tenths = Array.from({ length: 10 }, (_, tenth) =>
     median(
       moments
-        .filter(({ requests: at }) => at >= from * requests && at <= to * requests)
+        .filter(({ requests: at }) => at * 10 >= tenth * requests && at * 10 <= (tenth + 1) * requests)
         .map(({ residentMiB }) => residentMiB),
-    )
+    ),
+  )
   const mostMiB = Math.max(...moments.map(({ residentMiB }) => residentMiB))
-  return { requests, mostMiB, growth: between(0.9, 1) / between(0.1, 0.2) }
+  return { requests, mostMiB, growth: (tenths[9] ?? 0) / (tenths[1] ?? 0), tenths }
 }

@@ -165,8 +165,9 @@ export interface RequestFields {
 }
 
 /**
- * Writes the one line a request leaves: `error` when we failed, `info` otherwise. The cause is told only where there is
- * one.
+ * Writes the one line a request leaves: `error` when we failed, `info` otherwise. A probe that hears no is a `warn`,
+ * because it was asked to find that out: a server that drains says no with every probe, and nothing is wrong. The cause
+ * is told only where there is one.
  */
 export function logRequest(log: Log, fields: RequestFields): void {
   const line = {
@@ -179,7 +180,8 @@ export function logRequest(log: Log, fields: RequestFields): void {
     ...(fields.clientId === undefined ? {} : { client_id: scrub(excerpt(fields.clientId)) }),
     ...(fields.error === undefined ? {} : { err: fields.error }),
   }
-  const level = fields.status >= 500 ? 'error' : 'info'
+  const isAnsweredNo = fields.status === 503 && fields.route.startsWith('readyz')
+  const level = isAnsweredNo ? 'warn' : fields.status >= 500 ? 'error' : 'info'
   const write = fields.error === undefined ? writers.get(log) : undefined
   if (write === undefined) log[level](line, 'request')
   // SECURITY: method, route and status are of closed sets, the id and the times are our own, the address is

@@ -148,7 +148,8 @@ describe('rows of processes', () => {
       requests: index * 100,
       residentMiB,
     }))
-    expect(memoryOf(moments)).toEqual({ requests: 1000, mostMiB: 240, growth: 208 / 190 })
+    const tenths = [165, 190, 220, 220.5, 201.5, 202.5, 203.5, 204.5, 205.5, 208]
+    expect(memoryOf(moments)).toEqual({ requests: 1000, mostMiB: 240, growth: 208 / 190, tenths })
   })
 
   test('the heap is capped as the image caps it', () => {

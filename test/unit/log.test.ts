@@ -193,6 +193,17 @@ describe('the log', () => {
     expect(time).toMatch(/^\d{4}-\d\d-\d\dT/)
   })
 
+  test.each([
+    ['readyz', 503, 'warn'],
+    ['readyz_logins', 503, 'warn'],
+    ['readyz', 500, 'error'],
+    ['token', 503, 'error'],
+    ['readyz', 200, 'info'],
+  ] as const)('a request of %s that was answered %i is a line of level %s', (route, status, level) => {
+    const fields = { requestId: 'req_1', method: 'GET', route, status, durationMs: 1, ip: '203.0.113.77' }
+    expect(JSON.parse(written((log) => logRequest(log, fields))).level).toBe(level)
+  })
+
   test('a request line tells nothing by a client id, and lines after one that could not be written are scrubbed again', () => {
     const line = { requestId: 'req_1', method: 'GET', route: '/auth', status: 200, durationMs: 4, ip: '203.0.113.77' }
     const output = written((log) => logRequest(log, { ...line, clientId: '13800138000' }))
