@@ -121,8 +121,8 @@ export async function measureSlice(input: SliceInput): Promise<Slice> {
 const longestWarmUpSeconds = 1.5
 
 function warmSeconds({ scenario, seconds }: Omit<SliceInput, 'server' | 'profile'>): number {
-  const { stretch = 1 }: Scenario = scenarios[scenario]
-  return Math.min(seconds * 4, longestWarmUpSeconds) / stretch
+  const { stretch = 1, warmUpSeconds = longestWarmUpSeconds }: Scenario = scenarios[scenario]
+  return Math.min((seconds * 4 * warmUpSeconds) / longestWarmUpSeconds, warmUpSeconds) / stretch
 }
 
 /** Slices of several servers in turn, after each has been busy for a while. */
