@@ -102,7 +102,11 @@ export async function redisSentinels(certificates?: Certificates): Promise<Senti
     }),
   )
   await eventually(async () => {
-    for (const sentinel of sentinels) await sentinel.ask('SENTINEL', 'CKQUORUM', 'menshen')
+    for (const sentinel of sentinels) {
+      const told = await sentinel.ask<string>('SENTINEL', 'CKQUORUM', 'menshen')
+      // Two are a quorum already.
+      if (!told.includes(`${sentinels.length} usable Sentinels`)) throw new Error('they do not all know each other yet')
+    }
   })
   const hosts = sentinels.map(({ port }) => `${host}:${port}`)
   return {
