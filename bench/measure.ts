@@ -122,7 +122,7 @@ const longestWarmUpSeconds = 1.5
 
 function warmSeconds({ scenario, seconds }: Omit<SliceInput, 'server' | 'profile'>): number {
   const { stretch = 1, warmUpSeconds = longestWarmUpSeconds }: Scenario = scenarios[scenario]
-  return Math.min((seconds * 4 * warmUpSeconds) / longestWarmUpSeconds, warmUpSeconds) / stretch
+  return (warmUpSeconds * Math.min((seconds * 4) / longestWarmUpSeconds, 1)) / stretch
 }
 
 /** Slices of several servers in turn, after each has been busy for a while. */

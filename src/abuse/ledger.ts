@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { inTurn } from '../base/in-turn.ts'
-import { deleteInBatches } from '../store/batches.ts'
+import { deleteInBatches, oldestSql } from '../store/batches.ts'
 import type { Count, Counter } from '../store/ephemeral.ts'
 import { memoryCounters } from '../store/memory-counters.ts'
 import { olderMsText, olderValues } from '../store/older-time.ts'
@@ -153,9 +153,11 @@ const keptMs = 2 * 86_400_000
 export async function sweepLedger(database: Database, clock: Clock): Promise<void> {
   await deleteInBatches(async (limit) => {
     const { rowCount } = await database.knex.raw<{ rowCount: number }>(
-      `delete from money_spent where ctid = any(array(
-         select ctid from money_spent where until_ms < cast(${olderMsText('?', '?')} as bigint) - cast(? as bigint)
-         order by until_ms limit ? for update skip locked))`,
+      `delete from money_spent where ctid = ${oldestSql(
+        'money_spent',
+        'until_ms',
+        `until_ms < cast(${olderMsText('?', '?')} as bigint) - cast(? as bigint)`,
+      )}`,
       [...olderValues(clock), keptMs, limit],
     )
     return rowCount

@@ -17,7 +17,7 @@ import { thriftyAudit } from '../ops/audit-thrift.ts'
 import { type IpPlaces, openIpPlaces } from '../ops/ip-places.ts'
 import type { Log } from '../ops/log.ts'
 import { sweepExports } from '../own-data/exports.ts'
-import { deleteInBatches } from '../store/batches.ts'
+import { deleteInBatches, oldestSql } from '../store/batches.ts'
 import { type EmbeddedDatabase, openEmbedded } from '../store/embedded.ts'
 import type { EphemeralStore } from '../store/ephemeral.ts'
 import { migrateUp, migrationStatus } from '../store/migrate.ts'
@@ -180,9 +180,11 @@ async function eachInTurn(works: readonly (() => Promise<unknown>)[]): Promise<v
 async function sweepAudit(database: Database, clock: Clock, keptSeconds: number): Promise<void> {
   await deleteInBatches(async (limit) => {
     const { rowCount } = await database.knex.raw<{ rowCount: number }>(
-      `delete from audit_events where ctid = any(array(
-         select ctid from audit_events where at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?)
-         order by at limit ? for update skip locked))`,
+      `delete from audit_events where ctid = ${oldestSql(
+        'audit_events',
+        'at',
+        `at < to_timestamp(${olderMsText('?', '?')} / 1000 - ?)`,
+      )}`,
       [...olderValues(clock), keptSeconds, limit],
     )
     return rowCount

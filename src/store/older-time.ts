@@ -8,10 +8,8 @@ export const mostApartMs = 30_000
  * The older of two clocks, this process's and the database's, in milliseconds since the epoch, as SQL over two
  * parameters, which are the values of `olderValues`. As a query of its own it is worked out once, so that PostgreSQL
  * finds by an index what is compared to it; compared to a clock that it reads for each row, it would read the whole
- * table. It does not know the value when it plans, and takes a third of all rows for older: who wants some of them
- * asks for the oldest (`order by`), or it would read the table from its beginning in search of them. SECURITY: what
- * cannot be undone goes by it, because a process whose clock has run ahead would delete what everybody else still
- * needs.
+ * table. SECURITY: what cannot be undone goes by it, because a process whose clock has run ahead would delete what
+ * everybody else still needs.
  */
 export function olderMsText(clock: string, ahead: string): string {
   return `(select least(cast(${clock} as float8), cast(extract(epoch from clock_timestamp()) as float8) * 1000 + cast(${ahead} as float8)))`

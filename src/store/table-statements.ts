@@ -1,4 +1,4 @@
-import { olderMsText } from './older-time.ts'
+import { sweepMinuteSql, sweepParts } from './sweep-minute.ts'
 
 /** A statement of the table store; the values come with each call, the time among them. */
 export interface Statement {
@@ -12,13 +12,12 @@ export const get: Statement = {
   text: 'select value from ephemeral where key = $1 and expires_at_ms > $2',
 }
 
-/**
- * The minute in which the sweep first looks at a value, from its end in milliseconds, as SQL. Later writes leave it
- * alone.
- */
-const sweepMinute = (endMs: string) => `cast((${endMs} + 59999) / 60000 as integer)`
+/** From when on a value may be deleted, in seconds, from its end in milliseconds, as SQL. */
+const endSeconds = (endMs: string) => `(cast(${endMs} as float8) / 1000)`
+/** Later writes leave the minute alone in which the sweep first looks at a value. */
 const given = (value: string, endMs: string) =>
-  `(key, value, expires_at_ms, sweep_minute) values ($1, ${value}, ${endMs}, ${sweepMinute(`${endMs}::bigint`)})`
+  `(key, value, expires_at_ms, sweep_minute)
+    values ($1, ${value}, ${endMs}, ${sweepMinuteSql(endSeconds(`${endMs}::bigint`))})`
 
 /** Parameters: key, value, end. */
 export const set: Statement = {
@@ -76,21 +75,14 @@ export const remove: Statement = {
   )`,
 }
 
-/**
- * Parameters: the clocks, most rows → how many were looked at. What was prolonged since is looked at again when it ends
- * by now. Rows somebody is writing are left for the next sweep.
- */
+const { gone, kept } = sweepParts({
+  table: 'ephemeral',
+  endSeconds: endSeconds('expires_at_ms'),
+  parameters: ['$1', '$2', '$3'],
+})
+
+/** Parameters: the clocks, most rows → how many were looked at. */
 export const sweep: Statement = {
   name: 'ephemeral_sweep',
-  text: `with older as materialized (select cast(floor(${olderMsText('$1', '$2')}) as bigint) as ms), due as (
-    select ctid, expires_at_ms <= (select ms from older) as is_over from ephemeral
-    where sweep_minute <= (select cast(ms / 60000 as integer) from older)
-    order by sweep_minute limit $3 for update skip locked
-  ), gone as (
-    delete from ephemeral where ctid = any(array(select ctid from due where is_over))
-  ), kept as (
-    update ephemeral set sweep_minute = ${sweepMinute('expires_at_ms')}
-    where ctid = any(array(select ctid from due where not is_over))
-  )
-  select count(*)::int as count from due`,
+  text: `${gone}, ${kept} select count(*)::int as count from due`,
 }

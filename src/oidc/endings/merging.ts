@@ -6,7 +6,7 @@ import { type Unmerged, type UnmergeOrder, unmergeUsers } from '../../accounts/u
 import type { Clock } from '../../base/clock.ts'
 import type { IdentityId, UserId } from '../../base/ids.ts'
 import { auditWithin } from '../../ops/audit.ts'
-import { deleteInBatches } from '../../store/batches.ts'
+import { deleteInBatches, oldestSql } from '../../store/batches.ts'
 import { olderMsText, olderValues } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
 import { retryOnConflict } from '../../store/retry-on-conflict.ts'
@@ -155,9 +155,11 @@ function scopeOf(
 export async function sweepMerges({ knex }: Pick<Database, 'knex'>, clock: Clock): Promise<void> {
   await deleteInBatches(async (limit) => {
     const { rowCount } = await knex.raw<{ rowCount: number }>(
-      `update merges set kept = null where ctid = any(array(
-         select ctid from merges where kept is not null and undo_until < to_timestamp(${olderMsText('?', '?')} / 1000)
-         order by undo_until limit ? for update skip locked))`,
+      `update merges set kept = null where ctid = ${oldestSql(
+        'merges',
+        'undo_until',
+        `kept is not null and undo_until < to_timestamp(${olderMsText('?', '?')} / 1000)`,
+      )}`,
       [...olderValues(clock), limit],
     )
     return rowCount

@@ -1,11 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
 import { deleteInBatches } from '../../store/batches.ts'
-import { olderMsText, olderValues } from '../../store/older-time.ts'
+import { olderValues } from '../../store/older-time.ts'
 import type { Database } from '../../store/postgres.ts'
+import { sweepParts } from '../../store/sweep-minute.ts'
 import { errorCode } from '../../store/unavailable.ts'
 import { isBoundSql, isSignedInSql, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
-import { deletableSql, sweepMinuteSql } from '../records/deletable.ts'
+import { deletableSql } from '../records/deletable.ts'
 import { endedDetail, signInDetail } from '../records/ended-detail.ts'
 
 const { Session, Grant, RefreshToken } = durableModels
@@ -67,24 +68,15 @@ export function runOutLine(row: string): string {
       || coalesce((select ${signInDetail('g')} from oidc_records g where g.model = ${Grant} and g.id = ${row}.grant_id), '{}') as detail`
 }
 
-const ends = { model: 'model', userId: 'user_id', expires: 'extract(epoch from expires_at)::float8' }
-const isDue = `${deletableSql(ends)} <= (select seconds from older)`
-
-const gone = `
-  with older as materialized (select ${olderMsText('?', '?')} / 1000 as seconds), due as (
-    select ctid, ${isDue} as is_over from oidc_records
-    where sweep_minute <= (select cast(floor(seconds / 60) as integer) from older)
-    order by sweep_minute limit ? for update skip locked
-  ), gone as (
-    delete from oidc_records where ctid = any(array(select ctid from due where is_over)) returning *
-  )`
+const { gone, kept } = sweepParts({
+  table: 'oidc_records',
+  endSeconds: deletableSql({ model: 'model', userId: 'user_id', expires: 'extract(epoch from expires_at)::float8' }),
+  parameters: ['?', '?', '?'],
+})
 
 const withoutLineText = `${gone} select count(*) from gone`
 
-const sweepText = `${gone}, kept as (
-    update oidc_records set sweep_minute = ${sweepMinuteSql(ends)}
-    where ctid = any(array(select ctid from due where not is_over))
-  ), recorded as (
+const sweepText = `${gone}, ${kept}, recorded as (
     insert into audit_events (at, event, user_id, client_id, detail)
     select ${runOutLine('gone')} from gone where ${leavesLine('gone')}
   )

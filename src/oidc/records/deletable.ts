@@ -21,13 +21,6 @@ interface Ends {
  */
 export function deletableSql({ model, userId, expires }: Ends): string {
   return `(${expires} + case when ${model} in (${AuthorizationCode}, ${AccessToken}, ${ClientCredentials})
-    or ${userId} is null and ${model} in (${Session}, ${DeviceCode}) then ${toldExpiredSeconds} else ${keptAfterExpirySeconds} end)`
-}
-
-/** The greatest integer of PostgreSQL: what somebody has made endless by hand is never looked at. */
-const lastMinute = 2 ** 31 - 1
-
-/** The first minute, counted from the epoch, in which a row may be deleted, as SQL of an integer. */
-export function sweepMinuteSql(ends: Ends): string {
-  return `cast(least(ceil(${deletableSql(ends)} / 60), ${lastMinute}) as integer)`
+    or ${userId} is null and ${model} in (${Session}, ${DeviceCode})
+    then ${toldExpiredSeconds} else ${keptAfterExpirySeconds} end)`
 }

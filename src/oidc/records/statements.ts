@@ -1,8 +1,9 @@
 import { accountJson } from '../../accounts/account-json.ts'
 import { param, rowsOf, type Sql, sql, statement } from '../../store/statement.ts'
+import { sweepMinuteSql } from '../../store/sweep-minute.ts'
 import { authorizationsSql, memberName, memberTextSql, payloadSql } from '../library/payload.ts'
 import { durableModels } from '../library/stored-models.ts'
-import { sweepMinuteSql } from './deletable.ts'
+import { deletableSql } from './deletable.ts'
 import { lastTokensText } from './last-tokens.ts'
 import { olderGrants } from './older-grants.ts'
 import { type RecordRow, type Slide, usedPrecisionSeconds } from './records.ts'
@@ -85,7 +86,7 @@ const givenRows = sql`${param.smallints('models')}, ${param.textList('ids')}, ${
   ${param.textsOrNull('abouts')},
   ${param.floatsOrNull('sinces')}`
 const rowNames = 'm, i, p, g, u, c, s, a, e, b, l'
-const sweepMinute = sweepMinuteSql({ model: 'm', userId: 'a', expires: 'e' })
+const sweepMinute = sweepMinuteSql(deletableSql({ model: 'm', userId: 'a', expires: 'e' }))
 
 function insertFrom<Values>(given: Sql<Values>, where = '') {
   return sql`insert into oidc_records
